@@ -1,0 +1,164 @@
+"""Element types and PyTorch's promotion rules.
+
+Imports nothing of flambeau and nothing heavy: the type lattice is needed by every room, also in a browser without NumPy.
+
+Promotion follows PyTorch's documentation ("Tensor Attributes", type promotion): operands fall into three priorities
+(tensors with dimensions, zero-dimensional tensors, Python scalars); a lower priority changes the result only when its
+*category* (bool < integral < floating) is higher.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+__all__ = [
+    "dtype", "bool_", "uint8", "int8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "float64", "uint32",
+    "ALL", "promote", "default_dtype", "set_default_dtype", "scalar_dtype", "finfo", "iinfo", "can_cast", "ALIASES",
+]
+
+
+class dtype:  # noqa: N801 - PyTorch's name
+    """The type of a tensor's elements: `flambeau.float32` and so on.
+
+    `itemsize` is in bytes. `category` is 0 for bool, 1 for integers and 2 for floating point, the order in which
+    promotion moves.
+    """
+
+    __slots__ = ("name", "itemsize", "category", "is_signed", "_rank", "index")
+    is_complex: Final = False
+
+    def __init__(self, name: str, itemsize: int, category: int, is_signed: bool, index: int) -> None:
+        self.name, self.itemsize, self.category, self.is_signed, self.index = name, itemsize, category, is_signed, index
+
+    @property
+    def is_floating_point(self) -> bool:
+        return self.category == 2
+
+    def to_real(self) -> dtype:
+        return self
+
+    def __repr__(self) -> str:
+        return f"torch.{self.name}"
+
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        return _by_name, (self.name,)
+
+    def __copy__(self) -> dtype:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> dtype:
+        return self
+
+
+bool_ = dtype("bool", 1, 0, False, 0)
+uint8 = dtype("uint8", 1, 1, False, 1)
+int8 = dtype("int8", 1, 1, True, 2)
+int16 = dtype("int16", 2, 1, True, 3)
+int32 = dtype("int32", 4, 1, True, 4)
+int64 = dtype("int64", 8, 1, True, 5)
+float16 = dtype("float16", 2, 2, True, 6)
+bfloat16 = dtype("bfloat16", 2, 2, True, 7)
+float32 = dtype("float32", 4, 2, True, 8)
+float64 = dtype("float64", 8, 2, True, 9)
+uint32 = dtype("uint32", 4, 1, False, 10)  # random words and index arithmetic on a GPU; promotes like int64's little sister
+
+ALL: Final = (bool_, uint8, int8, int16, int32, int64, float16, bfloat16, float32, float64, uint32)
+ALIASES: Final = {
+    "half": float16, "float": float32, "double": float64, "short": int16, "int": int32, "long": int64,
+}
+_NAMES: Final = {d.name: d for d in ALL}
+
+
+def _by_name(name: str) -> dtype:
+    return _NAMES[name]
+
+
+def _promote_pair(a: dtype, b: dtype) -> dtype:
+    if a is b:
+        return a
+    if a.category != b.category:
+        return a if a.category > b.category else b
+    if a.category == 2:
+        if a.itemsize != b.itemsize:
+            return a if a.itemsize > b.itemsize else b
+        return float32  # float16 with bfloat16
+    if a.itemsize != b.itemsize:
+        big, small = (a, b) if a.itemsize > b.itemsize else (b, a)
+        return big if big.is_signed or not small.is_signed else int64
+    return {1: int16, 4: int64}[a.itemsize]  # unsigned with signed of one width
+
+
+_PROMOTION: Final = {(a, b): _promote_pair(a, b) for a in ALL for b in ALL}
+
+
+def promote(a: dtype, b: dtype) -> dtype:
+    """The dtype of two operands of one priority: `promote(int64, float16)` is `float16`."""
+    return _PROMOTION[a, b]
+
+
+_default = float32
+
+
+def default_dtype() -> dtype:
+    """The dtype of Python floats that become tensors (`get_default_dtype`)."""
+    return _default
+
+
+def set_default_dtype(d: dtype) -> None:
+    """Sets the dtype of new floating-point tensors; raises TypeError when `d` isn't floating."""
+    global _default
+    if not isinstance(d, dtype) or d.category != 2:
+        raise TypeError("only floating-point types are supported as the default type")
+    _default = d
+
+
+def scalar_dtype(value: bool | int | float) -> dtype:
+    """The dtype of a Python number on its own: bool, int64 or the default floating dtype."""
+    if isinstance(value, bool):
+        return bool_
+    if isinstance(value, int):
+        return int64
+    return _default
+
+
+def can_cast(from_: dtype, to: dtype) -> bool:
+    """Whether PyTorch lets a result of `from_` be stored in place in `to`: the category may not fall."""
+    return from_.category <= to.category
+
+
+class finfo:  # noqa: N801 - PyTorch's name
+    """Numerical limits of a floating dtype: `bits`, `eps`, `max`, `min`, `tiny`, `smallest_normal`, `resolution`."""
+
+    def __init__(self, type: dtype | None = None) -> None:
+        d = _default if type is None else type
+        if not isinstance(d, dtype) or d.category != 2:
+            raise TypeError(f"torch.finfo() requires a floating point input type. Use torch.iinfo to handle '{d!r}'")
+        mantissa, exponent = {"float16": (10, 15), "bfloat16": (7, 127), "float32": (23, 127), "float64": (52, 1023)}[d.name]
+        self.dtype = d.name
+        self.bits = 8 * d.itemsize
+        self.eps = 2.0**-mantissa
+        self.max = (2.0 - 2.0**-mantissa) * 2.0**exponent
+        self.min = -self.max
+        self.tiny = self.smallest_normal = 2.0 ** (1 - exponent)
+        self.resolution = {"float16": 1e-3, "bfloat16": 1e-2, "float32": 1e-6, "float64": 1e-15}[d.name]
+
+    def __repr__(self) -> str:
+        return (
+            f"finfo(resolution={self.resolution:g}, min={self.min:g}, max={self.max:g}, eps={self.eps:g}, "
+            f"smallest_normal={self.smallest_normal:g}, tiny={self.tiny:g}, dtype={self.dtype})"
+        )
+
+
+class iinfo:  # noqa: N801 - PyTorch's name
+    """Numerical limits of an integer dtype: `bits`, `min`, `max`."""
+
+    def __init__(self, type: dtype) -> None:
+        if not isinstance(type, dtype) or type.category != 1:
+            raise TypeError(f"torch.iinfo() requires an integer input type. Use torch.finfo to handle '{type!r}'")
+        self.dtype = type.name
+        self.bits = 8 * type.itemsize
+        self.min = -(1 << (self.bits - 1)) if type.is_signed else 0
+        self.max = (1 << (self.bits - (1 if type.is_signed else 0))) - 1
+
+    def __repr__(self) -> str:
+        return f"iinfo(min={self.min}, max={self.max}, dtype={self.dtype})"

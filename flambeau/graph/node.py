@@ -1,0 +1,133 @@
+"""`Node`: one value in the lazy graph, and `Primitive`: what a node may be made by.
+
+A node is immutable but for one thing: once computed, it holds its `buffer` and lets go of its inputs. May import
+`flambeau.dtypes` only.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from flambeau.dtypes import dtype
+
+__all__ = ["Node", "Primitive", "PRIMITIVES", "topological_order", "Shape"]
+
+Shape = tuple[int, ...]
+
+PRIMITIVES: dict[str, Primitive] = {}
+"""Every primitive by name. Devices key their lowerings by these names."""
+
+_interned: dict[Any, int] = {}
+_counter = itertools.count()
+
+
+class Primitive:
+    """One operation of the graph: its shape and dtype rule, its gradient and its NumPy meaning.
+
+    Attributes:
+        name: unique, the key of device lowerings.
+        kind: "leaf", "elementwise", "movement", "reduction", "contraction", "indexing", "scan", "sort", "random",
+            "write" or "routine"; schedulers treat a kind alike.
+        infer: `(inputs, params) -> (shape, dtype)`; raises on operands that don't fit.
+        evaluate: `(node, *arrays) -> array`, the meaning in NumPy (or anything with its interface).
+        gradient: `(grad, output, inputs, params) -> one tensor or None for each input`, written in tensor operations,
+            so that it can be differentiated again; None where the primitive has no gradient.
+        saves: which of "inputs" and "output" the gradient reads; the tape keeps only those.
+    """
+
+    __slots__ = ("name", "kind", "infer", "evaluate", "gradient", "saves_inputs", "saves_output")
+
+    def __init__(
+        self,
+        name: str,
+        kind: str,
+        infer: Callable[[Sequence[Node], tuple[Any, ...]], tuple[Shape, dtype]],
+        evaluate: Callable[..., Any],
+        gradient: Callable[..., Sequence[Any]] | None = None,
+        saves: str = "inputs",
+    ) -> None:
+        self.name, self.kind, self.infer, self.evaluate, self.gradient = name, kind, infer, evaluate, gradient
+        self.saves_inputs, self.saves_output = "inputs" in saves, "output" in saves
+        assert name not in PRIMITIVES, name
+        PRIMITIVES[name] = self
+
+    def __call__(self, inputs: tuple[Node, ...], params: tuple[Any, ...] = (), device: str | None = None) -> Node:
+        shape, type = self.infer(inputs, params)
+        return Node(self, inputs, params, shape, type, inputs[0].device if device is None else device)
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+class Node:
+    """One value: `shape` and `dtype` are known, the elements once `buffer` is set (row-major, densely packed).
+
+    `signature` is an interned number of (primitive, params, shape, dtype): two graphs whose nodes have equal signatures
+    and equal wiring compute the same function of their leaves. `serial` grows with creation, so it is a topological
+    order. A scalar leaf's number is in `params` and not in its signature: it varies without a new plan.
+    """
+
+    __slots__ = ("primitive", "inputs", "params", "shape", "dtype", "device", "buffer", "signature", "serial", "origin", "__weakref__")
+
+    def __init__(
+        self, primitive: Primitive, inputs: tuple[Node, ...], params: tuple[Any, ...], shape: Shape, type: dtype, device: str
+    ) -> None:
+        self.primitive = primitive
+        self.inputs = inputs
+        self.params = params
+        self.shape = shape
+        self.dtype = type
+        self.device = device
+        self.buffer: Any = None
+        self.serial = next(_counter)
+        self.origin: str | None = None
+        key = (primitive.name, () if primitive.name in _VALUE_FREE else params, shape, type)
+        signature = _interned.get(key)
+        if signature is None:
+            signature = _interned[key] = len(_interned)
+        self.signature = signature
+
+    @property
+    def size(self) -> int:
+        n = 1
+        for s in self.shape:
+            n *= s
+        return n
+
+    def realize(self, buffer: Any) -> None:
+        """Gives the node its value and lets go of what it was computed from."""
+        self.buffer = buffer
+        self.inputs = ()
+
+    def __repr__(self) -> str:
+        state = "" if self.buffer is None else ", realized"
+        return f"Node({self.primitive.name}, {list(self.shape)}, {self.dtype.name}, {self.device}{state})"
+
+
+_VALUE_FREE = frozenset(("scalar", "buffer"))
+
+
+def topological_order(outputs: Iterable[Node]) -> list[Node]:
+    """Every node that `outputs` need, inputs first, stopping at nodes that have their buffer (those are listed too).
+
+    Iterative: graphs of any depth are fine.
+    """
+    seen: set[int] = set()
+    found: list[Node] = []
+    stack = list(outputs)
+    while stack:
+        node = stack.pop()
+        if node.serial in seen:
+            continue
+        seen.add(node.serial)
+        found.append(node)
+        if node.buffer is None:
+            stack.extend(node.inputs)
+    found.sort(key=_serial)
+    return found
+
+
+def _serial(node: Node) -> int:
+    return node.serial

@@ -1,0 +1,95 @@
+"""Gather, scatter and sort. May import `flambeau.dtypes` and `flambeau.graph`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flambeau.dtypes import int64
+from flambeau.graph.node import Node, Primitive
+from flambeau.graph.numpy import np
+
+__all__ = ["GATHER", "SCATTER", "ARGSORT"]
+
+
+def _places(index: Any, axis: int) -> tuple[Any, ...]:
+    """NumPy's index arrays for PyTorch's gather along one axis."""
+    places = list(np.ogrid[tuple(slice(n) for n in index.shape)])
+    places[axis] = index
+    return tuple(places)
+
+
+def _gather(node: Node, x: Any, index: Any) -> Any:
+    axis = node.params[0]
+    size = x.shape[axis]
+    if index.size and ((index < -size).any() or (index >= size).any()):
+        wrong = index[(index < -size) | (index >= size)].reshape(-1)[0]
+        raise IndexError(f"index {wrong} is out of bounds for dimension {axis} with size {size}")
+    return x[_places(index, axis)]
+
+
+GATHER = Primitive(
+    "gather", "indexing", lambda inputs, params: (inputs[1].shape, inputs[0].dtype), _gather,
+    lambda g, y, inputs, params: (
+        lambda: type(g)._apply(SCATTER, (g.new_zeros(inputs[0].shape), inputs[1], g), (params[0], "add")), None),
+)
+"""`params = (axis,)`; inputs (x, int64 index of the same rank): out[i, j, …] = x[index[i, j, …], j, …] for axis 0. Other
+dimensions of index are no longer than x's. Indices in [-n, n); devices read nothing outside x."""
+
+
+def _scatter(node: Node, base: Any, index: Any, source: Any) -> Any:
+    axis, mode = node.params
+    size = base.shape[axis]
+    if index.size and ((index < -size).any() or (index >= size).any()):
+        wrong = index[(index < -size) | (index >= size)].reshape(-1)[0]
+        raise IndexError(f"index {wrong} is out of bounds for dimension {axis} with size {size}")
+    half = base.dtype.itemsize == 2 and base.dtype.kind not in "iu"
+    out = base.astype(np.float32) if half else np.array(base)
+    places = _places(np.where(index < 0, index + size, index), axis)
+    source = source.astype(out.dtype)
+    if mode == "set":
+        out[places] = source
+    else:
+        f = {"add": np.add, "mul": np.multiply, "amax": np.maximum, "amin": np.minimum}[mode]
+        f.at(out, places, source)
+    return out.astype(base.dtype)
+
+
+def _scatter_gradient(g: Any, y: Any, inputs: Any, params: tuple[Any, ...]) -> tuple[Any, ...]:
+    axis, mode = params
+    base, index, source = inputs
+
+    def gathered(t: Any) -> Any:
+        return type(g)._apply(GATHER, (t, index), (axis,))
+
+    if mode == "add":
+        return (lambda: g, None, lambda: gathered(g))
+    if mode == "set":
+        return (lambda: type(g)._apply(SCATTER, (g, index, g.new_zeros(index.shape)), (axis, "set")), None, lambda: gathered(g))
+    if mode == "mul":
+        return (lambda: g * y / base, None, lambda: gathered(g * y) / source)
+    chosen = (source == gathered(y)).to(g.dtype)
+    kept = (base == y).to(g.dtype)
+    count = type(g)._apply(SCATTER, (kept, index, chosen), (axis, "add"))
+    share = g / count
+    return (lambda: share * kept, None, lambda: gathered(share) * chosen)
+
+
+SCATTER = Primitive(
+    "scatter", "indexing", lambda inputs, params: (inputs[0].shape, inputs[0].dtype), _scatter, _scatter_gradient,
+    saves="inputs output",
+)
+"""`params = (axis, mode)`, mode one of "set", "add", "mul", "amax", "amin"; inputs (base, int64 index, source of index's shape):
+out = base, then out[index[i, j, …], j, …] is combined with source[i, j, …] for axis 0. With "set" and repeated places the
+last in row-major order wins."""
+
+
+def _argsort(node: Node, x: Any) -> Any:
+    axis, descending = node.params
+    if not descending:
+        return np.argsort(x, axis, kind="stable").astype(np.int64)
+    flipped = np.flip(np.argsort(np.flip(x, axis), axis, kind="stable"), axis)
+    return (x.shape[axis] - 1 - flipped).astype(np.int64)
+
+
+ARGSORT = Primitive("argsort", "sort", lambda inputs, params: (inputs[0].shape, int64), _argsort)
+"""`params = (axis, descending)`: the stable order of the elements along an axis; NaN counts as largest."""

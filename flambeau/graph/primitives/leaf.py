@@ -1,0 +1,58 @@
+"""Leaves: values that come from outside, and the constants. May import `flambeau.dtypes` and `flambeau.graph`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flambeau.dtypes import bool_, dtype
+from flambeau.graph.node import Node, Primitive
+from flambeau.graph.numpy import array_type, np
+
+__all__ = ["BUFFER", "CONSTANT", "SCALAR", "IOTA", "number"]
+
+
+def _no_rule(inputs: Any, params: Any) -> Any:
+    raise AssertionError("a buffer's shape comes with the buffer")
+
+
+BUFFER = Primitive("buffer", "leaf", _no_rule, lambda node: node.buffer)
+"""A value that is already in memory."""
+
+CONSTANT = Primitive(
+    "constant", "leaf", lambda inputs, params: ((), params[1]),
+    lambda node: np.array(node.params[0]).astype(array_type(node.dtype)),
+)
+"""`params = (value, dtype)`: a number that is part of the program, so that kernels may specialise on it. Shape ()."""
+
+SCALAR = Primitive(
+    "scalar", "leaf", lambda inputs, params: ((), params[1]),
+    lambda node: np.array(scalar_value(node)).astype(array_type(node.dtype)),
+)
+"""`params = (value or a function of no arguments that gives it, dtype)`: a number that may be another in the next run
+of the same program: kernels read it from memory. Shape ()."""
+
+IOTA = Primitive(
+    "iota", "leaf", lambda inputs, params: ((params[0],), params[1]),
+    lambda node: np.arange(node.params[0]).astype(array_type(node.dtype)),
+)
+"""`params = (n, dtype)`: 0, 1, … n-1."""
+
+_BAKED = frozenset((0.0, 1.0, -1.0, 2.0, 0.5, -2.0, -0.5))
+
+
+def scalar_value(node: Node) -> Any:
+    """The number that a scalar leaf stands for at this moment."""
+    value = node.params[0]
+    return value() if callable(value) else value
+
+
+def number(value: Any, type: dtype, device: str) -> Node:
+    """A Python number as a leaf: baked into kernels when it is one of the few that simplify, else read from memory."""
+    if not callable(value):
+        if type is bool_:
+            value = bool(value)
+        elif type.category == 1:
+            value = int(value)
+        if value in _BAKED or value != value or type is bool_:
+            return CONSTANT((), (value, type), device)
+    return SCALAR((), (value, type), device)

@@ -1,0 +1,220 @@
+"""Movement primitives: the same elements at other places, plus padding. Each is a map from output to input positions.
+
+Sizes are checked by the operators (through `flambeau.shapes`); the rules here only compute. May import `flambeau.dtypes` and
+`flambeau.graph`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flambeau.graph.node import Node, Primitive
+from flambeau.graph.numpy import array_type, np
+
+__all__ = ["RESHAPE", "PERMUTE", "EXPAND", "SLICE", "PAD", "WINDOW", "AS_STRIDED", "ASSIGN"]
+
+
+def _apply(like: Any, primitive: Primitive, tensors: tuple[Any, ...], params: tuple[Any, ...]) -> Any:
+    return type(like)._apply(primitive, tensors, params)
+
+
+# --- reshape -----------------------------------------------------------------------------------------------------------
+RESHAPE = Primitive(
+    "reshape", "movement", lambda inputs, params: (params[0], inputs[0].dtype),
+    lambda node, x: x.reshape(node.shape),
+    lambda g, y, inputs, params: (_apply(g, RESHAPE, (g,), (params[1], params[0])),), saves="",
+)
+"""`params = (shape, the operand's shape)`: the same row-major order under another shape."""
+
+# --- permute -----------------------------------------------------------------------------------------------------------
+PERMUTE = Primitive(
+    "permute", "movement", lambda inputs, params: (tuple(inputs[0].shape[d] for d in params[0]), inputs[0].dtype),
+    lambda node, x: x.transpose(node.params[0]),
+    lambda g, y, inputs, params: (_apply(g, PERMUTE, (g,), (_inverse(params[0]),)),), saves="",
+)
+"""`params = (order,)`: output dimension i is input dimension order[i]."""
+
+
+def _inverse(order: tuple[int, ...]) -> tuple[int, ...]:
+    result = [0] * len(order)
+    for i, d in enumerate(order):
+        result[d] = i
+    return tuple(result)
+
+
+# --- expand ------------------------------------------------------------------------------------------------------------
+def _expand_gradient(g: Any, y: Any, inputs: Any, params: tuple[Any, ...]) -> tuple[Any]:
+    shape, source = params
+    dims = tuple(d for d, (big, small) in enumerate(zip(shape, source, strict=True)) if small == 1 and big != 1)
+    return (g.sum(dims, keepdim=True) if dims else g,)
+
+
+EXPAND = Primitive(
+    "expand", "movement", lambda inputs, params: (params[0], inputs[0].dtype),
+    lambda node, x: np.broadcast_to(x, node.shape), _expand_gradient, saves="",
+)
+"""`params = (shape, the operand's shape)`, of one rank: dimensions of size 1 repeat."""
+
+
+# --- slice -------------------------------------------------------------------------------------------------------------
+def _slice(node: Node, x: Any) -> Any:
+    starts, steps, sizes, _ = node.params
+    index = []
+    for start, step, size in zip(starts, steps, sizes, strict=True):
+        stop = start + step * size
+        index.append(slice(start, None if stop < 0 else stop, step) if size else slice(0, 0))
+    return x[tuple(index)]
+
+
+def _slice_gradient(g: Any, y: Any, inputs: Any, params: tuple[Any, ...]) -> tuple[Any]:
+    starts, steps, sizes, source = params
+    if 0 in sizes:
+        return (g.new_zeros(source),)
+    flips = tuple(d for d, step in enumerate(steps) if step < 0)
+    if flips:
+        g = g.flip(flips)
+        starts = tuple(a + s * (n - 1) if s < 0 else a for a, s, n in zip(starts, steps, sizes, strict=True))
+        steps = tuple(abs(s) for s in steps)
+    high = tuple(full - (a + (n - 1) * s + 1) for full, a, s, n in zip(source, starts, steps, sizes, strict=True))
+    return (_apply(g, PAD, (g,), (starts, high, tuple(s - 1 for s in steps), 0)),)
+
+
+SLICE = Primitive(
+    "slice", "movement", lambda inputs, params: (params[2], inputs[0].dtype), _slice, _slice_gradient, saves="",
+)
+"""`params = (starts, steps, sizes, the operand's shape)`: element i of a dimension is element start + i·step; steps may be
+negative. All positions lie inside the operand."""
+
+
+# --- pad ---------------------------------------------------------------------------------------------------------------
+def _pad_rule(inputs: Any, params: tuple[Any, ...]) -> Any:
+    low, high, interior, _ = params
+    shape = tuple(
+        a + b + n + max(n - 1, 0) * i for a, b, i, n in zip(low, high, interior, inputs[0].shape, strict=True)
+    )
+    return shape, inputs[0].dtype
+
+
+def _pad(node: Node, x: Any) -> Any:
+    low, _, interior, value = node.params
+    out = np.full(node.shape, value, array_type(node.dtype))
+    if x.size:
+        out[tuple(slice(a, a + (n - 1) * (i + 1) + 1, i + 1) for a, i, n in zip(low, interior, x.shape, strict=True))] = x
+    return out
+
+
+def _pad_gradient(g: Any, y: Any, inputs: Any, params: tuple[Any, ...]) -> tuple[Any]:
+    low, high, interior, _ = params
+    sizes = []
+    for a, b, i, n in zip(low, high, interior, g.shape, strict=True):
+        sizes.append((n - a - b + i) // (i + 1))
+    return (_apply(g, SLICE, (g,), (low, tuple(i + 1 for i in interior), tuple(sizes), tuple(g.shape))),)
+
+
+PAD = Primitive("pad", "movement", _pad_rule, _pad, _pad_gradient, saves="")
+"""`params = (low, high, interior, value)`: value before, after and between the elements of each dimension (all ≥ 0)."""
+
+
+# --- window ------------------------------------------------------------------------------------------------------------
+def window_size(size: int, kernel: int, stride: int, dilation: int) -> int:
+    """How many windows of `kernel` elements, `dilation` apart, start every `stride` elements of `size`."""
+    return (size - dilation * (kernel - 1) - 1) // stride + 1
+
+
+def _window_rule(inputs: Any, params: tuple[Any, ...]) -> Any:
+    dims, kernel, stride, dilation = params
+    shape = list(inputs[0].shape)
+    for d, k, s, l in zip(dims, kernel, stride, dilation, strict=True):
+        shape[d] = window_size(shape[d], k, s, l)
+    return (*shape, *kernel), inputs[0].dtype
+
+
+def _window(node: Node, x: Any) -> Any:
+    dims, kernel, stride, dilation = node.params
+    strides = list(x.strides)
+    for d, s in zip(dims, stride, strict=True):
+        strides[d] *= s
+    inner = [x.strides[d] * l for d, l in zip(dims, dilation, strict=True)]
+    return np.lib.stride_tricks.as_strided(x, node.shape, (*strides, *inner), writeable=False)
+
+
+def _window_gradient(g: Any, y: Any, inputs: Any, params: tuple[Any, ...]) -> tuple[Any]:
+    """Overlapping windows add up: each kernel position's share, spread by the stride and shifted into place."""
+    import itertools
+
+    dims, kernel, stride, dilation = params
+    source = inputs[0].shape
+    rank = len(source)
+    total = None
+    for position in itertools.product(*(range(k) for k in kernel)):
+        part = g[(..., *position)]
+        low, high, interior = [0] * rank, [0] * rank, [0] * rank
+        for d, s, l, p in zip(dims, stride, dilation, position, strict=True):
+            low[d], interior[d] = p * l, s - 1
+            high[d] = source[d] - (low[d] + (part.shape[d] - 1) * s + 1)
+        part = _apply(g, PAD, (part,), (tuple(low), tuple(high), tuple(interior), 0))
+        total = part if total is None else total + part
+    return (total,)
+
+
+WINDOW = Primitive("window", "movement", _window_rule, _window, _window_gradient)
+"""`params = (dims, kernel, stride, dilation)`: sliding windows over `dims`. Dimension d becomes the windows' number, and the
+kernel positions are appended: out[…, o_d, …, k_d] = x[…, o_d·stride + k_d·dilation, …]."""
+
+
+# --- strided reading and writing ---------------------------------------------------------------------------------------
+def _strided(flat: Any, shape: Any, strides: Any, offset: int) -> Any:
+    size = flat.dtype.itemsize
+    if 0 in shape:
+        return np.empty(shape, flat.dtype)
+    return np.lib.stride_tricks.as_strided(flat[offset:], shape, tuple(s * size for s in strides))
+
+
+def _as_strided_gradient(g: Any, y: Any, inputs: Any, params: tuple[Any, ...]) -> tuple[Any]:
+    """Every output element adds into the place it was read from (places may repeat)."""
+    shape, strides, offset, n = params
+    flat = g.new_zeros((n,))
+    places = _positions(g, shape, strides, offset)
+    return (flat.index_add(0, places.reshape(-1), g.reshape(-1)),)
+
+
+def _positions(like: Any, shape: Any, strides: Any, offset: int) -> Any:
+    positions = like.new_full((), offset, dtype=_int64())
+    for d, (n, s) in enumerate(zip(shape, strides, strict=True)):
+        steps = like.new_ones((n,), dtype=_int64()).cumsum(0) - 1
+        positions = positions + (steps * s).reshape((n,) + (1,) * (len(shape) - d - 1))
+    return positions.expand(shape)
+
+
+def _int64() -> Any:
+    from flambeau.dtypes import int64
+
+    return int64
+
+
+AS_STRIDED = Primitive(
+    "as_strided", "movement", lambda inputs, params: (params[0], inputs[0].dtype),
+    lambda node, x: _strided(np.ascontiguousarray(x), *node.params[:3]), _as_strided_gradient, saves="",
+)
+"""`params = (shape, strides, offset, n)` of a flat operand of n elements: out[i…] = x[offset + Σ i·stride]."""
+
+
+def _assign(node: Node, base: Any, value: Any) -> Any:
+    out = np.array(base)
+    _strided(out, *node.params)[...] = value
+    return out
+
+
+def _assign_gradient(g: Any, y: Any, inputs: Any, params: tuple[Any, ...]) -> tuple[Any, Any]:
+    shape, strides, offset = params
+    return (
+        lambda: _apply(g, ASSIGN, (g, g.new_zeros(shape)), params),
+        lambda: _apply(g, AS_STRIDED, (g,), (shape, strides, offset, g.shape[0])),
+    )
+
+
+ASSIGN = Primitive(
+    "assign", "write", lambda inputs, params: (inputs[0].shape, inputs[0].dtype), _assign, _assign_gradient, saves="",
+)
+"""`params = (shape, strides, offset)`; inputs (flat base, value of `shape`): base with value written at
+offset + Σ i·stride. A device may write into the base's memory when nothing else reads it."""

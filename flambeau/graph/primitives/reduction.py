@@ -1,0 +1,82 @@
+"""Reductions: axes disappear. Half types accumulate in float32. May import `flambeau.dtypes` and `flambeau.graph`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from flambeau.dtypes import int64
+from flambeau.graph.node import Node, Primitive
+from flambeau.graph.numpy import array_type, np
+
+__all__ = ["SUM", "PROD", "MAX", "MIN", "ARGMAX", "ARGMIN", "ANY", "ALL"]
+
+
+def _rule(inputs: Any, params: tuple[Any, ...]) -> Any:
+    axes = params[0]
+    return tuple(n for d, n in enumerate(inputs[0].shape) if d not in axes), inputs[0].dtype
+
+
+def _reduce(f: Callable[..., Any]) -> Callable[..., Any]:
+    def evaluate(node: Node, x: Any) -> Any:
+        if x.dtype.itemsize == 2 and x.dtype.kind not in "iu":
+            x = x.astype(np.float32)
+        with np.errstate(all="ignore"):
+            return np.asarray(f(x, node.params[0])).astype(array_type(node.dtype))
+
+    return evaluate
+
+
+def _restore(t: Any, axes: tuple[int, ...], shape: tuple[int, ...]) -> Any:
+    """A reduced tensor with its axes back, repeated to `shape`."""
+    return t.reshape(tuple(1 if d in axes else n for d, n in enumerate(shape))).expand(shape)
+
+
+def _prod_gradient(g: Any, y: Any, inputs: Any, params: tuple[Any, ...]) -> tuple[Any]:
+    """The product of all others, by products of what is before and after: right with zeros too."""
+    (x,) = inputs
+    axes = params[0]
+    kept = tuple(d for d in range(x.ndim) if d not in axes)
+    moved = x.permute(*kept, *axes)
+    flat = moved.reshape(*(x.shape[d] for d in kept), -1)
+    one = flat.new_ones((*flat.shape[:-1], 1))
+    before = one.cat_with(flat[..., :-1]).cumprod(-1)
+    after = one.cat_with(flat.flip(-1)[..., :-1]).cumprod(-1).flip(-1)
+    others = (g.unsqueeze(-1) * before * after).reshape(moved.shape)
+    inverse = [0] * x.ndim
+    for i, d in enumerate((*kept, *axes)):
+        inverse[d] = i
+    return (others.permute(*inverse),)
+
+
+def _extremum_gradient(g: Any, y: Any, inputs: Any, params: tuple[Any, ...]) -> tuple[Any]:
+    """Ties share the gradient evenly, as PyTorch's amax and amin do."""
+    (x,) = inputs
+    axes = params[0]
+    chosen = (x == _restore(y, axes, x.shape)).to(g.dtype)
+    share = g / chosen.sum(axes)
+    return (_restore(share, axes, x.shape) * chosen,)
+
+
+SUM = Primitive(
+    "sum", "reduction", _rule, _reduce(lambda x, axes: np.sum(x, axes, dtype=x.dtype)),
+    lambda g, y, inputs, params: (_restore(g, *params),), saves="",
+)
+"""`params = (axes, the operand's shape)`, as for every reduction."""
+
+PROD = Primitive("prod", "reduction", _rule, _reduce(lambda x, axes: np.prod(x, axes, dtype=x.dtype)), _prod_gradient)
+MAX = Primitive("max", "reduction", _rule, _reduce(lambda x, axes: np.max(x, axes)), _extremum_gradient, saves="inputs output")
+MIN = Primitive("min", "reduction", _rule, _reduce(lambda x, axes: np.min(x, axes)), _extremum_gradient, saves="inputs output")
+ANY = Primitive("any", "reduction", _rule, _reduce(lambda x, axes: np.any(x, axes)))
+"""On bool operands; an empty reduction is False."""
+ALL = Primitive("all", "reduction", _rule, _reduce(lambda x, axes: np.all(x, axes)))
+"""On bool operands; an empty reduction is True."""
+
+
+def _index_rule(inputs: Any, params: tuple[Any, ...]) -> Any:
+    return _rule(inputs, params)[0], int64
+
+
+ARGMAX = Primitive("argmax", "reduction", _index_rule, lambda node, x: np.asarray(np.argmax(x, node.params[0][0])).astype(np.int64))
+"""`params = ((axis,), the operand's shape)`: the first position of the largest element, NaN counting as largest."""
+ARGMIN = Primitive("argmin", "reduction", _index_rule, lambda node, x: np.asarray(np.argmin(x, node.params[0][0])).astype(np.int64))

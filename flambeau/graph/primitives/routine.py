@@ -1,0 +1,36 @@
+"""Routines: functions of arrays that run on the host from every device (linear algebra, FFT).
+
+A routine's results are packed into one flat array of the operands' dtype, from which slices take them apart: every node
+has one value. May import `flambeau.dtypes` and `flambeau.graph`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from flambeau.graph.node import Node, Primitive
+from flambeau.graph.numpy import array_type, np
+
+__all__ = ["ROUTINE", "ROUTINES", "register"]
+
+ROUTINES: dict[str, Callable[..., Any]] = {}
+"""`name -> f(*arrays, *arguments)`, giving an array or a tuple of arrays."""
+
+
+def register(name: str, f: Callable[..., Any]) -> None:
+    """Adds a host function under `name`; a name is registered once."""
+    assert name not in ROUTINES, name
+    ROUTINES[name] = f
+
+
+def _evaluate(node: Node, *arrays: Any) -> Any:
+    name, arguments, shape, type_ = node.params
+    results = ROUTINES[name](*arrays, *arguments)
+    results = results if isinstance(results, tuple) else (results,)
+    flat = np.concatenate([np.asarray(r).reshape(-1).astype(array_type(type_)) for r in results])
+    return flat.reshape(shape)
+
+
+ROUTINE = Primitive("routine", "routine", lambda inputs, params: (params[2], params[3]), _evaluate)
+"""`params = (name, arguments, shape of the packed result, dtype)`."""

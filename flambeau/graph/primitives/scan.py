@@ -1,0 +1,56 @@
+"""Scans: running sums and their kin along one axis. May import `flambeau.dtypes` and `flambeau.graph`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flambeau.dtypes import int64
+from flambeau.graph.node import Node, Primitive
+from flambeau.graph.numpy import array_type, np
+
+__all__ = ["SCAN"]
+
+
+def _rule(inputs: Any, params: tuple[Any, ...]) -> Any:
+    return inputs[0].shape, int64 if params[1].startswith("arg") else inputs[0].dtype
+
+
+def _scan(node: Node, x: Any) -> Any:
+    axis, kind = node.params
+    if kind in ("argmax", "argmin"):
+        best = (np.maximum if kind == "argmax" else np.minimum).accumulate(x, axis)
+        is_best = (x == best) | ((x != x) & (best != best))
+        size = x.shape[axis]
+        steps = np.arange(size).reshape((size,) + (1,) * (x.ndim - axis - 1))
+        return np.maximum.accumulate(np.where(is_best, steps, 0), axis).astype(np.int64)
+    wide = x.astype(np.float32) if x.dtype.itemsize == 2 and x.dtype.kind not in "iu" else x
+    f = {"sum": np.add, "prod": np.multiply, "max": np.maximum, "min": np.minimum}[kind]
+    with np.errstate(all="ignore"):
+        return f.accumulate(wide, axis, dtype=wide.dtype).astype(array_type(node.dtype))
+
+
+def _gradient(g: Any, y: Any, inputs: Any, params: tuple[Any, ...]) -> tuple[Any]:
+    axis, kind = params
+    (x,) = inputs
+    if kind == "sum":
+        return (type(g)._apply(SCAN, (g.flip(axis),), (axis, "sum")).flip(axis),)
+    if kind == "prod":
+        return (_product_gradient(g, y, x, axis),)
+    places = type(g)._apply(SCAN, (x,), (axis, "arg" + kind))
+    return (g.new_zeros(x.shape).scatter_add(axis, places, g),)
+
+
+def _product_gradient(g: Any, y: Any, x: Any, axis: int) -> Any:
+    """d/dx_i Σ_{k≥i} g_k Π_{j≤k} x_j, by an O(n²) table along the axis that is right with zeros too."""
+    n = x.shape[axis]
+    x, g = x.movedim(axis, -1), g.movedim(axis, -1)
+    position = x.new_ones((n,), dtype=int64).cumsum(0)
+    is_self = position.unsqueeze(1) == position
+    others = x.unsqueeze(-2).masked_fill(is_self, 1).cumprod(-1)  # [i, k]: Π_{j≤k, j≠i} x_j
+    later = (position >= position.unsqueeze(1)).to(g.dtype)
+    return (g.unsqueeze(-2) * others * later).sum(-1).movedim(-1, axis)
+
+
+SCAN = Primitive("scan", "scan", _rule, _scan, _gradient)
+"""`params = (axis, kind)`, kind one of "sum", "prod", "max", "min" (NaN propagates), "argmax", "argmin" (the last position of
+the running extremum, int64)."""
