@@ -1,0 +1,24 @@
+"""Devices by name: `backend("cpu")` imports and starts one when first asked for."""
+
+from __future__ import annotations
+
+import importlib
+
+from flambeau.devices.base import Backend
+
+__all__ = ["Backend", "backend", "DEVICE_TYPES"]
+
+DEVICE_TYPES = ("cpu", "reference", "webgpu")
+_started: dict[str, Backend] = {}
+
+
+def backend(name: str) -> Backend:
+    """The running device of that name ("cpu", "webgpu:0"); raises RuntimeError, saying why, when it can't be had."""
+    found = _started.get(name)
+    if found is None:
+        kind, _, index = name.partition(":")
+        if kind not in DEVICE_TYPES:
+            raise RuntimeError(f"Expected one of {', '.join(DEVICE_TYPES)} device type at start of device string: {name}")
+        module = importlib.import_module(f"flambeau.devices.{kind}")
+        found = _started[name] = module.start(int(index or 0))
+    return found

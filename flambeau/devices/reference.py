@@ -1,0 +1,50 @@
+"""`reference`: the graph run node by node with each primitive's NumPy meaning. The device that tests compare others with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from flambeau.dtypes import dtype
+from flambeau.graph.node import Node, topological_order
+from flambeau.graph.numpy import array_type, np
+
+__all__ = ["start", "ReferenceBackend"]
+
+
+class ReferenceBackend:
+    """Buffers are NumPy arrays."""
+
+    name = "reference"
+
+    def supports(self, type: dtype) -> bool:
+        return True
+
+    def upload(self, data: Any, nbytes: int) -> Any:
+        return np.frombuffer(bytearray(memoryview(data).cast("B")[:nbytes]), np.uint8)
+
+    def download(self, buffer: Any, nbytes: int) -> memoryview:
+        return memoryview(np.ascontiguousarray(buffer).reshape(-1).view(np.uint8))[:nbytes]
+
+    def realize(self, nodes: Sequence[Node]) -> None:
+        values: dict[int, Any] = {}
+        for node in topological_order(nodes):
+            if node.buffer is not None:
+                flat = np.ascontiguousarray(node.buffer).reshape(-1).view(np.uint8)
+                wanted = node.size * node.dtype.itemsize
+                values[node.serial] = flat[:wanted].view(array_type(node.dtype)).reshape(node.shape)
+            else:
+                values[node.serial] = node.primitive.evaluate(node, *(values[i.serial] for i in node.inputs))
+        for node in nodes:
+            if node.buffer is None:
+                node.realize(np.array(values[node.serial], order="C"))
+
+    def execute(self, plan: Any, inputs: Sequence[Any], scalars: Sequence[Any], donated: frozenset[int]) -> list[Any]:
+        raise RuntimeError("the reference device runs graphs, not plans")
+
+    def synchronize(self) -> None:
+        pass
+
+
+def start(index: int) -> ReferenceBackend:
+    return ReferenceBackend()
