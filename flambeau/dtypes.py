@@ -12,8 +12,27 @@ from __future__ import annotations
 from typing import Any, Final
 
 __all__ = [
-    "dtype", "bool_", "uint8", "int8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "float64", "uint32",
-    "ALL", "promote", "default_dtype", "set_default_dtype", "scalar_dtype", "finfo", "iinfo", "can_cast", "ALIASES",
+    "dtype",
+    "bool_",
+    "uint8",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "float16",
+    "bfloat16",
+    "float32",
+    "float64",
+    "uint32",
+    "ALL",
+    "promote",
+    "default_dtype",
+    "set_default_dtype",
+    "scalar_dtype",
+    "finfo",
+    "iinfo",
+    "can_cast",
+    "ALIASES",
 ]
 
 
@@ -64,7 +83,12 @@ uint32 = dtype("uint32", 4, 1, False, 10)  # random words and index arithmetic o
 
 ALL: Final = (bool_, uint8, int8, int16, int32, int64, float16, bfloat16, float32, float64, uint32)
 ALIASES: Final = {
-    "half": float16, "float": float32, "double": float64, "short": int16, "int": int32, "long": int64,
+    "half": float16,
+    "float": float32,
+    "double": float64,
+    "short": int16,
+    "int": int32,
+    "long": int64,
 }
 _NAMES: Final = {d.name: d for d in ALL}
 

@@ -69,7 +69,19 @@ class Node:
     order. A scalar leaf's number is in `params` and not in its signature: it varies without a new plan.
     """
 
-    __slots__ = ("primitive", "inputs", "params", "shape", "dtype", "device", "buffer", "signature", "serial", "origin", "__weakref__")
+    __slots__ = (
+        "primitive",
+        "inputs",
+        "params",
+        "shape",
+        "dtype",
+        "device",
+        "buffer",
+        "signature",
+        "serial",
+        "origin",
+        "__weakref__",
+    )
 
     def __init__(
         self, primitive: Primitive, inputs: tuple[Node, ...], params: tuple[Any, ...], shape: Shape, type: dtype, device: str

@@ -28,7 +28,18 @@ from typing import Any
 
 from flambeau.dtypes import dtype
 
-__all__ = ["Expr", "Slot", "Store", "LoopKernel", "SortKernel", "RoutineKernel", "Affine", "Operand", "ContractionKernel", "Kernel"]
+__all__ = [
+    "Expr",
+    "Slot",
+    "Store",
+    "LoopKernel",
+    "SortKernel",
+    "RoutineKernel",
+    "Affine",
+    "Operand",
+    "ContractionKernel",
+    "Kernel",
+]
 
 
 class Expr:

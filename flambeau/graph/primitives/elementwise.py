@@ -45,7 +45,9 @@ def unary(name: str, numpy: Callable[..., Any], gradient: Any = None, saves: str
     return Primitive(name, "elementwise", _comparison if compares else _same, _in_float32(numpy), rule, saves)
 
 
-def binary(name: str, numpy: Callable[..., Any], gradient: Any = None, saves: str = "inputs", compares: bool = False) -> Primitive:
+def binary(
+    name: str, numpy: Callable[..., Any], gradient: Any = None, saves: str = "inputs", compares: bool = False
+) -> Primitive:
     """A primitive of two operands. `gradient(g, y, a, b)` gives a pair of functions, so that only what is asked for is built."""
     rule = None if gradient is None else lambda g, y, inputs, params: gradient(g, y, *(inputs or (None, None)))
     return Primitive(name, "elementwise", _comparison if compares else _same, _in_float32(numpy), rule, saves)
@@ -136,13 +138,22 @@ SUB = binary("sub", lambda a, b: np.subtract(a, b), lambda g, y, a, b: (lambda: 
 MUL = binary("mul", lambda a, b: np.multiply(a, b), lambda g, y, a, b: (lambda: g * b, lambda: g * a))
 DIV = binary("div", lambda a, b: np.divide(a, b), lambda g, y, a, b: (lambda: g / b, lambda: -g * (a / b) / b))
 FLOOR_DIVIDE = binary("floor_divide", lambda a, b: np.floor_divide(a, b), lambda g, y, a, b: (lambda: g * 0, lambda: g * 0))
-REMAINDER = binary("remainder", lambda a, b: np.remainder(a, b), lambda g, y, a, b: (lambda: g, lambda: -g * a.div(b, rounding_mode="floor")))
+REMAINDER = binary(
+    "remainder", lambda a, b: np.remainder(a, b), lambda g, y, a, b: (lambda: g, lambda: -g * a.div(b, rounding_mode="floor"))
+)
 FMOD = binary("fmod", lambda a, b: np.fmod(a, b), lambda g, y, a, b: (lambda: g, lambda: -g * a.div(b, rounding_mode="trunc")))
 POW = binary("pow", _integer_power, _power_gradients, saves="inputs output")
-ATAN2 = binary("atan2", lambda a, b: np.arctan2(a, b), lambda g, y, a, b: (lambda: g * b / (a * a + b * b), lambda: -g * a / (a * a + b * b)))
+ATAN2 = binary(
+    "atan2", lambda a, b: np.arctan2(a, b), lambda g, y, a, b: (lambda: g * b / (a * a + b * b), lambda: -g * a / (a * a + b * b))
+)
 MAXIMUM = binary("maximum", lambda a, b: np.maximum(a, b), _extremum_gradients, saves="inputs output")
 MINIMUM = binary("minimum", lambda a, b: np.minimum(a, b), _extremum_gradients, saves="inputs output")
-COPYSIGN = binary("copysign", lambda a, b: np.copysign(a, b), lambda g, y, a, b: (lambda: g * (y / a).masked_fill(a == 0, 0), lambda: g * 0), saves="inputs output")
+COPYSIGN = binary(
+    "copysign",
+    lambda a, b: np.copysign(a, b),
+    lambda g, y, a, b: (lambda: g * (y / a).masked_fill(a == 0, 0), lambda: g * 0),
+    saves="inputs output",
+)
 NEXTAFTER = binary("nextafter", lambda a, b: np.nextafter(a, b))
 EQ = binary("eq", lambda a, b: np.equal(a, b), compares=True)
 NE = binary("ne", lambda a, b: np.not_equal(a, b), compares=True)
@@ -158,7 +169,9 @@ RIGHT_SHIFT = binary("right_shift", lambda a, b: _shift(np.right_shift)(a, b))
 
 # --- choice and conversion ---------------------------------------------------------------------------------------------
 WHERE = Primitive(
-    "where", "elementwise", lambda inputs, params: (inputs[1].shape, inputs[1].dtype),
+    "where",
+    "elementwise",
+    lambda inputs, params: (inputs[1].shape, inputs[1].dtype),
     lambda node, c, a, b: np.where(c, a, b),
     lambda g, y, inputs, params: (None, lambda: g.masked_fill(~inputs[0], 0), lambda: g.masked_fill(inputs[0], 0)),
 )
@@ -176,13 +189,19 @@ def _cast(node: Node, x: Any) -> Any:
 
 
 CAST = Primitive(
-    "cast", "elementwise", lambda inputs, params: (inputs[0].shape, params[0]), _cast,
-    lambda g, y, inputs, params: (g.to(params[1]),), saves="",
+    "cast",
+    "elementwise",
+    lambda inputs, params: (inputs[0].shape, params[0]),
+    _cast,
+    lambda g, y, inputs, params: (g.to(params[1]),),
+    saves="",
 )
 """`params = (dtype, the operand's dtype)`: value conversion; float to integer truncates, anything to bool is `!= 0`."""
 
 BITCAST = Primitive(
-    "bitcast", "elementwise", lambda inputs, params: (inputs[0].shape, params[0]),
+    "bitcast",
+    "elementwise",
+    lambda inputs, params: (inputs[0].shape, params[0]),
     lambda node, x: np.ascontiguousarray(x).view(array_type(node.dtype)).reshape(node.shape),
 )
 """`params = (dtype,)` of the same width: the same bits, read as another type."""

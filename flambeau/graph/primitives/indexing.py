@@ -28,9 +28,14 @@ def _gather(node: Node, x: Any, index: Any) -> Any:
 
 
 GATHER = Primitive(
-    "gather", "indexing", lambda inputs, params: (inputs[1].shape, inputs[0].dtype), _gather,
+    "gather",
+    "indexing",
+    lambda inputs, params: (inputs[1].shape, inputs[0].dtype),
+    _gather,
     lambda g, y, inputs, params: (
-        lambda: type(g)._apply(SCATTER, (g.new_zeros(inputs[0].shape), inputs[1], g), (params[0], "add")), None),
+        lambda: type(g)._apply(SCATTER, (g.new_zeros(inputs[0].shape), inputs[1], g), (params[0], "add")),
+        None,
+    ),
 )
 """`params = (axis,)`; inputs (x, int64 index of the same rank): out[i, j, …] = x[index[i, j, …], j, …] for axis 0. Other
 dimensions of index are no longer than x's. Indices in [-n, n); devices read nothing outside x."""
@@ -75,7 +80,11 @@ def _scatter_gradient(g: Any, y: Any, inputs: Any, params: tuple[Any, ...]) -> t
 
 
 SCATTER = Primitive(
-    "scatter", "indexing", lambda inputs, params: (inputs[0].shape, inputs[0].dtype), _scatter, _scatter_gradient,
+    "scatter",
+    "indexing",
+    lambda inputs, params: (inputs[0].shape, inputs[0].dtype),
+    _scatter,
+    _scatter_gradient,
     saves="inputs output",
 )
 """`params = (axis, mode)`, mode one of "set", "add", "mul", "amax", "amin"; inputs (base, int64 index, source of index's shape):

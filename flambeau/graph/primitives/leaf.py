@@ -19,20 +19,26 @@ BUFFER = Primitive("buffer", "leaf", _no_rule, lambda node: node.buffer)
 """A value that is already in memory."""
 
 CONSTANT = Primitive(
-    "constant", "leaf", lambda inputs, params: ((), params[1]),
+    "constant",
+    "leaf",
+    lambda inputs, params: ((), params[1]),
     lambda node: np.array(node.params[0]).astype(array_type(node.dtype)),
 )
 """`params = (value, dtype)`: a number that is part of the program, so that kernels may specialise on it. Shape ()."""
 
 SCALAR = Primitive(
-    "scalar", "leaf", lambda inputs, params: ((), params[1]),
+    "scalar",
+    "leaf",
+    lambda inputs, params: ((), params[1]),
     lambda node: np.array(scalar_value(node)).astype(array_type(node.dtype)),
 )
 """`params = (value or a function of no arguments that gives it, dtype)`: a number that may be another in the next run
 of the same program: kernels read it from memory. Shape ()."""
 
 IOTA = Primitive(
-    "iota", "leaf", lambda inputs, params: ((params[0],), params[1]),
+    "iota",
+    "leaf",
+    lambda inputs, params: ((params[0],), params[1]),
     lambda node: np.arange(node.params[0]).astype(array_type(node.dtype)),
 )
 """`params = (n, dtype)`: 0, 1, … n-1."""

@@ -20,17 +20,23 @@ def _apply(like: Any, primitive: Primitive, tensors: tuple[Any, ...], params: tu
 
 # --- reshape -----------------------------------------------------------------------------------------------------------
 RESHAPE = Primitive(
-    "reshape", "movement", lambda inputs, params: (params[0], inputs[0].dtype),
+    "reshape",
+    "movement",
+    lambda inputs, params: (params[0], inputs[0].dtype),
     lambda node, x: x.reshape(node.shape),
-    lambda g, y, inputs, params: (_apply(g, RESHAPE, (g,), (params[1], params[0])),), saves="",
+    lambda g, y, inputs, params: (_apply(g, RESHAPE, (g,), (params[1], params[0])),),
+    saves="",
 )
 """`params = (shape, the operand's shape)`: the same row-major order under another shape."""
 
 # --- permute -----------------------------------------------------------------------------------------------------------
 PERMUTE = Primitive(
-    "permute", "movement", lambda inputs, params: (tuple(inputs[0].shape[d] for d in params[0]), inputs[0].dtype),
+    "permute",
+    "movement",
+    lambda inputs, params: (tuple(inputs[0].shape[d] for d in params[0]), inputs[0].dtype),
     lambda node, x: x.transpose(node.params[0]),
-    lambda g, y, inputs, params: (_apply(g, PERMUTE, (g,), (_inverse(params[0]),)),), saves="",
+    lambda g, y, inputs, params: (_apply(g, PERMUTE, (g,), (_inverse(params[0]),)),),
+    saves="",
 )
 """`params = (order,)`: output dimension i is input dimension order[i]."""
 
@@ -50,8 +56,12 @@ def _expand_gradient(g: Any, y: Any, inputs: Any, params: tuple[Any, ...]) -> tu
 
 
 EXPAND = Primitive(
-    "expand", "movement", lambda inputs, params: (params[0], inputs[0].dtype),
-    lambda node, x: np.broadcast_to(x, node.shape), _expand_gradient, saves="",
+    "expand",
+    "movement",
+    lambda inputs, params: (params[0], inputs[0].dtype),
+    lambda node, x: np.broadcast_to(x, node.shape),
+    _expand_gradient,
+    saves="",
 )
 """`params = (shape, the operand's shape)`, of one rank: dimensions of size 1 repeat."""
 
@@ -80,7 +90,12 @@ def _slice_gradient(g: Any, y: Any, inputs: Any, params: tuple[Any, ...]) -> tup
 
 
 SLICE = Primitive(
-    "slice", "movement", lambda inputs, params: (params[2], inputs[0].dtype), _slice, _slice_gradient, saves="",
+    "slice",
+    "movement",
+    lambda inputs, params: (params[2], inputs[0].dtype),
+    _slice,
+    _slice_gradient,
+    saves="",
 )
 """`params = (starts, steps, sizes, the operand's shape)`: element i of a dimension is element start + i·step; steps may be
 negative. All positions lie inside the operand."""
@@ -89,9 +104,7 @@ negative. All positions lie inside the operand."""
 # --- pad ---------------------------------------------------------------------------------------------------------------
 def _pad_rule(inputs: Any, params: tuple[Any, ...]) -> Any:
     low, high, interior, _ = params
-    shape = tuple(
-        a + b + n + max(n - 1, 0) * i for a, b, i, n in zip(low, high, interior, inputs[0].shape, strict=True)
-    )
+    shape = tuple(a + b + n + max(n - 1, 0) * i for a, b, i, n in zip(low, high, interior, inputs[0].shape, strict=True))
     return shape, inputs[0].dtype
 
 
@@ -193,8 +206,12 @@ def _int64() -> Any:
 
 
 AS_STRIDED = Primitive(
-    "as_strided", "movement", lambda inputs, params: (params[0], inputs[0].dtype),
-    lambda node, x: _strided(np.ascontiguousarray(x), *node.params[:3]), _as_strided_gradient, saves="",
+    "as_strided",
+    "movement",
+    lambda inputs, params: (params[0], inputs[0].dtype),
+    lambda node, x: _strided(np.ascontiguousarray(x), *node.params[:3]),
+    _as_strided_gradient,
+    saves="",
 )
 """`params = (shape, strides, offset, n)` of a flat operand of n elements: out[i…] = x[offset + Σ i·stride]."""
 
@@ -214,7 +231,12 @@ def _assign_gradient(g: Any, y: Any, inputs: Any, params: tuple[Any, ...]) -> tu
 
 
 ASSIGN = Primitive(
-    "assign", "write", lambda inputs, params: (inputs[0].shape, inputs[0].dtype), _assign, _assign_gradient, saves="",
+    "assign",
+    "write",
+    lambda inputs, params: (inputs[0].shape, inputs[0].dtype),
+    _assign,
+    _assign_gradient,
+    saves="",
 )
 """`params = (shape, strides, offset)`; inputs (flat base, value of `shape`): base with value written at
 offset + Σ i·stride. A device may write into the base's memory when nothing else reads it."""

@@ -28,8 +28,10 @@ def _philox(node: Node, seed: Any, offset: Any) -> Any:
         for _ in range(ROUNDS):
             a, b = c[0] * np.uint64(MULTIPLIERS[0]), c[2] * np.uint64(MULTIPLIERS[1])
             c = [
-                (b >> np.uint64(32)) ^ c[1] ^ np.uint64(key[0]), b & mask,
-                (a >> np.uint64(32)) ^ c[3] ^ np.uint64(key[1]), a & mask,
+                (b >> np.uint64(32)) ^ c[1] ^ np.uint64(key[0]),
+                b & mask,
+                (a >> np.uint64(32)) ^ c[3] ^ np.uint64(key[1]),
+                a & mask,
             ]
             key = [(k + w) & 0xFFFFFFFF for k, w in zip(key, WEYL, strict=True)]
     return np.stack(c, 1).reshape(-1)[:n].astype(np.uint32).reshape(node.shape)

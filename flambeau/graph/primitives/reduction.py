@@ -59,8 +59,12 @@ def _extremum_gradient(g: Any, y: Any, inputs: Any, params: tuple[Any, ...]) -> 
 
 
 SUM = Primitive(
-    "sum", "reduction", _rule, _reduce(lambda x, axes: np.sum(x, axes, dtype=x.dtype)),
-    lambda g, y, inputs, params: (_restore(g, *params),), saves="",
+    "sum",
+    "reduction",
+    _rule,
+    _reduce(lambda x, axes: np.sum(x, axes, dtype=x.dtype)),
+    lambda g, y, inputs, params: (_restore(g, *params),),
+    saves="",
 )
 """`params = (axes, the operand's shape)`, as for every reduction."""
 
@@ -77,6 +81,10 @@ def _index_rule(inputs: Any, params: tuple[Any, ...]) -> Any:
     return _rule(inputs, params)[0], int64
 
 
-ARGMAX = Primitive("argmax", "reduction", _index_rule, lambda node, x: np.asarray(np.argmax(x, node.params[0][0])).astype(np.int64))
+ARGMAX = Primitive(
+    "argmax", "reduction", _index_rule, lambda node, x: np.asarray(np.argmax(x, node.params[0][0])).astype(np.int64)
+)
 """`params = ((axis,), the operand's shape)`: the first position of the largest element, NaN counting as largest."""
-ARGMIN = Primitive("argmin", "reduction", _index_rule, lambda node, x: np.asarray(np.argmin(x, node.params[0][0])).astype(np.int64))
+ARGMIN = Primitive(
+    "argmin", "reduction", _index_rule, lambda node, x: np.asarray(np.argmin(x, node.params[0][0])).astype(np.int64)
+)
