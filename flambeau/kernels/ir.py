@@ -15,6 +15,8 @@ cast, bitcast   None                                    args (x,): conversion of
 reduce          (kind, ((axis, extent), …))             args (body,): sum, prod, max, min, any, all, argmax, argmin over new axes
 scan            (kind, axis)                            args (body,): running combination along a parallel axis, in order
 philox          None                                    args (seed, offset, position): uint32, see primitives/random.py
+check           the error's text                        args (index, size literal), int64: a position in [-size, size) made non-negative. One
+                                                        outside is an IndexError with that text, `{value}` in it standing for the position
 accumulator     None                                    in a contraction's epilogue: the sum of products
 ==============  ======================================  ======================================================================
 

@@ -18,6 +18,11 @@ class Target:
     features: str = ""
     l1: int = 32 << 10
     l2: int = 1 << 20
+    architecture: str = "x86_64"
+
+    def has(self, feature: str) -> bool:
+        """Whether the feature string names `feature` (LLVM's spelling) as present."""
+        return f"+{feature}" in self.features.split(",")
 
     @property
     def attributes(self) -> str:

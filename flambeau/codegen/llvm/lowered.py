@@ -1,0 +1,41 @@
+"""`Lowered`: what every lowering to LLVM gives back, and the contract between generated code and the runtime.
+
+A kernel is one or more *phases*, functions `void f(ptr arguments, i64 thread, i64 threads)` that run one after another, each on
+all threads, with a barrier between. `arguments` points to an array of pointers: the kernel's slots in order, then one block of
+memory for each number of bytes in `scratch` (64-byte aligned, not cleared, private to the kernel's run), then, when the kernel
+has `messages`, the error word.
+
+The error word is two i64: 0 where nothing went wrong, else 1 + the number of a message; and the offending value. The runtime
+raises the message's exception after the run, with `{value}` replaced by that value. Generated code never touches memory outside
+its slots, error or not.
+
+Imports nothing of flambeau.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Lowered", "Message"]
+
+
+@dataclass(frozen=True)
+class Message:
+    """An error that generated code can report: the name of a builtin exception and its text."""
+
+    exception: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Lowered:
+    """LLVM IR text of one module, the names of its phase functions in running order, and what they need beside the slots.
+
+    `packs` is how a contraction wants its operands copied before the phases run (see `codegen/llvm/contraction`).
+    """
+
+    ir: str
+    functions: tuple[str, ...]
+    scratch: tuple[int, ...] = ()
+    messages: tuple[Message, ...] = ()
+    packs: tuple[object, ...] = ()
