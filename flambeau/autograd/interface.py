@@ -1,0 +1,122 @@
+"""`backward` and `grad`: what users ask of the tape. May import `flambeau.tensor` and below."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from flambeau.autograd.tape import run_backward
+from flambeau.tensor import Tensor
+
+__all__ = ["backward", "grad"]
+
+
+def _as_tuple(value: Any) -> tuple[Any, ...]:
+    return (value,) if isinstance(value, Tensor) or value is None else tuple(value)
+
+
+def _initial_gradients(outputs: tuple[Tensor, ...], gradients: tuple[Any, ...]) -> list[Tensor]:
+    """The gradients to start from: given ones, checked against their outputs, or 1 for an output of one element."""
+    result = []
+    for output, gradient in zip(outputs, gradients):
+        if gradient is None:
+            if output.requires_grad and output.numel() != 1:
+                raise RuntimeError("grad can be implicitly created only for scalar outputs")
+            if output.dtype.category != 2:
+                raise RuntimeError(f"grad can be implicitly created only for real scalar outputs but got {output.dtype}")
+            gradient = output.new_ones(output.shape)
+        elif not isinstance(gradient, Tensor):
+            raise TypeError(f"gradients can be either Tensors or None, but got {type(gradient).__name__}")
+        elif tuple(gradient.shape) != tuple(output.shape):
+            raise RuntimeError(
+                f"Mismatch in shape: grad_output[{len(result)}] has a shape of {gradient.shape} and "
+                f"output[{len(result)}] has a shape of {output.shape}."
+            )
+        result.append(gradient)
+    return result
+
+
+def _start(outputs: Any, gradients: Any) -> tuple[list[Any], list[Tensor]]:
+    outputs = _as_tuple(outputs)
+    gradients = (None,) * len(outputs) if gradients is None else _as_tuple(gradients)
+    if len(gradients) != len(outputs):
+        raise RuntimeError(f"got {len(outputs)} tensors and {len(gradients)} gradients")
+    for i, output in enumerate(outputs):
+        if not output.requires_grad:
+            raise RuntimeError(f"element {i} of tensors does not require grad and does not have a grad_fn")
+    starts = _initial_gradients(outputs, gradients)
+    return [output._edge() for output in outputs], starts
+
+
+def backward(
+    tensors: Tensor | Sequence[Tensor],
+    grad_tensors: Tensor | Sequence[Tensor | None] | None = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    grad_variables: Any = None,
+    inputs: Tensor | Sequence[Tensor] | None = None,
+) -> None:
+    """Accumulates the gradients of `tensors` into `.grad` of their leaves, or of `inputs` alone where given.
+
+    Raises RuntimeError when a tensor doesn't require grad, or has several elements and no gradient in `grad_tensors`.
+    """
+    roots, starts = _start(tensors, grad_tensors if grad_tensors is not None else grad_variables)
+    keep = create_graph if retain_graph is None else retain_graph
+    if inputs is None:
+        run_backward(roots, starts, None, keep, create_graph)
+        return
+    wanted = _as_tuple(inputs)
+    if not wanted:
+        raise RuntimeError("'inputs' argument to backward() cannot be empty.")
+    edges = [t._edge() for t in wanted]
+    found = run_backward(roots, starts, edges, keep, create_graph)
+    for t, (function, output) in zip(wanted, edges):
+        gradient = found.get((id(function), output))
+        if gradient is not None:
+            from flambeau.autograd.modes import set_grad_enabled
+
+            with set_grad_enabled(create_graph):
+                t._accumulate_grad(gradient)
+
+
+def grad(
+    outputs: Tensor | Sequence[Tensor],
+    inputs: Tensor | Sequence[Tensor],
+    grad_outputs: Tensor | Sequence[Tensor | None] | None = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    only_inputs: bool = True,
+    allow_unused: bool | None = None,
+    is_grads_batched: bool = False,
+    materialize_grads: bool = False,
+) -> tuple[Tensor | None, ...]:
+    """The gradients of `outputs` with respect to `inputs`, as a tuple; `.grad` is not touched.
+
+    An input that the outputs don't depend on raises RuntimeError, or is None with `allow_unused`, or zeros with
+    `materialize_grads`.
+    """
+    if materialize_grads and allow_unused is False:
+        raise ValueError(
+            "Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False."
+        )
+    if is_grads_batched:
+        raise RuntimeError("is_grads_batched=True is not supported: loop over the gradients instead")
+    wanted = _as_tuple(inputs)
+    for t in wanted:
+        if not t.requires_grad:
+            raise RuntimeError("One of the differentiated Tensors does not require grad")
+    roots, starts = _start(outputs, grad_outputs)
+    edges = [t._edge() for t in wanted]
+    found = run_backward(roots, starts, edges, create_graph if retain_graph is None else retain_graph, create_graph)
+    results: list[Tensor | None] = []
+    for t, (function, output) in zip(wanted, edges):
+        gradient = found.get((id(function), output))
+        if gradient is None and materialize_grads:
+            gradient = t.new_zeros(t.shape)
+        elif gradient is None and not allow_unused:
+            raise RuntimeError(
+                "One of the differentiated Tensors appears to not have been used in the graph. "
+                "Set allow_unused=True if this is the desired behavior."
+            )
+        results.append(gradient)
+    return tuple(results)

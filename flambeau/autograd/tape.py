@@ -1,0 +1,242 @@
+"""The tape: gradient functions linked to those of their inputs, and the engine that walks them backwards.
+
+Knows nothing of kernels, and of tensors only what they can do: gradients add with `+`. May import `flambeau.autograd.modes`.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from flambeau.autograd.modes import set_grad_enabled
+
+__all__ = ["GradientFunction", "AccumulateGrad", "SavedTensor", "RemovableHandle", "run_backward", "Edge"]
+
+_sequence = itertools.count(1)
+_handles = itertools.count()
+
+
+class RemovableHandle:
+    """What registering a hook returns: `remove()` takes the hook back. Usable as a context manager."""
+
+    def __init__(self, hooks: OrderedDict[int, Any]) -> None:
+        self.id = next(_handles)
+        self._hooks = hooks
+
+    def remove(self) -> None:
+        self._hooks.pop(self.id, None)
+
+    def __enter__(self) -> RemovableHandle:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.remove()
+
+
+Edge = tuple["GradientFunction | None", int]
+
+
+class GradientFunction:
+    """One step of the tape: turns the gradients of its outputs into those of its inputs.
+
+    `next_functions` holds, for each input, the function that made it and which of that function's outputs it was.
+    `sequence` grows with creation, so decreasing order visits a function after everything that used its outputs.
+    """
+
+    __slots__ = ("next_functions", "sequence", "outputs", "hooks", "pre_hooks", "tensor_hooks", "metadata", "__weakref__")
+
+    def __init__(self, next_functions: tuple[Edge, ...], outputs: int = 1) -> None:
+        self.next_functions = next_functions
+        self.sequence = next(_sequence)
+        self.outputs = outputs
+        self.hooks: OrderedDict[int, Any] | None = None
+        self.pre_hooks: OrderedDict[int, Any] | None = None
+        self.tensor_hooks: dict[int, OrderedDict[int, Any]] | None = None
+
+    def backward(self, gradients: list[Any]) -> Sequence[Any]:
+        """Gradients of the inputs from those of the outputs (None where one is not needed or is zero)."""
+        raise AssertionError("a gradient function defines its backward")
+
+    def release(self) -> None:
+        """Lets go of saved values; a further backward raises."""
+
+    def name(self) -> str:
+        return type(self).__name__
+
+    def register_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """`hook(grad_inputs, grad_outputs)` runs after this function; what it returns replaces grad_inputs."""
+        if self.hooks is None:
+            self.hooks = OrderedDict()
+        handle = RemovableHandle(self.hooks)
+        self.hooks[handle.id] = hook
+        return handle
+
+    def register_prehook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """`hook(grad_outputs)` runs before this function; what it returns replaces grad_outputs."""
+        if self.pre_hooks is None:
+            self.pre_hooks = OrderedDict()
+        handle = RemovableHandle(self.pre_hooks)
+        self.pre_hooks[handle.id] = hook
+        return handle
+
+    def add_tensor_hook(self, output: int, hook: Callable[..., Any]) -> RemovableHandle:
+        """`hook(grad)` runs when the gradient of that output is complete; what it returns replaces the gradient."""
+        if self.tensor_hooks is None:
+            self.tensor_hooks = {}
+        hooks = self.tensor_hooks.setdefault(output, OrderedDict())
+        handle = RemovableHandle(hooks)
+        hooks[handle.id] = hook
+        return handle
+
+    def __repr__(self) -> str:
+        return f"<{self.name()} object at {id(self):#x}>"
+
+
+class AccumulateGrad(GradientFunction):
+    """The end of the tape: adds into a leaf's `.grad`. Runs after all others, so its sequence is 0."""
+
+    __slots__ = ("variable", "post_hooks")
+
+    def __init__(self, variable: Any) -> None:
+        super().__init__(())
+        self.sequence = 0
+        self.variable = variable
+        self.post_hooks: OrderedDict[int, Any] | None = None
+
+    def backward(self, gradients: list[Any]) -> Sequence[Any]:
+        self.variable._accumulate_grad(gradients[0])
+        if self.post_hooks:
+            for hook in list(self.post_hooks.values()):
+                hook(self.variable)
+        return ()
+
+
+class SavedTensor:
+    """A tensor kept for backward: its value as it was, with a check that nobody wrote over it since.
+
+    `restore` rebuilds the tensor with its place on the tape, so that a backward can itself be recorded.
+    """
+
+    __slots__ = ("tensor", "counter", "version", "function", "output")
+
+    def __init__(self, tensor: Any, is_output: bool) -> None:
+        self.counter = tensor._counter
+        self.version = tensor._counter.autograd_version
+        self.function = tensor._grad_fn
+        self.output = tensor._output_index
+        # A leaf is kept itself (its gradient is accumulated into it); anything else without its tape, to make no cycle.
+        self.tensor = tensor if self.function is None and not is_output else tensor._without_tape()
+
+    def restore(self, function: GradientFunction | None = None) -> Any:
+        """The tensor; `function` is the tape entry that made it, for a saved output."""
+        found = self.counter.autograd_version
+        if found != self.version:
+            t = self.tensor
+            raise RuntimeError(
+                "one of the variables needed for gradient computation has been modified by an inplace operation: "
+                f"[{t.type()} {list(t.shape)}] is at version {found}; expected version {self.version} instead. "
+                "Hint: the backtrace further above shows the operation that failed to compute its gradient. "
+                "The variable in question was changed in there or anywhere later. Good luck!"
+            )
+        function = function or self.function
+        if function is None:
+            return self.tensor
+        return self.tensor._with_tape(function, self.output)
+
+
+def freed_error() -> RuntimeError:
+    return RuntimeError(
+        "Trying to backward through the graph a second time (or directly access saved tensors after they have already been "
+        "freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). Specify "
+        "retain_graph=True if you need to backward through the graph a second time or if you need to access saved tensors "
+        "after calling backward."
+    )
+
+
+def _reachable(roots: Sequence[Edge]) -> list[GradientFunction]:
+    """Every function that the roots depend on, in increasing sequence."""
+    seen: dict[int, GradientFunction] = {}
+    stack = [function for function, _ in roots if function is not None]
+    while stack:
+        function = stack.pop()
+        if id(function) in seen:
+            continue
+        seen[id(function)] = function
+        stack.extend(f for f, _ in function.next_functions if f is not None and id(f) not in seen)
+    return sorted(seen.values(), key=lambda f: f.sequence)
+
+
+def run_backward(
+    roots: Sequence[Edge],
+    gradients: Sequence[Any],
+    inputs: Sequence[Edge] | None,
+    retain_graph: bool,
+    create_graph: bool,
+) -> dict[tuple[int, int], Any]:
+    """Walks the tape from `roots`, whose gradients are given.
+
+    With `inputs` None, gradients are accumulated into all leaves. Otherwise only what leads to those places is walked and
+    the gradients at them are returned, by (id of function, output).
+    """
+    wanted: set[tuple[int, int]] | None = None
+    needed: set[int] | None = None
+    if inputs is not None:
+        wanted = {(id(f), i) for f, i in inputs}
+        targets = {id(f) for f, _ in inputs}
+        needed = set()
+        for function in _reachable(roots):
+            if any(f is not None and (id(f) in needed or id(f) in targets) for f, _ in function.next_functions):
+                needed.add(id(function))
+    collected: dict[tuple[int, int], Any] = {}
+    pending: dict[int, list[Any]] = {}
+    queue: list[tuple[int, int, GradientFunction]] = []
+
+    def add(function: GradientFunction | None, output: int, gradient: Any) -> None:
+        if function is None or gradient is None:
+            return
+        if needed is not None and id(function) not in needed and (id(function), output) not in wanted:
+            return
+        slots = pending.get(id(function))
+        if slots is None:
+            slots = pending[id(function)] = [None] * function.outputs
+            heapq.heappush(queue, (-function.sequence, id(function), function))
+        slots[output] = gradient if slots[output] is None else slots[output] + gradient
+
+    with set_grad_enabled(create_graph):
+        for (function, output), gradient in zip(roots, gradients):
+            add(function, output, gradient)
+        while queue:
+            _, key, function = heapq.heappop(queue)
+            grads = pending.pop(key)
+            if function.tensor_hooks:
+                for output, hooks in function.tensor_hooks.items():
+                    for hook in list(hooks.values()):
+                        if grads[output] is not None:
+                            replaced = hook(grads[output])
+                            if replaced is not None:
+                                grads[output] = replaced
+            if wanted is not None:
+                for output, gradient in enumerate(grads):
+                    if (key, output) in wanted and gradient is not None:
+                        collected[key, output] = gradient
+                if key not in needed:
+                    continue
+            if function.pre_hooks:
+                for hook in list(function.pre_hooks.values()):
+                    replaced = hook(tuple(grads))
+                    if replaced is not None:
+                        grads = list(replaced)
+            results = function.backward(grads)
+            if function.hooks:
+                for hook in list(function.hooks.values()):
+                    replaced = hook(tuple(results), tuple(grads))
+                    if replaced is not None:
+                        results = replaced
+            if not retain_graph:
+                function.release()
+            for (next_function, output), gradient in zip(function.next_functions, results):
+                add(next_function, output, gradient)
+    return collected

@@ -1,0 +1,133 @@
+"""Python numbers ↔ bytes: how lists become tensors and back without NumPy. May import `flambeau.dtypes`."""
+
+from __future__ import annotations
+
+import struct
+from array import array
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from flambeau.dtypes import dtype
+
+__all__ = ["pack", "unpack", "flatten", "nest"]
+
+_CODES = {
+    "bool": "?", "uint8": "B", "int8": "b", "int16": "h", "int32": "i", "int64": "q",
+    "float16": "e", "float32": "f", "float64": "d", "uint32": "I",
+}  # fmt: skip
+
+
+def _bfloat16_bits(value: float) -> int:
+    """The nearest bfloat16 (ties to even) of a number, as its 16 bits."""
+    try:
+        bits = struct.unpack("<I", struct.pack("<f", value))[0]
+    except OverflowError:
+        bits = 0xFF800000 if value < 0 else 0x7F800000
+    if bits & 0x7FFFFFFF > 0x7F800000:
+        return (bits >> 16) | 0x40
+    return (bits + 0x7FFF + (bits >> 16 & 1)) >> 16
+
+
+def _half(value: float) -> bytes:
+    try:
+        return struct.pack("e", value)
+    except OverflowError:
+        return struct.pack("e", float("-inf") if value < 0 else float("inf"))
+
+
+def _single(value: float) -> float:
+    try:
+        struct.pack("f", value)
+    except OverflowError:
+        return float("-inf") if value < 0 else float("inf")
+    return value
+
+
+def _integers(values: Iterable[Any], type: dtype) -> list[int]:
+    bits = 8 * type.itemsize
+    low = -(1 << (bits - 1)) if type.is_signed else 0
+    high = low + (1 << bits) - 1
+    result = [int(v) for v in values]
+    for v in result:
+        if not low <= v <= high:
+            if type.itemsize == 8:
+                raise RuntimeError("Overflow when unpacking long long")
+            return [(v - low) % (1 << bits) + low for v in result]
+    return result
+
+
+def pack(values: Sequence[Any], type: dtype) -> bytes:
+    """The numbers as consecutive elements of `type`: floats round to nearest, out of range to infinity; small integers wrap.
+
+    Raises RuntimeError for an integer beyond int64.
+    """
+    if type.category == 1:
+        return array(_CODES[type.name], _integers(values, type)).tobytes()
+    if type.category == 0:
+        return bytes(bool(v) for v in values)
+    if type.name == "bfloat16":
+        return array("H", [_bfloat16_bits(float(v)) for v in values]).tobytes()
+    if type.name == "float16":
+        return b"".join(_half(float(v)) for v in values)
+    floats = [float(v) for v in values]
+    try:
+        return array(_CODES[type.name], floats).tobytes()
+    except OverflowError:
+        return array(_CODES[type.name], [_single(v) for v in floats]).tobytes()
+
+
+def unpack(data: memoryview, type: dtype) -> list[Any]:
+    """The elements as Python bools, ints or floats."""
+    if type.name == "bfloat16":
+        words = array("H", data.tobytes())
+        return list(struct.unpack(f"<{len(words)}f", array("I", [w << 16 for w in words]).tobytes()))
+    if type.name == "float16":
+        return list(struct.unpack(f"{len(data) // 2}e", data))
+    if type.name == "bool":
+        return [b != 0 for b in data.tolist()]
+    return data.cast(_CODES[type.name]).tolist()
+
+
+def flatten(data: Any) -> tuple[list[Any], tuple[int, ...]]:
+    """A nested sequence's items in order, and its shape; raises ValueError or TypeError for one that is not rectangular."""
+    shape: list[int] = []
+    level = [data]
+    while level and _is_sequence(level[0]):
+        size = len(level[0])
+        shape.append(size)
+        following: list[Any] = []
+        for item in level:
+            if not _is_sequence(item):
+                raise TypeError(f"expected a sequence of length {size} at dim {len(shape) - 1} (got {type(item).__name__})")
+            if len(item) != size:
+                raise ValueError(f"expected sequence of length {size} at dim {len(shape) - 1} (got {len(item)})")
+            following.extend(item)
+        level = following
+    for item in level:
+        if _is_sequence(item):
+            raise TypeError("not a sequence")
+    return level, tuple(shape)
+
+
+def _is_sequence(value: Any) -> bool:
+    return isinstance(value, (list, tuple, range)) or (
+        hasattr(value, "__len__")
+        and hasattr(value, "__getitem__")
+        and not isinstance(value, (str, bytes, dict))
+        and not hasattr(value, "dtype")
+    )
+
+
+def nest(items: list[Any], shape: Sequence[int]) -> Any:
+    """The items as nested lists of `shape`; a single item for shape ()."""
+    if not shape:
+        return items[0]
+    for size in reversed(shape[1:]):
+        if size == 0:
+            return _empty(shape)
+        items = [items[i : i + size] for i in range(0, len(items), size)]
+    return items
+
+
+def _empty(shape: Sequence[int]) -> Any:
+    return [] if len(shape) == 1 or shape[0] == 0 else [_empty(shape[1:]) for _ in range(shape[0])]

@@ -1,0 +1,140 @@
+"""The list of operators: `@operator` puts a function into the `flambeau` namespace and onto `Tensor`.
+
+Everything that must know the operators (the namespace, the tensor's methods, in-place variants, `out=`, the stubs, the tests)
+reads `OPERATORS`. May import `flambeau.tensor`.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from flambeau.dtypes import can_cast
+from flambeau.tensor import Tensor
+
+__all__ = ["OPERATORS", "Operator", "operator", "write_out", "write_in_place"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Operator:
+    """One operator: where it can be reached and the function behind it.
+
+    `name` is PyTorch's; `namespace` the module that holds it ("" for `flambeau` itself, "nn.functional", "linalg", …), or None
+    for a method only; `is_method`: also a method of Tensor; `has_inplace`: `name_` exists as a method; `takes_out`: accepts
+    `out=`.
+    """
+
+    name: str
+    function: Callable[..., Any]
+    public: Callable[..., Any]
+    namespace: str | None
+    is_method: bool
+    has_inplace: bool
+    takes_out: bool
+
+
+OPERATORS: dict[tuple[str | None, str], Operator] = {}
+"""By (namespace, name)."""
+
+
+def operator(
+    *names: str,
+    namespace: str | None = "",
+    method: bool = True,
+    inplace: bool = False,
+    inplace_function: bool = False,
+    out: bool = False,
+) -> Callable[[F], F]:
+    """Registers a function under its own name, or under `names` (the first is the main one, others are aliases).
+
+    With `inplace`, `Tensor.name_` writes the result into the tensor (`inplace_function`: also as a function, `torch.relu_`);
+    with `out`, the public function takes `out=` (a tensor, or a tuple for several results). The first parameter of a
+    method's function is the tensor.
+    """
+
+    def register(function: F) -> F:
+        for name in names or (function.__name__,):
+            public: Callable[..., Any] = _with_out(function) if out else function
+            OPERATORS[namespace, name] = Operator(name, function, public, namespace, method, inplace, out)
+            if method:
+                setattr(Tensor, name, function)
+            if inplace:
+                in_place = _in_place(function, name)
+                setattr(Tensor, name + "_", in_place)
+                if inplace_function:
+                    OPERATORS[namespace, name + "_"] = Operator(name + "_", in_place, in_place, namespace, False, False, False)
+        return function
+
+    return register
+
+
+def _in_place(function: Callable[..., Any], name: str) -> Callable[..., Any]:
+    def in_place(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        return write_in_place(self, function(self, *args, **kwargs))
+
+    in_place.__name__ = in_place.__qualname__ = name + "_"
+    in_place.__doc__ = f"`{name}`, written into this tensor."
+    return in_place
+
+
+def _with_out(function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def with_out(*args: Any, out: Any = None, **kwargs: Any) -> Any:
+        result = function(*args, **kwargs)
+        return result if out is None else write_out(out, result)
+
+    return with_out
+
+
+def _dtype_error(result: Tensor, target: Tensor) -> RuntimeError:
+    return RuntimeError(f"result type {_scalar_name(result)} can't be cast to the desired output type {_scalar_name(target)}")
+
+
+_SCALAR_NAMES = {
+    "bool": "Bool", "uint8": "Byte", "int8": "Char", "int16": "Short", "int32": "Int", "int64": "Long", "uint32": "UInt32",
+    "float16": "Half", "bfloat16": "BFloat16", "float32": "Float", "float64": "Double",
+}  # fmt: skip
+
+
+def _scalar_name(t: Tensor) -> str:
+    """PyTorch's internal name of a dtype, which its error messages use."""
+    return _SCALAR_NAMES[t.dtype.name]
+
+
+def write_in_place(target: Tensor, result: Tensor) -> Tensor:
+    """Writes an operator's result into its first operand: the shape must stay, the dtype's category may not fall."""
+    if tuple(result._shape) != tuple(target._shape):
+        raise RuntimeError(f"output with shape {list(target._shape)} doesn't match the broadcast shape {list(result._shape)}")
+    if result.dtype is not target.dtype:
+        if not can_cast(result.dtype, target.dtype):
+            raise _dtype_error(result, target)
+        result = result.to(target.dtype)
+    return target._assign(result)
+
+
+def write_out(out: Any, result: Any) -> Any:
+    """Writes results into the tensors given as `out=`, which take the results' shapes, and gives `out` back."""
+    if isinstance(result, tuple):
+        if not isinstance(out, (tuple, list)) or len(out) != len(result):
+            raise TypeError(f"argument 'out' must be tuple of {len(result)} Tensors, not {type(out).__name__}")
+        written = [write_out(o, r) for o, r in zip(out, result)]
+        return type(result)(*written) if hasattr(result, "_fields") else tuple(written)
+    if not isinstance(out, Tensor):
+        raise TypeError(f"argument 'out' must be Tensor, not {type(out).__name__}")
+    if out._storage.device != result._storage.device:
+        raise RuntimeError(f"Expected out tensor to have device {result.device}, but got {out.device} instead")
+    if result.requires_grad or out.requires_grad:
+        raise RuntimeError(
+            "functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad."
+        )
+    if result.dtype is not out.dtype:
+        if not can_cast(result.dtype, out.dtype):
+            raise _dtype_error(result, out)
+        result = result.to(out.dtype)
+    if tuple(out._shape) != tuple(result._shape):
+        out.resize_(result._shape)
+    return out._assign(result)

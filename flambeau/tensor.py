@@ -1,0 +1,772 @@
+"""`Tensor`: a view (size, stride, offset) of a storage, with its place on the tape.
+
+What PyTorch's tensors do beyond arithmetic lives here: aliasing and in-place writes, leaves and gradients, looking at
+values. Operators, and the methods that are operators, are added by `flambeau.ops`. May import `flambeau.autograd.tape`,
+`flambeau.autograd.modes`, `flambeau.storage`, `flambeau.graph`, `flambeau.device(s)`, `flambeau.dtypes`.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from flambeau import devices
+from flambeau.autograd.modes import state
+from flambeau.autograd.tape import AccumulateGrad, Edge, GradientFunction, RemovableHandle, SavedTensor, freed_error, run_backward
+from flambeau.device import as_device_name, device
+from flambeau.dtypes import default_dtype, dtype
+from flambeau.graph import primitives as p
+from flambeau.graph.node import Node, Primitive
+from flambeau.host import nest, unpack
+from flambeau.size import Size, contiguous_strides
+from flambeau.storage import Storage, realize
+
+__all__ = ["Tensor", "from_node", "from_bytes", "PrimitiveGradient"]
+
+RESHAPE, AS_STRIDED, ASSIGN, BUFFER = p.movement.RESHAPE, p.movement.AS_STRIDED, p.movement.ASSIGN, p.leaf.BUFFER
+
+
+class _Counter:
+    """The write counter of tensors made by `.data`: their writes are hidden from autograd."""
+
+    __slots__ = ("autograd_version",)
+
+    def __init__(self) -> None:
+        self.autograd_version = 0
+
+
+class Tensor:
+    """A multi-dimensional array of one dtype on one device. Made by `flambeau.tensor`, `flambeau.zeros` and so on.
+
+    `Tensor(2, 3)` is an uninitialised (zero) float tensor of that shape; `Tensor([1, 2])` holds those numbers as the
+    default floating dtype, as in PyTorch.
+    """
+
+    __slots__ = (
+        "_storage", "_shape", "_strides", "_offset", "_node", "_node_version", "_counter",
+        "_requires_grad", "_grad", "_grad_fn", "_output_index", "_accumulate", "_base", "_base_version", "_retains_grad",
+        "_inference", "__dict__", "__weakref__",
+    )  # fmt: skip
+
+    _storage: Storage
+    _shape: tuple[int, ...]
+    _strides: tuple[int, ...] | None  # None: row-major over the whole storage
+    _grad: Tensor | None
+    _grad_fn: GradientFunction | None
+    __hash__ = object.__hash__
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        return object.__new__(cls)
+
+    def __init__(self, *args: Any, device: Any = None) -> None:
+        from flambeau.ops.creation import empty, tensor
+
+        if len(args) == 1 and not isinstance(args[0], int):
+            data = args[0]
+            made = data.detach() if isinstance(data, Tensor) else None
+            if made is None:
+                made = (
+                    empty(data, device=device) if isinstance(data, Size) else tensor(data, dtype=default_dtype(), device=device)
+                )
+        else:
+            made = empty(args or (0,), device=device)
+        self._become(made)
+
+    def _become(self, other: Tensor) -> None:
+        """Takes over another tensor's storage and view, with a clean autograd state."""
+        _initialise(self, other._storage, other._shape)
+        self._strides, self._offset, self._node, self._node_version = (
+            other._strides, other._offset, other._node, other._node_version,
+        )  # fmt: skip
+
+    # --- the value as a node ---------------------------------------------------------------------------------------------
+    def _value(self) -> Node:
+        """This tensor's elements as a node: the structural view, or a strided one when the storage was written since."""
+        storage = self._storage
+        if self._node_version == storage.version:
+            return self._node
+        node = storage.node
+        if self._strides is None:
+            if node.shape != self._shape:
+                node = RESHAPE((node,), (tuple(self._shape), node.shape))
+        else:
+            flat = node if len(node.shape) == 1 else RESHAPE((node,), ((storage.size,), node.shape))
+            node = AS_STRIDED((flat,), (tuple(self._shape), self._strides, self._offset, storage.size))
+        self._node, self._node_version = node, storage.version
+        return node
+
+    def _view(
+        self, primitive: Primitive, params: tuple[Any, ...], shape: tuple[int, ...], strides: tuple[int, ...], offset: int
+    ) -> Tensor:
+        """A tensor that shares this one's storage: `primitive` says what it reads, the strides where it writes."""
+        node = primitive((self._value(),), params)
+        view = object.__new__(Tensor)
+        _initialise(view, self._storage, shape)
+        view._node, view._node_version = node, self._storage.version
+        if offset or strides != contiguous_strides(shape) or _size(shape) != self._storage.size:
+            view._strides, view._offset = strides, offset
+        view._counter = self._counter
+        view._inference = self._inference
+        view._base = self if self._base is None else self._base
+        view._base_version = self._counter.autograd_version
+        if state.enabled and self.requires_grad and self._storage.dtype.category == 2:
+            view._requires_grad = True
+            view._grad_fn = PrimitiveGradient(primitive, (self,), params, view)
+        return view
+
+    @staticmethod
+    def _apply(primitive: Primitive, tensors: Sequence[Tensor], params: tuple[Any, ...] = ()) -> Tensor:
+        """A new tensor by a primitive: the node, and the tape entry when a gradient may be asked for."""
+        nodes = tuple([t._value() for t in tensors])
+        shape, type = primitive.infer(nodes, params)
+        result = from_node(Node(primitive, nodes, params, shape, type, nodes[0].device))
+        if state.enabled and type.category == 2 and primitive.gradient is not None:
+            for t in tensors:
+                if t._requires_grad:
+                    result._requires_grad = True
+                    result._grad_fn = PrimitiveGradient(primitive, tensors, params, result)
+                    break
+        return result
+
+    def _without_tape(self) -> Tensor:
+        """The same memory, with no history; it shares the write counter."""
+        t = object.__new__(Tensor)
+        _initialise(t, self._storage, self._shape)
+        t._strides, t._offset, t._node, t._node_version = self._strides, self._offset, self._node, self._node_version
+        t._counter = self._counter
+        return t
+
+    def _with_tape(self, function: GradientFunction, output: int) -> Tensor:
+        t = self._without_tape()
+        t._requires_grad, t._grad_fn, t._output_index = True, function, output
+        return t
+
+    # --- writing ---------------------------------------------------------------------------------------------------------
+    def _assign(self, value: Tensor) -> Tensor:
+        """Writes `value` (of this shape and dtype) into this tensor's memory and onto the tape; gives self."""
+        recorded = state.enabled and (value._requires_grad or self.requires_grad)
+        self._check_writable(recorded)
+        storage, node = self._storage, value._value()
+        if recorded:
+            self._record_write(value)
+        if self._strides is None:
+            storage.write(node)
+        else:
+            flat = storage.node
+            if len(flat.shape) != 1:
+                flat = RESHAPE((flat,), ((storage.size,), flat.shape))
+            storage.write(ASSIGN((flat, node), (tuple(self._shape), self._strides, self._offset)))
+        self._counter.autograd_version += 1
+        self._node, self._node_version = node, storage.version
+        if recorded:
+            self._base_version = self._counter.autograd_version
+        return self
+
+    def _check_writable(self, recorded: bool) -> None:
+        if recorded and self._grad_fn is None and self._requires_grad:
+            raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
+        if recorded and self._base is not None and self._base._grad_fn is None and self._base._requires_grad:
+            raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
+        if self._inference and not state.inference:
+            raise RuntimeError(
+                "Inplace update to inference tensor outside InferenceMode is not allowed. "
+                "You can make a clone to get a normal tensor before doing inplace update."
+            )
+        if self._strides is not None and any(s == 0 and n > 1 for s, n in zip(self._strides, self._shape)):
+            raise RuntimeError(
+                "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
+                "Please clone() the tensor before performing the operation."
+            )
+
+    def _record_write(self, value: Tensor) -> None:
+        """The tape after a write: this tensor's history is the value's; a view's base takes the part in, too."""
+        base = self._base
+        if base is None or self._strides is None:
+            for t in (self,) if base is None else (self, base):
+                t._requires_grad = True
+                function, output = value._edge() if value.requires_grad else (None, 0)
+                if t is not self and function is not None and tuple(t._shape) != tuple(value._shape):
+                    function, output = _ReshapeGradient(((function, output),), value._shape), 0
+                t._grad_fn = function if function is not None else _DetachedWrite(())
+                t._output_index = output
+            return
+        shape, strides, offset = self._shape, self._strides, self._offset
+        edges = (base._edge() if base.requires_grad else (None, 0), value._edge() if value.requires_grad else (None, 0))
+        base._requires_grad, base._output_index = True, 0
+        base._grad_fn = CopySlices(edges, tuple(base._shape), tuple(shape), strides, offset)
+        self._requires_grad, self._output_index = True, 0
+        self._grad_fn = _StridedViewGradient(((base._grad_fn, 0),), tuple(base._shape), tuple(shape), strides, offset)
+
+    def _refresh_history(self) -> None:
+        """A view whose base was written through another alias: its history is a view of the base's."""
+        base = self._base
+        assert base is not None
+        self._base_version = self._counter.autograd_version
+        if not base.requires_grad or base._grad_fn is None:
+            return
+        strides = contiguous_strides(self._shape) if self._strides is None else self._strides
+        self._requires_grad, self._output_index = True, 0
+        self._grad_fn = _StridedViewGradient(
+            (base._edge(),), tuple(base._shape), tuple(self._shape), strides, 0 if self._strides is None else self._offset
+        )
+
+    # --- the tape --------------------------------------------------------------------------------------------------------
+    def _edge(self) -> Edge:
+        """Where a gradient for this tensor goes: the function that made it, or the accumulation into this leaf."""
+        function = self.grad_fn
+        if function is not None:
+            return function, self._output_index
+        if not self._requires_grad:
+            return None, 0
+        accumulate = self._accumulate
+        found = accumulate() if isinstance(accumulate, weakref.ref) else accumulate
+        if found is None:
+            found = AccumulateGrad(self)
+            self._accumulate = weakref.ref(found)
+        return found, 0
+
+    @property
+    def grad_fn(self) -> GradientFunction | None:
+        """The tape entry that made this tensor; None for a leaf."""
+        if self._base is not None and self._base_version != self._counter.autograd_version:
+            self._refresh_history()
+        return self._grad_fn
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether no recorded operation made this tensor: `backward` fills `.grad` of leaves that require it."""
+        return self.grad_fn is None
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether `backward` computes a gradient for this tensor."""
+        if self._base is not None and self._base_version != self._counter.autograd_version:
+            self._refresh_history()
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        if value and self._storage.dtype.category != 2:
+            raise RuntimeError("only Tensors of floating point and complex dtype can require gradients")
+        if not value and self._grad_fn is not None:
+            raise RuntimeError(
+                "you can only change requires_grad flags of leaf variables. If you want to use a computed variable in a "
+                "subgraph that doesn't require differentiation use var_no_grad = var.detach()."
+            )
+        if value and self._inference and not state.inference:
+            raise RuntimeError("Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.")
+        self._requires_grad = bool(value)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Sets `requires_grad` in place."""
+        self.requires_grad = requires_grad
+        return self
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient that `backward` accumulated, or None."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        if value is None:
+            self._grad = None
+            return
+        if not isinstance(value, Tensor):
+            raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}")
+        if value is self:
+            raise RuntimeError("can't assign Variable as its own grad")
+        for what, mine, other in (
+            ("shape", tuple(self._shape), tuple(value._shape)),
+            ("dtype", self.dtype, value.dtype),
+            ("device", self._storage.device, value._storage.device),
+        ):
+            if mine != other:
+                raise RuntimeError(f"assigned grad has data of a different {what}: expected {mine}, got {other}")
+        self._grad = value
+
+    @grad.deleter
+    def grad(self) -> None:
+        self._grad = None
+
+    def _accumulate_grad(self, gradient: Tensor) -> None:
+        if tuple(gradient._shape) != tuple(self._shape):
+            raise RuntimeError(f"expected a gradient of shape {list(self._shape)} but got {list(gradient._shape)}")
+        if self._grad is None:
+            self._grad = gradient if state.enabled else gradient._own()
+        elif state.enabled:
+            self._grad = self._grad + gradient
+        else:
+            self._grad._assign((self._grad + gradient).detach())
+
+    def _own(self) -> Tensor:
+        """This value in memory that no other tensor views."""
+        return from_node(self._value())
+
+    @property
+    def retains_grad(self) -> bool:
+        """Whether this non-leaf tensor keeps its gradient."""
+        return self._grad_fn is not None and self._retains_grad
+
+    def retain_grad(self) -> None:
+        """Makes `backward` fill `.grad` of this non-leaf tensor too."""
+        if not self.requires_grad:
+            raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
+        if self.is_leaf or self._retains_grad:
+            return
+        self._retains_grad = True
+        mine = weakref.ref(self)
+
+        def keep(gradient: Tensor) -> None:
+            t = mine()
+            if t is not None:
+                t._grad = gradient._own() if t._grad is None else t._grad + gradient
+
+        function, output = self._edge()
+        assert function is not None
+        function.add_tensor_hook(output, keep)
+
+    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
+        """`hook(grad)` runs when this tensor's gradient is computed; what it returns replaces the gradient."""
+        function, output = self._hookable()
+        return function.add_tensor_hook(output, hook)
+
+    def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], None]) -> RemovableHandle:
+        """`hook(tensor)` runs after `.grad` of this leaf was updated."""
+        if not self.is_leaf:
+            raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
+        function, _ = self._hookable()
+        assert isinstance(function, AccumulateGrad)
+        if function.post_hooks is None:
+            from collections import OrderedDict
+
+            function.post_hooks = OrderedDict()
+        handle = RemovableHandle(function.post_hooks)
+        function.post_hooks[handle.id] = hook
+        return handle
+
+    def _hookable(self) -> tuple[GradientFunction, int]:
+        if not self.requires_grad:
+            raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+        function, output = self._edge()
+        assert function is not None
+        if self._grad_fn is None:
+            self._accumulate = function  # the hook must outlive this iteration's tape
+        return function, output
+
+    def backward(
+        self,
+        gradient: Tensor | None = None,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+        inputs: Tensor | Sequence[Tensor] | None = None,
+    ) -> None:
+        """Accumulates d(self)/d(leaf)·gradient into `.grad` of the leaves; `gradient` is 1 for a single element."""
+        from flambeau.autograd.interface import backward
+
+        backward(self, gradient, retain_graph, create_graph, inputs=inputs)
+
+    def detach(self) -> Tensor:
+        """The same memory without history; writes to either are seen by both."""
+        t = self._without_tape()
+        t._inference = self._inference
+        return t
+
+    def detach_(self) -> Tensor:
+        """Forgets this tensor's history, in place."""
+        if self._base is not None:
+            raise RuntimeError("Can't detach views in-place. Use detach() instead.")
+        self._grad_fn, self._requires_grad, self._output_index = None, False, 0
+        return self
+
+    @property
+    def data(self) -> Tensor:
+        """The same memory without history, whose writes autograd doesn't see."""
+        t = self._without_tape()
+        t._counter = _Counter()
+        return t
+
+    @data.setter
+    def data(self, value: Tensor) -> None:
+        if not isinstance(value, Tensor):
+            raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
+        self._storage, self._shape, self._strides, self._offset = value._storage, value._shape, value._strides, value._offset
+        self._node, self._node_version = value._value(), value._storage.version
+
+    @property
+    def _version(self) -> int:
+        return self._counter.autograd_version
+
+    def is_inference(self) -> bool:
+        """Whether the tensor was made in inference mode."""
+        return self._inference
+
+    # --- what it is ------------------------------------------------------------------------------------------------------
+    @property
+    def shape(self) -> Size:
+        """The sizes of the dimensions."""
+        shape = self._shape
+        return shape if shape.__class__ is Size else Size(shape)  # type: ignore[return-value]
+
+    def size(self, dim: int | None = None) -> Any:
+        """The shape, or the size of dimension `dim`."""
+        if dim is None:
+            return self.shape
+        from flambeau.shapes.dims import wrap_dim
+
+        return self._shape[wrap_dim(dim, len(self._shape))]
+
+    @property
+    def dtype(self) -> dtype:
+        """The type of the elements."""
+        return self._storage.dtype
+
+    @property
+    def device(self) -> device:
+        """Where the elements live."""
+        return device(self._storage.device)
+
+    @property
+    def ndim(self) -> int:
+        """The number of dimensions."""
+        return len(self._shape)
+
+    def dim(self) -> int:
+        """The number of dimensions."""
+        return len(self._shape)
+
+    ndimension = dim
+
+    def numel(self) -> int:
+        """The number of elements."""
+        return _size(self._shape)
+
+    nelement = numel
+
+    def stride(self, dim: int | None = None) -> Any:
+        """How many elements apart neighbours of a dimension lie in memory: all dimensions, or one."""
+        strides = contiguous_strides(self._shape) if self._strides is None else self._strides
+        if dim is None:
+            return strides
+        from flambeau.shapes.dims import wrap_dim
+
+        return strides[wrap_dim(dim, len(strides))]
+
+    def storage_offset(self) -> int:
+        """Where in its storage the tensor begins, in elements."""
+        return 0 if self._strides is None else self._offset
+
+    def element_size(self) -> int:
+        """Bytes of one element."""
+        return self._storage.dtype.itemsize
+
+    @property
+    def itemsize(self) -> int:
+        return self._storage.dtype.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all elements."""
+        return self.numel() * self._storage.dtype.itemsize
+
+    def data_ptr(self) -> int:
+        """A number that two tensors share when they begin at the same place of the same memory."""
+        return id(self._storage) + self.storage_offset() * self.itemsize
+
+    def is_floating_point(self) -> bool:
+        return self._storage.dtype.category == 2
+
+    def is_complex(self) -> bool:
+        return False
+
+    def is_signed(self) -> bool:
+        return self._storage.dtype.is_signed
+
+    @property
+    def is_cpu(self) -> bool:
+        return self._storage.device == "cpu"
+
+    is_cuda = is_sparse = is_quantized = is_meta = is_mps = is_xpu = is_nested = property(lambda self: False)
+
+    @property
+    def output_nr(self) -> int:
+        return self._output_index
+
+    def _is_view(self) -> bool:
+        return self._base is not None
+
+    # --- looking at values -------------------------------------------------------------------------------------------------
+    def _bytes(self) -> memoryview:
+        """The elements in row-major order, as bytes; computes them if need be."""
+        node = self._value()
+        if node.buffer is None:
+            realize([node])
+        return devices.backend(node.device).download(node.buffer, self.nbytes)
+
+    def _to_bytes(self) -> bytes:
+        """The elements in row-major order, as bytes of their own."""
+        return bytes(self._bytes())
+
+    def item(self) -> Any:
+        """The only element as a Python number; raises RuntimeError when there are more or none."""
+        if self.numel() != 1:
+            raise RuntimeError(f"a Tensor with {self.numel()} elements cannot be converted to Scalar")
+        return unpack(self._bytes(), self._storage.dtype)[0]
+
+    def tolist(self) -> Any:
+        """The elements as nested lists; a number for a zero-dimensional tensor."""
+        if not self._shape:
+            return self.item()
+        return nest(unpack(self._bytes(), self._storage.dtype), self._shape)
+
+    def numpy(self, *, force: bool = False) -> Any:
+        """The elements as a NumPy array of their own."""
+        if self.requires_grad and not force:
+            raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+        if not self._storage.device.startswith(("cpu", "reference")) and not force:
+            raise TypeError(
+                f"can't convert {self._storage.device} device type tensor to numpy. "
+                "Use Tensor.cpu() to copy the tensor to host memory first."
+            )
+        if self.dtype.name == "bfloat16":
+            raise TypeError("Got unsupported ScalarType BFloat16")
+        from flambeau.graph.numpy import array_type, np
+
+        return np.frombuffer(bytearray(self._bytes()), array_type(self.dtype)).reshape(tuple(self._shape))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        array = self.numpy()
+        return array if dtype is None else array.astype(dtype, copy=False)
+
+    def __bool__(self) -> bool:
+        n = self.numel()
+        if n == 0:
+            raise RuntimeError("Boolean value of Tensor with no values is ambiguous")
+        if n > 1:
+            raise RuntimeError("Boolean value of Tensor with more than one value is ambiguous")
+        return bool(self.item())
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __complex__(self) -> complex:
+        return complex(self.item())
+
+    def __index__(self) -> int:
+        if self._storage.dtype.category == 2 or self.numel() != 1:
+            raise TypeError("only integer tensors of a single element can be converted to an index")
+        return int(self.item())
+
+    def __len__(self) -> int:
+        if not self._shape:
+            raise TypeError("len() of a 0-d tensor")
+        return self._shape[0]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if not self._shape:
+            raise TypeError("iteration over a 0-d tensor")
+        return iter([self[i] for i in range(self._shape[0])])
+
+    def __contains__(self, element: Any) -> bool:
+        if isinstance(element, (Tensor, int, float, bool)):
+            return bool((self == element).any())
+        raise RuntimeError(f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}.")
+
+    def __repr__(self) -> str:
+        from flambeau.printing import tensor_text
+
+        return tensor_text(self)
+
+    def __format__(self, spec: str) -> str:
+        return self.item().__format__(spec) if not self._shape else object.__format__(self, spec)
+
+    # --- copies ------------------------------------------------------------------------------------------------------------
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        if id(self) in memo:
+            return memo[id(self)]
+        if not self.is_leaf:
+            raise RuntimeError(
+                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment."
+            )
+        storage = memo.get(id(self._storage))
+        if storage is None:
+            storage = memo[id(self._storage)] = Storage(self._storage.node)
+        copy = object.__new__(type(self))
+        _initialise(copy, storage, self._shape)
+        copy._strides, copy._offset, copy._node_version = self._strides, self._offset, -1
+        copy._requires_grad = self._requires_grad
+        memo[id(self)] = copy
+        if self._grad is not None:
+            copy._grad = self._grad.__deepcopy__(memo)
+        import copy as copying
+
+        for name, value in self.__dict__.items():
+            copy.__dict__[name] = copying.deepcopy(value, memo)
+        return copy
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        arguments = (type(self), self._to_bytes(), self.dtype, tuple(self._shape), self._storage.device, self._requires_grad)
+        return _rebuild, (*arguments, dict(self.__dict__))
+
+
+def _rebuild(
+    cls: type[Tensor], data: bytes, type: dtype, shape: tuple[int, ...], device: str, requires_grad: bool, rest: Any
+) -> Tensor:
+    t = object.__new__(cls)
+    t._become(from_bytes(data, type, shape, device))
+    t._requires_grad = requires_grad
+    t.__dict__.update(rest)
+    return t
+
+
+def _size(shape: tuple[int, ...]) -> int:
+    n = 1
+    for s in shape:
+        n *= s
+    return n
+
+
+def _initialise(t: Tensor, storage: Storage, shape: tuple[int, ...]) -> None:
+    t._storage = storage
+    t._shape = shape
+    t._strides = None
+    t._offset = 0
+    t._node = storage.node
+    t._node_version = -1
+    t._counter = storage
+    t._requires_grad = False
+    t._grad = None
+    t._grad_fn = None
+    t._output_index = 0
+    t._accumulate = None
+    t._base = None
+    t._base_version = 0
+    t._retains_grad = False
+    t._inference = state.inference
+
+
+def from_node(node: Node) -> Tensor:
+    """A tensor with memory of its own whose value is `node`."""
+    t = object.__new__(Tensor)
+    _initialise(t, Storage(node), node.shape)
+    t._node_version = 0
+    return t
+
+
+def from_bytes(data: Any, type: dtype, shape: Sequence[int], device: Any = None) -> Tensor:
+    """A tensor of a copy of bytes in row-major order; raises RuntimeError when their number doesn't fit the shape."""
+    shape = tuple(shape)
+    nbytes = _size(shape) * type.itemsize
+    if memoryview(data).nbytes != nbytes:
+        raise RuntimeError(f"{list(shape)} elements of {type} take {nbytes} bytes, got {memoryview(data).nbytes}")
+    name = as_device_name(device)
+    backend = devices.backend(name)
+    if not backend.supports(type):
+        raise TypeError(f"device {name} has no {type}: convert the tensor first, with .to(torch.float32) for example")
+    node = Node(BUFFER, (), (), shape, type, name)
+    node.buffer = backend.upload(data, nbytes)
+    return from_node(node)
+
+
+# --- tape entries ----------------------------------------------------------------------------------------------------------
+class PrimitiveGradient(GradientFunction):
+    """The tape entry of one primitive: its gradient rule, with what the rule reads."""
+
+    __slots__ = ("primitive", "params", "saved", "saved_output", "needs", "released")
+
+    def __init__(self, primitive: Primitive, tensors: Sequence[Tensor], params: tuple[Any, ...], output: Tensor) -> None:
+        super().__init__(tuple([t._edge() if t._requires_grad else (None, 0) for t in tensors]))
+        self.primitive, self.params = primitive, params
+        self.saved = tuple([SavedTensor(t, False) for t in tensors]) if primitive.saves_inputs else ()
+        self.saved_output = SavedTensor(output, True) if primitive.saves_output else None
+        self.released = False
+
+    def name(self) -> str:
+        return "".join(part.capitalize() for part in self.primitive.name.split("_")) + "Backward0"
+
+    def backward(self, gradients: list[Any]) -> Sequence[Any]:
+        if self.released:
+            raise freed_error()
+        inputs = tuple([s.restore() for s in self.saved])
+        output = None if self.saved_output is None else self.saved_output.restore(self)
+        assert self.primitive.gradient is not None
+        found = self.primitive.gradient(gradients[0], output, inputs, self.params)
+        results = []
+        for (function, _), part in zip(self.next_functions, found):
+            results.append(None if function is None else part() if part.__class__ is _Function else part)
+        return results
+
+    def release(self) -> None:
+        if self.saved or self.saved_output is not None:
+            self.saved, self.saved_output, self.released = (), None, True
+
+
+_Function = type(lambda: None)
+
+
+class CopySlices(GradientFunction):
+    """A write through a view, seen from its base: the part's gradient goes to the value, the rest to the old base."""
+
+    __slots__ = ("base_shape", "shape", "strides", "offset")
+
+    def __init__(self, edges: tuple[Edge, Edge], base_shape: Any, shape: Any, strides: Any, offset: int) -> None:
+        super().__init__(edges)
+        self.base_shape, self.shape, self.strides, self.offset = base_shape, shape, strides, offset
+
+    def backward(self, gradients: list[Any]) -> Sequence[Any]:
+        g = gradients[0]
+        n = _size(self.base_shape)
+        flat = Tensor._apply(RESHAPE, (g,), ((n,), tuple(g.shape)))
+        base = value = None
+        if self.next_functions[0][0] is not None:
+            kept = Tensor._apply(ASSIGN, (flat, g.new_zeros(self.shape)), (self.shape, self.strides, self.offset))
+            base = Tensor._apply(RESHAPE, (kept,), (self.base_shape, (n,)))
+        if self.next_functions[1][0] is not None:
+            value = Tensor._apply(AS_STRIDED, (flat,), (self.shape, self.strides, self.offset, n))
+        return base, value
+
+
+class _StridedViewGradient(GradientFunction):
+    """The gradient of a view, given by where it lies in its base."""
+
+    __slots__ = ("base_shape", "shape", "strides", "offset")
+
+    def __init__(self, edges: tuple[Edge, ...], base_shape: Any, shape: Any, strides: Any, offset: int) -> None:
+        super().__init__(edges)
+        self.base_shape, self.shape, self.strides, self.offset = base_shape, shape, strides, offset
+
+    def name(self) -> str:
+        return "AsStridedBackward0"
+
+    def backward(self, gradients: list[Any]) -> Sequence[Any]:
+        n = _size(self.base_shape)
+        gradient = AS_STRIDED.gradient
+        assert gradient is not None
+        (flat,) = gradient(gradients[0], None, (), (self.shape, self.strides, self.offset, n))
+        return (Tensor._apply(RESHAPE, (flat,), (self.base_shape, (n,))),)
+
+
+class _ReshapeGradient(GradientFunction):
+    """A whole write through a view of another shape."""
+
+    __slots__ = ("shape",)
+
+    def __init__(self, edges: tuple[Edge, ...], shape: Any) -> None:
+        super().__init__(edges)
+        self.shape = tuple(shape)
+
+    def backward(self, gradients: list[Any]) -> Sequence[Any]:
+        return (Tensor._apply(RESHAPE, (gradients[0],), (self.shape, tuple(gradients[0].shape))),)
+
+
+class _DetachedWrite(GradientFunction):
+    """A value without history was written over one that had it: gradients end here."""
+
+    __slots__ = ()
+
+    def backward(self, gradients: list[Any]) -> Sequence[Any]:
+        return ()
