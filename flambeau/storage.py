@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from flambeau import devices
 from flambeau.dtypes import dtype
 from flambeau.graph.node import Node
 
-__all__ = ["Storage", "pending", "realize", "FLUSH_AFTER"]
+__all__ = ["Storage", "Recorder", "RECORDERS", "pending", "realize", "FLUSH_AFTER"]
 
 FLUSH_AFTER = 2000
 """How many unread results of one thread may wait before they are computed without being asked for."""
@@ -26,11 +25,32 @@ class _Pending(threading.local):
     def __init__(self) -> None:
         self.storages: list[weakref.ref[Storage]] = []
         self.count = 0
-        self.on_realize: Callable[[list[Node]], None] | None = None
-        """While a call is recorded: told before anything is computed."""
+        self.recorder: Recorder | None = None
+        """Who records a call of this thread, if anyone."""
+
+
+class Recorder(Protocol):
+    """What `flambeau.compile` is told while it records a call."""
+
+    def read(self, storage: Storage) -> None:
+        """A tensor's value is about to be read from `storage`."""
+
+    def write(self, storage: Storage) -> None:
+        """`storage` is about to get another value."""
+
+    def accumulate(self, tensor: Any) -> None:
+        """A gradient is about to be added to a leaf's `.grad`."""
+
+    def set_grad(self, tensor: Any) -> None:
+        """A tensor's `.grad` is about to be set."""
+
+    def look(self) -> None:
+        """A value is about to be computed because the program looks at it."""
 
 
 pending = _Pending()
+RECORDERS: list[Recorder] = []
+"""The recorders at work in any thread: while there are none, nobody asks for this thread's."""
 _lock = threading.RLock()
 
 
@@ -57,6 +77,8 @@ class Storage:
 
     def write(self, node: Node) -> None:
         """Gives the memory another value, of the same number of elements."""
+        if RECORDERS and pending.recorder is not None:
+            pending.recorder.write(self)
         self.node = node
         self.version += 1
         if node.buffer is None:
@@ -65,7 +87,7 @@ class Storage:
     def _wait(self) -> None:
         pending.storages.append(weakref.ref(self))
         pending.count += 1
-        if pending.count > FLUSH_AFTER and pending.on_realize is None:
+        if pending.count > FLUSH_AFTER and pending.recorder is None:
             realize([])
 
 
@@ -75,8 +97,8 @@ def realize(nodes: list[Node]) -> None:
     for node in nodes:
         if node.buffer is None:
             wanted.setdefault(node.device, {})[node.serial] = node
-    if pending.on_realize is not None and nodes:
-        pending.on_realize(nodes)
+    if pending.recorder is not None and wanted:
+        pending.recorder.look()
     waiting, pending.storages, pending.count = pending.storages, [], 0
     for reference in waiting:
         storage = reference()

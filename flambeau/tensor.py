@@ -13,14 +13,14 @@ from typing import Any
 
 from flambeau import devices
 from flambeau.autograd.modes import state
-from flambeau.autograd.tape import AccumulateGrad, Edge, GradientFunction, RemovableHandle, SavedTensor, freed_error, run_backward
+from flambeau.autograd.tape import AccumulateGrad, Edge, GradientFunction, RemovableHandle, SavedTensor, freed_error
 from flambeau.device import as_device_name, device
 from flambeau.dtypes import default_dtype, dtype
 from flambeau.graph import primitives as p
 from flambeau.graph.node import Node, Primitive
 from flambeau.host import nest, unpack
 from flambeau.size import Size, contiguous_strides
-from flambeau.storage import Storage, realize
+from flambeau.storage import RECORDERS, Storage, pending, realize
 
 __all__ = ["Tensor", "from_node", "from_bytes", "PrimitiveGradient"]
 
@@ -84,12 +84,17 @@ class Tensor:
     def _value(self) -> Node:
         """This tensor's elements as a node: the structural view, or a strided one when the storage was written since."""
         storage = self._storage
-        if self._node_version == storage.version:
-            return self._node
+        if RECORDERS and pending.recorder is not None:
+            pending.recorder.read(storage)
         node = storage.node
         if self._strides is None:
-            if node.shape != self._shape:
-                node = RESHAPE((node,), (tuple(self._shape), node.shape))
+            if node.shape == self._shape:
+                return node
+            if self._node_version == storage.version:
+                return self._node
+            node = RESHAPE((node,), (tuple(self._shape), node.shape))
+        elif self._node_version == storage.version:
+            return self._node
         else:
             flat = node if len(node.shape) == 1 else RESHAPE((node,), ((storage.size,), node.shape))
             node = AS_STRIDED((flat,), (tuple(self._shape), self._strides, self._offset, storage.size))
@@ -158,7 +163,8 @@ class Tensor:
                 flat = RESHAPE((flat,), ((storage.size,), flat.shape))
             storage.write(ASSIGN((flat, node), (tuple(self._shape), self._strides, self._offset)))
         self._counter.autograd_version += 1
-        self._node, self._node_version = node, storage.version
+        if self._strides is not None:
+            self._node, self._node_version = node, storage.version
         if recorded:
             self._base_version = self._counter.autograd_version
         return self
@@ -270,6 +276,8 @@ class Tensor:
 
     @grad.setter
     def grad(self, value: Tensor | None) -> None:
+        if RECORDERS and pending.recorder is not None:
+            pending.recorder.set_grad(self)
         if value is None:
             self._grad = None
             return
@@ -288,9 +296,11 @@ class Tensor:
 
     @grad.deleter
     def grad(self) -> None:
-        self._grad = None
+        self.grad = None
 
     def _accumulate_grad(self, gradient: Tensor) -> None:
+        if RECORDERS and pending.recorder is not None:
+            pending.recorder.accumulate(self)
         if tuple(gradient._shape) != tuple(self._shape):
             raise RuntimeError(f"expected a gradient of shape {list(self._shape)} but got {list(gradient._shape)}")
         if self._grad is None:
@@ -392,7 +402,7 @@ class Tensor:
         if not isinstance(value, Tensor):
             raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
         self._storage, self._shape, self._strides, self._offset = value._storage, value._shape, value._strides, value._offset
-        self._node, self._node_version = value._value(), value._storage.version
+        self._node, self._node_version = value._node, value._node_version
 
     @property
     def _version(self) -> int:
@@ -635,7 +645,7 @@ def _initialise(t: Tensor, storage: Storage, shape: tuple[int, ...]) -> None:
     t._shape = shape
     t._strides = None
     t._offset = 0
-    t._node = storage.node
+    t._node = None
     t._node_version = -1
     t._counter = storage
     t._requires_grad = False
@@ -653,7 +663,6 @@ def from_node(node: Node) -> Tensor:
     """A tensor with memory of its own whose value is `node`."""
     t = object.__new__(Tensor)
     _initialise(t, Storage(node), node.shape)
-    t._node_version = 0
     return t
 
 

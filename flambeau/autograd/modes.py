@@ -1,4 +1,4 @@
-"""Grad modes: `no_grad`, `enable_grad`, `set_grad_enabled`, `inference_mode`; thread-local, as in PyTorch. Imports nothing of flambeau."""
+"""Grad modes: `no_grad`, `enable_grad`, `set_grad_enabled`, `inference_mode`; thread-local. Imports nothing of flambeau."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ class _OptionalCall(_Mode):
         return self(function)
 
 
-class no_grad(_OptionalCall):  # noqa: N801 - PyTorch's name
+class no_grad(_OptionalCall):
     """Operations inside are not recorded; results don't require gradients. Context manager and decorator."""
 
     def __init__(self, function: Callable[..., Any] | None = None) -> None:
@@ -118,7 +118,7 @@ class no_grad(_OptionalCall):  # noqa: N801 - PyTorch's name
         state.enabled = False
 
 
-class enable_grad(_OptionalCall):  # noqa: N801
+class enable_grad(_OptionalCall):
     """Operations inside are recorded, also within `no_grad`."""
 
     def __init__(self, function: Callable[..., Any] | None = None) -> None:
@@ -129,7 +129,7 @@ class enable_grad(_OptionalCall):  # noqa: N801
         state.inference = False
 
 
-class set_grad_enabled(_Mode):  # noqa: N801
+class set_grad_enabled(_Mode):
     """Sets recording on or off at once; as a context manager restores it at the end."""
 
     def __init__(self, mode: bool) -> None:
@@ -153,7 +153,7 @@ class set_grad_enabled(_Mode):  # noqa: N801
         return super().__call__(function)
 
 
-class inference_mode(_Mode):  # noqa: N801
+class inference_mode(_Mode):
     """Like `no_grad`, and results can't be saved for gradients later."""
 
     def __new__(cls, mode: Any = True) -> Any:
