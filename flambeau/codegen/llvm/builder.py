@@ -10,6 +10,7 @@ of values that goes in and comes out.
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -93,20 +94,20 @@ def is_float(type: str) -> bool:
 
 def _float_text(element: str, number: float) -> str:
     """LLVM's hexadecimal spelling, exact: float32 is written as the double of the same value."""
-    if element == "half":
-        return "0xH%04X" % struct.unpack("<H", struct.pack("<e", number))[0]
-    if element == "double":
-        return "0x%016X" % struct.unpack("<Q", struct.pack("<d", number))[0]
     try:
-        single = struct.pack("<f", number)
+        packed = struct.pack({"half": "<e", "double": "<d"}.get(element, "<f"), number)
     except OverflowError:
-        single = struct.pack("<f", float("inf") if number > 0 else float("-inf"))
+        packed = struct.pack({"half": "<e"}.get(element, "<f"), math.copysign(math.inf, number))
+    if element == "half":
+        return f"0xH{struct.unpack('<H', packed)[0]:04X}"
     if element == "bfloat":
-        word = struct.unpack("<I", single)[0]
+        word = struct.unpack("<I", packed)[0]
         is_nan = word & 0x7FFFFFFF > 0x7F800000
         rounded = word | 0x400000 if is_nan else word + 0x7FFF + (word >> 16 & 1)
-        return "0xR%04X" % (rounded >> 16 & 0xFFFF)
-    return "0x%016X" % struct.unpack("<Q", struct.pack("<d", struct.unpack("<f", single)[0]))[0]
+        return f"0xR{rounded >> 16 & 0xFFFF:04X}"
+    if element == "float":
+        packed = struct.pack("<d", struct.unpack("<f", packed)[0])
+    return f"0x{struct.unpack('<Q', packed)[0]:016X}"
 
 
 def constant(type: str, number: float | Sequence[float]) -> Value:

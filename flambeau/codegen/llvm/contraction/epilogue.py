@@ -1,0 +1,89 @@
+"""The epilogue: what becomes of a finished sum before it is stored.
+
+May import `flambeau.kernels`, `codegen.llvm` and the contraction's form and elements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flambeau.codegen.llvm.builder import Function, Int, Value, is_float
+from flambeau.codegen.llvm.contraction.elements import narrow, position, read
+from flambeau.codegen.llvm.contraction.form import Form
+from flambeau.codegen.llvm.values import convert, literal, memory_type, to_memory
+from flambeau.kernels.ir import Expr
+
+__all__ = ["finish", "store"]
+
+
+def finish(
+    f: Function,
+    form: Form,
+    slots: Sequence[Value],
+    total: Value,
+    index: Sequence[Int],
+    lane_axis: int | None,
+    lanes: int,
+    mask: bool | Value = True,
+) -> Value:
+    """The epilogue's value for the sums `total` at `index`, whose lanes run along `lane_axis`."""
+    views = dict(form.loads)
+    done: dict[Expr, Value] = {}
+
+    def value(e: Expr) -> Value:
+        if e not in done:
+            done[e] = compute(e)
+        return done[e]
+
+    def compute(e: Expr) -> Value:
+        if e.op == "accumulator":
+            source = form.a.type
+            return total if source.category == 2 else narrow(f, total, source)
+        if e.op == "literal":
+            return f.splat(literal(e.dtype, e.param), lanes)
+        if e.op == "axis":
+            offset, terms = form.places[e.param]
+            base = f.splat(f.integer(position(f, offset, terms, index)), lanes)
+            if lane_axis is None or lanes == 1 or not terms[lane_axis]:
+                return base
+            return f.binary("add", base, f.steps(lanes, step=terms[lane_axis]))
+        if e in views:
+            loaded = read(f, slots[e.param], views[e], index, lane_axis, lanes, mask)
+            return loaded if e.dtype.category == 2 else narrow(f, loaded, e.dtype)
+        a, *rest = (value(x) for x in e.args)
+        floating = is_float(a.type)
+        if e.op in ("add", "sub", "mul"):
+            return f.binary(("f" if floating else "") + e.op, a, rest[0])
+        if e.op == "div":
+            return f.binary("fdiv", a, rest[0])
+        if e.op in ("maximum", "minimum"):
+            name = e.op[:3] + "imum" if floating else ("s" if e.dtype.is_signed else "u") + e.op[:3]
+            return f.call(f"llvm.{name}.{f.suffix(a.type)}", a.type, a, rest[0])
+        if e.op == "cast":
+            return convert(f, a, e.args[0].dtype, e.dtype)
+        raise NotImplementedError(f"epilogue operation {e.op}")
+
+    return value(form.epilogue)
+
+
+def store(
+    f: Function,
+    form: Form,
+    slots: Sequence[Value],
+    result: Value,
+    index: Sequence[Int],
+    lane_axis: int | None,
+    lanes: int,
+    mask: bool | Value = True,
+) -> None:
+    """Writes the epilogue's value to the result."""
+    view = form.out
+    element = memory_type(view.type)
+    result = to_memory(f, result, view.type)
+    where = position(f, view.offset, view.strides, index)
+    step = view.strides[lane_axis] if lane_axis is not None else 1
+    if step == 1 or lanes == 1:
+        f.masked_store(result, f.address(slots[view.slot], where, element), mask)
+    else:
+        places = f.binary("add", f.splat(f.integer(where), lanes), f.steps(lanes, step=step))
+        f.scatter(result, slots[view.slot], places, mask)
