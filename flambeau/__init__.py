@@ -1,6 +1,97 @@
-"""PyTorch's API as a compiler in pure Python: `import flambeau as torch`."""
+"""PyTorch's API as a compiler in pure Python: `import flambeau as torch`.
+
+The namespace is filled from the operator registry; whole modules (`nn`, `optim`, …) are imported when first asked for.
+May import everything below it; nothing imports it but programs.
+"""
 
 from __future__ import annotations
 
+import importlib
+import math
+from typing import Any
+
 from flambeau import autograd as autograd
+from flambeau import dtypes as _dtypes
 from flambeau import ops as _ops
+from flambeau.autograd.modes import (
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    is_inference_mode_enabled,
+    no_grad,
+    set_grad_enabled,
+)
+from flambeau.device import default_device as get_default_device
+from flambeau.device import device, set_default_device
+from flambeau.dtypes import default_dtype as get_default_dtype
+from flambeau.dtypes import dtype, finfo, iinfo, set_default_dtype
+from flambeau.layout import (
+    channels_last,
+    channels_last_3d,
+    contiguous_format,
+    layout,
+    memory_format,
+    preserve_format,
+    strided,
+)
+from flambeau.ops.registry import OPERATORS as _OPERATORS
+from flambeau.size import Size
+from flambeau.tensor import Tensor
+
+__version__ = "0.1.0"
+
+for _d in _dtypes.ALL:
+    globals()[_d.name] = _d
+globals().update(_dtypes.ALIASES)
+globals().update({name: o.public for (namespace, name), o in _OPERATORS.items() if namespace == ""})
+
+_MODULES = frozenset((
+    "nn", "optim", "utils", "linalg", "fft", "special", "distributions", "random", "profiler", "webgpu", "typing", "testing",
+    "serialization", "cpu", "backends", "version",
+))  # fmt: skip
+_ELSEWHERE = {
+    "save": "flambeau.serialization",
+    "load": "flambeau.serialization",
+    "Generator": "flambeau.generator",
+    "manual_seed": "flambeau.generator",
+    "seed": "flambeau.generator",
+    "initial_seed": "flambeau.generator",
+    "get_rng_state": "flambeau.generator",
+    "set_rng_state": "flambeau.generator",
+    "default_generator": "flambeau.generator",
+    "set_printoptions": "flambeau.printing",
+    "compile": "flambeau.recording",
+    "synchronize": "flambeau.runtime",
+    "set_num_threads": "flambeau.runtime",
+    "get_num_threads": "flambeau.runtime",
+    "set_float32_matmul_precision": "flambeau.runtime",
+    "get_float32_matmul_precision": "flambeau.runtime",
+    "tx": "flambeau.ops.expressions",
+}
+"""Names whose module is imported when they are first used."""
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        try:
+            return importlib.import_module(f"flambeau.{name}")
+        except ModuleNotFoundError as error:
+            if error.name != f"flambeau.{name}":
+                raise
+    elif name in _ELSEWHERE:
+        value = globals()[name] = getattr(importlib.import_module(_ELSEWHERE[name]), name)
+        return value
+    raise AttributeError(f"module 'flambeau' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_MODULES, *_ELSEWHERE})
+
+
+inf, nan, pi, e = math.inf, math.nan, math.pi, math.e
+newaxis = None
+FloatTensor = Tensor
+
+__all__ = sorted(
+    name for name in {*globals(), *_ELSEWHERE} if not name.startswith("_") and name not in ("annotations", "importlib", "Any")
+)

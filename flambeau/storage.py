@@ -32,14 +32,14 @@ class _Pending(threading.local):
 class Recorder(Protocol):
     """What `flambeau.compile` is told while it records a call."""
 
-    def read(self, storage: Storage) -> None:
-        """A tensor's value is about to be read from `storage`."""
+    def read(self, tensor: Any) -> None:
+        """A tensor's value is about to be read."""
 
     def write(self, storage: Storage) -> None:
         """`storage` is about to get another value."""
 
-    def accumulate(self, tensor: Any) -> None:
-        """A gradient is about to be added to a leaf's `.grad`."""
+    def get_grad(self, tensor: Any) -> None:
+        """A tensor's `.grad` is about to be read or added to."""
 
     def set_grad(self, tensor: Any) -> None:
         """A tensor's `.grad` is about to be set."""
@@ -72,7 +72,7 @@ class Storage:
         for n in node.shape:
             size *= n
         self.size = size
-        if node.buffer is None:
+        if node.inputs:  # a leaf costs nothing until it is looked at
             self._wait()
 
     def write(self, node: Node) -> None:
@@ -81,7 +81,7 @@ class Storage:
             pending.recorder.write(self)
         self.node = node
         self.version += 1
-        if node.buffer is None:
+        if node.inputs:
             self._wait()
 
     def _wait(self) -> None:

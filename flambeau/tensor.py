@@ -22,7 +22,7 @@ from flambeau.host import nest, unpack
 from flambeau.size import Size, contiguous_strides
 from flambeau.storage import RECORDERS, Storage, pending, realize
 
-__all__ = ["Tensor", "from_node", "from_bytes", "PrimitiveGradient"]
+__all__ = ["Tensor", "from_node", "from_bytes", "over", "PrimitiveGradient"]
 
 RESHAPE, AS_STRIDED, ASSIGN, BUFFER = p.movement.RESHAPE, p.movement.AS_STRIDED, p.movement.ASSIGN, p.leaf.BUFFER
 
@@ -85,7 +85,7 @@ class Tensor:
         """This tensor's elements as a node: the structural view, or a strided one when the storage was written since."""
         storage = self._storage
         if RECORDERS and pending.recorder is not None:
-            pending.recorder.read(storage)
+            pending.recorder.read(self)
         node = storage.node
         if self._strides is None:
             if node.shape == self._shape:
@@ -272,6 +272,8 @@ class Tensor:
     @property
     def grad(self) -> Tensor | None:
         """The gradient that `backward` accumulated, or None."""
+        if RECORDERS and pending.recorder is not None:
+            pending.recorder.get_grad(self)
         return self._grad
 
     @grad.setter
@@ -300,7 +302,7 @@ class Tensor:
 
     def _accumulate_grad(self, gradient: Tensor) -> None:
         if RECORDERS and pending.recorder is not None:
-            pending.recorder.accumulate(self)
+            pending.recorder.get_grad(self)
         if tuple(gradient._shape) != tuple(self._shape):
             raise RuntimeError(f"expected a gradient of shape {list(self._shape)} but got {list(gradient._shape)}")
         if self._grad is None:
@@ -666,6 +668,14 @@ def from_node(node: Node) -> Tensor:
     return t
 
 
+def over(storage: Storage, shape: tuple[int, ...], strides: tuple[int, ...] | None = None, offset: int = 0) -> Tensor:
+    """A tensor without history over existing memory; strides None: all of it, row-major."""
+    t = object.__new__(Tensor)
+    _initialise(t, storage, shape)
+    t._strides, t._offset = strides, offset
+    return t
+
+
 def from_bytes(data: Any, type: dtype, shape: Sequence[int], device: Any = None) -> Tensor:
     """A tensor of a copy of bytes in row-major order; raises RuntimeError when their number doesn't fit the shape."""
     shape = tuple(shape)
@@ -682,6 +692,18 @@ def from_bytes(data: Any, type: dtype, shape: Sequence[int], device: Any = None)
 
 
 # --- tape entries ----------------------------------------------------------------------------------------------------------
+class _Form:
+    """What is kept of an operand whose elements no gradient reads."""
+
+    __slots__ = ("shape", "dtype")
+
+    def __init__(self, t: Tensor) -> None:
+        self.shape, self.dtype = t._shape, t._storage.dtype
+
+    def restore(self) -> _Form:
+        return self
+
+
 class PrimitiveGradient(GradientFunction):
     """The tape entry of one primitive: its gradient rule, with what the rule reads."""
 
@@ -690,7 +712,17 @@ class PrimitiveGradient(GradientFunction):
     def __init__(self, primitive: Primitive, tensors: Sequence[Tensor], params: tuple[Any, ...], output: Tensor) -> None:
         super().__init__(tuple([t._edge() if t._requires_grad else (None, 0) for t in tensors]))
         self.primitive, self.params = primitive, params
-        self.saved = tuple([SavedTensor(t, False) for t in tensors]) if primitive.saves_inputs else ()
+        self.saved: tuple[Any, ...] = ()
+        if primitive.saves_inputs:
+            reads = primitive.reads
+            if reads is None:
+                self.saved = tuple([SavedTensor(t, False) for t in tensors])
+            else:
+                wanted: set[int] = set()
+                for t, read in zip(tensors, reads):
+                    if t._requires_grad:
+                        wanted.update(read)
+                self.saved = tuple([SavedTensor(t, False) if i in wanted else _Form(t) for i, t in enumerate(tensors)])
         self.saved_output = SavedTensor(output, True) if primitive.saves_output else None
         self.released = False
 

@@ -13,7 +13,17 @@ from typing import Any
 
 from flambeau.autograd.modes import set_grad_enabled
 
-__all__ = ["GradientFunction", "AccumulateGrad", "SavedTensor", "RemovableHandle", "run_backward", "Edge"]
+__all__ = [
+    "GradientFunction",
+    "FreedError",
+    "freed_error",
+    "next_sequence",
+    "AccumulateGrad",
+    "SavedTensor",
+    "RemovableHandle",
+    "run_backward",
+    "Edge",
+]
 
 _sequence = itertools.count(1)
 _handles = itertools.count()
@@ -34,6 +44,11 @@ class RemovableHandle:
 
     def __exit__(self, *_: Any) -> None:
         self.remove()
+
+
+def next_sequence() -> int:
+    """A number that functions made from now on exceed."""
+    return next(_sequence)
 
 
 Edge = tuple["GradientFunction | None", int]
@@ -147,8 +162,12 @@ class SavedTensor:
         return self.tensor._with_tape(function, self.output)
 
 
-def freed_error() -> RuntimeError:
-    return RuntimeError(
+class FreedError(RuntimeError):
+    """A backward through a graph whose saved values are gone."""
+
+
+def freed_error() -> FreedError:
+    return FreedError(
         "Trying to backward through the graph a second time (or directly access saved tensors after they have already been "
         "freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). Specify "
         "retain_graph=True if you need to backward through the graph a second time or if you need to access saved tensors "
@@ -175,11 +194,13 @@ def run_backward(
     inputs: Sequence[Edge] | None,
     retain_graph: bool,
     create_graph: bool,
+    hooks_at_inputs: bool = True,
 ) -> dict[tuple[int, int], Any]:
     """Walks the tape from `roots`, whose gradients are given.
 
     With `inputs` None, gradients are accumulated into all leaves. Otherwise only what leads to those places is walked and
-    the gradients at them are returned, by (id of function, output).
+    the gradients at them are returned, by (id of function, output); `hooks_at_inputs` tells whether tensor hooks at those
+    places run first.
     """
     wanted: set[tuple[int, int]] | None = None
     needed: set[int] | None = None
@@ -211,7 +232,7 @@ def run_backward(
         while queue:
             _, key, function = heapq.heappop(queue)
             grads = pending.pop(key)
-            if function.tensor_hooks:
+            if function.tensor_hooks and (hooks_at_inputs or key in needed):  # type: ignore[operator]
                 for output, hooks in function.tensor_hooks.items():
                     for hook in list(hooks.values()):
                         if grads[output] is not None:

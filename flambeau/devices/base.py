@@ -21,6 +21,8 @@ class Backend(Protocol):
     """A device. Data on it is dense and row-major, in native byte order; bool is one byte, bfloat16 its 16 bits."""
 
     name: str
+    runs_plans: bool
+    """Whether `execute` works, so that calls can be recorded."""
 
     def supports(self, type: dtype) -> bool:
         """Whether tensors of `type` can live here."""

@@ -16,6 +16,7 @@ class ReferenceBackend:
     """Buffers are NumPy arrays."""
 
     name = "reference"
+    runs_plans = False
 
     def supports(self, type: dtype) -> bool:
         return True

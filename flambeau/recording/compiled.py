@@ -1,0 +1,132 @@
+"""`compile`: a function or module whose calls are recorded once for each kind of call, then replayed.
+
+May import `flambeau.recording.*` and what those may.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from flambeau import devices
+from flambeau.recording.arguments import flatten, guard_of
+from flambeau.recording.recorder import Recorder
+from flambeau.recording.recording import Recording
+from flambeau.storage import pending
+from flambeau.tensor import Tensor
+
+__all__ = ["compile", "CompiledFunction"]
+
+_RECORDINGS_PER_KEY = 8
+
+
+def compile(
+    model: Any = None,
+    *,
+    fullgraph: bool = False,
+    dynamic: bool | None = None,
+    backend: Any = "flambeau",
+    mode: str | None = None,
+    options: dict[str, Any] | None = None,
+    disable: bool = False,
+) -> Any:
+    """Records calls of a function or module and replays them with no graph work in Python. Also a decorator.
+
+    The first call with given shapes, dtypes, devices, other arguments, grad mode and training flags records; calls like it replay:
+    one plan of fused kernels, with parameters, optimizer state and gradients updated as the plain call would. Random numbers
+    advance. A call that looks at a value (`item()`, `print`, a branch on a tensor) runs plainly, with one warning; with
+    `fullgraph` it raises RuntimeError instead. What Python does besides tensors (appending to a list, counting) happens when a
+    call is recorded, not when it is replayed.
+
+    `dynamic`, `backend`, `mode` and `options` are accepted for PyTorch's sake and change nothing. With `disable` the function is
+    returned as it is.
+    """
+    if model is None:
+        return lambda f: compile(f, fullgraph=fullgraph, disable=disable)
+    if not callable(model):
+        raise TypeError(f"compile(): argument 'model' must be callable, not {type(model).__name__}")
+    if disable:
+        return model
+    if hasattr(model, "named_parameters"):
+        from flambeau.recording.module import CompiledModule
+
+        return CompiledModule(model, fullgraph)
+    return functools.update_wrapper(CompiledFunction(model, fullgraph), model, updated=())
+
+
+class CompiledFunction:
+    """A callable that records and replays `function`. `recordings` counts what is kept, `replays` how often one was used."""
+
+    def __init__(self, function: Callable[..., Any], fullgraph: bool = False) -> None:
+        self.function = function
+        self.fullgraph = fullgraph
+        self.replays = 0
+        self._recordings: dict[Any, list[Recording]] = {}
+        self._plain: set[Any] = set()
+        self._tried: set[Any] = set()
+        self._lock = threading.RLock()
+        self._warned = False
+
+    @property
+    def recordings(self) -> int:
+        """How many recordings are kept."""
+        return sum(map(len, self._recordings.values()))
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else functools.partial(self, instance)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if pending.recorder is not None:  # inside another recorded call: part of it
+            return self.function(*args, **kwargs)
+        key, tensors = guard_of(args, kwargs)
+        with self._lock:
+            for recording in self._recordings.get(key, ()):
+                if recording.fits(tensors):
+                    self.replays += 1
+                    return recording.replay(tensors)
+            if key in self._plain:
+                return self.function(*args, **kwargs)
+            return self._record(key, tensors, args, kwargs)
+
+    def _record(self, key: Any, tensors: list[Tensor], args: Any, kwargs: Any) -> Any:
+        edges = [t._edge() if t.requires_grad else (None, 0) for t in tensors]
+        with Recorder() as recorder:
+            result = self.function(*args, **kwargs)
+            if not recorder.looked:
+                results: list[Tensor] = []
+                description = flatten(result, results)
+                device = self._device(recorder, results)
+                if device is not None:
+                    recording = Recording(recorder, tensors, edges, description, results, device)
+                    if recording.is_repeatable or key in self._tried:
+                        kept = self._recordings.setdefault(key, [])
+                        kept.append(recording)
+                        del kept[:-_RECORDINGS_PER_KEY]
+                    self._tried.add(key)
+                else:
+                    self._plain.add(key)
+        if recorder.looked:
+            self._plain.add(key)
+            name = getattr(self.function, "__qualname__", type(self.function).__name__)
+            message = (
+                f"flambeau.compile: {name} looks at a tensor's value while it runs (item(), print, bool(), numpy() or the like), so "
+                "it can't be recorded and runs plainly"
+            )
+            if self.fullgraph:
+                raise RuntimeError(message)
+            if not self._warned:
+                self._warned = True
+                warnings.warn(message, UserWarning, stacklevel=3)
+        return result
+
+    @staticmethod
+    def _device(recorder: Recorder, results: list[Tensor]) -> str | None:
+        """The one device that a call used; None when there are several, or none that runs plans."""
+        names = {s.device for s in recorder.leaves} | {s.device for s in recorder.written} | {t._storage.device for t in results}
+        if len(names) != 1:
+            return None
+        (name,) = names
+        return name if devices.backend(name).runs_plans else None

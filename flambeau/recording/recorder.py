@@ -1,0 +1,129 @@
+"""The recorder: watches one call of a function and notes what it read, wrote and left behind.
+
+While it watches, nothing is computed: the call builds one graph. Memory that existed before is read through a leaf of its own for
+each storage, so that a replay can put that storage's buffer of the day there. May import `flambeau.tensor`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from flambeau.autograd.tape import next_sequence
+from flambeau.dtypes import bool_, dtype
+from flambeau.graph.node import Node
+from flambeau.graph.primitives.leaf import BUFFER
+from flambeau.storage import RECORDERS, Storage, pending, realize
+from flambeau.tensor import Tensor
+
+__all__ = ["Recorder", "RandomUse", "leaf"]
+
+
+class Recorder:
+    """A context manager. After it, the fields tell what the call did.
+
+    Attributes:
+        leaves: for each storage of before that was read: the leaf that stood for its value, and the tensor that read it first.
+        written: for each storage of before that was written: whether it still was unread then.
+        grads: for each tensor whose `.grad` the call touched: the tensor, and whether it had a gradient at the start; None when the
+            call set one without asking.
+        grad_of: for each storage that was some tensor's gradient at the start: that tensor.
+        modules: modules that were called, with their training flag then.
+        random: for each generator: itself, the offset at the start of the call, and how many blocks the call took.
+        looked: whether the call looked at a value: then the recording is void.
+    """
+
+    def __init__(self) -> None:
+        self.leaves: dict[Storage, tuple[Node, Tensor]] = {}
+        self.written: dict[Storage, None] = {}
+        self.grads: dict[int, tuple[Tensor, bool | None]] = {}
+        self.grad_of: dict[Storage, Tensor] = {}
+        self.modules: dict[int, tuple[Any, bool]] = {}
+        self.random: dict[int, RandomUse] = {}
+        self.looked = False
+        self.sequence = 0
+        self._first_serial = 0
+        self._outer: Any = None
+
+    def __enter__(self) -> Recorder:
+        realize([])
+        self._outer = pending.recorder
+        self._first_serial = _next_serial()
+        self.sequence = next_sequence()
+        pending.recorder = self
+        RECORDERS.append(self)
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        if self in RECORDERS:
+            RECORDERS.remove(self)
+            pending.recorder = self._outer
+
+    # --- what the tensors tell -------------------------------------------------------------------------------------------
+    def read(self, tensor: Tensor) -> None:
+        storage = tensor._storage
+        node = storage.node
+        if node.serial >= self._first_serial or storage in self.leaves or self.looked:
+            return
+        if node.buffer is None:  # another thread's work, not computed yet
+            pending.recorder = None
+            try:
+                realize([node])
+            finally:
+                pending.recorder = self
+        storage.node = leaf(node.shape, node.dtype, node.device, node.buffer)
+        self.leaves[storage] = storage.node, tensor
+        storage.version += 1
+
+    def write(self, storage: Storage) -> None:
+        if storage.node.serial < self._first_serial or storage in self.leaves:
+            self.written[storage] = None
+
+    def get_grad(self, tensor: Tensor) -> None:
+        if id(tensor) not in self.grads:
+            gradient = tensor._grad
+            self.grads[id(tensor)] = tensor, gradient is not None
+            if gradient is not None:
+                self.grad_of[gradient._storage] = tensor
+
+    def set_grad(self, tensor: Tensor) -> None:
+        self.grads.setdefault(id(tensor), (tensor, None))
+
+    def look(self) -> None:
+        self.looked = True
+
+    def call_module(self, module: Any) -> None:
+        """A module is being called: its training flag becomes part of the guard."""
+        self.modules.setdefault(id(module), (module, module.training))
+
+    def random_offset(self, generator: Any, offset: int, blocks: int) -> Callable[[], int]:
+        """The call takes `blocks` random blocks at `offset`: gives a function for the offset at each replay."""
+        use = self.random.setdefault(id(generator), RandomUse(generator, offset))
+        relative = offset - use.recorded
+        use.blocks = relative + blocks
+        return lambda: use.start + relative
+
+    def is_new(self, node: Node) -> bool:
+        """Whether a node was made during the call."""
+        return node.serial >= self._first_serial
+
+
+class RandomUse:
+    """How a recorded call uses a generator: `start` is the offset that the replay at work began with."""
+
+    __slots__ = ("generator", "recorded", "blocks", "start")
+
+    def __init__(self, generator: Any, offset: int) -> None:
+        self.generator, self.recorded, self.start, self.blocks = generator, offset, offset, 0
+
+
+def leaf(shape: tuple[int, ...], type: dtype, device: str, buffer: Any) -> Node:
+    """A leaf that holds `buffer`."""
+    found = Node(BUFFER, (), (), shape, type, device)
+    found.buffer = buffer
+    return found
+
+
+def _next_serial() -> int:
+    """A serial that nodes made from now on exceed."""
+    return Node(BUFFER, (), (), (), bool_, "").serial

@@ -1,0 +1,283 @@
+"""`Recording`: what one call did, as a plan: where its inputs are found at a replay, and where its results go.
+
+May import `flambeau.recording.*` and what those may.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from flambeau import devices
+from flambeau.autograd.modes import state
+from flambeau.autograd.tape import Edge
+from flambeau.graph.node import Node
+from flambeau.graph.primitives.leaf import scalar_value
+from flambeau.recording.arguments import rebuild
+from flambeau.recording.gradient import Joint
+from flambeau.recording.recorder import RandomUse, Recorder, leaf
+from flambeau.schedule.realize import prepare
+from flambeau.storage import Storage, pending, realize
+from flambeau.tensor import Tensor, over
+
+__all__ = ["Recording"]
+
+
+class Place:
+    """Where a replay finds a storage: in an argument, in a tensor that the function knows, or as such a tensor's gradient."""
+
+    __slots__ = ("argument", "tensor", "is_grad", "size", "type", "device")
+
+    def __init__(self, storage: Storage, argument: int | None, tensor: Tensor | None, is_grad: bool) -> None:
+        self.argument, self.tensor, self.is_grad = argument, tensor, is_grad
+        self.size, self.type, self.device = storage.size, storage.dtype, storage.device
+
+    def find(self, arguments: Sequence[Tensor]) -> Storage:
+        if self.argument is not None:
+            return arguments[self.argument]._storage
+        assert self.tensor is not None
+        if self.is_grad:
+            assert self.tensor._grad is not None
+            return self.tensor._grad._storage
+        return self.tensor._storage
+
+    def fits(self, arguments: Sequence[Tensor]) -> bool:
+        if self.is_grad and (self.tensor._grad is None or self.tensor._grad._strides is not None):  # type: ignore[union-attr]
+            return False
+        storage = self.find(arguments)
+        return storage.size == self.size and storage.dtype is self.type and storage.device == self.device
+
+
+class Result:
+    """A tensor of the call's result: a view of new memory (`index` among the outputs) or of a place."""
+
+    __slots__ = ("storage", "shape", "strides", "offset", "root", "same_object")
+
+    def __init__(self, t: Tensor, storage: Any, root: int | None, same_object: Tensor | int | None) -> None:
+        self.storage, self.root, self.same_object = storage, root, same_object
+        self.shape, self.strides, self.offset = t._shape, t._strides, t._offset
+
+
+class Recording:
+    """A recorded call. Making one computes the call's values, so the tensors at hand are good; `replay` does it again.
+
+    `is_repeatable` is False when the call left new tensors behind that nothing explains (an optimizer's first step makes its state):
+    the next call may do something else.
+    """
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        arguments: list[Tensor],
+        argument_edges: list[Edge],
+        description: Any,
+        results: list[Tensor],
+        device: str,
+    ) -> None:
+        self.backend = devices.backend(device)
+        self.description = description
+        self.random: list[RandomUse] = list(recorder.random.values())
+        self.modules = [(m, training, _parameter_ids(m)) for m, training in recorder.modules.values()]
+        self.grads_at_start = [(t, had) for t, had in recorder.grads.values() if had is not None]
+        self._places: list[Place] = []
+        self._place_of: dict[Storage, int] = {}
+        self._recorder = recorder
+        self._arguments = arguments
+
+        # The gradient of the results first: it reads values of the forward that then must be kept.
+        joint = Joint.build(recorder, argument_edges, results) if state.enabled else None
+        grads = [(t, t._grad) for t, _ in recorder.grads.values()]
+
+        outputs: list[Node] = []
+        number: dict[int, int] = {}
+
+        def output(node: Node) -> int:
+            if node.serial not in number:
+                number[node.serial] = len(outputs)
+                outputs.append(node)
+            return number[node.serial]
+
+        new_storages: dict[Storage, int] = {}
+        self.results = []
+        for t in results:
+            storage = t._storage
+            root = None if joint is None else joint.root_of(t)
+            known: Any = next((i for i, a in enumerate(arguments) if a is t), None)
+            if known is None and storage in recorder.leaves and recorder.leaves[storage][1] is t:
+                known = t
+            if storage in recorder.leaves or storage in recorder.written:
+                self.results.append(Result(t, self._place(storage, t), root, known))
+            else:
+                new_storages.setdefault(storage, output(storage.node))
+                self.results.append(Result(t, storage, root, known))
+        self.written = [(self._place(s, None), output(s.node)) for s in recorder.written]
+        self.final_grads: list[tuple[Tensor, int | None]] = []
+        for t, gradient in grads:
+            if gradient is None:
+                self.final_grads.append((t, None))
+            elif recorder.is_new(gradient._storage.node) and gradient._storage not in recorder.written:
+                new_storages.setdefault(gradient._storage, output(gradient._storage.node))
+                self.final_grads.append((t, output(gradient._storage.node)))
+        if joint is not None:
+            joint.cut_tape(results)
+        left = self._left_behind(new_storages)
+        self.is_repeatable = not left
+        for storage in left:
+            self.written.append((self._place(storage, None, storage), output(storage.node)))
+        saved = [output(node) for node in joint.saved] if joint is not None else []
+
+        self._compile(outputs)
+        if joint is not None:
+            joint.compile(saved, self._source_of)
+            joint.attach(results, [node.buffer for node in outputs], self._input_buffers())
+        self.joint = joint
+        new_index = {id(s): i for s, i in new_storages.items()}
+        for r in self.results:
+            if isinstance(r.storage, Storage):
+                r.storage = ("new", new_index[id(r.storage)])
+            else:
+                r.storage = ("place", r.storage)
+        del self._recorder, self._arguments, self._place_of, self._leaf_places
+
+    # --- where memory is found -------------------------------------------------------------------------------------------
+    def _place(self, storage: Storage, tensor: Tensor | None, fixed: Storage | None = None) -> int:
+        found = self._place_of.get(storage)
+        if found is None:
+            argument = next((i for i, a in enumerate(self._arguments) if a._storage is storage), None)
+            owner = self._recorder.grad_of.get(storage)
+            known = self._recorder.leaves.get(storage)
+            if fixed is not None:
+                tensor = over(fixed, fixed.node.shape)
+            elif known is not None:
+                tensor = known[1]
+            found = self._place_of[storage] = len(self._places)
+            self._places.append(Place(storage, argument, owner or tensor, argument is None and owner is not None))
+        return found
+
+    def _left_behind(self, explained: dict[Storage, int]) -> list[Storage]:
+        """New memory that is still alive, and neither a result nor a gradient."""
+
+        def alive() -> list[Storage]:
+            found = []
+            for reference in pending.storages:
+                s = reference()
+                if s is not None and s.node.buffer is None and s not in explained and s not in self._recorder.written:
+                    found.append(s)
+            return list(dict.fromkeys(found))
+
+        found = alive()
+        if found:
+            del found
+            gc.collect()
+            found = alive()
+        return found
+
+    # --- the plan --------------------------------------------------------------------------------------------------------
+    def _compile(self, outputs: list[Node]) -> None:
+        """Schedules the call and computes it once."""
+        self.computed = [i for i, node in enumerate(outputs) if node.buffer is None]
+        self.shapes = [(node.shape, node.dtype, node.device) for node in outputs]
+        leaf_places = {node.serial: self._place(s, t) for s, (node, t) in self._recorder.leaves.items()}
+        self._leaf_places = leaf_places
+        # An output that is an input's value unchanged, or a value made once while recording.
+        self.copied = {i: leaf_places.get(node.serial, node) for i, node in enumerate(outputs) if node.buffer is not None}
+        wanted = [outputs[i] for i in self.computed]
+        self.plan, inputs, self.scalars = prepare(wanted) if wanted else (None, [], [])
+        self.sources = [leaf_places.get(node.serial, node) for node in inputs]
+        buffers = [node.buffer for node in inputs]
+        if self.plan is not None:
+            values = [scalar_value(node) for node in self.scalars]
+            for node, buffer in zip(wanted, self.backend.execute(self.plan, buffers, values, frozenset())):
+                node.realize(buffer)
+        written = {place for place, _ in self.written}
+        self.donatable = [i for i, s in enumerate(self.sources) if isinstance(s, int) and s in written]
+
+    def _source_of(self, node: Node) -> Any:
+        """The place of a leaf, or the leaf itself when it was made while recording."""
+        return self._leaf_places.get(node.serial, node)
+
+    def _input_buffers(self) -> dict[int, Any]:
+        by_place = {}
+        for storage, (node, _) in self._recorder.leaves.items():
+            by_place[self._place_of[storage]] = node.buffer
+        return by_place
+
+    # --- replaying -------------------------------------------------------------------------------------------------------
+    def fits(self, arguments: Sequence[Tensor]) -> bool:
+        """Whether a call with these arguments (whose guard is equal) would do what was recorded."""
+        for module, training, ids in self.modules:
+            if module.training is not training or _parameter_ids(module) != ids:
+                return False
+        for tensor, had in self.grads_at_start:
+            if (tensor._grad is not None) is not had:
+                return False
+        return all(place.fits(arguments) for place in self._places)
+
+    def replay(self, arguments: Sequence[Tensor]) -> Any:
+        """Does the call again with other arguments of the same kind, and today's state."""
+        storages = [place.find(arguments) for place in self._places]
+        waiting = [s.node for s in storages if s.node.buffer is None]
+        if waiting:
+            realize(waiting)
+        for use in self.random:
+            use.start = use.generator.advance(use.blocks)
+        buffers = [storages[s].node.buffer if s.__class__ is int else s.buffer for s in self.sources]
+        values = [scalar_value(node) for node in self.scalars]
+        before = None
+        if self.joint is not None:
+            before = {place: storages[place].node.buffer for place in self.joint.places}
+        computed: list[Any] = []
+        if self.plan is not None:
+            donated = frozenset() if self.joint is not None else self._donated(storages)
+            computed = self.backend.execute(self.plan, buffers, values, donated)
+        found: list[Any] = [None] * len(self.shapes)
+        for i, buffer in zip(self.computed, computed):
+            found[i] = buffer
+        for i, source in self.copied.items():
+            found[i] = storages[source].node.buffer if source.__class__ is int else source.buffer
+        del buffers, computed
+        nodes: dict[int, Storage] = {}
+
+        def storage_of(i: int) -> Storage:
+            if i not in nodes:
+                nodes[i] = Storage(leaf(*self.shapes[i], found[i]))
+            return nodes[i]
+
+        for place, i in self.written:
+            storage = storages[place]
+            storage.node = leaf(*self.shapes[i], found[i])
+            storage.version += 1
+            storage.autograd_version += 1
+        for tensor, final in self.final_grads:
+            if final is None:
+                tensor._grad = None
+            elif final is not None:
+                tensor._grad = over(storage_of(final), tuple(tensor._shape))
+        gradient = None if self.joint is None else self.joint.function(arguments, found, before)
+        tensors = []
+        for r in self.results:
+            if r.same_object is not None:
+                tensors.append(arguments[r.same_object] if isinstance(r.same_object, int) else r.same_object)
+                continue
+            kind, index = r.storage
+            t = over(storage_of(index) if kind == "new" else storages[index], r.shape, r.strides, r.offset)
+            if r.root is not None:
+                t._requires_grad, t._grad_fn, t._output_index = True, gradient, r.root
+            tensors.append(t)
+        return rebuild(self.description, iter(tensors))
+
+    def _donated(self, storages: list[Storage]) -> frozenset[int]:
+        """Inputs whose memory the call overwrites and that nobody else holds."""
+        found = []
+        for i in self.donatable:
+            node = storages[self.sources[i]].node
+            # the storage and this function hold the node; the node, the list of buffers and the call hold the buffer
+            if sys.getrefcount(node) <= 3 and sys.getrefcount(node.buffer) <= 3:
+                found.append(i)
+        return frozenset(found)
+
+
+def _parameter_ids(module: Any) -> tuple[int, ...]:
+    return tuple([id(p) for p in module._parameters.values()])
