@@ -6,7 +6,7 @@ import importlib
 
 from flambeau.devices.base import Backend
 
-__all__ = ["Backend", "backend", "DEVICE_TYPES"]
+__all__ = ["Backend", "backend", "started", "DEVICE_TYPES"]
 
 DEVICE_TYPES = ("cpu", "reference", "webgpu")
 _started: dict[str, Backend] = {}
@@ -22,3 +22,8 @@ def backend(name: str) -> Backend:
         module = importlib.import_module(f"flambeau.devices.{kind}")
         found = _started[name] = module.start(int(index or 0))
     return found
+
+
+def started() -> list[Backend]:
+    """The devices in use."""
+    return list(_started.values())

@@ -25,7 +25,7 @@ class Recorder:
     Attributes:
         leaves: for each storage of before that was read: the leaf that stood for its value, and the tensor that read it first.
         written: for each storage of before that was written: whether it still was unread then.
-        grads: for each tensor whose `.grad` the call touched: the tensor, and whether it had a gradient at the start; None when the
+        grads: for each tensor whose `.grad` the call touched: the tensor, and whether it had one at the start; None when the
             call set one without asking.
         grad_of: for each storage that was some tensor's gradient at the start: that tensor.
         modules: modules that were called, with their training flag then.

@@ -63,7 +63,7 @@ class Result:
 class Recording:
     """A recorded call. Making one computes the call's values, so the tensors at hand are good; `replay` does it again.
 
-    `is_repeatable` is False when the call left new tensors behind that nothing explains (an optimizer's first step makes its state):
+    `is_repeatable` is False when the call left new tensors behind that nothing explains (an optimizer makes its state at first):
     the next call may do something else.
     """
 

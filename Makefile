@@ -1,0 +1,45 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+export FLAMBEAU_CI := $(CI)
+
+.PHONY: demo test lint types stubs bench clean system
+
+demo: $(VENV)/.demo
+	$(BIN)/python examples/digits.py
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: $(VENV)/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable '.[demo]'
+	touch $@
+
+# torch is the oracle of the tests and nothing else: the library never imports it.
+$(VENV)/.test: $(VENV)/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet torch==2.13.0
+	$(BIN)/python -m pip install --quiet --editable '.[demo,gpu,check,test]'
+	touch $@
+
+# A software Vulkan driver, a browser and Node for the WebGPU tests, where we may install them.
+system:
+	bash tools/install_system.sh
+
+test: system $(VENV)/.test lint
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy flambeau
+
+stubs: $(VENV)/.test
+	$(BIN)/python tools/make_stubs.py
+
+bench: $(VENV)/.test
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf $(VENV) build dist demo *.egg-info

@@ -1,0 +1,47 @@
+"""Process-wide switches: threads, waiting for devices, reduced precision. May import `flambeau.storage`, `flambeau.devices`."""
+
+from __future__ import annotations
+
+from flambeau import devices
+from flambeau.storage import realize
+
+__all__ = [
+    "synchronize", "set_num_threads", "get_num_threads", "set_float32_matmul_precision", "get_float32_matmul_precision",
+]  # fmt: skip
+
+_PRECISIONS = ("highest", "high", "medium")
+_precision = "highest"
+
+
+def synchronize() -> None:
+    """Computes everything of this thread that waits, and returns when every device has finished."""
+    realize([])
+    for backend in devices.started():
+        backend.synchronize()
+
+
+def set_num_threads(threads: int) -> None:
+    """How many threads the CPU device computes with; raises RuntimeError for fewer than one."""
+    if not isinstance(threads, int) or isinstance(threads, bool):
+        raise TypeError(f"set_num_threads expects an int, but got {type(threads).__name__}")
+    if threads < 1:
+        raise RuntimeError("set_num_threads expects a positive integer")
+    devices.backend("cpu").set_num_threads(threads)  # type: ignore[attr-defined]
+
+
+def get_num_threads() -> int:
+    """How many threads the CPU device computes with."""
+    return devices.backend("cpu").get_num_threads()  # type: ignore[attr-defined]
+
+
+def set_float32_matmul_precision(precision: str) -> None:
+    """Lets float32 products lose precision for speed: "highest" (not at all, the default), "high" or "medium"."""
+    global _precision
+    if precision not in _PRECISIONS:
+        raise RuntimeError(f"set_float32_matmul_precision expects one of {', '.join(_PRECISIONS)}, got {precision!r}")
+    _precision = precision
+
+
+def get_float32_matmul_precision() -> str:
+    """What `set_float32_matmul_precision` set."""
+    return _precision
