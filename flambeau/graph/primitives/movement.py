@@ -11,7 +11,7 @@ from typing import Any
 from flambeau.graph.node import Node, Primitive
 from flambeau.graph.numpy import array_type, np
 
-__all__ = ["RESHAPE", "PERMUTE", "EXPAND", "SLICE", "PAD", "WINDOW", "AS_STRIDED", "ASSIGN"]
+__all__ = ["RESHAPE", "PERMUTE", "EXPAND", "SLICE", "PAD", "WINDOW", "AS_STRIDED", "ASSIGN", "CONCATENATE"]
 
 
 def _apply(like: Any, primitive: Primitive, tensors: tuple[Any, ...], params: tuple[Any, ...]) -> Any:
@@ -170,7 +170,7 @@ def _window_gradient(g: Any, y: Any, inputs: Any, params: tuple[Any, ...]) -> tu
     return (total,)
 
 
-WINDOW = Primitive("window", "movement", _window_rule, _window, _window_gradient)
+WINDOW = Primitive("window", "movement", _window_rule, _window, _window_gradient, saves="shapes")
 """`params = (dims, kernel, stride, dilation)`: sliding windows over `dims`. Dimension d becomes the windows' number, and the
 kernel positions are appended: out[…, o_d, …, k_d] = x[…, o_d·stride + k_d·dilation, …]."""
 
@@ -240,3 +240,32 @@ ASSIGN = Primitive(
 )
 """`params = (shape, strides, offset)`; inputs (flat base, value of `shape`): base with value written at
 offset + Σ i·stride. A device may write into the base's memory when nothing else reads it."""
+
+
+# --- concatenate -------------------------------------------------------------------------------------------------------
+def _concatenate_rule(inputs: Any, params: tuple[Any, ...]) -> Any:
+    (axis,) = params
+    shape = inputs[0].shape
+    total = sum(i.shape[axis] for i in inputs)
+    return (*shape[:axis], total, *shape[axis + 1 :]), inputs[0].dtype
+
+
+def _concatenate_gradient(g: Any, y: Any, inputs: Any, params: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Each operand's gradient is its part of the result's."""
+    (axis,) = params
+    parts, start = [], 0
+    for x in inputs:
+        parts.append(lambda start=start, length=x.shape[axis]: g.narrow(axis, start, length))
+        start += x.shape[axis]
+    return tuple(parts)
+
+
+CONCATENATE = Primitive(
+    "concatenate",
+    "write",
+    _concatenate_rule,
+    lambda node, *arrays: np.concatenate(arrays, node.params[0]),
+    _concatenate_gradient,
+    saves="shapes",
+)
+"""`params = (axis,)`; any number (at least one) of operands of one dtype, whose shapes are equal but along `axis`, one after another."""

@@ -1,0 +1,148 @@
+"""`build`: the pending graph → a plan: operations, fusion, one kernel after another, and the memory that values may share.
+
+May import `flambeau.kernels`, `flambeau.graph` and `flambeau.dtypes`.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+
+from flambeau.graph.node import Node, topological_order
+from flambeau.kernels.contract import lower_contraction
+from flambeau.kernels.ir import Kernel, RoutineKernel, Slot, SortKernel
+from flambeau.kernels.lower import Unfusable, Write, lower_loops
+from flambeau.kernels.operation import MOVEMENT, Operation, Program
+from flambeau.schedule.fusion import Fusion, Unit
+from flambeau.schedule.memory import share
+from flambeau.schedule.plan import Plan, Step, Value
+
+__all__ = ["build"]
+
+Launch = tuple[Kernel, list[Operation]]
+
+
+def build(nodes: Sequence[Node]) -> Plan:
+    """The plan that computes `nodes`; its inputs and scalars are the leaves in the order of `topological_order(nodes)`.
+
+    A node's value may be where another's is: `plan.outputs` may repeat a number, or hold an input's (a reshape of an input).
+    """
+    program = Program()
+    made: dict[int, Operation] = {}
+    inputs: list[Operation] = []
+    scalars: list[Operation] = []
+    for node in topological_order(nodes):
+        if node.buffer is not None:
+            made[node.serial] = leaf = program.leaf("memory", node.shape, node.dtype)
+            inputs.append(leaf)
+        elif node.primitive.name == "scalar":
+            made[node.serial] = leaf = program.leaf("scalar", node.shape, node.dtype)
+            scalars.append(leaf)
+        else:
+            made[node.serial] = program.from_node(node, tuple(made[i.serial] for i in node.inputs))
+    wanted = [_without_reshape(made[n.serial]) for n in nodes]
+    operations = program.finish([*wanted, *inputs, *scalars])
+    outputs = [o for o in dict.fromkeys(wanted) if o.name != "memory"]
+    forced: set[int] = set()
+    while True:
+        fusion = Fusion(operations, outputs, forced)
+        try:
+            launches = [(unit, _launches(unit, fusion)) for unit in _ordered(fusion.units)]
+            break
+        except Unfusable as error:
+            number = error.operation.number
+            assert number not in forced, error.operation
+            forced.add(number)
+    return _plan(launches, inputs, scalars, wanted)
+
+
+def _without_reshape(operation: Operation) -> Operation:
+    """A reshape shares its operand's memory: both are dense and row-major."""
+    while operation.name == "reshape":
+        operation = operation.inputs[0]
+    return operation
+
+
+def _ordered(units: Sequence[Unit]) -> list[Unit]:
+    """Units after what they need, else in the program's order."""
+    waiting = {u: len(u.needs) for u in units}
+    users: dict[Unit, list[Unit]] = {u: [] for u in units}
+    for u in units:
+        for needed in u.needs:
+            users[needed].append(u)
+    ready = [(u.roots[-1].number, i, u) for i, u in enumerate(units) if not waiting[u]]
+    heapq.heapify(ready)
+    result = []
+    while ready:
+        _, _, u = heapq.heappop(ready)
+        result.append(u)
+        for user in users[u]:
+            waiting[user] -= 1
+            if not waiting[user]:
+                heapq.heappush(ready, (user.roots[-1].number, len(result) + len(units), user))
+    assert len(result) == len(units), "units need one another in a circle"
+    return result
+
+
+def _launches(unit: Unit, fusion: Fusion) -> list[Launch]:
+    """The kernels of a unit, each with the operation of every slot."""
+    memory, heights = fusion.memory, fusion.heights
+    root = unit.roots[0]
+    if unit.core is not None:
+        return [lower_contraction(unit.core, root, memory, heights)]
+    if root.name == "concatenate":
+        result, offset = [], 0
+        (axis,) = root.params
+        for part in root.inputs:
+            if part.size:
+                result.append(lower_loops([Write(root, part, "part", axis, offset)], memory, heights))
+            offset += part.shape[axis]
+        return result
+    if root.name in ("assign", "scatter"):
+        value = root.inputs[-1]
+        return [
+            lower_loops([Write(root, root.inputs[0], "copy")], memory, heights),
+            lower_loops([Write(root, value, root.name)], memory, heights),
+        ]
+    if root.name == "argsort":
+        (source,) = root.inputs
+        length = root.shape[-1] if root.shape else 1
+        slots = (Slot(source.dtype, source.size, "in"), Slot(root.dtype, root.size, "out"))
+        return [(SortKernel(root.size // length, length, root.params[1], slots), [source, root])]
+    if root.name == "routine":
+        name, arguments, shape, _ = root.params
+        operands = [*root.inputs, root]
+        slots = tuple(Slot(o.dtype, o.size, "out" if o is root else "in") for o in operands)
+        return [(RoutineKernel(name, arguments, (*(o.shape for o in root.inputs), shape), slots), operands)]
+    return [lower_loops([Write(r, r) for r in unit.roots], memory, heights)]
+
+
+def _plan(
+    launches: Sequence[tuple[Unit, list[Launch]]],
+    inputs: Sequence[Operation],
+    scalars: Sequence[Operation],
+    wanted: Sequence[Operation],
+) -> Plan:
+    numbers: dict[int, int] = {}
+    values: list[Value] = []
+    outputs = {o.number for o in wanted}
+
+    def number(o: Operation, kind: str) -> int:
+        found = numbers.get(o.number)
+        if found is None:
+            found = numbers[o.number] = len(values)
+            values.append(Value(o.dtype, o.size, kind))
+        return found
+
+    given = [number(o, "input") for o in inputs]
+    read = [number(o, "scalar") for o in scalars]
+    steps = []
+    for unit, kernels in launches:
+        origin = tuple(dict.fromkeys(o.name for o in unit.roots if o.name not in MOVEMENT))
+        for kernel, operands in kernels:
+            arguments = tuple(number(o, "output" if o.number in outputs else "temporary") for o in operands)
+            steps.append(Step(kernel, arguments, origin))
+    results = tuple(number(o, "output") for o in wanted)
+    plan = Plan(tuple(values), tuple(steps), tuple(given), tuple(read), results)
+    plan.aliases = share(plan)
+    return plan

@@ -1,0 +1,328 @@
+"""Fusion: which operations get memory, and which kernel makes each.
+
+An operation without memory is computed again by every kernel that needs it, inside that kernel. Memory goes to what is asked
+for, to what a kernel can only read from memory, and to what is dear to compute and read from several kernels.
+
+May import `flambeau.kernels`, `flambeau.graph` and `flambeau.dtypes`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flambeau.kernels.contract import contracts, trace
+from flambeau.kernels.index import Index, Space
+from flambeau.kernels.ir import Expr
+from flambeau.kernels.lower import Unfusable, Write, lower_loops
+from flambeau.kernels.operation import MOVEMENT, Operation
+
+__all__ = ["Fusion", "Unit"]
+
+WEIGHTS = {
+    **dict.fromkeys(("div", "sqrt", "rsqrt", "floor_divide", "remainder", "fmod"), 4),
+    **dict.fromkeys(("exp", "expm1", "log", "log1p", "log2", "sin", "cos", "tan", "tanh", "erf"), 10),
+    **dict.fromkeys(("asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh", "atanh", "atan2", "pow"), 16),
+    "random_bits": 20,
+}
+"""What an element costs to compute, in units of an addition; 1 for those not listed."""
+
+CHEAP = 6
+"""Computing up to this again is cheaper than writing and reading it."""
+LARGEST = 160
+"""How many operations one kernel computes at most for a value."""
+DEEPEST = 80
+"""How long a chain of them may be."""
+ROW = 1 << 16
+"""The longest row that is read again from cache rather than reduced in a kernel of its own."""
+FEWEST_ROWS = 16
+"""With fewer rows, a reduction needs a kernel of its own to use all threads…"""
+SMALL = 4096
+"""…but where there are no more elements than this."""
+WIDEST = 8
+"""How many values one loop kernel stores at most."""
+
+_ALWAYS = frozenset(("scan", "scatter", "assign", "concatenate", "argsort", "routine"))
+_MANY = -2
+_NONE = -1
+
+
+def _find_loads(values: list[Expr], slot: int, found: set[Expr]) -> bool:
+    """Collects the loads of a slot; True when one is inside a reduction."""
+    nested = False
+    seen = set()
+    stack = [(e, False) for e in values]
+    while stack:
+        e, inside = stack.pop()
+        if (e, inside) in seen:
+            continue
+        seen.add((e, inside))
+        if e.op == "load" and e.param == slot:
+            found.add(e)
+            nested = nested or inside
+        inside = inside or e.op == "reduce"
+        stack.extend((a, inside) for a in e.args)
+    return nested
+
+
+class Unit:
+    """One kernel to be made: the operations that it stores (`roots`), and for a contraction its core."""
+
+    __slots__ = ("roots", "core", "needs", "key")
+
+    def __init__(self, root: Operation, core: Operation | None, key: object) -> None:
+        self.roots, self.core, self.key = [root], core, key
+        self.needs: set[Unit] = set()
+
+
+class Fusion:
+    """The decisions for one program.
+
+    Attributes:
+        memory: numbers of the operations whose values are in memory (plan inputs among them).
+        heights: by number, how many reductions are between an operation and memory.
+        units: the kernels to make, not yet in order.
+    """
+
+    def __init__(self, operations: Sequence[Operation], outputs: Sequence[Operation], forced: set[int]) -> None:
+        self.operations = operations
+        count = operations[-1].number + 1 if operations else 0
+        self.by_number: dict[int, Operation] = {o.number: o for o in operations}
+        self.outputs = {o.number for o in outputs}
+        self.forced = forced
+        self.memory: set[int] = {o.number for o in operations if o.name == "memory"}
+        self.heights = [0] * count
+        self.weights = [0] * count
+        self.core_of: dict[int, Operation] = {}
+        self.units: list[Unit] = []
+        self._must()
+        self._epilogues()
+        self._worth()
+        self._group()
+
+    # --- what has to be in memory --------------------------------------------------------------------------------------
+    def _must(self) -> None:
+        cones: dict[int, int] = {}
+        depths: dict[int, int] = {}
+        for o in self.operations:
+            number = o.number
+            for i in o.inputs:
+                self.heights[number] = max(self.heights[number], self.heights[i.number])
+            if o.kind == "reduction" or o.kind == "contraction":
+                self.heights[number] += 1
+            if o.name == "memory":
+                self.weights[number] = 1
+                continue
+            for i in self._read_from_memory(o):
+                self._remember(i)
+            if number in self.outputs or number in self.forced or o.name in _ALWAYS or o.kind == "contraction":
+                self.memory.add(number)
+            cone, depth, weight = 1 << number, 1, WEIGHTS.get(o.name, 0 if o.kind in ("leaf", "movement") else 1)
+            for i in o.inputs:
+                if i.number in self.memory:
+                    weight += 1
+                else:
+                    cone |= cones.get(i.number, 0)
+                    depth = max(depth, depths.get(i.number, 0) + 1)
+                    weight += self.weights[i.number]
+            if o.kind == "reduction":
+                weight += 1000
+            if depth > DEEPEST or cone.bit_count() > LARGEST:
+                self.memory.add(number)
+            cones[number], depths[number], self.weights[number] = cone, depth, min(weight, 1 << 20)
+
+    def _remember(self, o: Operation) -> None:
+        """Gives memory to an operation: for a view, the view itself is copied."""
+        self.memory.add(o.number)
+
+    def _read_from_memory(self, o: Operation) -> list[Operation]:
+        """Operands that `o`'s kernel reads from memory, and those that would be computed many times over."""
+        result = []
+        if contracts(o):
+            space, at = Space(), {}
+            for labels, source in zip(o.params, o.inputs):
+                for label, n in zip(labels, source.shape):
+                    if label not in at:
+                        at[label] = space.axis(len(at), n)
+            for labels, source in zip(o.params, o.inputs):
+                index: tuple[Index, ...] = tuple(at[label] for label in labels)
+                result.append(trace(space, source, index, self.memory).base)
+        elif o.name in ("argsort", "routine"):
+            result.extend(o.inputs)
+        elif o.name in MOVEMENT or o.name == "gather":
+            source = o.inputs[0]
+            limit = CHEAP if o.name == "expand" else 2
+            if o.size > source.size and o.name != "pad" and not self._trailing(o):
+                base = source
+                while base.name in MOVEMENT and base.number not in self.memory:
+                    base = base.inputs[0]
+                if base.kind != "leaf" and self.weights[base.number] > limit:
+                    result.append(base)
+        return [r for r in result if r.number not in self.memory]
+
+    def _trailing(self, o: Operation) -> bool:
+        """Whether an expand repeats only along the last dimensions: then the operand is computed once outside their loops."""
+        if o.name != "expand":
+            return False
+        source = o.inputs[0].shape
+        repeated = [d for d, (n, m) in enumerate(zip(source, o.shape)) if n != m]
+        return all(source[d] == 1 for d in range(repeated[0], len(source))) if repeated else True
+
+    # --- elementwise operations after a contraction ----------------------------------------------------------------------
+    def _epilogues(self) -> None:
+        taken: set[int] = set()
+        for core in reversed(self.operations):
+            if not contracts(core):
+                continue
+            end = current = core
+            chain = []
+            while current.number not in self.outputs and len(current.users) == 1 and core.number not in self.forced:
+                (user,) = current.users
+                if user.number in taken or user.size != core.size:
+                    break
+                if user.name not in ("reshape", "permute") and user.kind != "elementwise":
+                    break
+                chain.append(user)
+                current = user
+                if user.kind == "elementwise" or user.number in self.outputs:
+                    end = user
+                if user.number in self.memory:
+                    end = user
+                    break
+            if end is not core:
+                self.memory.discard(core.number)
+                self.memory.add(end.number)
+                taken.update(o.number for o in chain[: chain.index(end) + 1])
+            self.core_of[end.number] = core
+
+    # --- what is worth memory ------------------------------------------------------------------------------------------
+    def _worth(self) -> None:
+        sinks: dict[int, int] = {}
+        undecided = {o.number for o in self.operations if o.kind == "reduction"} - self.memory
+        for o in reversed(self.operations):
+            number = o.number
+            if number in self.memory:
+                continue
+            sink = _NONE
+            identity = True
+            for user in o.users:
+                s = user.number if user.number in self.memory else sinks[user.number]
+                if sink == _NONE:
+                    sink = s
+                elif s != sink:
+                    sink = _MANY
+                identity = identity and user.kind == "elementwise"
+            sinks[number] = sink
+            undecided.discard(number)
+            if o.kind == "reduction":
+                if sink == _MANY or not self._inline(o, self.by_number[sink], undecided):
+                    self.memory.add(number)
+            elif sink == _MANY and o.kind not in ("movement", "leaf") and self.weights[number] > CHEAP:
+                self.memory.add(number)
+
+    def _inline(self, reduction: Operation, root: Operation, undecided: set[int]) -> bool:
+        """Whether `root`'s kernel should compute the reduction itself: once for each of its rows."""
+        if root.number in self.core_of or root.kind not in ("elementwise", "movement"):
+            return False
+        if reduction.size == 0 or reduction.inputs[0].size == 0:
+            return True
+        rows, total = reduction.size, reduction.inputs[0].size
+        short = total // rows <= ROW and (rows >= FEWEST_ROWS or total <= SMALL) and (rows > 1 or root.size <= SMALL)
+        if root.size != rows and not short:
+            return False
+        try:
+            memory = self.memory | undecided | {reduction.number}
+            kernel, operations = lower_loops([Write(root, root)], memory, self.heights)
+        except Unfusable:
+            return False
+        if reduction not in operations:
+            return True
+        places: set[Expr] = set()
+        nested = _find_loads([s.value for s in kernel.stores], operations.index(reduction), places)
+        if len(places) != 1 or (nested and not short):
+            return False
+        axes = places.pop().axes
+        outer = 1
+        for a in range(len(axes)):
+            if a not in axes:
+                return False
+            outer *= kernel.axes[a]
+        return outer == rows
+
+    # --- kernels with several results ----------------------------------------------------------------------------------
+    def _group(self) -> None:
+        needs: dict[int, frozenset[int]] = {}
+        reduced: dict[int, frozenset[object]] = {}
+        unit_of: dict[int, Unit] = {}
+        recent: dict[object, list[Unit]] = {}
+        empty: frozenset = frozenset()
+        for o in self.operations:
+            if o.name == "memory":
+                needs[o.number] = reduced[o.number] = empty
+                continue
+            direct: set[int] = set()
+            opened: set[object] = set()
+            for i in o.inputs:
+                if i.number in self.memory:
+                    direct.add(i.number)
+                else:
+                    direct |= needs[i.number]
+                    opened |= reduced[i.number]
+            if o.kind == "reduction":
+                opened.add((o.params[0], o.inputs[0].shape))
+            needs[o.number], reduced[o.number] = frozenset(direct), frozenset(opened)
+            if o.number not in self.memory or o.size == 0:
+                continue
+            core = self.core_of.get(o.number)
+            key = (o.shape, reduced[o.number])
+            unit = None
+            loops = core is None and o.name not in _ALWAYS
+            if loops:
+                for candidate in reversed(recent.get(key, ())[-4:]):
+                    if self._joins(o, candidate, needs, unit_of):
+                        unit = candidate
+                        unit.roots.append(o)
+                        break
+            if unit is None:
+                unit = Unit(o, core, key)
+                self.units.append(unit)
+                if loops:
+                    recent.setdefault(key, []).append(unit)
+            unit_of[o.number] = unit
+            unit.needs |= {unit_of[d] for d in direct if d in unit_of} - {unit}
+
+    def _joins(self, o: Operation, unit: Unit, needs: dict[int, frozenset[int]], unit_of: dict[int, Unit]) -> bool:
+        """Whether `o` may, and should, be stored by `unit`'s kernel too."""
+        if len(unit.roots) >= WIDEST:
+            return False
+        members = {r.number for r in unit.roots}
+        shared = {d for r in unit.roots for d in needs[r.number] if self.by_number[d].size > 1} | members
+        if not shared & needs[o.number]:
+            return False
+        others = {unit_of[d] for d in needs[o.number] if d in unit_of} - {unit}
+        seen: set[Unit] = set()
+        stack = list(others)
+        while stack:  # a value that `o` needs must not come after the unit
+            u = stack.pop()
+            if u is unit:
+                return False
+            if u not in seen:
+                seen.add(u)
+                stack.extend(u.needs)
+        if members & needs[o.number]:
+            if o.kind == "reduction" or unit.key[1]:  # type: ignore[index]
+                row = max((self._row(k) for k in unit.key[1]), default=0)  # type: ignore[index]
+                if row > ROW or (o.size < FEWEST_ROWS and row * o.size > SMALL):
+                    return False
+            try:
+                lower_loops([Write(r, r) for r in (*unit.roots, o)], self.memory, self.heights)
+            except Unfusable:
+                return False
+        return True
+
+    @staticmethod
+    def _row(key: object) -> int:
+        axes, shape = key  # type: ignore[misc]
+        n = 1
+        for d in axes:
+            n *= shape[d]
+        return n

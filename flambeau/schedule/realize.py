@@ -1,0 +1,86 @@
+"""From pending nodes to a plan that is found again by structure, and running it.
+
+May import `flambeau.schedule`, `flambeau.graph`, `flambeau.dtypes` and the `Backend` protocol.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from flambeau.graph.node import Node, topological_order
+from flambeau.graph.primitives.leaf import scalar_value
+from flambeau.schedule.build import build
+from flambeau.schedule.plan import Plan
+
+if TYPE_CHECKING:
+    from flambeau.devices.base import Backend
+
+__all__ = ["prepare", "realize", "PLANS"]
+
+CAPACITY = 512
+"""How many plans are kept; the one used longest ago goes first."""
+PLANS: OrderedDict[tuple[Any, ...], Plan] = OrderedDict()
+
+_leaf_codes: dict[int, int] = {}
+_leaf_kinds: dict[Any, int] = {}
+
+
+def _leaf_code(node: Node) -> int:
+    """A negative number for a node in memory: what counts is its shape and dtype, not what computed it."""
+    kind = (node.shape, node.dtype)
+    code = _leaf_codes[node.signature] = -1 - _leaf_kinds.setdefault(kind, len(_leaf_kinds))
+    return code
+
+
+def prepare(nodes: Sequence[Node]) -> tuple[Plan, list[Node], list[Node]]:
+    """The plan that computes `nodes` (none of which has its buffer), and the leaves that it reads.
+
+    Returns (plan, nodes in memory, scalar nodes): the order of the nodes is that of `plan.inputs` and of `plan.scalars`.
+    The plan is the same object for every graph of the same structure.
+    """
+    order = topological_order(nodes)
+    key: list[Any] = [nodes[0].device]
+    place: dict[int, int] = {}
+    inputs: list[Node] = []
+    scalars: list[Node] = []
+    append = key.append
+    number = 0
+    for node in order:
+        place[node.serial] = number
+        number += 1
+        if node.buffer is not None:
+            inputs.append(node)
+            code = _leaf_codes.get(node.signature)
+            append(_leaf_code(node) if code is None else code)
+            continue
+        append(node.signature)
+        operands = node.inputs
+        if operands:
+            for i in operands:
+                append(place[i.serial])
+        elif node.primitive.name == "scalar":
+            scalars.append(node)
+    append(None)
+    key.extend([place[n.serial] for n in nodes])
+    structure = tuple(key)
+    plan = PLANS.get(structure)
+    if plan is None:
+        plan = PLANS[structure] = build(nodes)
+        if len(PLANS) > CAPACITY:
+            PLANS.popitem(last=False)
+    else:
+        PLANS.move_to_end(structure)
+    return plan, inputs, scalars
+
+
+def realize(backend: Backend, nodes: Sequence[Node]) -> None:
+    """Computes the nodes on `backend` and gives each its buffer."""
+    pending = [n for n in nodes if n.buffer is None]
+    if not pending:
+        return
+    plan, inputs, scalars = prepare(pending)
+    buffers = backend.execute(plan, [n.buffer for n in inputs], [scalar_value(n) for n in scalars], frozenset())
+    for node, buffer in zip(pending, buffers, strict=True):
+        node.realize(buffer)
