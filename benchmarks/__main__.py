@@ -1,0 +1,42 @@
+"""`python -m benchmarks [NAME …]`: prints Markdown tables with ratios (PyTorch's time / flambeau's; above 1 flambeau is faster)."""
+
+from __future__ import annotations
+
+import argparse
+
+from benchmarks.timing import with_tuned_malloc
+
+NAMES = ("conv", "conv-backward", "resnet", "resnet-training", "mlp", "memory")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "names", nargs="*", default=NAMES, metavar="NAME", help=f"which to run, of {', '.join(NAMES)} (default: all)"
+    )
+    parser.add_argument("--case", default="", help="only the convolutions whose name has this text")
+    options = parser.parse_args()
+    unknown = set(options.names) - set(NAMES)
+    if unknown:
+        parser.error(f"no such benchmark: {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}")
+    with_tuned_malloc()
+    import torch
+
+    import flambeau
+    from benchmarks import conv, networks
+
+    torch.set_num_threads(2)
+    flambeau.set_num_threads(2)
+    for name in options.names:
+        run = {
+            "conv": lambda: conv.forward(options.case),
+            "conv-backward": lambda: conv.backward(options.case),
+            "resnet": networks.resnet_inference,
+            "resnet-training": networks.resnet_training,
+            "mlp": networks.mlp_training,
+            "memory": networks.resnet_memory,
+        }[name]
+        print(run(), flush=True)
+
+
+main()

@@ -1,0 +1,169 @@
+"""Whole models: ResNet-18 inference and training step, an MLP's training step, peak memory and start-up."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+import flambeau
+from benchmarks.models import mlp, resnet18
+from benchmarks.timing import measure, table
+
+__all__ = ["resnet_inference", "resnet_training", "mlp_training", "resnet_memory"]
+
+
+def _same_weights(mine: Any, theirs: Any) -> None:
+    mine.load_state_dict({k: flambeau.from_numpy(v.contiguous().numpy()) for k, v in theirs.state_dict().items()})
+
+
+def _row(name: str, times: dict[str, float], best: float) -> list[str]:
+    others = [f"{k} {t * 1e3:.3f}" for k, t in times.items() if k != name]
+    return [name, f"{times[name] * 1e3:.3f}", ", ".join(others), f"{best / times[name]:.2f}"]
+
+
+def resnet_inference(batch: int = 8) -> str:
+    theirs, mine = resnet18(torch).eval(), resnet18(flambeau).eval()
+    _same_weights(mine, theirs)
+    x = torch.randn(batch, 3, 224, 224)
+    fx = flambeau.from_numpy(x.numpy())
+    last = resnet18(torch).eval().to(memory_format=torch.channels_last)
+    x_last = x.contiguous(memory_format=torch.channels_last)
+    compiled = flambeau.compile(mine)
+    with torch.no_grad(), flambeau.no_grad():
+        error = (torch.from_numpy(compiled(fx).numpy()) - theirs(x)).abs().max().item()
+        assert error < 1e-3, error
+        candidates: dict[str, Callable[[], object]] = {
+            "compiled": lambda: compiled(fx), "PyTorch NCHW": lambda: theirs(x), "PyTorch NHWC": lambda: last(x_last),
+        }  # fmt: skip
+        try:
+            import openvino
+
+            model = openvino.compile_model(openvino.convert_model(theirs, example_input=x), "CPU", {"INFERENCE_NUM_THREADS": 2})
+            candidates["OpenVINO"] = lambda: model(x.numpy())
+        except ImportError:
+            pass
+        times = measure(candidates, 4)
+    best = min(times["PyTorch NCHW"], times["PyTorch NHWC"])
+    return table(f"ResNet-18 inference, batch {batch}, 224²", ["", "ms", "others, ms", "ratio"], [_row("compiled", times, best)])
+
+
+def _training_step(library: Any, model: Any, optimizer: Any) -> Callable[..., Any]:
+    def step(x: Any, y: Any) -> Any:
+        optimizer.zero_grad()
+        loss = library.nn.functional.cross_entropy(model(x), y)
+        loss.backward()
+        optimizer.step()
+        return loss.detach()
+
+    return step
+
+
+def _data(batch: int) -> tuple[Any, Any]:
+    torch.manual_seed(0)
+    return torch.randn(batch, 3, 224, 224), torch.randint(0, 1000, (batch,))
+
+
+def resnet_training(batch: int = 8) -> str:
+    x, y = _data(batch)
+    fx, fy = flambeau.from_numpy(x.numpy()), flambeau.from_numpy(y.numpy())
+    theirs, last, mine = resnet18(torch), resnet18(torch).to(memory_format=torch.channels_last), resnet18(flambeau)
+    _same_weights(mine, theirs)
+    x_last = x.contiguous(memory_format=torch.channels_last)
+    steps = [
+        _training_step(lib, m, lib.optim.SGD(m.parameters(), lr=1e-3, momentum=0.9))
+        for lib, m in ((torch, theirs), (torch, last), (flambeau, mine))
+    ]
+    compiled = flambeau.compile(steps[2])
+    for i in range(3):
+        a, b = steps[0](x, y).item(), compiled(fx, fy).item()
+        assert abs(a - b) < 1e-2 * abs(a), (i, a, b)
+    times = measure({
+        "compiled": lambda: compiled(fx, fy), "PyTorch NCHW": lambda: steps[0](x, y), "PyTorch NHWC": lambda: steps[1](x_last, y),
+    }, 6)  # fmt: skip
+    best = min(times["PyTorch NCHW"], times["PyTorch NHWC"])
+    return table(
+        f"ResNet-18 training step, batch {batch}, 224²", ["", "ms", "others, ms", "ratio"], [_row("compiled", times, best)]
+    )
+
+
+def mlp_training(batch: int = 32) -> str:
+    torch.manual_seed(0)
+    x, y = torch.randn(batch, 784), torch.randint(0, 10, (batch,))
+    fx, fy = flambeau.from_numpy(x.numpy()), flambeau.from_numpy(y.numpy())
+    theirs, mine, eager = mlp(torch), mlp(flambeau), mlp(flambeau)
+    _same_weights(mine, theirs)
+    _same_weights(eager, theirs)
+    steps = [
+        _training_step(lib, m, lib.optim.Adam(m.parameters(), lr=1e-3))
+        for lib, m in ((torch, theirs), (flambeau, mine), (flambeau, eager))
+    ]
+    compiled = flambeau.compile(steps[1])
+    for i in range(5):
+        a, b, c = steps[0](x, y).item(), compiled(fx, fy).item(), steps[2](fx, fy).item()
+        assert abs(a - b) < 1e-3 * abs(a) and abs(a - c) < 1e-3 * abs(a), (i, a, b, c)
+
+    def uncompiled() -> None:
+        steps[2](fx, fy)
+        flambeau.synchronize()
+
+    times = measure({"compiled": lambda: compiled(fx, fy), "uncompiled": uncompiled, "PyTorch": lambda: steps[0](x, y)}, 2)
+    rows = [
+        [k, f"{times[k] * 1e3:.3f}", f"PyTorch {times['PyTorch'] * 1e3:.3f}", f"{times['PyTorch'] / times[k]:.2f}"]
+        for k in ("compiled", "uncompiled")
+    ]
+    return table(f"MLP 784-128-10 training step, Adam, batch {batch}", ["", "ms", "others, ms", "ratio"], rows)
+
+
+_CHILD = """
+import json, resource, sys, time
+library = __import__(sys.argv[1])
+from benchmarks.models import resnet18
+import numpy as np
+start = time.perf_counter()
+library.manual_seed(0)
+model = resnet18(library)
+optimizer = library.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9)
+x = library.from_numpy(np.random.default_rng(0).standard_normal((8, 3, 224, 224)).astype(np.float32))
+y = library.from_numpy(np.arange(8))
+def step(x, y):
+    optimizer.zero_grad()
+    loss = library.nn.functional.cross_entropy(model(x), y)
+    loss.backward()
+    optimizer.step()
+    return loss.detach()
+if sys.argv[1] == "flambeau":
+    step = library.compile(step)
+base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+step(x, y).item()
+first = time.perf_counter() - start
+for _ in range(4):
+    loss = step(x, y).item()
+print(json.dumps({"first": first, "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - base, "loss": loss}))
+"""
+
+
+def resnet_memory() -> str:
+    """Peak memory over what was there before the first step, and the time of the first step, each in a process of its own."""
+    rows = []
+    with tempfile.TemporaryDirectory() as cache:
+        for name, library in (("flambeau, no cache", "flambeau"), ("flambeau, warm cache", "flambeau"), ("PyTorch", "torch")):
+            environment = {**os.environ, "FLAMBEAU_CACHE_DIR": cache}
+            done = subprocess.run(
+                [sys.executable, "-c", _CHILD, library], capture_output=True, text=True, env=environment, check=True
+            )
+            found = json.loads(done.stdout.splitlines()[-1])
+            rows.append([name, f"{found['first']:.2f}", f"{found['peak'] / 1024:.0f}", f"{found['loss']:.4f}"])
+    header = [
+        "ResNet-18 training step, batch 8",
+        "first step, s (model and compilation included)",
+        "peak memory over start, MB",
+        "loss after 5",
+    ]
+    return table("First step and peak memory", header, rows)

@@ -1,0 +1,83 @@
+"""The command line: `flambeau info`, `flambeau bench`, `flambeau check`. May import anything of flambeau."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import sys
+import time
+from typing import Any
+
+__all__ = ["main"]
+
+
+def _info(options: argparse.Namespace) -> int:
+    """Devices, features, cache and threads."""
+    import flambeau
+    from flambeau import devices
+
+    print(f"flambeau {flambeau.__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}")
+    for name in ("cpu", "webgpu"):
+        try:
+            facts: dict[str, Any] = devices.backend(name).describe()  # type: ignore[attr-defined]
+        except (RuntimeError, ImportError) as error:
+            print(f"{name}: not available: {error}")
+            continue
+        print(f"{name}:")
+        for key, value in facts.items():
+            print(f"  {key}: {value}")
+    return 0
+
+
+def _bench(options: argparse.Namespace) -> int:
+    """A quick look at this machine's speed; `make bench` in the repository compares with PyTorch."""
+    import flambeau as torch
+    import flambeau.nn.functional as F
+
+    torch.manual_seed(0)
+    cases: list[tuple[str, Any, float]] = []
+    for n, c, size, o in ((8, 64, 56, 64), (8, 128, 28, 128), (8, 256, 14, 256)):
+        x, w = torch.randn(n, c, size, size, device=options.device), torch.randn(o, c, 3, 3, device=options.device)
+        convolution = torch.compile(lambda x, w: F.conv2d(x, w, padding=1))
+        cases.append(
+            (f"conv2d {n},{c},{size},{size}→{o} 3×3", lambda f=convolution, x=x, w=w: f(x, w), 2 * n * o * size * size * c * 9)
+        )
+    a, b = torch.randn(1024, 1024, device=options.device), torch.randn(1024, 1024, device=options.device)
+    product = torch.compile(lambda a, b: a @ b)
+    cases.append(("matmul 1024³", lambda: product(a, b), 2 * 1024**3))
+    print(f"device {options.device}; best of 20 calls")
+    for name, call, operations in cases:
+        best = float("inf")
+        for _ in range(23):
+            start = time.perf_counter()
+            call()
+            torch.synchronize()
+            best = min(best, time.perf_counter() - start)
+        print(f"  {name:32} {best * 1e3:9.3f} ms {operations / best / 1e9:9.1f} GFLOP/s")
+    return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    from flambeau.check import check
+
+    return check(options.files)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs the command line; gives the exit status."""
+    parser = argparse.ArgumentParser(prog="flambeau", description="PyTorch's API as a compiler in pure Python.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    info = commands.add_parser("info", help="devices, features, cache, threads")
+    info.set_defaults(run=_info)
+    bench = commands.add_parser("bench", help="a quick look at this machine's speed")
+    bench.add_argument("--device", default="cpu", help="cpu or webgpu")
+    bench.set_defaults(run=_bench)
+    check = commands.add_parser("check", help="find shape, dtype and device errors in programs without running them")
+    check.add_argument("files", nargs="+", metavar="FILE")
+    check.set_defaults(run=_check)
+    options = parser.parse_args(arguments)
+    return options.run(options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
