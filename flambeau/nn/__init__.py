@@ -1,0 +1,28 @@
+"""Neural networks: modules, parameters, their functions and their initial values (PyTorch's `torch.nn`).
+
+May import: ops, autograd, tensor, dtypes. Knows nothing of graphs, kernels and devices.
+"""
+
+from __future__ import annotations
+
+from flambeau.nn import functional as functional
+from flambeau.nn import init as init
+from flambeau.nn import parameter as parameter
+from flambeau.nn.parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter
+
+from flambeau.nn.modules import *  # isort: skip - the modules stand on the parameters
+from flambeau.nn import modules as modules  # isort: skip
+from flambeau.nn import utils as utils  # isort: skip
+
+__all__ = [
+    "Buffer",
+    "Parameter",
+    "UninitializedBuffer",
+    "UninitializedParameter",
+    "functional",
+    "init",
+    "modules",
+    "parameter",
+    "utils",
+    *modules.__all__,
+]

@@ -1,0 +1,487 @@
+"""Recurrent layers and cells: RNN, LSTM, GRU.
+
+A layer multiplies its whole input by the input weights at once, then walks over the time steps. May import:
+nn.functional, nn.init, nn.parameter, nn.modules.module, nn.utils.rnn, ops.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from flambeau import ops
+from flambeau.nn import functional as F
+from flambeau.nn import init
+from flambeau.nn.modules.module import Module
+from flambeau.nn.parameter import Parameter
+from flambeau.nn.utils.rnn import PackedSequence
+from flambeau.tensor import Tensor
+
+__all__ = ["GRU", "GRUCell", "LSTM", "LSTMCell", "RNN", "RNNBase", "RNNCell", "RNNCellBase"]
+
+State = tuple[Tensor, ...]
+Step = Callable[[Tensor, Tensor, State], State]
+"""(W_ih x + b_ih, W_hh h + b_hh, state) to the next state, whose first part is the output."""
+
+
+def _tanh_step(from_input: Tensor, from_hidden: Tensor, state: State) -> State:
+    return ((from_input + from_hidden).tanh(),)
+
+
+def _relu_step(from_input: Tensor, from_hidden: Tensor, state: State) -> State:
+    return ((from_input + from_hidden).relu(),)
+
+
+def _lstm_step(from_input: Tensor, from_hidden: Tensor, state: State) -> State:
+    """Hochreiter & Schmidhuber 1997, gates in PyTorch's order: input, forget, cell, output."""
+    i, f, g, o = (from_input + from_hidden).chunk(4, -1)
+    cell = f.sigmoid() * state[1] + i.sigmoid() * g.tanh()
+    return o.sigmoid() * cell.tanh(), cell
+
+
+def _gru_step(from_input: Tensor, from_hidden: Tensor, state: State) -> State:
+    """Cho et al. 2014, gates in PyTorch's order: reset, update, new."""
+    input_r, input_z, input_n = from_input.chunk(3, -1)
+    hidden_r, hidden_z, hidden_n = from_hidden.chunk(3, -1)
+    new = (input_n + (input_r + hidden_r).sigmoid() * hidden_n).tanh()
+    return (new + (input_z + hidden_z).sigmoid() * (state[0] - new),)
+
+
+_STEPS: dict[str, tuple[Step, int]] = {
+    "RNN_TANH": (_tanh_step, 1),
+    "RNN_RELU": (_relu_step, 1),
+    "LSTM": (_lstm_step, 4),
+    "GRU": (_gru_step, 3),
+}
+"""By mode: the step, and the number of gates."""
+
+
+def _check_arguments(module: RNNBase, dropout: Any) -> None:
+    if isinstance(dropout, bool) or not isinstance(dropout, (int, float)) or not 0 <= dropout <= 1:
+        raise ValueError("dropout should be a number in range [0, 1] representing the probability of an element being zeroed")
+    if dropout > 0 and module.num_layers == 1:
+        warnings.warn(
+            "dropout option adds dropout after all but last recurrent layer, so non-zero dropout expects "
+            f"num_layers greater than 1, but got dropout={dropout} and num_layers={module.num_layers}",
+            stacklevel=4,
+        )
+    for name, kind in (("bias", bool), ("batch_first", bool), ("input_size", int), ("hidden_size", int)):
+        value = getattr(module, name)
+        if not isinstance(value, kind):
+            raise TypeError(f"{name} should be of type {kind.__name__}, got: {type(value).__name__}")
+    for name in ("input_size", "hidden_size", "num_layers"):
+        if getattr(module, name) <= 0:
+            raise ValueError(f"{name} must be greater than zero")
+    if module.proj_size < 0:
+        raise ValueError("proj_size should be a positive integer or zero to disable projections")
+    if module.proj_size >= module.hidden_size:
+        raise ValueError("proj_size has to be smaller than hidden_size")
+
+
+class RNNBase(Module):
+    """Layers of recurrent cells, in one direction or two; `mode` names the cell.
+
+    Parameters of layer k are `weight_ih_lk`, `weight_hh_lk`, `bias_ih_lk`, `bias_hh_lk` and, with `proj_size`,
+    `weight_hr_lk`; those of the backward direction end in `_reverse`.
+    """
+
+    def __init__(
+        self,
+        mode: str,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        proj_size: int = 0,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__()
+        self.mode = mode
+        self.input_size = input_size
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.bias = bias
+        self.batch_first = batch_first
+        self.bidirectional = bidirectional
+        self.proj_size = proj_size
+        _check_arguments(self, dropout)
+        self.dropout = float(dropout)
+        if mode not in _STEPS:
+            raise ValueError("Unrecognized RNN mode: " + mode)
+        gates = _STEPS[mode][1] * hidden_size
+        output_size = proj_size or hidden_size
+        self._all_weights: list[list[str]] = []
+        for layer in range(num_layers):
+            layer_input = input_size if layer == 0 else output_size * self._directions
+            shapes: dict[str, tuple[int, ...]] = {"weight_ih": (gates, layer_input), "weight_hh": (gates, output_size)}
+            if bias:
+                shapes |= {"bias_ih": (gates,), "bias_hh": (gates,)}
+            if proj_size:
+                shapes["weight_hr"] = (proj_size, hidden_size)
+            for direction in range(self._directions):
+                suffix = f"_l{layer}" + ("_reverse" if direction else "")
+                for name, shape in shapes.items():
+                    setattr(self, name + suffix, Parameter(ops.empty(shape, device=device, dtype=dtype)))
+                self._all_weights.append([name + suffix for name in shapes])
+        self.reset_parameters()
+
+    @property
+    def _directions(self) -> int:
+        return 2 if self.bidirectional else 1
+
+    @property
+    def all_weights(self) -> list[list[Parameter]]:
+        """The parameters of each layer and direction."""
+        return [[getattr(self, name) for name in names] for names in self._all_weights]
+
+    def flatten_parameters(self) -> None:
+        """PyTorch's call for GPUs that want all weights in one block: nothing to do here."""
+
+    def reset_parameters(self) -> None:
+        """U(-1/√hidden_size, 1/√hidden_size) everywhere."""
+        bound = 1.0 / math.sqrt(self.hidden_size) if self.hidden_size > 0 else 0
+        for weight in self.parameters():
+            init.uniform_(weight, -bound, bound)
+
+    def extra_repr(self) -> str:
+        parts = [f"{self.input_size}, {self.hidden_size}"]
+        defaults = {
+            "proj_size": 0,
+            "num_layers": 1,
+            "bias": True,
+            "batch_first": False,
+            "dropout": 0,
+            "bidirectional": False,
+        }
+        parts += [f"{name}={getattr(self, name)}" for name, usual in defaults.items() if getattr(self, name) != usual]
+        return ", ".join(parts)
+
+    # Checks
+
+    def check_input(self, input: Tensor, batch_sizes: Any) -> None:
+        """Raises ValueError or RuntimeError unless dtype, rank and features fit."""
+        weight = getattr(self, self._all_weights[0][0])
+        if input.dtype != weight.dtype:
+            raise ValueError(
+                f"RNN input dtype ({input.dtype}) does not match weight dtype ({weight.dtype}). "
+                f"Convert input: input.to({weight.dtype}), or convert model: model.to({input.dtype})"
+            )
+        dims = 2 if batch_sizes is not None else 3
+        if input.dim() != dims:
+            raise RuntimeError(f"input must have {dims} dimensions, got {input.dim()}")
+        if self.input_size != input.size(-1):
+            raise RuntimeError(f"input.size(-1) must be equal to input_size. Expected {self.input_size}, got {input.size(-1)}")
+
+    def _state_sizes(self, batch: int) -> list[tuple[int, int, int]]:
+        sizes = [self.proj_size or self.hidden_size] + ([self.hidden_size] if self.mode == "LSTM" else [])
+        return [(self.num_layers * self._directions, batch, size) for size in sizes]
+
+    def _check_state(self, state: State, batch: int) -> None:
+        for index, (part, expected) in enumerate(zip(state, self._state_sizes(batch))):
+            if tuple(part.size()) != expected:
+                what = f"hidden[{index}]" if self.mode == "LSTM" else "hidden"
+                raise RuntimeError(f"Expected {what} size {expected}, got {list(part.size())}")
+
+    def _as_state(self, hx: Any, batched: bool) -> State:
+        """The user's initial state as a tuple of (layers · directions, batch, size)."""
+        state = tuple(hx) if self.mode == "LSTM" else (hx,)
+        dims = 3 if batched else 2
+        if any(part.dim() != dims for part in state):
+            kind = "batched 3-D" if batched else "unbatched 2-D"
+            if self.mode == "LSTM":
+                got = ", ".join(f"{part.dim()}-D" for part in state)
+                raise RuntimeError(f"For {kind} input, hx and cx should also be {dims}-D but got ({got}) tensors")
+            raise RuntimeError(f"For {kind} input, hx should also be {dims}-D but got {state[0].dim()}-D tensor")
+        return state if batched else tuple(part.unsqueeze(1) for part in state)
+
+    # Forward
+
+    def forward(self, input: Any, hx: Any = None) -> Any:
+        """Outputs of all time steps, and the last state of each layer and direction.
+
+        Input (T, N, input_size), (N, T, input_size) with `batch_first`, (T, input_size), or a PackedSequence.
+        """
+        if isinstance(input, PackedSequence):
+            sizes = input.batch_sizes.tolist()
+            self.check_input(input.data, input.batch_sizes)
+            order, back = input.sorted_indices, input.unsorted_indices
+            if hx is None:
+                state = self._zeros(input.data, sizes[0])
+            else:
+                state = self._as_state(hx, batched=True)
+                self._check_state(state, sizes[0])
+                state = state if order is None else tuple(part.index_select(1, order) for part in state)
+            steps, state = self._layers(list(input.data.split(sizes)), state)
+            state = state if back is None else tuple(part.index_select(1, back) for part in state)
+            return PackedSequence(ops.cat(steps), input.batch_sizes, order, back), self._as_result(state)
+        if input.dim() not in (2, 3):
+            name = type(self).__name__ if self.mode in ("LSTM", "GRU") else "RNN"
+            tensor = " tensor" if name == "RNN" else ""
+            raise ValueError(f"{name}: Expected input to be 2D or 3D, got {input.dim()}D{tensor} instead")
+        batched = input.dim() == 3
+        batch_dim = 0 if self.batch_first else 1
+        state = None if hx is None else self._as_state(hx, batched)
+        if not batched:
+            input = input.unsqueeze(batch_dim)
+        self.check_input(input, None)
+        batch = input.size(batch_dim)
+        if state is None:
+            state = self._zeros(input, batch)
+        else:
+            self._check_state(state, batch)
+        steps, state = self._layers(list(input.unbind(1 - batch_dim)), state)
+        output = ops.stack(steps, 1 - batch_dim)
+        if not batched:
+            output, state = output.squeeze(batch_dim), tuple(part.squeeze(1) for part in state)
+        return output, self._as_result(state)
+
+    def _as_result(self, state: State) -> Any:
+        return state if self.mode == "LSTM" else state[0]
+
+    def _zeros(self, input: Tensor, batch: int) -> State:
+        return tuple(input.new_zeros(size) for size in self._state_sizes(batch))
+
+    def _layers(self, steps: list[Tensor], state: State) -> tuple[list[Tensor], State]:
+        """Runs all layers over time steps of (batch, features), whose batches may shrink; the outputs and last states."""
+        last: list[State] = []
+        for layer in range(self.num_layers):
+            outputs: list[list[Tensor]] = []
+            for direction in range(self._directions):
+                index = layer * self._directions + direction
+                initial = tuple(part[index] for part in state)
+                output, final = self._direction(steps, initial, self._all_weights[index], reverse=direction == 1)
+                outputs.append(output)
+                last.append(final)
+            steps = outputs[0] if len(outputs) == 1 else [ops.cat(both, -1) for both in zip(*outputs)]
+            if self.dropout and layer < self.num_layers - 1:
+                steps = self._drop(steps)
+        return steps, tuple(ops.stack(parts) for parts in zip(*last))
+
+    def _drop(self, steps: list[Tensor]) -> list[Tensor]:
+        joined = F.dropout(ops.cat(steps), self.dropout, self.training)
+        return list(joined.split([step.size(0) for step in steps]))
+
+    def _direction(self, steps: Sequence[Tensor], state: State, names: list[str], reverse: bool) -> tuple[list[Tensor], State]:
+        weights = {name.rpartition("_l")[0]: getattr(self, name) for name in names}
+        sizes = [step.size(0) for step in steps]
+        from_input = F.linear(ops.cat(list(steps)), weights["weight_ih"], weights.get("bias_ih")).split(sizes)
+        outputs: list[Any] = [None] * len(sizes)
+        finished: list[State] = []
+        order = range(len(sizes) - 1, -1, -1) if reverse else range(len(sizes))
+        current = tuple(part[: sizes[order[0]]] for part in state)
+        for time in order:
+            size, have = sizes[time], current[0].size(0)
+            if size < have:  # some sequences have ended
+                finished.append(tuple(part[size:] for part in current))
+                current = tuple(part[:size] for part in current)
+            elif size > have:  # backwards, shorter sequences begin later
+                current = tuple(ops.cat([part, start[have:size]]) for part, start in zip(current, state))
+            from_hidden = F.linear(current[0], weights["weight_hh"], weights.get("bias_hh"))
+            current = _STEPS[self.mode][0](from_input[time], from_hidden, current)
+            if "weight_hr" in weights:
+                current = (F.linear(current[0], weights["weight_hr"]), *current[1:])
+            outputs[time] = current[0]
+        if finished:
+            current = tuple(ops.cat([part, *rest]) for part, rest in zip(current, zip(*reversed(finished))))
+        return outputs, current
+
+
+class RNN(RNNBase):
+    """h' = tanh(W_ih x + b_ih + W_hh h + b_hh), or relu of it (Elman 1990)."""
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        nonlinearity: str = "tanh",
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        device: Any = None,
+        dtype: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        _refuse_projection(kwargs)
+        if nonlinearity not in ("tanh", "relu"):
+            raise ValueError(f"Unknown nonlinearity '{nonlinearity}'. Select from 'tanh' or 'relu'.")
+        mode = f"RNN_{nonlinearity.upper()}"
+        super().__init__(
+            mode, input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, 0, device, dtype, **kwargs
+        )
+        self.nonlinearity = nonlinearity
+
+
+class LSTM(RNNBase):
+    """Long short-term memory; the state is (h, c). With `proj_size`, h is projected to that size."""
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        proj_size: int = 0,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(
+            "LSTM",
+            input_size,
+            hidden_size,
+            num_layers,
+            bias,
+            batch_first,
+            dropout,
+            bidirectional,
+            proj_size,
+            device,
+            dtype,
+        )
+
+
+class GRU(RNNBase):
+    """Gated recurrent units."""
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        device: Any = None,
+        dtype: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        _refuse_projection(kwargs)
+        super().__init__(
+            "GRU", input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, 0, device, dtype, **kwargs
+        )
+
+
+def _refuse_projection(kwargs: dict[str, Any]) -> None:
+    if "proj_size" in kwargs:
+        raise ValueError("proj_size argument is only supported for LSTM, not RNN or GRU")
+
+
+class RNNCellBase(Module):
+    """One recurrent cell with `num_chunks` gates."""
+
+    bias_ih: Tensor | None
+    bias_hh: Tensor | None
+
+    def __init__(
+        self, input_size: int, hidden_size: int, bias: bool, num_chunks: int, device: Any = None, dtype: Any = None
+    ) -> None:
+        super().__init__()
+        self.input_size = input_size
+        self.hidden_size = hidden_size
+        self.bias = bias
+        gates = num_chunks * hidden_size
+        self.weight_ih = Parameter(ops.empty((gates, input_size), device=device, dtype=dtype))
+        self.weight_hh = Parameter(ops.empty((gates, hidden_size), device=device, dtype=dtype))
+        for name in ("bias_ih", "bias_hh"):
+            value = Parameter(ops.empty(gates, device=device, dtype=dtype)) if bias else None
+            self.register_parameter(name, value)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """U(-1/√hidden_size, 1/√hidden_size) everywhere."""
+        bound = 1.0 / math.sqrt(self.hidden_size) if self.hidden_size > 0 else 0
+        for weight in self.parameters():
+            init.uniform_(weight, -bound, bound)
+
+    def extra_repr(self) -> str:
+        parts = [f"{self.input_size}, {self.hidden_size}"]
+        if self.bias is not True:
+            parts.append(f"bias={self.bias}")
+        if getattr(self, "nonlinearity", "tanh") != "tanh":
+            parts.append(f"nonlinearity={self.nonlinearity}")
+        return ", ".join(parts)
+
+    def _run(self, mode: str, input: Tensor, state: State | None) -> State:
+        """The next state; without a batch where `input` has none. `state` defaults to zeros."""
+        name = type(self).__name__
+        if input.dim() not in (1, 2):
+            raise ValueError(f"{name}: Expected input to be 1D or 2D, got {input.dim()}D instead")
+        for index, part in enumerate(state or ()):
+            if part.dim() not in (1, 2):
+                what = f"hx[{index}]" if mode == "LSTM" else "hidden"
+                raise ValueError(f"{name}: Expected {what} to be 1D or 2D, got {part.dim()}D instead")
+        batched = input.dim() == 2
+        if not batched:
+            input = input.unsqueeze(0)
+            state = None if state is None else tuple(part.unsqueeze(0) for part in state)
+        if input.size(1) != self.input_size:
+            raise RuntimeError(f"input has inconsistent input_size: got {input.size(1)} expected {self.input_size}")
+        if state is None:
+            zeros = input.new_zeros(input.size(0), self.hidden_size)
+            state = (zeros, zeros) if mode == "LSTM" else (zeros,)
+        for index, part in enumerate(state):
+            if part.size(0) != input.size(0):
+                raise RuntimeError(
+                    f"Input batch size {input.size(0)} doesn't match hidden{index or ''} batch size {part.size(0)}"
+                )
+            if part.size(1) != self.hidden_size:
+                raise RuntimeError(
+                    f"hidden{index or ''} has inconsistent hidden_size: got {part.size(1)}, expected {self.hidden_size}"
+                )
+        from_input = F.linear(input, self.weight_ih, self.bias_ih)
+        from_hidden = F.linear(state[0], self.weight_hh, self.bias_hh)
+        state = _STEPS[mode][0](from_input, from_hidden, state)
+        return state if batched else tuple(part.squeeze(0) for part in state)
+
+
+class RNNCell(RNNCellBase):
+    """One step of `RNN`. Input (N, input_size), state (N, hidden_size); both may lack N."""
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool = True,
+        nonlinearity: str = "tanh",
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(input_size, hidden_size, bias, num_chunks=1, device=device, dtype=dtype)
+        self.nonlinearity = nonlinearity
+
+    def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
+        if self.nonlinearity not in ("tanh", "relu"):
+            raise RuntimeError(f"Unknown nonlinearity: {self.nonlinearity}")
+        return self._run(f"RNN_{self.nonlinearity.upper()}", input, None if hx is None else (hx,))[0]
+
+
+class LSTMCell(RNNCellBase):
+    """One step of `LSTM`; the state is (h, c)."""
+
+    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, device: Any = None, dtype: Any = None) -> None:
+        super().__init__(input_size, hidden_size, bias, num_chunks=4, device=device, dtype=dtype)
+
+    def forward(self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, Tensor]:
+        hidden, cell = self._run("LSTM", input, None if hx is None else tuple(hx))
+        return hidden, cell
+
+
+class GRUCell(RNNCellBase):
+    """One step of `GRU`."""
+
+    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, device: Any = None, dtype: Any = None) -> None:
+        super().__init__(input_size, hidden_size, bias, num_chunks=3, device=device, dtype=dtype)
+
+    def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
+        return self._run("GRU", input, None if hx is None else (hx,))[0]

@@ -1,0 +1,191 @@
+"""Sequences of unequal length: padding them, and packing them for the recurrent layers.
+
+May import: ops, tensor, dtypes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from flambeau import dtypes, ops
+from flambeau.tensor import Tensor
+
+__all__ = [
+    "PackedSequence",
+    "invert_permutation",
+    "pack_padded_sequence",
+    "pack_sequence",
+    "pad_packed_sequence",
+    "pad_sequence",
+    "unpack_sequence",
+    "unpad_sequence",
+]
+
+
+class PackedSequence(NamedTuple):
+    """Sequences sorted by falling length, their elements one time step after the other.
+
+    `data` (Σ lengths, *) holds them; `batch_sizes` says how many sequences reach each time step; `sorted_indices` is the
+    order into which the batch was sorted and `unsorted_indices` the way back (None when it wasn't).
+    """
+
+    data: Tensor
+    batch_sizes: Tensor
+    sorted_indices: Tensor | None = None
+    unsorted_indices: Tensor | None = None
+
+    def to(self, *args: Any, **kwargs: Any) -> PackedSequence:
+        """Moves or casts the data; the indices follow to its device."""
+        data = self.data.to(*args, **kwargs)
+        if data is self.data:
+            return self
+        indices = [None if i is None else i.to(device=data.device) for i in (self.sorted_indices, self.unsorted_indices)]
+        return PackedSequence(data, self.batch_sizes, *indices)
+
+    def cpu(self) -> PackedSequence:
+        return self.to("cpu")
+
+    def double(self) -> PackedSequence:
+        return self.to(dtype=dtypes.float64)
+
+    def float(self) -> PackedSequence:
+        return self.to(dtype=dtypes.float32)
+
+    def half(self) -> PackedSequence:
+        return self.to(dtype=dtypes.float16)
+
+    def long(self) -> PackedSequence:
+        return self.to(dtype=dtypes.int64)
+
+    def int(self) -> PackedSequence:
+        return self.to(dtype=dtypes.int32)
+
+    @property
+    def is_cuda(self) -> bool:
+        return self.data.is_cuda
+
+    def is_pinned(self) -> bool:
+        return False
+
+
+def _inverse(order: Sequence[int]) -> list[int]:
+    inverse = [0] * len(order)
+    for place, index in enumerate(order):
+        inverse[index] = place
+    return inverse
+
+
+def invert_permutation(permutation: Tensor | None) -> Tensor | None:
+    """The permutation that undoes `permutation` (1-d, integer)."""
+    if permutation is None:
+        return None
+    return ops.tensor(_inverse(permutation.tolist()), dtype=permutation.dtype, device=permutation.device)
+
+
+def pack_padded_sequence(input: Tensor, lengths: Any, batch_first: bool = False, enforce_sorted: bool = True) -> PackedSequence:
+    """Packs `input` (T, B, *), or (B, T, *) with `batch_first`, whose sequences have `lengths` (a list or CPU tensor).
+
+    Lengths fall unless `enforce_sorted` is False; then the batch is sorted and the order kept. RuntimeError for lengths
+    that don't fall, aren't positive, or aren't as many as sequences.
+    """
+    lengths = [int(length) for length in (lengths.tolist() if isinstance(lengths, Tensor) else lengths)]
+    sorted_indices = None
+    if not enforce_sorted:
+        order = sorted(range(len(lengths)), key=lambda index: -lengths[index])
+        lengths = [lengths[index] for index in order]
+        sorted_indices = ops.tensor(order, dtype=dtypes.int64, device=input.device)
+        input = input.index_select(0 if batch_first else 1, sorted_indices)
+    if batch_first:
+        input = input.transpose(0, 1)
+    if not lengths:
+        raise RuntimeError("Cannot pack empty tensors.")
+    if len(lengths) != input.size(1):
+        raise RuntimeError(
+            f"Expected `len(lengths)` to be equal to batch_size, but got {len(lengths)} (batch_size={input.size(1)})"
+        )
+    if lengths[-1] <= 0:
+        raise RuntimeError("Length of all samples has to be greater than 0, but found an element in 'lengths' that is <= 0")
+    if any(a < b for a, b in zip(lengths, lengths[1:])):
+        raise RuntimeError(
+            "`lengths` array must be sorted in decreasing order when `enforce_sorted` is True. You can pass "
+            "`enforce_sorted=False` to pack_padded_sequence and/or pack_sequence to sidestep this requirement if you "
+            "do not need ONNX exportability."
+        )
+    if lengths[0] > input.size(0):
+        raise RuntimeError(f"start (0) + length ({lengths[0]}) exceeds dimension size ({input.size(0)}).")
+    batch_sizes = [sum(length > step for length in lengths) for step in range(lengths[0])]
+    data = ops.cat([input[step, :size] for step, size in enumerate(batch_sizes)])
+    packed_sizes = ops.tensor(batch_sizes, dtype=dtypes.int64, device="cpu")
+    return PackedSequence(data, packed_sizes, sorted_indices, invert_permutation(sorted_indices))
+
+
+def pad_packed_sequence(
+    sequence: PackedSequence, batch_first: bool = False, padding_value: float = 0.0, total_length: int | None = None
+) -> tuple[Tensor, Tensor]:
+    """The padded batch (T, B, *), or (B, T, *) with `batch_first`, and the lengths; T is `total_length` if given."""
+    batch_sizes = sequence.batch_sizes.tolist()
+    length = len(batch_sizes)
+    if total_length is not None:
+        if total_length < length:
+            raise ValueError(
+                "Expected total_length to be at least the length of the longest sequence in input, but got "
+                f"total_length={total_length} and max sequence length being {length}"
+            )
+        length = total_length
+    data = sequence.data
+    steps = []
+    for step, size in zip(data.split(batch_sizes), batch_sizes):
+        missing = batch_sizes[0] - size
+        steps.append(ops.cat([step, step.new_full((missing, *step.shape[1:]), padding_value)]) if missing else step)
+    empty = data.new_full((batch_sizes[0], *data.shape[1:]), padding_value)
+    steps += [empty] * (length - len(batch_sizes))
+    padded = ops.stack(steps, dim=1 if batch_first else 0)
+    lengths = ops.tensor(
+        [sum(size > index for size in batch_sizes) for index in range(batch_sizes[0])], dtype=dtypes.int64, device="cpu"
+    )
+    if sequence.unsorted_indices is None:
+        return padded, lengths
+    order = sequence.unsorted_indices
+    return padded.index_select(0 if batch_first else 1, order), lengths[order.to("cpu")]
+
+
+def pad_sequence(
+    sequences: Iterable[Tensor], batch_first: bool = False, padding_value: float = 0.0, padding_side: str = "right"
+) -> Tensor:
+    """Tensors (L, *) stacked as (T, B, *), or (B, T, *) with `batch_first`, T the longest L."""
+    if not isinstance(sequences, Iterable):
+        raise RuntimeError(f"pad_sequence: Expected iterable for input sequences, but got arg of type: {type(sequences)}")
+    if padding_side not in ("left", "right"):
+        raise RuntimeError(f"Expected padding_side to be one of left or right, but got {padding_side}.")
+    sequences = list(sequences)
+    if not sequences:
+        raise RuntimeError("received an empty list of sequences")
+    length = max(sequence.size(0) for sequence in sequences)
+    padded = []
+    for sequence in sequences:
+        missing = length - sequence.size(0)
+        if missing:
+            padding = sequence.new_full((missing, *sequence.shape[1:]), padding_value)
+            sequence = ops.cat([sequence, padding] if padding_side == "right" else [padding, sequence])
+        padded.append(sequence)
+    return ops.stack(padded, dim=0 if batch_first else 1)
+
+
+def unpad_sequence(padded_sequences: Tensor, lengths: Tensor, batch_first: bool = False) -> list[Tensor]:
+    """The sequences of a padded batch, each with its own length."""
+    if not batch_first:
+        padded_sequences = padded_sequences.transpose(0, 1)
+    return [sequence[:length] for sequence, length in zip(padded_sequences.unbind(0), lengths.tolist())]
+
+
+def pack_sequence(sequences: Sequence[Tensor], enforce_sorted: bool = True) -> PackedSequence:
+    """Packs tensors (L, *), of falling L unless `enforce_sorted` is False."""
+    lengths = [sequence.size(0) for sequence in sequences]
+    return pack_padded_sequence(pad_sequence(sequences), lengths, enforce_sorted=enforce_sorted)
+
+
+def unpack_sequence(packed_sequences: PackedSequence) -> list[Tensor]:
+    """The tensors that `pack_sequence` was given."""
+    padded, lengths = pad_packed_sequence(packed_sequences, batch_first=True)
+    return unpad_sequence(padded, lengths, batch_first=True)
