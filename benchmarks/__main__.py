@@ -1,4 +1,4 @@
-"""`python -m benchmarks [NAME …]`: prints Markdown tables with ratios (PyTorch's time / flambeau's; above 1 flambeau is faster)."""
+"""`python -m benchmarks [NAME …]`: prints Markdown tables with ratios of times (above 1 flambeau is faster than PyTorch)."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -45,80 +46,80 @@ def _check(name: str, mine: Any, reference: Any) -> None:
     assert error < 1e-4, f"{name}: error {error}"
 
 
-def forward(filter: str = "") -> str:
-    rows, ratios, eager_ratios = [], [], []
+def _forward_times(case: tuple[Any, ...]) -> dict[str, float]:
+    """Seconds of one case by each way; the value is checked against float64 first."""
+    x, weight, bias, options = _tensors(case)
+    x_last, w_last = (t.contiguous(memory_format=torch.channels_last) for t in (x, weight))
+    fx, fw, fb = map(_to_flambeau, (x, weight, bias))
+
+    def mine(a: Any, b: Any, c: Any) -> Any:
+        return flambeau.nn.functional.conv2d(a, b, c, **options)
+
+    def eager() -> None:
+        result = mine(fx, fw, fb)
+        flambeau.synchronize()
+        del result
+
+    compiled = flambeau.compile(mine)
+    with torch.no_grad(), flambeau.no_grad():
+        expected = torch.nn.functional.conv2d(x.double(), weight.double(), bias.double(), **options)
+        _check(case[0], compiled(fx, fw, fb), expected)
+        return measure({
+            "compiled": lambda: compiled(fx, fw, fb),
+            "uncompiled": eager,
+            "NCHW": lambda: torch.nn.functional.conv2d(x, weight, bias, **options),
+            "NHWC": lambda: torch.nn.functional.conv2d(x_last, w_last, bias, **options),
+        })  # fmt: skip
+
+
+def _backward_times(case: tuple[Any, ...]) -> dict[str, float]:
+    """Seconds of forward and the gradients to input, weight and bias."""
+    x, weight, bias, options = _tensors(case)
+    with torch.no_grad():
+        gradient = torch.randn_like(torch.nn.functional.conv2d(x, weight, bias, **options))
+
+    def run(library: Any, a: Any, b: Any, c: Any, g: Any) -> Any:
+        result = library.nn.functional.conv2d(a, b, c, **options)
+        return library.autograd.grad(result, (a, b, c), g)
+
+    theirs = [t.clone().requires_grad_() for t in (x, weight, bias)]
+    last = [t.contiguous(memory_format=torch.channels_last).requires_grad_() for t in (x, weight)]
+    gradient_last = gradient.contiguous(memory_format=torch.channels_last)
+    mine = [_to_flambeau(t).requires_grad_() for t in (x, weight, bias)]
+    my_gradient = _to_flambeau(gradient)
+    compiled = flambeau.compile(lambda a, b, c, g: run(flambeau, a, b, c, g))
+    expected = run(torch, *(t.double() for t in theirs), gradient.double())
+    for name, got, want in zip(("input", "weight", "bias"), compiled(*mine, my_gradient), expected, strict=True):
+        _check(f"{case[0]} {name}", got, want)
+    return measure({
+        "compiled": lambda: compiled(*mine, my_gradient),
+        "NCHW": lambda: run(torch, *theirs, gradient),
+        "NHWC": lambda: run(torch, *last, theirs[2], gradient_last),
+    })  # fmt: skip
+
+
+def _compare(title: str, filter: str, times_of: Callable[[tuple[Any, ...]], dict[str, float]], ways: list[str]) -> str:
+    """A table of milliseconds, and of PyTorch's better time over each of `ways`."""
+    rows: list[list[str]] = []
+    ratios: dict[str, list[float]] = {w: [] for w in ways}
     for case in CASES:
-        if filter not in case[0]:
-            continue
-        x, weight, bias, options = _tensors(case)
-        x_last, w_last = (t.contiguous(memory_format=torch.channels_last) for t in (x, weight))
-        fx, fw, fb = map(_to_flambeau, (x, weight, bias))
-        compiled = flambeau.compile(lambda a, b, c, options=options: flambeau.nn.functional.conv2d(a, b, c, **options))
+        if filter in case[0]:
+            times = times_of(case)
+            best = min(times["NCHW"], times["NHWC"])
+            for w in ways:
+                ratios[w].append(best / times[w])
+            shown = [*ways, "NCHW", "NHWC"]
+            rows.append([case[0], *(f"{times[k] * 1e3:.3f}" for k in shown), *(f"{ratios[w][-1]:.2f}" for w in ways)])
+    rows.append(["geometric mean", *[""] * (len(ways) + 2), *(f"{geometric_mean(ratios[w]):.2f}" for w in ways)])
+    header = [f"{title}, ms", *ways, "PyTorch NCHW", "PyTorch NHWC", *(f"ratio, {w}" for w in ways)]
+    return table(title, header, rows)
 
-        def eager(a: Any = fx, b: Any = fw, c: Any = fb, options: Any = options) -> None:
-            result = flambeau.nn.functional.conv2d(a, b, c, **options)
-            flambeau.synchronize()
-            del result
 
-        with torch.no_grad(), flambeau.no_grad():
-            _check(
-                case[0], compiled(fx, fw, fb), torch.nn.functional.conv2d(x.double(), weight.double(), bias.double(), **options)
-            )
-            times = measure({
-                "compiled": lambda: compiled(fx, fw, fb),
-                "eager": eager,
-                "NCHW": lambda: torch.nn.functional.conv2d(x, weight, bias, **options),
-                "NHWC": lambda: torch.nn.functional.conv2d(x_last, w_last, bias, **options),
-            })  # fmt: skip
-        best = min(times["NCHW"], times["NHWC"])
-        ratios.append(best / times["compiled"])
-        eager_ratios.append(best / times["eager"])
-        rows.append([
-            case[0], f"{times['compiled'] * 1e3:.3f}", f"{times['eager'] * 1e3:.3f}", f"{times['NCHW'] * 1e3:.3f}",
-            f"{times['NHWC'] * 1e3:.3f}", f"{ratios[-1]:.2f}", f"{eager_ratios[-1]:.2f}",
-        ])  # fmt: skip
-    rows.append(["geometric mean", "", "", "", "", f"{geometric_mean(ratios):.2f}", f"{geometric_mean(eager_ratios):.2f}"])
-    header = ["conv2d forward, ms", "compiled", "uncompiled", "PyTorch NCHW", "PyTorch NHWC", "ratio", "uncompiled ratio"]
-    return table("conv2d forward", header, rows)
+def forward(filter: str = "") -> str:
+    """The forward table, for the cases whose name has `filter`."""
+    return _compare("conv2d forward", filter, _forward_times, ["compiled", "uncompiled"])
 
 
 def backward(filter: str = "") -> str:
-    """Forward and the gradients to input, weight and bias."""
-    rows, ratios = [], []
-    for case in CASES:
-        if filter not in case[0]:
-            continue
-        x, weight, bias, options = _tensors(case)
-        with torch.no_grad():
-            gradient = torch.randn_like(torch.nn.functional.conv2d(x, weight, bias, **options))
-
-        def run(library: Any, a: Any, b: Any, c: Any, g: Any, options: Any = options) -> Any:
-            result = library.nn.functional.conv2d(a, b, c, **options)
-            return library.autograd.grad(result, (a, b, c), g)
-
-        theirs = [t.clone().requires_grad_() for t in (x, weight, bias)]
-        last = [t.contiguous(memory_format=torch.channels_last).requires_grad_() for t in (x, weight)]
-        gradient_last = gradient.contiguous(memory_format=torch.channels_last)
-        mine = [_to_flambeau(t).requires_grad_() for t in (x, weight, bias)]
-        fg = _to_flambeau(gradient)
-        compiled = flambeau.compile(lambda a, b, c, g, run=run: run(flambeau, a, b, c, g))
-        for name, got, want in zip(
-            ("input", "weight", "bias"), compiled(*mine, fg), run(torch, *(t.double() for t in theirs), gradient.double())
-        ):
-            _check(f"{case[0]} {name}", got, want)
-        times = measure({
-            "compiled": lambda: compiled(*mine, fg),
-            "NCHW": lambda: run(torch, *theirs, gradient),
-            "NHWC": lambda: run(torch, *last, theirs[2], gradient_last),
-        })  # fmt: skip
-        best = min(times["NCHW"], times["NHWC"])
-        ratios.append(best / times["compiled"])
-        rows.append([
-            case[0], f"{times['compiled'] * 1e3:.3f}", f"{times['NCHW'] * 1e3:.3f}", f"{times['NHWC'] * 1e3:.3f}", f"{ratios[-1]:.2f}",
-        ])  # fmt: skip
-    rows.append(["geometric mean", "", "", "", f"{geometric_mean(ratios):.2f}"])
-    return table(
-        "conv2d forward and all gradients",
-        ["conv2d and gradients, ms", "compiled", "PyTorch NCHW", "PyTorch NHWC", "ratio"],
-        rows,
-    )
+    """The table of forward and all gradients, for the cases whose name has `filter`."""
+    return _compare("conv2d forward and all gradients", filter, _backward_times, ["compiled"])

@@ -1,6 +1,6 @@
 """Trains a small convolutional net on scikit-learn's handwritten digits, saves it, loads it again and draws what it learned.
 
-Run it with `make demo`, or `python examples/digits.py [--output FOLDER] [--epochs N] [--device NAME]`. To use your own images, put
+Run it with `make demo`, or `python examples/digits.py [--output FOLDER] [--epochs N] [--device NAME]`. For your own images, put
 numbers of shape [N, 1, H, W] and int64 labels where `load_digits` is called.
 """
 

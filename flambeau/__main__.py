@@ -37,7 +37,8 @@ def _bench(options: argparse.Namespace) -> int:
     torch.manual_seed(0)
     cases: list[tuple[str, Any, float]] = []
     for n, c, size, o in ((8, 64, 56, 64), (8, 128, 28, 128), (8, 256, 14, 256)):
-        x, w = torch.randn(n, c, size, size, device=options.device), torch.randn(o, c, 3, 3, device=options.device)
+        x = torch.randn(n, c, size, size, device=options.device)
+        w = torch.randn(o, c, 3, 3, device=options.device)
         convolution = torch.compile(lambda x, w: F.conv2d(x, w, padding=1))
         cases.append(
             (f"conv2d {n},{c},{size},{size}→{o} 3×3", lambda f=convolution, x=x, w=w: f(x, w), 2 * n * o * size * size * c * 9)
