@@ -114,6 +114,7 @@ def mlp_training(batch: int = 32) -> str:
         flambeau.synchronize()
 
     times = measure({"compiled": lambda: compiled(fx, fy), "uncompiled": uncompiled, "PyTorch": lambda: steps[0](x, y)}, 2)
+    reference = times["PyTorch"]
     rows = [
         [k, f"{times[k] * 1e3:.3f}", f"PyTorch {reference * 1e3:.3f}", f"{reference / times[k]:.2f}"]
         for k in ("compiled", "uncompiled")
