@@ -395,6 +395,12 @@ class Function:
             width = half
         return a if lanes == 1 else self.extract(a, 0)
 
+    def choose_int(self, condition: bool | Value, a: Int, b: Int) -> Int:
+        """An i64 `select`."""
+        if isinstance(condition, bool):
+            return a if condition else b
+        return self.op("i64", f"select i1 {condition}, i64 {a}, i64 {b}")
+
     # --- vectors
 
     def splat(self, a: Value, lanes: int) -> Value:

@@ -6,22 +6,14 @@ May import `codegen.llvm` and the contraction's form, elements and epilogue.
 
 from __future__ import annotations
 
-from flambeau.codegen.llvm.builder import Function, Int, Module, Value, bits_of, vector, zero
+from flambeau.codegen.llvm.builder import Int, Module, Value, bits_of, vector, zero
 from flambeau.codegen.llvm.contraction.elements import pointers, read, sum_type
 from flambeau.codegen.llvm.contraction.epilogue import finish, store
 from flambeau.codegen.llvm.contraction.form import Form
+from flambeau.codegen.llvm.contraction.roles import share
 from flambeau.codegen.llvm.target import Target
 
 __all__ = ["direct"]
-
-
-def share(f: Function, units: int) -> tuple[Int, Int]:
-    """This thread's part [low, high) of `units` pieces of work, for a function (ptr, i64 thread, i64 threads)."""
-    _, thread, threads = f.parameters
-    ends = []
-    for t in (thread, f.add(thread, 1)):
-        ends.append(f.op("i64", f"udiv i64 {f.mul(t, units)}, {threads}"))
-    return ends[0], ends[1]
 
 
 def direct(module: Module, name: str, form: Form, slots: int, target: Target) -> None:
@@ -46,23 +38,23 @@ def direct(module: Module, name: str, form: Form, slots: int, target: Target) ->
             index.insert(0, f.rem(rest, e))
             rest = f.div(rest, e)
         start = f.mul(chunk, lanes)
-        mask: bool | Value = True
+        count: Int = lanes
         if lane_axis is not None:
             index.append(start)
             if extent % lanes:
-                mask = f.lane_mask(0, f.sub(extent, start), lanes)
+                count = f.minimum(f.sub(extent, start), lanes)
 
         def nest(axis: int, at: list[Int], sums: list[Value]) -> list[Value]:
             if axis == len(form.extents):
-                a = read(f, memory[form.a.slot], form.a, at, lane_axis, lanes, mask)
-                b = read(f, memory[form.b.slot], form.b, at, lane_axis, lanes, mask)
+                a = read(f, memory[form.a.slot], form.a, at, lane_axis, lanes, count)
+                b = read(f, memory[form.b.slot], form.b, at, lane_axis, lanes, count)
                 return [f.multiply_add(a, b, sums[0])]
             return f.loop(0, form.extents[axis], 1, lambda k, s: nest(axis + 1, [*at, k], s), sums)
 
         sums = nest(form.outputs, index, [zero(type)])
         whole = [*index, *[0] * len(form.summed)]
-        result = finish(f, form, memory, sums[0], whole, lane_axis, lanes, mask)
-        store(f, form, memory, result, whole, lane_axis, lanes, mask)
+        result = finish(f, form, memory, sums[0], whole, lane_axis, lanes, count)
+        store(f, form, memory, result, whole, lane_axis, lanes, count)
 
     low, high = share(f, units)
     f.loop(low, high, 1, unit)

@@ -15,7 +15,7 @@ from flambeau.codegen.llvm.contraction.form import View
 from flambeau.codegen.llvm.values import from_memory, memory_type, register_type
 from flambeau.dtypes import bool_, dtype
 
-__all__ = ["sum_type", "widen", "narrow", "read", "position", "pointers"]
+__all__ = ["sum_type", "widen", "narrow", "read", "read_flat", "position", "pointers"]
 
 
 def sum_type(type: dtype) -> str:
@@ -60,66 +60,123 @@ def position(f: Function, offset: int, coefficients: Sequence[int], index: Seque
 
 
 def read(
-    f: Function, pointer: Value, view: View, index: Sequence[Int], lane_axis: int | None, lanes: int, mask: bool | Value = True
+    f: Function,
+    pointer: Value,
+    view: View,
+    index: Sequence[Int],
+    lane_axis: int | None,
+    lanes: int,
+    count: Int | None = None,
 ) -> Value:
-    """The view's elements, widened, at `index` with `lane_axis` running over `lanes` more positions; one value alike in all
-    lanes where the view doesn't vary with that axis. Reads nothing where `mask` is false or a check fails; those are zero."""
-    varying = lane_axis is not None and lanes > 1 and view.varies(lane_axis)
+    """The view's elements, widened, at `index` with `lane_axis` running over `lanes` positions, of which the first `count`
+    are wanted; one value alike in all lanes where the view doesn't vary with that axis. What isn't wanted, or fails a check,
+    is zero and its memory is not touched."""
+    count = lanes if count is None else count
+    if lane_axis is None or lanes == 1 or not view.varies(lane_axis):
+        return f.splat(_read_one(f, pointer, view, index), lanes)
     element = memory_type(view.type)
-    if not varying:
-        address = position(f, view.offset, view.strides, index)
-        inside: bool | Value = True
-        for c in view.checks:
-            at = position(f, c.offset, c.terms, index)
-            inside = f.both(inside, _scalar_inside(f, at, c.limit, c.every))
-            if c.every > 1:
-                address = f.add(address, f.mul(f.floor_div(at, c.every), c.stride))
-        if inside is False:
-            return zero(vector(sum_type(view.type), lanes))
-        if inside is not True:
-            return f.splat(widen(f, _guarded(f, pointer, address, element, inside), view.type), lanes)
-        return f.splat(widen(f, f.load(element, f.address(pointer, address, element)), view.type), lanes)
-    assert lane_axis is not None
     step = view.strides[lane_axis]
     start = position(f, view.offset, view.strides, index)
+    low: Int = 0
+    high: Int = count
+    mask: bool | Value = True  # what the bounds [low, high) of lanes don't say
     spread: Value | None = None
     for c in view.checks:
         at = position(f, c.offset, c.terms, index)
         along = c.terms[lane_axis]
         if along == 0:
             inside = _scalar_inside(f, at, c.limit, c.every)
-            mask = f.both(mask, inside if isinstance(inside, bool) else f.splat(inside, lanes))
+            high = f.choose_int(inside, high, 0)
             if c.every > 1:
                 start = f.add(start, f.mul(f.floor_div(at, c.every), c.stride))
-        elif abs(along) == 1 and c.every == 1:
-            if along == 1:
-                low, high = f.sub(0, at), f.sub(c.size, at)
-            else:
-                low, high = f.add(f.sub(at, c.size), 1), f.add(at, 1)
-            mask = f.both(mask, f.lane_mask(low, high, lanes))
+        elif c.every == 1:
+            first, last = (at, f.sub(c.size - 1, at)) if along > 0 else (f.sub(c.size - 1, at), at)
+            low = f.maximum(low, f.floor_div(f.sub(abs(along) - 1, first), abs(along)))
+            high = f.minimum(high, f.add(f.floor_div(last, abs(along)), 1))
         else:
             places = f.binary("add", f.splat(f.integer(at), lanes), f.steps(lanes, step=along))
-            limit = constant(places.type, c.limit)
-            mask = f.both(mask, f.test("icmp ult", places, limit))
-            if c.every > 1:
-                every = constant(places.type, c.every)
-                mask = f.both(mask, f.test("icmp eq", f.binary("srem", places, every), zero(places.type)))
-                part = f.binary("mul", f.binary("sdiv", places, every), constant(places.type, c.stride))
-                spread = part if spread is None else f.binary("add", spread, part)
-    if mask is False:
-        return zero(vector(sum_type(view.type), lanes))
-    if spread is None and step == 1:
-        return widen(f, f.masked_load(vector(element, lanes), f.address(pointer, start, element), mask), view.type)
+            every = constant(places.type, c.every)
+            mask = f.both(mask, f.test("icmp ult", places, constant(places.type, c.limit)))
+            mask = f.both(mask, f.test("icmp eq", f.binary("srem", places, every), zero(places.type)))
+            part = f.binary("mul", f.binary("sdiv", places, every), constant(places.type, c.stride))
+            spread = part if spread is None else f.binary("add", spread, part)
+    if spread is None and step in (1, 2):  # step 2: two loads, of which every other lane is kept
+        parts = []
+        for k in range(step):
+            bounds = (f.sub(f.mul(low, step), lanes * k), f.sub(f.mul(high, step), lanes * k + step - 1))
+            address = f.address(pointer, f.add(start, lanes * k), element)
+            parts.append(f.masked_load(vector(element, lanes), address, f.lane_mask(*bounds, lanes)))
+        loaded = parts[0] if step == 1 else f.shuffle(parts[0], parts[1], [2 * i for i in range(lanes)])
+        return widen(f, loaded, view.type)
     if spread is None and step == -1:
-        pointer = f.address(pointer, f.sub(start, lanes - 1), element)
-        flip = list(reversed(range(lanes)))
-        flipped = mask if isinstance(mask, bool) else f.shuffle(mask, mask, flip)
-        loaded = f.masked_load(vector(element, lanes), pointer, flipped)
-        return widen(f, f.shuffle(loaded, loaded, flip), view.type)
+        address = f.address(pointer, f.sub(start, lanes - 1), element)
+        loaded = f.masked_load(vector(element, lanes), address, f.lane_mask(f.sub(lanes, high), f.sub(lanes, low), lanes))
+        return widen(f, f.shuffle(loaded, loaded, list(reversed(range(lanes)))), view.type)
+    mask = f.both(mask, f.lane_mask(low, high, lanes))
     where = f.binary("add", f.splat(f.integer(start), lanes), f.steps(lanes, step=step))
     if spread is not None:
         where = f.binary("add", where, spread)
     return widen(f, f.gather(element, pointer, where, mask), view.type)
+
+
+def _read_one(f: Function, pointer: Value, view: View, index: Sequence[Int]) -> Value:
+    """One element, widened, or zero where a check fails."""
+    element = memory_type(view.type)
+    address = position(f, view.offset, view.strides, index)
+    inside: bool | Value = True
+    for c in view.checks:
+        at = position(f, c.offset, c.terms, index)
+        inside = f.both(inside, _scalar_inside(f, at, c.limit, c.every))
+        if c.every > 1:
+            address = f.add(address, f.mul(f.floor_div(at, c.every), c.stride))
+    return widen(
+        f,
+        f.choose(inside, lambda: [f.load(element, f.address(pointer, address, element))], lambda: [constant(element, 0)])[0],
+        view.type,
+    )
+
+
+def read_flat(
+    f: Function,
+    pointer: Value,
+    view: View,
+    index: Sequence[Int],
+    axes: Sequence[int],
+    extents: Sequence[int],
+    start: Int,
+    lanes: int,
+) -> Value:
+    """The view's elements, widened, for `lanes` points that follow `start` in the row-major order of `axes` (whose entries in
+    `index` are ignored); zero past the end."""
+    type = vector("i64", lanes)
+    flat = f.binary("add", f.splat(f.integer(start), lanes), f.steps(lanes))
+    total = 1
+    for k in axes:
+        total *= extents[k]
+    mask: bool | Value = f.test("icmp ult", flat, constant(type, total))
+    coordinates: dict[int, Value] = {}
+    for k in reversed(axes):
+        size = constant(type, extents[k])
+        coordinates[k] = f.binary("urem", flat, size) if k != axes[0] else flat
+        flat = f.binary("udiv", flat, size)
+    rest = [0 if k in coordinates else i for k, i in enumerate(index)]
+
+    def along(offset: int, terms: Sequence[int]) -> Value:
+        sum_ = f.splat(f.integer(position(f, offset, terms, rest)), lanes)
+        for k, at in coordinates.items():
+            if terms[k]:
+                sum_ = f.binary("add", sum_, f.binary("mul", at, constant(type, terms[k])))
+        return sum_
+
+    where = along(view.offset, view.strides)
+    for c in view.checks:
+        at = along(c.offset, c.terms)
+        mask = f.both(mask, f.test("icmp ult", at, constant(type, c.limit)))
+        if c.every > 1:
+            every = constant(type, c.every)
+            mask = f.both(mask, f.test("icmp eq", f.binary("srem", at, every), zero(type)))
+            where = f.binary("add", where, f.binary("mul", f.binary("sdiv", at, every), constant(type, c.stride)))
+    return widen(f, f.gather(memory_type(view.type), pointer, where, mask), view.type)
 
 
 def _scalar_inside(f: Function, at: Int, limit: int, every: int) -> bool | Value:
@@ -129,8 +186,3 @@ def _scalar_inside(f: Function, at: Int, limit: int, every: int) -> bool | Value
             return f.both(inside, at % every == 0)
         inside = f.both(inside, f.compare("eq", f.op("i64", f"srem i64 {at}, {every}"), 0))
     return inside
-
-
-def _guarded(f: Function, pointer: Value, address: Int, element: str, inside: bool | Value) -> Value:
-    """Reads one element, or gives zero without touching memory."""
-    return f.choose(inside, lambda: [f.load(element, f.address(pointer, address, element))], lambda: [constant(element, 0)])[0]

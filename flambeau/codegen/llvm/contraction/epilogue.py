@@ -24,7 +24,7 @@ def finish(
     index: Sequence[Int],
     lane_axis: int | None,
     lanes: int,
-    mask: bool | Value = True,
+    count: Int | None = None,
 ) -> Value:
     """The epilogue's value for the sums `total` at `index`, whose lanes run along `lane_axis`."""
     views = dict(form.loads)
@@ -48,7 +48,7 @@ def finish(
                 return base
             return f.binary("add", base, f.steps(lanes, step=terms[lane_axis]))
         if e in views:
-            loaded = read(f, slots[e.param], views[e], index, lane_axis, lanes, mask)
+            loaded = read(f, slots[e.param], views[e], index, lane_axis, lanes, count)
             return loaded if e.dtype.category == 2 else narrow(f, loaded, e.dtype)
         a, *rest = (value(x) for x in e.args)
         floating = is_float(a.type)
@@ -74,16 +74,17 @@ def store(
     index: Sequence[Int],
     lane_axis: int | None,
     lanes: int,
-    mask: bool | Value = True,
+    count: Int | None = None,
 ) -> None:
-    """Writes the epilogue's value to the result."""
+    """Writes the first `count` lanes of the epilogue's value to the result."""
+    count = lanes if count is None else count
     view = form.out
     element = memory_type(view.type)
     result = to_memory(f, result, view.type)
     where = position(f, view.offset, view.strides, index)
     step = view.strides[lane_axis] if lane_axis is not None else 1
     if step == 1 or lanes == 1:
-        f.masked_store(result, f.address(slots[view.slot], where, element), mask)
+        f.masked_store(result, f.address(slots[view.slot], where, element), f.lane_mask(0, count, lanes))
     else:
         places = f.binary("add", f.splat(f.integer(where), lanes), f.steps(lanes, step=step))
-        f.scatter(result, slots[view.slot], places, mask)
+        f.scatter(result, slots[view.slot], places, f.lane_mask(0, count, lanes))

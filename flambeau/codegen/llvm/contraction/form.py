@@ -16,7 +16,7 @@ from math import prod
 from flambeau.dtypes import dtype
 from flambeau.kernels.ir import ContractionKernel, Expr, Operand
 
-__all__ = ["Check", "View", "Form", "normalize", "affine"]
+__all__ = ["Check", "View", "Form", "normalize", "affine", "epilogue_axes"]
 
 
 @dataclass(frozen=True)
@@ -263,7 +263,7 @@ def order_summed(form: Form) -> Form:
     return _map_axes(form, [form.extents[k] for k in order], first, through)
 
 
-def _epilogue_axes(form: Form) -> set[int]:
+def epilogue_axes(form: Form) -> set[int]:
     """Axes whose value the epilogue reads other than through an affine load."""
     simple = {e for e, _ in form.loads}
     found: set[int] = set()
@@ -284,7 +284,7 @@ def _epilogue_axes(form: Form) -> set[int]:
 
 def merge(form: Form) -> Form:
     """Merges neighbouring axes, both of the output or both summed, that every view walks as one."""
-    fixed = _epilogue_axes(form)
+    fixed = epilogue_axes(form)
     views = [form.a, form.b, form.out, *(v for _, v in form.loads)]
     k = 0
     while k + 1 < len(form.extents):

@@ -1,0 +1,491 @@
+"""The panel schedule: a matrix product over packed panels, which every contraction with reuse on both sides becomes.
+
+The left operand is packed once into panels [batch][rows/height][summed][height], zeros past the last row (a `Pack` phase). Each
+thread then takes blocks of columns: it copies the right operand's part for a block of the sum into [summed][columns],
+where padding, strides, dilation and dtypes are dealt with, and runs one micro-kernel: a tile of `height` rows by `width` vectors
+of columns held in registers, one broadcast and one vector load a term. A block of columns is a number of whole lines (the right
+operand's innermost column axis) or a part of one line. Sums go through the epilogue straight from registers where the columns of
+a block lie in line in the result and the sum is one block; otherwise they gather in a buffer first.
+
+May import `codegen.llvm` and the contraction's other parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import gcd, prod
+
+from flambeau.codegen.llvm.builder import Function, Int, Module, Value, bits_of, vector, zero
+from flambeau.codegen.llvm.contraction.elements import pointers, read, read_flat, sum_type
+from flambeau.codegen.llvm.contraction.epilogue import finish, store
+from flambeau.codegen.llvm.contraction.form import Form, epilogue_axes
+from flambeau.codegen.llvm.contraction.roles import Pack, Roles, ceiling, place, roles, share, size_of, unravel
+from flambeau.codegen.llvm.target import Target
+
+__all__ = ["Panel", "plan_panel"]
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A register tile: `height` rows by `width` vectors."""
+
+    height: int
+    width: int
+
+
+def register_tile(rows: int, registers: int) -> Tile:
+    """The tile that takes the fewest cycles a column vector: two multiply-adds or two loads a cycle, each multiply-add four
+    cycles long."""
+    best: tuple[float, Tile] | None = None
+    for height in range(1, min(rows, registers // 2) + 1):
+        for width in range(1, 9):
+            if height * width + width + 1 > registers:
+                break
+            cycles = max(height * width / 2, (height + width) / 1.8, 4.0)
+            cost = ceiling(rows, height) * cycles / width
+            if best is None or cost < best[0] - 1e-9:
+                best = cost, Tile(height, width)
+    assert best is not None
+    return best[1]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A plan of the schedule for one form; `build` adds its phases to a module."""
+
+    form: Form
+    roles: Roles
+    tile: Tile
+    lanes: int
+    threads: int
+    lines: int
+    """Lines in a block of columns."""
+    segment: int
+    """Columns of each line in a block: all of it, or a part when `lines` is 1."""
+    span: bool
+    """Whether a block's lines stay within the last axis of lines."""
+    split: int
+    """Which summed axis is cut into blocks."""
+    step: int
+    """How long those blocks are."""
+    groups: int
+    """Into how many parts the rows are cut, beside the columns."""
+    fused: bool
+
+    @property
+    def type(self) -> str:
+        return sum_type(self.form.a.type)
+
+    @property
+    def bytes(self) -> int:
+        return bits_of(self.type) // 8
+
+    @property
+    def rows(self) -> int:
+        return size_of(self.form.extents, self.roles.rows)
+
+    @property
+    def panels(self) -> int:
+        return ceiling(self.rows, self.tile.height)
+
+    @property
+    def terms(self) -> int:
+        return size_of(self.form.extents, self.roles.summed)
+
+    @property
+    def inside(self) -> int:
+        """Terms for one step of the split axis."""
+        return size_of(self.form.extents, [k for k in self.roles.summed if k > self.split])
+
+    @property
+    def pitch(self) -> int:
+        """Elements from one term's columns to the next's: room for vectors that overhang, and off powers of two."""
+        length = ceiling(self.lines * self.segment, self.lanes) * self.lanes + self.lanes
+        return length + (self.lanes if length * self.bytes % 1024 == 0 else 0)
+
+    @property
+    def line_axes(self) -> tuple[int, ...]:
+        """The axes that count lines."""
+        return self.roles.columns[:-1]
+
+    @property
+    def spanned(self) -> tuple[int, ...]:
+        """The axes that lines of one block run over."""
+        return self.line_axes[-1:] if self.span else self.line_axes
+
+    @property
+    def scratch(self) -> tuple[int, ...]:
+        """Bytes of: the packed left operand, and each thread's block of the right and its sums."""
+        left = size_of(self.form.extents, self.roles.batch) * self.panels * self.terms * self.tile.height
+        right = self.step * self.inside * self.pitch + self.lanes
+        sums = 0 if self.fused else ceiling(self.panels, self.groups) * self.tile.height * self.pitch
+        line = 64
+        return (
+            (left + 2 * max(16, self.lanes)) * self.bytes,
+            self.threads * ceiling(right * self.bytes, line) * line,
+            self.threads * ceiling(sums * self.bytes, line) * line,
+        )
+
+    # --- the left operand
+
+    def build_pack(self, module: Module, name: str, slots: int) -> Pack:
+        """The phase that packs the left operand."""
+        f = module.function(name, [("ptr", "arguments"), ("i64", "thread"), ("i64", "threads")])
+        form, r, height = self.form, self.roles, self.tile.height
+        memory = pointers(f, slots + 1)
+        source, packed = memory[r.left.slot], memory[slots]
+        lanes = 1 << (height - 1).bit_length()
+        batch = [form.extents[k] for k in r.batch]
+
+        def unit(u: Int, _: list[Value]) -> None:
+            index: list[Int] = [0] * len(form.extents)
+            group, panel = f.div(u, self.panels), f.rem(u, self.panels)
+            index = place(index, r.batch, unravel(f, group, batch))
+            first = f.mul(panel, height)
+            base = f.mul(u, self.terms * height)
+
+            def nest(depth: int, index: list[Int], term: Int) -> None:
+                if depth == len(r.summed):
+                    if len(r.rows) == 1:
+                        axis = r.rows[0]
+                        count = (
+                            lanes if self.rows % height == 0 and lanes == height else f.minimum(f.sub(self.rows, first), height)
+                        )
+                        values = read(f, source, r.left, place(index, r.rows, [first]), axis, lanes, count)
+                    else:
+                        values = read_flat(f, source, r.left, index, r.rows, form.extents, first, lanes)
+                    target = f.address(packed, f.add(base, f.mul(term, height)), self.type)
+                    count = height
+                    f.masked_store(values, target, f.lane_mask(0, count, lanes))
+                    return
+                axis = r.summed[depth]
+                extent = form.extents[axis]
+                f.loop(0, extent, 1, lambda k, _: nest(depth + 1, place(index, [axis], [k]), f.add(f.mul(term, extent), k)))
+
+            nest(0, index, 0)
+
+        low, high = share(f, prod(batch) * self.panels)
+        f.loop(low, high, 1, unit)
+        f.finish()
+        return Pack(name, r.left.slot, slots)
+
+    # --- columns
+
+    def build(self, module: Module, name: str, slots: int) -> None:
+        """The phase that makes the sums."""
+        f = module.function(name, [("ptr", "arguments"), ("i64", "thread"), ("i64", "threads")])
+        form, r, extents = self.form, self.roles, self.form.extents
+        memory = pointers(f, slots + 3)
+        packed = memory[slots]
+        thread = f.minimum(f.parameters[1], self.threads - 1)
+        _, right_bytes, sum_bytes = self.scratch
+        right = f.address(memory[slots + 1], f.mul(thread, right_bytes // self.threads), "i8")
+        sums = f.address(memory[slots + 2], f.mul(thread, sum_bytes // self.threads), "i8")
+        inner = r.columns[-1]
+        fixed = r.batch + (self.line_axes[:-1] if self.span else ())
+        line_count = size_of(extents, self.spanned)
+        counts = [
+            *(extents[k] for k in fixed),
+            ceiling(line_count, self.lines),
+            ceiling(extents[inner], self.segment),
+            self.groups,
+        ]
+
+        def unit(u: Int, _: list[Value]) -> None:
+            coordinates = unravel(f, u, counts)
+            *outer, block, part, group = coordinates
+            index = place([0] * len(extents), fixed, outer)
+            line = f.mul(block, self.lines)
+            start = f.mul(part, self.segment)
+            lines: Int = self.lines if line_count % self.lines == 0 else f.minimum(f.sub(line_count, line), self.lines)
+            whole = extents[inner] % self.segment == 0
+            length: Int = self.segment if whole else f.minimum(f.sub(extents[inner], start), self.segment)
+            columns = f.mul(lines, length)
+            height = self.tile.height
+            per = ceiling(self.panels, self.groups)
+            first = f.mul(group, per)
+            last: Int = per if self.groups == 1 else f.minimum(f.add(first, per), self.panels)
+            batch = f.div(u, prod(counts[len(r.batch) :])) if r.batch else 0
+            left = f.address(packed, f.mul(batch, self.panels * self.terms * height), self.type)
+
+            def at_line(index: list[Int], k: Int) -> list[Int]:
+                at = f.add(line, k)
+                return place(index, self.spanned, unravel(f, at, [extents[x] for x in self.spanned]))
+
+            if not self.fused:
+                self._clear(f, sums, f.mul(f.sub(last, first), height))
+
+            outside = [k for k in r.summed if k < self.split]
+
+            def blocks(depth: int, index: list[Int], term: Int) -> None:
+                if depth < len(outside):
+                    axis = outside[depth]
+                    e = extents[axis]
+                    f.loop(0, e, 1, lambda k, _: blocks(depth + 1, place(index, [axis], [k]), f.add(f.mul(term, e), k)))
+                    return
+                e = extents[self.split]
+
+                def one(k: Int, _: list[Value]) -> None:
+                    steps: Int = self.step if e % self.step == 0 else f.minimum(f.sub(e, k), self.step)
+                    self._copy_right(f, memory, right, index, at_line, k, steps, lines, start, length)
+                    from_term = f.mul(f.add(f.mul(term, e), k), self.inside)
+                    count = f.mul(steps, self.inside)
+                    panel0 = f.address(left, f.mul(from_term, height), self.type)
+
+                    def done(row: Int, column: Int, vectors: list[Value]) -> None:
+                        where = at_line(index, 0) if self.spanned else index
+                        where = place(where, r.rows, unravel(f, row, [extents[x] for x in r.rows]))
+                        where = [0 if x in r.summed else w for x, w in enumerate(where)]
+                        for v, total in enumerate(vectors):
+                            at = f.add(column, v * self.lanes)
+                            w = place(where, [inner], [f.add(start, at)])
+                            full = isinstance(columns, int) and columns % self.lanes == 0
+                            left_over: Int = self.lanes if full else f.minimum(f.sub(columns, at), self.lanes)
+                            result = finish(f, form, memory, total, w, inner, self.lanes, left_over)
+                            store(f, form, memory, result, w, inner, self.lanes, left_over)
+
+                    self._tiles(f, panel0, right, sums, count, columns, first, last, done if self.fused else None)
+
+                f.loop(0, e, self.step, one)
+
+            blocks(0, index, 0)
+            if not self.fused:
+                self._finish(f, memory, sums, index, at_line, first, last, lines, start, length)
+
+        low, high = share(f, prod(counts), self.threads)
+        f.loop(low, high, 1, unit)
+        f.finish()
+
+    def _clear(self, f: Function, sums: Value, rows: Int) -> None:
+        nothing = zero(vector(self.type, self.lanes))
+
+        def put(i: Int, _: list[Value]) -> None:
+            f.store(nothing, f.address(sums, i, self.type))
+
+        f.loop(0, f.mul(rows, self.pitch), self.lanes, put)
+
+    def _copy_right(
+        self,
+        f: Function,
+        memory: list[Value],
+        right: Value,
+        index: list[Int],
+        at_line: Callable[[list[Int], Int], list[Int]],
+        first: Int,
+        steps: Int,
+        lines: Int,
+        start: Int,
+        length: Int,
+    ) -> None:
+        """The right operand's block into [term][line·segment + column]. Vectors overhang into the next line's place, which is
+        written after."""
+        r, extents, lanes = self.roles, self.form.extents, self.lanes
+        inner = r.columns[-1]
+        loops = [k for k in r.summed if k >= self.split]
+
+        def nest(depth: int, index: list[Int], term: Int) -> None:
+            if depth < len(loops):
+                axis = loops[depth]
+                low, high = (0, steps) if depth == 0 else (0, extents[axis])
+                shift = first if depth == 0 else 0
+                e = extents[axis] if depth else 0
+
+                def turn(k: Int, _: list[Value]) -> None:
+                    nest(depth + 1, place(index, [axis], [f.add(k, shift)]), f.add(f.mul(term, e), k) if depth else k)
+
+                f.loop(low, high, 1, turn)
+                return
+            row = f.address(right, f.mul(term, self.pitch), self.type)
+
+            def one_line(k: Int, _: list[Value]) -> None:
+                where = at_line(index, k) if self.spanned else index
+                target = f.address(row, f.mul(k, length), self.type)
+
+                def chunk(j: Int, _: list[Value]) -> None:
+                    count = f.minimum(f.sub(length, j), lanes)
+                    values = read(f, memory[r.right.slot], r.right, place(where, [inner], [f.add(start, j)]), inner, lanes, count)
+                    f.store(values, f.address(target, j, self.type))
+
+                if isinstance(length, int) and length <= 4 * lanes:
+                    for j in range(0, length, lanes):
+                        chunk(j, [])
+                else:
+                    f.loop(0, length, lanes, chunk)
+
+            f.loop(0, lines, 1, one_line)
+
+        nest(0, index, 0)
+
+    def _tiles(
+        self,
+        f: Function,
+        left: Value,
+        right: Value,
+        sums: Value,
+        terms: Int,
+        columns: Int,
+        first: Int,
+        last: Int,
+        done: Callable[[Int, Int, list[Value]], None] | None,
+    ) -> None:
+        """All tiles of a block: full ones, then what is left, narrower."""
+        lanes, height, width = self.lanes, self.tile.height, self.tile.width
+        vectors = f.div(f.add(columns, lanes - 1), lanes)
+        full = f.div(vectors, width)
+        type = vector(self.type, lanes)
+
+        def tile(column: Int, wide: int) -> None:
+            source = f.address(right, column, self.type)
+
+            def panel(p: Int, _: list[Value]) -> None:
+                a = f.address(left, f.mul(p, self.terms * height), self.type)
+                row = f.mul(p, height)
+                buffer = f.address(sums, f.add(f.mul(f.sub(row, f.mul(first, height)), self.pitch), column), self.type)
+
+                def place_of(m: int, v: int) -> Value:
+                    return f.address(buffer, m * self.pitch + v * lanes, self.type)
+
+                accumulators = [zero(type) if done else f.load(type, place_of(m, v)) for m in range(height) for v in range(wide)]
+
+                def term(k: Int, held: list[Value]) -> list[Value]:
+                    b = f.address(source, f.mul(k, self.pitch), self.type)
+                    loaded = [f.load(type, f.address(b, v * lanes, self.type)) for v in range(wide)]
+                    ak = f.address(a, f.mul(k, height), self.type)
+                    out = []
+                    for m in range(height):
+                        x = f.splat(f.load(self.type, f.address(ak, m, self.type)), lanes)
+                        out += [f.multiply_add(x, loaded[v], held[m * wide + v]) for v in range(wide)]
+                    return out
+
+                accumulators = f.loop(0, terms, 1, term, accumulators, nonempty=True)
+                for m in range(height):
+                    group = accumulators[m * wide : (m + 1) * wide]
+                    if done is None:
+                        for v, total in enumerate(group):
+                            f.store(total, place_of(m, v))
+                    elif self.rows % height == 0:
+                        done(f.add(row, m), column, group)
+                    else:
+                        with f.when(f.compare("slt", f.add(row, m), self.rows)):
+                            done(f.add(row, m), column, group)
+
+            f.loop(first, last, 1, panel, nonempty=self.groups == 1)
+
+        f.loop(0, f.mul(full, width * lanes), width * lanes, lambda j, _: tile(j, width))
+        rest = f.sub(vectors, f.mul(full, width))
+        column = f.mul(full, width * lanes)
+        for wide in range(1, width):
+            fits = f.compare("eq", rest, wide)
+            if fits is not False:
+                with f.when(fits):
+                    tile(column, wide)
+
+    def _finish(
+        self,
+        f: Function,
+        memory: list[Value],
+        sums: Value,
+        index: list[Int],
+        at_line: Callable[[list[Int], Int], list[Int]],
+        first: Int,
+        last: Int,
+        lines: Int,
+        start: Int,
+        length: Int,
+    ) -> None:
+        """The epilogue over the buffer of sums."""
+        r, extents, lanes, height = self.roles, self.form.extents, self.lanes, self.tile.height
+        inner = r.columns[-1]
+        type = vector(self.type, lanes)
+        begin = f.mul(first, height)
+        end = f.minimum(f.mul(last, height), self.rows)
+
+        def one_row(row: Int, _: list[Value]) -> None:
+            at_row = place(index, r.rows, unravel(f, row, [extents[x] for x in r.rows]))
+            source = f.address(sums, f.mul(f.sub(row, begin), self.pitch), self.type)
+
+            def one_line(k: Int, _: list[Value]) -> None:
+                where = at_line(at_row, k) if self.spanned else at_row
+
+                def chunk(j: Int, _: list[Value]) -> None:
+                    count = f.minimum(f.sub(length, j), lanes)
+                    total = f.load(type, f.address(source, f.add(f.mul(k, length), j), self.type))
+                    at = place(where, [inner], [f.add(start, j)])
+                    result = finish(f, self.form, memory, total, at, inner, lanes, count)
+                    store(f, self.form, memory, result, at, inner, lanes, count)
+
+                f.loop(0, length, lanes, chunk)
+
+            f.loop(0, lines, 1, one_line)
+
+        f.loop(begin, end, 1, one_row)
+
+
+def plan_panel(form: Form, target: Target, threads: int) -> Panel | None:
+    """The schedule's plan, or None where it has nothing to offer: too little reuse, or no columns for the lanes."""
+    r = roles(form)
+    if not r.columns or not r.rows or not r.summed:
+        return None
+    extents = form.extents
+    rows, columns = size_of(extents, r.rows), size_of(extents, r.columns)
+    batch = size_of(extents, r.batch)
+    bits = bits_of(sum_type(form.a.type))
+    lanes = target.lanes(bits)
+    if rows < 4 or columns < lanes:
+        return None
+    tile = register_tile(rows, target.registers)
+    # the sum: blocks that leave a tile of the right operand in the first cache
+    most = max(16, target.l1 * 3 // 4 // (tile.width * lanes * bits // 8))
+    split, inside = r.summed[-1], 1
+    while split > r.summed[0] and inside * extents[split] < most:
+        inside *= extents[split]
+        split -= 1
+    step = min(extents[split], max(1, most // inside))
+    blocks = ceiling(extents[split], step)
+    step = ceiling(extents[split], blocks)
+    if split == r.summed[0] and size_of(extents, r.summed) <= 2 * most:
+        step = extents[split]
+    single = split == r.summed[0] and step == extents[split]
+    # columns: blocks that fit the second cache with their sums
+    inner = r.columns[-1]
+    line_axes = r.columns[:-1]
+    budget = target.l2 // 2 // (bits // 8)
+    widest = max(4 * lanes, min(1024, budget // (step * inside + (0 if single else rows))))
+    line = extents[inner]
+    per_image = extents[line_axes[-1]] if line_axes else 1
+    span = len(line_axes) > 0 and (len(line_axes) == 1 or per_image * line >= min(widest, 512))
+    count = per_image if span else size_of(extents, line_axes)
+    if line >= widest or not line_axes:
+        parts = ceiling(line, widest)
+        parts = _balanced(parts, threads, batch * size_of(extents, line_axes))
+        segment = min(line, ceiling(ceiling(line, parts), lanes) * lanes)
+        lines = 1
+    else:
+        segment = line
+        lines = max(1, min(count, widest // line))
+        images = batch * (size_of(extents, line_axes) // count)
+        blocks = _balanced(ceiling(count, lines), threads, images)
+        lines = max(1, ceiling(count, blocks))
+        unit = tile.width * lanes
+        even = unit // gcd(unit, line)
+        if even <= lines and lines % even and lines - lines % even >= lines * 0.7 and count > 3 * lines:
+            lines -= lines % even
+    linear = [form.out, *(v for _, v in form.loads)]
+    fused = (
+        single
+        and (lines == 1 or (span and all(v.strides[line_axes[-1]] == line * v.strides[inner] for v in linear)))
+        and (lines == 1 or not epilogue_axes(form) & {inner, *line_axes})
+    )
+    units = batch * (size_of(extents, line_axes) // count if line_axes else 1) * ceiling(count, lines) * ceiling(line, segment)
+    groups = min(ceiling(rows, tile.height), ceiling(threads, units)) if units < threads else 1
+    return Panel(form, r, tile, lanes, threads, lines, segment, span, split, step, groups, fused)
+
+
+def _balanced(blocks: int, threads: int, others: int) -> int:
+    """A number of blocks, at least `blocks`, that `threads` share evenly."""
+    if others * blocks >= 8 * threads:
+        return blocks
+    while (others * blocks) % threads:
+        blocks += 1
+    return blocks

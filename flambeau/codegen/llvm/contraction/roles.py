@@ -1,0 +1,83 @@
+"""Which part each axis of a contraction plays, and how work is cut up. May import the contraction's form and `codegen.llvm`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+
+from flambeau.codegen.llvm.builder import Function, Int, Value
+from flambeau.codegen.llvm.contraction.form import Form, View
+
+__all__ = ["Pack", "Roles", "roles", "share", "unravel", "ceiling"]
+
+
+@dataclass(frozen=True)
+class Pack:
+    """A phase `function` that copies the operand in slot `slot` into scratch block `scratch`, in the order that the schedule
+    reads it. It depends on that slot alone and runs before the other phases; its result may be kept while the slot's
+    contents don't change."""
+
+    function: str
+    slot: int
+    scratch: int
+
+
+@dataclass(frozen=True)
+class Roles:
+    """`batch` axes are in the result and both operands; `rows` in the result and the operand `left`, `columns` in the result
+    and `right`; `summed` are those summed over. Lanes of vectors run along columns."""
+
+    batch: tuple[int, ...]
+    rows: tuple[int, ...]
+    columns: tuple[int, ...]
+    summed: tuple[int, ...]
+    left: View
+    right: View
+
+
+def roles(form: Form) -> Roles:
+    """The axes' parts, with the operand that holds the result's innermost axis on the right."""
+    a, b = form.a, form.b
+    batch = tuple(k for k in range(form.outputs) if a.varies(k) and b.varies(k))
+    only_a = tuple(k for k in range(form.outputs) if not b.varies(k))
+    only_b = tuple(k for k in range(form.outputs) if b.varies(k) and not a.varies(k))
+    innermost = max((*only_a, *only_b), default=None)
+    if innermost in only_a:
+        a, b, only_a, only_b = b, a, only_b, only_a
+    return Roles(batch, only_a, only_b, tuple(form.summed), a, b)
+
+
+def share(f: Function, units: int, most: int | None = None) -> tuple[Int, Int]:
+    """This thread's part [low, high) of `units` pieces of work, for a function (ptr, i64 thread, i64 threads); threads from
+    number `most` on get none."""
+    _, thread, threads = f.parameters
+    if most is not None:
+        thread, threads = f.minimum(thread, most), f.minimum(threads, most)
+    low, high = (f.op("i64", f"udiv i64 {f.mul(t, units)}, {threads}") for t in (thread, f.add(thread, 1)))
+    return low, f.minimum(high, units)
+
+
+def unravel(f: Function, flat: Int, extents: Sequence[int]) -> list[Int]:
+    """Row-major coordinates of a flat index."""
+    out: list[Int] = []
+    for k, e in reversed(list(enumerate(extents))):
+        out.append(f.rem(flat, e) if k else flat)
+        flat = f.div(flat, e)
+    return out[::-1]
+
+
+def ceiling(a: int, b: int) -> int:
+    return -(-a // b)
+
+
+def size_of(extents: Sequence[int], axes: Sequence[int]) -> int:
+    return prod(extents[k] for k in axes)
+
+
+def place(index: list[Int], axes: Sequence[int], values: Sequence[Int | Value]) -> list[Int]:
+    """A copy of `index` with these axes set."""
+    index = list(index)
+    for k, v in zip(axes, values, strict=True):
+        index[k] = v
+    return index
