@@ -1,0 +1,260 @@
+"""`flambeau.compile`: replays do what plain calls do, state included, and fall back plainly where a call can't be recorded."""
+
+from __future__ import annotations
+
+import copy
+import gc
+import warnings
+import weakref
+
+import pytest
+import torch as oracle
+
+import flambeau as torch
+import flambeau.nn.functional as F
+from flambeau import nn
+
+
+def close(a: torch.Tensor, b: torch.Tensor, tolerance: float = 1e-5) -> None:
+    assert a.dtype is b.dtype and tuple(a.shape) == tuple(b.shape)
+    assert torch.allclose(a, b, rtol=tolerance, atol=tolerance), (a, b)
+
+
+def test_a_pure_function_replays() -> None:
+    @torch.compile
+    def f(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        return (x * y + 1).relu().sum(0)
+
+    for _ in range(4):
+        x, y = torch.randn(3, 5), torch.randn(5)
+        close(f(x, y), (x * y + 1).relu().sum(0))
+    assert f.recordings == 1 and f.replays == 3
+
+
+def test_results_are_nested_and_may_share_memory() -> None:
+    @torch.compile
+    def f(x: torch.Tensor) -> dict[str, object]:
+        h = x + 1
+        return {"h": h, "row": h[0], "both": (x, [h.T, 3])}
+
+    f(torch.randn(2, 3))
+    x = torch.randn(2, 3)
+    out = f(x)
+    assert out["both"][0] is x and out["both"][1][1] == 3
+    close(out["both"][1][0], (x + 1).T)
+    out["row"].zero_()
+    assert out["h"][0].tolist() == [0, 0, 0] and out["h"][1].tolist() == (x + 1)[1].tolist()
+
+
+@pytest.mark.parametrize("change", ["shape", "dtype", "number", "string", "grad mode", "default dtype"])
+def test_a_guard_tells_calls_apart(change: str) -> None:
+    @torch.compile
+    def f(x: torch.Tensor, factor: float = 2.0, how: str = "mul") -> torch.Tensor:
+        return x * factor if how == "mul" else x + torch.full((), factor)
+
+    x = torch.arange(6.0)
+    for _ in range(2):
+        close(f(x), x * 2)
+    if change == "shape":
+        close(f(x[:3]), x[:3] * 2)
+    elif change == "dtype":
+        close(f(x.double()), x.double() * 2)
+    elif change == "number":
+        close(f(x, 3.5), x * 3.5)
+    elif change == "string":
+        close(f(x, how="add"), x + 2)
+    elif change == "grad mode":
+        with torch.no_grad():
+            close(f(x), x * 2)
+    else:
+        torch.set_default_dtype(torch.float64)
+        try:
+            close(f(x, how="add"), x + 2)
+        finally:
+            torch.set_default_dtype(torch.float32)
+    assert f.recordings == 2
+
+
+def test_the_training_flag_is_part_of_the_guard() -> None:
+    model = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4))
+    compiled = torch.compile(model)
+    x = torch.randn(8, 4)
+    with torch.no_grad():
+        for training in (True, False, True, False):
+            plain = copy.deepcopy(model).train(training)
+            compiled.train(training)
+            expected = plain(x)
+            close(compiled(x), expected)
+            close(model[1].running_mean, plain[1].running_mean)
+            assert model[1].num_batches_tracked.item() == plain[1].num_batches_tracked.item()
+
+
+@pytest.mark.parametrize("make", [
+    lambda lib, p: lib.optim.SGD(p, lr=0.1, momentum=0.9),
+    lambda lib, p: lib.optim.Adam(p, lr=0.01),
+    lambda lib, p: lib.optim.AdamW(p, lr=0.01, amsgrad=True),
+])  # fmt: skip
+@pytest.mark.parametrize("set_to_none", [True, False])
+def test_a_training_step_equals_pytorch(make: object, set_to_none: bool) -> None:
+    oracle.manual_seed(0)
+    theirs = oracle.nn.Sequential(oracle.nn.Linear(6, 16), oracle.nn.Tanh(), oracle.nn.Linear(16, 3))
+    mine = nn.Sequential(nn.Linear(6, 16), nn.Tanh(), nn.Linear(16, 3))
+    mine.load_state_dict({k: torch.from_numpy(v.numpy()) for k, v in theirs.state_dict().items()})
+    optimizers = make(oracle, theirs.parameters()), make(torch, mine.parameters())
+    schedules = oracle.optim.lr_scheduler.StepLR(optimizers[0], 2, 0.5), torch.optim.lr_scheduler.StepLR(optimizers[1], 2, 0.5)
+
+    def step(lib: object, model: object, optimizer: object, x: object, y: object) -> object:
+        optimizer.zero_grad(set_to_none=set_to_none)
+        loss = lib.nn.functional.cross_entropy(model(x), y)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    compiled = torch.compile(lambda x, y: step(torch, mine, optimizers[1], x, y))
+    for _ in range(8):
+        x, y = oracle.randn(10, 6), oracle.randint(0, 3, (10,))
+        expected = step(oracle, theirs, optimizers[0], x, y)
+        got = compiled(torch.from_numpy(x.numpy()), torch.from_numpy(y.numpy()))
+        assert abs(got.item() - expected.item()) < 1e-4
+        for schedule in schedules:
+            schedule.step()
+        for p, q in zip(mine.parameters(), theirs.parameters(), strict=True):
+            assert oracle.allclose(oracle.from_numpy(p.detach().numpy()), q, atol=1e-4)
+            assert oracle.allclose(oracle.from_numpy(p.grad.numpy()), q.grad, atol=1e-4)
+    assert compiled.replays >= 5
+    with pytest.raises(RuntimeError, match="second time"):
+        got.backward()
+
+
+def test_backward_outside_a_compiled_module() -> None:
+    model = nn.Sequential(nn.Conv2d(2, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 4, 2))
+    plain = copy.deepcopy(model)
+    compiled = torch.compile(model)
+    for _ in range(3):
+        x = torch.randn(5, 2, 4, 4)
+        inputs = [x.clone().requires_grad_(), x.clone().requires_grad_()]
+        (compiled(inputs[0]) ** 2).sum().backward()
+        (plain(inputs[1]) ** 2).sum().backward()
+        close(inputs[0].grad, inputs[1].grad, 1e-4)
+        for p, q in zip(model.parameters(), plain.parameters(), strict=True):
+            close(p.grad, q.grad, 1e-4)
+    assert compiled._compiled.replays == 2
+    y = compiled(torch.randn(5, 2, 4, 4)).sum()
+    y.backward(retain_graph=True)
+    y.backward()
+    with pytest.raises(RuntimeError, match="second time"):
+        y.backward()
+    with pytest.raises(RuntimeError, match="differentiated twice"):
+        z = compiled(torch.randn(5, 2, 4, 4, requires_grad=True)).sum()
+        z.backward(create_graph=True)
+
+
+def test_in_place_changes_of_arguments_and_of_the_closure() -> None:
+    total = torch.zeros(3)
+
+    @torch.compile
+    def f(x: torch.Tensor) -> torch.Tensor:
+        total.add_(x)
+        x[1:].mul_(2)
+        return x
+
+    expected = [0.0, 0.0, 0.0]
+    for i in range(4):
+        x = torch.tensor([1.0 + i, 2.0, 3.0])
+        expected = [a + b for a, b in zip(expected, x.tolist(), strict=True)]
+        assert f(x) is x
+        assert x.tolist() == [1.0 + i, 4.0, 6.0] and total.tolist() == expected
+    assert f.replays == 3
+
+
+def test_random_numbers_advance_as_in_the_plain_run() -> None:
+    def f(x: torch.Tensor) -> torch.Tensor:
+        return F.dropout(x, 0.5) + torch.rand(7)
+
+    compiled = torch.compile(f)
+    x = torch.ones(7)
+    torch.manual_seed(3)
+    expected = [f(x).tolist() for _ in range(4)]
+    torch.manual_seed(3)
+    assert [compiled(x).tolist() for _ in range(4)] == expected
+    assert expected[0] != expected[1] and compiled.replays == 3
+
+
+def test_looking_at_a_value_runs_plainly_with_one_warning() -> None:
+    @torch.compile
+    def f(x: torch.Tensor) -> torch.Tensor:
+        return x * 2 if x.sum().item() > 0 else x * 3
+
+    with pytest.warns(UserWarning, match="looks at a tensor's value"):
+        assert f(torch.ones(2)).tolist() == [2, 2]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert f(-torch.ones(2)).tolist() == [-3, -3]
+        assert f(torch.ones(2)).tolist() == [2, 2]
+    assert f.recordings == 0
+    with pytest.raises(RuntimeError, match="can't be recorded"):
+        torch.compile(lambda x: x.tolist(), fullgraph=True)(torch.ones(1))
+
+
+def test_an_error_inside_leaves_no_recording() -> None:
+    @torch.compile
+    def f(x: torch.Tensor, bad: bool) -> torch.Tensor:
+        y = x + 1
+        if bad:
+            raise ValueError("on purpose")
+        return y
+
+    with pytest.raises(ValueError, match="on purpose"):
+        f(torch.ones(2), True)
+    assert f(torch.ones(2), False).tolist() == [2, 2]
+    assert (torch.ones(2) * 3).tolist() == [3, 3]
+
+
+def test_memory_shared_before_is_shared_after() -> None:
+    weight = torch.ones(4)
+    alias = weight[:2]
+    kept = weight.clone()
+
+    @torch.compile
+    def f() -> None:
+        weight.add_(1)
+
+    for i in range(3):
+        f()
+        assert alias.tolist() == [2.0 + i] * 2 and kept.tolist() == [1.0] * 4
+
+
+def test_a_parameter_with_other_data_is_followed() -> None:
+    model = nn.Linear(2, 2, bias=False)
+    compiled = torch.compile(lambda x: model(x))
+    x = torch.eye(2)
+    with torch.no_grad():
+        for scale in (1.0, 2.0, 3.0):
+            model.weight.data = torch.eye(2) * scale
+            assert compiled(x).tolist() == [[scale, 0], [0, scale]]
+        model.weight = nn.Parameter(torch.eye(2) * 7)
+        assert compiled(x).tolist() == [[7, 0], [0, 7]]
+
+
+def test_compiled_calls_nest_and_methods_compile() -> None:
+    inner = torch.compile(lambda x: x * 2)
+
+    class Holder:
+        factor = 3.0
+
+        @torch.compile
+        def call(self, x: torch.Tensor) -> torch.Tensor:
+            return inner(x) + self.factor
+
+    holder = Holder()
+    for _ in range(3):
+        assert holder.call(torch.ones(2)).tolist() == [5, 5]
+    assert Holder.call.replays == 2
+
+
+def test_a_recording_keeps_no_results_alive() -> None:
+    compiled = torch.compile(lambda x: x + 1)
+    compiled(torch.ones(10))
+    storage = weakref.ref(compiled(torch.ones(10))._storage)
+    gc.collect()
+    assert storage() is None
