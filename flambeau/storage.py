@@ -44,6 +44,9 @@ class Recorder(Protocol):
     def set_grad(self, tensor: Any) -> None:
         """A tensor's `.grad` is about to be set."""
 
+    def call_module(self, module: Any) -> None:
+        """A module is about to be called."""
+
     def look(self) -> None:
         """A value is about to be computed because the program looks at it."""
 

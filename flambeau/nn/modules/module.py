@@ -1,6 +1,6 @@
 """Module: the base class of everything with parameters.
 
-May import: nn.parameter, autograd, tensor, and the three files that hold its parts: module_tree, module_state, hooks.
+May import: nn.parameter, autograd, tensor, storage, and the three files that hold its parts: module_tree, module_state, hooks.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from flambeau.nn.modules.hooks import BackwardHook, WrappedHook
 from flambeau.nn.modules.module_state import IncompatibleKeys, ModuleState
 from flambeau.nn.modules.module_tree import ModuleTree
 from flambeau.nn.parameter import Buffer, Parameter
+from flambeau.storage import RECORDERS, pending
 from flambeau.tensor import Tensor
 from flambeau.utils.hooks import RemovableHandle
 
@@ -275,6 +276,8 @@ class Module(ModuleTree, ModuleState):
         return self._call_impl(*args, **kwargs)
 
     def _call_impl(self, *args: Any, **kwargs: Any) -> Any:
+        if RECORDERS and pending.recorder is not None:
+            pending.recorder.call_module(self)
         if not (
             self._forward_hooks
             or self._forward_pre_hooks
