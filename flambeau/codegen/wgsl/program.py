@@ -1,0 +1,57 @@
+"""`Program`: what a device runs for one kernel: shaders in order, each with what it binds and how many workgroups it takes.
+
+May import nothing of flambeau.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+__all__ = ["Binding", "Dispatch", "Clear", "Program", "ERRORS", "CHECKS", "check_number"]
+
+ERRORS = -1
+"""The slot number of the device's buffer for failed checks: [number of the check, low word, high word of the bad value]."""
+CHECKS: list[str] = []
+"""Error texts by check number - 1."""
+
+
+def check_number(text: str) -> int:
+    """The number, from 1, by which a shader names the check with this error text."""
+    if text not in CHECKS:
+        CHECKS.append(text)
+    return CHECKS.index(text) + 1
+
+
+@dataclass(frozen=True)
+class Binding:
+    """A storage buffer of a shader: `count` bytes from `offset` of slot `slot` (slots past the kernel's are its scratch)."""
+
+    slot: int
+    writable: bool
+    offset: int
+    nbytes: int
+
+
+@dataclass(frozen=True)
+class Dispatch:
+    """One shader over `groups` workgroups; binding i is `bindings[i]`."""
+
+    code: str
+    bindings: tuple[Binding, ...]
+    groups: tuple[int, int, int]
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Clear:
+    """Zeros over the whole of a slot."""
+
+    slot: int
+
+
+@dataclass
+class Program:
+    """The steps of a kernel, and the bytes of each scratch buffer that it needs while it runs."""
+
+    steps: list[Dispatch | Clear] = field(default_factory=list)
+    scratch: list[int] = field(default_factory=list)

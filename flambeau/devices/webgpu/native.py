@@ -1,0 +1,304 @@
+"""The native host: wgpu-py over wgpu-native, or over Dawn with `wgpudawn`, which has the same interface.
+
+The setting FLAMBEAU_WEBGPU chooses the package ("wgpu", the default, or "wgpudawn"); FLAMBEAU_WEBGPU_ADAPTER a part of the
+adapter's name. May import wgpu or wgpudawn (inside functions), `codegen.wgsl.target`, `devices.webgpu.host`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import tempfile
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+from flambeau.codegen.wgsl.target import Target
+from flambeau.devices.webgpu.host import Command, DeviceLostError, OutOfMemoryError
+
+__all__ = ["open_host", "adapters", "NativeHost"]
+
+_PACKAGES = ("wgpu", "wgpudawn")
+_INSTALL = "install it with: pip install flambeau[gpu]"
+
+
+@cache
+def _package() -> Any:
+    """The wgpu-py package that the user chose. Raises RuntimeError when it isn't installed."""
+    name = os.environ.get("FLAMBEAU_WEBGPU", "").strip() or "wgpu"
+    if name not in _PACKAGES:
+        raise RuntimeError(f"FLAMBEAU_WEBGPU must be one of {', '.join(_PACKAGES)}, got {name!r}")
+    if not os.environ.get("XDG_RUNTIME_DIR") and os.name == "posix":  # Mesa's drivers say so on stderr when it is unset
+        os.environ["XDG_RUNTIME_DIR"] = tempfile.gettempdir()
+    try:
+        package = importlib.import_module(name)
+    except ImportError as error:
+        advice = _INSTALL if name == "wgpu" else "install it with: pip install wgpudawn"
+        raise RuntimeError(f"the webgpu device needs the package {name!r}; {advice}") from error
+    if name == "wgpudawn":
+        _dawn_toggles()
+    return package
+
+
+def _dawn_toggles() -> None:
+    extras = importlib.import_module("wgpudawn.backends.dawn").extras
+    known = {str(t[0] if isinstance(t, (list, tuple)) else t.get("name") if isinstance(t, dict) else t) for t in extras.all_toggles()}
+    wanted = ("allow_unsafe_apis", "vulkan_enable_f16_on_nvidia", "disable_workgroup_init")
+    extras.set_instance_extras(enable_toggles=[t for t in wanted if t in known])
+
+
+@cache
+def _adapters() -> list[Any]:
+    """Adapters that can compute: GPUs first, software last, each once (not again through OpenGL)."""
+    package = _package()
+    found = [a for a in package.gpu.enumerate_adapters_sync() if a.info["backend_type"] in ("Vulkan", "Metal", "D3D12")]
+    if not found:
+        found = list(package.gpu.enumerate_adapters_sync())
+    chosen = os.environ.get("FLAMBEAU_WEBGPU_ADAPTER", "").lower()
+    if chosen:
+        found = [a for a in found if chosen in a.summary.lower()]
+    order = {"DiscreteGPU": 0, "IntegratedGPU": 1, "CPU": 3}
+    return sorted(found, key=lambda a: order.get(a.info["adapter_type"], 2))
+
+
+def adapters() -> list[str]:
+    try:
+        return [a.summary for a in _adapters()]
+    except (RuntimeError, OSError):
+        return []
+
+
+def open_host(index: int) -> NativeHost:
+    found = _adapters()
+    if not found:
+        raise RuntimeError(
+            "no WebGPU adapter was found: install a Vulkan driver (on Debian, `mesa-vulkan-drivers` gives one that runs on the CPU)"
+        )
+    if index >= len(found):
+        raise RuntimeError(f"webgpu device index {index} is out of range: {len(found)} adapter(s) found")
+    return NativeHost(_package(), found[index])
+
+
+class NativeHost:
+    """See `Host`."""
+
+    def __init__(self, package: Any, adapter: Any) -> None:
+        self._package = package
+        dawn = package.__name__ == "wgpudawn"
+        offered = set(adapter.features)
+        wanted = ["shader-f16", "timestamp-query", "subgroups" if dawn else "subgroup"]
+        wanted += ["chromium-experimental-subgroup-matrix"] if dawn else ["shader-f64"]
+        features = [f for f in wanted if f in offered]
+        limits = dict(adapter.limits)
+        try:
+            self.device = adapter.request_device_sync(required_features=features, required_limits=limits)
+        except Exception:  # some limits are reported but can't be asked for
+            kept = {k: v for k, v in limits.items() if k in _LIMITS}
+            self.device = adapter.request_device_sync(required_features=features, required_limits=kept)
+        self.queue = self.device.queue
+        given = dict(self.device.limits)
+        info = adapter.info
+        self.name = adapter.summary
+        self.has_timestamps = "timestamp-query" in features
+        self.target = Target(
+            dialect="tint" if dawn else "naga",
+            is_software=info["adapter_type"] == "CPU",
+            has_float16="shader-f16" in features,
+            has_float64="shader-f64" in features,
+            has_subgroups=wanted[2] in features,
+            has_subgroup_matrix="chromium-experimental-subgroup-matrix" in features,
+            max_storage_buffers=given["max-storage-buffers-per-shader-stage"],
+            max_binding_bytes=given["max-storage-buffer-binding-size"],
+            max_buffer_bytes=given["max-buffer-size"],
+            max_workgroup_bytes=given["max-compute-workgroup-storage-size"],
+            max_invocations=given["max-compute-invocations-per-workgroup"],
+            max_workgroups=given["max-compute-workgroups-per-dimension"],
+        )
+        usage = package.BufferUsage
+        self._storage = usage.STORAGE | usage.COPY_SRC | usage.COPY_DST
+        self._reading = usage.MAP_READ | usage.COPY_DST
+        self._layouts: dict[tuple[bool, ...], tuple[Any, Any]] = {}
+        self._staging: dict[int, Any] = {}
+        self._query_usage = usage.QUERY_RESOLVE | usage.COPY_SRC
+
+    # --- memory -------------------------------------------------------------------------------------------------------
+    def create_buffer(self, nbytes: int) -> Any:
+        try:
+            return self.device.create_buffer(size=nbytes, usage=self._storage)
+        except Exception as error:
+            if _is_out_of_memory(error):
+                raise OutOfMemoryError(_first_line(error)) from error
+            raise self._translated(error) from error
+
+    def destroy_buffer(self, buffer: Any) -> None:
+        buffer.destroy()
+
+    def write(self, buffer: Any, offset: int, data: Any) -> None:
+        self.queue.write_buffer(buffer, offset, data)
+
+    def read(self, pieces: Sequence[tuple[Any, int, int]]) -> memoryview:
+        total = sum(n for _, _, n in pieces)
+        size = 1 << max(total - 1, 255).bit_length()
+        staging = self._staging.pop(size, None)
+        if staging is None:
+            staging = self.device.create_buffer(size=size, usage=self._reading)
+        encoder = self.device.create_command_encoder()
+        place = 0
+        for buffer, offset, n in pieces:
+            encoder.copy_buffer_to_buffer(buffer, offset, staging, place, n)
+            place += n
+        self.queue.submit([encoder.finish()])
+        try:
+            staging.map_sync("READ", 0, total)
+            data = staging.read_mapped(0, total, copy=True)
+            staging.unmap()
+        except Exception as error:
+            raise self._translated(error) from error
+        if size <= 1 << 26:
+            self._staging[size] = staging
+        else:
+            staging.destroy()
+        return memoryview(data).cast("B")
+
+    # --- programs -----------------------------------------------------------------------------------------------------
+    def _layout(self, writable: tuple[bool, ...]) -> tuple[Any, Any]:
+        found = self._layouts.get(writable)
+        if found is None:
+            entries = [
+                {"binding": i, "visibility": self._package.ShaderStage.COMPUTE, "buffer": {"type": "storage" if w else "read-only-storage"}}
+                for i, w in enumerate(writable)
+            ]
+            group = self.device.create_bind_group_layout(entries=entries)
+            found = self._layouts[writable] = group, self.device.create_pipeline_layout(bind_group_layouts=[group])
+        return found
+
+    def create_pipeline(self, code: str, writable: tuple[bool, ...]) -> Any:
+        try:
+            module = self.device.create_shader_module(code=code)
+            return self.device.create_compute_pipeline(
+                layout=self._layout(writable)[1], compute={"module": module, "entry_point": "main"}
+            )
+        except Exception as error:
+            raise RuntimeError(f"the WebGPU driver rejected a kernel: {error}\n{code}") from error
+
+    def create_bind_group(self, writable: tuple[bool, ...], entries: Sequence[tuple[Any, int, int]]) -> Any:
+        return self.device.create_bind_group(
+            layout=self._layout(writable)[0],
+            entries=[
+                {"binding": i, "resource": {"buffer": buffer, "offset": offset, "size": n}} for i, (buffer, offset, n) in enumerate(entries)
+            ],
+        )
+
+    # --- running ------------------------------------------------------------------------------------------------------
+    def submit(self, commands: Sequence[Command], timed: bool = False) -> Any:
+        encoder = self.device.create_command_encoder()
+        token = self._timed(encoder, commands) if timed else None
+        if not timed:
+            current = None
+            bound_pipeline = None
+            for command in commands:
+                if command[0] == "dispatch":
+                    if current is None:
+                        current = encoder.begin_compute_pass()
+                        bound_pipeline = None
+                    _, pipeline, group, x, y, z, _ = command
+                    if pipeline is not bound_pipeline:
+                        current.set_pipeline(pipeline)
+                        bound_pipeline = pipeline
+                    current.set_bind_group(0, group)
+                    current.dispatch_workgroups(x, y, z)
+                else:
+                    if current is not None:
+                        current.end()
+                        current = None
+                    self._copy(encoder, command)
+            if current is not None:
+                current.end()
+        try:
+            self.queue.submit([encoder.finish()])
+        except Exception as error:
+            raise self._translated(error) from error
+        return token
+
+    def _copy(self, encoder: Any, command: Command) -> None:
+        if command[0] == "copy":
+            encoder.copy_buffer_to_buffer(*command[1:])
+        else:
+            encoder.clear_buffer(command[1], 0, command[2])
+
+    def _timed(self, encoder: Any, commands: Sequence[Command]) -> Any:
+        dispatches = sum(c[0] == "dispatch" for c in commands)
+        if not dispatches:
+            for command in commands:
+                self._copy(encoder, command)
+            return None
+        sets: list[tuple[Any, Any, int]] = []
+        per_set = 2048
+        left = dispatches
+        while left > 0:
+            n = min(left, per_set)
+            queries = self.device.create_query_set(type="timestamp", count=2 * n)
+            sets.append((queries, self.device.create_buffer(size=16 * n, usage=self._query_usage), n))
+            left -= n
+        number = 0
+        for command in commands:
+            if command[0] != "dispatch":
+                self._copy(encoder, command)
+                continue
+            queries, place = sets[number // per_set][0], number % per_set
+            number += 1
+            current = encoder.begin_compute_pass(
+                timestamp_writes={
+                    "query_set": queries,
+                    "beginning_of_pass_write_index": 2 * place,
+                    "end_of_pass_write_index": 2 * place + 1,
+                }
+            )
+            _, pipeline, group, x, y, z, _ = command
+            current.set_pipeline(pipeline)
+            current.set_bind_group(0, group)
+            current.dispatch_workgroups(x, y, z)
+            current.end()
+        for queries, buffer, n in sets:
+            encoder.resolve_query_set(queries, 0, 2 * n, buffer, 0)
+        return sets
+
+    def timings(self, token: Any) -> list[tuple[int, int]]:
+        result: list[tuple[int, int]] = []
+        for _, buffer, n in token or ():
+            stamps = self.queue.read_buffer(buffer).cast("B").cast("Q")
+            result += [(stamps[2 * i], stamps[2 * i + 1]) for i in range(n)]
+        return result
+
+    def synchronize(self) -> None:
+        try:
+            self.queue.on_submitted_work_done_sync()
+        except Exception as error:
+            raise self._translated(error) from error
+
+    def _translated(self, error: Exception) -> Exception:
+        text = str(error).lower()
+        if "lost" in text:
+            return DeviceLostError(f"the webgpu device was lost: {_first_line(error)}")
+        if _is_out_of_memory(error):
+            return OutOfMemoryError(_first_line(error))
+        return error
+
+
+_LIMITS = (
+    "max-storage-buffers-per-shader-stage",
+    "max-storage-buffer-binding-size",
+    "max-buffer-size",
+    "max-compute-workgroup-storage-size",
+    "max-compute-invocations-per-workgroup",
+    "max-compute-workgroup-size-x",
+)
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    text = f"{type(error).__name__} {error}".lower()
+    return "outofmemory" in text or "out of memory" in text or "not enough memory" in text
+
+
+def _first_line(error: Exception) -> str:
+    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)

@@ -1,0 +1,178 @@
+"""A plan compiled for the device: dispatches with the values they bind, and when values get and lose memory.
+
+May import `flambeau.codegen.wgsl`, `flambeau.kernels`, `flambeau.schedule.plan`.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from flambeau.codegen.wgsl import Clear, Dispatch, Program, generate
+from flambeau.codegen.wgsl.program import ERRORS
+from flambeau.codegen.wgsl.target import Target
+from flambeau.codegen.wgsl.types import storage_type
+from flambeau.kernels.ir import Kernel, LoopKernel, RoutineKernel
+from flambeau.schedule.plan import Plan
+
+__all__ = ["Executable", "StepProgram", "Launch", "compile_plan"]
+
+_numbers = itertools.count()
+ERRORS_PLACE = -(1 << 30)
+"""The place in a launch of the buffer that failed checks are reported in."""
+
+
+@dataclass
+class Launch:
+    """One dispatch: `places[i]` is the value (or ~scratch) that binding i shows, `spans[i]` its (offset, bytes)."""
+
+    pipeline: Any
+    writable: tuple[bool, ...]
+    places: tuple[int, ...]
+    spans: tuple[tuple[int, int], ...]
+    groups: tuple[int, int, int]
+    label: str
+    number: int = field(default_factory=lambda: next(_numbers))
+
+
+@dataclass
+class StepProgram:
+    """What one step of a plan does, and the memory that changes hands around it."""
+
+    allocate: list[tuple[int, int]]
+    """(value, bytes) to be given memory."""
+    take_over: list[tuple[int, int]]
+    """(value, the value whose memory it takes)."""
+    scratch: list[int]
+    actions: list[Launch | int]
+    """Dispatches, and numbers of scratch buffers to clear."""
+    routine: RoutineKernel | None
+    arguments: tuple[int, ...]
+    free: list[int]
+    label: str
+    checks: bool = False
+
+
+@dataclass
+class Executable:
+    steps: list[StepProgram]
+
+
+def value_bytes(size: int, itemsize: int) -> int:
+    """The bytes of a value's block: whole words, at least one element of eight bytes."""
+    return max(8, -(-size * itemsize // 4) * 4)
+
+
+def compile_plan(
+    plan: Plan,
+    donated: frozenset[int],
+    target: Target,
+    make_pipeline: Callable[[str, tuple[bool, ...]], Any],
+    programs: dict[Any, Program],
+    reduced_precision: bool,
+) -> Executable:
+    """Compiles each step's kernel and plans memory. `donated` holds positions in `plan.inputs`."""
+    values = plan.values
+    givers = {plan.inputs[i] for i in donated}
+    aliases = {
+        new: old
+        for new, old in plan.aliases.items()
+        if (values[old].kind != "input" or old in givers) and storage_type(values[old].dtype) == storage_type(values[new].dtype)
+    }
+    owner: dict[int, int] = {}
+    last: dict[int, int] = {}
+    for number, step in enumerate(plan.steps):
+        for v in step.arguments:
+            last[v] = number
+    for new, old in sorted(aliases.items(), key=lambda pair: last.get(pair[1], 0)):
+        owner[new] = owner.get(old, old)
+
+    def root(v: int) -> int:
+        while v in aliases:
+            v = aliases[v]
+        return v
+
+    final: dict[int, int] = {}
+    for v, number in last.items():
+        final[root(v)] = max(final.get(root(v), 0), number)
+    kept = {root(v) for v in plan.outputs} | set(plan.inputs) | set(plan.scalars)
+    alive = set(plan.inputs) | set(plan.scalars)
+    steps = []
+    for number, step in enumerate(plan.steps):
+        allocate, take_over = [], []
+        for v in dict.fromkeys(step.arguments):
+            if v in alive:
+                continue
+            alive.add(v)
+            if v in aliases:
+                take_over.append((v, aliases[v]))
+            else:
+                allocate.append((v, value_bytes(values[v].size, values[v].dtype.itemsize)))
+        free = [v for v in dict.fromkeys(root(a) for a in step.arguments) if final[v] == number and v not in kept]
+        label = "+".join(step.origin) or type(step.kernel).__name__
+        compiled = StepProgram(allocate, take_over, [], [], None, step.arguments, free, label)
+        if isinstance(step.kernel, RoutineKernel):
+            compiled.routine = step.kernel
+        else:
+            roots = [root(a) for a in step.arguments]
+            same = tuple(roots.index(r) for r in roots)
+            if not _copies_onto_itself(step.kernel, same):
+                _compile_kernel(step.kernel, same, compiled, target, make_pipeline, programs, reduced_precision)
+        steps.append(compiled)
+    # values that no step touches (an output that is an input has its memory already)
+    return Executable(steps)
+
+
+def _copies_onto_itself(kernel: Kernel, same: tuple[int, ...]) -> bool:
+    """Whether the kernel only copies a slot to another that turned out to be the same memory."""
+    if not isinstance(kernel, LoopKernel):
+        return False
+    return all(
+        s.mode == "set" and s.value.op == "load" and len(s.value.args) == 1 and s.value.args[0] is s.index and same[s.value.param] == same[s.slot]
+        for s in kernel.stores
+    )
+
+
+def _compile_kernel(
+    kernel: Any,
+    same: tuple[int, ...],
+    compiled: StepProgram,
+    target: Target,
+    make_pipeline: Callable[[str, tuple[bool, ...]], Any],
+    programs: dict[Any, Program],
+    reduced_precision: bool,
+) -> None:
+    key = (kernel, same, reduced_precision)
+    program = programs.get(key)
+    if program is None:
+        for slot in kernel.slots:
+            if slot.dtype.name == "float64" and not target.has_float64:
+                raise RuntimeError(
+                    "this WebGPU adapter has no float64: convert to float32 first (tensor.float(), module.float()), or use the cpu device"
+                )
+        program = programs[key] = generate(kernel, target, same, reduced_precision)
+    compiled.scratch = list(program.scratch)
+    count = len(kernel.slots)
+    for action in program.steps:
+        if isinstance(action, Clear):
+            compiled.actions.append(action.slot - count)
+            continue
+        assert isinstance(action, Dispatch)
+        writable = tuple(b.writable for b in action.bindings)
+        places = []
+        for b in action.bindings:
+            if b.slot == ERRORS:
+                places.append(ERRORS_PLACE)
+                compiled.checks = True
+            else:
+                places.append(compiled.arguments[b.slot] if b.slot < count else ~(b.slot - count))
+        spans = tuple((b.offset, b.nbytes) for b in action.bindings)
+        compiled.actions.append(
+            Launch(make_pipeline(action.code, writable), writable, tuple(places), spans, action.groups, action.label or compiled.label)
+        )
+
+
+
+

@@ -1,0 +1,1 @@
+"""`flambeau.profiler`: where time goes, in PyTorch's form."""
