@@ -47,9 +47,16 @@ class Program:
         self.operations: list[Operation] = []
         self._known: dict[Any, Operation] = {}
 
-    def leaf(self, name: str, shape: tuple[int, ...], type: dtype) -> Operation:
-        """A plan input or scalar: each is its own."""
-        operation = Operation(name, (), (), shape, type, len(self.operations))
+    def new(
+        self,
+        name: str,
+        shape: tuple[int, ...],
+        type: dtype,
+        inputs: tuple[Operation, ...] = (),
+        params: tuple[Any, ...] = (),
+    ) -> Operation:
+        """An operation as it is, its own even where another is equal: plan inputs and scalars."""
+        operation = Operation(name, inputs, params, shape, type, len(self.operations))
         self.operations.append(operation)
         return operation
 

@@ -14,7 +14,7 @@ from flambeau.kernels.ir import Kernel, RoutineKernel, Slot, SortKernel
 from flambeau.kernels.lower import Unfusable, Write, lower_loops
 from flambeau.kernels.operation import MOVEMENT, Operation, Program
 from flambeau.schedule.fusion import Fusion, Unit
-from flambeau.schedule.memory import share
+from flambeau.schedule.memory import donations, is_copy, shared
 from flambeau.schedule.plan import Plan, Step, Value
 
 __all__ = ["build"]
@@ -31,16 +31,17 @@ def build(nodes: Sequence[Node]) -> Plan:
     made: dict[int, Operation] = {}
     inputs: list[Operation] = []
     scalars: list[Operation] = []
-    for node in topological_order(nodes):
+    order = topological_order(nodes)
+    for node in order:
         if node.buffer is not None:
-            made[node.serial] = leaf = program.leaf("memory", node.shape, node.dtype)
+            made[node.serial] = leaf = program.new("memory", node.shape, node.dtype)
             inputs.append(leaf)
         elif node.primitive.name == "scalar":
-            made[node.serial] = leaf = program.leaf("scalar", node.shape, node.dtype)
+            made[node.serial] = leaf = program.new("scalar", node.shape, node.dtype)
             scalars.append(leaf)
         else:
             made[node.serial] = program.from_node(node, tuple(made[i.serial] for i in node.inputs))
-    wanted = [_without_reshape(made[n.serial]) for n in nodes]
+    wanted = [_in_memory(program, made[n.serial]) for n in nodes]
     operations = program.finish([*wanted, *inputs, *scalars])
     outputs = [o for o in dict.fromkeys(wanted) if o.name != "memory"]
     forced: set[int] = set()
@@ -53,13 +54,17 @@ def build(nodes: Sequence[Node]) -> Plan:
             number = error.operation.number
             assert number not in forced, error.operation
             forced.add(number)
-    return _plan(launches, inputs, scalars, wanted)
+    plan = _plan(launches, inputs, scalars, wanted)
+    plan.donations = donations(plan, order, nodes)
+    return plan
 
 
-def _without_reshape(operation: Operation) -> Operation:
-    """A reshape shares its operand's memory: both are dense and row-major."""
+def _in_memory(program: Program, operation: Operation) -> Operation:
+    """The operation whose memory holds an output: a reshape shares its operand's, a scalar is copied from where it is given."""
     while operation.name == "reshape":
         operation = operation.inputs[0]
+    if operation.name == "scalar":
+        return program.new("permute", operation.shape, operation.dtype, (operation,), (tuple(range(len(operation.shape))),))
     return operation
 
 
@@ -141,8 +146,6 @@ def _plan(
         origin = tuple(dict.fromkeys(o.name for o in unit.roots if o.name not in MOVEMENT))
         for kernel, operands in kernels:
             arguments = tuple(number(o, "output" if o.number in outputs else "temporary") for o in operands)
-            steps.append(Step(kernel, arguments, origin))
+            steps.append(Step(kernel, arguments, origin, is_copy(kernel)))
     results = tuple(number(o, "output") for o in wanted)
-    plan = Plan(tuple(values), tuple(steps), tuple(given), tuple(read), results)
-    plan.aliases = share(plan)
-    return plan
+    return shared(Plan(tuple(values), tuple(steps), tuple(given), tuple(read), results))

@@ -1,16 +1,61 @@
-"""Which values of a plan may take over an earlier value's memory. May import `flambeau.kernels`."""
+"""Which values of a plan may take over an earlier value's memory. May import `flambeau.kernels` and `flambeau.graph`."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from flambeau.graph.node import Node
 from flambeau.kernels.index import Space
-from flambeau.kernels.ir import ContractionKernel, Expr, LoopKernel
+from flambeau.kernels.ir import ContractionKernel, Expr, Kernel, LoopKernel, RoutineKernel
 from flambeau.schedule.plan import Plan
 
-__all__ = ["share"]
+__all__ = ["shared", "is_copy", "donations"]
+
+SMALLEST_DONATION = 4096
+"""Bytes; for less, asking who else knows an input costs more than it saves."""
 
 
-def share(plan: Plan) -> dict[int, int]:
-    """`aliases` of a plan: a value → the value that is read for the last time in the step that first writes it.
+def shared(plan: Plan) -> Plan:
+    """The plan with its `aliases`, and without the copies that they make needless."""
+    aliases = _aliases(plan)
+    same: dict[int, int] = {}
+    steps = []
+    for step in plan.steps:
+        if step.is_copy:
+            old, new = step.arguments
+            if aliases.get(new) == old and plan.values[old].kind == "temporary":
+                same[new] = same.get(old, old)
+                continue
+        steps.append(step)
+
+    def number(v: int) -> int:
+        return same.get(v, v)
+
+    values = list(plan.values)
+    for new, old in same.items():
+        if plan.values[new].kind == "output":
+            values[old] = plan.values[new]
+    return replace(
+        plan,
+        values=tuple(values),
+        steps=tuple(replace(s, arguments=tuple(map(number, s.arguments))) for s in steps) if same else tuple(steps),
+        outputs=tuple(map(number, plan.outputs)),
+        aliases={number(v): number(u) for v, u in aliases.items() if v not in same},
+    )
+
+
+def is_copy(kernel: Kernel) -> bool:
+    """Whether a kernel only copies slot 0 to slot 1."""
+    if not isinstance(kernel, LoopKernel) or len(kernel.stores) != 1 or len(kernel.slots) != 2:
+        return False
+    (store,) = kernel.stores
+    is_load = store.value.op == "load" and store.value.args == (store.index,) and store.value.param == 0
+    return is_load and store.mode == "set" and kernel.slots[0].size == kernel.slots[1].size
+
+
+def _aliases(plan: Plan) -> dict[int, int]:
+    """A value → the value that is read for the last time in the step that first writes it.
 
     The step must read the old value only where it stores the new one in the same iteration: then no iteration destroys what
     another still reads. Steps after the first that write the value (in place) must not read the old one elsewhere either.
@@ -29,17 +74,17 @@ def share(plan: Plan) -> dict[int, int]:
     taken: set[int] = set()
     for v, start in first.items():
         end = writers[v][-1]
-        step = plan.steps[start]
         value = plan.values[v]
-        for u in step.arguments:
+        for u in plan.steps[start].arguments:
             old = plan.values[u]
-            if u == v or u in taken or u in kept or old.kind == "scalar":
+            if u == v or u in taken or u in kept or old.kind == "scalar" or first.get(u, -1) >= start or last[u] > end:
                 continue
-            if old.size != value.size or old.dtype.itemsize != value.dtype.itemsize or last[u] > end:
+            if old.size != value.size or old.dtype.itemsize != value.dtype.itemsize:
                 continue
-            if first.get(u, -1) >= start or any(u in plan.steps[n].arguments for n in range(start + 1, end)):
+            between = range(start + 1, end)
+            if any(u in plan.steps[n].arguments for n in between):
                 continue
-            if all(_in_place(plan, n, u, v) for n in sorted({start, end}) if u in plan.steps[n].arguments):
+            if all(_in_place(plan, n, u, v) for n in {start, end} if u in plan.steps[n].arguments):
                 aliases[v] = u
                 taken.add(u)
                 break
@@ -57,7 +102,7 @@ def _in_place(plan: Plan, number: int, old: int, new: int) -> bool:
             return False
         space, extents = Space(), [kernel.extents[a] for a in kernel.outputs]
         place = space.express(space.flat([space.axis(a, n) for a, n in zip(kernel.outputs, extents)], extents))
-        return all(e.args[0] is place for e in loads([kernel.epilogue], reads))
+        return _reads_at([kernel.epilogue], reads, place)
     if not isinstance(kernel, LoopKernel):
         return False
     places = {s.index for s in kernel.stores if s.slot in writes}
@@ -65,18 +110,64 @@ def _in_place(plan: Plan, number: int, old: int, new: int) -> bool:
         return False
     (place,) = places
     values = [e for s in kernel.stores for e in (s.value, s.index, s.guard) if e is not None]
-    return all(e.args[0] is place for e in loads(values, reads))
+    return _reads_at(values, reads, place)
 
 
-def loads(values: list[Expr], slots: set[int]) -> list[Expr]:
-    """Every load of one of `slots` in the expressions."""
-    found, seen, stack = [], set(), list(values)
+def _reads_at(values: list[Expr], slots: set[int], place: Expr) -> bool:
+    """Whether every load of `slots` is at `place`."""
+    return all(e.args[0] is place for e in expressions(values) if e.op == "load" and e.param in slots)
+
+
+def expressions(values: Iterable[Expr]) -> Iterator[Expr]:
+    """Every expression within `values`, once."""
+    seen, stack = set(), list(values)
     while stack:
         e = stack.pop()
-        if id(e) in seen:
+        if id(e) not in seen:
+            seen.add(id(e))
+            stack.extend(e.args)
+            yield e
+
+
+def donations(plan: Plan, order: Sequence[Node], outputs: Sequence[Node]) -> tuple[tuple[int, tuple[tuple[int, int], ...]], ...]:
+    """`Plan.donations`: each large input that a value may take over, and what must then be known to nobody outside.
+
+    That is the input itself, and the nodes through which it is read that get no memory: who holds one of those could ask for
+    its value later.
+    """
+    targets = set(plan.aliases.values())
+    if any(_can_fail(step.kernel) for step in plan.steps):
+        return ()  # what was overwritten would be lost
+    wanted = {n.serial for n in outputs}
+    place = {n.serial: i for i, n in enumerate(order)}
+    references = [0] * len(order)
+    users: list[list[int]] = [[] for _ in order]
+    for i, node in enumerate(order):
+        for x in node.inputs if node.buffer is None else ():
+            references[place[x.serial]] += 1
+            users[place[x.serial]].append(i)
+    leaves = [i for i, n in enumerate(order) if n.buffer is not None]
+    result = []
+    for position, (v, leaf) in enumerate(zip(plan.inputs, leaves, strict=True)):
+        if v not in targets or plan.values[v].size * plan.values[v].dtype.itemsize < SMALLEST_DONATION:
             continue
-        seen.add(id(e))
-        stack.extend(e.args)
-        if e.op == "load" and e.param in slots:
-            found.append(e)
-    return found
+        reached, stack = {leaf}, [leaf]
+        while stack:
+            for u in users[stack.pop()]:
+                if u not in reached and order[u].serial not in wanted:
+                    reached.add(u)
+                    stack.append(u)
+        result.append((position, tuple((i, references[i]) for i in sorted(reached))))
+    return tuple(result)
+
+
+def _can_fail(kernel: Kernel) -> bool:
+    """Whether running the kernel may raise."""
+    if isinstance(kernel, RoutineKernel):
+        return True
+    values: list[Expr] = []
+    if isinstance(kernel, LoopKernel):
+        values = [e for s in kernel.stores for e in (s.value, s.index)]
+    elif isinstance(kernel, ContractionKernel):
+        values = [kernel.epilogue]
+    return any(e.op == "check" for e in expressions(values))

@@ -26,20 +26,29 @@ class Value:
 
 @dataclass(frozen=True)
 class Step:
-    """A kernel and the value number for each of its slots. `origin` names the operators it came from, for the profiler."""
+    """A kernel and the value number for each of its slots. `origin` names the operators it came from, for the profiler.
+
+    `is_copy`: the step only copies one value to another; where those share memory (`Plan.aliases`) it is not needed.
+    """
 
     kernel: Kernel
     arguments: tuple[int, ...]
     origin: tuple[str, ...] = ()
+    is_copy: bool = False
 
 
 @dataclass
 class Plan:
     """Steps in a valid order. `inputs`, `scalars` and `outputs` are value numbers in the caller's order.
 
+    An output's number may occur twice, and may be an input's: then the same memory is the result.
+
     `aliases` maps a value to an earlier value whose memory it takes over (an in-place update whose operand is not read
     again; for an operand that is a plan input this holds only when the caller donates that input). `executable` is where a device
     keeps what it compiled from the plan.
+
+    `donations` says, for each input that a value may take over, what must be unknown outside the graph for that:
+    (position in `inputs`, ((place in the topological order, number of references from within), …)).
     """
 
     values: tuple[Value, ...]
@@ -49,3 +58,4 @@ class Plan:
     outputs: tuple[int, ...]
     aliases: dict[int, int] = field(default_factory=dict)
     executable: Any = None
+    donations: tuple[tuple[int, tuple[tuple[int, int], ...]], ...] = ()

@@ -5,12 +5,14 @@ May import `flambeau.schedule`, `flambeau.graph`, `flambeau.dtypes` and the `Bac
 
 from __future__ import annotations
 
+import sys
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from flambeau.dtypes import float32
 from flambeau.graph.node import Node, topological_order
-from flambeau.graph.primitives.leaf import scalar_value
+from flambeau.graph.primitives.leaf import BUFFER, scalar_value
 from flambeau.schedule.build import build
 from flambeau.schedule.plan import Plan
 
@@ -40,6 +42,12 @@ def prepare(nodes: Sequence[Node]) -> tuple[Plan, list[Node], list[Node]]:
     Returns (plan, nodes in memory, scalar nodes): the order of the nodes is that of `plan.inputs` and of `plan.scalars`.
     The plan is the same object for every graph of the same structure.
     """
+    plan, inputs, scalars, _ = _prepare(nodes)
+    return plan, inputs, scalars
+
+
+def _prepare(nodes: Sequence[Node]) -> tuple[Plan, list[Node], list[Node], list[Node]]:
+    """`prepare`, and the topological order."""
     order = topological_order(nodes)
     key: list[Any] = [nodes[0].device]
     place: dict[int, int] = {}
@@ -72,15 +80,43 @@ def prepare(nodes: Sequence[Node]) -> tuple[Plan, list[Node], list[Node]]:
             PLANS.popitem(last=False)
     else:
         PLANS.move_to_end(structure)
-    return plan, inputs, scalars
+    return plan, inputs, scalars, order
 
 
 def realize(backend: Backend, nodes: Sequence[Node]) -> None:
-    """Computes the nodes on `backend` and gives each its buffer."""
+    """Computes the nodes on `backend` and gives each its buffer.
+
+    An input that only the graph itself still knows (the old value of a parameter that was updated in place, say) is
+    donated: its memory becomes the new value's.
+    """
     pending = [n for n in nodes if n.buffer is None]
     if not pending:
         return
-    plan, inputs, scalars = prepare(pending)
-    buffers = backend.execute(plan, [n.buffer for n in inputs], [scalar_value(n) for n in scalars], frozenset())
+    plan, inputs, scalars, order = _prepare(pending)
+    donated = _unknown_outside(plan, order) if plan.donations else frozenset()
+    buffers = backend.execute(plan, [n.buffer for n in inputs], [scalar_value(n) for n in scalars], donated)
     for node, buffer in zip(pending, buffers, strict=True):
         node.realize(buffer)
+
+
+def _unknown_outside(plan: Plan, order: list[Node]) -> frozenset[int]:
+    """Positions of the inputs that nothing refers to but the nodes in `order` (and the two lists of our caller)."""
+    found = []
+    count = sys.getrefcount
+    for position, known in plan.donations:
+        leaf, references = known[0]
+        if count(order[leaf]) != references + _LISTED + 1 or count(order[leaf].buffer) != _ALONE:
+            continue
+        if all(count(order[i]) == n + _LISTED for i, n in known[1:]):
+            found.append(position)
+    return frozenset(found)
+
+
+def _calibrate() -> tuple[int, int]:
+    """What `sys.getrefcount` says of an object that is in one list only, and in one attribute only."""
+    order = [Node(BUFFER, (), (), (), float32, "")]
+    order[0].buffer = bytearray()
+    return sys.getrefcount(order[0]), sys.getrefcount(order[0].buffer)
+
+
+_LISTED, _ALONE = _calibrate()

@@ -12,12 +12,20 @@ from hypothesis import HealthCheck, given, settings
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from graphs import copied, graphs
+from graphs import copied, graphs, leaf, make
 from interpreter import Interpreter
 
 from flambeau.devices.reference import ReferenceBackend
+from flambeau.dtypes import float32
 from flambeau.graph.numpy import array_type
 from flambeau.schedule import prepare, realize
+
+
+class Donating(Interpreter):
+    """Overwrites every input that a plan lets it, in copies."""
+
+    def execute(self, plan: Any, inputs: Any, scalars: Any, donated: frozenset[int]) -> list[Any]:
+        return super().execute(plan, [np.array(i) for i in inputs], scalars, frozenset(range(len(inputs))))
 
 
 def check(nodes: Any, backend: Any) -> None:
@@ -37,11 +45,12 @@ def check(nodes: Any, backend: Any) -> None:
         np.testing.assert_allclose(b, a, rtol=2e-4, atol=2e-4, err_msg=str(f))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=600, deadline=None, suppress_health_check=list(HealthCheck))
 @given(graphs())
 def test_random_graphs(nodes: Any) -> None:
     if nodes:
         check(nodes, Interpreter())
+        check(nodes, Donating())
 
 
 @settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
@@ -51,3 +60,45 @@ def test_equal_structure_finds_the_same_plan(nodes: Any) -> None:
         first, _, _ = prepare(nodes)
         second, _, _ = prepare(copied(nodes))
         assert first is second
+
+
+class Recording(Interpreter):
+    """Notes what was donated."""
+
+    donated: frozenset[int] = frozenset()
+
+    def execute(self, plan: Any, inputs: Any, scalars: Any, donated: frozenset[int]) -> list[Any]:
+        self.donated = donated
+        return super().execute(plan, inputs, scalars, donated)
+
+
+def updated(parameter: Any) -> Any:
+    """parameter - 0.1 · parameter²."""
+    step = make("scalar", (), 0.1, float32)
+    step = make("expand", (make("reshape", (step,), (1, 1), ()),), parameter.shape, (1, 1))
+    return make("sub", (parameter, make("mul", (step, make("mul", (parameter, parameter))))))
+
+
+def test_an_old_value_that_nobody_knows_is_overwritten() -> None:
+    backend = Recording()
+    new = updated(leaf(np.full((64, 64), 2.0, np.float32)))
+    realize(backend, [new])
+    assert backend.donated == {0}
+    np.testing.assert_allclose(new.buffer, 1.6, rtol=1e-6)
+
+
+def test_an_old_value_that_somebody_knows_is_kept() -> None:
+    backend = Recording()
+    parameter = leaf(np.full((64, 64), 2.0, np.float32))
+    realize(backend, [updated(parameter)])
+    assert backend.donated == frozenset()
+    data = np.full((64, 64), 2.0, np.float32)
+    new = updated(leaf(data))
+    realize(backend, [new])
+    assert backend.donated == frozenset()
+    square = make("mul", (leaf(np.full((64, 64), 2.0, np.float32)),) * 2)
+    between = make("neg", (square,))
+    realize(backend, [make("neg", (between,))])  # `between` could be asked for later
+    assert backend.donated == frozenset()
+    realize(backend, [between])
+    np.testing.assert_array_equal(between.buffer, -4)
