@@ -69,8 +69,8 @@ def _check_weight(input: Sequence[Size], weight: Sequence[Size], spatial: int, g
 def _check_bias(weight: Sequence[Size], bias: Sequence[Size] | None, channels: Size, operator: str) -> None:
     if bias is not None and (len(bias) != 1 or differ(bias[0], channels)):
         raise ShapeError(
-            f"{operator}: Given weight of size {show(weight)}, expected bias to be 1-dimensional with {channels} elements, but got"
-            f" bias of size {show(bias)} instead"
+            f"{operator}: Given weight of size {show(weight)}, expected bias to be 1-dimensional with {channels} elements, but"
+            f" got bias of size {show(bias)} instead"
         )
 
 

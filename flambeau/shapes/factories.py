@@ -77,5 +77,5 @@ def nested(data: object) -> Shape:
         level = following
     for item in level:
         if isinstance(item, (list, tuple)):
-            raise ValueError(f"too many dimensions: a sequence stands among numbers at dim {len(shape)}")
+            raise TypeError(f"too many dimensions: a sequence stands among numbers at dim {len(shape)}")
     return tuple(shape)

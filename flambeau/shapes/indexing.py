@@ -40,18 +40,16 @@ def used_dims(index: Sequence[object]) -> int:
 
 
 def expand_ellipsis(index: Sequence[object], rank: int) -> tuple[object, ...]:
-    """The index with its Ellipsis (or what is missing at its end) written as full slices. Raises IndexError."""
-    ellipses = sum(item is Ellipsis for item in index)
-    if ellipses > 1:
-        raise IndexError("an index can only have a single ellipsis ('...')")
+    """The index with its Ellipsis (or what is missing at its end) written as full slices; a second one stands for nothing.
+
+    Raises IndexError for more items than dimensions.
+    """
     used = used_dims(index)
     if used > rank:
         raise IndexError(f"too many indices for tensor of dimension {rank}: {used} given")
     fill = (slice(None),) * (rank - used)
-    if not ellipses:
-        return (*index, *fill)
-    at = next(position for position, item in enumerate(index) if item is Ellipsis)
-    return (*index[:at], *fill, *index[at + 1 :])
+    at = next((position for position, item in enumerate(index) if item is Ellipsis), len(index))
+    return (*index[:at], *fill, *(item for item in index[at + 1 :] if item is not Ellipsis))
 
 
 def index(shape: Sequence[Size], items: Sequence[object]) -> Shape:
@@ -77,6 +75,11 @@ def index(shape: Sequence[Size], items: Sequence[object]) -> Shape:
             dim += 1
             continue
         if isinstance(item, (IntegerTensor, Mask, bool)):
+            if isinstance(item, IntegerTensor) and not item.shape:  # a number, whatever holds it
+                dim += 1
+                if last_advanced == position - 1:
+                    last_advanced = position
+                continue
             if isinstance(item, bool):
                 advanced.append((int(item),))
             elif isinstance(item, Mask):
@@ -121,6 +124,8 @@ def index_select(shape: Sequence[Size], dim: int, indices: Sequence[Size]) -> Sh
         raise IndexError(f"index_select(): Index is supposed to be a vector, but got {show(indices)}")
     axis = wrap_dim(dim, len(shape))
     if not shape:
+        if indices and differ(indices[0], 1):
+            raise ShapeError(f"index_select(): Index to scalar can have only 1 value, got {indices[0]} value(s)")
         return ()
     return (*shape[:axis], indices[0] if indices else 1, *shape[axis + 1 :])
 

@@ -6,6 +6,7 @@ May import: shapes.broadcasting, shapes.dims, shapes.errors, shapes.sizes, shape
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from flambeau.shapes.broadcasting import broadcast
 from flambeau.shapes.dims import wrap_dim
@@ -27,7 +28,6 @@ def cat(shapes: Sequence[Sequence[Size]], dim: int = 0) -> Shape:
             raise ShapeError(f"zero-dimensional tensor (at position {position}) cannot be concatenated")
     full = [(position, shape) for position, shape in enumerate(shapes) if not _is_legacy_empty(shape)]
     if not full:
-        wrap_dim(dim, 1)
         return (0,)
     first = full[0][1]
     dim = wrap_dim(dim, len(first))
@@ -99,6 +99,8 @@ def split_sizes(shape: Sequence[Size], split_size: Size | Sequence[Size], dim: i
     """The length of each piece of ``split``. The number of pieces must be known when `split_size` is an integer."""
     if not shape:
         raise ShapeError("split expects at least a 1-dimensional tensor")
+    if not isinstance(split_size, (list, tuple)) and less(split_size, 0) is True:
+        raise ShapeError(f"split expects split_size be non-negative, but got split_size={split_size}")
     dim = wrap_dim(dim, len(shape))
     size = shape[dim]
     if isinstance(split_size, (list, tuple)):
@@ -116,8 +118,6 @@ def split_sizes(shape: Sequence[Size], split_size: Size | Sequence[Size], dim: i
             f" split_sizes={show(split_size)}",
         )
         return tuple(split_size)
-    if less(split_size, 0) is True:
-        raise ShapeError(f"split expects split_size be non-negative, but got split_size={split_size}")
     if equal(split_size, 0) is True:
         require(equal(size, 0), f"split_size can only be 0 if dimension size is 0, but got dimension size of {size}")
         return (0,)
@@ -157,9 +157,9 @@ def tensor_split_bounds(
             raise ShapeError(f"number of sections must be larger than 0, got {sections}")
         small, larger = size // sections, size % sections
         starts = [small * piece + minimum(larger, piece) for piece in range(sections + 1)]
-        return tuple(zip(starts[:-1], starts[1:]))
+        return tuple(pairwise(starts))
     edges = [0, *indices_or_sections, size]
-    return tuple(zip(edges[:-1], edges[1:]))
+    return tuple(pairwise(edges))
 
 
 def unbind(shape: Sequence[Size], dim: int = 0) -> tuple[int, Shape]:
@@ -178,10 +178,10 @@ def repeat(shape: Sequence[Size], repeats: Sequence[Size]) -> Shape:
             "Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor:"
             f" repeat of {show(shape)} by {show(repeats)}"
         )
-    for count in repeats:
-        if less(count, 0) is True:
-            raise ShapeError(f"Trying to create tensor with negative dimension: repeat of {show(shape)} by {show(repeats)}")
-    return tuple(count * size for count, size in zip(repeats, (1,) * lead + tuple(shape)))
+    result = tuple(count * size for count, size in zip(repeats, (1,) * lead + tuple(shape)))
+    if any(less(size, 0) is True for size in result):
+        raise ShapeError(f"Trying to create tensor with negative dimension: repeat of {show(shape)} by {show(repeats)}")
+    return result
 
 
 def tile(shape: Sequence[Size], repeats: Sequence[Size]) -> Shape:
@@ -191,11 +191,12 @@ def tile(shape: Sequence[Size], repeats: Sequence[Size]) -> Shape:
 
 def repeat_interleave(shape: Sequence[Size], repeats: Size, dim: int | None = None) -> Shape:
     """Each element repeated `repeats` times; over the flattened tensor where `dim` is None."""
+    if dim is not None:
+        dim = wrap_dim(dim, len(shape))
     if less(repeats, 0) is True:
         raise ShapeError(f"repeats can not be negative, got {repeats}")
     if dim is None:
         return (product(shape) * repeats,)
-    dim = wrap_dim(dim, len(shape))
     return (*shape[:dim], shape[dim] * repeats, *shape[dim + 1 :])
 
 
@@ -235,6 +236,12 @@ def pad(shape: Sequence[Size], padding: Sequence[Size], mode: str = "constant") 
                 f"Padding value causes wrapping around more than once: padding ({low}, {high}) at dimension {dim} of input"
                 f" {show(shape)}"
             )
+        for side in (low, high):  # cropping comes before padding
+            if less(side, 0) is True:
+                size = size + side
+        if less(size, 0) is True:
+            raise ShapeError(f"pad: padding ({low}, {high}) crops more than dimension {dim} of input {show(shape)} holds")
+        size = shape[dim]
         result[dim] = size + low + high
         if less(result[dim], 0) is True or (mode != "constant" and less(result[dim], 1) is True):
             raise ShapeError(
@@ -301,8 +308,9 @@ def roll(shape: Sequence[Size], shifts: int | Sequence[int], dims: int | Sequenc
         raise ShapeError("`shifts` required")
     if not (not chosen and counts == 1) and len(chosen) != counts:
         raise ShapeError(f"shifts and dimensions must align. shifts: {counts}, dims:{len(chosen)}")
-    for dim in chosen:
-        wrap_dim(dim, len(shape))
+    if equal(product(shape), 0) is not True:
+        for dim in chosen:
+            wrap_dim(dim, len(shape), scalar=False)
     return tuple(shape)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from flambeau.shapes.broadcasting import broadcast
 from flambeau.shapes.errors import ShapeError, show
-from flambeau.shapes.sizes import Shape, Size, differ
+from flambeau.shapes.sizes import Shape, Size, differ, shapes_equal
 
 REDUCTIONS = ("none", "mean", "sum")
 
@@ -64,7 +64,7 @@ def nll_loss(
         if len(input) == 1:
             if target and differ(target[0], 1):
                 raise ValueError(f"For 1D input, 1D target must have size 1, but got target size: {target[0]}")
-            return reduced(target, reduction)
+            return reduced((), reduction)
     expected = (input[0], *input[2:])
     if target and differ(input[0], target[0]):
         raise ValueError(f"Expected input batch_size ({input[0]}) to match target batch_size ({target[0]}).")
@@ -83,6 +83,11 @@ def cross_entropy(
 ) -> Shape:
     """As `nll_loss`; where the target holds probabilities (is floating), it has the input's shape."""
     if not probabilities:
+        if input and shapes_equal(input, target) is True:
+            raise ShapeError(
+                f"Expected floating point type for target with class probabilities (input and target are both {show(input)}), got"
+                " integers"
+            )
         return nll_loss(input, target, weight, reduction, name="cross_entropy")
     if not input:
         raise ShapeError("cross_entropy: input must have at least one dimension [C] or [N, C, ...], got a scalar")

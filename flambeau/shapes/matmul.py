@@ -131,9 +131,7 @@ def linear(input: Sequence[Size], weight: Sequence[Size], bias: Sequence[Size] |
         )
     result = (*input[:-1], *weight[:-1])
     if bias is not None:
-        if len(bias) > max(1, len(result)) or (
-            bias and any(differ(bias[-1], 1) and differ(bias[-1], out) for out in weight[:-1])
-        ):
+        if len(bias) > len(weight) - 1 or (bias and any(differ(bias[-1], 1) and differ(bias[-1], out) for out in weight[:-1])):
             raise ShapeError(f"linear: bias {show(bias)} does not fit the {show(weight[:-1])} outputs of weight {show(weight)}")
         expand(bias, result)
     return result

@@ -91,6 +91,8 @@ def group_norm(
         raise ShapeError(f"Expected at least 2 dimensions for input tensor but received {len(input)}")
     if less(num_groups, 1) is True:
         raise ShapeError(f"Expected num groups to be greater than 0, got {num_groups}")
+    if equal(product((input[0], input[1] // num_groups, *input[2:])), 1) is True:
+        raise ValueError(f"Expected more than 1 value per channel when training, got input size {show(input)}")
     require(
         divisible(input[1], num_groups),
         "Expected number of channels in input to be divisible by num_groups, but got input of shape"

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from flambeau.shapes.errors import ShapeError, require, show, show_by
 from flambeau.shapes.sizes import Shape, Size, at_least, ceil_div, differ, divisible, equal, less, product
-from flambeau.shapes.windows import check_at_least, per_dimension, surely_below_one, window_count, window_extent
+from flambeau.shapes.windows import check_at_least, per_dimension, surely_below_one, window_count
 
 
 class Pooling(NamedTuple):
@@ -57,11 +57,10 @@ def pooling(
     check_at_least(dilation, 1, f"{operator}: dilation should be greater than zero")
     check_at_least(padding, 0, f"{operator}: pad must be non-negative")
     _check_input(input, spatial, operator)
-    for k, p, d in zip(kernel, padding, dilation):
-        if less(window_extent(k, d) // 2, p) is True:
+    for k, p in zip(kernel, padding):
+        if less(k // 2, p) is True:
             raise ShapeError(
-                f"{operator}: pad should be at most half of effective kernel size, but got pad={p}, kernel_size={k} and"
-                f" dilation={d}"
+                f"{operator}: pad should be smaller than or equal to half of kernel size, but got pad={p}, kernel_size={k}"
             )
     sizes = tuple(input[-spatial:])
     out = tuple(

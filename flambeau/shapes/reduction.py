@@ -70,6 +70,8 @@ def diff(shape: Sequence[Size], n: int = 1, dim: int = -1, extra: Size = 0) -> S
         raise ShapeError("diff expects input to be at least one-dimensional")
     if n < 0:
         raise ShapeError(f"order must be non-negative but got {n}")
+    if n == 0:
+        return tuple(shape)
     axis = wrap_dim(dim, len(shape))
     extent = shape[axis] + extra
     result = extent - n if at_least(extent, n) is not False else 0

@@ -86,7 +86,8 @@ def view(shape: Sequence[int], strides: Sequence[int], sizes: Sequence[int]) -> 
     if found is None:
         raise ShapeError(
             "view size is not compatible with input tensor's size and stride (at least one dimension spans across two"
-            f" contiguous subspaces). Use .reshape(...) instead. (size {show(shape)}, stride {show(strides)}, view {show(result)})"
+            f" contiguous subspaces). Use .reshape(...) instead. (size {show(shape)}, stride {show(strides)}, view"
+            f" {show(result)})"
         )
     return result, found
 
@@ -217,6 +218,8 @@ def slice_bounds(size: Size, start: Size | None, stop: Size | None, step: int = 
     """Start, length and step of ``start:stop:step`` over `size` elements: Python's rules, steps above 0 only, as PyTorch's."""
     if step <= 0:
         raise ValueError("step must be greater than zero")
+    if stop is None and step == 1 and start is not None and less(start, 0) is True:
+        return _clamp(start, size), minimum(size, -1 * start), 1  # written so that a symbolic length stays short
     start = 0 if start is None else _clamp(start, size)
     stop = size if stop is None else _clamp(stop, size)
     return start, maximum((stop - start + step - 1) // step, 0), step
@@ -298,6 +301,8 @@ def rot90(shape: Sequence[Size], k: int = 1, dims: Sequence[int] = (0, 1)) -> Sh
         raise ShapeError(f"expected total rotation dims == 2, but got dims = {len(dims)}")
     if len(shape) < 2:
         raise ShapeError(f"expected total dims >= 2, but got total dims = {len(shape)}")
+    for dim in dims:
+        wrap_dim(dim, len(shape))
     if dims[0] == dims[1] or abs(dims[0] - dims[1]) == len(shape):
         raise ShapeError(f"expected rotation dims to be different, but got dim0 = {dims[0]} and dim1 = {dims[1]}")
     return transpose(shape, dims[0], dims[1]) if k % 2 else permute(shape, range(len(shape)))
