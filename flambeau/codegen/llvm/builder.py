@@ -154,10 +154,11 @@ class Module:
         self._functions: list[str] = []
         self._declarations: dict[str, str] = {}
         self._globals: dict[str, str] = {}
+        self._defined: set[str] = set()
 
     def declare(self, name: str, result: str, arguments: Sequence[str]) -> None:
         """Declares an external function or intrinsic, once."""
-        if name not in self._declarations:
+        if name not in self._declarations and name not in self._defined:
             self._declarations[name] = f"declare {result} @{name}({', '.join(arguments)})"
 
     def table(self, element: str, numbers: Sequence[float]) -> Value:
@@ -169,6 +170,7 @@ class Module:
 
     def function(self, name: str, parameters: Sequence[tuple[str, str]], attributes: str = "") -> Function:
         """Starts a function returning void; parameters are (type, name). Call `finish()` on it when it is complete."""
+        self._defined.add(name)
         return Function(self, name, parameters, attributes)
 
     def text(self) -> str:

@@ -10,7 +10,7 @@ from flambeau.codegen.llvm.builder import Int, Module, Value, bits_of, vector, z
 from flambeau.codegen.llvm.contraction.elements import pointers, read, sum_type
 from flambeau.codegen.llvm.contraction.epilogue import finish, store
 from flambeau.codegen.llvm.contraction.form import Form
-from flambeau.codegen.llvm.contraction.roles import share
+from flambeau.codegen.llvm.contraction.roles import PHASE, share
 from flambeau.codegen.llvm.target import Target
 
 __all__ = ["direct"]
@@ -18,7 +18,7 @@ __all__ = ["direct"]
 
 def direct(module: Module, name: str, form: Form, slots: int, target: Target) -> None:
     """Adds the phase `name` to the module."""
-    f = module.function(name, [("ptr", "arguments"), ("i64", "thread"), ("i64", "threads")])
+    f = module.function(name, PHASE)
     memory = pointers(f, slots)
     total = sum_type(form.a.type)
     lane_axis = form.outputs - 1 if form.outputs else None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from flambeau.codegen.llvm.builder import Function, Int, Value, is_float
+from flambeau.codegen.llvm.builder import Function, Int, Value, constant, is_float, vector
 from flambeau.codegen.llvm.contraction.elements import narrow, position, read
 from flambeau.codegen.llvm.contraction.form import Form
 from flambeau.codegen.llvm.values import convert, literal, memory_type, to_memory
@@ -85,6 +85,12 @@ def store(
     step = view.strides[lane_axis] if lane_axis is not None else 1
     if step == 1 or lanes == 1:
         f.masked_store(result, f.address(slots[view.slot], where, element), f.lane_mask(0, count, lanes))
+    elif step == 2:  # spread the lanes, and write every other one
+        for k in range(2):
+            spread = f.shuffle(result, result, [k * lanes // 2 + i // 2 if i % 2 == 0 else -1 for i in range(lanes)])
+            here = f.sub(f.mul(count, 2), k * lanes)
+            mask = f.both(f.lane_mask(0, here, lanes), constant(vector("i1", lanes), [i % 2 == 0 for i in range(lanes)]))
+            f.masked_store(spread, f.address(slots[view.slot], f.add(where, k * lanes), element), mask)
     else:
         places = f.binary("add", f.splat(f.integer(where), lanes), f.steps(lanes, step=step))
         f.scatter(result, slots[view.slot], places, f.lane_mask(0, count, lanes))

@@ -16,7 +16,7 @@ from math import prod
 from flambeau.dtypes import dtype
 from flambeau.kernels.ir import ContractionKernel, Expr, Operand
 
-__all__ = ["Check", "View", "Form", "normalize", "affine", "epilogue_axes"]
+__all__ = ["Check", "View", "Form", "normalize", "affine", "epilogue_axes", "substitute", "simplify", "order_summed", "merge"]
 
 
 @dataclass(frozen=True)
@@ -183,7 +183,7 @@ def normalize(kernel: ContractionKernel) -> Form:
         tuple(loads),
         identity,
     )
-    return merge(order_summed(simplify(form)))
+    return order_summed(simplify(form))
 
 
 def _map_axes(form: Form, extents: Sequence[int], outputs: int, through: Sequence[tuple[int, dict[int, int]]]) -> Form:

@@ -20,7 +20,7 @@ from flambeau.codegen.llvm.builder import Function, Int, Module, Value, bits_of,
 from flambeau.codegen.llvm.contraction.elements import pointers, read, read_flat, sum_type
 from flambeau.codegen.llvm.contraction.epilogue import finish, store
 from flambeau.codegen.llvm.contraction.form import Form, epilogue_axes
-from flambeau.codegen.llvm.contraction.roles import Pack, Roles, ceiling, place, roles, share, size_of, unravel
+from flambeau.codegen.llvm.contraction.roles import PHASE, Pack, Roles, Scratch, ceiling, place, roles, share, size_of, unravel
 from flambeau.codegen.llvm.target import Target
 
 __all__ = ["Panel", "plan_panel"]
@@ -36,13 +36,13 @@ class Tile:
 
 def register_tile(rows: int, registers: int) -> Tile:
     """The tile that takes the fewest cycles a column vector: two multiply-adds or two loads a cycle, each multiply-add four
-    cycles long."""
+    cycles long, and a little for every load since they are rarely all hidden."""
     best: tuple[float, Tile] | None = None
     for height in range(1, min(rows, registers // 2) + 1):
         for width in range(1, 9):
             if height * width + width + 1 > registers:
                 break
-            cycles = max(height * width / 2, (height + width) / 1.8, 4.0)
+            cycles = max(height * width / 2, (height + width) / 2, 4.0) + 0.15 * (height + width) + 0.5
             cost = ceiling(rows, height) * cycles / width
             if best is None or cost < best[0] - 1e-9:
                 best = cost, Tile(height, width)
@@ -115,7 +115,7 @@ class Panel:
         return self.line_axes[-1:] if self.span else self.line_axes
 
     @property
-    def scratch(self) -> tuple[int, ...]:
+    def sizes(self) -> tuple[int, ...]:
         """Bytes of: the packed left operand, and each thread's block of the right and its sums."""
         left = size_of(self.form.extents, self.roles.batch) * self.panels * self.terms * self.tile.height
         right = self.step * self.inside * self.pitch + self.lanes
@@ -129,12 +129,13 @@ class Panel:
 
     # --- the left operand
 
-    def build_pack(self, module: Module, name: str, slots: int) -> Pack:
+    def build_pack(self, module: Module, name: str, slots: int, scratch: Scratch) -> Pack:
         """The phase that packs the left operand."""
-        f = module.function(name, [("ptr", "arguments"), ("i64", "thread"), ("i64", "threads")])
+        block = scratch.own(self.sizes[0])
+        f = module.function(name, PHASE)
         form, r, height = self.form, self.roles, self.tile.height
-        memory = pointers(f, slots + 1)
-        source, packed = memory[r.left.slot], memory[slots]
+        memory = pointers(f, slots)
+        source, packed = memory[r.left.slot], scratch.pointer(f, block)
         lanes = 1 << (height - 1).bit_length()
         batch = [form.extents[k] for k in r.batch]
 
@@ -168,20 +169,19 @@ class Panel:
         low, high = share(f, prod(batch) * self.panels)
         f.loop(low, high, 1, unit)
         f.finish()
-        return Pack(name, r.left.slot, slots)
+        return Pack(name, r.left.slot, block)
 
     # --- columns
 
-    def build(self, module: Module, name: str, slots: int) -> None:
-        """The phase that makes the sums."""
-        f = module.function(name, [("ptr", "arguments"), ("i64", "thread"), ("i64", "threads")])
+    def build(self, module: Module, name: str, slots: int, scratch: Scratch, pack: Pack) -> None:
+        """The function that makes the sums from what `pack` packed."""
+        f = module.function(name, PHASE)
         form, r, extents = self.form, self.roles, self.form.extents
-        memory = pointers(f, slots + 3)
-        packed = memory[slots]
+        memory = pointers(f, slots)
+        packed = scratch.pointer(f, pack.scratch)
         thread = f.minimum(f.parameters[1], self.threads - 1)
-        _, right_bytes, sum_bytes = self.scratch
-        right = f.address(memory[slots + 1], f.mul(thread, right_bytes // self.threads), "i8")
-        sums = f.address(memory[slots + 2], f.mul(thread, sum_bytes // self.threads), "i8")
+        blocks_of = [(scratch.shared(name, size), size) for name, size in zip(("right", "sums"), self.sizes[1:])]
+        right, sums = (f.address(scratch.pointer(f, b), f.mul(thread, size // self.threads), "i8") for b, size in blocks_of)
         inner = r.columns[-1]
         fixed = r.batch + (self.line_axes[:-1] if self.span else ())
         line_count = size_of(extents, self.spanned)
@@ -432,7 +432,7 @@ def plan_panel(form: Form, target: Target, threads: int) -> Panel | None:
     batch = size_of(extents, r.batch)
     bits = bits_of(sum_type(form.a.type))
     lanes = target.lanes(bits)
-    if rows < 4 or columns < lanes:
+    if rows < 2 or columns < lanes // 2:
         return None
     tile = register_tile(rows, target.registers)
     # the sum: blocks that leave a tile of the right operand in the first cache

@@ -9,7 +9,11 @@ from math import prod
 from flambeau.codegen.llvm.builder import Function, Int, Value
 from flambeau.codegen.llvm.contraction.form import Form, View
 
-__all__ = ["Pack", "Roles", "roles", "share", "unravel", "ceiling"]
+__all__ = ["PHASE", "Pack", "Roles", "Scratch", "roles", "share", "unravel", "ceiling"]
+
+
+PHASE = (("ptr", "arguments"), ("i64", "thread"), ("i64", "threads"))
+"""A phase function's parameters."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,32 @@ class Roles:
     summed: tuple[int, ...]
     left: View
     right: View
+
+
+class Scratch:
+    """The scratch blocks of a kernel under construction: their sizes, and where their pointers stand among the arguments."""
+
+    def __init__(self, slots: int) -> None:
+        self._slots = slots
+        self._shared: dict[str, int] = {}
+        self.sizes: list[int] = []
+
+    def own(self, size: int) -> int:
+        """A block of its own; gives its number."""
+        self.sizes.append(size)
+        return len(self.sizes) - 1
+
+    def shared(self, name: str, size: int) -> int:
+        """A block that several phases use in turn, each for itself."""
+        if name not in self._shared:
+            self._shared[name] = self.own(0)
+        number = self._shared[name]
+        self.sizes[number] = max(self.sizes[number], size)
+        return number
+
+    def pointer(self, f: Function, number: int) -> Value:
+        """The block's address."""
+        return f.load("ptr", f.address(f.parameters[0], self._slots + number, "ptr"), 8)
 
 
 def roles(form: Form) -> Roles:
