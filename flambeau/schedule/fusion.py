@@ -38,6 +38,8 @@ FEWEST_ROWS = 16
 """With fewer rows, a reduction needs a kernel of its own to use all threads…"""
 SMALL = 4096
 """…but where there are no more elements than this."""
+MOST_ROWS_READ = 6
+"""How many reductions a kernel computes at most for each of its rows."""
 WIDEST = 8
 """How many values one loop kernel stores at most."""
 
@@ -67,10 +69,10 @@ def _find_loads(values: list[Expr], slot: int, found: set[Expr]) -> bool:
 class Unit:
     """One kernel to be made: the operations that it stores (`roots`), and for a contraction its core."""
 
-    __slots__ = ("roots", "core", "needs", "key")
+    __slots__ = ("roots", "core", "needs", "key", "computed")
 
-    def __init__(self, root: Operation, core: Operation | None, key: object) -> None:
-        self.roots, self.core, self.key = [root], core, key
+    def __init__(self, root: Operation, core: Operation | None, key: object, computed: int) -> None:
+        self.roots, self.core, self.key, self.computed = [root], core, key, computed
         self.needs: set[Unit] = set()
 
 
@@ -92,7 +94,9 @@ class Fusion:
         self.memory: set[int] = {o.number for o in operations if o.name == "memory"}
         self.heights = [0] * count
         self.weights = [0] * count
+        self.computed = [0] * count
         self.core_of: dict[int, Operation] = {}
+        self.inlined: dict[int, int] = {}
         self.units: list[Unit] = []
         self._must()
         self._epilogues()
@@ -129,6 +133,7 @@ class Fusion:
             if depth > DEEPEST or cone.bit_count() > LARGEST:
                 self.memory.add(number)
             cones[number], depths[number], self.weights[number] = cone, depth, min(weight, 1 << 20)
+            self.computed[number] = cone.bit_count()
 
     def _remember(self, o: Operation) -> None:
         """Gives memory to an operation: for a view, the view itself is copied."""
@@ -225,6 +230,8 @@ class Fusion:
             return False
         if reduction.size == 0 or reduction.inputs[0].size == 0:
             return True
+        if self.inlined.get(root.number, 0) >= MOST_ROWS_READ:
+            return False
         rows, total = reduction.size, reduction.inputs[0].size
         short = total // rows <= ROW and (rows >= FEWEST_ROWS or total <= SMALL) and (rows > 1 or root.size <= SMALL)
         if root.size != rows and not short:
@@ -246,7 +253,10 @@ class Fusion:
             if a not in axes:
                 return False
             outer *= kernel.axes[a]
-        return outer == rows
+        if outer != rows:
+            return False
+        self.inlined[root.number] = self.inlined.get(root.number, 0) + 1
+        return True
 
     # --- kernels with several results ----------------------------------------------------------------------------------
     def _group(self) -> None:
@@ -281,9 +291,10 @@ class Fusion:
                     if self._joins(o, candidate, needs, unit_of):
                         unit = candidate
                         unit.roots.append(o)
+                        unit.computed += self.computed[o.number]
                         break
             if unit is None:
-                unit = Unit(o, core, key)
+                unit = Unit(o, core, key, self.computed[o.number])
                 self.units.append(unit)
                 if loops:
                     recent.setdefault(key, []).append(unit)
@@ -292,7 +303,7 @@ class Fusion:
 
     def _joins(self, o: Operation, unit: Unit, needs: dict[int, frozenset[int]], unit_of: dict[int, Unit]) -> bool:
         """Whether `o` may, and should, be stored by `unit`'s kernel too."""
-        if len(unit.roots) >= WIDEST:
+        if len(unit.roots) >= WIDEST or unit.computed + self.computed[o.number] > LARGEST:
             return False
         members = {r.number for r in unit.roots}
         shared = {d for r in unit.roots for d in needs[r.number] if self.by_number[d].size > 1} | members
