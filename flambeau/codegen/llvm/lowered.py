@@ -15,8 +15,9 @@ Imports nothing of flambeau.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
-__all__ = ["Lowered", "Message"]
+__all__ = ["Lowered", "Message", "Pack"]
 
 
 @dataclass(frozen=True)
@@ -27,15 +28,29 @@ class Message:
     text: str
 
 
+class Pack(Protocol):
+    """A phase `function` that fills scratch block `scratch` from slot `slot` alone: its result may be kept while the slot's
+    contents don't change."""
+
+    @property
+    def function(self) -> str: ...
+
+    @property
+    def slot(self) -> int: ...
+
+    @property
+    def scratch(self) -> int: ...
+
+
 @dataclass(frozen=True)
 class Lowered:
     """LLVM IR text of one module, the names of its phase functions in running order, and what they need beside the slots.
 
-    `packs` is how a contraction wants its operands copied before the phases run (see `codegen/llvm/contraction`).
+    `packs` run before `functions`.
     """
 
     ir: str
     functions: tuple[str, ...]
     scratch: tuple[int, ...] = ()
     messages: tuple[Message, ...] = ()
-    packs: tuple[object, ...] = ()
+    packs: tuple[Pack, ...] = ()

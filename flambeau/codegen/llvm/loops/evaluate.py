@@ -1,0 +1,275 @@
+"""`Evaluator`: the value of an expression at a place in a loop nest, computed once per place.
+
+Axes are bound to numbers as loops open. One axis at a time may be the *lane* axis: an expression that varies with it is a
+vector whose lane i holds the value at that axis' position base + i; all others are scalars. `mask` tells which lanes are real
+(a loop's last turn may have fewer). Values are remembered in scopes that follow the loops, so that what an outer loop knows
+is not computed again inside: `hoist` computes, where an axis was just bound, everything that needs no other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from flambeau.codegen.llvm import elementwise
+from flambeau.codegen.llvm.builder import Function, Int, Value, constant, lanes_of
+from flambeau.codegen.llvm.errors import Errors
+from flambeau.codegen.llvm.indices import Indices, Linear
+from flambeau.codegen.llvm.loops import memory, philox, reductions, scans
+from flambeau.codegen.llvm.target import Target
+from flambeau.codegen.llvm.values import is_half, literal, round_to
+from flambeau.kernels.ir import Expr, Slot
+
+__all__ = ["Evaluator"]
+
+
+class Evaluator:
+    """Builds expressions' values in `f`.
+
+    `pointers` are the slots' addresses; `limits` gives the number of turns of reduce axes for which it varies.
+    """
+
+    def __init__(
+        self,
+        f: Function,
+        target: Target,
+        slots: Sequence[Slot],
+        pointers: Sequence[Value],
+        indices: Indices,
+        errors: Errors,
+        limits: Mapping[int, Expr] | None = None,
+    ) -> None:
+        self.f, self.target, self.slots, self.pointers = f, target, slots, pointers
+        self.indices, self.errors, self.limits = indices, errors, limits or {}
+        self.axes: dict[int, Int] = {}
+        self.lane: int | None = None
+        self.lanes = 1
+        self.mask: bool | Value = True
+        self.known: list[dict[Expr, Value]] = [{}]
+        self.running: dict[Expr, list[Value]] = {}
+        """Where scans in progress keep their running values: stack addresses."""
+
+    # --- scopes
+
+    @contextmanager
+    def scope(self) -> Iterator[None]:
+        """Values computed inside are forgotten at the end: use one for every loop body and branch."""
+        self.known.append({})
+        yield
+        self.known.pop()
+
+    @contextmanager
+    def bound(self, axis: int, value: Int) -> Iterator[None]:
+        """A scope in which the axis has that value."""
+        self.axes[axis] = value
+        with self.scope():
+            yield
+        del self.axes[axis]
+
+    @contextmanager
+    def in_lanes(self, axis: int | None, lanes: int, mask: bool | Value) -> Iterator[None]:
+        """Makes an axis (None: no axis) the lane axis."""
+        before = self.lane, self.lanes, self.mask
+        self.lane, self.lanes, self.mask = (axis, lanes, mask) if lanes > 1 else (None, 1, True)
+        yield
+        self.lane, self.lanes, self.mask = before
+
+    def varies(self, e: Expr) -> bool:
+        """Whether the expression is a vector here."""
+        return self.lane is not None and self.lane in e.axes
+
+    def is_bound(self, e: Expr) -> bool:
+        return all(axis in self.axes for axis in e.axes)
+
+    def lookup(self, e: Expr) -> Value | None:
+        for values in reversed(self.known):
+            if e in values:
+                return values[e]
+        return None
+
+    def remember(self, e: Expr, value: Value) -> None:
+        self.known[-1][e] = value
+
+    # --- values
+
+    def evaluate(self, e: Expr) -> Value:
+        """The expression's value: a scalar, or a vector where it varies with the lane axis."""
+        found = self.lookup(e)
+        if found is None:
+            for inner in self._pending(e):
+                if self.lookup(inner) is None:
+                    self.remember(inner, self._compute(inner))
+            found = self.lookup(e)
+            assert found is not None
+        return found
+
+    def _pending(self, e: Expr) -> list[Expr]:
+        """The expression and its operands that have no value yet, operands first. Iterative: expressions may be deep."""
+        order: list[Expr] = []
+        seen: set[Expr] = set()
+        stack: list[tuple[Expr, bool]] = [(e, False)]
+        while stack:
+            x, is_done = stack.pop()
+            if is_done:
+                order.append(x)
+            elif x not in seen:
+                seen.add(x)
+                if self.lookup(x) is None:
+                    stack.append((x, True))
+                    stack.extend((a, False) for a in reversed(self._operands(x)))
+        return order
+
+    def _operands(self, e: Expr) -> tuple[Expr, ...]:
+        """What must be known before the expression can be built: the parts of an index rather than the index itself."""
+        if e.op == "load":
+            parts = [t for t, _ in self.indices.linear(e.args[0]).terms if t.op != "axis"]
+            return (*parts, *e.args[1:])
+        if e.op == "reduce":
+            return ()
+        if e.op == "philox":
+            return e.args[:2]
+        return e.args
+
+    def wide(self, e: Expr) -> Value:
+        """The value with all lanes, even where it is the same in each."""
+        return self.spread(self.evaluate(e))
+
+    def spread(self, value: Value) -> Value:
+        """A scalar in every lane; vectors as they are."""
+        if self.lanes == 1 or lanes_of(value.type) == self.lanes:
+            return value
+        return self.f.splat(value, self.lanes)
+
+    def position(self, s: Linear, without: int | None = None) -> Int:
+        """A sum's scalar part: its terms that don't vary with the lane axis, and the lane axis at its base.
+
+        The axis `without` is left out.
+        """
+        total: Int = s.constant
+        for term, c in s.terms:
+            if term.op == "axis":
+                if term.param != without:
+                    total = self.f.add(total, self.f.mul(self.axes[term.param], c))
+            elif not self.varies(term):
+                total = self.f.add(total, self.f.mul(self.evaluate(term), c))
+        return total
+
+    def places(self, s: Linear) -> Value:
+        """A sum in every lane, as a vector of i64."""
+        f = self.f
+        total = f.splat(f.integer(self.position(s)), self.lanes)
+        step = s.coefficient(self.lane) if self.lane is not None else 0
+        if step:
+            total = f.binary("add", total, f.steps(self.lanes, "i64", step))
+        for term, c in s.terms:
+            if term.op != "axis" and self.varies(term):
+                part = self.evaluate(term)
+                total = f.binary("add", total, part if c == 1 else f.binary("mul", part, constant(part.type, c)))
+        return total
+
+    def _compute(self, e: Expr) -> Value:
+        f = self.f
+        if e.op == "axis":
+            base = f.integer(self.axes[e.param])
+            if e.param != self.lane:
+                return base
+            return f.binary("add", f.splat(base, self.lanes), f.steps(self.lanes))
+        if e.op == "literal":
+            return literal(e.dtype, e.param)
+        if e.op == "load":
+            return memory.load(self, e)
+        if e.op == "reduce":
+            return reductions.evaluate(self, [e])[0]
+        if e.op == "scan":
+            return scans.advance(self, e)
+        if e.op == "philox":
+            return philox.words(self, e)
+        if e.op == "check":
+            return self._checked(e)
+        return self._elementwise(e)
+
+    def _elementwise(self, e: Expr) -> Value:
+        f = self.f
+        operands = [self.evaluate(a) for a in e.args]
+        if self.varies(e):
+            operands = [self.spread(v) for v in operands]
+        if elementwise.divisor_is_unsafe(e.op, e.dtype):
+            operands[1] = self._safe_divisor(e.args[1], operands[1])
+        result = elementwise.emit(f, e.op, operands, e.dtype, [a.dtype for a in e.args])
+        rounds = is_half(e.dtype) and e.op not in ("cast", "bitcast") and not elementwise.is_exact(e.op)
+        return round_to(f, result, e.dtype) if rounds else result
+
+    def _safe_divisor(self, e: Expr, divisor: Value) -> Value:
+        """The divisor, with zeros reported and replaced by one."""
+        if e.op == "literal" and e.param:
+            return divisor
+        f = self.f
+        is_zero = f.test("icmp eq", divisor, constant(divisor.type, 0))
+        self.errors.report(self._real(is_zero), f.integer(0), "RuntimeError", "ZeroDivisionError")
+        return f.select(is_zero, constant(divisor.type, 1), divisor)
+
+    def _real(self, condition: Value) -> Value:
+        """The condition in lanes that are real."""
+        if lanes_of(condition.type) == 1 or self.mask is True:
+            return condition
+        return self.f.both(condition, self.mask)
+
+    def _checked(self, e: Expr) -> Value:
+        """A position made non-negative; one outside is reported and becomes 0."""
+        f = self.f
+        index = self.evaluate(e.args[0])
+        size = constant(index.type, int(e.args[1].param))
+        negative = f.test("icmp slt", index, constant(index.type, 0))
+        wrapped = f.select(negative, f.binary("add", index, size), index)
+        outside = f.test("icmp uge", wrapped, size)
+        self.errors.report(self._real(outside), index, "IndexError", str(e.param))
+        return f.select(outside, constant(index.type, 0), wrapped)
+
+    # --- hoisting
+
+    def hoist(self, roots: Sequence[Expr]) -> None:
+        """Computes every part of `roots` whose axes are all bound, reductions over the same axes together."""
+        ready: list[Expr] = []
+        seen: set[Expr] = set()
+        stack = list(reversed(roots))
+        while stack:
+            e = stack.pop()
+            if e in seen or e.op in ("axis", "literal"):
+                continue
+            seen.add(e)
+            if self.lookup(e) is not None:
+                continue
+            if self.is_bound(e):
+                ready.append(e)
+            elif e.op == "reduce":
+                stack.append(e.args[0])
+            else:
+                stack.extend(reversed(self._operands(e)))
+        for group in self._ready_reductions(ready):
+            for r, value in zip(group, reductions.evaluate(self, group), strict=True):
+                self.remember(r, value)
+        for e in ready:
+            self.evaluate(e)
+
+    def _ready_reductions(self, ready: Sequence[Expr]) -> list[list[Expr]]:
+        """The reductions in these expressions that can be computed now, those that others need first, in groups over the
+        same axes that don't need one another."""
+        depth: dict[Expr, int] = {}
+        stack: list[tuple[Expr, bool]] = [(e, False) for e in reversed(ready)]
+        while stack:
+            e, is_done = stack.pop()
+            if is_done:
+                below = max((depth[a] for a in e.args), default=0)
+                depth[e] = below + (e.op == "reduce" and self.is_bound(e))
+            elif e not in depth:
+                if self.lookup(e) is not None:
+                    depth[e] = 0
+                    continue
+                stack.append((e, True))
+                stack.extend((a, False) for a in e.args)
+        groups: dict[tuple[object, ...], list[Expr]] = {}
+        for e in depth:
+            if e.op == "reduce" and self.is_bound(e) and self.lookup(e) is None:
+                key = (depth[e], tuple(sorted(e.param[1])), self.varies(e))
+                groups.setdefault(key, []).append(e)
+        return [groups[key] for key in sorted(groups, key=lambda k: k[0])]  # type: ignore[arg-type,return-value]

@@ -1,0 +1,122 @@
+"""Loads and stores of a loop kernel: contiguous lanes as vectors, others by gather and scatter, and nothing out of bounds.
+
+May import the builder, `values.py`, `elementwise.py` and `flambeau.kernels`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flambeau.codegen.llvm import elementwise
+from flambeau.codegen.llvm.builder import Value, lanes_of, vector
+from flambeau.codegen.llvm.indices import Linear
+from flambeau.codegen.llvm.values import convert, from_memory, is_half, memory_type, round_to, to_memory
+from flambeau.dtypes import dtype
+from flambeau.kernels.ir import Expr, Store
+
+if TYPE_CHECKING:
+    from flambeau.codegen.llvm.loops.evaluate import Evaluator
+
+__all__ = ["load", "store"]
+
+
+def load(ev: Evaluator, e: Expr) -> Value:
+    """The element of a slot at an index; 0 where the mask is false, and nothing is read there."""
+    type = ev.slots[e.param].dtype
+    pointer = ev.pointers[e.param]
+    index = ev.indices.linear(e.args[0])
+    mask = ev.evaluate(e.args[1]) if len(e.args) > 1 else True
+    if not ev.varies(e):
+        return from_memory(ev.f, _load_one(ev, pointer, index, memory_type(type), mask), type)
+    return from_memory(ev.f, _load_lanes(ev, pointer, index, memory_type(type), mask), type)
+
+
+def _load_one(ev: Evaluator, pointer: Value, index: Linear, element: str, mask: bool | Value) -> Value:
+    f = ev.f
+    address = f.address(pointer, ev.position(index), element)
+    if mask is not True:
+        nowhere = f.module.table("i64", [0])
+        address = f.select(mask, address, nowhere)
+    return f.load(element, address)
+
+
+def _load_lanes(ev: Evaluator, pointer: Value, index: Linear, element: str, mask: bool | Value) -> Value:
+    f, lanes = ev.f, ev.lanes
+    assert ev.lane is not None
+    step = index.coefficient(ev.lane)
+    mask = _all_lanes(ev, mask)
+    if index.is_affine_in(ev.lane) and step in (1, -1):
+        at = f.address(pointer, ev.position(index) if step == 1 else f.sub(ev.position(index), lanes - 1), element)
+        if step == 1:
+            return f.masked_load(vector(element, lanes), at, mask)
+        return _reversed(ev, f.masked_load(vector(element, lanes), at, _reversed_mask(ev, mask)))
+    return f.gather(element, pointer, ev.places(index), mask)
+
+
+def _all_lanes(ev: Evaluator, mask: bool | Value) -> bool | Value:
+    """A condition (of one lane or all) together with the lanes that are real."""
+    if isinstance(mask, Value):
+        mask = ev.spread(mask)
+    return ev.f.both(mask, ev.mask)
+
+
+def _reversed(ev: Evaluator, a: Value) -> Value:
+    return ev.f.shuffle(a, a, list(reversed(range(lanes_of(a.type)))))
+
+
+def _reversed_mask(ev: Evaluator, mask: bool | Value) -> bool | Value:
+    return mask if isinstance(mask, bool) else _reversed(ev, mask)
+
+
+def store(ev: Evaluator, s: Store, real: bool | Value = True) -> None:
+    """Writes or combines the store's value where its guard and the scalar condition `real` hold."""
+    f = ev.f
+    type = ev.slots[s.slot].dtype
+    element = memory_type(type)
+    pointer = ev.pointers[s.slot]
+    index = ev.indices.linear(s.index)
+    value = ev.evaluate(s.value)
+    if s.value.dtype is not type:
+        value = convert(f, value, s.value.dtype, type)
+    guard: bool | Value = True if s.guard is None else ev.evaluate(s.guard)
+    in_lanes = ev.lane is not None and (ev.varies(s.index) or ev.varies(s.value) or (s.guard is not None and ev.varies(s.guard)))
+    if not in_lanes:
+        condition = f.both(guard, real)
+        if condition is False:
+            return
+        with f.when(condition):
+            at = f.address(pointer, ev.position(index), element)
+            if s.mode != "set":
+                value = _combine(ev, s.mode, from_memory(f, f.load(element, at), type), value, type)
+            f.store(to_memory(f, value, type), at)
+        return
+    value = ev.spread(value)
+    if isinstance(real, Value):
+        real = f.splat(real, ev.lanes)
+    mask = f.both(_all_lanes(ev, guard), real)
+    assert ev.lane is not None
+    step = index.coefficient(ev.lane)
+    if index.is_affine_in(ev.lane) and step in (1, -1):
+        at = f.address(pointer, ev.position(index) if step == 1 else f.sub(ev.position(index), ev.lanes - 1), element)
+        turned = mask if step == 1 else _reversed_mask(ev, mask)
+        if s.mode != "set":
+            before = f.masked_load(vector(element, ev.lanes), at, turned)
+            before = before if step == 1 else _reversed(ev, before)
+            value = _combine(ev, s.mode, from_memory(f, before, type), value, type)
+        raw = to_memory(f, value, type)
+        f.masked_store(raw if step == 1 else _reversed(ev, raw), at, turned)
+        return
+    places = ev.places(index)
+    if s.mode != "set":
+        value = _combine(ev, s.mode, from_memory(f, f.gather(element, pointer, places, mask), type), value, type)
+    f.scatter(to_memory(f, value, type), pointer, places, mask)
+
+
+_MODES = {"add": "add", "mul": "mul", "amax": "maximum", "amin": "minimum"}
+
+
+def _combine(ev: Evaluator, mode: str, before: Value, value: Value, type: dtype) -> Value:
+    if lanes_of(before.type) != lanes_of(value.type):
+        value = ev.spread(value)
+    result = elementwise.emit(ev.f, _MODES[mode], [before, value], type, [type, type])
+    return round_to(ev.f, result, type) if is_half(type) else result

@@ -1,0 +1,169 @@
+"""The loops of one phase: pieces shared among threads, axes in the schedule's order, each store at the outermost place where
+all that it needs is known. May import the builder and `codegen.llvm`'s expression parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from flambeau.codegen.llvm.builder import Int, Module, Value
+from flambeau.codegen.llvm.errors import Errors, Messages
+from flambeau.codegen.llvm.indices import Indices
+from flambeau.codegen.llvm.loops import memory, scans
+from flambeau.codegen.llvm.loops.evaluate import Evaluator
+from flambeau.codegen.llvm.loops.schedule import Schedule, choose, roots, walk
+from flambeau.codegen.llvm.target import Target
+from flambeau.kernels.ir import Expr, LoopKernel, Store
+
+__all__ = ["build"]
+
+
+def build(
+    module: Module,
+    name: str,
+    kernel: LoopKernel,
+    target: Target,
+    messages: Messages,
+    error_place: int,
+    limits: Mapping[int, Expr],
+) -> None:
+    """Adds the function `name` that runs the kernel. `kernel.slots` are the first of the function's arguments."""
+    f = module.function(name, (("ptr", "arguments"), ("i64", "thread"), ("i64", "threads")))
+    if 0 in kernel.axes:
+        f.finish()
+        return
+    indices = Indices(_extents(kernel))
+    pointers = [f.load("ptr", f.address(f.parameters[0], i, "ptr"), 8) for i in range(len(kernel.slots))]
+    ev = Evaluator(f, target, kernel.slots, pointers, indices, Errors(f, messages, error_place), limits)
+    _Nest(ev, kernel, choose(kernel, indices, target)).build()
+    f.finish()
+
+
+def _extents(kernel: LoopKernel) -> dict[int, int]:
+    extents = dict(enumerate(kernel.axes))
+    for e in walk([r for s in kernel.stores for r in roots(s)]):
+        if e.op == "reduce":
+            for axis, extent in e.param[1]:
+                extents[axis] = max(extent, extents.get(axis, 0))
+    return extents
+
+
+class _Nest:
+    def __init__(self, ev: Evaluator, kernel: LoopKernel, schedule: Schedule) -> None:
+        self.ev, self.kernel, self.schedule = ev, kernel, schedule
+        self.firsts: dict[int, bool | Value] = {}
+        """For each axis that pieces divide, whether this is its first piece."""
+        self.bounds: tuple[Int, Int] = (0, 0)
+        """Of the axis that is cut, in this piece."""
+
+    def build(self) -> None:
+        """The loop over this thread's pieces."""
+        f, s = self.ev.f, self.schedule
+        _, thread, threads = f.parameters
+        extents = [self.kernel.axes[a] for a in s.shared]
+        cuts = 1 if s.cut is None else -(-self.kernel.axes[s.cut[0]] // s.cut[1])
+        pieces = cuts
+        for extent in extents:
+            pieces *= extent
+
+        def share(t: Int) -> Value:
+            return f.op("i64", f"udiv i64 {f.mul(t, pieces)}, {threads}")
+
+        low, high = share(thread), share(f.add(thread, 1))
+        if pieces == 1:  # the only piece is the first thread's
+            with f.when(f.op("i1", f"icmp eq i64 {thread}, 0")), self.ev.scope():
+                self.piece(0, cuts)
+            return
+        with f.when(f.op("i1", f"icmp slt i64 {low}, {high}")), self.ev.scope():
+            self.ev.hoist(self.remaining(self.kernel.stores))
+
+            def turn(i: Int, _: list[Value]) -> None:
+                with self.ev.scope():
+                    self.piece(i, cuts)
+
+            f.loop(low, high, 1, turn, nonempty=True)
+
+    def piece(self, number: Int, cuts: int) -> None:
+        """Binds what the pieces divide, and goes in."""
+        ev, f, s = self.ev, self.ev.f, self.schedule
+        rest = number
+        if s.cut is not None:
+            axis, length = s.cut
+            at = f.mul(f.rem(rest, cuts), length)
+            self.bounds = at, f.minimum(f.add(at, length), self.kernel.axes[axis])
+            self.firsts[axis] = f.compare("eq", at, 0)
+            rest = f.div(rest, cuts)
+        for axis in reversed(s.shared):
+            extent = self.kernel.axes[axis]
+            ev.axes[axis] = f.rem(rest, extent) if axis != s.shared[0] else rest
+            self.firsts[axis] = f.compare("eq", ev.axes[axis], 0)
+            rest = f.div(rest, extent)
+        self.inward(0, list(self.kernel.stores))
+        for axis in s.shared:
+            del ev.axes[axis]
+
+    def remaining(self, stores: Sequence[Store]) -> list[Expr]:
+        return [r for s in stores for r in roots(s)]
+
+    def inward(self, depth: int, stores: list[Store]) -> None:
+        """Opens the loops from `depth` on; `stores` are yet to be made."""
+        ev, order = self.ev, self.schedule.order
+        while depth < len(order) and order[depth] in ev.axes:
+            depth += 1
+        ev.hoist(self.remaining(stores))
+        later = []
+        for s in stores:
+            is_ready = all(ev.is_bound(e) for e in roots(s)) if s.mode == "set" and not s.is_scatter else depth == len(order)
+            if is_ready:
+                self.store(s)
+            else:
+                later.append(s)
+        if not later:
+            return
+        axis = order[depth]
+        low: Int = 0
+        high: Int = self.kernel.axes[axis]
+        if self.schedule.cut is not None and self.schedule.cut[0] == axis:
+            low, high = self.bounds
+        for e in scans.find(self.remaining(later), axis):
+            scans.begin(ev, e)
+        if axis == self.schedule.lane:
+            self.lane_loop(axis, low, high, depth, later)
+            return
+
+        def turn(i: Int, _: list[Value]) -> None:
+            with ev.bound(axis, i):
+                self.inward(depth + 1, later)
+
+        ev.f.loop(low, high, 1, turn)
+
+    def lane_loop(self, axis: int, low: Int, high: Int, depth: int, stores: list[Store]) -> None:
+        ev, f, lanes = self.ev, self.ev.f, self.schedule.lanes
+
+        def turn(i: Int, _: list[Value]) -> None:
+            with ev.bound(axis, i), ev.in_lanes(axis, lanes, True):
+                self.inward(depth + 1, list(stores))
+
+        def rest(whole: Int) -> None:
+            with ev.bound(axis, whole), ev.in_lanes(axis, lanes, f.lane_mask(0, f.sub(high, whole), lanes)):
+                self.inward(depth + 1, list(stores))
+
+        whole = f.sub(high, f.rem(f.sub(high, low), lanes))
+        f.loop(low, whole, lanes, turn)
+        extent = self.kernel.axes[axis]
+        if extent % lanes == 0:
+            return
+        more = f.compare("slt", whole, high)
+        if more is not False:
+            with f.when(more):
+                rest(whole)
+
+    def store(self, s: Store) -> None:
+        """A store that doesn't vary with a divided axis is made in its first piece only."""
+        needed: frozenset[int] = frozenset().union(*(e.axes for e in roots(s)))
+        real: bool | Value = True
+        if s.mode == "set" and not s.is_scatter:
+            for axis, is_first in self.firsts.items():
+                if axis not in needed:
+                    real = self.ev.f.both(real, is_first)
+        memory.store(self.ev, s, real)

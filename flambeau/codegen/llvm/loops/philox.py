@@ -1,0 +1,54 @@
+"""Philox 4x32-10 random words (see `graph/primitives/random.py`, which holds the constants and the meaning)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flambeau.codegen.llvm.builder import Function, Value, constant
+from flambeau.graph.primitives.random import MULTIPLIERS, ROUNDS, WEYL
+from flambeau.kernels.ir import Expr
+
+if TYPE_CHECKING:
+    from flambeau.codegen.llvm.loops.evaluate import Evaluator
+
+__all__ = ["words"]
+
+_LOW = 0xFFFFFFFF
+
+
+def words(ev: Evaluator, e: Expr) -> Value:
+    """Word `position` mod 4 of the block offset + ⌊position / 4⌋ under the key `seed`."""
+    f = ev.f
+    seed, offset = ev.evaluate(e.args[0]), ev.evaluate(e.args[1])
+    index = ev.indices.linear(e.args[2])
+    position = ev.places(index) if ev.varies(e) else f.integer(ev.position(index))
+    if ev.varies(e):
+        seed, offset = ev.spread(seed), ev.spread(offset)
+    type = position.type
+    block = f.binary("add", offset, f.binary("lshr", position, constant(type, 2)))
+    results = rounds(f, block, seed)
+    which = f.binary("and", position, constant(type, 3))
+    word = results[3]
+    for k in (2, 1, 0):
+        word = f.select(f.test("icmp eq", which, constant(type, k)), results[k], word)
+    return f.cast("trunc", word, "i32")
+
+
+def rounds(f: Function, block: Value, seed: Value) -> list[Value]:
+    """The four words of each block, in the low halves of i64 lanes."""
+    type = block.type
+    low = constant(type, _LOW)
+    half = constant(type, 32)
+    counter = [f.binary("and", block, low), f.binary("lshr", block, half), constant(type, 0), constant(type, 0)]
+    key = [f.binary("and", seed, low), f.binary("lshr", seed, half)]
+    for _ in range(ROUNDS):
+        a = f.binary("mul", counter[0], constant(type, MULTIPLIERS[0]))
+        b = f.binary("mul", counter[2], constant(type, MULTIPLIERS[1]))
+        counter = [
+            f.binary("xor", f.binary("xor", f.binary("lshr", b, half), counter[1]), key[0]),
+            f.binary("and", b, low),
+            f.binary("xor", f.binary("xor", f.binary("lshr", a, half), counter[3]), key[1]),
+            f.binary("and", a, low),
+        ]
+        key = [f.binary("and", f.binary("add", k, constant(type, w)), low) for k, w in zip(key, WEYL, strict=True)]
+    return counter

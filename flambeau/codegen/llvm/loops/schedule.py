@@ -1,0 +1,229 @@
+"""Choices for a loop nest: the order of its axes, the axis that vectors run along, and the pieces that threads share out.
+
+May import `flambeau.kernels`, `indices.py` and `target.py`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from flambeau.codegen.llvm.indices import Indices, Linear
+from flambeau.codegen.llvm.target import Target
+from flambeau.kernels.ir import Expr, LoopKernel, Store
+
+__all__ = ["Schedule", "choose", "roots", "reductions_of", "trip"]
+
+_PIECES = 64
+"""Pieces that the work is cut into where it is long enough; threads take equal shares of them."""
+_PIECE_WORK = 2048
+"""Elements that a piece has at least."""
+_CHEAP = 64
+"""A reduction of so few turns may be computed again by each piece."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """`order`: the parallel axes, outermost first. `lane`: the one whose neighbours share a vector of `lanes`, or None.
+
+    `shared`: axes whose every position is a piece of its own; `cut`: an axis and how long its pieces are, or None.
+    """
+
+    order: tuple[int, ...]
+    lane: int | None
+    lanes: int
+    shared: tuple[int, ...]
+    cut: tuple[int, int] | None
+
+
+def roots(store: Store) -> list[Expr]:
+    """The expressions of a store."""
+    return [store.index, store.value] + ([] if store.guard is None else [store.guard])
+
+
+def walk(expressions: Sequence[Expr]) -> Iterator[Expr]:
+    """Every expression once."""
+    seen: set[Expr] = set()
+    stack = list(expressions)
+    while stack:
+        e = stack.pop()
+        if e not in seen:
+            seen.add(e)
+            yield e
+            stack.extend(e.args)
+
+
+def reductions_of(kernel: LoopKernel) -> list[Expr]:
+    """Its reductions that depend on parallel axes alone (those nested in others but independent of them among these)."""
+    parallel = frozenset(range(len(kernel.axes)))
+    return [e for e in walk([r for s in kernel.stores for r in roots(s)]) if e.op == "reduce" and e.axes <= parallel]
+
+
+def trip(e: Expr) -> int:
+    """Turns of a reduction's own loops."""
+    return math.prod(extent for _, extent in e.param[1])
+
+
+def choose(kernel: LoopKernel, indices: Indices, target: Target) -> Schedule:
+    axes = list(range(len(kernel.axes)))
+    everything = [r for s in kernel.stores for r in roots(s)]
+    scans = [e for e in walk(everything) if e.op == "scan"]
+    scanned = {e.param[1] for e in scans}
+    serial = set(scanned)
+    for s in kernel.stores:
+        if s.is_scatter or s.mode != "set":
+            serial |= {a for a in axes if not _keeps_apart(s, a, indices)}
+    reductions = reductions_of(kernel)
+    needed = {a: sum(a in r.axes for r in reductions) for a in axes}
+    lane, lanes = _lane(kernel, [a for a in axes if a not in serial], indices, target, everything)
+
+    def rank(a: int) -> tuple[int, int, int, int]:
+        return (1 if a in scanned else 0, -needed[a], 1 if a == lane and a not in scanned else 0, a)
+
+    order = sorted(axes, key=rank)
+    if any(s.is_scatter for s in kernel.stores):  # what may meet at one place stays in row-major order
+        order = sorted(axes, key=lambda a: (a == lane, a))
+    allowed = set(axes) - serial
+    for r in reductions:
+        if r.axes and trip(r) > _CHEAP:
+            allowed &= r.axes
+    shared, cut = _pieces(kernel, order, allowed, lane, lanes)
+    return Schedule(tuple(order), lane, lanes, shared, cut)
+
+
+def _pieces(
+    kernel: LoopKernel, order: Sequence[int], allowed: set[int], lane: int | None, lanes: int
+) -> tuple[tuple[int, ...], tuple[int, int] | None]:
+    """Axes that are shared out, outermost first, until there are enough pieces; the last may be cut into longer pieces."""
+    work = math.prod(kernel.axes) * max((trip(r) for r in reductions_of(kernel)), default=1)
+    wanted = min(_PIECES, max(1, work // _PIECE_WORK))
+    shared: list[int] = []
+    count = 1
+    for axis in order:
+        extent = kernel.axes[axis]
+        if count >= wanted:
+            break
+        if axis not in allowed or extent == 1:
+            continue
+        if axis == lane or count * extent > 4 * wanted:
+            length = -(-extent * count // wanted)
+            unit = lanes if axis == lane else 1
+            length = -(-length // unit) * unit
+            return tuple(shared), (axis, length) if length < extent else None
+        shared.append(axis)
+        count *= extent
+    return tuple(shared), None
+
+
+def _keeps_apart(s: Store, axis: int, indices: Indices) -> bool:
+    """Whether iterations with different positions on the axis write to different places, whatever the other axes do.
+
+    The axis is like a digit of the place: all other terms are multiples of what it spans, or stay below one step of it.
+    """
+    index = indices.linear(s.index)
+    c = abs(index.coefficient(axis))
+    if not c or not index.is_affine_in(axis):
+        return False
+    span = c * indices.extents[axis]
+    rest = [(t, k) for t, k in index.terms if not (t.op == "axis" and t.param == axis)]
+    low, high = indices.bounds(Linear(0, tuple((t, k) for t, k in rest if k % span)))
+    return high - low < c
+
+
+def _lane(
+    kernel: LoopKernel, candidates: Sequence[int], indices: Indices, target: Target, everything: Sequence[Expr]
+) -> tuple[int | None, int]:
+    """The cheapest lane axis by a count of memory accesses, and the number of lanes."""
+    accesses = list(_accesses(kernel, indices))
+    natural = _natural_lanes(kernel, everything, target)
+    best: tuple[float, int, int | None, int] | None = None
+    for axis in (None, *candidates):
+        if axis is not None and kernel.axes[axis] < 2:
+            continue
+        lanes = 1
+        if axis is not None:
+            lanes = natural
+            while lanes // 2 >= kernel.axes[axis]:
+                lanes //= 2
+        cost = sum(_cost(a, axis, lanes, natural, kernel) for a in accesses)
+        key = (cost, -(axis if axis is not None else -1), axis, lanes)
+        if best is None or key[:2] < best[:2]:
+            best = key
+    assert best is not None
+    axis, lanes = best[2], best[3]
+    if axis is not None and lanes == natural and kernel.axes[axis] >= 8 * natural and _accumulates_in_lanes(kernel, axis):
+        lanes *= 4  # several accumulators at once
+    return axis, lanes
+
+
+def _accumulates_in_lanes(kernel: LoopKernel, axis: int) -> bool:
+    return any(axis in r.axes and trip(r) > 1 for r in reductions_of(kernel))
+
+
+def _natural_lanes(kernel: LoopKernel, everything: Sequence[Expr], target: Target) -> int:
+    sizes = [kernel.slots[s.slot].dtype.itemsize for s in kernel.stores]
+    sizes += [e.dtype.itemsize for e in walk(everything) if e.op == "load"]
+    is_wide = all(size == 8 for size in sizes)
+    return target.lanes(64 if is_wide else 32)
+
+
+@dataclass(frozen=True)
+class _Access:
+    index: Linear
+    axes: frozenset[int]
+    own: tuple[tuple[int, int], ...]
+    """The reduce axes around it."""
+    outer: frozenset[int]
+    """The parallel axes that the outermost reduction around it depends on, or its own axes where there is none."""
+    count: int
+
+
+def _accesses(kernel: LoopKernel, indices: Indices) -> Iterator[_Access]:
+    """Loads and stores with how often each happens."""
+    seen: set[tuple[Expr, Expr | None]] = set()
+    for s in kernel.stores:
+        yield _Access(
+            indices.linear(s.index), s.index.axes | s.value.axes, (), s.index.axes | s.value.axes, math.prod(kernel.axes)
+        )
+        stack: list[tuple[Expr, tuple[tuple[int, int], ...], Expr | None]] = [(e, (), None) for e in roots(s)]
+        while stack:
+            e, own, around = stack.pop()
+            if (e, around) in seen:
+                continue
+            seen.add((e, around))
+            if e.op == "load":
+                outer = e.axes if around is None else around.axes
+                reduced = dict(own)
+                count = math.prod(kernel.axes[a] for a in outer if a < len(kernel.axes)) * math.prod(reduced.values())
+                yield _Access(indices.linear(e.args[0]), e.axes, own, outer, count)
+            if e.op == "reduce":
+                own = (*own, *e.param[1])
+                around = around or e
+            stack.extend((a, own, around) for a in e.args)
+
+
+def _cost(a: _Access, lane: int | None, lanes: int, natural: int, kernel: LoopKernel) -> float:
+    """Vector instructions for an access, roughly."""
+    if lane is not None and lane in a.outer:
+        extent = kernel.axes[lane]
+        turns = a.count / extent * -(-extent // lanes)
+        if lane not in a.axes:
+            return turns
+        return turns * (1.0 if _is_contiguous(a.index, lane) else 1.2 * lanes)
+    if not a.own:
+        return float(a.count)
+    best = float(a.count)
+    for axis, extent in a.own:
+        width = natural
+        while width // 2 >= extent:
+            width //= 2
+        turns = a.count / extent * -(-extent // width)
+        ends = a.count / math.prod(e for _, e in a.own) * 6
+        unit = 1.0 if axis not in a.axes or _is_contiguous(a.index, axis) else 1.2 * width
+        best = min(best, turns * unit + ends)
+    return best
+
+
+def _is_contiguous(index: Linear, axis: int) -> bool:
+    return index.is_affine_in(axis) and index.coefficient(axis) in (1, -1)

@@ -1,0 +1,151 @@
+"""`CpuBackend`: tensors in host memory, kernels as machine code.
+
+May import `flambeau.schedule`, `flambeau.graph`, `flambeau.dtypes` and its neighbours.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+import weakref
+from collections.abc import Sequence
+from typing import Any
+
+from flambeau import config
+from flambeau.devices.cpu.compiler import Compiler
+from flambeau.devices.cpu.executable import Executable
+from flambeau.devices.cpu.machine import host
+from flambeau.devices.cpu.memory import Buffer, Pool
+from flambeau.devices.cpu.runner import Team
+from flambeau.dtypes import dtype
+from flambeau.graph.node import Node
+from flambeau.graph.numpy import np
+
+__all__ = ["CpuBackend"]
+
+
+class CpuBackend:
+    """The CPU. Any Python thread may use it; plans run one at a time, each on all the backend's threads."""
+
+    name = "cpu"
+
+    def __init__(self) -> None:
+        self.target = host()
+        self.pool = Pool()
+        self.compiler = Compiler(self.target)
+        self.team = Team(self.compiler.jit, config.num_threads())
+        self._lock = threading.RLock()
+        self._arena: Buffer | None = None
+        atexit.register(_at_exit, weakref.ref(self))
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=_Forked(self))
+
+    # --- what every device offers
+
+    def supports(self, type: dtype) -> bool:
+        return True
+
+    def upload(self, data: Any, nbytes: int) -> Buffer:
+        buffer = self.pool.allocate(nbytes)
+        if nbytes:
+            source = memoryview(data)
+            if not source.contiguous:
+                raise ValueError("upload: the data must be contiguous")
+            np.asarray(buffer)[:] = np.frombuffer(source, np.uint8, nbytes)
+        return buffer
+
+    def download(self, buffer: Buffer, nbytes: int) -> memoryview:
+        return memoryview(np.asarray(buffer))[:nbytes]
+
+    def realize(self, nodes: Sequence[Node]) -> None:
+        from flambeau.schedule.realize import realize
+
+        realize(self, nodes)
+
+    def execute(self, plan: Any, inputs: Sequence[Buffer], scalars: Sequence[Any], donated: frozenset[int]) -> list[Buffer]:
+        with self._lock:
+            kept = plan.executable
+            if kept is None:
+                kept = plan.executable = {}
+            executable = kept.get(donated)
+            if executable is None or executable.threads != self.team.threads:
+                executable = kept[donated] = Executable(plan, donated, self.compiler, self.pool, self.team.threads)
+            return executable.run(self.team, inputs, scalars, self._arena_of)
+
+    def synchronize(self) -> None:
+        """Plans have run when `execute` returns: nothing is pending."""
+
+    # --- of the CPU alone
+
+    def set_num_threads(self, threads: int) -> None:
+        """How many threads compute. Raises RuntimeError for less than one."""
+        if threads < 1:
+            raise RuntimeError("set_num_threads expects a positive integer")
+        with self._lock:
+            self.team.set_threads(threads)
+
+    def get_num_threads(self) -> int:
+        return self.team.threads
+
+    def memory_stats(self) -> dict[str, int]:
+        """`live_bytes` and `buffers` of tensors, `peak_bytes`, `pooled_bytes` that wait for reuse, and `arena_bytes`."""
+        arena = 0 if self._arena is None else self._arena.nbytes
+        return {**self.pool.statistics(), "arena_bytes": arena}
+
+    def empty_cache(self) -> None:
+        """Gives memory that waits for reuse back to the system."""
+        with self._lock:
+            self._arena = None
+            self.pool.trim()
+
+    def describe(self) -> dict[str, Any]:
+        """What `flambeau info` prints."""
+        import llvmlite
+        import llvmlite.binding as llvm
+
+        disk = self.compiler.disk
+        return {
+            "device": "cpu",
+            "compiler": f"LLVM {'.'.join(map(str, llvm.llvm_version_info))} (llvmlite {llvmlite.__version__})",
+            "processor": llvm.get_host_cpu_name(),
+            "vector_bits": self.target.vector_bits,
+            "threads": self.team.threads,
+            "kernel_cache": str(disk.directory),
+            "kernel_cache_bytes": disk.size(),
+            "kernels_compiled": self.compiler.compiled,
+            "kernels_loaded": self.compiler.loaded,
+            **self.memory_stats(),
+        }
+
+    def _arena_of(self, nbytes: int) -> int:
+        """The address of the memory that plans keep their temporaries in; it grows to what the largest needs."""
+        arena = self._arena
+        if arena is None or arena.nbytes < nbytes:
+            self._arena = None  # back to the pool before more is asked for
+            arena = self._arena = self.pool.allocate(nbytes)
+        return arena.address
+
+    def _after_fork(self) -> None:
+        self._lock = threading.RLock()
+        self.pool.after_fork()
+        self.compiler.after_fork()
+        self.team.after_fork()
+
+
+class _Forked:
+    """Runs in a forked child, if the backend still exists."""
+
+    def __init__(self, backend: CpuBackend) -> None:
+        self._backend = weakref.ref(backend)
+
+    def __call__(self) -> None:
+        backend = self._backend()
+        if backend is not None:
+            backend._after_fork()
+
+
+def _at_exit(reference: weakref.ref[CpuBackend]) -> None:
+    backend = reference()
+    if backend is not None:
+        backend.team.stop()

@@ -1,0 +1,64 @@
+"""A rough estimate of a kernel's time on one core, in nanoseconds: whether to wake helpers, how to cut a long plan.
+
+May import `flambeau.kernels`.
+"""
+
+from __future__ import annotations
+
+import math
+
+from flambeau.kernels.ir import ContractionKernel, Expr, Kernel, LoopKernel
+
+__all__ = ["nanoseconds"]
+
+_SLOW = frozenset(
+    (
+        "exp",
+        "expm1",
+        "log",
+        "log1p",
+        "log2",
+        "sin",
+        "cos",
+        "tan",
+        "tanh",
+        "erf",
+        "pow",
+        "philox",
+        "floor_divide",
+        "remainder",
+        "fmod",
+    )
+)
+
+
+def nanoseconds(kernel: Kernel) -> float:
+    if isinstance(kernel, LoopKernel):
+        return _loops(kernel)
+    if isinstance(kernel, ContractionKernel):
+        return 0.02 * math.prod(kernel.extents) + 0.3 * math.prod(kernel.extents[k] for k in kernel.outputs)
+    return 0.0
+
+
+def _loops(kernel: LoopKernel) -> float:
+    """Each expression is computed for every position of its axes and of the reductions around it."""
+    total = 0.0
+    seen: set[tuple[Expr, int]] = set()
+    for s in kernel.stores:
+        count = math.prod(kernel.axes)
+        total += 0.2 * count
+        stack: list[tuple[Expr, int]] = [(s.value, 1)]
+        while stack:
+            e, around = stack.pop()
+            if (e, around) in seen:
+                continue
+            seen.add((e, around))
+            if e.op == "reduce":
+                around *= math.prod(extent for _, extent in e.param[1])
+            elif e.op not in ("axis", "literal"):
+                turns = around * math.prod(kernel.axes[a] for a in e.axes if a < len(kernel.axes))
+                total += turns * (0.5 if e.op in _SLOW else 0.2 if e.op == "load" else 0.05)
+                if e.op == "load":
+                    continue
+            stack.extend((a, around) for a in e.args)
+    return total

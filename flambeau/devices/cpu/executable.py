@@ -1,0 +1,193 @@
+"""A plan made ready for the CPU: machine code, argument arrays, and the memory layout.
+
+What doesn't change from run to run is filled in once. A run writes the addresses of inputs and outputs into a table, packs the
+scalars, and makes one native call for each stretch of kernels; host functions run in between. May import `flambeau.schedule`,
+`flambeau.kernels`, `flambeau.graph` (for the host routines) and its neighbours.
+"""
+
+from __future__ import annotations
+
+import builtins
+import ctypes
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flambeau.codegen.llvm.lowered import Message
+from flambeau.devices.cpu import host
+from flambeau.devices.cpu.arena import Block, homes, lifetimes, place
+from flambeau.devices.cpu.compiler import Compiled, Compiler
+from flambeau.devices.cpu.cost import nanoseconds
+from flambeau.devices.cpu.memory import Buffer, Pool
+from flambeau.devices.cpu.runner import ENTRY_WORDS, Team
+from flambeau.devices.cpu.scalars import ScalarBlock
+from flambeau.kernels.ir import RoutineKernel, SortKernel
+from flambeau.schedule.plan import Plan
+
+__all__ = ["Executable"]
+
+_ALONE = 20_000.0
+"""Nanoseconds of estimated work below which the caller's thread runs a plan alone."""
+_STRETCH = 50_000_000.0
+"""Nanoseconds after which Python gets a chance to see Ctrl-C."""
+
+
+@dataclass
+class _Stretch:
+    """Entries that run in one native call, then a host function."""
+
+    first: int
+    count: int
+    work: float
+    after: Callable[[], None] | None = None
+
+
+class Executable:
+    """A plan for a team, with a given set of inputs whose memory may be overwritten."""
+
+    def __init__(self, plan: Plan, donated: frozenset[int], compiler: Compiler, pool: Pool, threads: int) -> None:
+        self.pool, self.threads = pool, threads
+        native = [s.kernel for s in plan.steps if not isinstance(s.kernel, RoutineKernel | SortKernel)]
+        compiler.prepare(native, threads)
+        self.home = home = homes(plan, donated)
+        compiled = {i: compiler.get(s.kernel, threads) for i, s in enumerate(plan.steps) if s.kernel in set(native)}
+
+        # The table: one address for each home of a value, then for each scratch block.
+        self.table_index = {v: i for i, v in enumerate(dict.fromkeys(home))}
+        self._scratch_index: dict[tuple[int, int], int] = {}
+        blocks = self._blocks(plan, compiled)
+        self.arena_bytes = place([b for _, b in blocks])
+        self.arena_offsets = [(index, b.offset) for index, b in blocks]
+        count = len(self.table_index) + len(self._scratch_index)
+        self.table = (ctypes.c_int64 * max(count, 1))()
+        self.arena_at = -1
+
+        self.scalars = ScalarBlock([plan.values[v].dtype for v in plan.scalars])
+        for v, address in zip(plan.scalars, self.scalars.addresses, strict=True):
+            self.table[self.table_index[v]] = address
+        self.input_places = [self.table_index[home[v]] for v in plan.inputs]
+        self._plan_outputs(plan)
+        self._build(plan, compiled)
+
+    # --- building
+
+    def _blocks(self, plan: Plan, compiled: dict[int, Compiled]) -> list[tuple[int, Block]]:
+        """What lives in the arena: (table index, block)."""
+        spans = lifetimes(plan, self.home)
+        outside = {self.home[v] for v in (*plan.inputs, *plan.scalars, *plan.outputs)}
+        blocks = []
+        sizes: dict[int, int] = {}
+        for v, at in enumerate(self.home):
+            sizes[at] = max(sizes.get(at, 0), plan.values[v].size * plan.values[v].dtype.itemsize)
+        for at, size in sizes.items():
+            if at not in outside and at in spans:
+                blocks.append((self.table_index[at], Block(size, *spans[at])))
+        for number, code in compiled.items():
+            for k, size in enumerate(code.scratch):
+                index = len(self.table_index) + len(self._scratch_index)
+                self._scratch_index[number, k] = index
+                blocks.append((index, Block(size, number, number)))
+        return blocks
+
+    def _plan_outputs(self, plan: Plan) -> None:
+        """For each output: the input whose memory it is (or -1), else its place in the table and its bytes."""
+        inputs = {self.home[v]: i for i, v in reversed(list(enumerate(plan.inputs)))}
+        self.outputs: list[tuple[int, int, int]] = []
+        seen: dict[int, int] = {}
+        for number, v in enumerate(plan.outputs):
+            at = self.home[v]
+            nbytes = plan.values[v].size * plan.values[v].dtype.itemsize
+            source = inputs.get(at, -1)
+            self.outputs.append((source, self.table_index[at], nbytes) if at not in seen else (-2 - seen[at], 0, 0))
+            seen.setdefault(at, number)
+
+    def _build(self, plan: Plan, compiled: dict[int, Compiled]) -> None:
+        cells: list[int] = []
+        pairs: list[int] = []
+        entries: list[tuple[int, int]] = []
+        reporting: list[tuple[int, int, tuple[Message, ...]]] = []
+        stretches: list[_Stretch] = []
+        first, work = 0, 0.0
+        for number, step in enumerate(plan.steps):
+            kernel = step.kernel
+            code = compiled.get(number)
+            if code is None:
+                places = [self.table_index[self.home[v]] for v in step.arguments]
+                after = host.bind(kernel, self.table, places)
+                stretches.append(_Stretch(first, len(entries) - first, work, after))
+                first, work = len(entries), 0.0
+                continue
+            start = len(cells)
+            sources = [self.table_index[self.home[v]] for v in step.arguments]
+            sources += [self._scratch_index[number, k] for k in range(len(code.scratch))]
+            for source in sources:
+                pairs += [len(cells), source]
+                cells.append(0)
+            if code.messages:
+                reporting.append((len(cells), len(reporting), code.messages))
+                cells.append(0)
+            entries += [(address, start) for address, _, _ in code.packs]
+            entries += [(address, start) for address in code.addresses]
+            work += nanoseconds(kernel)
+            if work > _STRETCH:
+                stretches.append(_Stretch(first, len(entries) - first, work))
+                first, work = len(entries), 0.0
+        if len(entries) > first:
+            stretches.append(_Stretch(first, len(entries) - first, work))
+        self.stretches = stretches
+
+        self._cells = (ctypes.c_int64 * max(len(cells), 1))()
+        self._pairs = (ctypes.c_int64 * max(len(pairs), 1))(*pairs)
+        self._errors = (ctypes.c_int64 * (2 * max(len(reporting), 1)))()
+        self._reporting = [messages for _, _, messages in reporting]
+        self._no_errors = bytes(self._errors)
+        for cell, index, _ in reporting:
+            self._cells[cell] = ctypes.addressof(self._errors) + 16 * index
+        base = ctypes.addressof(self._cells)
+        words = [w for address, start in entries for w in (address, base + 8 * start, 1)]
+        self._entries = (ctypes.c_int64 * max(len(words), 1))(*words)
+        self._program = (ctypes.c_int64 * 4)(base, ctypes.addressof(self.table), ctypes.addressof(self._pairs), len(pairs) // 2)
+        self.program_address = ctypes.addressof(self._program)
+        self.entries_address = ctypes.addressof(self._entries)
+
+    # --- running
+
+    def run(self, team: Team, inputs: Sequence[Buffer], scalars: Sequence[Any], arena: Callable[[int], int]) -> list[Buffer]:
+        """Runs the plan once. `arena` gives the address of an arena of so many bytes."""
+        table = self.table
+        for index, buffer in zip(self.input_places, inputs, strict=True):
+            table[index] = buffer.address
+        allocate = self.pool.allocate
+        outputs: list[Buffer] = []
+        for source, index, nbytes in self.outputs:
+            if source == -1:
+                buffer = allocate(nbytes)
+                table[index] = buffer.address
+            else:
+                buffer = inputs[source] if source >= 0 else outputs[-2 - source]
+            outputs.append(buffer)
+        if self.arena_bytes:
+            at = arena(self.arena_bytes)
+            if at != self.arena_at:
+                for index, offset in self.arena_offsets:
+                    table[index] = at + offset
+                self.arena_at = at
+        if scalars:
+            self.scalars.set(scalars)
+        for s in self.stretches:
+            if s.count:
+                team.run(self.program_address, self.entries_address + 8 * ENTRY_WORDS * s.first, s.count, s.work < _ALONE)
+            if s.after is not None:
+                s.after()
+        if self._reporting and bytes(self._errors) != self._no_errors:
+            self._raise()
+        return outputs
+
+    def _raise(self) -> None:
+        found = list(self._errors)
+        ctypes.memset(self._errors, 0, ctypes.sizeof(self._errors))
+        for k, messages in enumerate(self._reporting):
+            number, value = found[2 * k : 2 * k + 2]
+            if number:
+                message = messages[number - 1]
+                raise getattr(builtins, message.exception)(message.text.replace("{value}", str(value)))

@@ -1,0 +1,322 @@
+"""The native runner: threads that walk a list of (function, arguments) entries together, with no Python in between.
+
+`Team.run` makes one native call (without the GIL); it fills the entries' argument arrays from a table of addresses, lets the
+helper threads in, walks the entries and returns when all threads are done. Helpers wait in native code on Linux, spinning a
+little and then asleep on a futex, elsewhere in Python on a semaphore. They start when first needed, and again in a forked
+child.
+
+A program is an array of i64: address of the argument cells, of the table, of the pairs (cell, table index), number of pairs.
+An entry is three i64: function, its argument array, and whether a barrier follows. The control block holds, a cache line
+each: the generation that helpers wait on, the number of sleepers, what to run, and the barrier's two words.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+import threading
+from typing import Any
+
+from flambeau.codegen.llvm.target import Target
+from flambeau.devices.cpu.jit import Jit
+
+__all__ = ["Team", "ENTRY_WORDS"]
+
+ENTRY_WORDS = 3
+_SPINS = 2000
+_LINE = 64
+_GENERATION, _SLEEPERS, _ENTRIES, _COUNT, _THREADS, _ARRIVED, _BARRIER = 0, 64, 128, 136, 144, 192, 256
+_CONTROL_BYTES = 320
+_FUTEX = {"x86_64": 202, "aarch64": 98, "arm64": 98}
+
+
+def _pause(target: Target) -> tuple[str, str]:
+    """A hint that a thread spins: (declaration, call)."""
+    if target.architecture in ("x86_64", "amd64", "i386", "i686"):
+        return "declare void @llvm.x86.sse2.pause()", "call void @llvm.x86.sse2.pause()"
+    if target.architecture in ("aarch64", "arm64"):
+        return "declare void @llvm.aarch64.hint(i32)", "call void @llvm.aarch64.hint(i32 1)"
+    return "", ""
+
+
+def _source(target: Target) -> str:
+    """The runner's LLVM IR."""
+    declaration, pause = _pause(target)
+    give_way = "call i32 @SwitchToThread()" if sys.platform == "win32" else "call i32 @sched_yield()"
+    declared = "declare i32 @SwitchToThread()" if sys.platform == "win32" else "declare i32 @sched_yield()"
+    futex = _FUTEX.get(target.architecture, 0)
+    return f"""
+{declaration}
+{declared}
+declare i64 @syscall(i64, ...)
+
+define void @flambeau_fill(ptr %program) {{
+entry:
+  %cells = load ptr, ptr %program, align 8
+  %p1 = getelementptr i64, ptr %program, i64 1
+  %table = load ptr, ptr %p1, align 8
+  %p2 = getelementptr i64, ptr %program, i64 2
+  %pairs = load ptr, ptr %p2, align 8
+  %p3 = getelementptr i64, ptr %program, i64 3
+  %count = load i64, ptr %p3, align 8
+  %some = icmp sgt i64 %count, 0
+  br i1 %some, label %top, label %done
+top:
+  %i = phi i64 [ 0, %entry ], [ %next, %top ]
+  %pair = getelementptr [2 x i64], ptr %pairs, i64 %i
+  %cell = load i64, ptr %pair, align 8
+  %where = getelementptr i64, ptr %pair, i64 1
+  %index = load i64, ptr %where, align 8
+  %from = getelementptr i64, ptr %table, i64 %index
+  %value = load i64, ptr %from, align 8
+  %to = getelementptr i64, ptr %cells, i64 %cell
+  store i64 %value, ptr %to, align 8
+  %next = add i64 %i, 1
+  %more = icmp slt i64 %next, %count
+  br i1 %more, label %top, label %done
+done:
+  ret void
+}}
+
+define void @flambeau_walk(ptr %entries, i64 %count, i64 %thread, i64 %threads, ptr %control) {{
+entry:
+  %arrived = getelementptr i8, ptr %control, i64 {_ARRIVED}
+  %turn = getelementptr i8, ptr %control, i64 {_BARRIER}
+  %alone = icmp eq i64 %threads, 1
+  %some = icmp sgt i64 %count, 0
+  br i1 %some, label %top, label %done
+top:
+  %i = phi i64 [ 0, %entry ], [ %next, %latch ]
+  %item = getelementptr [{ENTRY_WORDS} x i64], ptr %entries, i64 %i
+  %function = load ptr, ptr %item, align 8
+  %second = getelementptr i64, ptr %item, i64 1
+  %arguments = load ptr, ptr %second, align 8
+  %third = getelementptr i64, ptr %item, i64 2
+  %waits = load i64, ptr %third, align 8
+  call void %function(ptr %arguments, i64 %thread, i64 %threads)
+  %free = icmp eq i64 %waits, 0
+  %skips = or i1 %free, %alone
+  br i1 %skips, label %latch, label %meet
+meet:
+  %now = load atomic i64, ptr %turn acquire, align 8
+  %before = atomicrmw add ptr %arrived, i64 1 acq_rel
+  %count1 = add i64 %before, 1
+  %last = icmp eq i64 %count1, %threads
+  br i1 %last, label %open, label %spin
+open:
+  store atomic i64 0, ptr %arrived monotonic, align 8
+  %following = add i64 %now, 1
+  store atomic i64 %following, ptr %turn release, align 8
+  br label %latch
+spin:
+  %k = phi i64 [ 1, %meet ], [ %k1, %check ]
+  {pause}
+  %low = and i64 %k, 127
+  %due = icmp eq i64 %low, 0
+  br i1 %due, label %yield, label %check
+yield:
+  %ignored = {give_way}
+  br label %check
+check:
+  %k1 = add i64 %k, 1
+  %seen = load atomic i64, ptr %turn acquire, align 8
+  %same = icmp eq i64 %seen, %now
+  br i1 %same, label %spin, label %latch
+latch:
+  %next = add i64 %i, 1
+  %more = icmp slt i64 %next, %count
+  br i1 %more, label %top, label %done
+done:
+  ret void
+}}
+
+define void @flambeau_announce(ptr %control, ptr %entries, i64 %count, i64 %threads) {{
+  %e = getelementptr i8, ptr %control, i64 {_ENTRIES}
+  store ptr %entries, ptr %e, align 8
+  %c = getelementptr i8, ptr %control, i64 {_COUNT}
+  store i64 %count, ptr %c, align 8
+  %t = getelementptr i8, ptr %control, i64 {_THREADS}
+  store i64 %threads, ptr %t, align 8
+  %old = atomicrmw add ptr %control, i32 1 seq_cst
+  %s = getelementptr i8, ptr %control, i64 {_SLEEPERS}
+  %sleeping = load atomic i32, ptr %s seq_cst, align 4
+  %any = icmp ne i32 %sleeping, 0
+  br i1 %any, label %wake, label %done
+wake:
+  %r = call i64 (i64, ...) @syscall(i64 {futex}, ptr %control, i32 129, i32 2147483647, ptr null, ptr null, i32 0)
+  br label %done
+done:
+  ret void
+}}
+
+define void @flambeau_run(ptr %program, ptr %entries, i64 %count, i64 %threads, ptr %control, i64 %announces) {{
+  call void @flambeau_fill(ptr %program)
+  %is = icmp ne i64 %announces, 0
+  br i1 %is, label %announce, label %walk
+announce:
+  call void @flambeau_announce(ptr %control, ptr %entries, i64 %count, i64 %threads)
+  br label %walk
+walk:
+  call void @flambeau_walk(ptr %entries, i64 %count, i64 0, i64 %threads, ptr %control)
+  ret void
+}}
+
+define void @flambeau_help(ptr %control, i64 %thread, i64 %first) {{
+entry:
+  %s = getelementptr i8, ptr %control, i64 {_SLEEPERS}
+  %e = getelementptr i8, ptr %control, i64 {_ENTRIES}
+  %c = getelementptr i8, ptr %control, i64 {_COUNT}
+  %t = getelementptr i8, ptr %control, i64 {_THREADS}
+  %start = trunc i64 %first to i32
+  br label %wait
+wait:
+  %seen = phi i32 [ %start, %entry ], [ %generation, %ran ]
+  br label %spin
+spin:
+  %k = phi i64 [ 1, %wait ], [ %k1, %again ]
+  %now = load atomic i32, ptr %control acquire, align 4
+  %is = icmp ne i32 %now, %seen
+  br i1 %is, label %got, label %idle
+idle:
+  {pause}
+  %low = and i64 %k, 127
+  %due = icmp eq i64 %low, 0
+  br i1 %due, label %yield, label %rest
+yield:
+  %ignored = {give_way}
+  br label %rest
+rest:
+  %k1 = add i64 %k, 1
+  %more = icmp slt i64 %k1, {_SPINS}
+  br i1 %more, label %again, label %sleep
+again:
+  br label %spin
+sleep:
+  %up = atomicrmw add ptr %s, i32 1 seq_cst
+  %r = call i64 (i64, ...) @syscall(i64 {futex}, ptr %control, i32 128, i32 %seen, ptr null, ptr null, i32 0)
+  %down = atomicrmw sub ptr %s, i32 1 seq_cst
+  %now2 = load atomic i32, ptr %control acquire, align 4
+  %is2 = icmp ne i32 %now2, %seen
+  br i1 %is2, label %got, label %sleep
+got:
+  %generation = load atomic i32, ptr %control acquire, align 4
+  %count = load i64, ptr %c, align 8
+  %stop = icmp slt i64 %count, 0
+  br i1 %stop, label %done, label %work
+work:
+  %entries = load ptr, ptr %e, align 8
+  %threads = load i64, ptr %t, align 8
+  call void @flambeau_walk(ptr %entries, i64 %count, i64 %thread, i64 %threads, ptr %control)
+  br label %ran
+ran:
+  br label %wait
+done:
+  ret void
+}}
+"""
+
+
+class _Natives:
+    """The runner's functions as Python callables (each call lets go of the GIL)."""
+
+    def __init__(self, jit: Jit) -> None:
+        source = _source(jit.target)
+        if not sys.platform.startswith("linux"):
+            source = source.replace("declare i64 @syscall(i64, ...)", "")
+            source = (
+                source[: source.index("define void @flambeau_announce")] + source[source.index("define void @flambeau_run") :]
+            )
+            source = source[: source.index("define void @flambeau_help")]
+            source = source.replace("call void @flambeau_announce(ptr %control, ptr %entries, i64 %count, i64 %threads)", "")
+        names = ["flambeau_run", "flambeau_walk"]
+        if sys.platform.startswith("linux"):
+            names += ["flambeau_announce", "flambeau_help"]
+        addresses = dict(zip(names, jit.load(jit.assemble(source), tuple(names)), strict=True))
+        p, i = ctypes.c_void_p, ctypes.c_int64
+        self.run = ctypes.CFUNCTYPE(None, p, p, i, i, p, i)(addresses["flambeau_run"])
+        self.walk = ctypes.CFUNCTYPE(None, p, i, i, i, p)(addresses["flambeau_walk"])
+        self.announce: Any = None
+        self.help: Any = None
+        if "flambeau_help" in addresses:
+            self.announce = ctypes.CFUNCTYPE(None, p, p, i, i)(addresses["flambeau_announce"])
+            self.help = ctypes.CFUNCTYPE(None, p, i, i)(addresses["flambeau_help"])
+
+
+class Team:
+    """`threads` threads, the caller's among them. One call of `run` at a time."""
+
+    def __init__(self, jit: Jit, threads: int) -> None:
+        self._natives = _Natives(jit)
+        self.threads = threads
+        self._helpers: list[threading.Thread] = []
+        self._reset()
+
+    def _reset(self) -> None:
+        memory = ctypes.create_string_buffer(_CONTROL_BYTES + _LINE)
+        self._memory = memory
+        self._control = ctypes.addressof(memory) + -ctypes.addressof(memory) % _LINE
+        self._helpers = []
+        self._starts: list[threading.Semaphore] = []
+        self._work: tuple[int, int, int] | None = None
+
+    def after_fork(self) -> None:
+        """In a forked child: the parent's threads don't exist here."""
+        self._reset()
+
+    def set_threads(self, threads: int) -> None:
+        """Changes the number of threads; helpers start when they are next needed."""
+        if threads != self.threads:
+            self.stop()
+            self.threads = threads
+
+    def run(self, program: int, entries: int, count: int, alone: bool) -> None:
+        """Runs `count` entries from the address `entries`, on the caller's thread alone or on all."""
+        if alone or self.threads == 1:
+            self._natives.run(program, entries, count, 1, self._control, 0)
+            return
+        if len(self._helpers) < self.threads - 1:
+            self._start()
+        if self._natives.help is not None:
+            self._natives.run(program, entries, count, self.threads, self._control, 1)
+            return
+        self._natives.run(program, entries, 0, 1, self._control, 0)  # fills the arguments before the helpers start
+        self._work = (entries, count, self.threads)
+        for start in self._starts:
+            start.release()
+        self._natives.walk(entries, count, 0, self.threads, self._control)
+
+    def _start(self) -> None:
+        generation = ctypes.c_uint32.from_address(self._control + _GENERATION).value
+        for number in range(len(self._helpers) + 1, self.threads):
+            if self._natives.help is not None:
+                target, arguments = self._natives.help, (self._control, number, generation)
+            else:
+                start = threading.Semaphore(0)
+                self._starts.append(start)
+                target, arguments = self._wait_for_work, (number, start)  # type: ignore[assignment]
+            helper = threading.Thread(target=target, args=arguments, name=f"flambeau-{number}", daemon=True)
+            helper.start()
+            self._helpers.append(helper)
+
+    def _wait_for_work(self, number: int, start: threading.Semaphore) -> None:
+        while True:
+            start.acquire()
+            work = self._work
+            if work is None:
+                return
+            self._natives.walk(work[0], work[1], number, work[2], self._control)
+
+    def stop(self) -> None:
+        """Ends the helper threads."""
+        helpers, self._helpers = self._helpers, []
+        if not helpers:
+            return
+        if self._natives.announce is not None:
+            self._natives.announce(self._control, None, -1, 0)
+        else:
+            self._work = None
+            for start in self._starts:
+                start.release()
+            self._starts = []
+        for helper in helpers:
+            helper.join()
