@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from flambeau import config
+from flambeau.codegen.llvm.target import Target
 from flambeau.devices.cpu.compiler import Compiler
 from flambeau.devices.cpu.executable import Executable
 from flambeau.devices.cpu.machine import host
@@ -30,8 +31,8 @@ class CpuBackend:
 
     name = "cpu"
 
-    def __init__(self) -> None:
-        self.target = host()
+    def __init__(self, target: Target | None = None) -> None:
+        self.target = host() if target is None else target
         self.pool = Pool()
         self.compiler = Compiler(self.target)
         self.team = Team(self.compiler.jit, config.num_threads())
