@@ -74,9 +74,30 @@ def read(
     count = lanes if count is None else count
     if lane_axis is None or lanes == 1 or not view.varies(lane_axis):
         return f.splat(_read_one(f, pointer, view, index), lanes)
+    start = position(f, view.offset, view.strides, index)
+    inside: bool | Value = True
+    for c in view.checks:
+        if not c.terms[lane_axis]:
+            at = position(f, c.offset, c.terms, index)
+            inside = f.both(inside, _scalar_inside(f, at, c.limit, c.every))
+            if c.every > 1:
+                start = f.add(start, f.mul(f.floor_div(at, c.every), c.stride))
+    if inside is False:
+        return zero(vector(sum_type(view.type), lanes))
+    loaded = f.choose(
+        inside,
+        lambda: [_read_lanes(f, pointer, view, index, start, lane_axis, lanes, count)],
+        lambda: [zero(vector(memory_type(view.type), lanes))],
+    )[0]
+    return widen(f, loaded, view.type)
+
+
+def _read_lanes(
+    f: Function, pointer: Value, view: View, index: Sequence[Int], start: Int, lane_axis: int, lanes: int, count: Int
+) -> Value:
+    """The elements as memory holds them, minding the checks that move with the lanes."""
     element = memory_type(view.type)
     step = view.strides[lane_axis]
-    start = position(f, view.offset, view.strides, index)
     low: Int = 0
     high: Int = count
     mask: bool | Value = True  # what the bounds [low, high) of lanes don't say
@@ -85,11 +106,8 @@ def read(
         at = position(f, c.offset, c.terms, index)
         along = c.terms[lane_axis]
         if along == 0:
-            inside = _scalar_inside(f, at, c.limit, c.every)
-            high = f.choose_int(inside, high, 0)
-            if c.every > 1:
-                start = f.add(start, f.mul(f.floor_div(at, c.every), c.stride))
-        elif c.every == 1:
+            continue
+        if c.every == 1:
             first, last = (at, f.sub(c.size - 1, at)) if along > 0 else (f.sub(c.size - 1, at), at)
             low = f.maximum(low, f.floor_div(f.sub(abs(along) - 1, first), abs(along)))
             high = f.minimum(high, f.add(f.floor_div(last, abs(along)), 1))
@@ -106,17 +124,16 @@ def read(
             bounds = (f.sub(f.mul(low, step), lanes * k), f.sub(f.mul(high, step), lanes * k + step - 1))
             address = f.address(pointer, f.add(start, lanes * k), element)
             parts.append(f.masked_load(vector(element, lanes), address, f.lane_mask(*bounds, lanes)))
-        loaded = parts[0] if step == 1 else f.shuffle(parts[0], parts[1], [2 * i for i in range(lanes)])
-        return widen(f, loaded, view.type)
+        return parts[0] if step == 1 else f.shuffle(parts[0], parts[1], [2 * i for i in range(lanes)])
     if spread is None and step == -1:
         address = f.address(pointer, f.sub(start, lanes - 1), element)
         loaded = f.masked_load(vector(element, lanes), address, f.lane_mask(f.sub(lanes, high), f.sub(lanes, low), lanes))
-        return widen(f, f.shuffle(loaded, loaded, list(reversed(range(lanes)))), view.type)
+        return f.shuffle(loaded, loaded, list(reversed(range(lanes))))
     mask = f.both(mask, f.lane_mask(low, high, lanes))
     where = f.binary("add", f.splat(f.integer(start), lanes), f.steps(lanes, step=step))
     if spread is not None:
         where = f.binary("add", where, spread)
-    return widen(f, f.gather(element, pointer, where, mask), view.type)
+    return f.gather(element, pointer, where, mask)
 
 
 def _read_one(f: Function, pointer: Value, view: View, index: Sequence[Int]) -> Value:

@@ -20,34 +20,11 @@ from flambeau.codegen.llvm.builder import Function, Int, Module, Value, bits_of,
 from flambeau.codegen.llvm.contraction.elements import pointers, read, read_flat, sum_type
 from flambeau.codegen.llvm.contraction.epilogue import finish, store
 from flambeau.codegen.llvm.contraction.form import Form, epilogue_axes
+from flambeau.codegen.llvm.contraction.micro import Tile, product, register_tile
 from flambeau.codegen.llvm.contraction.roles import PHASE, Pack, Roles, Scratch, ceiling, place, roles, share, size_of, unravel
 from flambeau.codegen.llvm.target import Target
 
 __all__ = ["Panel", "plan_panel"]
-
-
-@dataclass(frozen=True)
-class Tile:
-    """A register tile: `height` rows by `width` vectors."""
-
-    height: int
-    width: int
-
-
-def register_tile(rows: int, registers: int) -> Tile:
-    """The tile that takes the fewest cycles a column vector: two multiply-adds or two loads a cycle, each multiply-add four
-    cycles long, and a little for every load since they are rarely all hidden."""
-    best: tuple[float, Tile] | None = None
-    for height in range(1, min(rows, registers // 2) + 1):
-        for width in range(1, 9):
-            if height * width + width + 1 > registers:
-                break
-            cycles = max(height * width / 2, (height + width) / 2, 4.0) + 0.15 * (height + width) + 0.5
-            cost = ceiling(rows, height) * cycles / width
-            if best is None or cost < best[0] - 1e-9:
-                best = cost, Tile(height, width)
-    assert best is not None
-    return best[1]
 
 
 @dataclass(frozen=True)
@@ -245,7 +222,7 @@ class Panel:
                             result = finish(f, form, memory, total, w, inner, self.lanes, left_over)
                             store(f, form, memory, result, w, inner, self.lanes, left_over)
 
-                    self._tiles(f, panel0, right, sums, count, columns, first, last, done if self.fused else None)
+                    self._product(f, panel0, right, sums, count, columns, (first, last), done if self.fused else None)
 
                 f.loop(0, e, self.step, one)
 
@@ -317,7 +294,7 @@ class Panel:
 
         nest(0, index, 0)
 
-    def _tiles(
+    def _product(
         self,
         f: Function,
         left: Value,
@@ -325,61 +302,38 @@ class Panel:
         sums: Value,
         terms: Int,
         columns: Int,
-        first: Int,
-        last: Int,
+        panels: tuple[Int, Int],
         done: Callable[[Int, Int, list[Value]], None] | None,
     ) -> None:
-        """All tiles of a block: full ones, then what is left, narrower."""
-        lanes, height, width = self.lanes, self.tile.height, self.tile.width
-        vectors = f.div(f.add(columns, lanes - 1), lanes)
-        full = f.div(vectors, width)
+        """A block's tiles, added to the buffer of sums or handed to `done` a row of vectors at a time."""
+        lanes, height = self.lanes, self.tile.height
         type = vector(self.type, lanes)
 
-        def tile(column: Int, wide: int) -> None:
-            source = f.address(right, column, self.type)
+        def places(p: Int, column: Int, width: int) -> list[Value]:
+            row = f.mul(f.sub(p, panels[0]), height)
+            base = f.address(sums, f.add(f.mul(row, self.pitch), column), self.type)
+            return [f.address(base, m * self.pitch + v * lanes, self.type) for m in range(height) for v in range(width)]
 
-            def panel(p: Int, _: list[Value]) -> None:
-                a = f.address(left, f.mul(p, self.terms * height), self.type)
-                row = f.mul(p, height)
-                buffer = f.address(sums, f.add(f.mul(f.sub(row, f.mul(first, height)), self.pitch), column), self.type)
+        def begin(p: Int, column: Int, width: int) -> list[Value]:
+            if done:
+                return [zero(type)] * (height * width)
+            return [f.load(type, at) for at in places(p, column, width)]
 
-                def place_of(m: int, v: int) -> Value:
-                    return f.address(buffer, m * self.pitch + v * lanes, self.type)
+        def end(p: Int, column: Int, width: int, totals: list[Value]) -> None:
+            if done is None:
+                for total, at in zip(totals, places(p, column, width)):
+                    f.store(total, at)
+                return
+            for m in range(height):
+                row = f.add(f.mul(p, height), m)
+                group = totals[m * width : (m + 1) * width]
+                if self.rows % height == 0:
+                    done(row, column, group)
+                else:
+                    with f.when(f.compare("slt", row, self.rows)):
+                        done(row, column, group)
 
-                accumulators = [zero(type) if done else f.load(type, place_of(m, v)) for m in range(height) for v in range(wide)]
-
-                def term(k: Int, held: list[Value]) -> list[Value]:
-                    b = f.address(source, f.mul(k, self.pitch), self.type)
-                    loaded = [f.load(type, f.address(b, v * lanes, self.type)) for v in range(wide)]
-                    ak = f.address(a, f.mul(k, height), self.type)
-                    out = []
-                    for m in range(height):
-                        x = f.splat(f.load(self.type, f.address(ak, m, self.type)), lanes)
-                        out += [f.multiply_add(x, loaded[v], held[m * wide + v]) for v in range(wide)]
-                    return out
-
-                accumulators = f.loop(0, terms, 1, term, accumulators, nonempty=True)
-                for m in range(height):
-                    group = accumulators[m * wide : (m + 1) * wide]
-                    if done is None:
-                        for v, total in enumerate(group):
-                            f.store(total, place_of(m, v))
-                    elif self.rows % height == 0:
-                        done(f.add(row, m), column, group)
-                    else:
-                        with f.when(f.compare("slt", f.add(row, m), self.rows)):
-                            done(f.add(row, m), column, group)
-
-            f.loop(first, last, 1, panel, nonempty=self.groups == 1)
-
-        f.loop(0, f.mul(full, width * lanes), width * lanes, lambda j, _: tile(j, width))
-        rest = f.sub(vectors, f.mul(full, width))
-        column = f.mul(full, width * lanes)
-        for wide in range(1, width):
-            fits = f.compare("eq", rest, wide)
-            if fits is not False:
-                with f.when(fits):
-                    tile(column, wide)
+        product(f, self.tile, self.type, lanes, left, self.terms * height, right, self.pitch, terms, columns, panels, begin, end)
 
     def _finish(
         self,
@@ -436,7 +390,7 @@ def plan_panel(form: Form, target: Target, threads: int) -> Panel | None:
         return None
     tile = register_tile(rows, target.registers)
     # the sum: blocks that leave a tile of the right operand in the first cache
-    most = max(16, target.l1 * 3 // 4 // (tile.width * lanes * bits // 8))
+    most = max(16, target.l1 // (tile.width * lanes * bits // 8))
     split, inside = r.summed[-1], 1
     while split > r.summed[0] and inside * extents[split] < most:
         inside *= extents[split]

@@ -1,0 +1,92 @@
+"""The micro-kernel: a register tile of a matrix product over packed panels. Every schedule with reuse runs on it.
+
+May import `codegen.llvm.builder`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flambeau.codegen.llvm.builder import Function, Int, Value, vector
+
+__all__ = ["Tile", "register_tile", "product"]
+
+
+@dataclass(frozen=True)
+class Tile:
+    """`height` rows by `width` vectors of columns, all in registers."""
+
+    height: int
+    width: int
+
+
+def register_tile(rows: int, registers: int, widest: int = 8) -> Tile:
+    """The tile that takes the fewest cycles a column vector: two multiply-adds or two loads a cycle, each multiply-add four
+    cycles long, and a little for every load since they are rarely all hidden, more for vectors than for broadcasts."""
+    best: tuple[float, Tile] | None = None
+    for height in range(1, min(rows, registers // 2) + 1):
+        for width in range(1, widest + 1):
+            if height * width + width + 1 > registers:
+                break
+            cycles = max(height * width / 2, (height + width) / 2, 4.0) + 0.1 * height + 0.3 * width + 0.5
+            cost = -(-rows // height) * cycles / width
+            if best is None or cost < best[0] - 1e-9:
+                best = cost, Tile(height, width)
+    assert best is not None
+    return best[1]
+
+
+def product(
+    f: Function,
+    tile: Tile,
+    type: str,
+    lanes: int,
+    left: Value,
+    panel_pitch: int,
+    right: Value,
+    pitch: int,
+    terms: Int,
+    columns: Int,
+    panels: tuple[Int, Int],
+    begin: Callable[[Int, Int, int], list[Value]],
+    end: Callable[[Int, Int, int, list[Value]], None],
+) -> None:
+    """Sums over `terms` (at least one) of left[panel][term][row]·right[term][column] for all tiles of `columns` columns and of the
+    panels from panels[0] to before panels[1].
+
+    A panel of `left` is `panel_pitch` elements from the next, a term of `right` `pitch`; `right` may be read up to the next
+    multiple of `lanes` columns. `begin(panel, column, width)` gives the accumulators to start from, row by row, and
+    `end(panel, column, width, accumulators)` takes them when they are complete.
+    """
+    vectors = f.div(f.add(columns, lanes - 1), lanes)
+    full = f.div(vectors, tile.width)
+
+    def strip(column: Int, width: int) -> None:
+        source = f.address(right, column, type)
+
+        def panel(p: Int, _: list[Value]) -> None:
+            a = f.address(left, f.mul(p, panel_pitch), type)
+
+            def term(k: Int, held: list[Value]) -> list[Value]:
+                b = f.address(source, f.mul(k, pitch), type)
+                loaded = [f.load(vector(type, lanes), f.address(b, v * lanes, type)) for v in range(width)]
+                ak = f.address(a, f.mul(k, tile.height), type)
+                out = []
+                for m in range(tile.height):
+                    x = f.splat(f.load(type, f.address(ak, m, type)), lanes)
+                    out += [f.multiply_add(x, loaded[v], held[m * width + v]) for v in range(width)]
+                return out
+
+            end(p, column, width, f.loop(0, terms, 1, term, begin(p, column, width), nonempty=True))
+
+        f.loop(panels[0], panels[1], 1, panel)
+
+    f.loop(0, f.mul(full, tile.width * lanes), tile.width * lanes, lambda j, _: strip(j, tile.width))
+    rest = f.sub(vectors, f.mul(full, tile.width))
+    column = f.mul(full, tile.width * lanes)
+    for width in range(1, tile.width):
+        fits = f.compare("eq", rest, width)
+        if fits is not False:
+            with f.when(fits):
+                strip(column, width)
