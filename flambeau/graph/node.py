@@ -34,10 +34,13 @@ class Primitive:
         evaluate: `(node, *arrays) -> array`, the meaning in NumPy (or anything with its interface).
         gradient: `(grad, output, inputs, params) -> one tensor or None for each input`, written in tensor operations,
             so that it can be differentiated again; None where the primitive has no gradient.
-        saves: which of "inputs" and "output" the gradient reads; the tape keeps only those.
+        saves: which of "inputs" and "output" the gradient reads; the tape keeps only those. "shapes" instead of "inputs":
+            of the inputs only their shape and dtype are read.
+        reads: for each input, the inputs that its own gradient reads, where that is not all of them: the tape keeps only
+            what the gradients asked for need (of others it hands on shape and dtype).
     """
 
-    __slots__ = ("name", "kind", "infer", "evaluate", "gradient", "saves_inputs", "saves_output")
+    __slots__ = ("name", "kind", "infer", "evaluate", "gradient", "saves_inputs", "saves_output", "reads")
 
     def __init__(
         self,
@@ -47,9 +50,11 @@ class Primitive:
         evaluate: Callable[..., Any],
         gradient: Callable[..., Sequence[Any]] | None = None,
         saves: str = "inputs",
+        reads: tuple[tuple[int, ...], ...] | None = None,
     ) -> None:
         self.name, self.kind, self.infer, self.evaluate, self.gradient = name, kind, infer, evaluate, gradient
-        self.saves_inputs, self.saves_output = "inputs" in saves, "output" in saves
+        self.saves_inputs, self.saves_output = "inputs" in saves or "shapes" in saves, "output" in saves
+        self.reads = ((),) * 3 if "shapes" in saves else reads
         assert name not in PRIMITIVES, name
         PRIMITIVES[name] = self
 

@@ -2,3 +2,20 @@
 
 May import `flambeau.tensor`, `flambeau.autograd`, `flambeau.shapes` and what those may.
 """
+
+from flambeau.ops import (  # noqa: F401
+    arithmetic,
+    comparison,
+    conversion,
+    creation,
+    dunders,
+    gathering,
+    indexing,
+    joining,
+    matmul,
+    pointwise,
+    reduction,
+    scans,
+    sorting,
+    views,
+)

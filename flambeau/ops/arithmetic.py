@@ -6,79 +6,189 @@ from typing import Any
 
 from flambeau.dtypes import scalar_dtype
 from flambeau.graph.primitives import elementwise as e
-from flambeau.ops.operands import operands
+from flambeau.ops.operands import accumulation_dtype, cast, operands, pair, python_number
 from flambeau.ops.registry import operator
 from flambeau.tensor import Tensor
 
-__all__ = ["add", "sub", "mul", "div"]
+__all__ = ["add", "sub", "rsub", "mul", "div", "floor_divide", "remainder", "fmod", "pow", "float_power"]
+
+_apply = Tensor._apply
 
 
-def _scaled(name: str, other: Any, alpha: Any, result: Tensor) -> Any:
-    """alpha·other, refusing a floating alpha for integers and any alpha for bools as PyTorch does."""
-    if alpha == 1 and not isinstance(alpha, bool):
-        return other
-    category = scalar_dtype(alpha).category
-    if category == 2 and result.dtype.category != 2:
+def _is_bool(value: Any) -> bool:
+    return isinstance(value, bool) or (isinstance(value, Tensor) and value.dtype.category == 0)
+
+
+def _scaled(other: Tensor, alpha: Any) -> Tensor:
+    """alpha·other, refusing a floating alpha for integers and a bool alpha for numbers as PyTorch does."""
+    number = python_number(alpha)
+    if number is None:
+        if isinstance(alpha, Tensor) and not alpha._shape:
+            number = alpha.item()
+        else:
+            raise TypeError(f"argument 'alpha' must be Number, not {type(alpha).__name__}")
+    category = scalar_dtype(number).category
+    if category == 0 and other.dtype.category != 0:
+        raise RuntimeError("Boolean alpha only supported for Boolean results.")
+    if category == 2 and other.dtype.category != 2:
         raise RuntimeError("For integral input tensors, argument alpha must not be a floating point number.")
-    return mul(other, alpha) if isinstance(other, Tensor) else other * alpha
+    return mul(other, number)
 
 
 @operator(inplace=True, out=True)
 def add(input: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
     """input + alpha·other, broadcast and promoted."""
-    a, b = operands("add", input, other)
-    if alpha != 1:
-        _, b = operands("add", a, _scaled("add", other, alpha, a))
-    return Tensor._apply(e.BITWISE_OR if a.dtype.category == 0 else e.ADD, (a, b))
+    a, b = pair("add", input, other)
+    if alpha.__class__ is not int or alpha != 1:
+        b = _scaled(b, alpha)
+    return _apply(e.ADD if a._storage.dtype.category else e.BITWISE_OR, (a, b))
 
 
 @operator("sub", "subtract", inplace=True, out=True)
 def sub(input: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
     """input - alpha·other, broadcast and promoted. Not for bools."""
-    a, b = operands("sub", input, other)
-    for operand in (input, other):
-        if isinstance(operand, bool) or (isinstance(operand, Tensor) and operand.dtype.category == 0):
-            both = a.dtype.category == 0
+    a, b = pair("sub", input, other)
+    if _is_bool(input) or _is_bool(other):
+        if a.dtype.category == 0:
             raise RuntimeError(
-                "Subtraction, the `-` operator, with two bool tensors is not supported, use the `^` or `logical_xor()` operator instead."
-                if both
-                else "Subtraction, the `-` operator, with a bool tensor is not supported. "
-                "If you are trying to invert a mask, use the `~` or `logical_not()` operator instead."
+                "Subtraction, the `-` operator, with two bool tensors is not supported, use the `^` or `logical_xor()` operator "
+                "instead."
             )
-    if alpha != 1:
-        _, b = operands("sub", a, _scaled("sub", other, alpha, a))
-    return Tensor._apply(e.SUB, (a, b))
+        raise RuntimeError(
+            "Subtraction, the `-` operator, with a bool tensor is not supported. "
+            "If you are trying to invert a mask, use the `~` or `logical_not()` operator instead."
+        )
+    if alpha.__class__ is not int or alpha != 1:
+        b = _scaled(b, alpha)
+    return _apply(e.SUB, (a, b))
+
+
+@operator()
+def rsub(input: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
+    """other - alpha·input."""
+    a, b = operands("rsub", input, other)
+    return sub(b, a, alpha=alpha) if not (_is_bool(input) or _is_bool(other)) else sub(input, other)
 
 
 @operator("mul", "multiply", inplace=True, out=True)
 def mul(input: Tensor, other: Any) -> Tensor:
     """input · other, broadcast and promoted."""
-    a, b = operands("mul", input, other)
-    return Tensor._apply(e.BITWISE_AND if a.dtype.category == 0 else e.MUL, (a, b))
+    a, b = pair("mul", input, other)
+    return _apply(e.MUL if a._storage.dtype.category else e.BITWISE_AND, (a, b))
 
 
 @operator("div", "divide", inplace=True, out=True)
 def div(input: Tensor, other: Any, *, rounding_mode: str | None = None) -> Tensor:
-    """input / other: true division, or rounded towards zero ("trunc") or down ("floor")."""
+    """input / other: true division, or rounded towards zero ("trunc") or down ("floor").
+
+    Integers divide to floats unless rounded. Raises RuntimeError for another rounding mode, and when an integer zero divides.
+    """
+    a, b = pair("div", input, other)
     if rounding_mode is None:
-        return Tensor._apply(e.DIV, operands("div", input, other, float_result=True))
-    a, b = operands("div", input, other)
+        if a._storage.dtype.category != 2:
+            a, b = operands("div", input, other, float_result=True)
+        return _apply(e.DIV, (a, b))
     if rounding_mode == "floor":
-        return Tensor._apply(e.FLOOR_DIVIDE, (a, b))
+        return _floored(a, b)
     if rounding_mode == "trunc":
         if a.dtype.category == 2:
-            return Tensor._apply(e.TRUNC, (Tensor._apply(e.DIV, (a, b)),))
+            wide = accumulation_dtype(a.dtype)
+            return cast(_apply(e.TRUNC, (_apply(e.DIV, (cast(a, wide), cast(b, wide))),)), a.dtype)
         return _truncated(a, b)
     raise RuntimeError(f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'")
 
 
+def _floored(a: Tensor, b: Tensor) -> Tensor:
+    if a.dtype.category == 0:
+        raise NotImplementedError("\"div_floor\" not implemented for 'Bool'")
+    return _apply(e.FLOOR_DIVIDE, (a, b))
+
+
 def _truncated(a: Tensor, b: Tensor) -> Tensor:
     """Integer division towards zero: the remainder with the dividend's sign divides exactly."""
-    rest = Tensor._apply(e.FMOD, (a, b))
-    return Tensor._apply(e.FLOOR_DIVIDE, (Tensor._apply(e.SUB, (a, rest)), b))
+    if a.dtype.category == 0:
+        raise NotImplementedError("\"div_trunc\" not implemented for 'Bool'")
+    rest = _apply(e.FMOD, (a, b))
+    return _apply(e.FLOOR_DIVIDE, (_apply(e.SUB, (a, rest)), b))
 
 
 @operator(inplace=True, out=True)
 def true_divide(input: Tensor, other: Any) -> Tensor:
     """input / other, as real numbers."""
     return div(input, other)
+
+
+@operator(inplace=True, out=True)
+def floor_divide(input: Tensor, other: Any) -> Tensor:
+    """⌊input / other⌋."""
+    return _floored(*pair("floor_divide", input, other))
+
+
+@operator(inplace=True, out=True)
+def remainder(input: Tensor, other: Any) -> Tensor:
+    """What is left of input after dividing by other, with other's sign, as Python's `%`. `input` may be a number."""
+    a, b = pair("remainder", input, other)
+    if a.dtype.category == 0:
+        raise NotImplementedError("\"remainder\" not implemented for 'Bool'")
+    return _apply(e.REMAINDER, (a, b))
+
+
+@operator(inplace=True, out=True)
+def fmod(input: Tensor, other: Any) -> Tensor:
+    """What is left of input after dividing by other, with input's sign, as C's fmod."""
+    a, b = pair("fmod", input, other)
+    if a.dtype.category == 0:
+        raise NotImplementedError("\"fmod\" not implemented for 'Bool'")
+    return _apply(e.FMOD, (a, b))
+
+
+@operator(inplace=True, out=True)
+def pow(input: Any, exponent: Any) -> Tensor:
+    """input to the power of exponent; either may be a number. Small whole powers and roots are computed as products.
+
+    Raises RuntimeError for an integer tensor to a negative whole number.
+    """
+    if not isinstance(exponent, Tensor) and isinstance(input, Tensor):
+        number = python_number(exponent)
+        if number is not None:
+            return _power_of_number(input, number)
+    a, b = operands("pow", input, exponent)
+    if a.dtype.category == 0:
+        raise NotImplementedError("\"pow\" not implemented for 'Bool'")
+    return _apply(e.POW, (a, b))
+
+
+def _power_of_number(input: Tensor, exponent: Any) -> Tensor:
+    type = input.dtype
+    if type.category == 0 and not isinstance(exponent, float):
+        if isinstance(exponent, bool):
+            raise NotImplementedError("\"pow\" not implemented for 'Bool'")
+        input = cast(input, scalar_dtype(exponent))
+        type = input.dtype
+    if type.category != 2 and isinstance(exponent, int) and exponent < 0:
+        raise RuntimeError("Integers to negative integer powers are not allowed.")
+    (a, b) = operands("pow", input, exponent)
+    type = a.dtype
+    if exponent == 1:
+        return a.clone() if a is input else a
+    if exponent == 2:
+        return _apply(e.MUL, (a, a))
+    if type.category == 2:
+        if exponent == 0.5:
+            return _apply(e.SQRT, (a,))
+        if exponent == -0.5:
+            return _apply(e.RSQRT, (a,))
+        if exponent == -1:
+            return _apply(e.DIV, operands("pow", 1, a))
+        if exponent == 3 and type.itemsize > 2:
+            return _apply(e.MUL, (_apply(e.MUL, (a, a)), a))
+    return _apply(e.POW, (a, b))
+
+
+@operator(inplace=True, out=True)
+def float_power(input: Any, exponent: Any) -> Tensor:
+    """input to the power of exponent, computed in float64."""
+    from flambeau.dtypes import float64
+
+    a, b = operands("float_power", input, exponent)
+    return pow(cast(a, float64), cast(b, float64))

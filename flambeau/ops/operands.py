@@ -5,17 +5,21 @@ May import `flambeau.tensor`, `flambeau.shapes`, `flambeau.dtypes`, `flambeau.gr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from operator import index as as_index
 from typing import Any
 
-from flambeau.dtypes import dtype, promote, scalar_dtype
+from flambeau.dtypes import default_dtype, dtype, float32, promote, scalar_dtype
 from flambeau.graph.primitives.elementwise import CAST
-from flambeau.graph.primitives.leaf import number
+from flambeau.graph.primitives.leaf import CONSTANT, number
 from flambeau.graph.primitives.movement import EXPAND, RESHAPE
 from flambeau.shapes.broadcasting import broadcast
 from flambeau.tensor import Tensor, from_node
 
-__all__ = ["Scalar", "as_tensor_argument", "result_dtype", "operands", "cast", "scalar", "expand", "same_device"]
+__all__ = [
+    "Scalar", "as_tensor_argument", "result_dtype", "operands", "pair", "cast", "scalar", "filled", "expand", "same_device",
+    "python_number", "sizes", "dims_argument", "floating", "accumulation_dtype", "check_tensor", "integer",
+]  # fmt: skip
 
 Scalar = (bool, int, float)
 
@@ -27,9 +31,101 @@ def as_tensor_argument(value: Any, function: str, argument: str, position: int =
     raise TypeError(f"{function}(): argument '{argument}' (position {position}) must be Tensor, not {type(value).__name__}")
 
 
+check_tensor = as_tensor_argument
+
+
+def python_number(value: Any) -> Any:
+    """A NumPy scalar as the Python number it stands for; a Python number as it is; None for anything else."""
+    if isinstance(value, Scalar):
+        return value
+    if hasattr(value, "item") and getattr(value, "shape", None) == () and not isinstance(value, Tensor):
+        found = value.item()
+        return found if isinstance(found, Scalar) else None
+    return None
+
+
+def integer(value: Any, function: str, argument: str) -> int:
+    """An integer argument: an int, a NumPy integer or an integer tensor of one element, but no bool or float."""
+    if value.__class__ is int:
+        return int(value)
+    if not isinstance(value, (bool, float)):
+        try:
+            return as_index(value)
+        except TypeError:
+            pass
+    raise TypeError(f"{function}(): argument '{argument}' must be int, not {type(value).__name__}")
+
+
+def sizes(function: str, given: Sequence[Any], argument: str = "size") -> tuple[int, ...]:
+    """Sizes given as `f(2, 3)`, `f((2, 3))` or `f(torch.Size([2, 3]))`, as a tuple of ints."""
+    values: Iterable[Any] = given
+    if len(given) == 1 and not isinstance(given[0], int):
+        first = given[0]
+        if isinstance(first, (tuple, list)):
+            values = first
+        elif isinstance(first, Tensor) and first._shape:
+            values = first.tolist()
+    result = []
+    for v in values:
+        if v.__class__ is int:
+            result.append(v)
+            continue
+        try:
+            if isinstance(v, bool):
+                raise TypeError
+            result.append(as_index(v))
+        except TypeError:
+            raise TypeError(
+                f"{function}(): argument '{argument}' (position 1) must be tuple of ints, but found element of type "
+                f"{type(v).__name__} at pos {len(result)}"
+            ) from None
+    return tuple(result)
+
+
+def dims_argument(dim: Any) -> Any:
+    """A `dim` argument as None, an int or a tuple of ints."""
+    if dim is None or dim.__class__ is int:
+        return dim
+    if isinstance(dim, (tuple, list)):
+        return tuple([d if d.__class__ is int else as_index(d) for d in dim])
+    return as_index(dim)
+
+
 def scalar(value: Any, type: dtype, device: str) -> Tensor:
     """A Python number (or a function that gives one at each run) as a zero-dimensional tensor."""
     return from_node(number(value, type, device))
+
+
+_LIMITS = {"uint8": (0, 255), "int8": (-128, 127), "int16": (-(2**15), 2**15 - 1), "int32": (-(2**31), 2**31 - 1)}
+_C_NAMES = {"uint8": "uint8_t", "int8": "int8_t", "int16": "int16_t", "int32": "int", "int64": "int64_t"}
+_constants: dict[Any, Tensor] = {}
+"""Numbers that are baked into programs, repeated to a shape: they are asked for again and again."""
+
+
+def filled(value: Any, type: dtype, device: str, shape: tuple[int, ...]) -> Tensor:
+    """A Python number repeated to `shape`; for use inside operators (not to be written to).
+
+    Raises RuntimeError for an integer that `type` can't hold.
+    """
+    key = (value, type, device, shape)
+    found = _constants.get(key)
+    if found is not None:
+        return found
+    if type.category == 1 and value.__class__ is not bool:
+        low, high = _LIMITS.get(type.name, (-(2**63), 2**63 - 1))
+        if not low <= value <= high:
+            if not -(2**63) <= value < 2**63:
+                raise RuntimeError("Overflow when unpacking long long")
+            raise RuntimeError(f"value cannot be converted to type {_C_NAMES.get(type.name, type.name)} without overflow")
+    node = number(value, type, device)
+    result = from_node(node)
+    if shape:
+        result = expand(result, shape)
+    if node.primitive is CONSTANT and value == value:
+        if len(_constants) > 4096:
+            _constants.clear()
+        _constants[key] = result
+    return result
 
 
 def cast(t: Tensor, type: dtype) -> Tensor:
@@ -39,15 +135,22 @@ def cast(t: Tensor, type: dtype) -> Tensor:
 
 
 def expand(t: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """The tensor repeated to `shape`, which it broadcasts to. Not a view: for use inside operators."""
-    own = tuple(t._shape)
+    """The tensor repeated to `shape`, which it broadcasts to: a view."""
+    own = t._shape
     if own == shape:
         return t
-    if len(own) != len(shape):
-        padded = (1,) * (len(shape) - len(own)) + own
-        t = Tensor._apply(RESHAPE, (t,), (padded, own))
-        own = padded
-    return t if own == shape else Tensor._apply(EXPAND, (t,), (shape, own))
+    strides = t._strides
+    if strides is None:
+        strides = t.stride()
+    lead = len(shape) - len(own)
+    if lead:
+        own = (1,) * lead + tuple(own)
+        strides = (0,) * lead + strides
+        t = t._view(RESHAPE, (own, tuple(t._shape)), own, strides, t._offset)
+        if own == shape:
+            return t
+    strides = tuple([0 if n == 1 and m != 1 else s for n, m, s in zip(own, shape, strides)])
+    return t._view(EXPAND, (shape, tuple(own)), shape, strides, t._offset)
 
 
 def result_dtype(values: Sequence[Any]) -> dtype:
@@ -75,19 +178,40 @@ def result_dtype(values: Sequence[Any]) -> dtype:
     return result
 
 
-def same_device(tensors: Sequence[Tensor]) -> tuple[str, list[Tensor]]:
+def same_device(tensors: Sequence[Tensor]) -> tuple[str, Sequence[Tensor]]:
     """The device of the operands; a zero-dimensional CPU tensor follows the others there. RuntimeError for a mix."""
-    device = None
+    first = tensors[0]
+    device = first._storage.device
+    same = True
     for t in tensors:
         d = t._storage.device
-        if device is None or (device != d and device == "cpu" and not first._shape):  # noqa: F821
+        if d == device:
+            continue
+        same = False
+        if device == "cpu" and not first._shape:
             device, first = d, t
-        elif d != device and not (d == "cpu" and not t._shape):
+        elif not (d == "cpu" and not t._shape):
             raise RuntimeError(
                 f"Expected all tensors to be on the same device, but found at least two devices, {device} and {d}!"
             )
-    assert device is not None
+    if same:
+        return device, tensors
     return device, [t if t._storage.device == device else t.to(device) for t in tensors]
+
+
+def _argument_error(name: str, value: Any, position: int) -> TypeError:
+    which = ("input", "other")[position] if position < 2 else f"operand {position}"
+    return TypeError(f"{name}(): argument '{which}' (position {position + 1}) must be Tensor, not {value.__class__.__name__}")
+
+
+def floating(type: dtype) -> dtype:
+    """The dtype itself if it is floating, else the default floating dtype."""
+    return type if type.category == 2 else default_dtype()
+
+
+def accumulation_dtype(type: dtype) -> dtype:
+    """The dtype in which several steps on elements of `type` are computed before one rounding: float32 for half types."""
+    return float32 if type.category == 2 and type.itemsize == 2 else type
 
 
 def operands(name: str, *values: Any, type: dtype | None = None, float_result: bool = False) -> tuple[Tensor, ...]:
@@ -97,35 +221,47 @@ def operands(name: str, *values: Any, type: dtype | None = None, float_result: b
     Raises TypeError for a value that is neither tensor nor number, RuntimeError for devices or shapes that don't match.
     """
     tensors = []
+    checked = list(values)
     for position, v in enumerate(values):
         if isinstance(v, Tensor):
             tensors.append(v)
-        elif not isinstance(v, Scalar):
-            which = ("input", "other")[position] if position < 2 else f"operand {position}"
-            raise TypeError(f"{name}(): argument '{which}' (position {position + 1}) must be Tensor, not {v.__class__.__name__}")
+        else:
+            checked[position] = python_number(v)
+            if checked[position] is None:
+                raise _argument_error(name, v, position)
     if not tensors:
-        raise TypeError(f"{name}(): argument 'input' (position 1) must be Tensor, not {values[0].__class__.__name__}")
-    first = tensors[0]
+        raise _argument_error(name, values[0], 0)
     if type is None:
-        type = first._storage.dtype
-        if len(values) > 1:
-            type = result_dtype(values)
-        if float_result and type.category != 2:
-            from flambeau.dtypes import default_dtype
-
-            type = default_dtype()
-    if len(tensors) > 1:
-        device, moved = same_device(tensors)
-        shape = tuple(moved[0]._shape)
-        if any(tuple(t._shape) != shape for t in moved):
-            shape = broadcast(*(tuple(t._shape) for t in moved))
-    else:
-        device, moved, shape = first._storage.device, tensors, tuple(first._shape)
+        type = result_dtype(checked) if len(checked) > 1 else tensors[0]._storage.dtype
+        if float_result:
+            type = floating(type)
+    device, moved = same_device(tensors)
+    shape = tuple(moved[0]._shape)
+    for t in moved:
+        if t._shape != shape:
+            shape = broadcast(*[tuple(t._shape) for t in moved])
+            break
     remaining = iter(moved)
     result = []
-    for v in values:
-        t = next(remaining) if isinstance(v, Tensor) else scalar(v, type, device)
-        if t._storage.dtype is not type:
-            t = cast(t, type)
-        result.append(t if tuple(t._shape) == shape else expand(t, shape))
+    for v in checked:
+        if isinstance(v, Tensor):
+            t = next(remaining)
+            if t._storage.dtype is not type:
+                t = cast(t, type)
+            result.append(t if t._shape == shape else expand(t, shape))
+        else:
+            result.append(filled(v, type, device, shape))
     return tuple(result)
+
+
+def pair(name: str, a: Any, b: Any) -> tuple[Tensor, ...]:
+    """`operands` of two values; quick where they agree already."""
+    if isinstance(a, Tensor):
+        mine = a._storage
+        if isinstance(b, Tensor):
+            theirs = b._storage
+            if mine.dtype is theirs.dtype and a._shape == b._shape and mine.device == theirs.device:
+                return a, b
+        elif (b.__class__ is float and mine.dtype.category == 2) or (b.__class__ is int and mine.dtype.category):
+            return a, filled(b, mine.dtype, mine.device, a._shape)
+    return operands(name, a, b)

@@ -11,10 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from flambeau.autograd.modes import state
 from flambeau.dtypes import can_cast
-from flambeau.tensor import Tensor
+from flambeau.tensor import Tensor, from_node
 
-__all__ = ["OPERATORS", "Operator", "operator", "write_out", "write_in_place"]
+__all__ = ["OPERATORS", "Operator", "in_place", "operator", "scalar_name", "write_out", "write_in_place"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -73,12 +74,22 @@ def operator(
 
 
 def _in_place(function: Callable[..., Any], name: str) -> Callable[..., Any]:
-    def in_place(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        return write_in_place(self, function(self, *args, **kwargs))
+    def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        return in_place(function, self, *args, **kwargs)
 
-    in_place.__name__ = in_place.__qualname__ = name + "_"
-    in_place.__doc__ = f"`{name}`, written into this tensor."
-    return in_place
+    method.__name__ = method.__qualname__ = name + "_"
+    method.__doc__ = f"`{name}`, written into this tensor."
+    return method
+
+
+def in_place(function: Callable[..., Tensor], target: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    """`function` of the tensor, written into it. What the gradient keeps of the operand is its value before the write."""
+    operand = target
+    if state.enabled and isinstance(target, Tensor):
+        operand = from_node(target._value())
+        if target.requires_grad:
+            operand = operand._with_tape(*target._edge()) if target._grad_fn is not None else target
+    return write_in_place(target, function(operand, *args, **kwargs))
 
 
 def _with_out(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -91,7 +102,7 @@ def _with_out(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _dtype_error(result: Tensor, target: Tensor) -> RuntimeError:
-    return RuntimeError(f"result type {_scalar_name(result)} can't be cast to the desired output type {_scalar_name(target)}")
+    return RuntimeError(f"result type {scalar_name(result)} can't be cast to the desired output type {scalar_name(target)}")
 
 
 _SCALAR_NAMES = {
@@ -100,7 +111,7 @@ _SCALAR_NAMES = {
 }  # fmt: skip
 
 
-def _scalar_name(t: Tensor) -> str:
+def scalar_name(t: Tensor) -> str:
     """PyTorch's internal name of a dtype, which its error messages use."""
     return _SCALAR_NAMES[t.dtype.name]
 

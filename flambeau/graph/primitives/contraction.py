@@ -51,6 +51,6 @@ def _gradient(g: Any, y: Any, inputs: Any, params: tuple[Any, ...]) -> tuple[Any
     return lambda: part(a_labels, a.shape, b, b_labels), lambda: part(b_labels, b.shape, a, a_labels)
 
 
-CONTRACT = Primitive("contract", "contraction", _rule, _evaluate, _gradient)
+CONTRACT = Primitive("contract", "contraction", _rule, _evaluate, _gradient, reads=((1,), (0,)))
 """`params = (labels of a, labels of b, labels of the result)`, integers, none repeated within one operand: labels that the
 result lacks are summed over. Operands of one dtype; half types accumulate in float32."""

@@ -46,11 +46,16 @@ def unary(name: str, numpy: Callable[..., Any], gradient: Any = None, saves: str
 
 
 def binary(
-    name: str, numpy: Callable[..., Any], gradient: Any = None, saves: str = "inputs", compares: bool = False
+    name: str,
+    numpy: Callable[..., Any],
+    gradient: Any = None,
+    saves: str = "inputs",
+    compares: bool = False,
+    reads: tuple[tuple[int, ...], ...] | None = None,
 ) -> Primitive:
     """A primitive of two operands. `gradient(g, y, a, b)` gives a pair of functions, so that only what is asked for is built."""
     rule = None if gradient is None else lambda g, y, inputs, params: gradient(g, y, *(inputs or (None, None)))
-    return Primitive(name, "elementwise", _comparison if compares else _same, _in_float32(numpy), rule, saves)
+    return Primitive(name, "elementwise", _comparison if compares else _same, _in_float32(numpy), rule, saves, reads)
 
 
 _vectorized: dict[str, Any] = {}
@@ -135,8 +140,13 @@ ISNAN = unary("isnan", lambda x: np.isnan(x), compares=True)
 # --- two operands ------------------------------------------------------------------------------------------------------
 ADD = binary("add", lambda a, b: np.add(a, b), lambda g, y, a, b: (lambda: g, lambda: g), saves="")
 SUB = binary("sub", lambda a, b: np.subtract(a, b), lambda g, y, a, b: (lambda: g, lambda: -g), saves="")
-MUL = binary("mul", lambda a, b: np.multiply(a, b), lambda g, y, a, b: (lambda: g * b, lambda: g * a))
-DIV = binary("div", lambda a, b: np.divide(a, b), lambda g, y, a, b: (lambda: g / b, lambda: -g * (a / b) / b))
+MUL = binary("mul", lambda a, b: np.multiply(a, b), lambda g, y, a, b: (lambda: g * b, lambda: g * a), reads=((1,), (0,)))
+DIV = binary(
+    "div",
+    lambda a, b: np.divide(a, b),
+    lambda g, y, a, b: (lambda: g / b, lambda: -g * (a / b) / b),
+    reads=((1,), (0, 1)),
+)
 FLOOR_DIVIDE = binary("floor_divide", lambda a, b: np.floor_divide(a, b), lambda g, y, a, b: (lambda: g * 0, lambda: g * 0))
 REMAINDER = binary(
     "remainder", lambda a, b: np.remainder(a, b), lambda g, y, a, b: (lambda: g, lambda: -g * a.div(b, rounding_mode="floor"))
@@ -174,6 +184,7 @@ WHERE = Primitive(
     lambda inputs, params: (inputs[1].shape, inputs[1].dtype),
     lambda node, c, a, b: np.where(c, a, b),
     lambda g, y, inputs, params: (None, lambda: g.masked_fill(~inputs[0], 0), lambda: g.masked_fill(inputs[0], 0)),
+    reads=((), (0,), (0,)),
 )
 """Inputs (bool condition, a, b) of one shape."""
 

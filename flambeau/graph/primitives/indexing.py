@@ -36,6 +36,7 @@ GATHER = Primitive(
         lambda: type(g)._apply(SCATTER, (g.new_zeros(inputs[0].shape), inputs[1], g), (params[0], "add")),
         None,
     ),
+    reads=((1,), ()),
 )
 """`params = (axis,)`; inputs (x, int64 index of the same rank): out[i, j, …] = x[index[i, j, …], j, …] for axis 0. Other
 dimensions of index are no longer than x's. Indices in [-n, n); devices read nothing outside x."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from flambeau.dtypes import bool_, dtype
@@ -59,6 +60,8 @@ def number(value: Any, type: dtype, device: str) -> Node:
             value = bool(value)
         elif type.category == 1:
             value = int(value)
-        if value in _BAKED or value != value or type is bool_:
+        if value != value:
+            value = math.nan  # one object, so that every NaN is one program
+        if (value in _BAKED and math.copysign(1, value) == math.copysign(1, value or 1)) or value != value or type is bool_:
             return CONSTANT((), (value, type), device)
     return SCALAR((), (value, type), device)

@@ -8,6 +8,7 @@ from typing import Any
 from flambeau.dtypes import int64
 from flambeau.graph.node import Node, Primitive
 from flambeau.graph.numpy import array_type, np
+from flambeau.graph.primitives.movement import CONCATENATE
 
 __all__ = ["SUM", "PROD", "MAX", "MIN", "ARGMAX", "ARGMIN", "ANY", "ALL"]
 
@@ -40,8 +41,9 @@ def _prod_gradient(g: Any, y: Any, inputs: Any, params: tuple[Any, ...]) -> tupl
     moved = x.permute(*kept, *axes)
     flat = moved.reshape(*(x.shape[d] for d in kept), -1)
     one = flat.new_ones((*flat.shape[:-1], 1))
-    before = one.cat_with(flat[..., :-1]).cumprod(-1)
-    after = one.cat_with(flat.flip(-1)[..., :-1]).cumprod(-1).flip(-1)
+    last = (flat.ndim - 1,)
+    before = type(g)._apply(CONCATENATE, (one, flat[..., :-1]), last).cumprod(-1)
+    after = type(g)._apply(CONCATENATE, (one, flat.flip(-1)[..., :-1]), last).cumprod(-1).flip(-1)
     others = (g.unsqueeze(-1) * before * after).reshape(moved.shape)
     inverse = [0] * x.ndim
     for i, d in enumerate((*kept, *axes)):

@@ -1,0 +1,59 @@
+"""Operators made of several primitives that have a better gradient than their primitives' together.
+
+A `Composite` is to the tape what a primitive is: a gradient rule and what it reads. May import `flambeau.tensor`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from flambeau.autograd.modes import state
+from flambeau.tensor import PrimitiveGradient, Tensor
+
+__all__ = ["Composite", "record", "untaped"]
+
+
+class Composite:
+    """A gradient rule for a composed operator.
+
+    `gradient`, `saves` and `reads` are as in `graph.Primitive`: `gradient(g, output, inputs, params)` gives a tensor, None or a
+    function of no arguments for each input, written in tensor operations so that it can be differentiated again.
+    """
+
+    __slots__ = ("name", "gradient", "saves_inputs", "saves_output", "reads")
+
+    def __init__(
+        self,
+        name: str,
+        gradient: Callable[..., Sequence[Any]],
+        saves: str = "inputs",
+        reads: tuple[tuple[int, ...], ...] | None = None,
+    ) -> None:
+        self.name, self.gradient = name, gradient
+        self.saves_inputs, self.saves_output = "inputs" in saves or "shapes" in saves, "output" in saves
+        self.reads = ((),) * 8 if "shapes" in saves else reads
+
+
+class untaped:
+    """What is computed inside is not recorded; cheaper than `no_grad`, and inference mode is left alone."""
+
+    __slots__ = ("_before",)
+
+    def __enter__(self) -> None:
+        self._before = state.enabled
+        state.enabled = False
+
+    def __exit__(self, *_: Any) -> None:
+        state.enabled = self._before
+
+
+def record(composite: Composite, result: Tensor, tensors: Sequence[Tensor], params: tuple[Any, ...] = ()) -> Tensor:
+    """Puts `result`, computed `untaped` from `tensors`, onto the tape; gives it back."""
+    if state.enabled and result._storage.dtype.category == 2:
+        for t in tensors:
+            if t.requires_grad:
+                result._requires_grad = True
+                result._grad_fn = PrimitiveGradient(composite, tensors, params, result)  # type: ignore[arg-type]
+                break
+    return result

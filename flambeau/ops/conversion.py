@@ -1,0 +1,392 @@
+"""Changing dtype and device, copying, writing whole tensors, and questions about dtypes. May import what `flambeau.ops` may."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flambeau import device as _device
+from flambeau import dtypes
+from flambeau.device import as_device_name
+from flambeau.dtypes import ALIASES, dtype
+from flambeau.graph.primitives.elementwise import BITCAST
+from flambeau.graph.primitives.movement import PAD, RESHAPE
+from flambeau.ops.composite import Composite, record
+from flambeau.ops.operands import cast, check_tensor, expand, filled, python_number, result_dtype, scalar, sizes
+from flambeau.ops.registry import operator
+from flambeau.shapes.broadcasting import expand as expand_rule
+from flambeau.size import contiguous_strides
+from flambeau.tensor import Tensor, from_bytes, from_node
+
+__all__ = ["to", "clone", "contiguous", "copy_"]
+
+# --- copies ------------------------------------------------------------------------------------------------------------
+_CLONE = Composite("clone", lambda g, y, inputs, params: (g,), saves="")
+_TO_DEVICE = Composite("to_copy", lambda g, y, inputs, params: (to(g, params[0]),), saves="")
+
+
+@operator()
+def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
+    """A copy with memory of its own, through which gradients flow."""
+    check_tensor(input, "clone", "input")
+    return record(_CLONE, from_node(input._value()), (input,))
+
+
+@operator(namespace=None)
+def contiguous(self: Tensor, memory_format: Any = None) -> Tensor:
+    """The tensor itself if its elements lie in row-major order, else a copy that does."""
+    return self if is_contiguous(self) else clone(self)
+
+
+@operator(namespace=None)
+def is_contiguous(self: Tensor, memory_format: Any = None) -> bool:
+    """Whether the elements lie densely in row-major order (dimensions of size 1 don't matter), or in the given format."""
+    strides = self._strides
+    wanted = range(len(self._shape) - 1, -1, -1)
+    if memory_format is not None and "channels_last" in str(memory_format):
+        if len(self._shape) != (5 if "3d" in str(memory_format) else 4):
+            return False
+        wanted = (1, *range(len(self._shape) - 1, 1, -1), 0)  # type: ignore[assignment]
+    elif strides is None:
+        return True
+    strides = self.stride()
+    step = 1
+    if 0 in self._shape:
+        return True
+    for d in wanted:
+        if self._shape[d] != 1:
+            if strides[d] != step:
+                return False
+            step *= self._shape[d]
+    return True
+
+
+# --- dtype and device --------------------------------------------------------------------------------------------------
+def _to_device(t: Tensor, name: str) -> Tensor:
+    moved = from_bytes(t._bytes(), t.dtype, t._shape, name)
+    return record(_TO_DEVICE, moved, (t,), (t._storage.device,))
+
+
+def _convert(t: Tensor, type: dtype | None, device: str | None, copy: bool) -> Tensor:
+    result = t
+    if type is not None and type is not t._storage.dtype:
+        from flambeau import devices
+
+        target = t._storage.device if device is None else device
+        if not devices.backend(target).supports(type):
+            raise TypeError(f"device {target} has no {type}: convert to another dtype, such as torch.float32")
+        result = cast(result, type)
+    if device is not None and device != t._storage.device:
+        result = _to_device(result, device)
+    return clone(result) if copy and result is t else result
+
+
+@operator(namespace=None)
+def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    """The tensor with another dtype, device, or both: `to(dtype)`, `to(device, dtype)`, `to(other)`; itself when it has them."""
+    type = device = None
+    if len(args) == 1 and not kwargs and args[0].__class__ is dtype:
+        return self if args[0] is self._storage.dtype else _convert(self, args[0], None, False)
+    copy = bool(kwargs.pop("copy", False))
+    kwargs.pop("non_blocking", None)
+    kwargs.pop("memory_format", None)
+    positional = list(args)
+    if positional:
+        first = positional.pop(0)
+        if isinstance(first, Tensor):
+            type, device = first.dtype, first._storage.device
+        elif isinstance(first, dtype):
+            type = first
+        elif first is None or (isinstance(first, (str, int, _device.device)) and not isinstance(first, bool)):
+            device = None if first is None else as_device_name(first)
+            if positional and (positional[0] is None or isinstance(positional[0], dtype)):
+                type = positional.pop(0)
+        else:
+            raise TypeError(f"to() received an invalid combination of arguments - got ({first.__class__.__name__})")
+        flags = [f for f in positional if isinstance(f, bool)]
+        if len(flags) != len(positional) or len(flags) > 2:
+            raise TypeError("to() received an invalid combination of arguments")
+        copy = copy or (len(flags) == 2 and flags[1])
+    if kwargs.get("device") is not None:
+        device = as_device_name(kwargs["device"])
+    if kwargs.get("dtype") is not None:
+        type = kwargs["dtype"]
+    if isinstance(kwargs.get("other"), Tensor):
+        type, device = kwargs["other"].dtype, kwargs["other"]._storage.device
+    unknown = set(kwargs) - {"device", "dtype", "other"}
+    if unknown:
+        raise TypeError(f"to() got an unexpected keyword argument '{unknown.pop()}'")
+    if type is not None and not isinstance(type, dtype):
+        raise TypeError(f"to(): argument 'dtype' must be torch.dtype, not {type.__class__.__name__}")
+    return _convert(self, type, device, copy)
+
+
+def _caster(name: str, type: dtype) -> None:
+    def convert(self: Tensor, memory_format: Any = None) -> Tensor:
+        return cast(self, type)
+
+    convert.__name__ = convert.__qualname__ = name
+    convert.__doc__ = f"`to(torch.{type.name})`."
+    operator(name, namespace=None)(convert)
+
+
+for _name, _type in {
+    **ALIASES,
+    "bool": dtypes.bool_,
+    "byte": dtypes.uint8,
+    "char": dtypes.int8,
+    "bfloat16": dtypes.bfloat16,
+}.items():
+    _caster(_name, _type)
+
+
+@operator(namespace=None)
+def cpu(self: Tensor, memory_format: Any = None) -> Tensor:
+    """The tensor in the CPU's memory."""
+    return _convert(self, None, "cpu", False)
+
+
+@operator(namespace=None)
+def cuda(self: Tensor, device: Any = None, non_blocking: bool = False, memory_format: Any = None) -> Tensor:
+    """Not here: flambeau's GPU device is "webgpu"."""
+    raise RuntimeError('flambeau has no CUDA device: use tensor.to("webgpu")')
+
+
+_TYPE_NAMES = {
+    "float32": "FloatTensor", "float64": "DoubleTensor", "float16": "HalfTensor", "bfloat16": "BFloat16Tensor",
+    "uint8": "ByteTensor", "int8": "CharTensor", "int16": "ShortTensor", "int32": "IntTensor", "int64": "LongTensor",
+    "bool": "BoolTensor", "uint32": "UInt32Tensor",
+}  # fmt: skip
+
+
+@operator("type", namespace=None)
+def _type_method(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
+    """The type's name, such as "torch.FloatTensor"; with `dtype` (or such a name) the tensor converted to it."""
+    if dtype is None:
+        prefix = "" if self._storage.device == "cpu" else self._storage.device.partition(":")[0] + "."
+        return f"torch.{prefix}{_TYPE_NAMES[self.dtype.name]}"
+    if isinstance(dtype, str):
+        found = [n for n, t in _TYPE_NAMES.items() if dtype == f"torch.{t}"]
+        if not found:
+            raise ValueError(f"invalid type: '{dtype}'")
+        dtype = getattr(dtypes, found[0] if found[0] != "bool" else "bool_")
+    return to(self, dtype)
+
+
+@operator(namespace=None)
+def type_as(self: Tensor, other: Tensor) -> Tensor:
+    """`to(other.dtype)` on the other's device."""
+    return _convert(self, other.dtype, other._storage.device, False)
+
+
+def _bitcast(self: Tensor, type: dtype) -> Tensor:
+    """The same bytes read as another dtype; the last dimension stretches or shrinks with the item size. A copy."""
+    own = self.dtype
+    if own.itemsize == type.itemsize:
+        return self if own is type else Tensor._apply(BITCAST, (self,), (type,))
+    if not self._shape:
+        raise RuntimeError("self.dim() cannot be 0 to view " + f"{own} as {type} (different element sizes)")
+    ratio = type.itemsize / own.itemsize
+    if ratio > 1 and self._shape[-1] % int(ratio):
+        raise RuntimeError(
+            f"self.size(-1) must be divisible by {int(ratio)} to view {own} as {type} (different element sizes), "
+            f"but got {self._shape[-1]}"
+        )
+    if self.stride(-1) != 1:
+        raise RuntimeError(
+            "self.stride(-1) must be 1 to view " + f"{own} as {type} (different element sizes), but got {self.stride(-1)}"
+        )
+    shape = (*self._shape[:-1], int(self._shape[-1] * own.itemsize) // type.itemsize)
+    return from_bytes(self._bytes(), type, shape, self._storage.device)
+
+
+# --- writing -----------------------------------------------------------------------------------------------------------
+@operator(namespace=None)
+def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
+    """Writes `src`, broadcast and converted, into this tensor."""
+    if not isinstance(src, Tensor):
+        value = python_number(src)
+        if value is None:
+            raise TypeError(f"copy_(): argument 'other' (position 1) must be Tensor, not {src.__class__.__name__}")
+        src = scalar(value, dtypes.scalar_dtype(value), self._storage.device)
+    shape = tuple(self._shape)
+    if src._shape != shape:
+        expand_rule(src._shape, shape)
+    value = _convert(src, self._storage.dtype, self._storage.device, False)
+    if value is src:
+        value = clone(value)
+    return self._assign(expand(value, shape))
+
+
+@operator(namespace=None)
+def fill_(self: Tensor, value: Any) -> Tensor:
+    """Writes a number (or a zero-dimensional tensor) into every element."""
+    if isinstance(value, Tensor):
+        if value._shape:
+            raise RuntimeError(f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions.")
+        return copy_(self, value)
+    found = python_number(value)
+    if found is None:
+        raise TypeError(f"fill_(): argument 'value' (position 1) must be Number, not {value.__class__.__name__}")
+    type = self._storage.dtype
+    filled(found, type, self._storage.device, ())  # checks that it fits
+    return self._assign(expand(scalar(found, type, self._storage.device), tuple(self._shape)))
+
+
+@operator(namespace=None)
+def zero_(self: Tensor) -> Tensor:
+    """Writes zeros."""
+    return fill_(self, 0)
+
+
+@operator("fill", method=False)
+def _fill(input: Tensor, value: Any) -> Tensor:
+    """A tensor like `input` with every element `value`."""
+    return clone(input).fill_(value)
+
+
+@operator(namespace=None)
+def resize_(self: Tensor, *size: Any, memory_format: Any = None) -> Tensor:
+    """Changes the shape in place; elements beyond those that were there are zeros."""
+    shape = sizes("resize_", size)
+    if any(n < 0 for n in shape):
+        raise RuntimeError(f"Trying to create tensor with negative dimension {min(shape)}: {list(shape)}")
+    if self._requires_grad:
+        raise RuntimeError("cannot resize variables that require grad")
+    offset = self.storage_offset()
+    wanted, storage = offset + Tensor.numel(_Shaped(shape)), self._storage
+    if wanted > storage.size:
+        node = storage.node
+        if len(node.shape) != 1:
+            node = RESHAPE((node,), ((storage.size,), node.shape))
+        grown = PAD((node,), ((0,), (wanted - storage.size,), (0,), 0))
+        storage.size = wanted
+        storage.write(grown)
+    self._shape = shape
+    whole = offset == 0 and wanted == storage.size
+    self._strides, self._offset = (None, 0) if whole else (contiguous_strides(shape), offset)
+    self._node_version = -1
+    return self
+
+
+class _Shaped:
+    """Something with a shape, to count elements of."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self._shape = shape
+
+
+@operator(namespace=None)
+def resize_as_(self: Tensor, other: Tensor) -> Tensor:
+    """`resize_` to another tensor's shape."""
+    return resize_(self, tuple(other._shape))
+
+
+@operator(namespace=None)
+def set_(self: Tensor, source: Any = None, storage_offset: int = 0, size: Any = None, stride: Any = None) -> Tensor:
+    """Makes this tensor view the source's memory."""
+    if source is None:
+        source = self.new_empty((0,))
+    if not isinstance(source, Tensor):
+        raise TypeError(f"set_(): argument 'source' (position 1) must be Tensor, not {source.__class__.__name__}")
+    if source.dtype is not self.dtype:
+        raise RuntimeError(f"Could not set tensor of type {source.dtype} to a tensor of type {self.dtype}")
+    if size is not None:
+        shape = sizes("set_", (size,))
+        source = source.as_strided(shape, contiguous_strides(shape) if stride is None else tuple(stride), storage_offset)
+    self.data = source
+    self._counter = source._counter
+    return self
+
+
+# --- questions about dtypes --------------------------------------------------------------------------------------------
+@operator(method=False)
+def result_type(tensor1: Any, tensor2: Any) -> dtype:
+    """The dtype that an operator on these two tensors or numbers gives."""
+    return result_dtype((tensor1, tensor2))
+
+
+@operator(method=False)
+def promote_types(type1: dtype, type2: dtype) -> dtype:
+    """The smallest dtype that holds both, by PyTorch's table."""
+    return dtypes.promote(type1, type2)
+
+
+@operator(method=False)
+def can_cast(from_: dtype, to: dtype) -> bool:
+    """Whether a value of one dtype may be written into another: float may not become integer, nor integer bool."""
+    return dtypes.can_cast(from_, to)
+
+
+@operator(method=False)
+def is_tensor(obj: Any) -> bool:
+    """Whether `obj` is a tensor."""
+    return isinstance(obj, Tensor)
+
+
+@operator(method=False)
+def is_storage(obj: Any) -> bool:
+    """Whether `obj` is a storage; flambeau does not hand those out."""
+    return False
+
+
+@operator(method=False)
+def is_floating_point(input: Tensor) -> bool:
+    """Whether the elements are floating-point numbers."""
+    return check_tensor(input, "is_floating_point", "input").is_floating_point()
+
+
+@operator(method=False)
+def is_complex(input: Tensor) -> bool:
+    """Whether the elements are complex numbers: never."""
+    return check_tensor(input, "is_complex", "input").is_complex()
+
+
+@operator(method=False)
+def numel(input: Tensor) -> int:
+    """The number of elements."""
+    return check_tensor(input, "numel", "input").numel()
+
+
+@operator()
+def is_nonzero(input: Tensor) -> bool:
+    """Whether the single element is not zero."""
+    if input.numel() != 1:
+        raise RuntimeError(
+            "Boolean value of Tensor with " + ("no values" if not input.numel() else "more than one value") + " is ambiguous"
+        )
+    return bool(input.item())
+
+
+@operator()
+def is_same_size(input: Tensor, other: Tensor) -> bool:
+    """Whether two tensors have one shape."""
+    return tuple(input._shape) == tuple(other._shape)
+
+
+@operator(namespace=None)
+def is_shared(self: Tensor) -> bool:
+    """Whether the memory is shared with other processes: never."""
+    return False
+
+
+@operator(namespace=None)
+def is_pinned(self: Tensor, device: Any = None) -> bool:
+    """Whether the memory is page-locked: never."""
+    return False
+
+
+@operator(namespace=None)
+def pin_memory(self: Tensor, device: Any = None) -> Tensor:
+    """The tensor itself: there is no page-locked memory here."""
+    return self
+
+
+@operator(namespace=None)
+def is_set_to(self: Tensor, tensor: Tensor) -> bool:
+    """Whether both view the same elements of the same memory."""
+    return (
+        self._storage is tensor._storage
+        and tuple(self._shape) == tuple(tensor._shape)
+        and self.stride() == tensor.stride()
+        and self.storage_offset() == tensor.storage_offset()
+    )

@@ -1,0 +1,384 @@
+"""New tensors: from data, filled, and like other tensors. May import what `flambeau.ops` may."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from flambeau.device import as_device_name
+from flambeau.dtypes import bool_, default_dtype, dtype, float64, int64, scalar_dtype
+from flambeau.graph.primitives.leaf import number
+from flambeau.graph.primitives.movement import EXPAND, RESHAPE
+from flambeau.host import flatten, pack
+from flambeau.ops.operands import filled, integer, python_number, sizes
+from flambeau.ops.registry import operator
+from flambeau.tensor import Tensor, from_bytes, from_node
+
+__all__ = ["tensor", "as_tensor", "from_numpy", "zeros", "ones", "full", "empty", "scalar_tensor", "new_full"]
+
+
+# --- from data ---------------------------------------------------------------------------------------------------------
+def _is_array(data: Any) -> bool:
+    return hasattr(data, "__array_interface__") or (hasattr(data, "__array__") and not isinstance(data, Tensor))
+
+
+def _from_array(data: Any, type: dtype | None, device: Any) -> Tensor:
+    """A tensor of a copy of a NumPy array or scalar."""
+    from flambeau.graph.numpy import array_type, from_array_type, np
+
+    array = np.asarray(data)
+    own = from_array_type(array.dtype)
+    name = as_device_name(device)
+    if type is not None and type is not own:
+        with np.errstate(all="ignore"):
+            array = array.astype(array_type(type))
+        own = type
+    array = np.asarray(array, dtype=array_type(own), order="C")
+    return from_bytes(memoryview(array.reshape(-1).view(np.uint8)), own, array.shape, name)
+
+
+def _common_dtype(items: list[Any]) -> dtype:
+    """The dtype of Python numbers in a list: floating when one is, else int64 when one is, else bool."""
+    kinds = set(map(type, items))
+    if not items or kinds == {float}:
+        return default_dtype()
+    if kinds == {int}:
+        return int64
+    if kinds == {bool}:
+        return bool_
+    best = bool_
+    for item in items:
+        if not isinstance(item, (bool, int, float)):
+            if isinstance(item, complex):
+                raise TypeError("complex numbers are not supported")
+            raise TypeError(f"new(): invalid data type '{type(item).__name__}'")
+        d = scalar_dtype(item)
+        if d.category > best.category:
+            best = d
+    return best
+
+
+def _plain(data: Any) -> Any:
+    """Nested sequences with tensors, arrays and NumPy scalars in them as lists of numbers, and the dtype that those have."""
+    found: dtype | None = None
+
+    def visit(value: Any) -> Any:
+        nonlocal found
+        if isinstance(value, Tensor):
+            found = value.dtype if found is None or value.dtype.category > found.category else found
+            return value.tolist()
+        if hasattr(value, "dtype") and hasattr(value, "tolist"):
+            from flambeau.graph.numpy import from_array_type
+
+            d = from_array_type(value.dtype)
+            found = d if found is None or d.category > found.category else found
+            return value.tolist()
+        if isinstance(value, (list, tuple)):
+            return [visit(item) for item in value]
+        return value
+
+    return visit(data), found
+
+
+def _holds_arrays(data: Any) -> bool:
+    while isinstance(data, (list, tuple)) and data:
+        if any(hasattr(item, "dtype") for item in data):
+            return True
+        data = data[0]
+    return False
+
+
+def _make(data: Any, type: dtype | None, device: Any) -> Tensor:
+    if isinstance(data, (bool, int, float)):
+        type = type or scalar_dtype(data)
+        return from_bytes(pack([data], type), type, (), device)
+    if _is_array(data):
+        return _from_array(data, type, device)
+    found = None
+    if isinstance(data, (list, tuple)) and _holds_arrays(data):
+        data, found = _plain(data)
+    if isinstance(data, (str, bytes)):
+        raise TypeError(f"new(): invalid data type '{data.__class__.__name__}'")
+    if data is None or isinstance(data, (dict, set)):
+        raise RuntimeError(f"Could not infer dtype of {data.__class__.__name__}")
+    items, shape = flatten(data)
+    if type is None:
+        type = found if found is not None else _common_dtype(items)
+    try:
+        raw = pack(items, type)
+    except (TypeError, ValueError):
+        _common_dtype(items)
+        raise
+    return from_bytes(raw, type, shape, device)
+
+
+@operator(method=False)
+def tensor(
+    data: Any, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False
+) -> Tensor:
+    """A new tensor with a copy of `data`: a number, nested sequences, a NumPy array or a tensor.
+
+    The dtype is inferred: floats become the default dtype, ints int64, bools bool; arrays keep theirs. Raises ValueError for
+    nested sequences that are not rectangular, TypeError or RuntimeError for what is not a number.
+    """
+    if isinstance(data, Tensor):
+        result = data.detach().to(device=device, dtype=dtype, copy=True) if device is not None else data.detach().to(
+            dtype=dtype or data.dtype, copy=True
+        )  # fmt: skip
+    else:
+        result = _make(data, dtype, device)
+    if requires_grad:
+        result.requires_grad = True
+    return result
+
+
+@operator("as_tensor", "asarray", method=False)
+def as_tensor(data: Any, dtype: dtype | None = None, device: Any = None, *, requires_grad: bool = False) -> Tensor:
+    """`data` itself if it is a tensor of that dtype and device, else a new tensor."""
+    if isinstance(data, Tensor):
+        result = data.to(device=device if device is not None else data.device, dtype=dtype or data.dtype)
+    else:
+        result = _make(data, dtype, device)
+    if requires_grad:
+        result.requires_grad = True
+    return result
+
+
+@operator(method=False)
+def from_numpy(ndarray: Any) -> Tensor:
+    """A tensor with a copy of a NumPy array's elements, on the CPU."""
+    if not hasattr(ndarray, "__array_interface__") or not hasattr(ndarray, "ndim"):
+        raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
+    return _from_array(ndarray, None, "cpu")
+
+
+@operator(method=False)
+def frombuffer(buffer: Any, *, dtype: dtype, count: int = -1, offset: int = 0, requires_grad: bool = False) -> Tensor:
+    """A one-dimensional tensor with a copy of a buffer's bytes, read as `dtype`."""
+    data = memoryview(buffer).cast("B")
+    size = dtype.itemsize
+    if not len(data):
+        raise ValueError("both buffer length (0) and count (-1) must not be 0")
+    if not 0 <= offset < len(data):
+        raise ValueError(
+            f"offset ({offset} bytes) must be non-negative and no greater than buffer length ({len(data)} bytes) minus 1"
+        )
+    if count < 0:
+        if (len(data) - offset) % size:
+            raise ValueError(
+                f"buffer length ({len(data) - offset} bytes) after offset ({offset} bytes) must be a multiple of element size ({size})"
+            )
+        count = (len(data) - offset) // size
+    if offset + count * size > len(data):
+        raise ValueError(
+            f"requested buffer length ({count} * {size} bytes) after offset ({offset} bytes) must not be greater than actual "
+            f"buffer length ({len(data)} bytes)"
+        )
+    result = from_bytes(data[offset : offset + count * size], dtype, (count,), "cpu")
+    result.requires_grad = requires_grad
+    return result
+
+
+@operator(method=False)
+def scalar_tensor(s: Any, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """A zero-dimensional tensor, of the default floating dtype unless told."""
+    return tensor(s, dtype=dtype or default_dtype(), device=device, requires_grad=requires_grad)
+
+
+# --- filled ------------------------------------------------------------------------------------------------------------
+def _check_sizes(shape: tuple[int, ...]) -> None:
+    for size in shape:
+        if size < 0:
+            raise RuntimeError(f"Trying to create tensor with negative dimension {size}: {list(shape)}")
+
+
+def _supported(type: dtype, device: str) -> dtype:
+    from flambeau import devices
+
+    if type is float64 or type.itemsize == 2:
+        if not devices.backend(device).supports(type):
+            raise TypeError(f"device {device} has no {type}: use another dtype, such as torch.float32")
+    return type
+
+
+def _repeated(shape: tuple[int, ...], value: Any, type: dtype, device: str, requires_grad: bool = False) -> Tensor:
+    """A tensor of its own memory, filled with a number."""
+    if type.__class__ is not dtype:
+        raise TypeError(f"argument 'dtype' must be torch.dtype, not {type.__class__.__name__}")
+    _check_sizes(shape)
+    if type.category == 1 and value.__class__ is int and value:
+        filled(value, type, device, ())  # checks that it fits
+    node = number(value, _supported(type, device), device)
+    if shape:
+        node = RESHAPE((node,), ((1,) * len(shape), ()))
+        node = EXPAND((node,), (shape, (1,) * len(shape)))
+    result = from_node(node)
+    if requires_grad:
+        result.requires_grad = True
+    return result
+
+
+def _out(out: Tensor | None, result: Tensor) -> Tensor:
+    if out is None:
+        return result
+    from flambeau.ops.registry import write_out
+
+    return write_out(out, result)
+
+
+def _maker(name: str, value: int, doc: str) -> Any:
+    def make(
+        *size: Any,
+        out: Tensor | None = None,
+        dtype: dtype | None = None,
+        layout: Any = None,
+        device: Any = None,
+        requires_grad: bool = False,
+        pin_memory: bool = False,
+        memory_format: Any = None,
+        **names: Any,
+    ) -> Tensor:
+        if names:
+            if set(names) != {"size"} or size:
+                raise TypeError(f"{name}() got an unexpected keyword argument '{next(iter(names))}'")
+            size = (names["size"],)
+        type = dtype if dtype is not None else default_dtype() if out is None else out.dtype
+        where = as_device_name(device) if out is None or device is not None else out._storage.device
+        return _out(out, _repeated(sizes(name, size), value, type, where, requires_grad))
+
+    def make_like(
+        input: Tensor,
+        *,
+        dtype: dtype | None = None,
+        layout: Any = None,
+        device: Any = None,
+        requires_grad: bool = False,
+        pin_memory: bool = False,
+        memory_format: Any = None,
+    ) -> Tensor:
+        if not isinstance(input, Tensor):
+            raise TypeError(f"{name}_like(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
+        where = input._storage.device if device is None else as_device_name(device)
+        return _repeated(tuple(input._shape), value, dtype or input._storage.dtype, where, requires_grad)
+
+    def make_new(
+        self: Tensor,
+        *size: Any,
+        dtype: dtype | None = None,
+        device: Any = None,
+        requires_grad: bool = False,
+        layout: Any = None,
+        pin_memory: bool = False,
+        **names: Any,
+    ) -> Tensor:
+        where = self._storage.device if device is None else as_device_name(device)
+        given = (names["size"],) if names else size
+        return _repeated(sizes(f"new_{name}", given), value, dtype or self._storage.dtype, where, requires_grad)
+
+    for function, suffix, how in ((make, name, {"method": False}), (make_like, name + "_like", {"method": False}),
+                                  (make_new, "new_" + name, {"namespace": None})):  # fmt: skip
+        function.__name__ = function.__qualname__ = suffix
+        function.__doc__ = doc
+        operator(suffix, **how)(function)  # type: ignore[arg-type]
+    return make, make_like
+
+
+zeros, zeros_like = _maker("zeros", 0, "A tensor of zeros.")
+ones, ones_like = _maker("ones", 1, "A tensor of ones.")
+empty, empty_like = _maker("empty", 0, "A tensor whose elements mean nothing yet (they are zeros).")
+
+
+@operator(method=False)
+def full(
+    size: Any,
+    fill_value: Any,
+    *,
+    out: Tensor | None = None,
+    dtype: dtype | None = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """A tensor filled with a number, whose kind decides the dtype unless told."""
+    return _out(out, _full(sizes("full", (size,)), fill_value, dtype, as_device_name(device), requires_grad))
+
+
+def _full(shape: tuple[int, ...], fill_value: Any, type: dtype | None, device: str, requires_grad: bool) -> Tensor:
+    if isinstance(fill_value, Tensor):
+        if fill_value._shape:
+            raise TypeError(f"full(): argument 'fill_value' must be Number, not Tensor of shape {list(fill_value.shape)}")
+        _check_sizes(shape)
+        result = fill_value.detach().to(device=device, dtype=type or fill_value.dtype).expand(shape).clone()
+        result.requires_grad = requires_grad
+        return result
+    value = python_number(fill_value)
+    if value is None:
+        raise TypeError(f"full(): argument 'fill_value' (position 2) must be Number, not {fill_value.__class__.__name__}")
+    return _repeated(shape, value, type or scalar_dtype(value), device, requires_grad)
+
+
+@operator(method=False)
+def full_like(
+    input: Tensor,
+    fill_value: Any,
+    *,
+    dtype: dtype | None = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    memory_format: Any = None,
+) -> Tensor:
+    """A tensor of the input's shape, dtype and device, filled with a number."""
+    where = input._storage.device if device is None else as_device_name(device)
+    return _full(tuple(input._shape), fill_value, dtype or input.dtype, where, requires_grad)
+
+
+@operator(namespace=None)
+def new_full(
+    self: Tensor, size: Any, fill_value: Any, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """A tensor of this one's dtype and device, filled with a number."""
+    where = self._storage.device if device is None else as_device_name(device)
+    return _full(sizes("new_full", (size,)), fill_value, dtype or self.dtype, where, requires_grad)
+
+
+@operator(namespace=None)
+def new_tensor(self: Tensor, data: Any, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """`torch.tensor(data)` with this tensor's dtype and device."""
+    return tensor(data, dtype=dtype or self.dtype, device=self.device if device is None else device, requires_grad=requires_grad)
+
+
+@operator(method=False)
+def empty_strided(
+    size: Sequence[int],
+    stride: Sequence[int],
+    *,
+    dtype: dtype | None = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """A tensor of that size and stride (its elements are zeros)."""
+    shape, strides = sizes("empty_strided", (tuple(size),)), sizes("empty_strided", (tuple(stride),))
+    if len(shape) != len(strides):
+        raise RuntimeError("dimensionality of sizes and strides must match")
+    last = 0 if 0 in shape else 1 + sum((n - 1) * s for n, s in zip(shape, strides))
+    result = zeros(max(last, 0), dtype=dtype, device=device).as_strided(shape, strides)
+    result._base = None
+    result.requires_grad = requires_grad
+    return result
+
+
+def iota(n: int, type: dtype, device: str) -> Tensor:
+    """0, 1, … n-1, for use inside operators."""
+    from flambeau.graph.primitives.leaf import IOTA
+
+    return from_node(IOTA((), (n, type), device))
+
+
+def check_count(value: Any, function: str, argument: str) -> int:
+    """A non-negative integer argument."""
+    n = integer(value, function, argument)
+    if n < 0:
+        raise RuntimeError(f"{function}: {argument} must be non-negative, got {n}")
+    return n

@@ -1,0 +1,399 @@
+"""Reading and writing at computed positions along one dimension. May import what `flambeau.ops` may."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flambeau.dtypes import bool_, int64
+from flambeau.graph.primitives.elementwise import WHERE
+from flambeau.graph.primitives.indexing import GATHER, SCATTER
+from flambeau.ops.operands import cast, check_tensor, expand, filled, python_number
+from flambeau.ops.registry import operator, scalar_name
+from flambeau.ops.views import reshape, slice_dim, slice_view
+from flambeau.shapes.broadcasting import broadcast
+from flambeau.shapes.dims import wrap_dim
+from flambeau.tensor import Tensor
+
+__all__ = ["gather", "scatter", "scatter_add", "index_select", "index_add", "masked_fill", "take", "take_along_dim"]
+
+_apply = Tensor._apply
+
+
+def _index(name: str, index: Any, *, int32_too: bool = True) -> Tensor:
+    if not isinstance(index, Tensor):
+        raise TypeError(f"{name}(): argument 'index' must be Tensor, not {type(index).__name__}")
+    if index.dtype.name not in (("int64", "int32") if int32_too else ("int64",)):
+        raise RuntimeError(f"{name}(): Expected dtype int64 for index")
+    return cast(index.detach(), int64)
+
+
+# --- along one dimension, an index for every element --------------------------------------------------------------------------
+def _raised(t: Tensor) -> Tensor:
+    return t if t._shape else reshape(t, (1,))
+
+
+@operator(out=True)
+def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False) -> Tensor:
+    """out[i, j, …] = input[index[i, j, …], j, …] for dim 0. Indices must lie in [0, n) (RuntimeError otherwise)."""
+    check_tensor(input, "gather", "input")
+    places = _index("gather", index)
+    d = wrap_dim(dim, len(input._shape))
+    x, i = _raised(input), _raised(places)
+    if not index.numel():
+        return input.new_empty(tuple(index._shape))
+    _check_index_shape("gather", tuple(i._shape), tuple(x._shape), d)
+    result = _apply(GATHER, (_within(x, tuple(i._shape), d), i), (d,))
+    return result if index._shape else reshape(result, ())
+
+
+def _check_index_shape(name: str, index: tuple[int, ...], input: tuple[int, ...], d: int) -> None:
+    if len(index) != len(input):
+        raise RuntimeError("Index tensor must have the same number of dimensions as input tensor")
+    for k, (a, b) in enumerate(zip(index, input)):
+        if k != d and a > b:
+            raise RuntimeError(
+                f"Size does not match at dimension {k} expected index {list(index)} to be no larger than self {list(input)} apart "
+                f"from dimension {d}"
+            )
+
+
+def _within(x: Tensor, shape: tuple[int, ...], d: int) -> Tensor:
+    """x cut to the index's size in every dimension but d."""
+    own = tuple(x._shape)
+    wanted = tuple([n if k == d else m for k, (n, m) in enumerate(zip(own, shape))])
+    return x if wanted == own else slice_view(x, (0,) * len(own), (1,) * len(own), wanted)
+
+
+_MODES = {"add": "add", "multiply": "mul", "sum": "add", "prod": "mul", "amax": "amax", "amin": "amin"}
+
+
+def _scatter(name: str, input: Tensor, dim: int, index: Tensor, src: Any, mode: str) -> Tensor:
+    check_tensor(input, name, "input")
+    places = _index(name, index)
+    d = wrap_dim(dim, len(input._shape))
+    x, i = _raised(input), _raised(places)
+    if not index.numel():
+        return input.clone()
+    shape = tuple(i._shape)
+    if isinstance(src, Tensor):
+        if src.dtype is not input.dtype:
+            raise RuntimeError(f"{name}(): Expected self.dtype to be equal to src.dtype")
+        source = _raised(src)
+        if len(source._shape) != len(shape):
+            raise RuntimeError("Index tensor must have the same number of dimensions as src tensor")
+        if any(a > b for a, b in zip(shape, source._shape)):
+            raise RuntimeError(
+                f"Expected index {list(shape)} to be no larger than self {list(x._shape)} apart from dimension {d} and to be no "
+                f"larger size than src {list(source._shape)}"
+            )
+        source = slice_view(source, (0,) * len(shape), (1,) * len(shape), shape) if tuple(source._shape) != shape else source
+    else:
+        number = python_number(src)
+        if number is None:
+            raise TypeError(f"{name}(): argument 'src' must be Tensor or Number, not {type(src).__name__}")
+        source = filled(number, input.dtype, input._storage.device, shape)
+    if len(shape) != len(x._shape):
+        raise RuntimeError("Index tensor must have the same number of dimensions as self tensor")
+    if any(k != d and a > b for k, (a, b) in enumerate(zip(shape, x._shape))):
+        raise RuntimeError(f"Expected index {list(shape)} to be no larger than self {list(x._shape)} apart from dimension {d}")
+    result = _apply(SCATTER, (x, i, source), (d, mode))
+    return result if input._shape else reshape(result, ())
+
+
+@operator(inplace=True, out=True)
+def scatter(input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None, reduce: str | None = None) -> Tensor:
+    """out[index[i, j, …], j, …] = src[i, j, …] (a tensor or a number) for dim 0; `reduce` "add" or "multiply" combines."""
+    if reduce is not None and reduce not in ("add", "multiply"):
+        raise RuntimeError("reduce argument must be either add or multiply.")
+    return _scatter("scatter", input, dim, index, value if src is None else src, "set" if reduce is None else _MODES[reduce])
+
+
+@operator(inplace=True, out=True)
+def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
+    """out[index[i, j, …], j, …] += src[i, j, …] for dim 0."""
+    return _scatter("scatter", input, dim, index, check_tensor(src, "scatter_add", "src", 4), "add")
+
+
+@operator(inplace=True, out=True)
+def scatter_reduce(input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, *, include_self: bool = True) -> Tensor:
+    """src combined into the places of index: "sum", "prod", "mean", "amax" or "amin", with what was there if `include_self`."""
+    if reduce not in ("sum", "prod", "mean", "amax", "amin"):
+        raise RuntimeError(f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}")
+    base = input
+    if not include_self:
+        base = _scatter("scatter_reduce", input, dim, index, _neutral(reduce, input), "set")
+    if reduce != "mean":
+        return _scatter("scatter_reduce", base, dim, index, src, _MODES[reduce])
+    total = _scatter("scatter_reduce", base, dim, index, src, "add")
+    count = input.new_ones(tuple(input._shape)) if include_self else _scatter(
+        "scatter_reduce", input.new_ones(tuple(input._shape)), dim, index, 0, "set"
+    )  # fmt: skip
+    count = _scatter("scatter_reduce", count, dim, index, 1, "add")
+    count = masked_fill(count, count < 1, 1)
+    return total / count if input.dtype.category == 2 else total.div(count, rounding_mode="floor")
+
+
+def _neutral(reduce: str, input: Tensor) -> Any:
+    """What a combination starts from."""
+    if reduce in ("sum", "mean"):
+        return 0
+    if reduce == "prod":
+        return 1
+    if input.dtype.category == 2:
+        return float("-inf") if reduce == "amax" else float("inf")
+    if input.dtype.category == 0:
+        return reduce == "amin"
+    from flambeau.dtypes import iinfo
+
+    limits = iinfo(input.dtype)
+    return limits.min if reduce == "amax" else limits.max
+
+
+@operator()
+def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
+    """`gather` whose operands broadcast; over the flattened tensor without `dim`."""
+    places = _index("take_along_dim", indices, int32_too=False)
+    if dim is None:
+        return gather(reshape(input, (-1,)), 0, reshape(places, (-1,)))
+    if len(input._shape) != len(indices._shape):
+        raise RuntimeError(
+            "torch.take_along_dim(): input and indices should have the same number of dimensions, but got "
+            f"{len(input._shape)} dimensions for input, and {len(indices._shape)} dimensions for indices"
+        )
+    d = wrap_dim(dim, len(input._shape))
+    a, b = tuple(input._shape), tuple(indices._shape)
+    shape = broadcast((*a[:d], 1, *a[d + 1 :]), (*b[:d], 1, *b[d + 1 :]))
+    return gather(expand(input, (*shape[:d], a[d], *shape[d + 1 :])), d, expand(places, (*shape[:d], b[d], *shape[d + 1 :])))
+
+
+# --- whole slices along one dimension --------------------------------------------------------------------------------------------
+def along(t: Tensor, places: Tensor, d: int) -> Tensor:
+    """The slices of dimension d at a vector of places: x[…, places[k], …]."""
+    shape = tuple(t._shape)
+    n = places._shape[0]
+    index = expand(reshape(places, (1,) * d + (n,) + (1,) * (len(shape) - d - 1)), (*shape[:d], n, *shape[d + 1 :]))
+    return _apply(GATHER, (t, index), (d,))
+
+
+def into(t: Tensor, places: Tensor, d: int, source: Tensor, mode: str) -> Tensor:
+    """t with the slices of dimension d at a vector of places combined with source's."""
+    shape = tuple(t._shape)
+    n = places._shape[0]
+    index = expand(reshape(places, (1,) * d + (n,) + (1,) * (len(shape) - d - 1)), (*shape[:d], n, *shape[d + 1 :]))
+    return _apply(SCATTER, (t, index, source), (d, mode))
+
+
+def _vector(name: str, index: Any) -> Tensor:
+    places = _index(name, index)
+    if len(places._shape) > 1:
+        raise IndexError(f"{name}(): Index is supposed to be a vector, but got dim: {len(places._shape)}")
+    return _raised(places)
+
+
+@operator(out=True)
+def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
+    """The slices of dimension `dim` at the given places, a copy."""
+    places = _vector("index_select", index)
+    d = wrap_dim(dim, len(check_tensor(input, "index_select", "input")._shape))
+    if not input._shape:
+        return (
+            reshape(along(reshape(input, (1,)), places, 0), ()) if places.numel() == 1 else along(reshape(input, (1,)), places, 0)
+        )
+    return along(input, places, d)
+
+
+def _index_source(name: str, input: Tensor, d: int, places: Tensor, source: Tensor) -> Tensor:
+    if source.dtype is not input.dtype:
+        raise RuntimeError(
+            f"{name}(): self ({scalar_name(input)}) and source ({scalar_name(source)}) must have the same scalar type"
+        )
+    shape = tuple(input._shape)
+    n = places._shape[0]
+    if len(source._shape) > 1 or (source._shape and len(shape) > 1) or (source._shape and source._shape[0] != n):
+        if len(source._shape) != len(shape) or source._shape[d] != n:
+            raise (IndexError if name == "index_copy" else RuntimeError)(
+                f"{name}(): Number of indices ({n}) should be equal to source.size(dim): ({source._shape[d] if d < len(source._shape) else 1}), for dim: {d}"
+            )
+        if any(k != d and a != b for k, (a, b) in enumerate(zip(shape, source._shape))):
+            raise RuntimeError(
+                f"{name}(): Source/destination tensor must have same slice shapes. Destination slice shape: {list(shape)} at dimension {d} and source slice shape: {list(source._shape)} at dimension {d}."
+            )
+    return reshape(source, (*shape[:d], n, *shape[d + 1 :])) if shape else source
+
+
+def _by_index(name: str, input: Tensor, dim: int, index: Tensor, source: Tensor, mode: str, alpha: Any = 1) -> Tensor:
+    places = _vector(name, index)
+    check_tensor(source, name, "source", 4)
+    d = wrap_dim(dim, len(check_tensor(input, name, "input")._shape))
+    x = _raised(input)
+    part = _raised(_index_source(name, x, d, places, source))
+    if alpha != 1:
+        part = part * alpha
+    result = into(x, places, d, part, mode)
+    return result if input._shape else reshape(result, ())
+
+
+@operator(inplace=True, out=True)
+def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Any = 1) -> Tensor:
+    """alpha·source added into the slices of `dim` at the given places (which may repeat)."""
+    return _by_index("index_add", input, dim, index, source, "add", alpha)
+
+
+@operator(inplace=True, out=True)
+def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
+    """source written into the slices of `dim` at the given places."""
+    return _by_index("index_copy", input, dim, index, source, "set")
+
+
+@operator(inplace=True, out=True)
+def index_reduce(input: Tensor, dim: int, index: Tensor, source: Tensor, reduce: str, *, include_self: bool = True) -> Tensor:
+    """source combined into the slices of `dim`: "prod", "mean", "amax" or "amin"."""
+    if reduce not in ("prod", "mean", "amax", "amin"):
+        raise RuntimeError(f"index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got {reduce}.")
+    places = _vector("index_reduce", index)
+    d = wrap_dim(dim, len(input._shape))
+    part = _index_source("index_reduce", input, d, places, source)
+    wide = expand(reshape(places, (1,) * d + (places._shape[0],) + (1,) * (len(input._shape) - d - 1)), tuple(part._shape))
+    return scatter_reduce(input, d, wide, part, reduce, include_self=include_self)
+
+
+@operator(inplace=True)
+def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
+    """A number (or a zero-dimensional tensor) written into the slices of `dim` at the given places."""
+    places = _vector("index_fill", index)
+    d = wrap_dim(dim, len(check_tensor(input, "index_fill", "input")._shape))
+    x = _raised(input)
+    shape = (*x._shape[:d], places._shape[0], *x._shape[d + 1 :])
+    if isinstance(value, Tensor):
+        if value._shape:
+            raise RuntimeError(
+                f"index_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s)."
+            )
+        source = expand(cast(value, input.dtype), shape)
+    else:
+        source = filled(value, input.dtype, input._storage.device, shape)
+    result = into(x, places, d, source, "set")
+    return result if input._shape else reshape(result, ())
+
+
+# --- by flat positions -------------------------------------------------------------------------------------------------------------
+@operator(out=True)
+def take(input: Tensor, index: Tensor) -> Tensor:
+    """The elements at positions of the flattened tensor, in the index's shape."""
+    if check_tensor(index, "take", "index", 2).dtype is not int64:
+        raise RuntimeError(f"take(): Expected a long tensor for index, but got {scalar_name(index)}")
+    flat = reshape(input, (-1,))
+    if not input.numel() and index.numel():
+        raise IndexError("take(): tried to take from an empty tensor")
+    return reshape(along(flat, reshape(index.detach(), (-1,)), 0), tuple(index._shape))
+
+
+@operator(inplace=False)
+def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:
+    """source's elements written (or added) at positions of the flattened tensor."""
+    if check_tensor(index, "put", "index", 2).dtype is not int64:
+        raise IndexError(f"put_(): Expected a long tensor for index, but got {scalar_name(index)}")
+    if source.dtype is not input.dtype:
+        raise RuntimeError(
+            f"put_(): self and source expected to have the same dtype, but got self.dtype = {input.dtype} and source.dtype = {source.dtype}"
+        )
+    if source.numel() != index.numel():
+        raise IndexError(
+            f"put_(): Expected source and index to have the same number of elements, but got source.numel() = {source.numel()}, "
+            f"index.numel() = {index.numel()}"
+        )
+    flat = into(reshape(input, (-1,)), reshape(index.detach(), (-1,)), 0, reshape(source, (-1,)), "add" if accumulate else "set")
+    return reshape(flat, tuple(input._shape))
+
+
+@operator(namespace=None)
+def put_(self: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:
+    """`put`, written into this tensor."""
+    from flambeau.ops.registry import write_in_place
+
+    return write_in_place(self, put(self, index, source, accumulate))
+
+
+# --- by masks ------------------------------------------------------------------------------------------------------------------------
+def _mask(name: str, mask: Any) -> Tensor:
+    if not isinstance(mask, Tensor):
+        raise TypeError(f"{name}(): argument 'mask' (position 2) must be Tensor, not {type(mask).__name__}")
+    if mask.dtype is not bool_:
+        raise RuntimeError(f"{name} only supports boolean masks, but got mask with dtype {mask.dtype}")
+    return mask
+
+
+@operator(inplace=True)
+def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
+    """`value` (a number or a zero-dimensional tensor) where the mask holds."""
+    check_tensor(input, "masked_fill", "input")
+    _mask("masked_fill", mask)
+    shape = tuple(input._shape)
+    if mask._shape != shape:
+        shape = broadcast(shape, tuple(mask._shape))
+    type, device = input._storage.dtype, input._storage.device
+    if isinstance(value, Tensor):
+        if value._shape:
+            raise RuntimeError(
+                f"masked_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s)."
+            )
+        if value.dtype.category > type.category:
+            raise RuntimeError(f"value cannot be converted to type {type} without overflow")
+        other = expand(cast(value.to(input.device), type), shape)
+    else:
+        number = python_number(value)
+        if number is None:
+            raise TypeError(f"masked_fill(): argument 'value' must be Number or Tensor, not {value.__class__.__name__}")
+        if (
+            (type.category == 1
+            and isinstance(number, float)
+            and number != int(number))
+            or (type.category == 0 and number not in (0, 1))
+        ):
+            raise RuntimeError(f"value cannot be converted to type {type} without overflow")
+        other = filled(number, type, device, shape)
+    return _apply(WHERE, (expand(mask, shape), other, expand(input, shape)))
+
+
+@operator(out=True)
+def masked_select(input: Tensor, mask: Tensor) -> Tensor:
+    """The elements where the mask holds, in row-major order, in one dimension. Computes the mask to know how many."""
+    _mask("masked_select", mask)
+    shape = broadcast(tuple(input._shape), tuple(mask._shape))
+    flat = reshape(expand(input, shape), (-1,))
+    return along(flat, flat_positions(reshape(expand(mask, shape), (-1,))), 0)
+
+
+@operator(inplace=True)
+def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
+    """The elements where the mask holds replaced by source's, one after another."""
+    _mask("masked_scatter", mask)
+    if source.dtype is not input.dtype:
+        raise RuntimeError(
+            f"masked_scatter_: expected self and source to have same dtypes but got {scalar_name(input)} and {scalar_name(source)}"
+        )
+    shape = broadcast(tuple(input._shape), tuple(mask._shape))
+    positions = flat_positions(reshape(expand(mask, shape), (-1,)))
+    n = positions._shape[0]
+    if source.numel() < n:
+        raise RuntimeError("number of elements of source < number of ones in mask")
+    flat = reshape(expand(input, shape), (-1,))
+    return reshape(into(flat, positions, 0, slice_dim(reshape(source, (-1,)), 0, 0, n), "set"), shape)
+
+
+def flat_positions(mask: Tensor) -> Tensor:
+    """Where a vector of bools is true (int64). Computes the mask: the result's size is its number of true elements.
+
+    Each true element knows its place in the result from the running count; scattering the positions there compacts them.
+    """
+    from flambeau.ops.creation import iota
+
+    n = mask._shape[0]
+    device = mask._storage.device
+    if n == 0:
+        return mask.new_empty((0,), dtype=int64)
+    ends = cast(mask.detach(), int64).cumsum(0)
+    count = int(slice_dim(ends, 0, n - 1, 1).item())
+    places = _apply(WHERE, (mask.detach(), ends - 1, filled(count, int64, device, (n,))))
+    slots = filled(0, int64, device, (count + 1,))
+    return slice_dim(_apply(SCATTER, (slots, places, iota(n, int64, device)), (0, "set")), 0, 0, count)

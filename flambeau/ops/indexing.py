@@ -1,0 +1,436 @@
+"""`tensor[index]` and `tensor[index] = value`: PyTorch's whole indexing. May import what `flambeau.ops` may.
+
+An index is first applied as a view (integers, slices, None, Ellipsis), and what is left, integer tensors and masks, as one
+gather or scatter over the flattened indexed dimensions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from operator import index as as_index
+from typing import Any
+
+from flambeau.dtypes import bool_, int64
+from flambeau.graph.primitives.indexing import GATHER
+from flambeau.ops.creation import iota, tensor
+from flambeau.ops.gathering import along, flat_positions, into, masked_fill
+from flambeau.ops.joining import stack
+from flambeau.ops.operands import cast, check_tensor, expand, filled, python_number, scalar
+from flambeau.ops.registry import operator, scalar_name, write_in_place
+from flambeau.ops.views import alias, drop_dim, reshape, slice_dim, slice_view
+from flambeau.shapes.broadcasting import broadcast
+from flambeau.shapes.broadcasting import expand as expand_rule
+from flambeau.shapes.errors import ShapeError
+from flambeau.shapes.views import slice_bounds
+from flambeau.tensor import Tensor
+
+__all__ = ["index_put", "nonzero", "argwhere", "nonzero_tuple"]
+
+
+# --- reading an index ------------------------------------------------------------------------------------------------------------
+def _bound(value: Any) -> int | None:
+    if value is None or value.__class__ is int:
+        return value
+    try:
+        return as_index(value)
+    except TypeError:
+        raise TypeError("slice indices must be integers or None or have an __index__ method") from None
+
+
+def _as_item(item: Any, device: str) -> Any:
+    """An index item as int, slice, None, Ellipsis, bool or an integer or bool tensor."""
+    if item.__class__ is int or item is None or item is Ellipsis or isinstance(item, (slice, bool)):
+        return item
+    if isinstance(item, Tensor):
+        if item.dtype.category == 2 or item.dtype.name in ("int8", "int16"):
+            raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
+        if not item._shape:
+            return bool(item.item()) if item.dtype.name in ("bool", "uint8") else int(item.item())
+        item = item.detach()
+        return cast(item, bool_) if item.dtype.name == "uint8" else item
+    if isinstance(item, (list, tuple, range)) or hasattr(item, "__array_interface__"):
+        if hasattr(item, "shape") and item.shape == ():
+            item = item.item()
+            return item if isinstance(item, (bool, int)) else _as_item(item, device)
+        found = tensor(item, device=device)
+        if found.dtype.category == 2 and not found.numel():
+            found = cast(found, int64)
+        return _as_item(found, device) if found._shape else int(found.item())
+    try:
+        return as_index(item)
+    except TypeError:
+        raise IndexError(
+            "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices "
+            f"(got {type(item).__name__})"
+        ) from None
+
+
+def _items(t: Tensor, index: Any) -> list[Any]:
+    """The index's items, one for each dimension (masks: for theirs), the Ellipsis written out as full slices."""
+    given = index if isinstance(index, tuple) else (index,)
+    items = [_as_item(item, t._storage.device) for item in given]
+    used = 0
+    for item in items:
+        if isinstance(item, Tensor):
+            used += len(item._shape) if item.dtype is bool_ else 1
+        elif item is not None and item is not Ellipsis and not isinstance(item, bool):
+            used += 1
+    rank = len(t._shape)
+    if used > rank:
+        raise IndexError(f"too many indices for tensor of dimension {rank}")
+    fill = [slice(None)] * (rank - used)
+    for position, item in enumerate(items):
+        if item is Ellipsis:
+            rest = (
+                [slice(None) if i is Ellipsis else i for i in items[position + 1 :]]
+                if Ellipsis in _plain(items[position + 1 :])
+                else items[position + 1 :]
+            )
+            return [*items[:position], *fill, *rest]
+    return items + fill
+
+
+def _plain(items: Sequence[Any]) -> list[Any]:
+    return [i for i in items if not isinstance(i, Tensor)]
+
+
+def _basic(t: Tensor, items: list[Any]) -> tuple[Tensor, list[Tensor | None]]:
+    """The view that integers, slices and None give, and for each of its dimensions the tensor that indexes it, if any."""
+    shape, strides = tuple(t._shape), t.stride()
+    starts, steps, lengths = [], [], []
+    new_shape: list[int] = []
+    new_strides: list[int] = []
+    advanced: list[Tensor | None] = []
+    sliced = reshaped = False
+    dim = 0
+    for item in items:
+        if item is None:
+            new_shape.append(1)
+            new_strides.append(0)
+            advanced.append(None)
+            reshaped = True
+            continue
+        if isinstance(item, bool):
+            new_shape.append(1)
+            new_strides.append(0)
+            advanced.append(tensor([0] if item else [], dtype=int64, device=t.device))
+            reshaped = True
+            continue
+        if isinstance(item, Tensor):
+            count = len(item._shape) if item.dtype is bool_ else 1
+            if item.dtype is bool_:
+                for k, size in enumerate(item._shape):
+                    if size != shape[dim + k]:
+                        raise IndexError(
+                            f"The shape of the mask {list(item._shape)} at index {k} does not match the shape of the indexed "
+                            f"tensor {list(shape)} at index {dim + k}"
+                        )
+                advanced.extend(nonzero_tuple(item))
+            else:
+                advanced.append(cast(item, int64))
+            for k in range(dim, dim + count):
+                starts.append(0)
+                steps.append(1)
+                lengths.append(shape[k])
+                new_shape.append(shape[k])
+                new_strides.append(strides[k])
+            dim += count
+            continue
+        size = shape[dim]
+        if isinstance(item, slice):
+            start, length, step = slice_bounds(size, _bound(item.start), _bound(item.stop), _step(item.step))
+            if length != size or step != 1:
+                sliced = True
+            starts.append(start)
+            steps.append(step)
+            lengths.append(length)
+            new_shape.append(length)
+            new_strides.append(strides[dim] * step)
+            advanced.append(None)
+        else:
+            if not -size <= item < size:
+                raise IndexError(f"index {item} is out of bounds for dimension {dim} with size {size}")
+            starts.append(item + size if item < 0 else item)
+            steps.append(1)
+            lengths.append(1)
+            sliced = reshaped = True
+        dim += 1
+    result = t
+    if sliced:
+        result = slice_view(t, tuple(starts), tuple(steps), tuple(lengths))
+    if reshaped:
+        from flambeau.ops.views import _reshaped
+
+        result = _reshaped(result, tuple(new_shape), tuple(new_strides))
+    return result, advanced
+
+
+def _step(step: Any) -> int:
+    found = 1 if step is None else _bound(step)
+    assert found is not None
+    if found <= 0:
+        raise ValueError("step must be greater than zero")
+    return found
+
+
+class _Plan:
+    """How the dimensions that tensors index become one flat dimension in front."""
+
+    __slots__ = ("order", "flat", "places", "common", "rest", "at")
+
+    def __init__(self, t: Tensor, advanced: list[Tensor | None]) -> None:
+        shape = tuple(t._shape)
+        indexed = [d for d, index in enumerate(advanced) if index is not None]
+        indices = [index for index in advanced if index is not None]
+        try:
+            self.common = broadcast(*(tuple(i._shape) for i in indices))
+        except ShapeError:
+            raise IndexError(
+                "shape mismatch: indexing tensors could not be broadcast together with shapes "
+                + ", ".join(str(list(i._shape)) for i in indices)
+            ) from None
+        moved = []
+        for index in indices:
+            if index._storage.device != t._storage.device:
+                if index._storage.device != "cpu":
+                    raise RuntimeError(
+                        f"indices should be either on cpu or on the same device as the indexed tensor ({t.device})"
+                    )
+                index = index.to(t.device)
+            moved.append(index)
+        together = indexed[-1] - indexed[0] + 1 == len(indexed)
+        self.at = indexed[0] if together else 0
+        others = [d for d in range(len(shape)) if d not in indexed]
+        self.order = (*indexed, *others)
+        self.rest = tuple(shape[d] for d in others)
+        self.flat = 1
+        for d in indexed:
+            self.flat *= shape[d]
+        if len(moved) == 1:
+            linear = moved[0]
+        else:
+            linear = None
+            for d, index in zip(indexed, moved):
+                # Gathering from 0, 1, … makes an index non-negative and has it checked against its own dimension.
+                vector = reshape(index, (-1,))
+                index = reshape(_checked(vector, shape[d], d), tuple(index._shape))
+                linear = index if linear is None else linear * shape[d] + index
+        assert linear is not None
+        self.places = reshape(expand(linear, self.common), (-1,))
+
+    def front(self, t: Tensor) -> Tensor:
+        """t with the indexed dimensions flat in front."""
+        moved = t if self.order == tuple(range(len(self.order))) else t.permute(self.order)
+        return reshape(moved, (self.flat, *self.rest))
+
+    def back(self, flat: Tensor, shape: tuple[int, ...]) -> Tensor:
+        """What `front` undid."""
+        moved = reshape(flat, tuple(shape[d] for d in self.order))
+        inverse = [0] * len(self.order)
+        for i, d in enumerate(self.order):
+            inverse[d] = i
+        return moved if tuple(inverse) == tuple(range(len(inverse))) else moved.permute(inverse)
+
+    def result_shape(self) -> tuple[int, ...]:
+        return (*self.rest[: self.at], *self.common, *self.rest[self.at :])
+
+    def result(self, gathered: Tensor) -> Tensor:
+        """The gathered rows as the index's result."""
+        found = reshape(gathered, (*self.common, *self.rest))
+        if not self.at:
+            return found
+        n, rank = len(self.common), len(found._shape)
+        return found.permute((*range(n, n + self.at), *range(n), *range(n + self.at, rank)))
+
+    def rows(self, value: Tensor) -> Tensor:
+        """A value of the result's shape as rows to scatter."""
+        if self.at:
+            n, rank = len(self.common), len(value._shape)
+            value = value.permute((*range(self.at, self.at + n), *range(self.at), *range(self.at + n, rank)))
+        return reshape(value, (self.places._shape[0], *self.rest))
+
+
+def _checked(vector: Tensor, size: int, dim: int) -> Tensor:
+    return Tensor._apply(GATHER, (iota(size, int64, vector._storage.device), vector), (0,))
+
+
+# --- tensor[index] -----------------------------------------------------------------------------------------------------------------
+def _getitem(self: Tensor, index: Any) -> Tensor:
+    """The elements at an index: a view for integers, slices, None and Ellipsis, a copy for masks and integer tensors.
+
+    Raises IndexError for too many indices, an integer out of range, or masks that don't fit; ValueError for a step below 1.
+    """
+    if index.__class__ is int:
+        if not self._shape:
+            raise IndexError(
+                "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to convert a "
+                "0-dim tensor to a number"
+            )
+        size = self._shape[0]
+        if not -size <= index < size:
+            raise IndexError(f"index {index} is out of bounds for dimension 0 with size {size}")
+        return drop_dim(slice_dim(self, 0, index + size if index < 0 else index, 1), 0)
+    items = _items(self, index)
+    result, advanced = _basic(self, items)
+    for found in advanced:
+        if found is not None:
+            return _take(result, advanced)
+    return alias(self) if result is self else result
+
+
+def _take(t: Tensor, advanced: list[Tensor | None]) -> Tensor:
+    plan = _Plan(t, advanced)
+    if plan.flat == 0 and plan.places._shape[0]:
+        raise IndexError(f"index is out of bounds for dimension with size 0 (shape {list(t._shape)})")
+    return plan.result(along(plan.front(t), plan.places, 0))
+
+
+# --- tensor[index] = value -----------------------------------------------------------------------------------------------------------
+def _value_tensor(self: Tensor, value: Any) -> Tensor:
+    if isinstance(value, Tensor):
+        return value
+    number = python_number(value)
+    if number is not None:
+        filled(number, self._storage.dtype, self._storage.device, ())  # checks that it fits
+        return scalar(number, self._storage.dtype, self._storage.device)
+    if hasattr(value, "__array_interface__") or isinstance(value, (list, tuple)):
+        if isinstance(value, (list, tuple)):
+            raise TypeError(f"can't assign a {type(value).__name__} to a torch.{self.type().removeprefix('torch.')}")
+        return tensor(value, dtype=self.dtype, device=self.device)
+    raise TypeError(f"can't assign a {type(value).__name__} to a {self.type()}")
+
+
+def _fit(value: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """The value repeated to `shape`; dimensions of size 1 too many in front are dropped."""
+    own = tuple(value._shape)
+    extra = len(own) - len(shape)
+    if extra > 0 and all(n == 1 for n in own[:extra]):
+        value = reshape(value, own[extra:])
+    elif own != shape and broadcast_fails(own, shape):
+        raise RuntimeError(
+            f"shape mismatch: value tensor of shape {list(own)} cannot be broadcast to indexing result of shape {list(shape)}"
+        )
+    return expand(value, shape)
+
+
+def broadcast_fails(own: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+    """Whether `own` doesn't broadcast to `shape`."""
+    return len(own) > len(shape) or any(n not in (1, m) for n, m in zip(own[::-1], shape[::-1]))
+
+
+def _setitem(self: Tensor, index: Any, value: Any) -> None:
+    """Writes `value` (a tensor or a number), broadcast, to the elements at an index.
+
+    Raises as reading the index does, and RuntimeError for a value whose shape doesn't fit.
+    """
+    if isinstance(index, Tensor) and index.dtype is bool_ and index._shape and _set_masked(self, index, value):
+        return
+    items = _items(self, index)
+    if any(item is False for item in items):
+        return
+    source = _value_tensor(self, value)
+    target, advanced = _basic(self, items)
+    if target is self:
+        target = alias(self)
+    if all(found is None for found in advanced):
+        shape = tuple(target._shape)
+        extra = len(source._shape) - len(shape)
+        if extra > 0 and all(n == 1 for n in source._shape[:extra]):
+            source = reshape(source, tuple(source._shape[extra:]))
+        if source._shape != shape:
+            expand_rule(tuple(source._shape), shape)
+        target.copy_(source)
+        return
+    if source.dtype is not self.dtype:
+        if source._shape:
+            raise RuntimeError(
+                f"Index put requires the source and destination dtypes match, got {scalar_name(self)} for the destination and "
+                f"{scalar_name(source)} for the source."
+            )
+        source = cast(source, self.dtype)
+    _put(target, advanced, source.to(self.device), "set")
+
+
+def _put(target: Tensor, advanced: list[Tensor | None], source: Tensor, mode: str) -> None:
+    target._assign(_with_put(target, advanced, source, mode))
+
+
+def _with_put(target: Tensor, advanced: list[Tensor | None], source: Tensor, mode: str) -> Tensor:
+    plan = _Plan(target, advanced)
+    rows = plan.rows(_fit(source, plan.result_shape()))
+    return plan.back(into(plan.front(target), plan.places, 0, rows, mode), tuple(target._shape))
+
+
+def _set_masked(self: Tensor, mask: Tensor, value: Any) -> bool:
+    """`self[mask] = number`, which needs no count of the mask's elements. Says whether it was that."""
+    if isinstance(value, Tensor):
+        if value._shape:
+            return False
+        value = cast(value, self.dtype)
+    elif python_number(value) is None:
+        return False
+    rank = len(mask._shape)
+    if rank > len(self._shape) or tuple(mask._shape) != tuple(self._shape[:rank]):
+        return False
+    wide = reshape(mask, (*mask._shape, *(1,) * (len(self._shape) - rank)))
+    if not isinstance(value, Tensor) and self.dtype.category != 2:
+        value = scalar(value, self.dtype, self._storage.device)
+    self._assign(masked_fill(self, wide, value))
+    return True
+
+
+Tensor.__getitem__ = _getitem  # type: ignore[attr-defined]
+Tensor.__setitem__ = _setitem  # type: ignore[attr-defined]
+
+
+# --- as functions ----------------------------------------------------------------------------------------------------------------------
+@operator()
+def index_put(input: Tensor, indices: Sequence[Tensor | None], values: Tensor, accumulate: bool = False) -> Tensor:
+    """`input[indices] = values` (or `+=` with `accumulate`, places repeating), as a new tensor."""
+    items = [slice(None) if i is None else check_tensor(i, "index_put", "indices", 2) for i in indices]
+    if values.dtype is not input.dtype:
+        raise RuntimeError(
+            f"Index put requires the source and destination dtypes match, got {scalar_name(input)} for the destination and "
+            f"{scalar_name(values)} for the source."
+        )
+    read = [reshape(i, (1,)) if isinstance(i, Tensor) and not i._shape and i.dtype is not bool_ else i for i in items]
+    target, advanced = _basic(input, _items(input, tuple(read)))
+    result = _with_put(target, advanced, values, "add" if accumulate else "set")
+    return reshape(result, tuple(input._shape))
+
+
+@operator(namespace=None)
+def index_put_(self: Tensor, indices: Sequence[Tensor | None], values: Tensor, accumulate: bool = False) -> Tensor:
+    """`index_put`, written into this tensor."""
+    return write_in_place(self, index_put(self, indices, values, accumulate))
+
+
+def nonzero_tuple(mask: Tensor) -> tuple[Tensor, ...]:
+    """One vector a dimension: where a tensor isn't zero. Computes the tensor, to know how many there are."""
+    shape = tuple(mask._shape)
+    positions = flat_positions(reshape(cast(mask.detach(), bool_), (-1,)))
+    if len(shape) == 1:
+        return (positions,)
+    result = []
+    step = 1
+    for size in reversed(shape):
+        result.append((positions if step == 1 else positions.div(step, rounding_mode="floor")).remainder(max(size, 1)))
+        step *= max(size, 1)
+    return tuple(reversed(result))
+
+
+@operator(out=True)
+def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
+    """The positions of non-zero elements, [count, rank] (or a tuple of vectors), in row-major order."""
+    check_tensor(input, "nonzero", "input")
+    if as_tuple:
+        return nonzero_tuple(input if input._shape else reshape(input, (1,)))
+    if not input._shape:
+        return reshape(nonzero_tuple(reshape(input, (1,)))[0], (-1, 1))[:, :0]
+    return stack(nonzero_tuple(input), 1)
+
+
+@operator()
+def argwhere(input: Tensor) -> Tensor:
+    """The positions of non-zero elements, [count, rank]."""
+    return nonzero(input)

@@ -1,0 +1,307 @@
+"""Tensors put together, repeated, turned and padded: copies. May import what `flambeau.ops` may."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from flambeau.graph.primitives.movement import CONCATENATE, PAD, SLICE
+from flambeau.ops.operands import cast, check_tensor, dims_argument, expand, integer, same_device, sizes
+from flambeau.ops.registry import operator
+from flambeau.ops.views import atleast_1d, atleast_2d, atleast_3d, reshape, slice_dim, transpose, unsqueeze
+from flambeau.shapes import joining as rules
+from flambeau.shapes.dims import wrap_dim, wrap_dims
+from flambeau.shapes.errors import ShapeError
+from flambeau.tensor import Tensor
+
+__all__ = ["cat", "stack", "flip", "roll", "repeat", "pad_constant", "repeat_interleave"]
+
+
+def _tensors(name: str, tensors: Any) -> list[Tensor]:
+    if isinstance(tensors, Tensor) or not isinstance(tensors, (tuple, list)):
+        raise TypeError(f"{name}(): argument 'tensors' (position 1) must be tuple of Tensors, not {type(tensors).__name__}")
+    for i, t in enumerate(tensors):
+        if not isinstance(t, Tensor):
+            raise TypeError(f"expected Tensor as element {i} in argument 0, but got {type(t).__name__}")
+    return list(tensors)
+
+
+# --- joined ------------------------------------------------------------------------------------------------------------------
+@operator("cat", "concat", "concatenate", method=False, out=True)
+def cat(tensors: Any, dim: int = 0) -> Tensor:
+    """Tensors joined along an existing dimension; dtypes promote. A tensor of shape [0] joins anything."""
+    found = _tensors("cat", tensors)
+    rules.cat([tuple(t._shape) for t in found], dim)
+    type = found[0]._storage.dtype
+    for t in found:
+        if t._storage.dtype is not type:
+            from flambeau.ops.operands import result_dtype
+
+            type = result_dtype(found)
+            break
+    _, moved = same_device(found)
+    parts = [cast(t, type) for t in moved if tuple(t._shape) != (0,)]
+    if not parts:
+        return found[0].new_empty((0,), dtype=type)
+    if len(parts) == 1:
+        return parts[0].clone()
+    return Tensor._apply(CONCATENATE, tuple(parts), (wrap_dim(dim, len(parts[0]._shape)),))
+
+
+@operator(method=False, out=True)
+def stack(tensors: Any, dim: int = 0) -> Tensor:
+    """Tensors of one shape joined along a new dimension."""
+    found = _tensors("stack", tensors)
+    rules.stack([tuple(t._shape) for t in found], dim)
+    d = wrap_dim(dim, len(found[0]._shape) + 1)
+    return cat([unsqueeze(t, d) for t in found], d)
+
+
+@operator(method=False, out=True)
+def hstack(tensors: Any) -> Tensor:
+    """Tensors joined side by side: along dimension 0 for vectors, else 1."""
+    found = [atleast_1d(t) for t in _tensors("hstack", tensors)]
+    if not found:
+        raise RuntimeError("hstack expects a non-empty TensorList")
+    return cat(found, 0 if len(found[0]._shape) == 1 else 1)
+
+
+@operator("vstack", "row_stack", method=False, out=True)
+def vstack(tensors: Any) -> Tensor:
+    """Tensors joined row under row."""
+    found = [atleast_2d(t) for t in _tensors("vstack", tensors)]
+    if not found:
+        raise RuntimeError("vstack expects a non-empty TensorList")
+    return cat(found, 0)
+
+
+@operator(method=False, out=True)
+def dstack(tensors: Any) -> Tensor:
+    """Tensors joined along the third dimension."""
+    found = [atleast_3d(t) for t in _tensors("dstack", tensors)]
+    if not found:
+        raise RuntimeError("dstack expects a non-empty TensorList")
+    return cat(found, 2)
+
+
+@operator(method=False, out=True)
+def column_stack(tensors: Any) -> Tensor:
+    """Vectors as columns, joined side by side."""
+    found = _tensors("column_stack", tensors)
+    return hstack([t if len(t._shape) >= 2 else reshape(t, (t.numel(), 1)) for t in found])
+
+
+@operator(method=False)
+def block_diag(*tensors: Tensor) -> Tensor:
+    """Matrices along the diagonal of a larger one, zeros elsewhere."""
+    if any(len(t._shape) > 2 for t in tensors):
+        i = next(i for i, t in enumerate(tensors) if len(t._shape) > 2)
+        raise RuntimeError(
+            f"torch.block_diag: Input tensors must have 2 or fewer dimensions. Input {i} has {tensors[i].ndim} dimensions"
+        )
+    blocks = [atleast_2d(t) for t in tensors]
+    width = sum(b._shape[1] for b in blocks)
+    rows, before = [], 0
+    for b in blocks:
+        n = b._shape[1]
+        rows.append(pad_constant(b, ((0, 0), (before, width - before - n))))
+        before += n
+    return cat(rows, 0)
+
+
+@operator(method=False)
+def cartesian_prod(*tensors: Tensor) -> Tensor:
+    """All combinations of the vectors' elements, one a row."""
+    rules.cartesian_product([tuple(t._shape) for t in tensors])
+    if len(tensors) == 1:
+        return tensors[0]
+    return stack([reshape(g, (-1,)) for g in meshgrid(*tensors, indexing="ij")], 1)
+
+
+@operator(method=False)
+def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
+    """Grids of coordinates: tensor i's elements along dimension i ("xy" exchanges the first two)."""
+    found = list(tensors[0]) if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)) else list(tensors)
+    rules.meshgrid([tuple(t._shape) for t in found], indexing)
+    if any(t.dtype is not found[0].dtype for t in found):
+        raise RuntimeError("torch.meshgrid expects all tensors to have the same dtype")
+    swapped = indexing == "xy" and len(found) >= 2
+    if swapped:
+        found[0], found[1] = found[1], found[0]
+    shape = tuple(t.numel() for t in found)
+    grids = []
+    for i, t in enumerate(found):
+        lines = reshape(t, (1,) * i + (shape[i],) + (1,) * (len(shape) - i - 1))
+        grids.append(lines.expand(shape))
+    if swapped:
+        grids = [transpose(g, 0, 1) for g in grids]
+        grids[0], grids[1] = grids[1], grids[0]
+    return tuple(grids)
+
+
+@operator(method=False)
+def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> Tensor:
+    """All choices of r of a vector's elements, one a row, in order."""
+    import itertools
+
+    if len(input._shape) != 1:
+        raise RuntimeError("Expect a 1D vector, but got shape " + str(list(input._shape)))
+    if r < 0:
+        raise RuntimeError(f"Expect a non-negative number, but got {r}")
+    if r == 0:
+        return input.new_empty((0,))
+    pick = itertools.combinations_with_replacement if with_replacement else itertools.combinations
+    chosen = list(pick(range(input._shape[0]), r))
+    from flambeau.dtypes import int64
+    from flambeau.ops.creation import tensor
+
+    places = tensor([i for row in chosen for i in row], dtype=int64, device=input.device)
+    return reshape(input.index_select(0, places), (len(chosen), r))
+
+
+# --- repeated ----------------------------------------------------------------------------------------------------------------
+@operator(namespace=None)
+def repeat(self: Tensor, *repeats: Any) -> Tensor:
+    """Each dimension repeated whole, new ones in front."""
+    counts = sizes("repeat", repeats, "repeats")
+    own = tuple(self._shape)
+    shape = rules.repeat(own, counts)
+    own = (1,) * (len(counts) - len(own)) + own
+    paired, wide = [], []
+    for count, n in zip(counts, own):
+        paired += [1, n]
+        wide += [count, n]
+    copied = expand(reshape(self, tuple(paired)), tuple(wide))
+    result = reshape(copied, shape)
+    return result.clone() if result._storage is self._storage else result
+
+
+@operator()
+def tile(input: Tensor, *dims: Any) -> Tensor:
+    """`repeat`, missing counts taken as 1."""
+    counts = sizes("tile", dims, "dims")
+    return repeat(input, (1,) * (len(input._shape) - len(counts)) + counts)
+
+
+@operator()
+def repeat_interleave(input: Tensor, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None) -> Tensor:
+    """Each element repeated `repeats` times in its place (a number, or a tensor of one number an element of `dim`).
+
+    With one argument alone, a vector of counts, the result is each index i repeated input[i] times.
+    """
+    from flambeau.dtypes import int64
+    from flambeau.ops.creation import iota
+
+    if repeats is None:
+        return repeat_interleave(iota(input._shape[0], int64, input._storage.device), input, 0)
+    if dim is None:
+        input, dim = reshape(input, (-1,)), 0
+    if not input._shape:
+        input = reshape(input, (1,))
+    d = wrap_dim(dim, len(input._shape))
+    shape = tuple(input._shape)
+    if isinstance(repeats, Tensor) and repeats.numel() != 1:
+        if repeats.dtype.name not in ("int32", "int64"):
+            raise RuntimeError("repeats has to be Long or Int tensor")
+        if len(repeats._shape) != 1 or repeats._shape[0] != shape[d]:
+            raise RuntimeError("repeats must have the same size as input along dim")
+        ends = repeats.cumsum(0)
+        if bool((repeats < 0).any()):
+            raise RuntimeError("repeats can not be negative")
+        total = int(ends[-1]) if shape[d] else 0
+        positions = iota(total, int64, input._storage.device)
+        return input.index_select(d, (positions.unsqueeze(1) >= ends).sum(1))
+    count = integer(repeats.item() if isinstance(repeats, Tensor) else repeats, "repeat_interleave", "repeats")
+    result = rules.repeat_interleave(shape, count, d)
+    wide = unsqueeze(input, d + 1).expand((*shape[: d + 1], count, *shape[d + 1 :]))
+    return reshape(wide, result) if count != 1 else input.clone()
+
+
+# --- turned ------------------------------------------------------------------------------------------------------------------
+@operator()
+def flip(input: Tensor, *dims: Any) -> Tensor:
+    """The order of elements reversed along dimensions: a copy."""
+    own = tuple(check_tensor(input, "flip", "input")._shape)
+    chosen = wrap_dims(sizes("flip", dims, "dims"), len(own), empty_is_all=False)
+    starts = tuple([n - 1 if d in chosen else 0 for d, n in enumerate(own)])
+    steps = tuple([-1 if d in chosen else 1 for d in range(len(own))])
+    if not chosen or 0 in own:
+        return input.clone()
+    return Tensor._apply(SLICE, (input,), (starts, steps, own, own))
+
+
+@operator()
+def fliplr(input: Tensor) -> Tensor:
+    """The second dimension reversed."""
+    if len(input._shape) < 2:
+        raise RuntimeError("Input must be >= 2-d.")
+    return flip(input, 1)
+
+
+@operator()
+def flipud(input: Tensor) -> Tensor:
+    """The first dimension reversed."""
+    if len(input._shape) < 1:
+        raise RuntimeError("Input must be >= 1-d.")
+    return flip(input, 0)
+
+
+@operator()
+def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
+    """Elements moved along dimensions, those that fall off coming back in front; over the flattened tensor without `dims`."""
+    own = tuple(check_tensor(input, "roll", "input")._shape)
+    shifts, dims = dims_argument(shifts), dims_argument(dims)
+    rules.roll(own, shifts, dims)
+    amounts = (shifts,) if isinstance(shifts, int) else shifts
+    axes = () if dims is None else (dims,) if isinstance(dims, int) else dims
+    if not axes:
+        return reshape(roll(reshape(input, (-1,)), amounts[0], 0), own)
+    result = input
+    for amount, axis in zip(amounts, axes):
+        d = wrap_dim(axis, len(own))
+        n = result._shape[d] if own else 1
+        cut = -amount % n if n else 0
+        if cut and own:
+            result = cat([slice_dim(result, d, cut, n - cut), slice_dim(result, d, 0, cut)], d)
+    return result.clone() if result is input else result
+
+
+@operator()
+def rot90(input: Tensor, k: int = 1, dims: Any = (0, 1)) -> Tensor:
+    """A plane turned by k quarters, from the first dimension towards the second."""
+    from flambeau.shapes.views import rot90 as rule
+
+    dims = tuple(dims)
+    rule(tuple(input._shape), k, dims)
+    a, b = (wrap_dim(d, len(input._shape)) for d in dims)
+    turns = k % 4
+    if turns == 1:
+        return transpose(flip(input, b), a, b)
+    if turns == 2:
+        return flip(input, (a, b))
+    if turns == 3:
+        return transpose(flip(input, a), a, b)
+    return input.clone()
+
+
+# --- padded ------------------------------------------------------------------------------------------------------------------
+def pad_constant(input: Tensor, widths: Sequence[tuple[int, int]], value: Any = 0) -> Tensor:
+    """`value` put before and after each dimension, a pair (before, after) for every dimension; negative widths crop."""
+    result = input
+    for d, (low, high) in enumerate(widths):
+        if low < 0 or high < 0:
+            n = result._shape[d]
+            first = max(-low, 0)
+            length = n - first - max(-high, 0)
+            if length < 0:
+                raise ShapeError(f"padding ({low}, {high}) at dimension {d} of {list(input._shape)} leaves a negative size")
+            result = slice_dim(result, d, first, length)
+    low = tuple([max(a, 0) for a, _ in widths])
+    high = tuple([max(b, 0) for _, b in widths])
+    if not any(low) and not any(high):
+        return result.clone() if result._storage is input._storage else result
+    if result.dtype.category == 1:
+        value = int(value)
+    elif result.dtype.category == 0:
+        value = bool(value)
+    return Tensor._apply(PAD, (result,), (low, high, (0,) * len(low), value))

@@ -1,0 +1,103 @@
+"""Running sums, products and extrema, and differences. May import what `flambeau.ops` may."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flambeau.dtypes import dtype, int64
+from flambeau.graph.primitives.scan import SCAN
+from flambeau.ops.composite import record
+from flambeau.ops.joining import cat
+from flambeau.ops.operands import cast, check_tensor
+from flambeau.ops.reduction import CHOSEN
+from flambeau.ops.registry import operator, scalar_name
+from flambeau.ops.results import result_type
+from flambeau.ops.views import reshape, slice_dim
+from flambeau.shapes import reduction as rules
+from flambeau.shapes.dims import wrap_dim
+from flambeau.tensor import Tensor
+
+__all__ = ["cumsum", "cumprod", "cummax", "cummin", "logcumsumexp", "diff"]
+
+
+def _scan(t: Tensor, dim: int, kind: str) -> Tensor:
+    shape = tuple(t._shape)
+    d = wrap_dim(dim, len(shape))
+    if not shape:
+        return reshape(Tensor._apply(SCAN, (reshape(t, (1,)),), (0, kind)), ())
+    if 0 in shape:
+        return t.clone()
+    return Tensor._apply(SCAN, (t,), (d, kind))
+
+
+@operator(inplace=True, out=True)
+def cumsum(input: Tensor, dim: int, *, dtype: dtype | None = None) -> Tensor:
+    """Sums of all elements up to each one along `dim`; bools and integers as int64 unless told."""
+    own = check_tensor(input, "cumsum", "input").dtype
+    return _scan(cast(input, dtype or (own if own.category == 2 else int64)), dim, "sum")
+
+
+@operator(inplace=True, out=True)
+def cumprod(input: Tensor, dim: int, *, dtype: dtype | None = None) -> Tensor:
+    """Products of all elements up to each one along `dim`; bools and integers as int64 unless told."""
+    own = check_tensor(input, "cumprod", "input").dtype
+    return _scan(cast(input, dtype or (own if own.category == 2 else int64)), dim, "prod")
+
+
+def _running(name: str, kind: str) -> Any:
+    result = result_type(name, "values indices")
+
+    def function(input: Tensor, dim: int) -> Any:
+        check_tensor(input, name, "input")
+        x = input.detach()
+        values = _scan(x, dim, kind)
+        if not input._shape or 0 in input._shape:
+            return result(input.clone(), x.new_zeros(tuple(input._shape), dtype=int64))
+        d = wrap_dim(dim, len(input._shape))
+        places = _scan(x, dim, "arg" + kind)
+        return result(record(CHOSEN, values, (input, places), (d, True)), places)
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"The {kind}imum of all elements up to each one along `dim`, and its last position."
+    operator(name, out=True)(function)
+    return function
+
+
+cummax = _running("cummax", "max")
+cummin = _running("cummin", "min")
+
+
+@operator(out=True)
+def logcumsumexp(input: Tensor, dim: int) -> Tensor:
+    """log of the running sum of exp(input), without overflow: relative to the running maximum."""
+    if check_tensor(input, "logcumsumexp", "input").dtype.category != 2:
+        raise NotImplementedError(f"\"logcumsumexp_out_cpu\" not implemented for '{scalar_name(input)}'")
+    shape = tuple(input._shape)
+    d = wrap_dim(dim, len(shape))
+    if not shape or 0 in shape:
+        return input.clone()
+    n = shape[d]
+    x = input.movedim(d, -1)
+    # Each result from its own row of a table [k, i], i ≤ k: the running maximum may change at every step.
+    position = x.new_ones((n,), dtype=int64).cumsum(0)
+    later = position.unsqueeze(0) > position.unsqueeze(1)
+    table = x.unsqueeze(-2).masked_fill(later, float("-inf"))
+    return table.logsumexp(-1).movedim(-1, d)
+
+
+@operator(out=True)
+def diff(input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None, append: Tensor | None = None) -> Tensor:
+    """n-th differences of neighbours along `dim`, after `prepend` and `append` were put on."""
+    rules.diff(tuple(check_tensor(input, "diff", "input")._shape), n, dim)
+    d = wrap_dim(dim, len(input._shape))
+    parts = [t for t in (prepend, input, append) if t is not None]
+    x = cat(parts, d) if len(parts) > 1 else input
+    if n == 0:
+        return x.clone() if x is input else x
+    for _ in range(n):
+        size = x._shape[d]
+        if size <= 1:
+            return x.new_empty((*x._shape[:d], 0, *x._shape[d + 1 :]))
+        upper, lower = slice_dim(x, d, 1, size - 1), slice_dim(x, d, 0, size - 1)
+        x = upper.logical_xor(lower) if x.dtype.category == 0 else upper - lower
+    return x
