@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from flambeau import device as device_module
 from flambeau import dtypes
 from flambeau.autograd.modes import state
+from flambeau.device import default_device, device
 from flambeau.tensor import Tensor
 
 __all__ = ["flatten", "rebuild", "guard_of", "modes_now"]
@@ -80,14 +80,14 @@ _PLAIN = (
     range,
     type(Ellipsis),
     dtypes.dtype,
-    device_module.device,
+    device,
     frozenset,
 )
 
 
 def modes_now() -> tuple[Any, ...]:
     """The modes of this thread that a recording depends on."""
-    return (state.enabled, state.inference, dtypes.default_dtype(), str(device_module.default_device()))
+    return (state.enabled, state.inference, dtypes.default_dtype(), str(default_device()))
 
 
 def guard_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, list[Tensor]]:

@@ -30,6 +30,7 @@ class CpuBackend:
     """The CPU. Any Python thread may use it; plans run one at a time, each on all the backend's threads."""
 
     name = "cpu"
+    runs_plans = True
 
     def __init__(self, target: Target | None = None) -> None:
         self.target = host() if target is None else target

@@ -32,6 +32,8 @@ class WebGPUBackend:
 
     runs_plans = True
 
+    runs_plans = True
+
     def __init__(self, host: Host, index: int) -> None:
         self.host = host
         self.name = f"webgpu:{index}"
@@ -155,6 +157,14 @@ class WebGPUBackend:
                     bound.append(block)
                 commands.append(("dispatch", action.pipeline, self._bind_group(action, bound, offsets), *action.groups, action.label))
                 self.dispatches += 1
+            elif isinstance(action, tuple):
+                source, start, into, to, n = action
+                a = blocks[source] if source >= 0 else scratch[~source]
+                b = blocks[into] if into >= 0 else scratch[~into]
+                assert a is not None and b is not None
+                a.batch = b.batch = batch
+                # a scalar lies in a block of many
+                commands.append(("copy", a.handle, start + offsets.get(source, 0), b.handle, to + offsets.get(into, 0), n))
             else:
                 block = scratch[action]
                 block.batch = batch
