@@ -116,6 +116,9 @@ class LoopKernel:
     Reduce expressions inside the stores open inner loops over their own axes (numbered from n). A sub-expression is
     evaluated at the outermost loop where its axes are known, so a softmax is one kernel: its row's maximum depends on
     the row axis alone.
+
+    A plan may put a result in the memory of an operand (`Plan.aliases`) that is read only at the index where the same iteration
+    stores. So an iteration computes the values of all its stores, then stores them, and no two iterations' order matters.
     """
 
     axes: tuple[int, ...]
