@@ -9,9 +9,9 @@ May import `flambeau.kernels`, `flambeau.graph` and `flambeau.dtypes`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from flambeau.kernels.contract import contracts, trace
-from flambeau.kernels.index import Index, Space
+from flambeau.kernels.contract import contracts, lower_contraction
 from flambeau.kernels.ir import Expr
 from flambeau.kernels.lower import Unfusable, Write, lower_loops
 from flambeau.kernels.operation import MOVEMENT, Operation
@@ -32,7 +32,7 @@ LARGEST = 160
 """How many operations one kernel computes at most for a value."""
 DEEPEST = 80
 """How long a chain of them may be."""
-ROW = 1 << 16
+ROW = 1 << 17
 """The longest row that is read again from cache rather than reduced in a kernel of its own."""
 FEWEST_ROWS = 16
 """With fewer rows, a reduction needs a kernel of its own to use all threads…"""
@@ -71,7 +71,7 @@ class Unit:
 
     __slots__ = ("roots", "core", "needs", "key", "computed")
 
-    def __init__(self, root: Operation, core: Operation | None, key: object, computed: int) -> None:
+    def __init__(self, root: Operation, core: Operation | None, key: frozenset[Any], computed: int) -> None:
         self.roots, self.core, self.key, self.computed = [root], core, key, computed
         self.needs: set[Unit] = set()
 
@@ -116,8 +116,7 @@ class Fusion:
             if o.name == "memory":
                 self.weights[number] = 1
                 continue
-            for i in self._read_from_memory(o):
-                self._remember(i)
+            self.memory.update(i.number for i in self._read_from_memory(o))
             if number in self.outputs or number in self.forced or o.name in _ALWAYS or o.kind == "contraction":
                 self.memory.add(number)
             cone, depth, weight = 1 << number, 1, WEIGHTS.get(o.name, 0 if o.kind in ("leaf", "movement") else 1)
@@ -135,22 +134,18 @@ class Fusion:
             cones[number], depths[number], self.weights[number] = cone, depth, min(weight, 1 << 20)
             self.computed[number] = cone.bit_count()
 
-    def _remember(self, o: Operation) -> None:
-        """Gives memory to an operation: for a view, the view itself is copied."""
-        self.memory.add(o.number)
-
     def _read_from_memory(self, o: Operation) -> list[Operation]:
         """Operands that `o`'s kernel reads from memory, and those that would be computed many times over."""
         result = []
         if contracts(o):
-            space, at = Space(), {}
-            for labels, source in zip(o.params, o.inputs):
-                for label, n in zip(labels, source.shape):
-                    if label not in at:
-                        at[label] = space.axis(len(at), n)
-            for labels, source in zip(o.params, o.inputs):
-                index: tuple[Index, ...] = tuple(at[label] for label in labels)
-                result.append(trace(space, source, index, self.memory).base)
+            memory = self.memory | {o.number}
+            while True:
+                try:
+                    lower_contraction(o, o, memory, self.heights)
+                    break
+                except Unfusable as missing:
+                    result.append(missing.operation)
+                    memory.add(missing.operation.number)
         elif o.name in ("argsort", "routine"):
             result.extend(o.inputs)
         elif o.name in MOVEMENT or o.name == "gather":
@@ -228,7 +223,7 @@ class Fusion:
         """Whether `root`'s kernel should compute the reduction itself: once for each of its rows."""
         if root.number in self.core_of or root.kind not in ("elementwise", "movement"):
             return False
-        if reduction.size == 0 or reduction.inputs[0].size == 0:
+        if root.size == 0 or reduction.inputs[0].size == 0:
             return True
         if self.inlined.get(root.number, 0) >= MOST_ROWS_READ:
             return False
@@ -249,8 +244,8 @@ class Fusion:
             return False
         axes = places.pop().axes
         outer = 1
-        for a in range(len(axes)):
-            if a not in axes:
+        for a in axes:  # which the target puts outermost
+            if a >= len(kernel.axes):
                 return False
             outer *= kernel.axes[a]
         if outer != rows:
@@ -283,12 +278,12 @@ class Fusion:
             if o.number not in self.memory or o.size == 0:
                 continue
             core = self.core_of.get(o.number)
-            key = (o.shape, reduced[o.number])
+            key = reduced[o.number]
             unit = None
             loops = core is None and o.name not in _ALWAYS
             if loops:
-                for candidate in reversed(recent.get(key, ())[-4:]):
-                    if self._joins(o, candidate, needs, unit_of):
+                for candidate in reversed(recent.get(o.shape, ())[-4:]):
+                    if self._joins(o, key, candidate, needs, unit_of):
                         unit = candidate
                         unit.roots.append(o)
                         unit.computed += self.computed[o.number]
@@ -297,15 +292,19 @@ class Fusion:
                 unit = Unit(o, core, key, self.computed[o.number])
                 self.units.append(unit)
                 if loops:
-                    recent.setdefault(key, []).append(unit)
+                    recent.setdefault(o.shape, []).append(unit)
             unit_of[o.number] = unit
             unit.needs |= {unit_of[d] for d in direct if d in unit_of} - {unit}
 
-    def _joins(self, o: Operation, unit: Unit, needs: dict[int, frozenset[int]], unit_of: dict[int, Unit]) -> bool:
+    def _joins(
+        self, o: Operation, key: frozenset[object], unit: Unit, needs: dict[int, frozenset[int]], unit_of: dict[int, Unit]
+    ) -> bool:
         """Whether `o` may, and should, be stored by `unit`'s kernel too."""
         if len(unit.roots) >= WIDEST or unit.computed + self.computed[o.number] > LARGEST:
             return False
         members = {r.number for r in unit.roots}
+        if key != unit.key and (key or not members & needs[o.number]):
+            return False  # its loops are others
         shared = {d for r in unit.roots for d in needs[r.number] if self.by_number[d].size > 1} | members
         if not shared & needs[o.number]:
             return False
@@ -320,8 +319,8 @@ class Fusion:
                 seen.add(u)
                 stack.extend(u.needs)
         if members & needs[o.number]:
-            if o.kind == "reduction" or unit.key[1]:  # type: ignore[index]
-                row = max((self._row(k) for k in unit.key[1]), default=0)  # type: ignore[index]
+            if key:
+                row = max((self._row(k) for k in unit.key), default=0)
                 if row > ROW or (o.size < FEWEST_ROWS and row * o.size > SMALL):
                     return False
             try:

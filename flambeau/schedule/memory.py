@@ -81,6 +81,8 @@ def _aliases(plan: Plan) -> dict[int, int]:
                 continue
             if old.size != value.size or old.dtype.itemsize != value.dtype.itemsize:
                 continue
+            if last[u] > start and not plan.steps[start].is_copy:
+                continue  # the first step writes something else than the old value, which the last one reads
             between = range(start + 1, end)
             if any(u in plan.steps[n].arguments for n in between):
                 continue

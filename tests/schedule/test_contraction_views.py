@@ -1,0 +1,95 @@
+"""Every convolution is one contraction kernel over the operands' own memory: no padded copy, no window in memory."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from graphs import broadcast, copied, leaf, make
+from interpreter import Interpreter
+
+from flambeau.devices.reference import ReferenceBackend
+from flambeau.dtypes import float32
+from flambeau.kernels.ir import ContractionKernel
+from flambeau.nn.functional.convolution import Form, _by_w, _by_x, _by_y
+from flambeau.schedule import build, realize
+
+FORMS = [
+    (2, 1, 3, 4, (7, 6), (3, 3), (1, 1), (1, 1), (1, 1)),
+    (2, 1, 3, 4, (8, 9), (3, 2), (1, 0), (2, 2), (1, 1)),
+    (1, 2, 3, 2, (9, 8), (3, 3), (2, 1), (2, 1), (1, 2)),
+    (2, 4, 1, 1, (6, 5), (3, 3), (1, 1), (1, 1), (1, 1)),
+    (2, 1, 3, 5, (6, 7), (1, 1), (0, 0), (2, 2), (1, 1)),
+    (2, 1, 3, 5, (12,), (5,), (2,), (3,), (2,)),
+    (1, 1, 2, 3, (5, 4, 6), (2, 3, 2), (1, 1, 0), (1, 2, 1), (1, 1, 2)),
+]
+
+
+def array(*shape: int) -> Any:
+    return np.random.default_rng(len(shape)).standard_normal(shape).astype(np.float32)
+
+
+def operands(row: Any) -> tuple[Form, Any, Any, Any]:
+    n, g, c, o, x, k, pad, stride, dilation = row
+    y = tuple((a + 2 * p - d * (b - 1) - 1) // s + 1 for a, b, p, s, d in zip(x, k, pad, stride, dilation))
+    form = Form(n, g, c, o, x, k, y, pad, stride, dilation)
+    return form, leaf(array(n, g * c, *x)), leaf(array(g * o, c, *k)), leaf(array(n, g * o, *y))
+
+
+def check(node: Any, kernels: int = 1) -> None:
+    plan = build([node])
+    assert len(plan.steps) == kernels and isinstance(plan.steps[0].kernel, ContractionKernel), plan.steps
+    expected, found = copied([node]), copied([node])
+    ReferenceBackend().realize(expected)
+    realize(Interpreter(), found)
+    np.testing.assert_allclose(np.reshape(found[0].buffer, -1), np.reshape(expected[0].buffer, -1), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("row", FORMS)
+@pytest.mark.parametrize("by", ["x", "w", "y"])
+def test_each_derivative_of_a_convolution(row: Any, by: str) -> None:
+    form, x, w, y = operands(row)
+    check({"x": lambda: _by_x(form, w, y), "w": lambda: _by_w(form, x, y), "y": lambda: _by_y(form, x, w)}[by]())
+
+
+@pytest.mark.parametrize("row", FORMS)
+def test_bias_normalisation_residual_and_activation_are_the_epilogue(row: Any) -> None:
+    form, x, w, residual = operands(row)
+    out = _by_y(form, x, w)
+    shape = residual.shape
+    out = out if out.shape == shape else make("reshape", (out,), shape, out.shape)
+
+    def channels(a: Any) -> Any:
+        column = (1, shape[1]) + (1,) * len(form.x)
+        return make("expand", (make("reshape", (leaf(a),), column, a.shape),), shape, column)
+
+    out = make("add", (out, channels(array(shape[1]))))
+    scale = make("mul", (channels(array(shape[1])), channels(array(shape[1]))))
+    out = make("add", (make("mul", (out, scale)), residual))
+    check(make("maximum", (out, broadcast(make("constant", (), 0.0, float32), shape))))
+
+
+def test_batched_products_of_heads_read_through_reshape_and_permute() -> None:
+    batch, time, heads, width = 2, 5, 3, 4
+
+    def split(x: Any) -> Any:
+        x = make("reshape", (x,), (batch, time, heads, width), x.shape)
+        return make("permute", (x,), (0, 2, 1, 3))
+
+    q, k = leaf(array(batch, time, heads * width)), leaf(array(batch, time, heads * width))
+    q = make("reshape", (split(q),), (batch * heads, time, width), (batch, heads, time, width))
+    k = make("reshape", (split(k),), (batch * heads, time, width), (batch, heads, time, width))
+    check(make("contract", (q, k), (0, 1, 2), (0, 3, 2), (0, 1, 3)))
+
+
+def test_a_permuted_result_is_written_in_its_own_order() -> None:
+    a, b = leaf(array(6, 4)), leaf(array(4, 5))
+    out = make("contract", (a, b), (0, 1), (1, 2), (0, 2))
+    out = make("permute", (make("reshape", (out,), (2, 3, 5), (6, 5)),), (2, 0, 1))
+    check(make("neg", (out,)))
