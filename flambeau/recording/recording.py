@@ -13,6 +13,7 @@ from typing import Any
 from flambeau import devices
 from flambeau.autograd.modes import state
 from flambeau.autograd.tape import Edge
+from flambeau.dtypes import float32
 from flambeau.graph.node import Node
 from flambeau.graph.primitives.leaf import scalar_value
 from flambeau.recording.arguments import rebuild
@@ -270,13 +271,25 @@ class Recording:
 
     def _donated(self, storages: list[Storage]) -> frozenset[int]:
         """Inputs whose memory the call overwrites and that nobody else holds."""
-        found = []
-        for i in self.donatable:
-            node = storages[self.sources[i]].node
-            # the storage and this function hold the node; the node, the list of buffers and the call hold the buffer
-            if sys.getrefcount(node) <= 3 and sys.getrefcount(node.buffer) <= 3:
-                found.append(i)
-        return frozenset(found)
+        return frozenset([i for i in self.donatable if _holders(storages, self.sources[i]) == _NO_OTHERS])
+
+
+def _holders(storages: list[Storage], place: int) -> tuple[int, int]:
+    """How many references there are to a place's node, and to its buffer."""
+    node = storages[place].node
+    return sys.getrefcount(node), sys.getrefcount(node.buffer)
+
+
+def _calibrate() -> tuple[int, int]:
+    """What `_holders` says when only the storage holds the node, and only the node and the list of a plan's inputs the buffer."""
+    storages = [Storage(leaf((), float32, "", bytearray()))]
+    buffers = [storages[0].node.buffer]
+    found = _holders(storages, 0)
+    del buffers
+    return found
+
+
+_NO_OTHERS = _calibrate()
 
 
 def _parameter_ids(module: Any) -> tuple[int, ...]:

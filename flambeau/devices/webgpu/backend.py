@@ -32,8 +32,6 @@ class WebGPUBackend:
 
     runs_plans = True
 
-    runs_plans = True
-
     def __init__(self, host: Host, index: int) -> None:
         self.host = host
         self.name = f"webgpu:{index}"
