@@ -1,0 +1,37 @@
+"""Optimizers and learning rate schedulers (PyTorch's `torch.optim`).
+
+May import: ops, autograd, tensor, dtypes, utils.hooks, nn.modules.module (for names in messages).
+"""
+
+from __future__ import annotations
+
+from flambeau.optim import lr_scheduler as lr_scheduler
+from flambeau.optim.adadelta import Adadelta
+from flambeau.optim.adagrad import Adagrad
+from flambeau.optim.adam import Adam, AdamW
+from flambeau.optim.adamax import Adamax
+from flambeau.optim.asgd import ASGD
+from flambeau.optim.lbfgs import LBFGS
+from flambeau.optim.nadam import NAdam
+from flambeau.optim.optimizer import Optimizer
+from flambeau.optim.radam import RAdam
+from flambeau.optim.rmsprop import RMSprop
+from flambeau.optim.rprop import Rprop
+from flambeau.optim.sgd import SGD
+
+__all__ = [
+    "ASGD",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "LBFGS",
+    "NAdam",
+    "Optimizer",
+    "RAdam",
+    "RMSprop",
+    "Rprop",
+    "SGD",
+    "lr_scheduler",
+]

@@ -1,0 +1,80 @@
+"""Adagrad. May import: ops, optim.optimizer, optim.checks, optim.run_time, tensor."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from flambeau import ops
+from flambeau.optim import checks
+from flambeau.optim.optimizer import Group, Optimizer
+from flambeau.optim.run_time import RunTime
+from flambeau.tensor import Tensor
+
+__all__ = ["Adagrad"]
+
+
+class _Values(NamedTuple):
+    rate: Tensor
+    """lr / (1 + (t - 1) · lr_decay)"""
+    eps: Tensor
+    weight_decay: Tensor
+
+
+class Adagrad(Optimizer):
+    """s ← s + g²;  p ← p - lr / (1 + (t - 1) · lr_decay) · g / (√s + eps) (Duchi et al. 2011)."""
+
+    def __init__(
+        self,
+        params: Any,
+        lr: float | Tensor = 1e-2,
+        lr_decay: float = 0,
+        weight_decay: float = 0,
+        initial_accumulator_value: float = 0,
+        eps: float = 1e-10,
+        foreach: bool | None = None,
+        *,
+        maximize: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
+    ) -> None:
+        checks.learning_rate(lr)
+        checks.at_least_zero(
+            lr_decay=lr_decay,
+            weight_decay=weight_decay,
+            initial_accumulator_value=initial_accumulator_value,
+            epsilon=eps,
+        )
+        checks.one_implementation(fused, foreach, differentiable)
+        defaults = {
+            "lr": lr,
+            "lr_decay": lr_decay,
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "initial_accumulator_value": initial_accumulator_value,
+            "foreach": foreach,
+            "maximize": maximize,
+            "differentiable": differentiable,
+            "fused": fused,
+        }
+        super().__init__(params, defaults)
+        for group in self.param_groups:  # unlike other rules, this one has its state before the first step
+            self._states([(param, param) for param in group["params"]], group)
+
+    def share_memory(self) -> None:
+        """PyTorch's call, for workers in other processes: threads share memory as it is."""
+
+    def _start(self, param: Tensor, grad: Tensor, group: Group, state: dict[str, Any]) -> None:
+        state["sum"] = ops.full_like(param, group["initial_accumulator_value"])
+
+    def _values(self, at: RunTime, group: Group, step: Tensor) -> _Values:
+        rate = at(lambda g: g["lr"])
+        if group["lr_decay"] != 0:
+            rate = rate / ((step.to(at.dtype) - 1) * at(lambda g: g["lr_decay"]) + 1)
+        return _Values(rate, at(lambda g: g["eps"]), at(lambda g: g["weight_decay"]))
+
+    def _update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: Group, values: _Values) -> None:
+        if group["weight_decay"] != 0:
+            grad = grad + param * values.weight_decay
+        total = state["sum"]
+        total._assign(total + grad * grad)
+        param._assign(param - grad * values.rate / (total.sqrt() + values.eps))

@@ -1,0 +1,147 @@
+"""Adam and AdamW. May import: ops, optim.optimizer, optim.checks, optim.run_time, tensor."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from flambeau import ops
+from flambeau.optim import checks
+from flambeau.optim.optimizer import Group, Optimizer
+from flambeau.optim.run_time import RunTime
+from flambeau.tensor import Tensor
+
+__all__ = ["Adam", "AdamW"]
+
+
+class _Values(NamedTuple):
+    fresh1: Tensor
+    """1 - beta1: what a new gradient weighs"""
+    fresh2: Tensor
+    """1 - beta2"""
+    size: Tensor
+    """lr · √c₂ / c₁, c the bias corrections 1 - betaᵗ"""
+    eps: Tensor
+    """eps · √c₂"""
+    decay: Tensor
+    """weight_decay, or 1 - lr · weight_decay where it is decoupled"""
+
+
+class Adam(Optimizer):
+    """m ← β₁m + (1 - β₁)g;  v ← β₂v + (1 - β₂)g²;  p ← p - lr · (m / (1 - β₁ᵗ)) / (√(v / (1 - β₂ᵗ)) + eps).
+
+    Kingma & Ba 2015; with `amsgrad` v is the largest so far (Reddi et al. 2018). The corrections are moved from the
+    elements into `_Values`, by multiplying numerator and denominator with √(1 - β₂ᵗ).
+    """
+
+    def __init__(
+        self,
+        params: Any,
+        lr: float | Tensor = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        amsgrad: bool = False,
+        *,
+        foreach: bool | None = None,
+        maximize: bool = False,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
+        decoupled_weight_decay: bool = False,
+    ) -> None:
+        if isinstance(lr, Tensor) and foreach and not capturable:
+            raise ValueError("lr as a Tensor is not supported for capturable=False and foreach=True")
+        checks.learning_rate(lr)
+        if not eps >= 0.0:
+            raise ValueError(f"Invalid epsilon value: {eps}")
+        checks.betas_in_range(betas)
+        checks.at_least_zero(weight_decay=weight_decay)
+        checks.one_implementation(fused, foreach, differentiable)
+        defaults = {
+            "lr": lr,
+            "betas": tuple(float(beta) for beta in betas),
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "amsgrad": amsgrad,
+            "maximize": maximize,
+            "foreach": foreach,
+            "capturable": capturable,
+            "differentiable": differentiable,
+            "fused": fused,
+            "decoupled_weight_decay": decoupled_weight_decay,
+        }
+        super().__init__(params, defaults)
+
+    def _start(self, param: Tensor, grad: Tensor, group: Group, state: dict[str, Any]) -> None:
+        state["exp_avg"] = ops.zeros_like(param)
+        state["exp_avg_sq"] = ops.zeros_like(param)
+        if group["amsgrad"]:
+            state["max_exp_avg_sq"] = ops.zeros_like(param)
+
+    def _values(self, at: RunTime, group: Group, step: Tensor) -> _Values:
+        first = at.one_minus_power(lambda g: g["betas"][0], step)
+        root = at.one_minus_power(lambda g: g["betas"][1], step).sqrt()
+        decoupled = group["decoupled_weight_decay"]
+        return _Values(
+            at(lambda g: 1 - g["betas"][0]),
+            at(lambda g: 1 - g["betas"][1]),
+            at(lambda g: g["lr"]) * root / first,
+            at(lambda g: g["eps"]) * root,
+            at(lambda g: 1 - g["lr"] * g["weight_decay"] if decoupled else g["weight_decay"]),
+        )
+
+    def _update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: Group, values: _Values) -> None:
+        start = param
+        if group["weight_decay"] != 0:
+            if group["decoupled_weight_decay"]:
+                start = param * values.decay
+            else:
+                grad = grad + param * values.decay
+        mean, square = state["exp_avg"], state["exp_avg_sq"]
+        new_mean = mean + (grad - mean) * values.fresh1
+        new_square = square + (grad * grad - square) * values.fresh2
+        mean._assign(new_mean)
+        square._assign(new_square)
+        if group["amsgrad"]:
+            new_square = ops.maximum(state["max_exp_avg_sq"], new_square)
+            state["max_exp_avg_sq"]._assign(new_square)
+        param._assign(start - new_mean * values.size / (new_square.sqrt() + values.eps))
+
+
+class AdamW(Adam):
+    """Adam whose weight decay acts on the parameters, not on the gradients (Loshchilov & Hutter 2019)."""
+
+    def __init__(
+        self,
+        params: Any,
+        lr: float | Tensor = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+        amsgrad: bool = False,
+        *,
+        maximize: bool = False,
+        foreach: bool | None = None,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
+    ) -> None:
+        super().__init__(
+            params,
+            lr,
+            betas,
+            eps,
+            weight_decay,
+            amsgrad,
+            foreach=foreach,
+            maximize=maximize,
+            capturable=capturable,
+            differentiable=differentiable,
+            fused=fused,
+            decoupled_weight_decay=True,
+        )
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        for group in self.param_groups:  # a file written by an older PyTorch doesn't say so
+            group["decoupled_weight_decay"] = True

@@ -1,0 +1,92 @@
+"""RMSprop. May import: ops, optim.optimizer, optim.checks, optim.run_time, tensor."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from flambeau import ops
+from flambeau.optim import checks
+from flambeau.optim.optimizer import Group, Optimizer
+from flambeau.optim.run_time import RunTime
+from flambeau.tensor import Tensor
+
+__all__ = ["RMSprop"]
+
+
+class _Values(NamedTuple):
+    lr: Tensor
+    fresh: Tensor
+    """1 - alpha"""
+    eps: Tensor
+    momentum: Tensor
+    weight_decay: Tensor
+
+
+class RMSprop(Optimizer):
+    """v ← αv + (1 - α)g²;  p ← p - lr · g / (√v + eps), with momentum if asked for.
+
+    `centered` takes the gradients' variance for v (Hinton 2012; Graves 2013).
+    """
+
+    def __init__(
+        self,
+        params: Any,
+        lr: float | Tensor = 1e-2,
+        alpha: float = 0.99,
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        momentum: float = 0,
+        centered: bool = False,
+        capturable: bool = False,
+        foreach: bool | None = None,
+        maximize: bool = False,
+        differentiable: bool = False,
+    ) -> None:
+        checks.learning_rate(lr)
+        checks.at_least_zero(epsilon=eps, momentum=momentum, weight_decay=weight_decay, alpha=alpha)
+        defaults = {
+            "lr": lr,
+            "momentum": momentum,
+            "alpha": alpha,
+            "eps": eps,
+            "centered": centered,
+            "weight_decay": weight_decay,
+            "capturable": capturable,
+            "foreach": foreach,
+            "maximize": maximize,
+            "differentiable": differentiable,
+        }
+        super().__init__(params, defaults)
+
+    def _start(self, param: Tensor, grad: Tensor, group: Group, state: dict[str, Any]) -> None:
+        state["square_avg"] = ops.zeros_like(param)
+        if group["momentum"] > 0:
+            state["momentum_buffer"] = ops.zeros_like(param)
+        if group["centered"]:
+            state["grad_avg"] = ops.zeros_like(param)
+
+    def _values(self, at: RunTime, group: Group, step: Tensor) -> _Values:
+        return _Values(
+            at(lambda g: g["lr"]),
+            at(lambda g: 1 - g["alpha"]),
+            at(lambda g: g["eps"]),
+            at(lambda g: g["momentum"]),
+            at(lambda g: g["weight_decay"]),
+        )
+
+    def _update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: Group, values: _Values) -> None:
+        if group["weight_decay"] != 0:
+            grad = grad + param * values.weight_decay
+        square = state["square_avg"]
+        square._assign(square + (grad * grad - square) * values.fresh)
+        variance = square
+        if group["centered"]:
+            mean = state["grad_avg"]
+            mean._assign(mean + (grad - mean) * values.fresh)
+            variance = square - mean * mean
+        change = grad / (variance.sqrt() + values.eps)
+        if group["momentum"] > 0:
+            buffer = state["momentum_buffer"]
+            buffer._assign(buffer * values.momentum + change)
+            change = buffer
+        param._assign(param - change * values.lr)

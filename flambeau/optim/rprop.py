@@ -1,0 +1,75 @@
+"""Resilient backpropagation. May import: ops, optim.optimizer, optim.checks, optim.run_time, tensor."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from flambeau import ops
+from flambeau.optim import checks
+from flambeau.optim.optimizer import Group, Optimizer
+from flambeau.optim.run_time import RunTime
+from flambeau.tensor import Tensor
+
+__all__ = ["Rprop"]
+
+
+class _Values(NamedTuple):
+    shrink: Tensor
+    grow: Tensor
+    smallest: Tensor
+    largest: Tensor
+
+
+class Rprop(Optimizer):
+    """Each element's step size grows while its gradient keeps its sign and shrinks when it turns (Riedmiller & Braun 1993)."""
+
+    def __init__(
+        self,
+        params: Any,
+        lr: float | Tensor = 1e-2,
+        etas: tuple[float, float] = (0.5, 1.2),
+        step_sizes: tuple[float, float] = (1e-6, 50),
+        *,
+        capturable: bool = False,
+        foreach: bool | None = None,
+        maximize: bool = False,
+        differentiable: bool = False,
+    ) -> None:
+        checks.learning_rate(lr)
+        if not 0.0 < etas[0] < 1.0 < etas[1]:
+            raise ValueError(f"Invalid eta values: {etas[0]}, {etas[1]}")
+        defaults = {
+            "lr": lr,
+            "etas": etas,
+            "step_sizes": step_sizes,
+            "foreach": foreach,
+            "maximize": maximize,
+            "differentiable": differentiable,
+            "capturable": capturable,
+        }
+        super().__init__(params, defaults)
+
+    def _start(self, param: Tensor, grad: Tensor, group: Group, state: dict[str, Any]) -> None:
+        state["prev"] = ops.zeros_like(param)
+        state["step_size"] = ops.full_like(grad, float(group["lr"]))
+
+    def _values(self, at: RunTime, group: Group, step: Tensor) -> _Values:
+        return _Values(
+            at(lambda g: g["etas"][0]),
+            at(lambda g: g["etas"][1]),
+            at(lambda g: g["step_sizes"][0]),
+            at(lambda g: g["step_sizes"][1]),
+        )
+
+    def _update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: Group, values: _Values) -> None:
+        previous, size = state["prev"], state["step_size"]
+        agreement = grad * previous
+        turned = agreement < 0
+        factor = ops.where(turned, values.shrink, ops.where(agreement > 0, values.grow, 1.0))
+        new_size = ops.minimum(
+            ops.maximum(size * factor.to(size.dtype), values.smallest.to(size.dtype)), values.largest.to(size.dtype)
+        )
+        grad = grad.masked_fill(turned, 0)
+        size._assign(new_size)
+        previous._assign(grad)
+        param._assign(param - grad.sign() * new_size)
