@@ -9,12 +9,12 @@ from collections.abc import Sequence
 
 from flambeau.codegen.wgsl.contraction import generate_contraction
 from flambeau.codegen.wgsl.loops import generate_loops
-from flambeau.codegen.wgsl.program import Binding, Clear, Dispatch, Program
+from flambeau.codegen.wgsl.program import Binding, Clear, Copy, Dispatch, Program
 from flambeau.codegen.wgsl.sorting import generate_sort
 from flambeau.codegen.wgsl.target import Target
 from flambeau.kernels.ir import ContractionKernel, LoopKernel, SortKernel
 
-__all__ = ["generate", "Target", "Program", "Dispatch", "Clear", "Binding"]
+__all__ = ["generate", "Target", "Program", "Dispatch", "Clear", "Copy", "Binding"]
 
 
 def generate(

@@ -18,6 +18,7 @@ from flambeau.codegen.wgsl import scatter
 from flambeau.codegen.wgsl.emit import Emitter, Team
 from flambeau.codegen.wgsl.library import with_library
 from flambeau.codegen.wgsl.memory import Memory
+from flambeau.codegen.wgsl.merging import merge
 from flambeau.codegen.wgsl.program import ERRORS, Binding, Clear, Dispatch, Program
 from flambeau.codegen.wgsl.ranges import affine
 from flambeau.codegen.wgsl.splitting import split_reductions
@@ -133,11 +134,20 @@ def _generate_one(kernel: LoopKernel, target: Target, same: Sequence[int], progr
             program.scratch.append(kernel.slots[store.slot].size * 4)
             winners[number] = slot
             program.steps.append(Clear(slot))
-            program.steps.append(_shader(kernel, target, same, {number: slot}, finds_winners=True))
-    program.steps.append(_shader(kernel, target, same, winners))
+            _shader(kernel, target, same, {number: slot}, program, base, finds_winners=True)
+    _shader(kernel, target, same, winners, program, base)
 
 
-def _shader(kernel: LoopKernel, target: Target, same: Sequence[int], winners: dict[int, int], finds_winners: bool = False) -> Dispatch:
+def _shader(
+    kernel: LoopKernel,
+    target: Target,
+    same: Sequence[int],
+    winners: dict[int, int],
+    program: Program,
+    base: int,
+    finds_winners: bool = False,
+) -> None:
+    """Appends the shader of one pass over the kernel, with the copies around it that the adapter's limits ask for."""
     stores = [s for i, s in enumerate(kernel.stores) if i in winners] if finds_winners else list(kernel.stores)
     extents = dict(enumerate(kernel.axes))
     roots = [part for s in stores for part in (([s.index] + ([s.guard] if s.guard is not None else [])) if finds_winners else _parts(s))]
@@ -166,13 +176,17 @@ def _shader(kernel: LoopKernel, target: Target, same: Sequence[int], winners: di
                 memory.is_atomic = True
         packed = _pack(stores, memories, schedule, kernel.axes)
     team = Team(schedule.team, schedule.width)
+    distinct = list({id(m): m for m in memories if m is not None}.values())
+    checks = any(e.op == "check" for e in walk(roots))
+    bound, scratch, before, after = merge(distinct, target, int(checks), base + len(program.scratch))
+    program.scratch.extend(scratch)
     emitter = Emitter(extents, memories, team)  # type: ignore[arg-type]
     groups = prod(n for _, n in schedule.group)
     body = _body(emitter, schedule, stores, memories, packed, winners, finds_winners, groups, kernel)
     invocations = -(-groups // packed) if not schedule.inner else groups
     per_workgroup = schedule.width // schedule.team
     grid = workgroup_grid(-(-invocations // per_workgroup), target)
-    declared, bindings = bind_memories([m for m in memories if m is not None], emitter.has_checks)
+    declared, bindings = bind_memories(bound, emitter.has_checks)
     text = (
         declared
         + team.declarations()
@@ -183,7 +197,7 @@ def _shader(kernel: LoopKernel, target: Target, same: Sequence[int], winners: di
         + "".join(f"  {line}\n" for line in body)
         + "}\n"
     )
-    return Dispatch(with_library(text), bindings, grid)
+    program.steps += [*before, Dispatch(with_library(text), bindings, grid), *after]
 
 
 def _key_of(mapping: dict[int, int], value: int) -> int:

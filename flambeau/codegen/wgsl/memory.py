@@ -24,6 +24,13 @@ class Memory:
         self.name = name or f"s{slot}"
         self.writable = writable
         self.is_atomic = False
+        self.holds = False
+        """Whether it is made of other slots' copies."""
+        self._first = 0
+
+    def inside(self, name: str, first: int) -> None:
+        """Puts the slot into another array, from storage element `first`."""
+        self.name, self._first = name, first
 
     @property
     def nbytes(self) -> int:
@@ -72,12 +79,16 @@ class Memory:
 
     def element(self, place: str) -> str:
         """The storage element (a word, for narrow types) at `place`, u32 text."""
+        if self._first:
+            place = f"({place}) + {self._first}u"
         if self.is_atomic:
             return f"atomicLoad(&{self.name}[{place}])"
         return f"read_{self.name}({place})" if self._is_split else f"{self.name}[{place}]"
 
     def set_element(self, place: str, value: str) -> str:
         """The statement that writes a whole storage element."""
+        if self._first:
+            place = f"({place}) + {self._first}u"
         if self.is_atomic:
             return f"atomicStore(&{self.name}[{place}], {value});"
         return f"write_{self.name}({place}, {value});" if self._is_split else f"{self.name}[{place}] = {value};"

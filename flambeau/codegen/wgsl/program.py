@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-__all__ = ["Binding", "Dispatch", "Clear", "Program", "ERRORS", "CHECKS", "check_number"]
+__all__ = ["Binding", "Dispatch", "Clear", "Copy", "Program", "ERRORS", "CHECKS", "check_number"]
 
 ERRORS = -1
 """The slot number of the device's buffer for failed checks: [number of the check, low word, high word of the bad value]."""
@@ -49,9 +49,20 @@ class Clear:
     slot: int
 
 
+@dataclass(frozen=True)
+class Copy:
+    """`nbytes` bytes from one slot to another."""
+
+    source: int
+    source_offset: int
+    target: int
+    target_offset: int
+    nbytes: int
+
+
 @dataclass
 class Program:
     """The steps of a kernel, and the bytes of each scratch buffer that it needs while it runs."""
 
-    steps: list[Dispatch | Clear] = field(default_factory=list)
+    steps: list[Dispatch | Clear | Copy] = field(default_factory=list)
     scratch: list[int] = field(default_factory=list)

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from flambeau.codegen.wgsl import Clear, Dispatch, Program, generate
+from flambeau.codegen.wgsl import Clear, Copy, Dispatch, Program, generate
 from flambeau.codegen.wgsl.program import ERRORS
 from flambeau.codegen.wgsl.target import Target
 from flambeau.codegen.wgsl.types import storage_type
-from flambeau.kernels.ir import Kernel, LoopKernel, RoutineKernel
+from flambeau.kernels.ir import RoutineKernel
 from flambeau.schedule.plan import Plan
 
 __all__ = ["Executable", "StepProgram", "Launch", "compile_plan"]
@@ -46,8 +46,8 @@ class StepProgram:
     take_over: list[tuple[int, int]]
     """(value, the value whose memory it takes)."""
     scratch: list[int]
-    actions: list[Launch | int]
-    """Dispatches, and numbers of scratch buffers to clear."""
+    actions: list[Launch | int | tuple[int, int, int, int, int]]
+    """Dispatches, numbers of scratch buffers to clear, and copies: (place, offset, place, offset, bytes)."""
     routine: RoutineKernel | None
     arguments: tuple[int, ...]
     free: list[int]
@@ -118,21 +118,11 @@ def compile_plan(
         else:
             roots = [root(a) for a in step.arguments]
             same = tuple(roots.index(r) for r in roots)
-            if not _copies_onto_itself(step.kernel, same):
+            if not (step.is_copy and same[0] == same[1]):
                 _compile_kernel(step.kernel, same, compiled, target, make_pipeline, programs, reduced_precision)
         steps.append(compiled)
     # values that no step touches (an output that is an input has its memory already)
     return Executable(steps)
-
-
-def _copies_onto_itself(kernel: Kernel, same: tuple[int, ...]) -> bool:
-    """Whether the kernel only copies a slot to another that turned out to be the same memory."""
-    if not isinstance(kernel, LoopKernel):
-        return False
-    return all(
-        s.mode == "set" and s.value.op == "load" and len(s.value.args) == 1 and s.value.args[0] is s.index and same[s.value.param] == same[s.slot]
-        for s in kernel.stores
-    )
 
 
 def _compile_kernel(
@@ -155,9 +145,17 @@ def _compile_kernel(
         program = programs[key] = generate(kernel, target, same, reduced_precision)
     compiled.scratch = list(program.scratch)
     count = len(kernel.slots)
+
+    def place_of(slot: int) -> int:
+        return compiled.arguments[slot] if slot < count else ~(slot - count)
+
     for action in program.steps:
         if isinstance(action, Clear):
             compiled.actions.append(action.slot - count)
+            continue
+        if isinstance(action, Copy):
+            source, into = place_of(action.source), place_of(action.target)
+            compiled.actions.append((source, action.source_offset, into, action.target_offset, action.nbytes))
             continue
         assert isinstance(action, Dispatch)
         writable = tuple(b.writable for b in action.bindings)
@@ -167,7 +165,7 @@ def _compile_kernel(
                 places.append(ERRORS_PLACE)
                 compiled.checks = True
             else:
-                places.append(compiled.arguments[b.slot] if b.slot < count else ~(b.slot - count))
+                places.append(place_of(b.slot))
         spans = tuple((b.offset, b.nbytes) for b in action.bindings)
         compiled.actions.append(
             Launch(make_pipeline(action.code, writable), writable, tuple(places), spans, action.groups, action.label or compiled.label)
