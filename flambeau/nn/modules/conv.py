@@ -290,7 +290,7 @@ class Conv3d(_Conv):
 
 
 class ConvTranspose1d(_ConvTransposeNd):
-    """1-d transposed convolution, the gradient of a convolution with respect to its input. Input (N, C, L) or (C, L)."""
+    """1-d transposed convolution: the gradient of a convolution for its input. Input (N, C, L) or (C, L)."""
 
     _function = staticmethod(F.conv_transpose1d)
 
@@ -327,7 +327,7 @@ class ConvTranspose1d(_ConvTransposeNd):
 
 
 class ConvTranspose2d(_ConvTransposeNd):
-    """2-d transposed convolution, the gradient of a convolution with respect to its input. Input (N, C, H, W) or (C, H, W)."""
+    """2-d transposed convolution: the gradient of a convolution for its input. Input (N, C, H, W) or (C, H, W)."""
 
     _function = staticmethod(F.conv_transpose2d)
 
@@ -364,7 +364,7 @@ class ConvTranspose2d(_ConvTransposeNd):
 
 
 class ConvTranspose3d(_ConvTransposeNd):
-    """3-d transposed convolution, the gradient of a convolution with respect to its input. Input (N, C, D, H, W) or (C, D, H, W)."""
+    """3-d transposed convolution: the gradient of a convolution for its input. Input (N, C, D, H, W) or (C, D, H, W)."""
 
     _function = staticmethod(F.conv_transpose3d)
 

@@ -6,6 +6,7 @@ May import: ops, tensor, dtypes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from flambeau import dtypes, ops
@@ -106,7 +107,7 @@ def pack_padded_sequence(input: Tensor, lengths: Any, batch_first: bool = False,
         )
     if lengths[-1] <= 0:
         raise RuntimeError("Length of all samples has to be greater than 0, but found an element in 'lengths' that is <= 0")
-    if any(a < b for a, b in zip(lengths, lengths[1:])):
+    if any(a < b for a, b in pairwise(lengths)):
         raise RuntimeError(
             "`lengths` array must be sorted in decreasing order when `enforce_sorted` is True. You can pass "
             "`enforce_sorted=False` to pack_padded_sequence and/or pack_sequence to sidestep this requirement if you "

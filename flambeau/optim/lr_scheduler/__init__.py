@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from flambeau.optim.lr_scheduler.base import LRScheduler
-from flambeau.optim.lr_scheduler.combined import *
-from flambeau.optim.lr_scheduler.cyclic import *
-from flambeau.optim.lr_scheduler.decay import *
-from flambeau.optim.lr_scheduler.plateau import *
+from flambeau.optim.lr_scheduler.combined import ChainedScheduler, SequentialLR
+from flambeau.optim.lr_scheduler.cyclic import CyclicLR, OneCycleLR
+from flambeau.optim.lr_scheduler.decay import (
+    ConstantLR,
+    CosineAnnealingLR,
+    CosineAnnealingWarmRestarts,
+    ExponentialLR,
+    LambdaLR,
+    LinearLR,
+    MultiplicativeLR,
+    MultiStepLR,
+    PolynomialLR,
+    StepLR,
+)
+from flambeau.optim.lr_scheduler.plateau import ReduceLROnPlateau
 
 _LRScheduler = LRScheduler  # PyTorch's old name
 
