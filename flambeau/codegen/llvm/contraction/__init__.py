@@ -9,10 +9,11 @@ from collections.abc import Sequence
 
 from flambeau.codegen.llvm.builder import Module
 from flambeau.codegen.llvm.contraction.direct import direct
-from flambeau.codegen.llvm.contraction.form import normalize
-from flambeau.codegen.llvm.contraction.panel import plan_panel
+from flambeau.codegen.llvm.contraction.form import Form, merge, normalize, simplify
+from flambeau.codegen.llvm.contraction.panel import Panel, plan_panel
 from flambeau.codegen.llvm.contraction.roles import PHASE, Pack, Scratch
 from flambeau.codegen.llvm.contraction.spread import dense_parts
+from flambeau.codegen.llvm.contraction.winograd import Winograd, plan_winograd, undilated
 from flambeau.codegen.llvm.lowered import Lowered
 from flambeau.codegen.llvm.target import Target
 from flambeau.kernels.ir import ContractionKernel
@@ -25,21 +26,34 @@ def lower(kernel: ContractionKernel, target: Target, threads: int) -> Lowered:
     module = Module(target.attributes)
     slots = len(kernel.slots)
     scratch = Scratch(slots)
-    packs: list[Pack] = []
+    packs: dict[object, Pack] = {}
     names: list[str] = []
-    for number, form in enumerate(dense_parts(normalize(kernel))):
-        if not form.size:
-            continue
-        name = f"part{number}"
-        panel = plan_panel(form, target, threads) if form.terms else None
-        if panel is None:
-            direct(module, name, form, slots, target)
-        else:
-            packs.append(panel.build_pack(module, f"pack{number}", slots, scratch))
-            panel.build(module, name, slots, scratch, packs[-1])
-        names.append(name)
+    for form in dense_parts(normalize(kernel)):
+        for part, plan in _plans(form, target, threads):
+            name = f"part{len(names)}"
+            if plan is None:
+                direct(module, name, part, slots, target)
+            else:
+                pack = packs.get(plan.pack_key)
+                if pack is None:
+                    pack = packs[plan.pack_key] = plan.build_pack(module, f"pack{len(packs)}", slots, scratch)
+                plan.build(module, name, slots, scratch, pack)
+            names.append(name)
     _in_turn(module, "contraction", names)
-    return Lowered(module.text(), ("contraction",), tuple(scratch.sizes), packs=tuple(packs))
+    return Lowered(module.text(), ("contraction",), tuple(scratch.sizes), packs=tuple(packs.values()))
+
+
+def _plans(form: Form, target: Target, threads: int) -> list[tuple[Form, Winograd | Panel | None]]:
+    """The form, or forms that together are it, each with its schedule (None: direct)."""
+    if not form.size:
+        return []
+    if not form.terms:
+        return [(form, None)]
+    windows = [merge(simplify(part)) for part in undilated(form) or ()]
+    filtered = [(part, plan_winograd(part, target, threads)) for part in windows]
+    if filtered and all(plan for _, plan in filtered):
+        return [*filtered]
+    return [(form, plan_panel(form, target, threads))]
 
 
 def _in_turn(module: Module, name: str, parts: Sequence[str]) -> None:

@@ -106,6 +106,13 @@ class Panel:
 
     # --- the left operand
 
+    @property
+    def pack_key(self) -> object:
+        """Plans with equal keys can use one pack."""
+        packed = (*self.roles.batch, *self.roles.rows, *self.roles.summed)
+        extents = tuple(self.form.extents[k] for k in packed)
+        return type(self), self.tile.height, self.roles.left, packed, extents
+
     def build_pack(self, module: Module, name: str, slots: int, scratch: Scratch) -> Pack:
         """The phase that packs the left operand."""
         block = scratch.own(self.sizes[0])
@@ -291,6 +298,8 @@ class Panel:
                     f.loop(0, length, lanes, chunk)
 
             f.loop(0, lines, 1, one_line)
+            # what is left of the last vector must be numbers that multiply at full speed
+            f.store(zero(vector(self.type, lanes)), f.address(row, f.mul(lines, length), self.type))
 
         nest(0, index, 0)
 

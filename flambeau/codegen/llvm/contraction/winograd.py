@@ -1,0 +1,440 @@
+"""Winograd's minimal filtering F(2×2, 3×3): a 3×3 convolution of stride 1 with 4/9 of the multiplications.
+
+Four outputs of a 2×2 tile come from a 4×4 patch d and the taps g as Aᵀ[(G g Gᵀ) ⊙ (Bᵀ d B)]A (Lavin and Gray, 2015), the sum over
+channels taken between the brackets: sixteen matrix products over channels, run by the micro-kernel with tiles of the image
+as columns. The transforms only add and halve, and the short sums make the result's error smaller than the direct sum's.
+
+The taps are transformed once into panels (a `Pack` phase). A thread takes a block of tile lines, copies each channel's lines,
+padding included, into even and odd columns, transforms them, multiplies, and transforms back through the epilogue.
+
+May import `codegen.llvm` and the contraction's other parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from flambeau.codegen.llvm.builder import Function, Int, Module, Value, bits_of, constant, vector, zero
+from flambeau.codegen.llvm.contraction.elements import pointers, read, read_flat, sum_type
+from flambeau.codegen.llvm.contraction.epilogue import finish, store
+from flambeau.codegen.llvm.contraction.form import Check, Form, View, epilogue_axes, substitute
+from flambeau.codegen.llvm.contraction.micro import Tile, product, register_tile
+from flambeau.codegen.llvm.contraction.roles import (
+    PHASE,
+    Pack,
+    Roles,
+    Scratch,
+    ceiling,
+    place,
+    roles,
+    share,
+    size_of,
+    unravel,
+)
+from flambeau.codegen.llvm.target import Target
+
+__all__ = ["Winograd", "plan_winograd", "undilated"]
+
+INPUT = ((1, 0, -1, 0), (0, 1, 1, 0), (0, -1, 1, 0), (0, 1, 0, -1))
+FILTER = ((1, 0, 0), (0.5, 0.5, 0.5), (0.5, -0.5, 0.5), (0, 0, 1))
+OUTPUT = ((1, 1, 1, 0), (0, 1, -1, -1))
+POINTS = 16
+
+
+def combine(f: Function, coefficients: Sequence[float], vectors: Sequence[Value]) -> Value:
+    """Σ coefficient·vector, with additions where a coefficient is 1 or -1."""
+    total: Value | None = None
+    for c, v in sorted(zip(coefficients, vectors), key=lambda p: -p[0]):  # positive ones first: nothing to negate
+        if c == 0:
+            continue
+        if total is None:
+            total = v if c == 1 else f.binary("fmul", v, constant(v.type, c))
+        elif abs(c) == 1:
+            total = f.binary("fadd" if c > 0 else "fsub", total, v)
+        else:
+            total = f.multiply_add(v, constant(v.type, c), total)
+    assert total is not None
+    return total
+
+
+def transform(f: Function, matrix: Sequence[Sequence[float]], grid: list[list[Value]]) -> list[list[Value]]:
+    """matrix · grid · matrixᵀ."""
+    columns = list(zip(*grid))
+    left = [[combine(f, row, column) for column in columns] for row in matrix]
+    return [[combine(f, row, line) for row in matrix] for line in left]
+
+
+@dataclass(frozen=True)
+class Window:
+    """An output axis and the axis of its three taps."""
+
+    axis: int
+    taps: int
+
+
+def _windows(form: Form, r: Roles, dilated: bool = False) -> tuple[Window, Window] | None:
+    """The two windows (the inner one last), when the right operand is one sliding 3×3 window with stride 1."""
+    found: list[Window] = []
+    for t in r.summed:
+        if form.extents[t] != 3 or any(c.terms[t] for c in r.left.checks):
+            continue
+        for y in r.columns:
+            ratio = r.right.strides[t] // r.right.strides[y] if r.right.strides[y] else 0
+            slides = ratio > 0 and r.right.strides[t] == ratio * r.right.strides[y]
+            slides = slides and (ratio == 1 or dilated)
+            if slides and all(c.every == 1 and c.terms[t] == ratio * c.terms[y] for c in r.right.checks):
+                found.append(Window(y, t))
+    found.sort(key=lambda w: w.axis)
+    if len(found) != 2 or found[0].taps == found[1].taps or found[0].axis == found[1].axis:
+        return None
+    if found[1].axis != r.columns[-1] or {w.axis for w in found} & epilogue_axes(form):
+        return None
+    return found[0], found[1]
+
+
+def undilated(form: Form) -> list[Form] | None:
+    """A dilated 3×3 window as several dense ones, by residues of the output's position; None for other forms."""
+    r = roles(form)
+    windows = _windows(form, r, dilated=True)
+    if windows is None:
+        return None
+    ratios = [r.right.strides[w.taps] // r.right.strides[w.axis] for w in windows]
+    if ratios == [1, 1]:
+        return [form]
+    parts = [form]
+    for w, ratio in zip(windows, ratios):
+        parts = [
+            substitute(p, {w.axis: (residue, ratio, ceiling(p.extents[w.axis] - residue, ratio))})
+            for p in parts
+            for residue in range(min(ratio, p.extents[w.axis]))
+        ]
+    return parts
+
+
+@dataclass(frozen=True)
+class Winograd:
+    """A plan for one form; `build_pack` and `build` add its functions to a module."""
+
+    form: Form
+    roles: Roles
+    rows_window: Window
+    columns_window: Window
+    tile: Tile
+    lanes: int
+    threads: int
+    lines: int
+    """Lines of tiles in a block."""
+
+    @property
+    def type(self) -> str:
+        return sum_type(self.form.a.type)
+
+    @property
+    def bytes(self) -> int:
+        return bits_of(self.type) // 8
+
+    @property
+    def rows(self) -> int:
+        return size_of(self.form.extents, self.roles.rows)
+
+    @property
+    def panels(self) -> int:
+        return ceiling(self.rows, self.tile.height)
+
+    @property
+    def channels(self) -> tuple[int, ...]:
+        """Summed axes other than the taps."""
+        return tuple(k for k in self.roles.summed if k not in (self.rows_window.taps, self.columns_window.taps))
+
+    @property
+    def terms(self) -> int:
+        return size_of(self.form.extents, self.channels)
+
+    @property
+    def wide(self) -> int:
+        """Tiles in a line."""
+        return ceiling(self.form.extents[self.columns_window.axis], 2)
+
+    @property
+    def line_axes(self) -> tuple[int, ...]:
+        """Axes that count lines of tiles; the last one's extent is halved."""
+        return self.roles.columns[:-1]
+
+    @property
+    def line_extents(self) -> list[int]:
+        return [ceiling(self.form.extents[k], 2) if k == self.rows_window.axis else self.form.extents[k] for k in self.line_axes]
+
+    @property
+    def pitch(self) -> int:
+        length = ceiling(self.lines * self.wide, self.lanes) * self.lanes + self.lanes
+        return length + (self.lanes if length * self.bytes % 1024 == 0 else 0)
+
+    @property
+    def half(self) -> int:
+        """Room for the even (or odd) columns of a line."""
+        return ceiling(self.wide + 1, self.lanes) * self.lanes + self.lanes
+
+    @property
+    def planes(self) -> tuple[int, int]:
+        """Elements of one point's plane of transformed input and of sums, off powers of two."""
+        extra = 16 * 64 // self.bytes // 16
+        return self.terms * self.pitch + extra, self.panels * self.tile.height * self.pitch + extra
+
+    @property
+    def pack_key(self) -> object:
+        """Plans with equal keys can use one pack."""
+        packed = (*self.roles.batch, *self.roles.rows, *self.roles.summed)
+        extents = tuple(self.form.extents[k] for k in packed)
+        return type(self), self.tile.height, self.roles.left, packed, extents
+
+    def build_pack(self, module: Module, name: str, slots: int, scratch: Scratch) -> Pack:
+        """The phase that transforms the taps, to [batch][point][panel][channel][row]."""
+        form, r, height = self.form, self.roles, self.tile.height
+        batch = [form.extents[k] for k in r.batch]
+        plane = self.panels * self.terms * height
+        total = size_of(form.extents, r.batch) * POINTS * plane
+        block = scratch.own((total + 64) * self.bytes)
+        f = module.function(name, PHASE)
+        memory = pointers(f, slots)
+        source, packed = memory[r.left.slot], scratch.pointer(f, block)
+        lanes = 1 << (height - 1).bit_length()
+
+        def unit(u: Int, _: list[Value]) -> None:
+            group, panel = f.div(u, self.panels), f.rem(u, self.panels)
+            index = place([0] * len(form.extents), r.batch, unravel(f, group, batch))
+            first = f.mul(panel, height)
+
+            def channel(c: Int, _: list[Value]) -> None:
+                at = place(index, self.channels, unravel(f, c, [form.extents[k] for k in self.channels]))
+                taps = []
+                for i in range(3):
+                    line = []
+                    for j in range(3):
+                        where = place(at, (self.rows_window.taps, self.columns_window.taps), (i, j))
+                        if len(r.rows) == 1:
+                            whole = self.rows % height == 0 and lanes == height
+                            count = lanes if whole else f.minimum(f.sub(self.rows, first), height)
+                            where = place(where, r.rows, [first])
+                            line.append(read(f, source, r.left, where, r.rows[0], lanes, count))
+                        else:
+                            line.append(read_flat(f, source, r.left, where, r.rows, form.extents, first, lanes))
+                    taps.append(line)
+                base = f.mul(f.add(f.mul(f.add(f.mul(group, POINTS * self.panels), panel), self.terms), c), height)
+                points = [v for line in transform(f, FILTER, taps) for v in line]
+                for p, v in enumerate(points):
+                    target = f.address(packed, f.add(base, p * plane), self.type)
+                    f.masked_store(v, target, f.lane_mask(0, height, lanes))
+
+            f.loop(0, self.terms, 1, channel)
+
+        low, high = share(f, size_of(form.extents, r.batch) * self.panels)
+        f.loop(low, high, 1, unit)
+        f.finish()
+        return Pack(name, r.left.slot, block)
+
+    def build(self, module: Module, name: str, slots: int, scratch: Scratch, pack: Pack) -> None:
+        """The function that convolves, from the taps that `pack` transformed."""
+        form, r, extents = self.form, self.roles, self.form.extents
+        f = module.function(name, PHASE)
+        memory = pointers(f, slots)
+        thread = f.minimum(f.parameters[1], self.threads - 1)
+        image_plane, sum_plane = self.planes
+        sizes = {
+            "image": ceiling(POINTS * image_plane * self.bytes, 64) * 64 + 1024,
+            "sums": ceiling(POINTS * sum_plane * self.bytes, 64) * 64 + 1024,
+            "patch": ceiling(4 * 2 * self.half * self.bytes, 64) * 64,
+        }
+        image, sums, patch = (
+            f.address(scratch.pointer(f, scratch.shared(n, size * self.threads)), f.mul(thread, size), "i8")
+            for n, size in sizes.items()
+        )
+        taps = scratch.pointer(f, pack.scratch)
+        line_count = 1
+        for e in self.line_extents:
+            line_count *= e
+        blocks = ceiling(line_count, self.lines)
+
+        def unit(u: Int, _: list[Value]) -> None:
+            group, block = f.div(u, blocks), f.rem(u, blocks)
+            index = place([0] * len(extents), r.batch, unravel(f, group, [extents[k] for k in r.batch]))
+            line = f.mul(block, self.lines)
+            lines: Int = self.lines if line_count % self.lines == 0 else f.minimum(f.sub(line_count, line), self.lines)
+
+            def at_line(index: list[Int], k: Int) -> list[Int]:
+                where = unravel(f, f.add(line, k), self.line_extents)
+                where = [f.mul(w, 2) if a == self.rows_window.axis else w for a, w in zip(self.line_axes, where)]
+                return place(index, self.line_axes, where)
+
+            self._transform_image(f, memory, image, patch, index, at_line, lines, image_plane)
+            columns = f.mul(lines, self.wide)
+            plane = self.panels * self.terms * self.tile.height
+
+            def point(p: Int, _: list[Value]) -> None:
+                left = f.address(taps, f.mul(f.add(f.mul(group, POINTS), p), plane), self.type)
+                right = f.address(image, f.mul(p, image_plane), self.type)
+                here = f.address(sums, f.mul(p, sum_plane), self.type)
+                self._multiply(f, left, right, here, columns)
+
+            f.loop(0, POINTS, 1, point)
+            self._transform_sums(f, memory, sums, index, at_line, lines, sum_plane)
+
+        low, high = share(f, size_of(extents, r.batch) * blocks, self.threads)
+        f.loop(low, high, 1, unit)
+        f.finish()
+
+    def _transform_image(self, f, memory, image, patch, index, at_line, lines, plane) -> None:
+        r, extents, lanes = self.roles, self.form.extents, self.lanes
+        type = vector(self.type, lanes)
+        y, x = self.rows_window.axis, self.columns_window.axis
+        views = self._patch_views()
+
+        def channel(c: Int, _: list[Value]) -> None:
+            at = place(index, self.channels, unravel(f, c, [extents[k] for k in self.channels]))
+            target = f.address(image, f.mul(c, self.pitch), self.type)
+
+            def line(k: Int, _: list[Value]) -> None:
+                where = at_line(at, k)
+                for i in range(4):
+                    lined = place(where, [y], [f.add(where[y], i)])
+                    for parity in range(2):
+                        into = f.address(patch, (2 * i + parity) * self.half, self.type)
+
+                        def copy(j: Int, _: list[Value], view=views[parity], lined=lined, into=into) -> None:
+                            values = read(f, memory[view.slot], view, place(lined, [x], [j]), x, lanes)
+                            f.store(values, f.address(into, j, self.type))
+
+                        if self.wide + 1 <= 4 * lanes:
+                            for j in range(0, self.wide + 1, lanes):
+                                copy(j, [])
+                        else:
+                            f.loop(0, self.wide + 1, lanes, copy)
+                row = f.address(target, f.mul(k, self.wide), self.type)
+
+                def chunk(j: Int, _: list[Value]) -> None:
+                    grid = []
+                    for i in range(4):
+                        even = f.address(patch, f.add(2 * i * self.half, j), self.type)
+                        odd = f.address(patch, f.add((2 * i + 1) * self.half, j), self.type)
+                        grid.append([f.load(type, f.address(s, shift, self.type)) for shift in (0, 1) for s in (even, odd)])
+                    for p, v in enumerate(v for line in transform(f, INPUT, grid) for v in line):
+                        f.store(v, f.address(row, f.add(j, p * plane), self.type))
+
+                f.loop(0, self.wide, lanes, chunk)
+
+            f.loop(0, lines, 1, line)
+            end = f.mul(lines, self.wide)
+            for p in range(POINTS):  # what is left of the last vector must be numbers that multiply at full speed
+                f.store(zero(type), f.address(target, f.add(end, p * plane), self.type))
+
+        f.loop(0, self.terms, 1, channel)
+
+    def _patch_views(self) -> list[View]:
+        """The right operand's even and odd columns: lanes run over tiles. Tiles reach past the last output where their number is
+        odd, vectors past the last tile; the bounds added here stop both at what the outputs read."""
+        x, y = self.columns_window.axis, self.rows_window.axis
+        right, count = self.roles.right, len(self.form.extents)
+
+        def bound(axis: int) -> Check:
+            return Check(0, tuple(int(k == axis) for k in range(count)), self.form.extents[axis] + 2)
+
+        bounds = (bound(x), bound(y)) if self.form.extents[y] % 2 else (bound(x),)
+        bounded = replace(self.form, a=replace(right, checks=right.checks + bounds))
+        return [substitute(bounded, {x: (parity, 2, self.wide + 1)}).a for parity in range(2)]
+
+    def _multiply(self, f: Function, left: Value, right: Value, sums: Value, columns: Int) -> None:
+        lanes, height = self.lanes, self.tile.height
+
+        def end(p: Int, column: Int, width: int, totals: list[Value]) -> None:
+            base = f.address(sums, f.add(f.mul(p, height * self.pitch), column), self.type)
+            for m in range(height):
+                for v in range(width):
+                    f.store(totals[m * width + v], f.address(base, m * self.pitch + v * lanes, self.type))
+
+        product(
+            f,
+            self.tile,
+            self.type,
+            lanes,
+            left,
+            self.terms * height,
+            right,
+            self.pitch,
+            self.terms,
+            columns,
+            (0, self.panels),
+            lambda p, column, width: [zero(vector(self.type, lanes))] * (height * width),
+            end,
+        )
+
+    def _transform_sums(self, f, memory, sums, index, at_line, lines, plane) -> None:
+        form, r, extents, lanes = self.form, self.roles, self.form.extents, self.lanes
+        type = vector(self.type, lanes)
+        y, x = self.rows_window.axis, self.columns_window.axis
+
+        def row(m: Int, _: list[Value]) -> None:
+            at = place(index, r.rows, unravel(f, m, [extents[k] for k in r.rows]))
+            source = f.address(sums, f.mul(m, self.pitch), self.type)
+
+            def line(k: Int, _: list[Value]) -> None:
+                where = at_line(at, k)
+                tiles = f.address(source, f.mul(k, self.wide), self.type)
+
+                def chunk(j: Int, _: list[Value]) -> None:
+                    here = f.address(tiles, j, self.type)
+                    grid = [[f.load(type, f.address(here, (4 * a + b) * plane, self.type)) for b in range(4)] for a in range(4)]
+                    out = transform(f, OUTPUT, grid)
+                    for i in range(2):
+                        lined = place(where, [y], [f.add(where[y], i)])
+
+                        def write(i: int = i, lined: list[Int] = lined) -> None:
+                            for part in range(2):
+                                start = f.add(f.mul(j, 2), part * lanes)
+                                count = f.minimum(f.sub(extents[x], start), lanes)
+                                if isinstance(count, int) and count <= 0:
+                                    continue
+                                picks = [part * lanes // 2 + n // 2 + (lanes if n % 2 else 0) for n in range(lanes)]
+                                pixels = f.shuffle(out[i][0], out[i][1], picks)
+                                pixel = place(lined, [x], [start])
+                                result = finish(f, form, memory, pixels, pixel, x, lanes, count)
+                                store(f, form, memory, result, pixel, x, lanes, count)
+
+                        if i == 0 or extents[y] % 2 == 0:
+                            write()
+                        else:
+                            with f.when(f.compare("slt", lined[y], extents[y])):
+                                write()
+
+                f.loop(0, self.wide, lanes, chunk)
+
+            f.loop(0, lines, 1, line)
+
+        f.loop(0, self.rows, 1, row)
+
+
+def plan_winograd(form: Form, target: Target, threads: int) -> Winograd | None:
+    """The plan, or None where the form isn't a 3×3 window of stride 1 over floating point, or is too small to gain."""
+    if not form.a.type.is_floating_point or not form.size or not form.terms:
+        return None
+    r = roles(form)
+    windows = _windows(form, r)
+    if windows is None or not r.rows:
+        return None
+    lanes = target.lanes(bits_of(sum_type(form.a.type)))
+    height, width = (form.extents[w.axis] for w in windows)
+    rows = size_of(form.extents, r.rows)
+    channels = size_of(form.extents, r.summed) // 9
+    tiles = ceiling(height, 2) * ceiling(width, 2)
+    if rows < 16 or channels < 16 or lanes < 4 or 16 * tiles > 0.8 * 9 * height * width:
+        return None
+    bytes_ = bits_of(sum_type(form.a.type)) // 8
+    tile = register_tile(rows, target.registers, 4)
+    wide = ceiling(width, 2)
+    line_count = size_of(form.extents, r.columns[:-1]) // height * ceiling(height, 2)
+    room = target.l2 * 2 // 3 // (POINTS * bytes_ * (channels + rows))
+    lines = max(1, min(line_count, max(room, tile.width * lanes) // wide))
+    batch = size_of(form.extents, r.batch)
+    blocks = ceiling(line_count, lines)
+    while batch * blocks < 8 * threads and (batch * blocks) % threads and blocks < line_count:
+        blocks += 1
+    return Winograd(form, r, *windows, tile, lanes, threads, ceiling(line_count, blocks))
