@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from flambeau.graph.node import Node
-from flambeau.kernels.index import Space
 from flambeau.kernels.ir import ContractionKernel, Expr, Kernel, LoopKernel, RoutineKernel
 from flambeau.schedule.plan import Plan
 
@@ -94,30 +93,20 @@ def _aliases(plan: Plan) -> dict[int, int]:
 
 
 def _in_place(plan: Plan, number: int, old: int, new: int) -> bool:
-    """Whether a step reads value `old` only at the very place where the same iteration stores `new`."""
+    """Whether a step reads value `old` only at the very place where the same iteration stores `new`, and for that store.
+
+    Not in a contraction: it may gather partial sums in its result before the epilogue reads anything.
+    """
     step = plan.steps[number]
     kernel = step.kernel
-    reads = {s for s, v in enumerate(step.arguments) if v == old}
-    writes = {s for s, v in enumerate(step.arguments) if v == new}
-    if isinstance(kernel, ContractionKernel):
-        if kernel.a.slot in reads or kernel.b.slot in reads:
-            return False
-        space, extents = Space(), [kernel.extents[a] for a in kernel.outputs]
-        place = space.express(space.flat([space.axis(a, n) for a, n in zip(kernel.outputs, extents)], extents))
-        return _reads_at([kernel.epilogue], reads, place)
     if not isinstance(kernel, LoopKernel):
         return False
-    places = {s.index for s in kernel.stores if s.slot in writes}
-    if len(places) != 1 or any(s.is_scatter for s in kernel.stores if s.slot in writes):
+    reads = {s for s, v in enumerate(step.arguments) if v == old}
+    own = [s for s in kernel.stores if step.arguments[s.slot] == new]
+    if len(own) != 1 or own[0].is_scatter or not any(e.op == "load" and e.param in reads for e in expressions([own[0].value])):
         return False
-    (place,) = places
     values = [e for s in kernel.stores for e in (s.value, s.index, s.guard) if e is not None]
-    return _reads_at(values, reads, place)
-
-
-def _reads_at(values: list[Expr], slots: set[int], place: Expr) -> bool:
-    """Whether every load of `slots` is at `place`."""
-    return all(e.args[0] is place for e in expressions(values) if e.op == "load" and e.param in slots)
+    return all(e.args == (own[0].index,) for e in expressions(values) if e.op == "load" and e.param in reads)
 
 
 def expressions(values: Iterable[Expr]) -> Iterator[Expr]:
