@@ -23,9 +23,7 @@ from flambeau.schedule import realize
 
 
 def values(nodes: Any, cpu: Any) -> list[Any]:
-    return [
-        np.frombuffer(cpu.download(n.buffer, n.size * n.dtype.itemsize), np.uint8).view(array_type(n.dtype)) for n in nodes
-    ]
+    return [np.frombuffer(cpu.download(n.buffer, n.size * n.dtype.itemsize), np.uint8).view(array_type(n.dtype)) for n in nodes]
 
 
 def on_cpu(nodes: Any, cpu: Any) -> list[Any]:

@@ -9,6 +9,7 @@ import threading
 from typing import Any
 
 from flambeau.codegen.llvm.target import Target
+from flambeau.devices.cpu.support import HALF_CONVERSIONS, HALF_FUNCTIONS
 
 __all__ = ["Jit"]
 
@@ -27,6 +28,10 @@ class Jit:
         self._machine = self._new_machine()
         # An engine needs a module to start from; objects are added to it one by one.
         self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), self._new_machine())
+        if target.architecture == "x86_64" and not target.has("f16c"):
+            addresses = self.load(self.assemble(HALF_CONVERSIONS), HALF_FUNCTIONS)
+            for name, address in zip(HALF_FUNCTIONS, addresses, strict=True):
+                llvm.add_symbol(name, address)
 
     def after_fork(self) -> None:
         self._lock = threading.Lock()
