@@ -14,6 +14,7 @@ from flambeau.graph.primitives.elementwise import CAST
 from flambeau.graph.primitives.leaf import CONSTANT, number
 from flambeau.graph.primitives.movement import EXPAND, RESHAPE
 from flambeau.shapes.broadcasting import broadcast
+from flambeau.storage import pending
 from flambeau.tensor import Tensor, from_node
 
 __all__ = [
@@ -92,7 +93,12 @@ def dims_argument(dim: Any) -> Any:
 
 
 def scalar(value: Any, type: dtype, device: str) -> Tensor:
-    """A Python number (or a function that gives one at each run) as a zero-dimensional tensor."""
+    """A Python number as a zero-dimensional tensor.
+
+    A function of no arguments stands for the number it gives: now, or at each replay of the call that is being recorded.
+    """
+    if callable(value) and pending.recorder is None:
+        value = value()
     return from_node(number(value, type, device))
 
 
