@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flambeau import devices
 from flambeau.autograd.modes import state
@@ -80,6 +80,37 @@ class Tensor:
             other._strides, other._offset, other._node, other._node_version,
         )  # fmt: skip
 
+    if TYPE_CHECKING:  # what flambeau.ops adds
+        __add__: Any
+        __radd__: Any
+        __sub__: Any
+        __rsub__: Any
+        __mul__: Any
+        __rmul__: Any
+        __truediv__: Any
+        __rtruediv__: Any
+        __floordiv__: Any
+        __mod__: Any
+        __pow__: Any
+        __rpow__: Any
+        __matmul__: Any
+        __neg__: Any
+        __invert__: Any
+        __and__: Any
+        __or__: Any
+        __xor__: Any
+        __lshift__: Any
+        __rshift__: Any
+        __lt__: Any
+        __le__: Any
+        __gt__: Any
+        __ge__: Any
+        __abs__: Any
+        __getitem__: Any
+        __setitem__: Any
+
+        def __getattr__(self, name: str) -> Any: ...
+
     # --- the value as a node ---------------------------------------------------------------------------------------------
     def _value(self) -> Node:
         """This tensor's elements as a node: the structural view, or a strided one when the storage was written since."""
@@ -128,7 +159,7 @@ class Tensor:
         result = from_node(Node(primitive, nodes, params, shape, type, nodes[0].device))
         if state.enabled and type.category == 2 and primitive.gradient is not None:
             for t in tensors:
-                if t._requires_grad:
+                if t._requires_grad or (t._base is not None and t.requires_grad):
                     result._requires_grad = True
                     result._grad_fn = PrimitiveGradient(primitive, tensors, params, result)
                     break
