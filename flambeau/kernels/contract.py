@@ -132,8 +132,9 @@ def lower_contraction(
     lowering = _Epilogue(result.shape, memory, heights)
     lowering.core = core
     for _ in range(16):
-        lowering.computed = {result.number: lowering.index}
-        epilogue = lowering.pull(result, lowering.index)
+        start = lowering.index_of(result.shape)
+        lowering.computed = {result.number: start}
+        epilogue = lowering.pull(result, start)
         if lowering.core_index is None:
             raise Unfusable(core)
         at: dict[int, Index] = dict(zip(core.params[2], lowering.core_index))

@@ -60,8 +60,9 @@ class Lowering:
     operation.
     """
 
-    def __init__(self, shape: tuple[int, ...], memory: Container[int], heights: Sequence[int]) -> None:
-        self.shape, self.memory, self.heights = shape, memory, heights
+    def __init__(self, shape: Sequence[int], memory: Container[int], heights: Sequence[int]) -> None:
+        self.shape = tuple(n for n in shape if n != 1)
+        self.memory, self.heights = memory, heights
         self.factors: dict[Any, list[int]] = {}
         self.fixed: set[Any] = set()
         self.merged: dict[int, tuple[int, int]] = {}
@@ -80,6 +81,11 @@ class Lowering:
         self.index = self.open_axes([("out", d) for d in range(len(self.shape))], self.shape, self.parallel)
 
     # --- axes ----------------------------------------------------------------------------------------------------------
+    def index_of(self, shape: Sequence[int]) -> tuple[Index, ...]:
+        """The iteration as an index over `shape`, which is the kernel's but for dimensions of size 1."""
+        own = iter(self.index)
+        return tuple(ZERO if n == 1 else next(own) for n in shape)
+
     def open_axes(self, keys: Sequence[Any], shape: Sequence[int], numbers: list[int]) -> tuple[Index, ...]:
         """An index over `shape` by axes whose numbers are in `numbers` (filled in where it is empty).
 
@@ -330,12 +336,13 @@ class Lowering:
 
     def visit_scan(self, operation: Operation, index: tuple[Index, ...], mask: Mask) -> Any:
         axis, kind = operation.params
-        if index != self.index or mask:
+        if index != self.index_of(operation.shape) or mask:
             raise Unfusable(operation)
-        self.fixed.add(("out", axis))
         if operation.shape[axis] == 1:
             return Expr("literal", (), operation.dtype, 0)
-        ((number, _),) = [(n, o) for n, o in self.owners.items() if (("out", axis), 0) in o]
+        key = ("out", sum(n != 1 for n in operation.shape[:axis]))
+        self.fixed.add(key)
+        ((number, _),) = [(n, o) for n, o in self.owners.items() if (key, 0) in o]
         final = self.merged.get(number, (number, 1))[0]
         type = operation.dtype
         return ((operation.inputs[0], index, mask),), lambda body: Expr("scan", (body,), type, (kind, final))
@@ -391,7 +398,7 @@ def elementwise(name: str, values: tuple[Expr, ...], type: dtype) -> Expr:
 
 
 def lower_loops(writes: Sequence[Write], memory: Container[int], heights: Sequence[int]) -> tuple[LoopKernel, list[Operation]]:
-    """One loop kernel that makes all `writes` (their values have one shape), and the operation that each slot holds.
+    """One loop kernel that makes all `writes` (their values have one shape but for ones), and the operation of each slot.
 
     Raises `Unfusable` with the operation that must be put in memory first.
     """
@@ -415,11 +422,12 @@ def lower_loops(writes: Sequence[Write], memory: Container[int], heights: Sequen
 
 
 def _attempt(lowering: Lowering, writes: Sequence[Write]) -> list[Store]:
-    space, index = lowering.space, lowering.index
-    lowering.computed = {w.target.number: index for w in writes if w.kind == "all"}
-    values = [lowering.pull(w.value, index) for w in writes]
+    space = lowering.space
+    indices = [lowering.index_of(w.value.shape) for w in writes]
+    lowering.computed = {w.target.number: index for w, index in zip(writes, indices) if w.kind == "all"}
+    values = [lowering.pull(w.value, index) for w, index in zip(writes, indices)]
     stores = []
-    for w, value in zip(writes, values):
+    for w, index, value in zip(writes, indices, values):
         target, mode, scatters = w.target, "set", False
         if w.kind in ("all", "copy"):
             place = space.flat(index, target.shape)

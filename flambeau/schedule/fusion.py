@@ -19,15 +19,16 @@ from flambeau.kernels.operation import MOVEMENT, Operation
 __all__ = ["Fusion", "Unit"]
 
 WEIGHTS = {
-    **dict.fromkeys(("div", "sqrt", "rsqrt", "floor_divide", "remainder", "fmod"), 4),
-    **dict.fromkeys(("exp", "expm1", "log", "log1p", "log2", "sin", "cos", "tan", "tanh", "erf"), 10),
+    **dict.fromkeys(("div", "sqrt", "rsqrt", "floor_divide", "remainder", "fmod"), 3),
+    **dict.fromkeys(("exp", "expm1", "log", "log1p", "log2", "sin", "cos", "tan", "tanh", "erf"), 8),
     **dict.fromkeys(("asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh", "atanh", "atan2", "pow"), 16),
-    "random_bits": 20,
+    "random_bits": 16,
 }
 """What an element costs to compute, in units of an addition; 1 for those not listed."""
-
-CHEAP = 6
-"""Computing up to this again is cheaper than writing and reading it."""
+ACCESS = 8
+"""What it costs to read or write an element of memory, in the same units."""
+REDUCTION = 1 << 20
+"""A reduction is never computed twice."""
 LARGEST = 160
 """How many operations one kernel computes at most for a value."""
 DEEPEST = 80
@@ -44,8 +45,8 @@ WIDEST = 8
 """How many values one loop kernel stores at most."""
 
 _ALWAYS = frozenset(("scan", "scatter", "assign", "concatenate", "argsort", "routine"))
-_MANY = -2
-_NONE = -1
+_MOST_SINKS = 6
+"""More kernels than this that read a value are not told apart."""
 
 
 def _find_loads(values: list[Expr], slot: int, found: set[Expr]) -> bool:
@@ -69,10 +70,10 @@ def _find_loads(values: list[Expr], slot: int, found: set[Expr]) -> bool:
 class Unit:
     """One kernel to be made: the operations that it stores (`roots`), and for a contraction its core."""
 
-    __slots__ = ("roots", "core", "needs", "key", "computed")
+    __slots__ = ("roots", "core", "needs", "key", "cone")
 
-    def __init__(self, root: Operation, core: Operation | None, key: frozenset[Any], computed: int) -> None:
-        self.roots, self.core, self.key, self.computed = [root], core, key, computed
+    def __init__(self, root: Operation, core: Operation | None, key: frozenset[Any], cone: int) -> None:
+        self.roots, self.core, self.key, self.cone = [root], core, key, cone
         self.needs: set[Unit] = set()
 
 
@@ -93,8 +94,8 @@ class Fusion:
         self.forced = forced
         self.memory: set[int] = {o.number for o in operations if o.name == "memory"}
         self.heights = [0] * count
-        self.weights = [0] * count
-        self.computed = [0] * count
+        self.levels = [0] * count
+        self.likely: set[int] = set()
         self.core_of: dict[int, Operation] = {}
         self.inlined: dict[int, int] = {}
         self.units: list[Unit] = []
@@ -111,28 +112,49 @@ class Fusion:
             number = o.number
             for i in o.inputs:
                 self.heights[number] = max(self.heights[number], self.heights[i.number])
+                self.levels[number] = max(self.levels[number], self.levels[i.number])
             if o.kind == "reduction" or o.kind == "contraction":
                 self.heights[number] += 1
+            if o.kind not in ("elementwise", "movement", "leaf"):
+                self.levels[number] += 1
             if o.name == "memory":
-                self.weights[number] = 1
                 continue
             self.memory.update(i.number for i in self._read_from_memory(o))
             if number in self.outputs or number in self.forced or o.name in _ALWAYS or o.kind == "contraction":
                 self.memory.add(number)
-            cone, depth, weight = 1 << number, 1, WEIGHTS.get(o.name, 0 if o.kind in ("leaf", "movement") else 1)
+            cone, depth = 1 << number, 1
             for i in o.inputs:
-                if i.number in self.memory:
-                    weight += 1
-                else:
+                if i.number not in self.memory:
                     cone |= cones.get(i.number, 0)
                     depth = max(depth, depths.get(i.number, 0) + 1)
-                    weight += self.weights[i.number]
-            if o.kind == "reduction":
-                weight += 1000
             if depth > DEEPEST or cone.bit_count() > LARGEST:
                 self.memory.add(number)
-            cones[number], depths[number], self.weights[number] = cone, depth, min(weight, 1 << 20)
-            self.computed[number] = cone.bit_count()
+            cones[number], depths[number] = cone, depth
+            if len(o.users) > 1 and number not in self.memory and self._is_dear(o, len(o.users)):
+                self.likely.add(number)
+
+    def _is_dear(self, o: Operation, kernels: int) -> bool:
+        """Whether writing `o` once and reading it in `kernels` kernels costs less than computing it in each."""
+        return kernels > 1 and (kernels - 1) * self._cost(o) > (kernels + 1) * ACCESS
+
+    def _cost(self, o: Operation) -> int:
+        """What an element of `o` costs to compute from what is, or will probably be, in memory."""
+        cost, seen, stack = 0, {o.number}, [o]
+        while stack and cost < REDUCTION:
+            x = stack.pop()
+            if x.kind == "reduction":
+                cost += REDUCTION
+            elif x.kind not in ("leaf", "movement"):
+                cost += WEIGHTS.get(x.name, 1) if 2 * x.size > o.size else 0
+            for i in x.inputs:
+                if i.number in seen:
+                    continue
+                seen.add(i.number)
+                if i.number in self.memory or i.number in self.likely:
+                    cost += ACCESS if 2 * i.size > o.size else 0
+                else:
+                    stack.append(i)
+        return cost
 
     def _read_from_memory(self, o: Operation) -> list[Operation]:
         """Operands that `o`'s kernel reads from memory, and those that would be computed many times over."""
@@ -150,12 +172,12 @@ class Fusion:
             result.extend(o.inputs)
         elif o.name in MOVEMENT or o.name == "gather":
             source = o.inputs[0]
-            limit = CHEAP if o.name == "expand" else 2
+            limit = 2 * ACCESS if o.name == "expand" else ACCESS + 2
             if o.size > source.size and o.name != "pad" and not self._trailing(o):
                 base = source
                 while base.name in MOVEMENT and base.number not in self.memory:
                     base = base.inputs[0]
-                if base.kind != "leaf" and self.weights[base.number] > limit:
+                if base.kind != "leaf" and self._cost(base) > limit:
                     result.append(base)
         return [r for r in result if r.number not in self.memory]
 
@@ -196,28 +218,30 @@ class Fusion:
 
     # --- what is worth memory ------------------------------------------------------------------------------------------
     def _worth(self) -> None:
-        sinks: dict[int, int] = {}
+        sinks: dict[int, frozenset[tuple[int, bool]]] = {}
         undecided = {o.number for o in self.operations if o.kind == "reduction"} - self.memory
         for o in reversed(self.operations):
             number = o.number
+            undecided.discard(number)
             if number in self.memory:
                 continue
-            sink = _NONE
-            identity = True
+            found: set[tuple[int, bool]] = set()
             for user in o.users:
-                s = user.number if user.number in self.memory else sinks[user.number]
-                if sink == _NONE:
-                    sink = s
-                elif s != sink:
-                    sink = _MANY
-                identity = identity and user.kind == "elementwise"
-            sinks[number] = sink
-            undecided.discard(number)
+                pointwise = user.kind == "elementwise"
+                if user.number in self.memory:
+                    found.add((user.number, pointwise and user.number not in self.core_of))
+                else:
+                    found.update((sink, pointwise and same) for sink, same in sinks[user.number])
+            sinks[number] = frozenset(sorted(found)[:_MOST_SINKS])
+            roots = {sink for sink, _ in found}
             if o.kind == "reduction":
-                if sink == _MANY or not self._inline(o, self.by_number[sink], undecided):
+                if len(roots) != 1 or not self._inline(o, self.by_number[roots.pop()], undecided):
                     self.memory.add(number)
-            elif sink == _MANY and o.kind not in ("movement", "leaf") and self.weights[number] > CHEAP:
-                self.memory.add(number)
+            elif o.kind not in ("movement", "leaf") and len(roots) > 1:
+                # results of one shape that nothing but elementwise operations lead to share a kernel
+                kernels = {("level", self.levels[sink]) if same else ("root", sink) for sink, same in found}
+                if self._is_dear(o, len(kernels)):
+                    self.memory.add(number)
 
     def _inline(self, reduction: Operation, root: Operation, undecided: set[int]) -> bool:
         """Whether `root`'s kernel should compute the reduction itself: once for each of its rows."""
@@ -259,48 +283,59 @@ class Fusion:
         reduced: dict[int, frozenset[object]] = {}
         unit_of: dict[int, Unit] = {}
         recent: dict[object, list[Unit]] = {}
+        cones: dict[int, int] = {}
         empty: frozenset = frozenset()
         for o in self.operations:
             if o.name == "memory":
                 needs[o.number] = reduced[o.number] = empty
+                cones[o.number] = 0
                 continue
             direct: set[int] = set()
             opened: set[object] = set()
+            cone = 1 << o.number
             for i in o.inputs:
                 if i.number in self.memory:
                     direct.add(i.number)
                 else:
                     direct |= needs[i.number]
                     opened |= reduced[i.number]
+                    cone |= cones[i.number]
             if o.kind == "reduction":
                 opened.add((o.params[0], o.inputs[0].shape))
-            needs[o.number], reduced[o.number] = frozenset(direct), frozenset(opened)
+            needs[o.number], reduced[o.number], cones[o.number] = frozenset(direct), frozenset(opened), cone
             if o.number not in self.memory or o.size == 0:
                 continue
             core = self.core_of.get(o.number)
             key = reduced[o.number]
+            shape = tuple(n for n in o.shape if n != 1)
             unit = None
             loops = core is None and o.name not in _ALWAYS
             if loops:
-                for candidate in reversed(recent.get(o.shape, ())[-4:]):
-                    if self._joins(o, key, candidate, needs, unit_of):
+                for candidate in reversed(recent.get(shape, ())[-4:]):
+                    if self._joins(o, key, cone, candidate, needs, unit_of):
                         unit = candidate
                         unit.roots.append(o)
-                        unit.computed += self.computed[o.number]
+                        unit.cone |= cone
                         break
             if unit is None:
-                unit = Unit(o, core, key, self.computed[o.number])
+                unit = Unit(o, core, key, cone)
                 self.units.append(unit)
                 if loops:
-                    recent.setdefault(o.shape, []).append(unit)
+                    recent.setdefault(shape, []).append(unit)
             unit_of[o.number] = unit
             unit.needs |= {unit_of[d] for d in direct if d in unit_of} - {unit}
 
     def _joins(
-        self, o: Operation, key: frozenset[object], unit: Unit, needs: dict[int, frozenset[int]], unit_of: dict[int, Unit]
+        self,
+        o: Operation,
+        key: frozenset[object],
+        cone: int,
+        unit: Unit,
+        needs: dict[int, frozenset[int]],
+        unit_of: dict[int, Unit],
     ) -> bool:
         """Whether `o` may, and should, be stored by `unit`'s kernel too."""
-        if len(unit.roots) >= WIDEST or unit.computed + self.computed[o.number] > LARGEST:
+        if len(unit.roots) >= WIDEST or (unit.cone | cone).bit_count() > LARGEST:
             return False
         members = {r.number for r in unit.roots}
         if key != unit.key and (key or not members & needs[o.number]):
