@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +33,23 @@ class Uploading:
 
     def execute(self, plan: Any, inputs: Any, scalars: Any, donated: frozenset[int]) -> list[Any]:
         device = self.backend
-        given = [device.upload(np.ascontiguousarray(a), a.nbytes) for a in inputs]
+        given = [device.upload(np.ascontiguousarray(a).reshape(-1).view(np.uint8), a.nbytes) for a in inputs]
         results = device.execute(plan, given, scalars, frozenset(range(len(given))) if self.donate else donated)
         return [
             np.frombuffer(device.download(b, plan.values[v].size * plan.values[v].dtype.itemsize), np.uint8)
             for v, b in zip(plan.outputs, results)
         ]
+
+
+@contextlib.contextmanager
+def fitting(backend: Any) -> Iterator[None]:
+    """What an adapter made small on purpose can't hold, it must say."""
+    try:
+        yield
+    except RuntimeError as error:
+        small = backend.target.max_binding_bytes == 256 or backend.target.max_storage_buffers == 3
+        if not (small and "adapter" in str(error)):
+            raise
 
 
 def check(nodes: Any, backend: Any) -> None:
@@ -62,8 +75,6 @@ def check(nodes: Any, backend: Any) -> None:
 @given(nodes=graphs.graphs())
 def test_random_graphs(adapter: Any, nodes: Any) -> None:
     if nodes:
-        try:
+        with fitting(adapter):
             check(nodes, Uploading(adapter, donate=False))
             check(nodes, Uploading(adapter, donate=True))
-        except RuntimeError as error:  # what an adapter this small can't hold, it must say
-            assert "adapter" in str(error) and adapter.target.max_binding_bytes == 256 or adapter.target.max_storage_buffers == 3
