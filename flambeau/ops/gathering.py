@@ -344,11 +344,8 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
         number = python_number(value)
         if number is None:
             raise TypeError(f"masked_fill(): argument 'value' must be Number or Tensor, not {value.__class__.__name__}")
-        if (
-            (type.category == 1
-            and isinstance(number, float)
-            and number != int(number))
-            or (type.category == 0 and number not in (0, 1))
+        if (type.category == 1 and isinstance(number, float) and number != int(number)) or (
+            type.category == 0 and number not in (0, 1)
         ):
             raise RuntimeError(f"value cannot be converted to type {type} without overflow")
         other = filled(number, type, device, shape)

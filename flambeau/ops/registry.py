@@ -116,6 +116,11 @@ def scalar_name(t: Tensor) -> str:
     return _SCALAR_NAMES[t.dtype.name]
 
 
+def name_of_dtype(type: Any) -> str:
+    """PyTorch's internal name of a dtype."""
+    return _SCALAR_NAMES[type.name]
+
+
 def write_in_place(target: Tensor, result: Tensor) -> Tensor:
     """Writes an operator's result into its first operand: the shape must stay, the dtype's category may not fall."""
     if tuple(result._shape) != tuple(target._shape):

@@ -1,0 +1,164 @@
+"""`Generator` and the default one: where random numbers come from. May import `flambeau.tensor` and below.
+
+Numbers come from a counter (`graph.primitives.random`): a generator is a seed and the number of the next free block of four
+32-bit words. The same seed gives the same numbers on every device, in whatever order they are computed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from flambeau.device import as_device_name, device
+from flambeau.dtypes import int64, uint8
+from flambeau.graph.primitives.leaf import SCALAR
+from flambeau.tensor import Tensor, from_bytes, from_node
+
+__all__ = [
+    "Generator",
+    "default_generator",
+    "manual_seed",
+    "seed",
+    "initial_seed",
+    "get_rng_state",
+    "set_rng_state",
+]
+
+WORDS = 4
+"""32-bit words in one block of the counter."""
+
+_FIRST_SEED = 67280421310721  # what PyTorch's default generator starts from
+
+
+def _as_int64(value: int) -> int:
+    """A 64-bit pattern as a signed number."""
+    return value - (1 << 64) if value >= 1 << 63 else value
+
+
+class Generator:
+    """A source of random numbers with a state of its own; pass it as `generator=`.
+
+    `device` is kept for PyTorch's sake: one generator serves tensors on any device.
+    """
+
+    def __init__(self, device: Any = "cpu") -> None:
+        self._device = as_device_name(device)
+        self._seed = _FIRST_SEED
+        self._offset = 0
+        self.on_block: Callable[[int], tuple[Any, Any]] | None = None
+        """While a call is recorded (flambeau.compile): gives functions of no arguments that tell seed and offset at each run."""
+
+    @property
+    def device(self) -> device:
+        return device(self._device)
+
+    def manual_seed(self, seed: int) -> Generator:
+        """Starts over from `seed`, an integer in [-2⁶³, 2⁶⁴)."""
+        value = _checked_seed(seed)
+        self._seed, self._offset = value, 0
+        return self
+
+    def seed(self) -> int:
+        """Starts over from a seed that the operating system gives, and returns it."""
+        self.manual_seed(int.from_bytes(os.urandom(8), "little"))
+        return self._seed
+
+    def initial_seed(self) -> int:
+        """The seed that the generator started from."""
+        return self._seed
+
+    def next_block(self, n: int, device: str = "cpu") -> tuple[Tensor, Tensor]:
+        """Takes `n` random words: the seed and the first block's number, int64 of shape (), as `RANDOM_BITS` wants them.
+
+        They are leaves read at run time, so that a program is compiled once for all of them.
+        """
+        if self.on_block is not None:
+            seed, offset = self.on_block(n)
+        else:
+            seed, offset = _as_int64(self._seed), _as_int64(self._offset)
+        self.advance(n)
+        return (
+            from_node(SCALAR((), (seed, int64), device)),
+            from_node(SCALAR((), (offset, int64), device)),
+        )
+
+    def advance(self, n: int) -> None:
+        """Skips `n` words (whole blocks)."""
+        self._offset = (self._offset + (n + WORDS - 1) // WORDS) % (1 << 64)
+
+    @property
+    def position(self) -> tuple[int, int]:
+        """The seed and the next block's number, as signed 64-bit integers."""
+        return _as_int64(self._seed), _as_int64(self._offset)
+
+    def get_state(self) -> Tensor:
+        """The state as a tensor of bytes."""
+        return from_bytes(self._seed.to_bytes(8, "little") + self._offset.to_bytes(8, "little"), uint8, (16,), "cpu")
+
+    def set_state(self, new_state: Tensor) -> Generator:
+        """Takes a state that `get_state` gave; raises TypeError or RuntimeError for anything else."""
+        if not isinstance(new_state, Tensor) or new_state.dtype is not uint8:
+            raise TypeError(f"expected a torch.ByteTensor, but got {type(new_state).__name__}")
+        data = new_state._to_bytes()
+        if len(data) != 16:
+            raise RuntimeError(f"RNG state is wrong size: expected 16 bytes, got {len(data)}")
+        self._seed, self._offset = int.from_bytes(data[:8], "little"), int.from_bytes(data[8:], "little")
+        return self
+
+    def clone_state(self) -> Generator:
+        """A generator that goes on from here on its own."""
+        copy = Generator(self._device)
+        copy._seed, copy._offset = self._seed, self._offset
+        return copy
+
+    def __reduce__(self) -> Any:
+        return _rebuild, (self._device, self._seed, self._offset)
+
+    def __repr__(self) -> str:
+        return f"<flambeau.Generator object at {id(self):#x}>"
+
+
+def _rebuild(device: str, seed: int, offset: int) -> Generator:
+    found = Generator(device)
+    found._seed, found._offset = seed, offset
+    return found
+
+
+def _checked_seed(seed: Any) -> int:
+    try:
+        value = int(seed)
+    except (TypeError, ValueError):
+        raise TypeError(f"manual_seed expected a long, but got {type(seed).__name__}") from None
+    if not -(1 << 63) <= value < 1 << 64:
+        raise RuntimeError("Overflow when unpacking long long: a seed lies in [-2**63, 2**64)")
+    return value % (1 << 64)
+
+
+default_generator = Generator()
+"""What random operators use without `generator=`."""
+
+
+def manual_seed(seed: int) -> Generator:
+    """Starts the default generator over from `seed`, an integer in [-2⁶³, 2⁶⁴)."""
+    return default_generator.manual_seed(seed)
+
+
+def seed() -> int:
+    """Starts the default generator over from a seed that the operating system gives, and returns it."""
+    return default_generator.seed()
+
+
+def initial_seed() -> int:
+    """The seed that the default generator started from."""
+    return default_generator.initial_seed()
+
+
+def get_rng_state() -> Tensor:
+    """The default generator's state as a tensor of bytes."""
+    return default_generator.get_state()
+
+
+def set_rng_state(new_state: Tensor) -> None:
+    """Sets the default generator's state."""
+    default_generator.set_state(new_state)

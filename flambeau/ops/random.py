@@ -1,0 +1,413 @@
+"""Random tensors and draws, from a counter-based generator. May import what `flambeau.ops` may, and `flambeau.generator`."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from flambeau.device import as_device_name
+from flambeau.dtypes import bool_, default_dtype, dtype, finfo, float32, iinfo, int64, uint32
+from flambeau.generator import Generator, default_generator
+from flambeau.graph.primitives import elementwise as e
+from flambeau.graph.primitives.random import RANDOM_BITS
+from flambeau.ops.operands import accumulation_dtype, cast, check_tensor, filled, integer, pair, python_number, sizes
+from flambeau.ops.registry import operator, scalar_name, write_out
+from flambeau.ops.sorting import argsort, searchsorted, topk
+from flambeau.ops.views import select
+from flambeau.tensor import Tensor
+
+__all__ = ["bits", "uniform", "standard_normal", "rand", "randn", "randint", "randperm", "bernoulli", "multinomial", "normal"]
+
+
+# --- bits to numbers ---------------------------------------------------------------------------------------------------------------
+def bits(shape: tuple[int, ...], device: str, generator: Generator | None) -> Tensor:
+    """Uniform 32-bit words."""
+    n = math.prod(shape)
+    seed, offset = (generator or default_generator).next_block(n, device)
+    return Tensor._apply(RANDOM_BITS, (seed, offset), (shape,))
+
+
+def _high_bits(words: Tensor, count: int) -> Tensor:
+    """The `count` highest bits of each word, as a number."""
+    return Tensor._apply(e.RIGHT_SHIFT, (words, filled(32 - count, uint32, words._storage.device, tuple(words._shape))))
+
+
+_RESOLUTION = {"float32": 24, "float16": 11, "bfloat16": 8}
+"""Random bits of a uniform number: as many as are exact in [0, 1)."""
+
+
+def uniform(shape: tuple[int, ...], type: dtype, device: str, generator: Generator | None, *, above_zero: bool = False) -> Tensor:
+    """Uniform numbers in [0, 1), or in (0, 1] with `above_zero`."""
+    if type.name == "float64":
+        words = bits((*shape, 2), device, generator)
+        high, low = (cast(_high_bits(select(words, -1, i), b), type) for i, b in ((0, 27), (1, 26)))
+        count, value = 53, high * float(1 << 26) + low
+    else:
+        count = _RESOLUTION[type.name]
+        value = cast(_high_bits(bits(shape, device, generator), count), accumulation_dtype(type))
+    if above_zero:
+        value = value + 1
+    return cast(value * 2.0**-count, type)
+
+
+def standard_normal(shape: tuple[int, ...], type: dtype, device: str, generator: Generator | None) -> Tensor:
+    """Normal numbers of mean 0 and variance 1, by Box and Muller's transform of two uniform ones each."""
+    wide = accumulation_dtype(type)
+    radius = (uniform(shape, wide, device, generator, above_zero=True).log() * -2).sqrt()
+    angle = uniform(shape, wide, device, generator) * (2 * math.pi)
+    return cast(radius * angle.cos(), type)
+
+
+def _integers(low: int, high: int, shape: tuple[int, ...], device: str, generator: Generator | None) -> Tensor:
+    """Uniform integers in [low, high), int64: the high half of word · range, or 63 bits modulo a range above 2³²."""
+    span = high - low
+    if span <= 1 << 32:
+        words = cast(bits(shape, device, generator), int64)
+        value = Tensor._apply(e.RIGHT_SHIFT, pair("randint", words * span, 32)) if span < 1 << 31 else words % span
+    else:
+        words = bits((*shape, 2), device, generator)
+        value = cast(_high_bits(select(words, -1, 0), 31), int64) * (1 << 32) + cast(select(words, -1, 1), int64)
+        value = value % span if span < 1 << 63 else value
+    return value + low if low else value
+
+
+def _finish(out: Tensor | None, result: Tensor, requires_grad: bool) -> Tensor:
+    if out is not None:
+        return write_out(out, result)
+    if requires_grad:
+        result.requires_grad = True
+    return result
+
+
+def _floating(name: str, type: dtype) -> dtype:
+    if type.category != 2:
+        from flambeau.ops.registry import name_of_dtype
+
+        raise NotImplementedError(f"\"{name}\" not implemented for '{name_of_dtype(type)}'")
+    return type
+
+
+# --- new tensors ---------------------------------------------------------------------------------------------------------------------
+def _maker(name: str, draw: Any, kernel: str, doc: str) -> Any:
+    def make(
+        *size: Any,
+        generator: Generator | None = None,
+        out: Tensor | None = None,
+        dtype: dtype | None = None,
+        layout: Any = None,
+        device: Any = None,
+        requires_grad: bool = False,
+        pin_memory: bool = False,
+        **names: Any,
+    ) -> Tensor:
+        shape = _checked(sizes(name, (names["size"],) if names else size))
+        type = dtype or (default_dtype() if out is None else out.dtype)
+        where = as_device_name(device) if out is None or device is not None else out._storage.device
+        return _finish(out, draw(shape, _floating(kernel, type), where, generator), requires_grad)
+
+    def make_like(
+        input: Tensor,
+        *,
+        generator: Generator | None = None,
+        dtype: dtype | None = None,
+        layout: Any = None,
+        device: Any = None,
+        requires_grad: bool = False,
+        memory_format: Any = None,
+    ) -> Tensor:
+        check_tensor(input, name + "_like", "input")
+        where = input._storage.device if device is None else as_device_name(device)
+        return _finish(None, draw(tuple(input._shape), _floating(kernel, dtype or input.dtype), where, generator), requires_grad)
+
+    for function, own in ((make, name), (make_like, name + "_like")):
+        function.__name__ = function.__qualname__ = own
+        function.__doc__ = doc
+        operator(own, method=False)(function)  # type: ignore[arg-type]
+    return make, make_like
+
+
+def _checked(shape: tuple[int, ...]) -> tuple[int, ...]:
+    for n in shape:
+        if n < 0:
+            raise RuntimeError(f"Trying to create tensor with negative dimension {n}: {list(shape)}")
+    return shape
+
+
+rand, rand_like = _maker("rand", uniform, "check_uniform_bounds", "Uniform numbers in [0, 1).")
+randn, randn_like = _maker("randn", standard_normal, "normal_kernel_cpu", "Normal numbers of mean 0 and variance 1.")
+
+
+def _fits(name: str, low: int, high: int, type: dtype) -> None:
+    if low >= high:
+        raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
+    if type.category == 1:
+        limits = iinfo(type)
+        for what, value in (("from", low), ("to - 1", high - 1)):
+            if not limits.min <= value <= limits.max:
+                raise RuntimeError(f"{what} is out of bounds for {name_for(type)}")
+
+
+def name_for(type: dtype) -> str:
+    return {"uint8": "unsigned char", "int8": "signed char", "int16": "short", "int32": "int", "int64": "long"}.get(
+        type.name, type.name
+    )
+
+
+@operator(method=False)
+def randint(
+    low: int,
+    high: Any = None,
+    size: Any = None,
+    *,
+    generator: Generator | None = None,
+    out: Tensor | None = None,
+    dtype: dtype | None = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Uniform integers in [low, high), or in [0, low) when called as `randint(high, size)`; int64 unless told."""
+    if size is None:
+        low, high, size = 0, low, high
+    if size is None:
+        raise TypeError("randint() received an invalid combination of arguments: the size is missing")
+    a, b = integer(low, "randint", "low"), integer(high, "randint", "high")
+    type = dtype or int64
+    _fits("randint", a, b, type)
+    shape = _checked(sizes("randint", (size,)))
+    return _finish(out, cast(_integers(a, b, shape, as_device_name(device), generator), type), requires_grad)
+
+
+@operator(method=False)
+def randint_like(
+    input: Tensor, low: int, high: int | None = None, *, dtype: dtype | None = None, device: Any = None, generator: Any = None
+) -> Tensor:
+    """Uniform integers in [low, high) (or [0, low)) in a tensor's shape and dtype."""
+    if high is None:
+        low, high = 0, low
+    type = dtype or input.dtype
+    _fits("randint_like", low, high, type)
+    where = input._storage.device if device is None else as_device_name(device)
+    return cast(_integers(low, high, tuple(input._shape), where, generator), type)
+
+
+@operator(method=False)
+def randperm(
+    n: int,
+    *,
+    generator: Generator | None = None,
+    out: Tensor | None = None,
+    dtype: dtype | None = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Tensor:
+    """0 … n-1 in random order: the order of random 63-bit numbers."""
+    count = integer(n, "randperm", "n")
+    if count < 0:
+        raise RuntimeError(f"n must be non-negative, got {count}")
+    where = as_device_name(device)
+    keys = _integers(0, 1 << 63, (count,), where, generator)
+    return _finish(out, cast(argsort(keys), dtype or int64), requires_grad)
+
+
+@operator(method=False)
+def normal(
+    mean: Any = 0.0,
+    std: Any = 1.0,
+    size: Any = None,
+    *,
+    generator: Generator | None = None,
+    out: Tensor | None = None,
+    dtype: dtype | None = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    layout: Any = None,
+) -> Tensor:
+    """Normal numbers of the given mean and standard deviation: tensors (broadcast), or numbers and a size."""
+    if not isinstance(std, Tensor) and std < 0:
+        raise RuntimeError(f"normal expects std >= 0.0, but found std {std}")
+    if isinstance(mean, Tensor) or isinstance(std, Tensor):
+        if size is not None:
+            raise TypeError("normal(): a size is given with tensors of mean and std")
+        shaped = mean + std if isinstance(mean, Tensor) and isinstance(std, Tensor) else mean if isinstance(mean, Tensor) else std
+        drawn = standard_normal(
+            tuple(shaped._shape), _floating("normal_kernel_cpu", shaped.dtype), shaped._storage.device, generator
+        )
+        from flambeau.ops.composite import untaped
+
+        with untaped():
+            return _finish(out, drawn * std + mean, requires_grad)
+    if size is None:
+        raise TypeError("normal() received an invalid combination of arguments: numbers need a size")
+    type = _floating("normal_kernel_cpu", dtype or default_dtype())
+    drawn = standard_normal(_checked(sizes("normal", (size,))), type, as_device_name(device), generator)
+    return _finish(out, drawn * std + mean, requires_grad)
+
+
+# --- draws -----------------------------------------------------------------------------------------------------------------------------
+@operator(out=True)
+def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | None = None) -> Tensor:
+    """1 with the probability that each element says (or p), else 0, in the input's dtype."""
+    if p is not None:
+        if not 0 <= p <= 1:
+            raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p}")
+        drawn = uniform(tuple(input._shape), float32, input._storage.device, generator)
+        return cast(drawn < p, input.dtype)
+    if check_tensor(input, "bernoulli", "input").dtype.category != 2:
+        raise NotImplementedError(f"\"bernoulli_tensor_cpu_p_\" not implemented for '{scalar_name(input)}'")
+    wide = accumulation_dtype(input.dtype)
+    drawn = uniform(tuple(input._shape), wide, input._storage.device, generator)
+    return cast(drawn < cast(input.detach(), wide), input.dtype)
+
+
+@operator(out=True)
+def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None) -> Tensor:
+    """Indices drawn by weight from each row of [n] or [m, n]; without replacement by default.
+
+    Raises RuntimeError for more samples than weights are not zero. Negative or non-finite weights give meaningless results.
+    """
+    if len(check_tensor(input, "multinomial", "input")._shape) not in (1, 2):
+        raise RuntimeError("prob_dist must be 1 or 2 dim")
+    if input.dtype.category != 2:
+        raise RuntimeError(f"multinomial only supports floating-point dtypes for input, got: {scalar_name(input)}")
+    if num_samples <= 0:
+        raise RuntimeError("cannot sample n_sample <= 0 samples")
+    n = input._shape[-1]
+    if not replacement and num_samples > n:
+        raise RuntimeError("cannot sample n_sample > prob_dist.size(-1) samples without replacement")
+    weights = cast(input.detach(), accumulation_dtype(input.dtype))
+    lead, device = tuple(weights._shape[:-1]), weights._storage.device
+    if replacement:
+        ends = weights.cumsum(-1)
+        drawn = uniform((*lead, num_samples), weights.dtype, device, generator) * ends[..., -1:]
+        return searchsorted(ends, drawn, right=True).clamp(max=n - 1)
+    # The order of weight / exponential is the order of drawing without replacement (Efraimidis and Spirakis, 2006).
+    waiting = -uniform(tuple(weights._shape), weights.dtype, device, generator, above_zero=True).log()
+    return topk(weights / waiting.clamp(min=finfo(weights.dtype).tiny), num_samples)[1]
+
+
+@operator()
+def poisson(input: Tensor, generator: Generator | None = None) -> Tensor:
+    """Poisson numbers of the rates that the elements are, by inversion: how many terms of the distribution a draw covers.
+
+    Computes the input, to know how many terms are needed.
+    """
+    if check_tensor(input, "poisson", "input").dtype.category != 2:
+        raise NotImplementedError(f"\"poisson_cpu\" not implemented for '{scalar_name(input)}'")
+    if not input.numel():
+        return input.clone()
+    rate = input.detach().double()
+    low, high = rate.aminmax()
+    if not float(low) >= 0:
+        raise RuntimeError("invalid Poisson rate, expected rate to be non-negative")
+    terms = int(float(high) + 12 * math.sqrt(float(high)) + 20)
+    count = Tensor._apply(e.CAST, (_steps(terms, input._storage.device),), (rate.dtype, int64))
+    logs = rate.unsqueeze(-1).log() * count - rate.unsqueeze(-1) - (count + 1).lgamma()
+    ends = logs.masked_fill(logs.isnan(), 0).exp().cumsum(-1)
+    drawn = uniform(tuple(input._shape), rate.dtype, input._storage.device, generator)
+    return cast((ends <= drawn.unsqueeze(-1)).sum(-1), input.dtype)
+
+
+def _steps(n: int, device: str) -> Tensor:
+    from flambeau.ops.creation import iota
+
+    return iota(n, int64, device)
+
+
+# --- in place ----------------------------------------------------------------------------------------------------------------------------
+def _in_place(name: str, doc: str) -> Any:
+    def register(draw: Any) -> Any:
+        def fill(self: Tensor, *args: Any, generator: Generator | None = None, **kwargs: Any) -> Tensor:
+            if self._requires_grad and self.is_leaf:
+                self._check_writable(_recording())
+            return self._assign(cast(draw(self, generator, *args, **kwargs), self.dtype))
+
+        fill.__name__ = fill.__qualname__ = name
+        fill.__doc__ = doc
+        operator(name, namespace=None)(fill)
+        return fill
+
+    return register
+
+
+def _recording() -> bool:
+    from flambeau.autograd.modes import state
+
+    return state.enabled
+
+
+def _place(self: Tensor, name: str) -> tuple[tuple[int, ...], dtype, str]:
+    return tuple(self._shape), _floating(name, self.dtype), self._storage.device
+
+
+@_in_place("uniform_", "Uniform numbers in [from, to).")
+def _uniform(self: Tensor, generator: Any, low: float = 0.0, high: float = 1.0, **names: Any) -> Tensor:
+    low, high = names.pop("from", low), names.pop("to", high)
+    if low > high:
+        raise RuntimeError(f"uniform_ expects to return a [from, to) range, but found from={low} > to={high}")
+    drawn = uniform(*_place(self, "check_uniform_bounds"), generator)
+    return drawn if (low, high) == (0, 1) else drawn * (high - low) + low
+
+
+@_in_place("normal_", "Normal numbers of the given mean and standard deviation.")
+def _normal(self: Tensor, generator: Any, mean: float = 0.0, std: float = 1.0) -> Tensor:
+    if std < 0:
+        raise RuntimeError(f"normal expects std >= 0.0, but found std {std}")
+    drawn = standard_normal(*_place(self, "normal_kernel_cpu"), generator)
+    return drawn if (mean, std) == (0, 1) else drawn * std + mean
+
+
+@_in_place("exponential_", "Exponential numbers of rate `lambd`.")
+def _exponential(self: Tensor, generator: Any, lambd: float = 1.0) -> Tensor:
+    if lambd <= 0:
+        raise RuntimeError(f"exponential_ expects lambda > 0.0, but found lambda={lambd}")
+    return uniform(*_place(self, "exponential_cpu"), generator, above_zero=True).log() * (-1 / lambd)
+
+
+@_in_place("log_normal_", "Exponentials of normal numbers.")
+def _log_normal(self: Tensor, generator: Any, mean: float = 1.0, std: float = 2.0) -> Tensor:
+    if std <= 0:
+        raise RuntimeError(f"log_normal_ expects std > 0.0, but found std={std}")
+    return (standard_normal(*_place(self, "log_normal_cpu"), generator) * std + mean).exp()
+
+
+@_in_place("cauchy_", "Cauchy numbers.")
+def _cauchy(self: Tensor, generator: Any, median: float = 0.0, sigma: float = 1.0) -> Tensor:
+    if sigma <= 0:
+        raise RuntimeError(f"cauchy_ expects sigma > 0.0, but found sigma={sigma}")
+    return ((uniform(*_place(self, "cauchy_cpu"), generator) - 0.5) * math.pi).tan() * sigma + median
+
+
+@_in_place("geometric_", "How many trials of probability p until the first success: 1, 2, …")
+def _geometric(self: Tensor, generator: Any, p: float) -> Tensor:
+    if not 0 < p < 1:
+        raise RuntimeError(f"geometric_ expects p to be in (0, 1), but got p={p}")
+    drawn = uniform(tuple(self._shape), float32, self._storage.device, generator, above_zero=True)
+    return (drawn.log() * (1 / math.log1p(-p))).ceil().clamp(min=1)
+
+
+@_in_place("bernoulli_", "1 with probability p (a number, or a tensor that broadcasts), else 0.")
+def _bernoulli(self: Tensor, generator: Any, p: Any = 0.5) -> Tensor:
+    if isinstance(p, Tensor):
+        return bernoulli(p.expand(tuple(self._shape)), generator=generator)
+    number = python_number(p)
+    if number is None or not 0 <= number <= 1:
+        raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p}")
+    return uniform(tuple(self._shape), float32, self._storage.device, generator) < number
+
+
+@_in_place("random_", "Uniform integers in [from, to), or over all that the dtype holds exactly.")
+def _random(self: Tensor, generator: Any, low: int | None = None, high: int | None = None, **names: Any) -> Tensor:
+    low, high = names.pop("from", low), names.pop("to", high)
+    if high is None and low is not None:
+        low, high = 0, low
+    if low is None and high is None:
+        mantissa = {"float32": 24, "float64": 53, "float16": 11, "bfloat16": 8}
+        name = self.dtype.name
+        low, high = 0, 2 if self.dtype is bool_ else (1 << mantissa[name]) + 1 if name in mantissa else iinfo(self.dtype).max + 1
+    low = 0 if low is None else low
+    assert high is not None
+    _fits("random_", low, high, self.dtype)
+    return _integers(low, high, tuple(self._shape), self._storage.device, generator)

@@ -1,0 +1,340 @@
+"""Sequences and triangles: arange, linspace, eye, tril and their kin. May import what `flambeau.ops` may."""
+
+from __future__ import annotations
+
+import builtins
+import math
+from typing import Any
+
+from flambeau.device import as_device_name
+from flambeau.dtypes import default_dtype, dtype, float32, float64, int64
+from flambeau.graph.primitives import elementwise as e
+from flambeau.ops.creation import iota
+from flambeau.ops.operands import cast, check_tensor, filled, integer, pair, python_number
+from flambeau.ops.registry import operator, write_out
+from flambeau.ops.views import reshape
+from flambeau.tensor import Tensor
+
+__all__ = ["arange", "linspace", "logspace", "eye", "tril", "triu"]
+
+
+def _number(value: Any, function: str, argument: str) -> Any:
+    if isinstance(value, Tensor) and not value._shape:
+        return value.item()
+    found = python_number(value)
+    if found is None:
+        raise TypeError(f"{function}(): argument '{argument}' must be Number, not {type(value).__name__}")
+    return found
+
+
+def _finish(result: Tensor, out: Tensor | None, requires_grad: bool) -> Tensor:
+    if out is not None:
+        return write_out(out, result)
+    if requires_grad:
+        result.requires_grad = True
+    return result
+
+
+def _wide(type: dtype, device: str) -> dtype:
+    """The dtype in which steps are computed: float64 where the device has it, so that long sequences stay exact."""
+    from flambeau import devices
+
+    return float64 if devices.backend(device).supports(float64) else float32
+
+
+@operator("arange", method=False)
+def arange(
+    start: Any = 0,
+    end: Any = None,
+    step: Any = 1,
+    *,
+    out: Tensor | None = None,
+    dtype: dtype | None = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Tensor:
+    """start, start + step, … below end (above it for a negative step): ⌈(end - start) / step⌉ numbers; int64 if all are ints."""
+    if end is None:
+        start, end = 0, start
+    first, last, by = _number(start, "arange", "start"), _number(end, "arange", "end"), _number(step, "arange", "step")
+    if by == 0:
+        raise RuntimeError("step must be nonzero")
+    if not (math.isfinite(first) and math.isfinite(last)):
+        raise RuntimeError(f"unsupported range: {first} -> {last}")
+    if (by > 0 and first > last) or (by < 0 and first < last):
+        raise RuntimeError("upper bound and lower bound inconsistent with step sign")
+    if dtype is None and out is not None:
+        dtype = out.dtype
+    whole = all(isinstance(v, int) for v in (first, last, by))
+    type = dtype or (int64 if whole else default_dtype())
+    if type.category != 2:
+        first, last, by = int(first), int(last), int(by)
+        if by == 0:
+            raise RuntimeError("step must be nonzero")
+        count = -((first - last) // by) if by > 0 else -((last - first) // -by)
+        count = max(count, 0)
+    else:
+        count = max(math.ceil((last - first) / by), 0)
+    where = as_device_name(device)
+    if type.category != 2:
+        result = iota(count, int64, where)
+        if by != 1:
+            result = result * by
+        if first:
+            result = result + first
+        return _finish(cast(result, type), out, requires_grad)
+    steps = iota(count, int64, where)
+    wide = _wide(type, where)
+    result = cast(steps, wide)
+    if by != 1:
+        result = result * by
+    if first:
+        result = result + first
+    return _finish(cast(result, type), out, requires_grad)
+
+
+@operator(method=False)
+def range(start: Any = 0, end: Any = None, step: Any = 1, *, dtype: dtype | None = None, device: Any = None) -> Tensor:
+    """start, start + step, … up to and with end."""
+    if end is None:
+        start, end = 0, start
+    count = math.floor((end - start) / step) + 1
+    where = as_device_name(device)
+    result = cast(iota(max(count, 0), int64, where), _wide(float32, where)) * step + start
+    return cast(result, dtype or default_dtype())
+
+
+def _spaced(name: str, start: Any, end: Any, steps: Any, device: str, type: dtype) -> Tensor:
+    count = integer(steps, name, "steps")
+    if count < 0:
+        raise RuntimeError("number of steps must be non-negative")
+    wide = _wide(type, device)
+    a, b = (v if isinstance(v, Tensor) else _number(v, name, n) for v, n in ((start, "start"), (end, "end")))
+    for v, n in ((a, "start"), (b, "end")):
+        if isinstance(v, Tensor) and v._shape:
+            raise RuntimeError(
+                f"{name} only supports 0-dimensional start and end tensors, but got {n} with {v.ndim} dimension(s)."
+            )
+    a, b = (v.detach().to(device=device, dtype=wide) if isinstance(v, Tensor) else v for v in (a, b))
+    position = cast(iota(count, int64, device), wide)
+    if type.category != 2 and not isinstance(a, Tensor) and not isinstance(b, Tensor):
+        a, b = int(a), int(b)
+    if count == 1:
+        return position + a
+    # From the nearer end, so that both ends are exact.
+    step = (b - a) / max(count - 1, 1)
+    from_start, from_end = position * step + a, (position - (count - 1)) * step + b
+    near = Tensor._apply(e.LT, pair(name, position, count // 2))
+    return Tensor._apply(e.WHERE, (near, from_start, from_end))
+
+
+@operator(method=False)
+def linspace(
+    start: Any,
+    end: Any,
+    steps: int,
+    *,
+    out: Tensor | None = None,
+    dtype: dtype | None = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """`steps` numbers, evenly spaced from start to end, both included."""
+    type = dtype or default_dtype()
+    return _finish(cast(_spaced("linspace", start, end, steps, as_device_name(device), type), type), out, requires_grad)
+
+
+@operator(method=False)
+def logspace(
+    start: Any,
+    end: Any,
+    steps: int,
+    base: float = 10.0,
+    *,
+    out: Tensor | None = None,
+    dtype: dtype | None = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """base to the power of `linspace(start, end, steps)`."""
+    type = dtype or default_dtype()
+    exponents = _spaced("logspace", start, end, steps, as_device_name(device), type)
+    base_tensor = filled(float(base), exponents.dtype, exponents._storage.device, tuple(exponents._shape))
+    return _finish(cast(Tensor._apply(e.POW, (base_tensor, exponents)), type), out, requires_grad)
+
+
+@operator(method=False)
+def eye(
+    n: int,
+    m: int | None = None,
+    *,
+    out: Tensor | None = None,
+    dtype: dtype | None = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """[n, m] with ones on the diagonal, zeros elsewhere."""
+    rows = integer(n, "eye", "n")
+    columns = rows if m is None else integer(m, "eye", "m")
+    for what, value in (("n", rows), ("m", columns)):
+        if value < 0:
+            raise RuntimeError(f"{what} must be greater or equal to 0, got {value}")
+    where = as_device_name(device)
+    same = reshape(iota(rows, int64, where), (rows, 1)) == iota(columns, int64, where)
+    return _finish(cast(same, dtype or default_dtype()), out, requires_grad)
+
+
+# --- triangles ---------------------------------------------------------------------------------------------------------------------
+def _side(rows: int, columns: int, device: str) -> Tensor:
+    """column - row of each element, int64 [rows, columns]."""
+    return iota(columns, int64, device) - reshape(iota(rows, int64, device), (rows, 1))
+
+
+def _triangle(name: str, input: Tensor, keeps: Any) -> Tensor:
+    if len(check_tensor(input, name, "input")._shape) < 2:
+        raise RuntimeError(f"{name}: input tensor must have at least 2 dimensions")
+    kept = keeps(_side(input._shape[-2], input._shape[-1], input._storage.device))
+    return input.masked_fill(kept.logical_not(), 0)
+
+
+@operator(inplace=True, out=True)
+def tril(input: Tensor, diagonal: int = 0) -> Tensor:
+    """The matrices' elements on and below a diagonal, zeros above."""
+    return _triangle("tril", input, lambda side: side <= diagonal)
+
+
+@operator(inplace=True, out=True)
+def triu(input: Tensor, diagonal: int = 0) -> Tensor:
+    """The matrices' elements on and above a diagonal, zeros below."""
+    return _triangle("triu", input, lambda side: side >= diagonal)
+
+
+def _indices(rows: int, columns: int, first: Any, type: dtype | None, device: Any) -> Tensor:
+    from flambeau.ops.creation import tensor
+
+    if rows < 0 or columns < 0:
+        raise RuntimeError(f"row must be non-negative, got {rows}" if rows < 0 else f"col must be non-negative, got {columns}")
+    pairs = [(r, c) for r in builtins.range(rows) for c in first(r)]
+    return tensor([[r for r, _ in pairs], [c for _, c in pairs]], dtype=type or int64, device=device).reshape(2, len(pairs))
+
+
+@operator(method=False)
+def tril_indices(
+    row: int, col: int, offset: int = 0, *, dtype: dtype | None = None, device: Any = None, layout: Any = None
+) -> Tensor:
+    """[2, count]: rows and columns of the lower triangle's elements."""
+    return _indices(row, col, lambda r: builtins.range(max(0, min(col, r + offset + 1))), dtype, device)
+
+
+@operator(method=False)
+def triu_indices(
+    row: int, col: int, offset: int = 0, *, dtype: dtype | None = None, device: Any = None, layout: Any = None
+) -> Tensor:
+    """[2, count]: rows and columns of the upper triangle's elements."""
+    return _indices(row, col, lambda r: builtins.range(max(0, r + offset), col), dtype, device)
+
+
+@operator()
+def diag(input: Tensor, diagonal: int = 0) -> Tensor:
+    """A matrix's diagonal as a vector, or a matrix with a vector on its diagonal."""
+    from flambeau.shapes.views import diag as rule
+
+    rule(tuple(check_tensor(input, "diag", "input")._shape), diagonal)
+    if len(input._shape) == 1:
+        return diag_embed(input, diagonal, 0, 1)
+    return input.diagonal(diagonal).clone()
+
+
+@operator()
+def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
+    """The last dimension laid on a diagonal of two new dimensions, zeros elsewhere."""
+    from flambeau.shapes.dims import wrap_dim
+    from flambeau.shapes.views import diag_embed as rule
+
+    if not check_tensor(input, "diag_embed", "input")._shape:
+        input = reshape(input, (1,))
+    shape = rule(tuple(input._shape), offset, dim1, dim2)
+    a, b = wrap_dim(dim1, len(shape)), wrap_dim(dim2, len(shape))
+    n, side = input._shape[-1], shape[a]
+    across = _side(n, side, input._storage.device) == max(offset, 0)
+    wide = input.unsqueeze(-1).expand((*input._shape, side)).masked_fill(across.logical_not(), 0)
+    if side != n:  # rows of zeros above (offset < 0) or below
+        from flambeau.ops.joining import pad_constant
+
+        low = max(-offset, 0)
+        wide = pad_constant(wide, (*((0, 0),) * (len(wide._shape) - 2), (low, side - n - low), (0, 0)))
+    return wide.movedim((-2, -1), (a, b))
+
+
+@operator()
+def diagflat(input: Tensor, offset: int = 0) -> Tensor:
+    """A matrix with all elements on its diagonal."""
+    return diag_embed(reshape(input, (-1,)), offset)
+
+
+@operator()
+def trace(input: Tensor) -> Tensor:
+    """The sum of a matrix's diagonal."""
+    if len(check_tensor(input, "trace", "input")._shape) != 2:
+        raise RuntimeError("trace: expected a matrix, but got tensor with dim " + str(input.ndim))
+    return input.diagonal().sum()
+
+
+@operator()
+def diagonal_scatter(input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
+    """input with `src` written on its diagonal."""
+    result = input.clone()
+    result.diagonal(offset, dim1, dim2).copy_(src)
+    return result
+
+
+@operator()
+def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
+    """input with `src` written where `select(dim, index)` reads."""
+    result = input.clone()
+    part = result.select(dim, index)
+    if tuple(part._shape) != tuple(src._shape):
+        raise RuntimeError(
+            f"expected src to have a size equal to the slice of self. src size = {list(src._shape)}, slice size = {list(part._shape)}"
+        )
+    part.copy_(src)
+    return result
+
+
+@operator()
+def slice_scatter(
+    input: Tensor, src: Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
+) -> Tensor:
+    """input with `src` written where start:end:step of `dim` reads."""
+    result = input.clone()
+    index = [slice(None)] * len(input._shape)
+    index[dim] = slice(start, end, step)
+    part = result[tuple(index)]
+    if tuple(part._shape) != tuple(src._shape):
+        raise RuntimeError(
+            f"expected src to have a size equal to the slice of self. src size = {list(src._shape)}, slice size = {list(part._shape)}"
+        )
+    part.copy_(src)
+    return result
+
+
+@operator(method=False)
+def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:  # noqa: N803 - PyTorch's name
+    """Powers of a vector's elements, N (the vector's length) of them a row, decreasing unless told."""
+    count = x._shape[-1] if N is None else N
+    if len(x._shape) != 1:
+        raise RuntimeError("x must be a one-dimensional tensor.")
+    if count < 0:
+        raise RuntimeError("N must be non-negative.")
+    if not count:
+        return x.new_empty((x._shape[0], 0))
+    ones = x.new_ones((x._shape[0], 1))
+    from flambeau.ops.joining import cat
+
+    powers = cat([ones, x.unsqueeze(1).expand((x._shape[0], count - 1))], 1).cumprod(1) if count > 1 else ones
+    return powers if increasing else powers.flip(1)
