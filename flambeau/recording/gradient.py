@@ -14,7 +14,7 @@ from flambeau.autograd.tape import AccumulateGrad, Edge, FreedError, GradientFun
 from flambeau.graph.node import Node
 from flambeau.graph.primitives.leaf import BUFFER, scalar_value
 from flambeau.recording.recorder import Recorder
-from flambeau.schedule.realize import prepare
+from flambeau.schedule import prepare
 from flambeau.storage import realize
 from flambeau.tensor import Tensor, from_node
 

@@ -19,7 +19,7 @@ from flambeau.graph.primitives.leaf import scalar_value
 from flambeau.recording.arguments import rebuild
 from flambeau.recording.gradient import Joint
 from flambeau.recording.recorder import RandomUse, Recorder, leaf
-from flambeau.schedule.realize import prepare
+from flambeau.schedule import prepare
 from flambeau.storage import Storage, pending, realize
 from flambeau.tensor import Tensor, over
 

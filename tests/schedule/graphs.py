@@ -91,6 +91,8 @@ class _Builder:
             padded = (1,) * (len(like.shape) - len(x.shape)) + x.shape
             if all(a in (1, b) for a, b in zip(padded, like.shape)):
                 return broadcast(x, like.shape)
+        if not x.size:
+            return broadcast(make("constant", (), 1 if x.dtype is int64 else x.dtype is bool_ or 1.0, x.dtype), like.shape)
         if x.shape:
             x = make(
                 "reshape",

@@ -61,7 +61,7 @@ class CpuBackend:
         return memoryview(np.asarray(buffer))[:nbytes]
 
     def realize(self, nodes: Sequence[Node]) -> None:
-        from flambeau.schedule.realize import realize
+        from flambeau.schedule import realize
 
         realize(self, nodes)
 

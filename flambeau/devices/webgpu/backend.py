@@ -85,7 +85,7 @@ class WebGPUBackend:
         return data[:nbytes]
 
     def realize(self, nodes: Sequence[Node]) -> None:
-        from flambeau.schedule.realize import realize
+        from flambeau.schedule import realize
 
         realize(self, nodes)
 

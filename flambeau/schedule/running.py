@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from flambeau.dtypes import float32
 from flambeau.graph.node import Node, topological_order
 from flambeau.graph.primitives.leaf import BUFFER, scalar_value
-from flambeau.schedule.build import build
+from flambeau.schedule.planning import build
 from flambeau.schedule.plan import Plan
 
 if TYPE_CHECKING:
