@@ -1,0 +1,30 @@
+"""`torch.nn.functional`: the operators that networks are made of, one file a topic.
+
+They are operators like those of `flambeau.ops` and may import what those may. The names are filled from the operator registry.
+"""
+
+from __future__ import annotations
+
+from flambeau.nn.functional import (  # noqa: F401 - each registers its operators
+    activation,
+    adaptive_pooling,
+    attention,
+    classification,
+    convolution,
+    distance,
+    dropout,
+    embedding,
+    interpolation,
+    linear,
+    loss,
+    normalization,
+    padding,
+    pooling,
+    softmax,
+    vision,
+)
+from flambeau.ops.registry import OPERATORS
+
+globals().update({name: o.public for (namespace, name), o in OPERATORS.items() if namespace == "nn.functional"})
+
+__all__ = sorted(name for namespace, name in OPERATORS if namespace == "nn.functional")

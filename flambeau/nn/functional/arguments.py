@@ -1,0 +1,33 @@
+"""Checks of arguments that the functionals share: tensors, devices, dtypes. May import what `flambeau.ops` may."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flambeau.ops.operands import as_tensor_argument
+from flambeau.ops.registry import scalar_name
+from flambeau.tensor import Tensor
+
+__all__ = ["as_tensor_argument", "check_device", "check_floating", "hashable", "scalar_name"]
+
+
+def hashable(value: Any) -> Any:
+    """Lists (and tensors' shapes) as tuples, so that geometry can be looked up."""
+    return tuple(value) if isinstance(value, (list, tuple)) else value
+
+
+def check_device(first: Tensor, *others: Tensor | None) -> None:
+    """All on the first's device, else PyTorch's RuntimeError."""
+    device = first._storage.device
+    for t in others:
+        if t is not None and t._storage.device != device:
+            raise RuntimeError(
+                f"Expected all tensors to be on the same device, but found at least two devices, {device} and "
+                f"{t._storage.device}!"
+            )
+
+
+def check_floating(function: str, t: Tensor) -> None:
+    """Floating elements, else PyTorch's NotImplementedError."""
+    if t._storage.dtype.category != 2:
+        raise NotImplementedError(f"\"{function}\" not implemented for '{scalar_name(t)}'")

@@ -1,0 +1,211 @@
+"""Attention: the scaled product, and several heads of it with their projections. May import what `flambeau.ops` may."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from flambeau.dtypes import bool_
+from flambeau.nn.functional.arguments import as_tensor_argument, scalar_name
+from flambeau.nn.functional.dropout import dropout
+from flambeau.nn.functional.linear import linear
+from flambeau.nn.functional.padding import pad
+from flambeau.nn.functional.softmax import softmax
+from flambeau.nn.functional.windows import positions
+from flambeau.ops.joining import cat
+from flambeau.ops.registry import operator
+from flambeau.shapes import attention as rules
+from flambeau.tensor import Tensor
+
+__all__ = ["multi_head_attention_forward", "scaled_dot_product_attention"]
+
+
+def _causal(rows: int, columns: int, device: str) -> Tensor:
+    """Bool [rows, columns]: what lies after each row's own position."""
+    return positions(columns, 2, 1, device) > positions(rows, 2, 0, device)
+
+
+def _weights(scores: Tensor, mask: Tensor | None, is_causal: bool, p: float) -> Tensor:
+    if is_causal:
+        scores = scores.masked_fill(_causal(scores.shape[-2], scores.shape[-1], scores._storage.device), -math.inf)
+    if mask is not None:
+        scores = scores.masked_fill(~mask, -math.inf) if mask.dtype is bool_ else scores + mask
+    weights = softmax(scores, -1)
+    if mask is not None and mask.dtype is bool_:  # a row that may look at nothing gives zeros
+        weights = weights.masked_fill(~mask.any(-1, keepdim=True), 0)
+    return dropout(weights, p, True) if p > 0 else weights
+
+
+@operator(namespace="nn.functional", method=False)
+def scaled_dot_product_attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> Tensor:
+    """softmax(query·keyᵀ·scale + mask)·value for [..., L, E], [..., S, E], [..., S, V]; scale is 1/√E where None.
+
+    A bool mask says what takes part. With `enable_gqa` query may have a multiple of the heads of key and value.
+    """
+    for position, (name, t) in enumerate((("query", query), ("key", key), ("value", value))):
+        as_tensor_argument(t, "scaled_dot_product_attention", name, position + 1)
+        if t.dtype is not query.dtype:
+            raise RuntimeError(
+                "Expected query, key, and value to have the same dtype, but got query.dtype: "
+                f"{query.dtype} key.dtype: {key.dtype} and value.dtype: {value.dtype} instead."
+            )
+    if attn_mask is not None and is_causal:
+        raise RuntimeError("_scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True")
+    if attn_mask is not None and attn_mask.dtype is not bool_ and attn_mask.dtype is not query.dtype:
+        raise RuntimeError(
+            "Expected attn_mask dtype to be bool or float or to match query dtype, but got attn_mask.dtype: "
+            f"{scalar_name(attn_mask)} and  query.dtype: {scalar_name(query)} instead."
+        )
+    rules.scaled_dot_product_attention(
+        *(tuple(t._shape) for t in (query, key, value)),
+        None if attn_mask is None else tuple(attn_mask._shape),
+        enable_gqa=enable_gqa,
+    )
+    if enable_gqa:
+        key = key.repeat_interleave(query.shape[-3] // key.shape[-3], -3)
+        value = value.repeat_interleave(query.shape[-3] // value.shape[-3], -3)
+    factor = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
+    scores = (query * factor).matmul(key.transpose(-2, -1))
+    return _weights(scores, attn_mask, is_causal, dropout_p).matmul(value)
+
+
+def _added_mask(mask: Tensor | None, name: str, like: Tensor) -> Tensor | None:
+    """A mask to add: a bool one, which says what to leave out, becomes −∞ there."""
+    if mask is None:
+        return None
+    if mask.dtype is bool_:
+        return like.detach().new_zeros(mask.shape).masked_fill(mask, -math.inf)
+    if mask.dtype.category != 2:
+        raise AssertionError(f"only bool and floating types of {name} are supported")
+    return mask
+
+
+def _projected(query: Tensor, key: Tensor, value: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+    """The three projections from one packed weight [3E, E]; a self-attention's in a single product."""
+    width = query.shape[-1]
+    if query is key and key is value:
+        q, k, v = linear(query, weight, bias).split(width, -1)
+        return q, k, v
+    weights = weight.split(width)
+    biases = (None,) * 3 if bias is None else bias.split(width)
+    q, k, v = (linear(t, w, b) for t, w, b in zip((query, key, value), weights, biases))
+    return q, k, v
+
+
+@operator(namespace="nn.functional", method=False)
+def multi_head_attention_forward(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    embed_dim_to_check: int,
+    num_heads: int,
+    in_proj_weight: Tensor | None,
+    in_proj_bias: Tensor | None,
+    bias_k: Tensor | None,
+    bias_v: Tensor | None,
+    add_zero_attn: bool,
+    dropout_p: float,
+    out_proj_weight: Tensor,
+    out_proj_bias: Tensor | None,
+    training: bool = True,
+    key_padding_mask: Tensor | None = None,
+    need_weights: bool = True,
+    attn_mask: Tensor | None = None,
+    use_separate_proj_weight: bool = False,
+    q_proj_weight: Tensor | None = None,
+    k_proj_weight: Tensor | None = None,
+    v_proj_weight: Tensor | None = None,
+    static_k: Tensor | None = None,
+    static_v: Tensor | None = None,
+    average_attn_weights: bool = True,
+    is_causal: bool = False,
+) -> tuple[Tensor, Tensor | None]:
+    """What `nn.MultiheadAttention` computes, for [L, N, E] (or [L, E]): the result and, with `need_weights`, the weights."""
+    if query.ndim not in (2, 3):
+        raise AssertionError(f"query should be unbatched 2D or batched 3D tensor but received {query.ndim}-D query tensor")
+    for name, t in (("key", key), ("value", value)):
+        if t.ndim != query.ndim:
+            kind = "batched 3-D" if query.ndim == 3 else "unbatched 2-D"
+            raise AssertionError(f"For {kind} `query`, expected `{name}` to be {query.ndim}-D but found {t.ndim}-D tensor")
+    is_batched = query.ndim == 3
+    if is_causal and attn_mask is None:
+        raise RuntimeError(
+            "Need attn_mask if specifying the is_causal hint, otherwise use a bias with `attn_mask` that implements causal masking."
+        )
+    if not is_batched:
+        same = query is key and key is value
+        query = query.unsqueeze(1)
+        key, value = (query, query) if same else (key.unsqueeze(1), value.unsqueeze(1))
+        key_padding_mask = None if key_padding_mask is None else key_padding_mask.unsqueeze(0)
+    length, batch, width = query.shape
+    if width != embed_dim_to_check:
+        raise AssertionError(f"was expecting embedding dimension of {embed_dim_to_check}, but got {width}")
+    head = width // num_heads
+    if head * num_heads != width:
+        raise AssertionError(f"embed_dim {width} not divisible by num_heads {num_heads}")
+    if use_separate_proj_weight:
+        if q_proj_weight is None or k_proj_weight is None or v_proj_weight is None:
+            raise AssertionError(
+                "use_separate_proj_weight is True but one of q_proj_weight, k_proj_weight, v_proj_weight is None"
+            )
+        biases = (None,) * 3 if in_proj_bias is None else in_proj_bias.chunk(3)
+        q, k, v = (linear(t, w, b) for t, w, b in zip((query, key, value), (q_proj_weight, k_proj_weight, v_proj_weight), biases))
+    else:
+        if key.shape != value.shape:
+            raise AssertionError(f"key shape {key.shape} does not match value shape {value.shape}")
+        if in_proj_weight is None:
+            raise AssertionError("use_separate_proj_weight is False but in_proj_weight is None")
+        q, k, v = _projected(query, key, value, in_proj_weight, in_proj_bias)
+    mask = _added_mask(attn_mask, "attn_mask", q)
+    padding = _added_mask(key_padding_mask, "key_padding_mask", q)
+    if mask is not None:
+        if mask.ndim == 2:
+            if tuple(mask.shape) != (length, key.shape[0]):
+                raise RuntimeError(f"The shape of the 2D attn_mask is {mask.shape}, but should be {(length, key.shape[0])}.")
+            mask = mask.unsqueeze(0)
+        elif mask.ndim != 3:
+            raise RuntimeError(f"attn_mask's dimension {mask.ndim} is not supported")
+        elif tuple(mask.shape) != (batch * num_heads, length, key.shape[0]):
+            raise RuntimeError(
+                f"The shape of the 3D attn_mask is {mask.shape}, but should be {(batch * num_heads, length, key.shape[0])}."
+            )
+    if bias_k is not None and bias_v is not None:
+        k, v = cat((k, bias_k.expand((1, batch, width)))), cat((v, bias_v.expand((1, batch, width))))
+        mask = None if mask is None else pad(mask, (0, 1))
+        padding = None if padding is None else pad(padding, (0, 1))
+    q = q.reshape(length, batch * num_heads, head).transpose(0, 1)
+    k = k.reshape(-1, batch * num_heads, head).transpose(0, 1) if static_k is None else static_k
+    v = v.reshape(-1, batch * num_heads, head).transpose(0, 1) if static_v is None else static_v
+    if add_zero_attn:
+        k, v = (cat((t, t.detach().new_zeros((batch * num_heads, 1, head))), 1) for t in (k, v))
+        mask = None if mask is None else pad(mask, (0, 1))
+        padding = None if padding is None else pad(padding, (0, 1))
+    source = k.shape[1]
+    if padding is not None:
+        if tuple(padding.shape) != (batch, source):
+            raise AssertionError(f"expecting key_padding_mask shape of {(batch, source)}, but got {padding.shape}")
+        spread = padding.reshape(batch, 1, 1, source).expand((batch, num_heads, 1, source)).reshape(batch * num_heads, 1, source)
+        mask = spread if mask is None else mask + spread
+    scores = (q * math.sqrt(1.0 / head)).matmul(k.transpose(-2, -1))
+    weights = softmax(scores if mask is None else scores + mask, -1)
+    if dropout_p > 0.0 and training:
+        weights = dropout(weights, dropout_p)
+    joined = weights.matmul(v).transpose(0, 1).reshape(length * batch, width)
+    result = linear(joined, out_proj_weight, out_proj_bias).reshape(length, batch, -1)
+    if not is_batched:
+        result = result.squeeze(1)
+    if not need_weights:
+        return result, None
+    weights = weights.reshape(batch, num_heads, length, source)
+    if average_attn_weights:
+        weights = weights.mean(1)
+    return result, weights if is_batched else weights.squeeze(0)

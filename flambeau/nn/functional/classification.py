@@ -1,0 +1,413 @@
+"""Losses of class targets: negative log likelihood, cross entropy, margins over classes. May import what `flambeau.ops` may."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from flambeau.autograd.modes import state
+from flambeau.dtypes import int64
+from flambeau.nn.functional.activation import logsigmoid
+from flambeau.nn.functional.arguments import as_tensor_argument, check_device, check_floating, scalar_name
+from flambeau.nn.functional.formula import in_wide
+from flambeau.nn.functional.loss import reduced, reduction_of
+from flambeau.nn.functional.softmax import log_softmax
+from flambeau.nn.functional.windows import positions
+from flambeau.ops.composite import Composite, record, untaped
+from flambeau.ops.operands import accumulation_dtype, cast
+from flambeau.ops.registry import operator
+from flambeau.shapes import losses as rules
+from flambeau.tensor import Tensor
+
+__all__ = ["cross_entropy", "multi_margin_loss", "multilabel_margin_loss", "multilabel_soft_margin_loss", "nll_loss"]
+
+
+def _in_range(target: Tensor, classes: int, ignored: Tensor) -> Tensor:
+    """Class numbers for looking up: 0 where ignored; a negative one is moved to where the lookup refuses it."""
+    return target.masked_fill(ignored, 0) - (target < 0).logical_and(~ignored).to(int64) * classes
+
+
+def _is_class(target: Tensor, classes: int, axis: int) -> Tensor:
+    """Bool, of the input's shape: whether this is the target's class."""
+    return target.unsqueeze(axis) == positions(classes, target.ndim + 1, axis, target._storage.device)
+
+
+def _check_target(input: Tensor, target: Tensor) -> Tensor:
+    if target.dtype is not int64:
+        if target.dtype.name != "uint8":
+            raise RuntimeError(f"expected scalar type Long but found {scalar_name(target)}")
+        target = cast(target, int64)
+    check_device(input, target)
+    return target
+
+
+# --- negative log likelihood -------------------------------------------------------------------------------------------------
+def _picked_gradient(g: Tensor, y: Any, inputs: Sequence[Any], params: tuple[Any, ...]) -> list[Any]:
+    """Of `input[target]` along an axis: g where the class is the target's."""
+    input, target = inputs
+    (axis,) = params
+    return [
+        lambda: g.unsqueeze(axis).expand(tuple(input.shape)).masked_fill(~_is_class(target, input.shape[axis], axis), 0),
+        None,
+    ]
+
+
+_PICK = Composite("nll_loss", _picked_gradient, reads=((1,), ()))
+
+
+def _picked(input: Tensor, target: Tensor, axis: int) -> Tensor:
+    """The target class's element. Its gradient is a comparison for each element, with no scattering."""
+    with untaped():
+        value = input.gather(axis, target.unsqueeze(axis)).squeeze(axis)
+    return record(_PICK, value, (input, target), (axis,))
+
+
+def _class_axis(input: Tensor) -> int:
+    return 0 if input.ndim == 1 else 1
+
+
+def _nll(input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int, reduction: str) -> Tensor:
+    """The loss of log-probabilities; the target's shape is that of the input without its class axis."""
+    axis = _class_axis(input)
+    ignored = target == ignore_index
+    found = _in_range(target, input.shape[axis], ignored)
+    loss = -_picked(input, found, axis)
+    if weight is not None:
+        coefficient = weight.index_select(0, found.reshape(-1)).reshape(found.shape).masked_fill(ignored, 0)
+        loss = (loss * coefficient).masked_fill(ignored, 0)
+        return loss.sum() / coefficient.sum() if reduction == "mean" else reduced(loss, reduction)
+    loss = loss.masked_fill(ignored, 0)
+    if reduction == "mean":
+        return loss.sum() / cast(~ignored, loss.dtype).sum()
+    return reduced(loss, reduction)
+
+
+@operator(namespace="nn.functional", method=False)
+def nll_loss(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    ignore_index: int = -100,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """−weight[target]·input[target] for log-probabilities [N, C, ...] or [C]; the mean is over the weights."""
+    reduction = reduction_of(reduction, size_average, reduce)
+    x = as_tensor_argument(input, "nll_loss_nd", "input", 1)
+    target = _check_target(x, as_tensor_argument(target, "nll_loss_nd", "target", 2))
+    check_floating("nll_loss_out_frame", x)
+    rules.nll_loss(tuple(x._shape), tuple(target._shape), None if weight is None else tuple(weight._shape), reduction)
+    if x.ndim == 1 and target.ndim == 1:
+        return nll_loss(x.unsqueeze(0), target, weight, None, ignore_index, None, reduction)
+    return _nll(x, target, weight, ignore_index, reduction)
+
+
+# --- cross entropy of class numbers ------------------------------------------------------------------------------------------
+def _log_sum(x: Tensor, axis: int) -> Tensor:
+    """log Σ exp along an axis, which stays with size 1, in the accumulation dtype."""
+    x = cast(x, accumulation_dtype(x.dtype))
+    top = x.detach().amax(axis, keepdim=True)
+    return (x - top).exp().sum(axis, keepdim=True).log() + top
+
+
+def _cross_entropy_gradient(g: Tensor, y: Any, inputs: Sequence[Any], params: tuple[Any, ...]) -> list[Any]:
+    """(softmax(x) − one-hot)·g, for inputs (x, target, log-sum, scale): `scale` is 0 where ignored, and 1 / count for a mean."""
+    x, target, log_sum, scale = inputs
+    (axis,) = params
+
+    def part() -> Tensor:
+        wide = accumulation_dtype(x.dtype)
+        total = _log_sum(x, axis) if state.enabled else log_sum
+        probability = (cast(x, wide) - total).exp()
+        coefficient = cast(g, wide) * scale
+        one = cast(_is_class(target, x.shape[axis], axis), wide)
+        return cast((probability - one) * coefficient.unsqueeze(axis), x.dtype)
+
+    return [part, None, None, None]
+
+
+_CROSS_ENTROPY = Composite("cross_entropy", _cross_entropy_gradient, reads=((0, 1, 2, 3), (), (), ()))
+
+
+def _plain_cross_entropy(x: Tensor, target: Tensor, ignore_index: int, reduction: str) -> Tensor:
+    """Without weights and smoothing: one entry on the tape, and only the log-sum and the target are kept for it."""
+    axis = _class_axis(x)
+    with untaped():
+        ignored = target == ignore_index
+        found = _in_range(target, x.shape[axis], ignored)
+        log_sum = _log_sum(x, axis)
+        picked = cast(x.gather(axis, found.unsqueeze(axis)), log_sum.dtype)
+        loss = (log_sum - picked).squeeze(axis).masked_fill(ignored, 0)
+        scale = cast(~ignored, loss.dtype)
+        if reduction == "mean":
+            count = scale.sum()
+            loss, scale = loss.sum() / count, scale / count
+        else:
+            loss = reduced(loss, reduction)
+        loss = cast(loss, x.dtype)
+    return record(_CROSS_ENTROPY, loss, (x, found, log_sum, scale), (axis,))
+
+
+@operator(namespace="nn.functional", method=False)
+def cross_entropy(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    ignore_index: int = -100,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """−log softmax(input)[target] for scores [N, C, ...] or [C]; a floating target holds class probabilities.
+
+    `label_smoothing` mixes the target with the uniform distribution. The mean is over the targets' weights.
+    """
+    reduction = reduction_of(reduction, size_average, reduce)
+    x = as_tensor_argument(input, "cross_entropy_loss", "input", 1)
+    as_tensor_argument(target, "cross_entropy_loss", "target", 2)
+    check_floating("log_softmax_lastdim_kernel_impl", x)
+    if not 0.0 <= label_smoothing <= 1.0:
+        raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
+    probabilities = target.dtype.category == 2
+    weight_shape = None if weight is None else tuple(weight._shape)
+    # A target of the input's shape is taken for probabilities, so an integer one there is an error of dtype.
+    if not probabilities and x._shape == target._shape:
+        raise RuntimeError(f"Expected floating point type for target with class probabilities, got {scalar_name(target)}")
+    rules.cross_entropy(tuple(x._shape), tuple(target._shape), weight_shape, reduction, probabilities=probabilities)
+    axis = _class_axis(x)
+    if probabilities:
+        check_device(x, target)
+        return _soft_cross_entropy(x, target, weight, reduction, label_smoothing, axis)
+    target = _check_target(x, target)
+    if x.ndim == 1 and target.ndim == 1:
+        return cross_entropy(x.unsqueeze(0), target, weight, None, ignore_index, None, reduction, label_smoothing)
+    if weight is None and label_smoothing == 0.0:
+        return _plain_cross_entropy(x, target, ignore_index, reduction)
+    scores = log_softmax(x, axis)
+    if label_smoothing == 0.0:
+        return _nll(scores, target, weight, ignore_index, reduction)
+    return _smoothed(scores, target, weight, ignore_index, reduction, label_smoothing, axis)
+
+
+def _by_class(weight: Tensor, rank: int, axis: int) -> Tensor:
+    return weight.reshape(tuple(weight.shape[0] if d == axis else 1 for d in range(rank)))
+
+
+def _smoothed(
+    scores: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int, reduction: str, smoothing: float, axis: int
+) -> Tensor:
+    """(1 − s)·loss of the target + s/C·loss of every class; both means are over the targets' weights."""
+    hard = _nll(scores, target, weight, ignore_index, reduction)
+    ignored = target == ignore_index
+    weighted = scores if weight is None else scores * _by_class(weight, scores.ndim, axis)
+    smooth = (-weighted.sum(axis)).masked_fill(ignored, 0)
+    if reduction == "mean":
+        if weight is None:
+            count = cast(~ignored, smooth.dtype).sum()
+        else:
+            found = _in_range(target, scores.shape[axis], ignored)
+            count = weight.index_select(0, found.reshape(-1)).reshape(found.shape).masked_fill(ignored, 0).sum()
+        smooth = smooth.sum() / count
+    else:
+        smooth = reduced(smooth, reduction)
+    return hard * (1 - smoothing) + smooth * (smoothing / scores.shape[axis])
+
+
+def _soft_cross_entropy(x: Tensor, target: Tensor, weight: Tensor | None, reduction: str, smoothing: float, axis: int) -> Tensor:
+    """−Σ target·log softmax(x) over the classes; the mean is over the positions."""
+    scores = log_softmax(x, axis)
+    classes = x.shape[axis]
+    if smoothing > 0.0:
+        target = target * (1 - smoothing) + smoothing / classes
+    products = scores * target
+    if weight is not None:
+        products = products * _by_class(weight, x.ndim, axis)
+    if reduction == "none":
+        return -products.sum(axis)
+    total = -products.sum()
+    if reduction == "mean":
+        return total / max(x.numel() // classes, 1) if classes else total
+    return total
+
+
+# --- margins -------------------------------------------------------------------------------------------------------------------
+@operator(namespace="nn.functional", method=False)
+def multi_margin_loss(
+    input: Tensor,
+    target: Tensor,
+    p: int = 1,
+    margin: float = 1.0,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """Σ over other classes of max(0, margin − input[target] + input[i])ᵖ, times weight[target], over C."""
+    reduction = reduction_of(reduction, size_average, reduce)
+    if p not in (1, 2):
+        raise ValueError("only p == 1 and p == 2 supported")
+    x = as_tensor_argument(input, "multi_margin_loss", "input", 1)
+    target = _check_target(x, as_tensor_argument(target, "multi_margin_loss", "target", 2))
+    rules.multi_margin_loss(tuple(x._shape), tuple(target._shape), None if weight is None else tuple(weight._shape), reduction)
+    flat = x.reshape(-1, x.shape[-1]) if x.ndim != 2 else x
+    labels = _in_range(target.reshape(-1), x.shape[-1], (target != target).reshape(-1))
+    gap = (margin - _picked(flat, labels, 1).unsqueeze(1) + flat).clamp_min(0)
+    gap = gap if p == 1 else gap * gap
+    if weight is not None:
+        gap = gap * weight.index_select(0, labels).unsqueeze(1)
+    loss = gap.masked_fill(_is_class(labels, x.shape[-1], 1), 0).sum(1) / x.shape[-1]
+    return reduced(loss if target.ndim else loss.reshape(()), reduction)
+
+
+@operator(namespace="nn.functional", method=False)
+def multilabel_margin_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """Σ over labels j and other classes i of max(0, 1 − input[j] + input[i]) / C; a row's labels end at the first −1."""
+    reduction = reduction_of(reduction, size_average, reduce)
+    x = as_tensor_argument(input, "multilabel_margin_loss", "input", 1)
+    target = _check_target(x, as_tensor_argument(target, "multilabel_margin_loss", "target", 2))
+    rules.multilabel_margin_loss(tuple(x._shape), tuple(target._shape), reduction)
+    rows = x.reshape(-1, x.shape[-1]) if x.ndim else x.reshape(1, 1)
+    labels = target.reshape(rows.shape)
+    counts = (labels < 0).to(int64).cumsum(1) == 0  # before the first −1
+    labels = labels.masked_fill(~counts, 0)
+    is_label = (_is_class(labels, rows.shape[1], 2) & counts.unsqueeze(2)).any(1)
+    gap = (1 - rows.gather(1, labels).unsqueeze(2) + rows.unsqueeze(1)).clamp_min(0)
+    loss = gap.masked_fill(~counts.unsqueeze(2) | is_label.unsqueeze(1), 0).sum((1, 2)) / rows.shape[1]
+    return reduced(loss.reshape(()) if x.ndim < 2 else loss, reduction)
+
+
+@operator(namespace="nn.functional", method=False)
+def multilabel_soft_margin_loss(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """Binary cross entropy of each class's score, averaged over the last dimension."""
+    reduction = reduction_of(reduction, size_average, reduce)
+    x = as_tensor_argument(input, "multilabel_soft_margin_loss", "input", 1)
+    loss = -(target * logsigmoid(x) + (1 - target) * logsigmoid(-x))
+    if weight is not None:
+        loss = loss * weight
+    return reduced(loss.sum(x.ndim - 1) / x.shape[-1], reduction)
+
+
+# --- connectionist temporal classification -------------------------------------------------------------------------------------
+def _lengths(value: Any, name: str, device: str) -> list[int]:
+    if isinstance(value, Tensor):
+        if value.dtype.category != 1:
+            raise RuntimeError(f"{name} must be integral")
+        value = value.reshape(-1).tolist()
+    return [int(v) for v in value] if isinstance(value, (list, tuple)) else [int(value)]
+
+
+def _label_rows(targets: Tensor, lengths: list[int]) -> list[list[int]]:
+    if targets.ndim == 1 and sum(lengths) <= targets.shape[0]:
+        flat = targets.tolist()
+        starts = [sum(lengths[:i]) for i in range(len(lengths))]
+        return [flat[a : a + n] for a, n in zip(starts, lengths)]
+    rows = targets.tolist() if targets.ndim == 2 else [targets.tolist()]
+    return [row[:n] for row, n in zip(rows, lengths)]
+
+
+@operator(namespace="nn.functional", method=False)
+def ctc_loss(
+    log_probs: Tensor,
+    targets: Tensor,
+    input_lengths: Any,
+    target_lengths: Any,
+    blank: int = 0,
+    reduction: str = "mean",
+    zero_infinity: bool = False,
+) -> Tensor:
+    """The loss of all alignments of a label sequence (Graves et al., "Connectionist Temporal Classification", 2006).
+
+    log_probs [T, N, C] or [T, C]; targets [N, S] or concatenated. The mean divides each loss by its target's length first. As
+    in PyTorch the gradient takes log_probs to come from a log-softmax. Raises RuntimeError for lengths that don't fit.
+    """
+    from flambeau.ops.creation import tensor
+
+    reduction = reduction_of(reduction)
+    x = as_tensor_argument(log_probs, "ctc_loss", "log_probs", 1)
+    as_tensor_argument(targets, "ctc_loss", "targets", 2)
+    check_floating("ctc_loss_cpu", x)
+    device = x._storage.device
+    steps, label_counts = (
+        _lengths(v, n, device) for v, n in ((input_lengths, "input_lengths"), (target_lengths, "target_lengths"))
+    )
+    rules.ctc_loss(tuple(x._shape), tuple(targets._shape), (len(steps),), (len(label_counts),), reduction)
+    batched = x.ndim == 3
+    if not batched:
+        x = x.unsqueeze(1)
+    time, batch, classes = x.shape
+    if not 0 <= blank < classes:
+        raise RuntimeError("blank must be in label range")
+    for n, length in enumerate(steps):
+        if not 0 <= length <= time:
+            raise RuntimeError(
+                f"Expected input_lengths to have value at most {time}, but got value {length} (while checking arguments for ctc_loss_cpu)"
+                if length > 0
+                else "Expected input_lengths to be non-negative"
+            )  # noqa: E501
+    rows = _label_rows(targets, label_counts)
+    longest = max(label_counts, default=0)
+    extended = [[blank] + [v for label in row for v in (label, blank)] + [blank] * (2 * (longest - len(row))) for row in rows]
+    may_skip = [[s >= 2 and row[s] != blank and row[s] != row[s - 2] for s in range(2 * longest + 1)] for row in extended]
+    states = tensor(extended, dtype=int64, device=device)
+    skips = tensor(may_skip, device=device)
+    ends = tensor([[2 * n, max(2 * n - 1, 0)] for n in label_counts], dtype=int64, device=device)
+    loss = in_wide(lambda x: _ctc(x, states, skips, ends, steps, label_counts), x)
+    # PyTorch's gradient adds the softmax that it takes log_probs to come from: a term that is 0 and whose derivative is that.
+    active = positions(time, 3, 0, device) < tensor(steps, device=device).reshape(1, -1, 1)
+    mass = x.exp().masked_fill(~active, 0).sum((0, 2))
+    loss = loss + (mass - mass.detach())
+    if zero_infinity:
+        loss = loss.masked_fill(loss.detach() == math.inf, 0)
+    if not batched:
+        loss = loss.reshape(())
+    if reduction == "mean":
+        divisor = tensor([max(n, 1) for n in label_counts], dtype=loss.dtype, device=device)
+        return (loss / (divisor if batched else divisor.reshape(()))).mean()
+    return reduced(loss, reduction)
+
+
+def _ctc(x: Tensor, states: Tensor, skips: Tensor, ends: Tensor, steps: list[int], label_counts: list[int]) -> Tensor:
+    """−log of the probability of all paths, by the forward recursion over time."""
+    time, batch, _ = x.shape
+    width = states.shape[1]
+    emitted = x.gather(2, states.unsqueeze(0).expand((time, batch, width)))
+    lowest = -1e30 if x.dtype.itemsize < 8 else -1e300  # −∞ whose differences are not NaN
+    place = positions(width, 2, 1, x._storage.device)
+    alpha = emitted[0].masked_fill(place > 1, lowest) if time else emitted.new_zeros((batch, width))
+    if width == 1 and time:
+        alpha = emitted[0]
+    from flambeau.nn.functional.padding import pad
+    from flambeau.ops.creation import tensor
+
+    lasting = tensor(steps, device=x.device).reshape(-1, 1)
+    for t in range(1, max(steps, default=0)):
+        before = pad(alpha, (1, 0), value=lowest)[:, :width]
+        skipped = pad(alpha, (2, 0), value=lowest)[:, :width].masked_fill(~skips, lowest)
+        top = alpha.maximum(before).maximum(skipped).detach()
+        total = ((alpha - top).exp() + (before - top).exp() + (skipped - top).exp()).log() + top
+        alpha = (lasting > t).where(total + emitted[t], alpha)
+    final = alpha.gather(1, ends)
+    single = tensor([n == 0 for n in label_counts], device=x.device)
+    first, second = final[:, 0], final[:, 1].masked_fill(single, lowest)
+    top = first.maximum(second).detach()
+    result = -(((first - top).exp() + (second - top).exp()).log() + top)
+    result = result.masked_fill(result.detach() > -lowest / 2, math.inf)
+    empty = tensor([n == 0 for n in steps], device=x.device)
+    nothing = result.new_zeros(result.shape).masked_fill(~single, math.inf)
+    return empty.where(nothing, result)

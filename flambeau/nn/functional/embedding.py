@@ -1,0 +1,221 @@
+"""Lookup tables: `embedding`, `embedding_bag`, `one_hot`. May import what `flambeau.ops` may."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from flambeau.autograd.modes import no_grad
+from flambeau.dtypes import int64
+from flambeau.nn.functional.arguments import as_tensor_argument, check_device, scalar_name
+from flambeau.ops.composite import Composite, record, untaped
+from flambeau.ops.operands import cast
+from flambeau.ops.registry import operator
+from flambeau.shapes import embedding as rules
+from flambeau.tensor import Tensor
+
+__all__ = ["embedding", "embedding_bag", "one_hot"]
+
+
+def _gradient(g: Tensor, y: Any, inputs: Sequence[Any], params: tuple[Any, ...]) -> list[Any]:
+    """Each row's gradients add up; the padding row's do not count; with `scale_grad_by_freq` each is divided by how often
+    its row occurs in the batch."""
+    weight, indices = inputs
+    padding, scale = params
+    rows, width = weight.shape
+
+    def part() -> Tensor:
+        flat, places = g.reshape(-1, width), indices.reshape(-1)
+        if padding >= 0:
+            flat = flat.masked_fill((places == padding).unsqueeze(1), 0)
+        if scale:
+            ones = flat.detach().new_ones(places.shape)
+            counts = ones.new_zeros((rows,)).index_add(0, places, ones)
+            flat = flat / counts.index_select(0, places).unsqueeze(1)
+        return g.new_zeros((rows, width)).index_add(0, places, flat)
+
+    return [part, None]
+
+
+_EMBEDDING = Composite("embedding", _gradient, reads=((1,), ()))
+
+
+def _check(name: str, indices: Any, weight: Any) -> Tensor:
+    """The indices as int64."""
+    as_tensor_argument(indices, name, "input", 1)
+    as_tensor_argument(weight, name, "weight", 2)
+    if indices.dtype.name not in ("int64", "int32"):
+        raise RuntimeError(
+            f"Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got "
+            f"torch.{_old_name(indices)} instead (while checking arguments for {name})"
+        )
+    check_device(indices, weight)
+    return cast(indices, int64)
+
+
+def _old_name(t: Tensor) -> str:
+    return f"{scalar_name(t)}Tensor"
+
+
+def _padding_row(padding_idx: int | None, rows: int) -> int:
+    if padding_idx is None:
+        return -1
+    if padding_idx > 0:
+        if padding_idx >= rows:
+            raise AssertionError("Padding_idx must be within num_embeddings")
+    elif padding_idx < 0:
+        if padding_idx < -rows:
+            raise AssertionError("Padding_idx must be within num_embeddings")
+        padding_idx += rows
+    return padding_idx
+
+
+def _renormalize(weight: Tensor, indices: Tensor, max_norm: float, norm_type: float) -> None:
+    """Scales, in place, the rows that are looked up and longer than `max_norm`."""
+    with no_grad():
+        used = weight.new_zeros((weight.shape[0],)).index_fill(0, indices.reshape(-1), 1) > 0
+        norms = weight.norm(norm_type, 1)
+        scale = (max_norm / (norms + 1e-7)).masked_fill(~(used & (norms > max_norm)), 1)
+        weight.mul_(scale.unsqueeze(1))
+
+
+@operator(namespace="nn.functional", method=False)
+def embedding(
+    input: Tensor,
+    weight: Tensor,
+    padding_idx: int | None = None,
+    max_norm: float | None = None,
+    norm_type: float = 2.0,
+    scale_grad_by_freq: bool = False,
+    sparse: bool = False,
+) -> Tensor:
+    """Rows of weight [V, D] at integer indices [*]: [*, D]. Gradients are dense: `sparse` is accepted and has no effect."""
+    as_tensor_argument(weight, "embedding", "weight", 2)
+    shape = rules.embedding(tuple(as_tensor_argument(input, "embedding", "input")._shape), tuple(weight._shape))
+    padding = _padding_row(padding_idx, weight.shape[0])
+    indices = _check("embedding", input, weight)
+    if max_norm is not None:
+        _renormalize(weight, indices, max_norm, norm_type)
+    with untaped():
+        rows = weight.index_select(0, indices.reshape(-1)).reshape(shape)
+    return record(_EMBEDDING, rows, (weight, indices), (padding, scale_grad_by_freq))
+
+
+@operator(namespace="nn.functional", method=False)
+def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
+    """[*] class numbers as int64 [*, num_classes] of zeros and a one; −1 takes as many classes as there are."""
+    as_tensor_argument(tensor, "one_hot", "input")
+    if tensor.dtype is not int64:
+        raise RuntimeError("one_hot is only applicable to index tensor of type LongTensor.")
+    if tensor.numel() == 0:
+        if num_classes <= 0:
+            raise RuntimeError("Can not infer total number of classes from empty tensor.")
+        return tensor.new_zeros((*tensor.shape, num_classes))
+    if tensor.min().item() < 0:
+        raise RuntimeError("Class values must be non-negative.")
+    largest = int(tensor.max().item())
+    if num_classes == -1:
+        num_classes = largest + 1
+    elif num_classes < 1:
+        raise RuntimeError("num_classes should be positive")
+    elif largest >= num_classes:
+        raise RuntimeError("Class values must be smaller than num_classes.")
+    rules.one_hot(tuple(tensor._shape), num_classes)
+    classes = tensor.new_ones((num_classes,)).cumsum(0) - 1
+    return (tensor.unsqueeze(-1) == classes).to(int64)
+
+
+@operator(namespace="nn.functional", method=False)
+def embedding_bag(
+    input: Tensor,
+    weight: Tensor,
+    offsets: Tensor | None = None,
+    max_norm: float | None = None,
+    norm_type: float = 2,
+    scale_grad_by_freq: bool = False,
+    mode: str = "mean",
+    sparse: bool = False,
+    per_sample_weights: Tensor | None = None,
+    include_last_offset: bool = False,
+    padding_idx: int | None = None,
+) -> Tensor:
+    """Rows of weight [V, D] summed, averaged or maximised in bags: indices [B, n], or [n] cut at `offsets` [B], to [B, D]."""
+    as_tensor_argument(weight, "embedding_bag", "weight", 2)
+    shape = rules.embedding_bag(
+        tuple(as_tensor_argument(input, "embedding_bag", "input")._shape),
+        tuple(weight._shape),
+        None if offsets is None else tuple(offsets._shape),
+        None if per_sample_weights is None else tuple(per_sample_weights._shape),
+        include_last_offset,
+    )
+    if mode not in ("sum", "mean", "max"):
+        raise ValueError("mode has to be one of sum, mean or max")
+    if per_sample_weights is not None and mode != "sum":
+        raise NotImplementedError(
+            "embedding_bag: per_sample_weights was not None. per_sample_weights is only supported for mode='sum' "
+            f"(got mode='{mode}'). Please open a feature request on GitHub."
+        )
+    if scale_grad_by_freq and mode == "max":
+        raise ValueError("max mode does not support scaling the gradient by the frequency")
+    padding = _padding_row(padding_idx, weight.shape[0])
+    indices = _check("embedding_bag", input, weight)
+    bags = shape[0]
+    if input.ndim == 2:
+        bag = (indices.new_ones((bags,)).cumsum(0) - 1).unsqueeze(1).expand(indices.shape).reshape(-1)
+        indices = indices.reshape(-1)
+        if per_sample_weights is not None:
+            per_sample_weights = per_sample_weights.reshape(-1)
+    else:
+        assert offsets is not None
+        bag = _bags(cast(offsets, int64), indices, bags, include_last_offset)
+    if max_norm is not None:
+        _renormalize(weight, indices, max_norm, norm_type)
+    rows = embedding(indices, weight, scale_grad_by_freq=scale_grad_by_freq)
+    counted = (indices != padding).to(weight.dtype)
+    if mode == "max":
+        return _bag_maximum(rows, bag, indices, bags, padding)
+    if per_sample_weights is not None:
+        rows = rows * per_sample_weights.unsqueeze(1)
+    if padding >= 0:
+        rows = rows * counted.unsqueeze(1)
+    total = rows.new_zeros(shape).index_add(0, bag, rows)
+    if mode == "sum":
+        return total
+    counts = counted.new_zeros((bags,)).index_add(0, bag, counted)
+    return total / counts.clamp_min(1).unsqueeze(1)
+
+
+def _bags(offsets: Tensor, indices: Tensor, bags: int, include_last: bool) -> Tensor:
+    """For each index the bag that it falls into: how many offsets lie at or before it, less one."""
+    bounds = offsets.tolist()
+    if bounds and bounds[0] != 0:
+        raise ValueError(
+            "offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from position 0. However, got "
+            f"{bounds[0]}"
+        )
+    if bounds and bounds[-1] > indices.shape[0]:
+        raise ValueError(
+            f"offsets[-1] can not be greater than input's length({indices.shape[0]}) but got offsets[-1] of {bounds[-1]}"
+        )
+    if include_last:
+        offsets = offsets[:-1]
+    n = indices.shape[0]
+    position = indices.new_ones((n,)).cumsum(0) - 1
+    return (position.unsqueeze(1) >= offsets).sum(1) - 1
+
+
+def _bag_maximum(rows: Tensor, bag: Tensor, indices: Tensor, bags: int, padding: int) -> Tensor:
+    """The maximum of each bag; 0 for an empty one. The gradient goes to the first row that holds it."""
+    width = rows.shape[1]
+    spread = bag.unsqueeze(1).expand(rows.shape)
+    lowest = rows.detach()
+    if padding >= 0:
+        lowest = lowest.masked_fill((indices == padding).unsqueeze(1), float("-inf"))
+    best = lowest.new_full((bags, width), float("-inf")).scatter_reduce(0, spread, lowest, "amax")
+    position = (indices.new_ones(indices.shape).cumsum(0) - 1).unsqueeze(1).expand(rows.shape)
+    n = rows.shape[0]
+    is_best = (lowest == best.gather(0, spread)) & (lowest != float("-inf"))
+    first = position.new_full((bags, width), n).scatter_reduce(0, spread, position.masked_fill(~is_best, n), "amin")
+    found = first < n
+    picked = rows.gather(0, first.clamp_max(max(n - 1, 0))) if n else rows.new_zeros((bags, width))
+    return picked.masked_fill(~found, 0)

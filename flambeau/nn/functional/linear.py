@@ -1,0 +1,81 @@
+"""`linear` and `bilinear`: products with weights. May import what `flambeau.ops` may."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from flambeau.graph.primitives.contraction import CONTRACT
+from flambeau.graph.primitives.elementwise import ADD
+from flambeau.graph.primitives.movement import EXPAND, RESHAPE
+from flambeau.nn.functional.arguments import as_tensor_argument, check_device, scalar_name
+from flambeau.ops.composite import Composite, record
+from flambeau.ops.registry import operator
+from flambeau.shapes import matmul as rules
+from flambeau.tensor import Tensor, from_node
+
+__all__ = ["bilinear", "linear"]
+
+
+def _labels(rank: int) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+    """The labels of an input of that rank, of the weight [out, in], and of the result."""
+    lead = tuple(range(2, rank + 1))
+    return (*lead, 0), (1, 0), (*lead, 1)
+
+
+def _gradient(g: Tensor, y: Any, inputs: Sequence[Any], params: tuple[Any, ...]) -> list[Any]:
+    x, w = inputs[:2]
+    rank = len(x.shape)
+    x_labels, w_labels, y_labels = _labels(rank)
+    if w.ndim == 1:
+        w_labels, y_labels = (0,), y_labels[:-1]
+    return [
+        lambda: Tensor._apply(CONTRACT, (g, w), (y_labels, w_labels, x_labels)),
+        lambda: Tensor._apply(CONTRACT, (g, x), (y_labels, x_labels, w_labels)),
+        lambda: g.sum(tuple(range(rank - 1))) if rank > 1 else g,
+    ][: len(inputs)]
+
+
+_LINEAR = Composite("addmm", _gradient, reads=((1,), (0,), ()))
+
+
+@operator(namespace="nn.functional", method=False)
+def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """input [..., I] times the transpose of weight [O, I] (or a weight [I]), plus bias [O]."""
+    as_tensor_argument(input, "linear", "input", 1)
+    as_tensor_argument(weight, "linear", "weight", 2)
+    if bias is not None:
+        as_tensor_argument(bias, "linear", "bias", 3)
+    shape = rules.linear(tuple(input._shape), tuple(weight._shape), None if bias is None else tuple(bias._shape))
+    for t in (weight,) if bias is None else (weight, bias):
+        if t._storage.dtype is not input._storage.dtype:
+            raise RuntimeError(f"mat1 and mat2 must have the same dtype, but got {scalar_name(input)} and {scalar_name(t)}")
+    check_device(input, weight, bias)
+    x_labels, w_labels, y_labels = _labels(len(input._shape))
+    if len(weight._shape) == 1:
+        w_labels, y_labels = (0,), y_labels[:-1]
+    node = CONTRACT((input._value(), weight._value()), (x_labels, w_labels, y_labels))
+    if bias is None or len(weight._shape) == 1 or bias._shape != weight._shape[:1]:
+        result = record(_LINEAR, from_node(node), (input, weight))
+        return result if bias is None else result + bias
+    row = (1,) * (len(shape) - 1) + shape[-1:]
+    b = bias._value()
+    spread = EXPAND((b if len(row) == 1 else RESHAPE((b,), (row, b.shape)),), (shape, row))
+    return record(_LINEAR, from_node(ADD((node, spread))), (input, weight, bias))
+
+
+@operator(method=False)
+@operator(namespace="nn.functional", method=False)
+def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Σ input1[..., i]·weight[o, i, j]·input2[..., j] + bias[o]."""
+    for position, (name, t) in enumerate((("input1", input1), ("input2", input2), ("weight", weight))):
+        as_tensor_argument(t, "bilinear", name, position + 1)
+    rules.bilinear(*(tuple(t._shape) for t in (input1, input2, weight)), None if bias is None else tuple(bias._shape))
+    for t in (input2, weight):
+        if t.dtype is not input1.dtype:
+            raise RuntimeError(f"expected scalar type {scalar_name(input1)} but found {scalar_name(t)}")
+    check_device(input1, input2, weight, bias)
+    lead = tuple(range(3, 3 + input1.ndim - 1))
+    partial = Tensor._apply(CONTRACT, (input1, weight), ((*lead, 1), (0, 1, 2), (*lead, 0, 2)))
+    result = Tensor._apply(CONTRACT, (partial, input2), ((*lead, 0, 2), (*lead, 2), (*lead, 0)))
+    return result if bias is None else result + bias
