@@ -73,6 +73,14 @@ class Tensor:
             made = empty(args or (0,), device=device)
         self._become(made)
 
+    @staticmethod
+    def _make_subclass(cls: type[Any], data: Tensor, require_grad: bool = False) -> Any:
+        """A leaf of class `cls` that shares the memory of `data`."""
+        made = object.__new__(cls)
+        made._become(data)
+        made.requires_grad = require_grad
+        return made
+
     def _become(self, other: Tensor) -> None:
         """Takes over another tensor's storage and view, with a clean autograd state."""
         _initialise(self, other._storage, other._shape)
