@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 from flambeau.codegen.llvm import mathematics
 from flambeau.codegen.llvm.builder import Function, Value, bits_of, constant, zero
+from flambeau.codegen.llvm.polynomial import any_lane
 from flambeau.codegen.llvm.values import convert, from_memory, is_half, memory_type, to_memory
 from flambeau.dtypes import bool_, dtype
 
@@ -316,13 +317,6 @@ def _integer_power(f: Function, x: Sequence[Value], type: dtype) -> Value:
     is_minus_one = f.test("icmp eq", a, constant(a.type, -1))
     inverse = f.select(is_minus_one, of_minus_one, f.select(f.test("icmp eq", a, one), one, nil))
     return f.select(negative, inverse, power)
-
-
-def any_lane(f: Function, condition: Value) -> Value:
-    """Whether a condition holds in any lane (i1)."""
-    if condition.type == "i1":
-        return condition
-    return f.call(f"llvm.vector.reduce.or.{f.suffix(condition.type)}", "i1", condition)
 
 
 def _shift(op: str) -> _Rule:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from flambeau.codegen.llvm.builder import Function, Value, constant, lanes_of
-from flambeau.codegen.llvm.elementwise import any_lane
 from flambeau.codegen.llvm.lowered import Message
+from flambeau.codegen.llvm.polynomial import any_lane
 
 __all__ = ["Errors", "Messages"]
 

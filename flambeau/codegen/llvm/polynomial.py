@@ -1,0 +1,61 @@
+"""Polynomials and the pieces that elementary functions share, for floats of either width. May import the builder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flambeau.codegen.llvm.builder import Function, Value, constant
+
+__all__ = ["any_lane", "clamp", "evaluate", "fused", "less", "number", "where_nan"]
+
+
+def number(x: Value, value: float) -> Value:
+    """A constant of x's type."""
+    return constant(x.type, float(value))
+
+
+def fused(f: Function, a: Value, b: Value, c: Value | float) -> Value:
+    """a·b + c, fused where the processor can."""
+    return f.multiply_add(a, b, c if isinstance(c, Value) else number(a, c))
+
+
+def evaluate(f: Function, x: Value, coefficients: Sequence[float]) -> Value:
+    """Σ coefficients[k]·x^k in pairs (Estrin's scheme): a shorter chain of dependent operations than Horner's."""
+    terms: list[Value | float] = list(coefficients)
+    power = x
+    while len(terms) > 1:
+        paired: list[Value | float] = []
+        for i in range(0, len(terms) - 1, 2):
+            high, low = terms[i + 1], terms[i]
+            high = high if isinstance(high, Value) else number(x, high)
+            paired.append(fused(f, high, power, low))
+        if len(terms) % 2:
+            paired.append(terms[-1])
+        terms = paired
+        if len(terms) > 1:
+            power = f.binary("fmul", power, power)
+    (result,) = terms
+    return result if isinstance(result, Value) else number(x, result)
+
+
+def less(f: Function, x: Value, bound: float) -> Value:
+    """x < bound, false for NaN."""
+    return f.test("fcmp olt", x, number(x, bound))
+
+
+def where_nan(f: Function, x: Value, result: Value) -> Value:
+    """`result`, but x itself where x is NaN."""
+    return f.select(f.test("fcmp uno", x, x), x, result)
+
+
+def clamp(f: Function, x: Value, low: float, high: float) -> Value:
+    """x within bounds; NaN stays."""
+    x = f.select(less(f, x, low), number(x, low), x)
+    return f.select(f.test("fcmp ogt", x, number(x, high)), number(x, high), x)
+
+
+def any_lane(f: Function, condition: Value) -> Value:
+    """Whether a condition holds in any lane (i1)."""
+    if condition.type == "i1":
+        return condition
+    return f.call(f"llvm.vector.reduce.or.{f.suffix(condition.type)}", "i1", condition)

@@ -1,0 +1,101 @@
+"""Transcendental functions against mpmath-grade references: float32 within stated units in the last place, everywhere."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import special
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from support import WIDTHS, backend, run
+from test_elementwise import kernel
+
+from flambeau.dtypes import float32, float64
+
+ONE = {
+    "exp": (np.exp, 1.3),
+    "log": (np.log, 1.3),
+    "tanh": (np.tanh, 1.6),
+    "erf": (special.erf, 1.3),
+    "expm1": (np.expm1, 0.6),
+    "log1p": (np.log1p, 0.6),
+    "log2": (np.log2, 0.6),
+    "sin": (np.sin, 0.6),
+    "cos": (np.cos, 0.6),
+    "tan": (np.tan, 1.0),
+    "asin": (np.arcsin, 0.6),
+    "acos": (np.arccos, 0.6),
+    "atan": (np.arctan, 0.6),
+    "sinh": (np.sinh, 0.6),
+    "cosh": (np.cosh, 0.6),
+    "asinh": (np.arcsinh, 0.6),
+    "acosh": (np.arccosh, 0.6),
+    "atanh": (np.arctanh, 0.6),
+}
+LIMITS = [0.0, -0.0, np.inf, -np.inf, np.nan, 1.0, -1.0, 1e-45, -1e-45, 3.4e38, -3.4e38, 1e-38, 2.0, 0.5, 88.72, 88.73, -87.4]
+LIMITS += [-103.9, -104.1, 0.625, 0.921875, 709.0, 1e5, 1e10, 1e30, 524287.9, 524288.1]
+
+
+def arguments() -> Any:
+    """Float32 numbers of every size, some dense ranges, and the limits."""
+    rng = np.random.default_rng(0)
+    bits = rng.integers(0, 2**32, 40000, dtype=np.uint64).astype(np.uint32).view(np.float32)
+    dense = [rng.uniform(-s, s, 20000).astype(np.float32) for s in (0.1, 1, 2, 10, 100)]
+    near_one = (1 + rng.uniform(-0.01, 0.01, 5000)).astype(np.float32)
+    return np.concatenate([np.array(LIMITS, np.float32), bits, *dense, near_one, rng.uniform(-104, -87, 5000).astype(np.float32)])
+
+
+def distance(found: Any, exact: Any) -> Any:
+    """Units in the last place of the exact value's float32; 0 where both are NaN, or equal."""
+    with np.errstate(all="ignore"):
+        rounded = exact.astype(np.float32)
+        unit = np.spacing(np.abs(np.where(np.isfinite(rounded), rounded, 1))).astype(np.float64)
+        apart = np.abs(found.astype(np.float64) - exact) / unit
+    same = (found == rounded) | (np.isnan(found) & np.isnan(exact))
+    return np.where(same, 0, np.where(np.isnan(apart), np.inf, apart))
+
+
+@pytest.mark.parametrize("bits", WIDTHS)
+@pytest.mark.parametrize("name", ONE)
+def test_functions_of_one_float32(name: str, bits: int) -> None:
+    reference, bound = ONE[name]
+    x = arguments()
+    with np.errstate(all="ignore"):
+        exact = reference(x.astype(np.float64))
+    (found,) = run(backend(bits), kernel(name, [float32], float32, len(x)), [x, np.zeros_like(x)])
+    apart = distance(found, exact)
+    worst = int(apart.argmax())
+    assert apart[worst] <= bound, (x[worst], found[worst], exact[worst], apart[worst])
+    zeros = (exact == 0) & (found == 0)
+    np.testing.assert_array_equal(np.signbit(found[zeros]), np.signbit(exact[zeros]))
+
+
+@pytest.mark.parametrize("bits", WIDTHS)
+@pytest.mark.parametrize("name", ["pow", "atan2"])
+def test_functions_of_two_float32(name: str, bits: int) -> None:
+    rng = np.random.default_rng(1)
+    limits = np.array([*LIMITS, 3.0, -3.0, 1.5, -2.0, 0.25, 2**24, 2**24 + 2, -7.0], np.float32)
+    a, b = (g.reshape(-1) for g in np.meshgrid(limits, limits))
+    many = 40000
+    a = np.concatenate([a, rng.uniform(0, 10, many).astype(np.float32), (10.0 ** rng.uniform(-30, 30, many)).astype(np.float32)])
+    b = np.concatenate([b, rng.uniform(-10, 10, many).astype(np.float32), rng.uniform(-3, 3, many).astype(np.float32)])
+    with np.errstate(all="ignore"):
+        exact = (np.power if name == "pow" else np.arctan2)(a.astype(np.float64), b.astype(np.float64))
+    (found,) = run(backend(bits), kernel(name, [float32] * 2, float32, len(a)), [a, b, np.zeros_like(a)])
+    apart = distance(found, exact)
+    worst = int(apart.argmax())
+    assert apart[worst] <= 0.6, (a[worst], b[worst], found[worst], exact[worst], apart[worst])
+
+
+@pytest.mark.parametrize("name", ONE)
+def test_functions_of_one_float64(name: str) -> None:
+    x = arguments().astype(np.float64)
+    with np.errstate(all="ignore"):
+        exact = ONE[name][0](x)
+    (found,) = run(backend(512), kernel(name, [float64], float64, len(x)), [x, np.zeros_like(x)])
+    np.testing.assert_allclose(found, exact, rtol=3e-15, atol=0)
