@@ -12,8 +12,8 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from flambeau import ops
 from flambeau.autograd.modes import no_grad
+from flambeau.ops import random, sequences
 from flambeau.tensor import Tensor
 
 __all__ = [
@@ -131,7 +131,7 @@ def eye_(tensor: Tensor) -> Tensor:
     if tensor.ndimension() != 2:
         raise ValueError("Only tensors with 2 dimensions are supported")
     rows, columns = tensor.shape
-    return tensor.copy_(ops.eye(rows, columns, dtype=tensor.dtype, device=tensor.device))
+    return tensor.copy_(sequences.eye(rows, columns, dtype=tensor.dtype, device=tensor.device))
 
 
 @no_grad()
@@ -211,6 +211,8 @@ def kaiming_normal_(
 @no_grad()
 def orthogonal_(tensor: Tensor, gain: float = 1, generator: Any = None) -> Tensor:
     """A (semi-)orthogonal matrix times `gain`; dimensions after the first count as one."""
+    from flambeau import linalg  # only this function needs it
+
     if tensor.ndimension() < 2:
         raise ValueError("Only tensors with 2 or more dimensions are supported")
     if tensor.numel() == 0:
@@ -220,7 +222,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Any = None) -> Tenso
     flat = tensor.new_empty((rows, columns)).normal_(0, 1, generator=generator)
     if rows < columns:
         flat = flat.t()
-    q, r = ops.linalg_qr(flat)
+    q, r = linalg.qr(flat)
     q = q * r.diagonal().sign()  # makes the distribution uniform (Mezzadri 2007)
     if rows < columns:
         q = q.t()
@@ -236,7 +238,7 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Any =
     zeros = math.ceil(sparsity * rows)
     tensor.normal_(0, std, generator=generator)
     for column in range(columns):
-        order = ops.randperm(rows, generator=generator, device=tensor.device)
+        order = random.randperm(rows, generator=generator, device=tensor.device)
         tensor[order[:zeros], column] = 0
     return tensor
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flambeau import ops
+from flambeau.ops import creation
 from flambeau.tensor import Tensor
 
 __all__ = ["Parameter", "Buffer", "UninitializedParameter", "UninitializedBuffer", "UninitializedTensorMixin", "is_lazy"]
@@ -21,7 +21,7 @@ class Parameter(Tensor):
 
     def __new__(cls, data: Tensor | None = None, requires_grad: bool = True) -> Parameter:
         if data is None:
-            data = ops.empty(0)
+            data = creation.empty(0)
         return Tensor._make_subclass(cls, data, requires_grad)
 
     def __init__(self, data: Tensor | None = None, requires_grad: bool = True) -> None:
@@ -49,7 +49,7 @@ class Buffer(Tensor):
 
     def __new__(cls, data: Tensor | None = None, *, persistent: bool = True) -> Buffer:
         if data is None:
-            data = ops.empty(0)
+            data = creation.empty(0)
         buffer = Tensor._make_subclass(cls, data, data.requires_grad)
         buffer.persistent = persistent
         return buffer
@@ -78,7 +78,7 @@ class UninitializedTensorMixin:
     def materialize(self, shape: Any, device: Any = None, dtype: Any = None) -> None:
         """Becomes an ordinary tensor of `shape`, with uninitialised values."""
         self.__class__ = self.cls_to_become  # type: ignore[assignment]
-        self.data = ops.empty(shape, device=device or self.device, dtype=dtype or self.dtype)
+        self.data = creation.empty(shape, device=device or self.device, dtype=dtype or self.dtype)
 
     @property
     def shape(self) -> Any:
@@ -102,7 +102,7 @@ class UninitializedParameter(UninitializedTensorMixin, Parameter):
     cls_to_become = Parameter
 
     def __new__(cls, requires_grad: bool = True, device: Any = None, dtype: Any = None) -> UninitializedParameter:
-        return Tensor._make_subclass(cls, ops.empty(0, device=device, dtype=dtype), requires_grad)
+        return Tensor._make_subclass(cls, creation.empty(0, device=device, dtype=dtype), requires_grad)
 
     def __init__(self, requires_grad: bool = True, device: Any = None, dtype: Any = None) -> None:
         pass  # `_make_subclass` has filled the object
@@ -121,7 +121,7 @@ class UninitializedBuffer(UninitializedTensorMixin, Tensor):
     def __new__(
         cls, requires_grad: bool = False, device: Any = None, dtype: Any = None, persistent: bool = True
     ) -> UninitializedBuffer:
-        buffer = Tensor._make_subclass(cls, ops.empty(0, device=device, dtype=dtype), requires_grad)
+        buffer = Tensor._make_subclass(cls, creation.empty(0, device=device, dtype=dtype), requires_grad)
         buffer.persistent = persistent
         return buffer
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from flambeau import ops
+from flambeau.ops import creation
 from flambeau.optim import checks
 from flambeau.optim.optimizer import Group, Optimizer
 from flambeau.optim.run_time import RunTime
@@ -54,8 +54,8 @@ class Adadelta(Optimizer):
         super().__init__(params, defaults)
 
     def _start(self, param: Tensor, grad: Tensor, group: Group, state: dict[str, Any]) -> None:
-        state["square_avg"] = ops.zeros_like(param)
-        state["acc_delta"] = ops.zeros_like(param)
+        state["square_avg"] = creation.zeros_like(param)
+        state["acc_delta"] = creation.zeros_like(param)
 
     def _values(self, at: RunTime, group: Group, step: Tensor) -> _Values:
         return _Values(at(lambda g: g["lr"]), at(lambda g: 1 - g["rho"]), at(lambda g: g["eps"]), at(lambda g: g["weight_decay"]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from flambeau import ops
+from flambeau.ops import creation
 from flambeau.optim import checks
 from flambeau.optim.optimizer import Group, Optimizer
 from flambeau.optim.run_time import RunTime
@@ -64,7 +64,7 @@ class Adagrad(Optimizer):
         """PyTorch's call, for workers in other processes: threads share memory as it is."""
 
     def _start(self, param: Tensor, grad: Tensor, group: Group, state: dict[str, Any]) -> None:
-        state["sum"] = ops.full_like(param, group["initial_accumulator_value"])
+        state["sum"] = creation.full_like(param, group["initial_accumulator_value"])
 
     def _values(self, at: RunTime, group: Group, step: Tensor) -> _Values:
         rate = at(lambda g: g["lr"])

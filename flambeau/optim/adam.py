@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from flambeau import ops
+from flambeau.ops import creation, pointwise
 from flambeau.optim import checks
 from flambeau.optim.optimizer import Group, Optimizer
 from flambeau.optim.run_time import RunTime
@@ -73,10 +73,10 @@ class Adam(Optimizer):
         super().__init__(params, defaults)
 
     def _start(self, param: Tensor, grad: Tensor, group: Group, state: dict[str, Any]) -> None:
-        state["exp_avg"] = ops.zeros_like(param)
-        state["exp_avg_sq"] = ops.zeros_like(param)
+        state["exp_avg"] = creation.zeros_like(param)
+        state["exp_avg_sq"] = creation.zeros_like(param)
         if group["amsgrad"]:
-            state["max_exp_avg_sq"] = ops.zeros_like(param)
+            state["max_exp_avg_sq"] = creation.zeros_like(param)
 
     def _values(self, at: RunTime, group: Group, step: Tensor) -> _Values:
         first = at.one_minus_power(lambda g: g["betas"][0], step)
@@ -103,7 +103,7 @@ class Adam(Optimizer):
         mean._assign(new_mean)
         square._assign(new_square)
         if group["amsgrad"]:
-            new_square = ops.maximum(state["max_exp_avg_sq"], new_square)
+            new_square = pointwise.maximum(state["max_exp_avg_sq"], new_square)
             state["max_exp_avg_sq"]._assign(new_square)
         param._assign(start - new_mean * values.size / (new_square.sqrt() + values.eps))
 

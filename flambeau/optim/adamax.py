@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from flambeau import ops
+from flambeau.ops import creation, pointwise
 from flambeau.optim import checks
 from flambeau.optim.optimizer import Group, Optimizer
 from flambeau.optim.run_time import RunTime
@@ -56,8 +56,8 @@ class Adamax(Optimizer):
         super().__init__(params, defaults)
 
     def _start(self, param: Tensor, grad: Tensor, group: Group, state: dict[str, Any]) -> None:
-        state["exp_avg"] = ops.zeros_like(param)
-        state["exp_inf"] = ops.zeros_like(param)
+        state["exp_avg"] = creation.zeros_like(param)
+        state["exp_inf"] = creation.zeros_like(param)
 
     def _values(self, at: RunTime, group: Group, step: Tensor) -> _Values:
         return _Values(
@@ -73,7 +73,7 @@ class Adamax(Optimizer):
             grad = grad + param * values.weight_decay
         mean, largest = state["exp_avg"], state["exp_inf"]
         new_mean = mean + (grad - mean) * values.fresh1
-        new_largest = ops.maximum(largest * values.beta2, grad.abs() + values.eps)
+        new_largest = pointwise.maximum(largest * values.beta2, grad.abs() + values.eps)
         mean._assign(new_mean)
         largest._assign(new_largest)
         param._assign(param - new_mean * values.rate / new_largest)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from flambeau import ops
+from flambeau.ops import creation
 from flambeau.optim import checks
 from flambeau.optim.optimizer import Group, Optimizer
 from flambeau.optim.run_time import RunTime
@@ -56,7 +56,7 @@ class ASGD(Optimizer):
     def _start(self, param: Tensor, grad: Tensor, group: Group, state: dict[str, Any]) -> None:
         state["eta"] = RunTime.zero(param) + float(group["lr"])
         state["mu"] = RunTime.zero(param) + 1
-        state["ax"] = ops.zeros_like(param)
+        state["ax"] = creation.zeros_like(param)
 
     def _values(self, at: RunTime, group: Group, step: Tensor) -> _Values:
         time = step.to(at.dtype)

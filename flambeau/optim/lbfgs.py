@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from flambeau import ops
 from flambeau.autograd.modes import enable_grad, no_grad
+from flambeau.ops import joining
 from flambeau.optim import checks
 from flambeau.optim.optimizer import Optimizer
 from flambeau.tensor import Tensor
@@ -152,7 +152,7 @@ class LBFGS(Optimizer):
 
     def _flat_grad(self) -> Tensor:
         grads = [p.new_zeros(p.numel()) if p.grad is None else p.grad.reshape(-1) for p in self._params]
-        return ops.cat(grads)
+        return joining.cat(grads)
 
     def _move(self, distance: float, direction: Tensor) -> None:
         offset = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
-from flambeau import ops
+from flambeau.ops import creation
 from flambeau.optim import checks
 from flambeau.optim.optimizer import Group, Optimizer
 from flambeau.optim.run_time import RunTime
@@ -68,8 +68,8 @@ class NAdam(Optimizer):
 
     def _start(self, param: Tensor, grad: Tensor, group: Group, state: dict[str, Any]) -> None:
         state["mu_product"] = RunTime.zero(param) + 1
-        state["exp_avg"] = ops.zeros_like(param)
-        state["exp_avg_sq"] = ops.zeros_like(param)
+        state["exp_avg"] = creation.zeros_like(param)
+        state["exp_avg_sq"] = creation.zeros_like(param)
 
     def _values(self, at: RunTime, group: Group, step: Tensor) -> _Values:
         exponent = at(lambda g: g["momentum_decay"] * math.log(0.96))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from flambeau import ops
+from flambeau.ops import creation, pointwise
 from flambeau.optim import checks
 from flambeau.optim.optimizer import Group, Optimizer
 from flambeau.optim.run_time import RunTime
@@ -64,8 +64,8 @@ class RAdam(Optimizer):
         super().__init__(params, defaults)
 
     def _start(self, param: Tensor, grad: Tensor, group: Group, state: dict[str, Any]) -> None:
-        state["exp_avg"] = ops.zeros_like(param)
-        state["exp_avg_sq"] = ops.zeros_like(param)
+        state["exp_avg"] = creation.zeros_like(param)
+        state["exp_avg_sq"] = creation.zeros_like(param)
 
     def _values(self, at: RunTime, group: Group, step: Tensor) -> _Values:
         correction2 = at.one_minus_power(lambda g: g["betas"][1], step)
@@ -73,7 +73,7 @@ class RAdam(Optimizer):
         # With c = 1 - β₂ᵗ, the length of the average is ρ = ρ∞ - 2t (1 - c) / c; for small t the terms nearly cancel.
         length = limit - 2 * step.to(at.dtype) * (1 - correction2) / correction2
         rectified = length > 5.0
-        safe = ops.where(rectified, length, 6.0)
+        safe = pointwise.where(rectified, length, 6.0)
         ratio = (safe - 4) * (safe - 2) * limit / ((limit - 4) * (limit - 2) * safe)
         decoupled = group["decoupled_weight_decay"]
         return _Values(
@@ -99,4 +99,4 @@ class RAdam(Optimizer):
         mean._assign(new_mean)
         square._assign(new_square)
         adaptive = values.factor / (new_square.sqrt() + values.eps)
-        param._assign(start - new_mean * values.rate * ops.where(values.rectified, adaptive, 1.0))
+        param._assign(start - new_mean * values.rate * pointwise.where(values.rectified, adaptive, 1.0))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from flambeau import ops
+from flambeau.ops import creation
 from flambeau.optim import checks
 from flambeau.optim.optimizer import Group, Optimizer
 from flambeau.optim.run_time import RunTime
@@ -59,11 +59,11 @@ class RMSprop(Optimizer):
         super().__init__(params, defaults)
 
     def _start(self, param: Tensor, grad: Tensor, group: Group, state: dict[str, Any]) -> None:
-        state["square_avg"] = ops.zeros_like(param)
+        state["square_avg"] = creation.zeros_like(param)
         if group["momentum"] > 0:
-            state["momentum_buffer"] = ops.zeros_like(param)
+            state["momentum_buffer"] = creation.zeros_like(param)
         if group["centered"]:
-            state["grad_avg"] = ops.zeros_like(param)
+            state["grad_avg"] = creation.zeros_like(param)
 
     def _values(self, at: RunTime, group: Group, step: Tensor) -> _Values:
         return _Values(

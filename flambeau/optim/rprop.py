@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from flambeau import ops
+from flambeau.ops import creation, pointwise
 from flambeau.optim import checks
 from flambeau.optim.optimizer import Group, Optimizer
 from flambeau.optim.run_time import RunTime
@@ -50,8 +50,8 @@ class Rprop(Optimizer):
         super().__init__(params, defaults)
 
     def _start(self, param: Tensor, grad: Tensor, group: Group, state: dict[str, Any]) -> None:
-        state["prev"] = ops.zeros_like(param)
-        state["step_size"] = ops.full_like(grad, float(group["lr"]))
+        state["prev"] = creation.zeros_like(param)
+        state["step_size"] = creation.full_like(grad, float(group["lr"]))
 
     def _values(self, at: RunTime, group: Group, step: Tensor) -> _Values:
         return _Values(
@@ -65,9 +65,9 @@ class Rprop(Optimizer):
         previous, size = state["prev"], state["step_size"]
         agreement = grad * previous
         turned = agreement < 0
-        factor = ops.where(turned, values.shrink, ops.where(agreement > 0, values.grow, 1.0))
-        new_size = ops.minimum(
-            ops.maximum(size * factor.to(size.dtype), values.smallest.to(size.dtype)), values.largest.to(size.dtype)
+        factor = pointwise.where(turned, values.shrink, pointwise.where(agreement > 0, values.grow, 1.0))
+        new_size = pointwise.minimum(
+            pointwise.maximum(size * factor.to(size.dtype), values.smallest.to(size.dtype)), values.largest.to(size.dtype)
         )
         grad = grad.masked_fill(turned, 0)
         size._assign(new_size)

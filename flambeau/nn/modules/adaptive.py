@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from flambeau import ops
 from flambeau.nn import functional as F
 from flambeau.nn.modules.container import ModuleList, Sequential
 from flambeau.nn.modules.linear import Linear
 from flambeau.nn.modules.module import Module
+from flambeau.ops import joining, pointwise
 from flambeau.tensor import Tensor
 
 __all__ = ["AdaptiveLogSoftmaxWithLoss"]
@@ -103,11 +103,11 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         output = input.new_zeros(target.size(0))
         for cluster, (first, end) in enumerate(self._clusters()):
             mine = (target >= first) & (target < end)
-            place = ops.where(mine, self.shortlist_size + cluster, place)
-            within = ops.where(mine, target - first, 0)
+            place = pointwise.where(mine, self.shortlist_size + cluster, place)
+            within = pointwise.where(mine, target - first, 0)
             log_probs = F.log_softmax(self.tail[cluster](input), dim=1)
             own = log_probs.gather(1, within.unsqueeze(1)).squeeze(1)
-            output = ops.where(mine, own, output)
+            output = pointwise.where(mine, own, output)
         head = F.log_softmax(self.head(input), dim=1)
         output = output + head.gather(1, place.unsqueeze(1)).squeeze(1)
         loss = (-output).mean()
@@ -120,7 +120,7 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         for cluster, tail in enumerate(self.tail):
             place = self.shortlist_size + cluster
             parts.append(F.log_softmax(tail(input), dim=1) + head[:, place : place + 1])
-        return ops.cat(parts, dim=1)
+        return joining.cat(parts, dim=1)
 
     def predict(self, input: Tensor) -> Tensor:
         """The most likely class (N) of input (N, in_features): the head decides between the shortlist and the clusters."""
@@ -128,4 +128,4 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         clustered = in_head >= self.shortlist_size
         if not bool(clustered.any()):
             return in_head
-        return ops.where(clustered, self.log_prob(input).argmax(dim=1), in_head)
+        return pointwise.where(clustered, self.log_prob(input).argmax(dim=1), in_head)

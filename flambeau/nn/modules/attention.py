@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from flambeau import ops
 from flambeau.nn import functional as F
 from flambeau.nn.init import constant_, xavier_normal_, xavier_uniform_
 from flambeau.nn.modules.linear import Linear
 from flambeau.nn.modules.module import Module
 from flambeau.nn.parameter import Parameter
+from flambeau.ops import creation
 from flambeau.tensor import Tensor
 
 __all__ = ["MultiheadAttention"]
@@ -72,11 +72,11 @@ class MultiheadAttention(Module):
             "in_proj_bias": (3 * embed_dim,) if bias else None,
         }
         for name, shape in shapes.items():
-            self.register_parameter(name, None if shape is None else Parameter(ops.empty(shape, **factory)))
+            self.register_parameter(name, None if shape is None else Parameter(creation.empty(shape, **factory)))
         self.out_proj = NonDynamicallyQuantizableLinear(embed_dim, embed_dim, bias=bias, **factory)
         if add_bias_kv:
-            self.bias_k = Parameter(ops.empty((1, 1, embed_dim), **factory))
-            self.bias_v = Parameter(ops.empty((1, 1, embed_dim), **factory))
+            self.bias_k = Parameter(creation.empty((1, 1, embed_dim), **factory))
+            self.bias_v = Parameter(creation.empty((1, 1, embed_dim), **factory))
         else:
             self.bias_k = self.bias_v = None
         self.add_zero_attn = add_zero_attn

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from flambeau import dtypes, ops
+from flambeau import dtypes
 from flambeau.nn import functional as F
 from flambeau.nn import init
 from flambeau.nn.modules.module import Module
 from flambeau.nn.parameter import Parameter
+from flambeau.ops import creation
 from flambeau.tensor import Tensor
 
 __all__ = ["BatchNorm1d", "BatchNorm2d", "BatchNorm3d"]
@@ -50,15 +51,15 @@ class _NormBase(Module):
         self.track_running_stats = track_running_stats
 
         def learned(wanted: bool) -> Parameter | None:
-            return Parameter(ops.empty(num_features, device=device, dtype=dtype)) if wanted else None
+            return Parameter(creation.empty(num_features, device=device, dtype=dtype)) if wanted else None
 
         self.register_parameter("weight", learned(affine))
         self.register_parameter("bias", learned(affine and bias))
         mean = variance = count = None
         if track_running_stats:
-            mean = ops.zeros(num_features, device=device, dtype=dtype)
-            variance = ops.ones(num_features, device=device, dtype=dtype)
-            count = ops.tensor(0, dtype=dtypes.int64, device=device)
+            mean = creation.zeros(num_features, device=device, dtype=dtype)
+            variance = creation.ones(num_features, device=device, dtype=dtype)
+            count = creation.tensor(0, dtype=dtypes.int64, device=device)
         self.register_buffer("running_mean", mean)
         self.register_buffer("running_var", variance)
         self.register_buffer("num_batches_tracked", count)
@@ -94,7 +95,7 @@ class _NormBase(Module):
         if (version is None or version < 2) and self.track_running_stats and key not in state_dict:
             # files written before PyTorch 0.4.1 have no count
             count = self.num_batches_tracked
-            state_dict[key] = count if count is not None else ops.tensor(0, dtype=dtypes.int64)
+            state_dict[key] = count if count is not None else creation.tensor(0, dtype=dtypes.int64)
         super()._load_from_state_dict(state_dict, prefix, local_metadata, *rest)
 
 

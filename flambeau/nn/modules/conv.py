@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from flambeau import ops
 from flambeau.nn import functional as F
 from flambeau.nn.modules.linear import init_weight_and_bias
 from flambeau.nn.modules.module import Module
 from flambeau.nn.modules.utils import expand
 from flambeau.nn.parameter import Parameter
+from flambeau.ops import creation
 from flambeau.tensor import Tensor
 
 __all__ = ["Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"]
@@ -80,8 +80,8 @@ class _ConvNd(Module):
         self.groups = groups
         self.padding_mode = padding_mode
         self._reversed_padding_repeated_twice = _padding_for_pad(padding, kernel_size, dilation)
-        self.weight = Parameter(ops.empty(self._weight_shape(), device=device, dtype=dtype))
-        self.register_parameter("bias", Parameter(ops.empty(out_channels, device=device, dtype=dtype)) if bias else None)
+        self.weight = Parameter(creation.empty(self._weight_shape(), device=device, dtype=dtype))
+        self.register_parameter("bias", Parameter(creation.empty(out_channels, device=device, dtype=dtype)) if bias else None)
         self.reset_parameters()
 
     def _weight_shape(self) -> tuple[int, ...]:

@@ -8,13 +8,14 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
-from flambeau import dtypes, ops
+from flambeau import dtypes
 from flambeau.autograd.modes import no_grad
 from flambeau.nn.modules.batchnorm import BatchNorm1d, BatchNorm2d, BatchNorm3d
 from flambeau.nn.modules.conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d, Size
 from flambeau.nn.modules.instancenorm import InstanceNorm1d, InstanceNorm2d, InstanceNorm3d
 from flambeau.nn.modules.linear import Linear
 from flambeau.nn.parameter import UninitializedBuffer, UninitializedParameter, is_lazy
+from flambeau.ops import creation
 from flambeau.tensor import Tensor
 
 __all__ = [
@@ -165,7 +166,7 @@ class _LazyNorm(LazyModuleMixin):
         if track_running_stats:
             self.register_buffer("running_mean", UninitializedBuffer(device=device, dtype=dtype))  # type: ignore[attr-defined]
             self.register_buffer("running_var", UninitializedBuffer(device=device, dtype=dtype))  # type: ignore[attr-defined]
-            self.num_batches_tracked = ops.tensor(0, dtype=dtypes.int64, device=device)
+            self.num_batches_tracked = creation.tensor(0, dtype=dtypes.int64, device=device)
 
     def reset_parameters(self) -> None:
         if not self.has_uninitialized_params() and self.num_features != 0:

@@ -8,11 +8,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from flambeau import ops
 from flambeau.nn import functional as F
 from flambeau.nn import init
 from flambeau.nn.modules.module import Module
 from flambeau.nn.parameter import Parameter
+from flambeau.ops import creation
 from flambeau.tensor import Tensor
 
 __all__ = ["Bilinear", "Identity", "Linear"]
@@ -40,8 +40,8 @@ class Linear(Module):
         super().__init__()
         self.in_features = in_features
         self.out_features = out_features
-        self.weight = Parameter(ops.empty((out_features, in_features), device=device, dtype=dtype))
-        self.register_parameter("bias", Parameter(ops.empty(out_features, device=device, dtype=dtype)) if bias else None)
+        self.weight = Parameter(creation.empty((out_features, in_features), device=device, dtype=dtype))
+        self.register_parameter("bias", Parameter(creation.empty(out_features, device=device, dtype=dtype)) if bias else None)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -80,8 +80,8 @@ class Bilinear(Module):
         self.in1_features = in1_features
         self.in2_features = in2_features
         self.out_features = out_features
-        self.weight = Parameter(ops.empty((out_features, in1_features, in2_features), device=device, dtype=dtype))
-        self.register_parameter("bias", Parameter(ops.empty(out_features, device=device, dtype=dtype)) if bias else None)
+        self.weight = Parameter(creation.empty((out_features, in1_features, in2_features), device=device, dtype=dtype))
+        self.register_parameter("bias", Parameter(creation.empty(out_features, device=device, dtype=dtype)) if bias else None)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:

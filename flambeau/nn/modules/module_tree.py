@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Self
 
-from flambeau import dtypes, ops
+from flambeau import dtypes
 from flambeau.autograd.modes import no_grad
 from flambeau.nn.parameter import Parameter
+from flambeau.ops import creation
 from flambeau.tensor import Tensor
 
 
@@ -193,7 +194,7 @@ class ModuleTree:
 
     def to_empty(self, *, device: Any, recurse: bool = True) -> Self:
         """Moves parameters and buffers to `device` without copying their values."""
-        return self._apply(lambda t: ops.empty_like(t, device=device), recurse=recurse)
+        return self._apply(lambda t: creation.empty_like(t, device=device), recurse=recurse)
 
     def type(self, dst_type: Any) -> Self:
         """Casts all parameters and buffers, integer ones too, to `dst_type`."""

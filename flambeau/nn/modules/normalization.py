@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from flambeau import ops
 from flambeau.nn import functional as F
 from flambeau.nn import init
 from flambeau.nn.modules.module import Module
 from flambeau.nn.modules.utils import expand
 from flambeau.nn.parameter import Parameter
+from flambeau.ops import creation
 from flambeau.tensor import Tensor
 
 __all__ = ["GroupNorm", "LayerNorm", "LocalResponseNorm", "RMSNorm"]
@@ -40,7 +40,7 @@ class _Affine(Module):
 
     def _register(self, shape: Any, weight: bool, bias: bool, device: Any, dtype: Any) -> None:
         for name, wanted in (("weight", weight), ("bias", bias)):
-            self.register_parameter(name, Parameter(ops.empty(shape, device=device, dtype=dtype)) if wanted else None)
+            self.register_parameter(name, Parameter(creation.empty(shape, device=device, dtype=dtype)) if wanted else None)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -123,7 +123,7 @@ class RMSNorm(Module):
         self.normalized_shape = expand(normalized_shape, 1)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
-        weight = Parameter(ops.empty(self.normalized_shape, device=device, dtype=dtype)) if elementwise_affine else None
+        weight = Parameter(creation.empty(self.normalized_shape, device=device, dtype=dtype)) if elementwise_affine else None
         self.register_parameter("weight", weight)
         self.reset_parameters()
 

@@ -11,12 +11,12 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from flambeau import ops
 from flambeau.nn import functional as F
 from flambeau.nn import init
 from flambeau.nn.modules.module import Module
 from flambeau.nn.parameter import Parameter
 from flambeau.nn.utils.rnn import PackedSequence
+from flambeau.ops import creation, joining
 from flambeau.tensor import Tensor
 
 __all__ = ["GRU", "GRUCell", "LSTM", "LSTMCell", "RNN", "RNNBase", "RNNCell", "RNNCellBase"]
@@ -127,7 +127,7 @@ class RNNBase(Module):
             for direction in range(self._directions):
                 suffix = f"_l{layer}" + ("_reverse" if direction else "")
                 for name, shape in shapes.items():
-                    setattr(self, name + suffix, Parameter(ops.empty(shape, device=device, dtype=dtype)))
+                    setattr(self, name + suffix, Parameter(creation.empty(shape, device=device, dtype=dtype)))
                 self._all_weights.append([name + suffix for name in shapes])
         self.reset_parameters()
 
@@ -219,7 +219,7 @@ class RNNBase(Module):
                 state = state if order is None else tuple(part.index_select(1, order) for part in state)
             steps, state = self._layers(list(input.data.split(sizes)), state)
             state = state if back is None else tuple(part.index_select(1, back) for part in state)
-            return PackedSequence(ops.cat(steps), input.batch_sizes, order, back), self._as_result(state)
+            return PackedSequence(joining.cat(steps), input.batch_sizes, order, back), self._as_result(state)
         if input.dim() not in (2, 3):
             name = type(self).__name__ if self.mode in ("LSTM", "GRU") else "RNN"
             tensor = " tensor" if name == "RNN" else ""
@@ -236,7 +236,7 @@ class RNNBase(Module):
         else:
             self._check_state(state, batch)
         steps, state = self._layers(list(input.unbind(1 - batch_dim)), state)
-        output = ops.stack(steps, 1 - batch_dim)
+        output = joining.stack(steps, 1 - batch_dim)
         if not batched:
             output, state = output.squeeze(batch_dim), tuple(part.squeeze(1) for part in state)
         return output, self._as_result(state)
@@ -258,19 +258,19 @@ class RNNBase(Module):
                 output, final = self._direction(steps, initial, self._all_weights[index], reverse=direction == 1)
                 outputs.append(output)
                 last.append(final)
-            steps = outputs[0] if len(outputs) == 1 else [ops.cat(both, -1) for both in zip(*outputs)]
+            steps = outputs[0] if len(outputs) == 1 else [joining.cat(both, -1) for both in zip(*outputs)]
             if self.dropout and layer < self.num_layers - 1:
                 steps = self._drop(steps)
-        return steps, tuple(ops.stack(parts) for parts in zip(*last))
+        return steps, tuple(joining.stack(parts) for parts in zip(*last))
 
     def _drop(self, steps: list[Tensor]) -> list[Tensor]:
-        joined = F.dropout(ops.cat(steps), self.dropout, self.training)
+        joined = F.dropout(joining.cat(steps), self.dropout, self.training)
         return list(joined.split([step.size(0) for step in steps]))
 
     def _direction(self, steps: Sequence[Tensor], state: State, names: list[str], reverse: bool) -> tuple[list[Tensor], State]:
         weights = {name.rpartition("_l")[0]: getattr(self, name) for name in names}
         sizes = [step.size(0) for step in steps]
-        from_input = F.linear(ops.cat(list(steps)), weights["weight_ih"], weights.get("bias_ih")).split(sizes)
+        from_input = F.linear(joining.cat(list(steps)), weights["weight_ih"], weights.get("bias_ih")).split(sizes)
         outputs: list[Any] = [None] * len(sizes)
         finished: list[State] = []
         order = range(len(sizes) - 1, -1, -1) if reverse else range(len(sizes))
@@ -281,14 +281,14 @@ class RNNBase(Module):
                 finished.append(tuple(part[size:] for part in current))
                 current = tuple(part[:size] for part in current)
             elif size > have:  # backwards, shorter sequences begin later
-                current = tuple(ops.cat([part, start[have:size]]) for part, start in zip(current, state))
+                current = tuple(joining.cat([part, start[have:size]]) for part, start in zip(current, state))
             from_hidden = F.linear(current[0], weights["weight_hh"], weights.get("bias_hh"))
             current = _STEPS[self.mode][0](from_input[time], from_hidden, current)
             if "weight_hr" in weights:
                 current = (F.linear(current[0], weights["weight_hr"]), *current[1:])
             outputs[time] = current[0]
         if finished:
-            current = tuple(ops.cat([part, *rest]) for part, rest in zip(current, zip(*reversed(finished))))
+            current = tuple(joining.cat([part, *rest]) for part, rest in zip(current, zip(*reversed(finished))))
         return outputs, current
 
 
@@ -391,10 +391,10 @@ class RNNCellBase(Module):
         self.hidden_size = hidden_size
         self.bias = bias
         gates = num_chunks * hidden_size
-        self.weight_ih = Parameter(ops.empty((gates, input_size), device=device, dtype=dtype))
-        self.weight_hh = Parameter(ops.empty((gates, hidden_size), device=device, dtype=dtype))
+        self.weight_ih = Parameter(creation.empty((gates, input_size), device=device, dtype=dtype))
+        self.weight_hh = Parameter(creation.empty((gates, hidden_size), device=device, dtype=dtype))
         for name in ("bias_ih", "bias_hh"):
-            value = Parameter(ops.empty(gates, device=device, dtype=dtype)) if bias else None
+            value = Parameter(creation.empty(gates, device=device, dtype=dtype)) if bias else None
             self.register_parameter(name, value)
         self.reset_parameters()
 

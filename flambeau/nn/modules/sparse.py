@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Self
 
-from flambeau import ops
 from flambeau.autograd.modes import no_grad
 from flambeau.nn import functional as F
 from flambeau.nn import init
 from flambeau.nn.modules.module import Module
 from flambeau.nn.parameter import Parameter
+from flambeau.ops import creation
 from flambeau.tensor import Tensor
 
 __all__ = ["Embedding", "EmbeddingBag"]
@@ -32,7 +32,7 @@ class _Table(Module):
 
     def _set_weight(self, weight: Tensor | None, freeze: bool, device: Any, dtype: Any) -> None:
         if weight is None:
-            empty = ops.empty((self.num_embeddings, self.embedding_dim), device=device, dtype=dtype)
+            empty = creation.empty((self.num_embeddings, self.embedding_dim), device=device, dtype=dtype)
             self.weight = Parameter(empty, requires_grad=not freeze)
             self.reset_parameters()
             return

@@ -6,7 +6,6 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
-from flambeau import ops
 from flambeau.nn import functional as F
 from flambeau.nn.init import xavier_uniform_
 from flambeau.nn.modules.attention import MultiheadAttention
@@ -15,6 +14,7 @@ from flambeau.nn.modules.dropout import Dropout
 from flambeau.nn.modules.linear import Linear
 from flambeau.nn.modules.module import Module
 from flambeau.nn.modules.normalization import LayerNorm
+from flambeau.ops import creation
 from flambeau.tensor import Tensor
 
 __all__ = [
@@ -303,4 +303,4 @@ class Transformer(Module):
     @staticmethod
     def generate_square_subsequent_mask(sz: int, device: Any = None, dtype: Any = None) -> Tensor:
         """(sz, sz): 0 on and below the diagonal, -inf above, so that no place sees a later one."""
-        return ops.full((sz, sz), float("-inf"), dtype=dtype, device=device).triu(1)
+        return creation.full((sz, sz), float("-inf"), dtype=dtype, device=device).triu(1)

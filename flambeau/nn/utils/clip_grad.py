@@ -5,8 +5,8 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable
 
-from flambeau import ops
 from flambeau.autograd.modes import no_grad
+from flambeau.ops import creation, joining
 from flambeau.tensor import Tensor
 
 __all__ = ["clip_grad_norm_", "clip_grad_value_", "clip_grads_with_norm_", "get_total_norm"]
@@ -45,9 +45,9 @@ def get_total_norm(
     tensors = _listed(tensors)
     norm_type = float(norm_type)
     if not tensors:
-        return ops.tensor(0.0)
+        return creation.tensor(0.0)
     first = tensors[0].device
-    total = _vector_norm(ops.stack([_vector_norm(t, norm_type).to(first) for t in tensors]), norm_type)
+    total = _vector_norm(joining.stack([_vector_norm(t, norm_type).to(first) for t in tensors]), norm_type)
     if error_if_nonfinite and not bool(total.isfinite()):
         raise RuntimeError(
             f"The total norm of order {norm_type} for gradients from `parameters` is non-finite, so it cannot be clipped. "

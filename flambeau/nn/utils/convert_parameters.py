@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from flambeau import ops
+from flambeau.ops import joining
 from flambeau.tensor import Tensor
 
 __all__ = ["parameters_to_vector", "vector_to_parameters"]
@@ -20,7 +20,7 @@ def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
     parameters = list(parameters)
     for parameter in parameters:
         _check_device(parameter, parameters[0])
-    return ops.cat([parameter.reshape(-1) for parameter in parameters])
+    return joining.cat([parameter.reshape(-1) for parameter in parameters])
 
 
 def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from flambeau import ops
 from flambeau.nn.parameter import Parameter
+from flambeau.ops import creation
 from flambeau.tensor import Tensor
 
 __all__ = ["fuse_conv_bn_eval", "fuse_conv_bn_weights", "fuse_linear_bn_eval", "fuse_linear_bn_weights"]
@@ -29,7 +29,7 @@ def _fuse(
     shape = [1] * weight.dim()
     shape[channel_dim] = -1
     new_weight = (weight * factor.reshape(shape)).to(weight.dtype)
-    new_bias = ((ops.zeros_like(mean) if bias is None else bias) - mean) * factor
+    new_bias = ((creation.zeros_like(mean) if bias is None else bias) - mean) * factor
     if shift is not None:
         new_bias = new_bias + shift
     return (

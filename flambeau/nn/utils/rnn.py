@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from flambeau import dtypes, ops
+from flambeau import dtypes
+from flambeau.ops import creation, joining
 from flambeau.tensor import Tensor
 
 __all__ = [
@@ -81,7 +82,7 @@ def invert_permutation(permutation: Tensor | None) -> Tensor | None:
     """The permutation that undoes `permutation` (1-d, integer)."""
     if permutation is None:
         return None
-    return ops.tensor(_inverse(permutation.tolist()), dtype=permutation.dtype, device=permutation.device)
+    return creation.tensor(_inverse(permutation.tolist()), dtype=permutation.dtype, device=permutation.device)
 
 
 def pack_padded_sequence(input: Tensor, lengths: Any, batch_first: bool = False, enforce_sorted: bool = True) -> PackedSequence:
@@ -95,7 +96,7 @@ def pack_padded_sequence(input: Tensor, lengths: Any, batch_first: bool = False,
     if not enforce_sorted:
         order = sorted(range(len(lengths)), key=lambda index: -lengths[index])
         lengths = [lengths[index] for index in order]
-        sorted_indices = ops.tensor(order, dtype=dtypes.int64, device=input.device)
+        sorted_indices = creation.tensor(order, dtype=dtypes.int64, device=input.device)
         input = input.index_select(0 if batch_first else 1, sorted_indices)
     if batch_first:
         input = input.transpose(0, 1)
@@ -116,8 +117,8 @@ def pack_padded_sequence(input: Tensor, lengths: Any, batch_first: bool = False,
     if lengths[0] > input.size(0):
         raise RuntimeError(f"start (0) + length ({lengths[0]}) exceeds dimension size ({input.size(0)}).")
     batch_sizes = [sum(length > step for length in lengths) for step in range(lengths[0])]
-    data = ops.cat([input[step, :size] for step, size in enumerate(batch_sizes)])
-    packed_sizes = ops.tensor(batch_sizes, dtype=dtypes.int64, device="cpu")
+    data = joining.cat([input[step, :size] for step, size in enumerate(batch_sizes)])
+    packed_sizes = creation.tensor(batch_sizes, dtype=dtypes.int64, device="cpu")
     return PackedSequence(data, packed_sizes, sorted_indices, invert_permutation(sorted_indices))
 
 
@@ -138,11 +139,11 @@ def pad_packed_sequence(
     steps = []
     for step, size in zip(data.split(batch_sizes), batch_sizes):
         missing = batch_sizes[0] - size
-        steps.append(ops.cat([step, step.new_full((missing, *step.shape[1:]), padding_value)]) if missing else step)
+        steps.append(joining.cat([step, step.new_full((missing, *step.shape[1:]), padding_value)]) if missing else step)
     empty = data.new_full((batch_sizes[0], *data.shape[1:]), padding_value)
     steps += [empty] * (length - len(batch_sizes))
-    padded = ops.stack(steps, dim=1 if batch_first else 0)
-    lengths = ops.tensor(
+    padded = joining.stack(steps, dim=1 if batch_first else 0)
+    lengths = creation.tensor(
         [sum(size > index for size in batch_sizes) for index in range(batch_sizes[0])], dtype=dtypes.int64, device="cpu"
     )
     if sequence.unsorted_indices is None:
@@ -168,9 +169,9 @@ def pad_sequence(
         missing = length - sequence.size(0)
         if missing:
             padding = sequence.new_full((missing, *sequence.shape[1:]), padding_value)
-            sequence = ops.cat([sequence, padding] if padding_side == "right" else [padding, sequence])
+            sequence = joining.cat([sequence, padding] if padding_side == "right" else [padding, sequence])
         padded.append(sequence)
-    return ops.stack(padded, dim=0 if batch_first else 1)
+    return joining.stack(padded, dim=0 if batch_first else 1)
 
 
 def unpad_sequence(padded_sequences: Tensor, lengths: Tensor, batch_first: bool = False) -> list[Tensor]:

@@ -1,0 +1,179 @@
+"""What a pickle may name: a fixed list, and classes that the user trusts.
+
+May import: tensor, ops, nn.parameter, dtypes, device, size, serialization.storages.
+"""
+
+from __future__ import annotations
+
+import codecs
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from flambeau import dtypes
+from flambeau.device import device
+from flambeau.nn.parameter import Parameter
+from flambeau.serialization.storages import STORAGE_NAMES, LoadedStorage, StorageType, view_of
+from flambeau.size import Size
+from flambeau.tensor import Tensor
+
+__all__ = ["add_safe_globals", "clear_safe_globals", "find", "get_safe_globals", "safe_globals"]
+
+
+class Constructor:
+    """A function that a pickle may call. It has no attributes to be overwritten, as a pickle can ask for."""
+
+    __slots__ = ("_function", "_name")
+
+    def __init__(self, name: str, function: Callable[..., Any]) -> None:
+        object.__setattr__(self, "_name", name)
+        object.__setattr__(self, "_function", function)
+
+    def __call__(self, *args: Any) -> Any:
+        return self._function(*args)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise TypeError(f"{self._name} can't be changed")
+
+    def __setstate__(self, state: Any) -> None:
+        raise TypeError(f"{self._name} has no state")
+
+
+def _rebuild_tensor(storage: Any, offset: int, size: Any, stride: Any) -> Tensor:
+    if not isinstance(storage, LoadedStorage) or storage.dtype is None:
+        raise TypeError("a tensor of something that is no typed storage")
+    return view_of(storage.flat(storage.dtype), size, stride, offset)
+
+
+def _rebuild_tensor_v2(
+    storage: Any, offset: int, size: Any, stride: Any, requires_grad: bool, hooks: Any, metadata: Any = None
+) -> Tensor:
+    if metadata:
+        raise TypeError(f"a tensor with {', '.join(map(str, metadata))}: conjugated and negated views aren't supported")
+    tensor = _rebuild_tensor(storage, offset, size, stride)
+    tensor.requires_grad = bool(requires_grad)
+    return tensor
+
+
+def _rebuild_tensor_v3(
+    storage: Any,
+    offset: int,
+    size: Any,
+    stride: Any,
+    requires_grad: bool,
+    hooks: Any,
+    dtype: Any,
+    metadata: Any = None,
+) -> Tensor:
+    if not isinstance(storage, LoadedStorage) or not isinstance(dtype, dtypes.dtype):
+        raise TypeError("a tensor of something that is no storage, or of no known dtype")
+    tensor = view_of(storage.flat(dtype), size, stride, offset)
+    tensor.requires_grad = bool(requires_grad)
+    return tensor
+
+
+def _rebuild_parameter(data: Any, requires_grad: bool, hooks: Any, state: Any = None) -> Parameter:
+    if not isinstance(data, Tensor):
+        raise TypeError("a parameter of something that is no tensor")
+    return Parameter(data, bool(requires_grad))
+
+
+def _rebuild_from_type(function: Any, kind: Any, args: Any, state: Any) -> Any:
+    """A tensor with Python attributes: the tensor alone."""
+    if not isinstance(function, Constructor) or function not in _TENSOR_CONSTRUCTORS:
+        raise TypeError("a tensor that is made by something else than a tensor's constructor")
+    return function(*args)
+
+
+def _size(values: Any = ()) -> Size:
+    return Size(int(v) for v in values)
+
+
+def _encode(text: str, encoding: str = "latin1") -> bytes:
+    if encoding != "latin1":
+        raise TypeError(f"bytes in the encoding {encoding!r}")
+    return codecs.encode(text, "latin1")
+
+
+def _ordered_dict(*args: Any) -> OrderedDict[Any, Any]:
+    return OrderedDict(*args)
+
+
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "collections.OrderedDict": _ordered_dict,
+    "collections.Counter": lambda *args: Counter(*args),
+    "torch._utils._rebuild_tensor": _rebuild_tensor,
+    "torch._utils._rebuild_tensor_v2": _rebuild_tensor_v2,
+    "torch._utils._rebuild_tensor_v3": _rebuild_tensor_v3,
+    "torch._utils._rebuild_parameter": _rebuild_parameter,
+    "torch._utils._rebuild_parameter_with_state": _rebuild_parameter,
+    "torch._tensor._rebuild_from_type_v2": _rebuild_from_type,
+    "torch.nn.parameter.Parameter": _rebuild_parameter,
+    "torch.Size": _size,
+    "torch.device": lambda *args: device(*args),
+    "_codecs.encode": _encode,
+    "builtins.bytearray": lambda *args: bytearray(*args),
+    "builtins.set": lambda *args: set(*args),
+    "builtins.complex": lambda *args: complex(*args),
+}
+_ALLOWED: dict[str, Any] = {name: Constructor(name, function) for name, function in _FUNCTIONS.items()}
+_TENSOR_CONSTRUCTORS = [_ALLOWED[name] for name in _ALLOWED if "._rebuild_tensor" in name or "._rebuild_parameter" in name]
+for _dtype in dtypes.ALL:
+    _ALLOWED[f"torch.{_dtype.name}"] = _dtype
+for _dtype, _name in STORAGE_NAMES.items():
+    _ALLOWED[f"torch.{_name}"] = _ALLOWED[f"torch.cuda.{_name}"] = StorageType(_name, _dtype)
+for _name in ("torch.storage.UntypedStorage", "torch.UntypedStorage", "torch.storage._UntypedStorage"):
+    _ALLOWED[_name] = StorageType("UntypedStorage", None)
+for _name in ("torch.Tensor", "torch._tensor.Tensor"):
+    _ALLOWED[_name] = Constructor(_name, lambda *args: _no_legacy_tensor())
+# Python 2's names, which protocol 2 keeps
+for _name in ("bytearray", "set", "complex"):
+    _ALLOWED[f"__builtin__.{_name}"] = _ALLOWED[f"builtins.{_name}"]
+
+_trusted: dict[str, Any] = {}
+
+
+def _no_legacy_tensor() -> Any:
+    raise TypeError("a tensor in the form of PyTorch before 0.4")
+
+
+def _name_of(value: Any) -> str:
+    return f"{value.__module__}.{value.__qualname__}"
+
+
+def find(module: str, name: str) -> Any:
+    """What a pickle's name stands for, or None where it isn't allowed."""
+    full = f"{module}.{name}"
+    return _trusted.get(full, _ALLOWED.get(full))
+
+
+def add_safe_globals(safe_globals: Iterable[Any]) -> None:
+    """Trusts classes and functions (or (one of them, "its.name") pairs): `load` may call them when a file asks for it."""
+    for entry in safe_globals:
+        value, name = entry if isinstance(entry, tuple) else (entry, None)
+        _trusted[name or _name_of(value)] = value
+
+
+def get_safe_globals() -> list[Any]:
+    """What was trusted by `add_safe_globals`."""
+    return list(_trusted.values())
+
+
+def clear_safe_globals() -> None:
+    """Trusts nothing but the fixed list again."""
+    _trusted.clear()
+
+
+class safe_globals:
+    """A context manager: trusts what it is given, within."""
+
+    def __init__(self, safe_globals: Iterable[Any]) -> None:
+        self._added = list(safe_globals)
+
+    def __enter__(self) -> None:
+        self._before = dict(_trusted)
+        add_safe_globals(self._added)
+
+    def __exit__(self, *_: Any) -> None:
+        _trusted.clear()
+        _trusted.update(self._before)

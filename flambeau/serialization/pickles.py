@@ -1,0 +1,174 @@
+"""Reading and writing the pickles inside of PyTorch's files.
+
+The reader resolves no name outside of `globals`, so it can run nothing. The writer stores data only: what it can't describe in
+PyTorch's own names it refuses, so whatever it writes can be read with `weights_only=True`. May import: tensor, nn.parameter,
+dtypes, device, serialization.globals, serialization.storages.
+"""
+
+from __future__ import annotations
+
+import codecs
+import io
+import pickle
+from collections import Counter, OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+from flambeau import dtypes
+from flambeau.device import device
+from flambeau.nn.parameter import Parameter
+from flambeau.serialization import globals as allowed
+from flambeau.serialization.storages import STORAGE_NAMES
+from flambeau.size import Size
+from flambeau.tensor import Tensor
+
+__all__ = ["read", "write"]
+
+
+class _Refused(pickle.UnpicklingError):
+    """The message is the whole story: it isn't wrapped in another."""
+
+
+class _Reader(pickle.Unpickler):
+    def __init__(self, file: Any, load_storage: Callable[[Any], Any], encoding: str) -> None:
+        super().__init__(file, encoding=encoding)
+        self._load_storage = load_storage
+
+    def find_class(self, module: str, name: str) -> Any:
+        found = allowed.find(module, name)
+        if found is None:
+            raise _Refused(
+                f"the file asks for {module}.{name}, which flambeau.load doesn't allow: only tensors, numbers, strings and "
+                "plain containers are read, and nothing in a file is run. If you trust the file, and that name is a class "
+                "of yours, allow it with flambeau.serialization.add_safe_globals([...])."
+            )
+        return found
+
+    def persistent_load(self, identity: Any) -> Any:
+        return self._load_storage(identity)
+
+
+def read(file: Any, load_storage: Callable[[Any], Any], name: str, encoding: str = "utf-8") -> Any:
+    """The next object pickled in `file`; `load_storage` is given each storage's description.
+
+    Raises UnpicklingError, with the name of what isn't allowed or of what is wrong; `name` is the file's, for messages.
+    """
+    try:
+        return _Reader(file, load_storage, encoding).load()
+    except _Refused as error:
+        raise pickle.UnpicklingError(f"{name}: {error}") from None
+    except RuntimeError:
+        raise
+    except RecursionError:
+        raise pickle.UnpicklingError(f"{name}: the pickle is nested too deeply") from None
+    except Exception as error:
+        raise pickle.UnpicklingError(
+            f"{name}: the pickle is damaged or not one of PyTorch's ({type(error).__name__}: {error})"
+        ) from error
+
+
+class _Global:
+    """A name of PyTorch's in a pickle that is being written."""
+
+    __slots__ = ("module", "name")
+
+    def __init__(self, module: str, name: str) -> None:
+        self.module, self.name = module, name
+
+    def __call__(self) -> None:
+        raise AssertionError("a name that is written is never called")
+
+
+_REBUILD = {name: _Global("torch._utils", name) for name in ("_rebuild_tensor_v2", "_rebuild_tensor_v3", "_rebuild_parameter")}
+_SIZE, _DEVICE = _Global("torch", "Size"), _Global("torch", "device")
+_STORAGES = {d: _Global("torch", name) for d, name in STORAGE_NAMES.items()}
+_UNTYPED = _Global("torch.storage", "UntypedStorage")
+_DTYPES = {d: _Global("torch", d.name) for d in dtypes.ALL}
+_CONSTRUCTORS = (OrderedDict, Counter, set, bytearray, complex, codecs.encode)
+"""What pickle itself names in order to store plain values."""
+_PLAIN = (type(None), bool, int, float, complex, str, bytes, bytearray, list, tuple, dict, set, OrderedDict, Counter)
+
+
+class _StorageReference:
+    """Where a tensor's storage stands in the pickle."""
+
+    __slots__ = ("identity",)
+
+    def __init__(self, identity: tuple[Any, ...]) -> None:
+        self.identity = identity
+
+
+class _Writer(pickle._Pickler):
+    """Protocol 2, as PyTorch writes. The interpreted pickler, because the compiled one insists on importing what it names."""
+
+    def __init__(self, file: Any, protocol: int, store: Callable[[Tensor], tuple[str, int]]) -> None:
+        super().__init__(file, protocol=protocol)
+        self._store = store
+
+    def persistent_id(self, obj: Any) -> Any:
+        return obj.identity if type(obj) is _StorageReference else None
+
+    def save(self, obj: Any, save_persistent_id: bool = True) -> None:
+        kind = type(obj)
+        if kind in _PLAIN or kind is _StorageReference:
+            super().save(obj, save_persistent_id)
+        elif kind is _Global:
+            self._save_name(obj)
+        elif id(obj) in self.memo:
+            self.write(self.get(self.memo[id(obj)][0]))
+        elif isinstance(obj, Tensor):
+            self._save_tensor(obj)
+        elif kind is dtypes.dtype:
+            self._save_name(_DTYPES[obj])
+        elif kind is Size:
+            self.save_reduce(_SIZE, (tuple(obj),), obj=obj)
+        elif kind is device:
+            self.save_reduce(_DEVICE, (obj.type,) if obj.index is None else (obj.type, obj.index), obj=obj)
+        elif obj in _CONSTRUCTORS:
+            super().save(obj, save_persistent_id)
+        else:
+            raise pickle.PicklingError(
+                f"flambeau.save stores tensors, numbers, strings and plain containers, but was given a {kind.__module__}."
+                f"{kind.__qualname__}; of a module or an optimizer save its state_dict()"
+            )
+
+    def _save_name(self, name: _Global) -> None:
+        if id(name) in self.memo:
+            self.write(self.get(self.memo[id(name)][0]))
+            return
+        self.write(pickle.GLOBAL + f"{name.module}\n{name.name}\n".encode())
+        self.memoize(name)
+
+    def _save_tensor(self, tensor: Tensor) -> None:
+        if isinstance(tensor, Parameter):
+            self.save_reduce(_REBUILD["_rebuild_parameter"], (tensor.data, tensor.requires_grad, OrderedDict()), obj=tensor)
+            return
+        if tensor.grad_fn is not None and tensor.requires_grad:
+            tensor, original = tensor.detach(), tensor
+        else:
+            original = tensor
+        key, count = self._store(tensor)
+        type, typed = tensor.dtype, tensor.dtype in _STORAGES
+        storage = _StorageReference((
+            "storage",
+            _STORAGES[type] if typed else _UNTYPED,
+            key,
+            "cpu",
+            count if typed else count * type.itemsize,
+        ))  # fmt: skip
+        view = (storage, tensor.storage_offset(), tuple(tensor.shape), tuple(tensor.stride()))
+        flags = (original.requires_grad, OrderedDict())
+        if typed:
+            self.save_reduce(_REBUILD["_rebuild_tensor_v2"], (*view, *flags), obj=original)
+        else:
+            self.save_reduce(_REBUILD["_rebuild_tensor_v3"], (*view, *flags, type), obj=original)
+
+
+def write(obj: Any, protocol: int, store: Callable[[Tensor], tuple[str, int]]) -> bytes:
+    """The pickle of `obj`; `store(tensor)` notes a tensor's storage and gives its key and number of elements.
+
+    Raises PicklingError, with its type, for anything but data.
+    """
+    file = io.BytesIO()
+    _Writer(file, protocol, store).dump(obj)
+    return file.getvalue()
