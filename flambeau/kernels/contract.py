@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence
 
-from flambeau.dtypes import float32
+from flambeau.dtypes import float32, int64
+from flambeau.graph.node import PRIMITIVES
 from flambeau.kernels.index import Index, Space, constant
 from flambeau.kernels.ir import Affine, ContractionKernel, Expr, Operand, Slot
 from flambeau.kernels.lower import Lowering, Unfusable, moved
@@ -156,6 +157,8 @@ def lower_contraction(
             raise Unfusable(view.base)
     if any(space.affine(i) is None for i in lowering.core_index):
         raise Unfusable(core)
+    if not _is_plain(epilogue):
+        raise Unfusable(core)
     operands = [_operand(space, view, lowering.slot(view.base)) for view in views]
     extents = [1] * len(lowering.owners)
     for axis, extent in space.extents.items():
@@ -164,6 +167,27 @@ def lower_contraction(
     slots = tuple(Slot(o.dtype, o.size, "out" if o is result else "in") for o in operations)
     kernel = ContractionKernel(tuple(extents), tuple(lowering.parallel), operands[0], operands[1], epilogue, slots)
     return kernel, operations
+
+
+def _is_plain(epilogue: Expr) -> bool:
+    """Whether an epilogue is elementwise operations on the sum and on memory read at affine positions."""
+    seen, stack = set(), [epilogue]
+    while stack:
+        e = stack.pop()
+        if e in seen:
+            continue
+        seen.add(e)
+        if e.op == "load":
+            if len(e.args) > 1:
+                return False
+            stack.extend(e.args)
+        elif e.op in ("floor_divide", "remainder") and e.dtype is int64:
+            return False  # a position that is not affine
+        elif e.op not in ("axis", "literal", "accumulator"):
+            if e.op not in PRIMITIVES or PRIMITIVES[e.op].kind != "elementwise":
+                return False
+            stack.extend(e.args)
+    return True
 
 
 def _operand(space: Space, view: View, slot: int) -> Operand:
