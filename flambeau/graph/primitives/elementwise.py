@@ -41,7 +41,7 @@ def _in_float32(f: Callable[..., Any]) -> Callable[..., Any]:
 
 def unary(name: str, numpy: Callable[..., Any], gradient: Any = None, saves: str = "inputs", compares: bool = False) -> Primitive:
     """A primitive of one operand. `gradient(g, y, x)` gives the operand's gradient."""
-    rule = None if gradient is None else lambda g, y, inputs, params: (gradient(g, y, *inputs),)
+    rule = None if gradient is None else lambda g, y, inputs, params: (gradient(g, y, *(inputs or (None,))),)
     return Primitive(name, "elementwise", _comparison if compares else _same, _in_float32(numpy), rule, saves)
 
 
