@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import codecs
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from flambeau import dtypes
@@ -17,26 +17,7 @@ from flambeau.serialization.storages import STORAGE_NAMES, LoadedStorage, Storag
 from flambeau.size import Size
 from flambeau.tensor import Tensor
 
-__all__ = ["add_safe_globals", "clear_safe_globals", "find", "get_safe_globals", "safe_globals"]
-
-
-class Constructor:
-    """A function that a pickle may call. It has no attributes to be overwritten, as a pickle can ask for."""
-
-    __slots__ = ("_function", "_name")
-
-    def __init__(self, name: str, function: Callable[..., Any]) -> None:
-        object.__setattr__(self, "_name", name)
-        object.__setattr__(self, "_function", function)
-
-    def __call__(self, *args: Any) -> Any:
-        return self._function(*args)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        raise TypeError(f"{self._name} can't be changed")
-
-    def __setstate__(self, state: Any) -> None:
-        raise TypeError(f"{self._name} has no state")
+__all__ = ["add_safe_globals", "clear_safe_globals", "find", "get_safe_globals", "is_trusted", "safe_globals"]
 
 
 def _rebuild_tensor(storage: Any, offset: int, size: Any, stride: Any) -> Tensor:
@@ -80,7 +61,7 @@ def _rebuild_parameter(data: Any, requires_grad: bool, hooks: Any, state: Any = 
 
 def _rebuild_from_type(function: Any, kind: Any, args: Any, state: Any) -> Any:
     """A tensor with Python attributes: the tensor alone."""
-    if not isinstance(function, Constructor) or function not in _TENSOR_CONSTRUCTORS:
+    if function not in (_rebuild_tensor, _rebuild_tensor_v2, _rebuild_tensor_v3, _rebuild_parameter):
         raise TypeError("a tensor that is made by something else than a tensor's constructor")
     return function(*args)
 
@@ -95,13 +76,9 @@ def _encode(text: str, encoding: str = "latin1") -> bytes:
     return codecs.encode(text, "latin1")
 
 
-def _ordered_dict(*args: Any) -> OrderedDict[Any, Any]:
-    return OrderedDict(*args)
-
-
-_FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "collections.OrderedDict": _ordered_dict,
-    "collections.Counter": lambda *args: Counter(*args),
+_ALLOWED: dict[str, Any] = {
+    "collections.OrderedDict": OrderedDict,
+    "collections.Counter": Counter,
     "torch._utils._rebuild_tensor": _rebuild_tensor,
     "torch._utils._rebuild_tensor_v2": _rebuild_tensor_v2,
     "torch._utils._rebuild_tensor_v3": _rebuild_tensor_v3,
@@ -110,31 +87,24 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "torch._tensor._rebuild_from_type_v2": _rebuild_from_type,
     "torch.nn.parameter.Parameter": _rebuild_parameter,
     "torch.Size": _size,
-    "torch.device": lambda *args: device(*args),
+    "torch.device": device,
     "_codecs.encode": _encode,
-    "builtins.bytearray": lambda *args: bytearray(*args),
-    "builtins.set": lambda *args: set(*args),
-    "builtins.complex": lambda *args: complex(*args),
+    "builtins.bytearray": bytearray,
+    "builtins.set": set,
+    "builtins.complex": complex,
 }
-_ALLOWED: dict[str, Any] = {name: Constructor(name, function) for name, function in _FUNCTIONS.items()}
-_TENSOR_CONSTRUCTORS = [_ALLOWED[name] for name in _ALLOWED if "._rebuild_tensor" in name or "._rebuild_parameter" in name]
+"""What each name stands for. The pickle may call these, and can do nothing else with them."""
 for _dtype in dtypes.ALL:
     _ALLOWED[f"torch.{_dtype.name}"] = _dtype
 for _dtype, _name in STORAGE_NAMES.items():
     _ALLOWED[f"torch.{_name}"] = _ALLOWED[f"torch.cuda.{_name}"] = StorageType(_name, _dtype)
 for _name in ("torch.storage.UntypedStorage", "torch.UntypedStorage", "torch.storage._UntypedStorage"):
     _ALLOWED[_name] = StorageType("UntypedStorage", None)
-for _name in ("torch.Tensor", "torch._tensor.Tensor"):
-    _ALLOWED[_name] = Constructor(_name, lambda *args: _no_legacy_tensor())
 # Python 2's names, which protocol 2 keeps
 for _name in ("bytearray", "set", "complex"):
     _ALLOWED[f"__builtin__.{_name}"] = _ALLOWED[f"builtins.{_name}"]
 
 _trusted: dict[str, Any] = {}
-
-
-def _no_legacy_tensor() -> Any:
-    raise TypeError("a tensor in the form of PyTorch before 0.4")
 
 
 def _name_of(value: Any) -> str:
@@ -145,6 +115,11 @@ def find(module: str, name: str) -> Any:
     """What a pickle's name stands for, or None where it isn't allowed."""
     full = f"{module}.{name}"
     return _trusted.get(full, _ALLOWED.get(full))
+
+
+def is_trusted(kind: type) -> bool:
+    """Whether the user has trusted a class."""
+    return any(value is kind for value in _trusted.values())
 
 
 def add_safe_globals(safe_globals: Iterable[Any]) -> None:

@@ -29,7 +29,13 @@ class _Refused(pickle.UnpicklingError):
     """The message is the whole story: it isn't wrapped in another."""
 
 
-class _Reader(pickle.Unpickler):
+class _Reader(pickle._Unpickler):
+    """The interpreted unpickler, because its handling of attributes can be replaced: see `_set_state`.
+
+    Objects are made by calling what `globals` allows; their attributes are out of a pickle's reach, else it could give a tensor
+    a shape that its memory doesn't have.
+    """
+
     def __init__(self, file: Any, load_storage: Callable[[Any], Any], encoding: str) -> None:
         super().__init__(file, encoding=encoding)
         self._load_storage = load_storage
@@ -46,6 +52,22 @@ class _Reader(pickle.Unpickler):
 
     def persistent_load(self, identity: Any) -> Any:
         return self._load_storage(identity)
+
+    def _set_state(self) -> None:
+        """BUILD: attributes for instances of trusted classes, and the `_metadata` of a state_dict."""
+        state = self.stack.pop()
+        instance = self.stack[-1]
+        if type(instance) is OrderedDict:
+            if not isinstance(state, dict) or any(not isinstance(k, str) or not k.startswith("_") for k in state):
+                raise TypeError("an OrderedDict with unknown attributes")
+            instance.__dict__.update(state)
+        elif allowed.is_trusted(type(instance)):
+            self.stack.append(state)
+            self.load_build()
+        else:
+            raise TypeError(f"attributes for a {type(instance).__name__}")
+
+    dispatch = {**pickle._Unpickler.dispatch, pickle.BUILD[0]: _set_state}
 
 
 def read(file: Any, load_storage: Callable[[Any], Any], name: str, encoding: str = "utf-8") -> Any:

@@ -24,14 +24,15 @@ _NAMES = {
     dtypes.uint8: "U8",
     dtypes.int8: "I8",
     dtypes.int16: "I16",
-    dtypes.int32: "I32",
-    dtypes.uint32: "U32",
-    dtypes.int64: "I64",
     dtypes.float16: "F16",
     dtypes.bfloat16: "BF16",
+    dtypes.int32: "I32",
+    dtypes.uint32: "U32",
     dtypes.float32: "F32",
     dtypes.float64: "F64",
+    dtypes.int64: "I64",
 }
+"""The format's names, in the order in which it sorts tensors, from last to first: wide elements come first and are aligned."""
 _DTYPES = {name: d for d, name in _NAMES.items()}
 _LARGEST_HEADER = 100_000_000
 
@@ -51,8 +52,8 @@ def _check(tensors: Any) -> list[tuple[str, Tensor]]:
             raise ValueError(f"Key `{name}` is invalid, expected a string but received {type(name)}")
         if not isinstance(tensor, Tensor):
             raise ValueError(f"Key `{name}` is invalid, expected torch.Tensor but received {type(tensor)}")
-    # the widest elements first, so that every tensor is aligned
-    return sorted(tensors.items(), key=lambda item: (-item[1].dtype.itemsize, _NAMES[item[1].dtype], item[0]))
+    order = list(_NAMES)
+    return sorted(tensors.items(), key=lambda item: (-order.index(item[1].dtype), item[0]))
 
 
 def _header(tensors: list[tuple[str, Tensor]], metadata: Mapping[str, str] | None) -> bytes:

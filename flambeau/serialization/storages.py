@@ -37,9 +37,6 @@ class StorageType:
     def __init__(self, name: str, dtype: dtype | None) -> None:
         self.name, self.dtype = name, dtype
 
-    def __setstate__(self, state: Any) -> None:
-        raise TypeError(f"{self.name} has no state")
-
 
 class LoadedStorage:
     """One storage of a file that is being read: its bytes become memory once, whatever tensors view it.
@@ -54,9 +51,6 @@ class LoadedStorage:
         self._tensors: dict[dtypes.dtype, Tensor] = {}
         self.nbytes = memoryview(data).nbytes
         self.dtype, self.device = dtype, device
-
-    def __setstate__(self, state: Any) -> None:
-        raise TypeError("a storage has no state")
 
     def cpu(self) -> LoadedStorage:
         """Moves it to the CPU: what functions given as `map_location` call."""
