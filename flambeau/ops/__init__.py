@@ -13,6 +13,7 @@ from flambeau.ops import (  # noqa: F401
     gathering,
     indexing,
     joining,
+    linalg,
     matmul,
     pointwise,
     random,

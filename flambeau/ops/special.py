@@ -123,7 +123,14 @@ def _lgamma_positive(x: Tensor) -> Tensor:
     return choose(x == math.inf, x, value, "lgamma")
 
 
-_ZETA = tuple(sum(k**-n for k in range(1, 400)) + 400 ** (1 - n) / (n - 1) + 0.5 * 400**-n for n in range(2, 42))
+def _zeta(n: int) -> float:
+    """ζ(n) for n ≥ 2 by Euler and Maclaurin's sum from 50 on."""
+    m = 50.0
+    head = sum(k**-n for k in range(1, 50))
+    return head + m ** (1 - n) / (n - 1) + 0.5 * m**-n + n / 12 * m ** (-n - 1) - n * (n + 1) * (n + 2) / 720 * m ** (-n - 3)
+
+
+_ZETA = tuple(_zeta(n) for n in range(2, 42))
 
 
 def _lgamma_near_one(z: Tensor) -> Tensor:
