@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from flambeau.codegen.llvm.builder import Function, Int, Value, constant, is_float, vector
+from flambeau.codegen.llvm import elementwise
+from flambeau.codegen.llvm.builder import Function, Int, Value, constant, vector
 from flambeau.codegen.llvm.contraction.elements import narrow, position, read
 from flambeau.codegen.llvm.contraction.form import Form
-from flambeau.codegen.llvm.values import convert, literal, memory_type, to_memory
+from flambeau.codegen.llvm.values import is_half, literal, memory_type, round_to, to_memory
 from flambeau.kernels.ir import Expr
 
 __all__ = ["finish", "store"]
@@ -50,18 +51,12 @@ def finish(
         if e in views:
             loaded = read(f, slots[e.param], views[e], index, lane_axis, lanes, count)
             return loaded if e.dtype.category == 2 else narrow(f, loaded, e.dtype)
-        a, *rest = (value(x) for x in e.args)
-        floating = is_float(a.type)
-        if e.op in ("add", "sub", "mul"):
-            return f.binary(("f" if floating else "") + e.op, a, rest[0])
-        if e.op == "div":
-            return f.binary("fdiv", a, rest[0])
-        if e.op in ("maximum", "minimum"):
-            name = e.op[:3] + "imum" if floating else ("s" if e.dtype.is_signed else "u") + e.op[:3]
-            return f.call(f"llvm.{name}.{f.suffix(a.type)}", a.type, a, rest[0])
-        if e.op == "cast":
-            return convert(f, a, e.args[0].dtype, e.dtype)
-        raise NotImplementedError(f"epilogue operation {e.op}")
+        if elementwise.divisor_is_unsafe(e.op, e.dtype):
+            raise NotImplementedError(f"{e.op} of {e.dtype.name} in an epilogue: a contraction reports no errors")
+        operands = [value(x) for x in e.args]
+        result = elementwise.emit(f, e.op, operands, e.dtype, [x.dtype for x in e.args])
+        rounds = is_half(e.dtype) and e.op not in ("cast", "bitcast") and not elementwise.is_exact(e.op)
+        return round_to(f, result, e.dtype) if rounds else result
 
     return value(form.epilogue)
 

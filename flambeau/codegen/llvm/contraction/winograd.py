@@ -4,19 +4,19 @@ Four outputs of a 2×2 tile come from a 4×4 patch d and the taps g as Aᵀ[(G g
 channels taken between the brackets: sixteen matrix products over channels, run by the micro-kernel with tiles of the image
 as columns. The transforms only add and halve, and the short sums make the result's error smaller than the direct sum's.
 
-The taps are transformed once into panels (a `Pack` phase). A thread takes a block of tile lines, copies each channel's lines,
-padding included, into even and odd columns, transforms them, multiplies, and transforms back through the epilogue.
+The taps are transformed once into panels (a `Pack` phase). A thread takes a block of tile lines, reads each channel's lines,
+padding included, by even and odd columns, transforms them, multiplies, and transforms back through the epilogue.
 
 May import `codegen.llvm` and the contraction's other parts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from flambeau.codegen.llvm.builder import Function, Int, Module, Value, bits_of, constant, vector, zero
-from flambeau.codegen.llvm.contraction.elements import pointers, read, read_flat, sum_type
+from flambeau.codegen.llvm.builder import Function, Int, Module, Value, bits_of, bytes_of, constant, poison, vector, zero
+from flambeau.codegen.llvm.contraction.elements import pointers, position, read, read_flat, sum_type
 from flambeau.codegen.llvm.contraction.epilogue import finish, store
 from flambeau.codegen.llvm.contraction.form import Check, Form, View, epilogue_axes, substitute
 from flambeau.codegen.llvm.contraction.micro import Tile, product, register_tile
@@ -33,6 +33,7 @@ from flambeau.codegen.llvm.contraction.roles import (
     unravel,
 )
 from flambeau.codegen.llvm.target import Target
+from flambeau.codegen.llvm.values import memory_type
 
 __all__ = ["Winograd", "plan_winograd", "undilated"]
 
@@ -40,6 +41,11 @@ INPUT = ((1, 0, -1, 0), (0, 1, 1, 0), (0, -1, 1, 0), (0, 1, 0, -1))
 FILTER = ((1, 0, 0), (0.5, 0.5, 0.5), (0.5, -0.5, 0.5), (0, 0, 1))
 OUTPUT = ((1, 1, 1, 0), (0, 1, -1, -1))
 POINTS = 16
+AHEAD = 2
+"""How many channels ahead of its use a line is prefetched."""
+
+AtLine = Callable[[list[Int], Int], list[Int]]
+"""(index, line of the block) → the index there."""
 
 
 def combine(f: Function, coefficients: Sequence[float], vectors: Sequence[Value]) -> Value:
@@ -171,15 +177,10 @@ class Winograd:
         return length + (self.lanes if length * self.bytes % 1024 == 0 else 0)
 
     @property
-    def half(self) -> int:
-        """Room for the even (or odd) columns of a line."""
-        return ceiling(self.wide + 1, self.lanes) * self.lanes + self.lanes
-
-    @property
-    def planes(self) -> tuple[int, int]:
-        """Elements of one point's plane of transformed input and of sums, off powers of two."""
-        extra = 16 * 64 // self.bytes // 16
-        return self.terms * self.pitch + extra, self.panels * self.tile.height * self.pitch + extra
+    def stride(self) -> int:
+        """Elements from one channel's transformed tiles, or one row's sums, to the next's: sixteen points side by side, so that
+        writing them stays within few pages, and a line more, off powers of two."""
+        return POINTS * self.pitch + 64 // self.bytes
 
     @property
     def pack_key(self) -> object:
@@ -235,17 +236,15 @@ class Winograd:
 
     def build(self, module: Module, name: str, slots: int, scratch: Scratch, pack: Pack) -> None:
         """The function that convolves, from the taps that `pack` transformed."""
-        form, r, extents = self.form, self.roles, self.form.extents
+        _form, r, extents = self.form, self.roles, self.form.extents
         f = module.function(name, PHASE)
         memory = pointers(f, slots)
         thread = f.minimum(f.parameters[1], self.threads - 1)
-        image_plane, sum_plane = self.planes
         sizes = {
-            "image": ceiling(POINTS * image_plane * self.bytes, 64) * 64 + 1024,
-            "sums": ceiling(POINTS * sum_plane * self.bytes, 64) * 64 + 1024,
-            "patch": ceiling(4 * 2 * self.half * self.bytes, 64) * 64,
+            "image": ceiling(self.terms * self.stride * self.bytes, 64) * 64 + 64,
+            "sums": ceiling(self.panels * self.tile.height * self.stride * self.bytes, 64) * 64 + 64,
         }
-        image, sums, patch = (
+        image, sums = (
             f.address(scratch.pointer(f, scratch.shared(n, size * self.threads)), f.mul(thread, size), "i8")
             for n, size in sizes.items()
         )
@@ -266,68 +265,92 @@ class Winograd:
                 where = [f.mul(w, 2) if a == self.rows_window.axis else w for a, w in zip(self.line_axes, where)]
                 return place(index, self.line_axes, where)
 
-            self._transform_image(f, memory, image, patch, index, at_line, lines, image_plane)
+            self._transform_image(f, memory, image, index, at_line, lines)
             columns = f.mul(lines, self.wide)
             plane = self.panels * self.terms * self.tile.height
 
             def point(p: Int, _: list[Value]) -> None:
                 left = f.address(taps, f.mul(f.add(f.mul(group, POINTS), p), plane), self.type)
-                right = f.address(image, f.mul(p, image_plane), self.type)
-                here = f.address(sums, f.mul(p, sum_plane), self.type)
+                right = f.address(image, f.mul(p, self.pitch), self.type)
+                here = f.address(sums, f.mul(p, self.pitch), self.type)
                 self._multiply(f, left, right, here, columns)
 
             f.loop(0, POINTS, 1, point)
-            self._transform_sums(f, memory, sums, index, at_line, lines, sum_plane)
+            self._transform_sums(f, memory, sums, index, at_line, lines)
 
         low, high = share(f, size_of(extents, r.batch) * blocks, self.threads)
         f.loop(low, high, 1, unit)
         f.finish()
 
-    def _transform_image(self, f, memory, image, patch, index, at_line, lines, plane) -> None:
+    def _transform_image(
+        self,
+        f: Function,
+        memory: list[Value],
+        image: Value,
+        index: list[Int],
+        at_line: AtLine,
+        lines: Int,
+    ) -> None:
+        """The right operand's lines, transformed, to [channel][point][line·wide + tile]. Even and odd columns are read apart, and
+        those one tile further are made in registers: a load across two fresh stores would wait for both."""
         r, extents, lanes = self.roles, self.form.extents, self.lanes
         type = vector(self.type, lanes)
         y, x = self.rows_window.axis, self.columns_window.axis
         views = self._patch_views()
+        onward = [n + 1 for n in range(lanes)]
 
         def channel(c: Int, _: list[Value]) -> None:
             at = place(index, self.channels, unravel(f, c, [extents[k] for k in self.channels]))
-            target = f.address(image, f.mul(c, self.pitch), self.type)
+            target = f.address(image, f.mul(c, self.stride), self.type)
 
             def line(k: Int, _: list[Value]) -> None:
                 where = at_line(at, k)
-                for i in range(4):
-                    lined = place(where, [y], [f.add(where[y], i)])
-                    for parity in range(2):
-                        into = f.address(patch, (2 * i + parity) * self.half, self.type)
-
-                        def copy(j: Int, _: list[Value], view=views[parity], lined=lined, into=into) -> None:
-                            values = read(f, memory[view.slot], view, place(lined, [x], [j]), x, lanes)
-                            f.store(values, f.address(into, j, self.type))
-
-                        if self.wide + 1 <= 4 * lanes:
-                            for j in range(0, self.wide + 1, lanes):
-                                copy(j, [])
-                        else:
-                            f.loop(0, self.wide + 1, lanes, copy)
                 row = f.address(target, f.mul(k, self.wide), self.type)
+                self._prefetch(f, memory[r.right.slot], where)
 
-                def chunk(j: Int, _: list[Value]) -> None:
-                    grid = []
+                def fetch(j: Int) -> list[Value]:
+                    out = []
                     for i in range(4):
-                        even = f.address(patch, f.add(2 * i * self.half, j), self.type)
-                        odd = f.address(patch, f.add((2 * i + 1) * self.half, j), self.type)
-                        grid.append([f.load(type, f.address(s, shift, self.type)) for shift in (0, 1) for s in (even, odd)])
-                    for p, v in enumerate(v for line in transform(f, INPUT, grid) for v in line):
-                        f.store(v, f.address(row, f.add(j, p * plane), self.type))
+                        lined = place(where, (y, x), (f.add(where[y], i), j))
+                        out += [read(f, memory[view.slot], view, lined, x, lanes) for view in views]
+                    return out
 
-                f.loop(0, self.wide, lanes, chunk)
+                def chunk(j: Int, here: list[Value]) -> list[Value]:
+                    last = isinstance(j, int) and j + lanes >= self.wide + 1
+                    after = [poison(type)] * 8 if last else fetch(f.add(j, lanes))
+                    moved = [f.shuffle(a, b, [-1 if last and n >= lanes else n for n in onward]) for a, b in zip(here, after)]
+                    grid = [here[2 * i : 2 * i + 2] + moved[2 * i : 2 * i + 2] for i in range(4)]
+                    for p, v in enumerate(v for line in transform(f, INPUT, grid) for v in line):
+                        f.store(v, f.address(row, f.add(j, p * self.pitch), self.type))
+                    return after
+
+                first = fetch(0)
+                if self.wide <= 2 * lanes:
+                    for j in range(0, self.wide, lanes):
+                        first = chunk(j, first)
+                else:
+                    f.loop(0, self.wide, lanes, chunk, first)
 
             f.loop(0, lines, 1, line)
             end = f.mul(lines, self.wide)
             for p in range(POINTS):  # what is left of the last vector must be numbers that multiply at full speed
-                f.store(zero(type), f.address(target, f.add(end, p * plane), self.type))
+                f.store(zero(type), f.address(target, f.add(end, p * self.pitch), self.type))
 
         f.loop(0, self.terms, 1, channel)
+
+    def _prefetch(self, f: Function, source: Value, where: list[Int]) -> None:
+        """Asks for the line's two middle rows in a channel to come: a channel's lines are far from the last one's, where the
+        processor doesn't foresee them. A prefetch past the memory's end does nothing."""
+        view = self.roles.right
+        element = memory_type(view.type)
+        ahead = AHEAD * view.strides[self.channels[-1]]
+        length = self.form.extents[self.columns_window.axis] * abs(view.strides[self.columns_window.axis])
+        step = 64 // bytes_of(element)
+        for i in (1, 2):
+            at = place(where, [self.rows_window.axis], [f.add(where[self.rows_window.axis], i)])
+            start = f.address(source, f.add(position(f, view.offset, view.strides, at), ahead), element)
+            for j in range(0, min(length, 8 * step), step):
+                f.prefetch(f.address(start, j, element))
 
     def _patch_views(self) -> list[View]:
         """The right operand's even and odd columns: lanes run over tiles. Tiles reach past the last output where their number is
@@ -346,10 +369,10 @@ class Winograd:
         lanes, height = self.lanes, self.tile.height
 
         def end(p: Int, column: Int, width: int, totals: list[Value]) -> None:
-            base = f.address(sums, f.add(f.mul(p, height * self.pitch), column), self.type)
+            base = f.address(sums, f.add(f.mul(p, height * self.stride), column), self.type)
             for m in range(height):
                 for v in range(width):
-                    f.store(totals[m * width + v], f.address(base, m * self.pitch + v * lanes, self.type))
+                    f.store(totals[m * width + v], f.address(base, m * self.stride + v * lanes, self.type))
 
         product(
             f,
@@ -359,7 +382,7 @@ class Winograd:
             left,
             self.terms * height,
             right,
-            self.pitch,
+            self.stride,
             self.terms,
             columns,
             (0, self.panels),
@@ -367,14 +390,23 @@ class Winograd:
             end,
         )
 
-    def _transform_sums(self, f, memory, sums, index, at_line, lines, plane) -> None:
+    def _transform_sums(
+        self,
+        f: Function,
+        memory: list[Value],
+        sums: Value,
+        index: list[Int],
+        at_line: AtLine,
+        lines: Int,
+    ) -> None:
+        """The sums back to outputs, through the epilogue."""
         form, r, extents, lanes = self.form, self.roles, self.form.extents, self.lanes
         type = vector(self.type, lanes)
         y, x = self.rows_window.axis, self.columns_window.axis
 
         def row(m: Int, _: list[Value]) -> None:
             at = place(index, r.rows, unravel(f, m, [extents[k] for k in r.rows]))
-            source = f.address(sums, f.mul(m, self.pitch), self.type)
+            source = f.address(sums, f.mul(m, self.stride), self.type)
 
             def line(k: Int, _: list[Value]) -> None:
                 where = at_line(at, k)
@@ -382,7 +414,9 @@ class Winograd:
 
                 def chunk(j: Int, _: list[Value]) -> None:
                     here = f.address(tiles, j, self.type)
-                    grid = [[f.load(type, f.address(here, (4 * a + b) * plane, self.type)) for b in range(4)] for a in range(4)]
+                    grid = [
+                        [f.load(type, f.address(here, (4 * a + b) * self.pitch, self.type)) for b in range(4)] for a in range(4)
+                    ]
                     out = transform(f, OUTPUT, grid)
                     for i in range(2):
                         lined = place(where, [y], [f.add(where[y], i)])
