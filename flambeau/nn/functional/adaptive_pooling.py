@@ -1,4 +1,7 @@
-"""Adaptive and fractional pooling: windows of unequal sizes, chosen by the size of the result. May import what `flambeau.ops` may."""
+"""Adaptive and fractional pooling: windows of unequal sizes, chosen by the size of the result.
+
+May import what `flambeau.ops` may.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +28,8 @@ __all__ = [
 
 
 def _shape(x: Tensor, output_size: Any, spatial: int, name: str) -> tuple[int, ...]:
+    if output_size is None:
+        raise TypeError(f"{name}(): argument 'output_size' (position 2) must be tuple of ints, not NoneType")
     return rules.adaptive_pool(tuple(x._shape), hashable(output_size), spatial=spatial, operator=name)
 
 
@@ -194,10 +199,8 @@ def _fractional(
     with untaped():
         place = None
         for dim in range(spatial):
-            # PyTorch's samples run from the last dimension.
-            start = _starts(
-                samples.detach()[..., spatial - 1 - dim if spatial == 2 else dim], sizes[dim], kernel[dim], out[dim], device
-            )
+            sample = samples.detach()[..., spatial - 1 - dim if spatial == 2 else dim]  # PyTorch's order: (width, height)
+            start = _starts(sample, sizes[dim], kernel[dim], out[dim], device)
             axes = (*planes, *(out[d] if d == dim else 1 for d in range(spatial)), *(1,) * spatial)
             here = start.reshape(axes) + positions(kernel[dim], 2 + 2 * spatial, 2 + spatial + dim, device)
             place = here if place is None else place * sizes[dim] + here

@@ -32,8 +32,8 @@ __all__ = ["conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d",
 class Form(NamedTuple):
     """The trilinear form's sizes: x [N, G, C, *X], w [G, O, C, *K], y [N, G, O, *Y], one entry a spatial dimension.
 
-    `low` is how far the first window lies before x. Where y's windows end before x does (`rest` elements earlier, the rows that a
-    stride leaves over) x counts nothing there; where they end after it, x is zero.
+    `low` is how far the first window lies before x. Where y's windows end before x does (the rows that a stride leaves over) x
+    counts nothing there; where they end after it, x is zero.
     """
 
     batch: int
@@ -97,7 +97,9 @@ def _windows(form: Form, x: Node) -> Node:
         for count, s, k, d, low, size in zip(form.y, form.stride, form.kernel, form.dilation, form.low, form.x)
     )
     rank = len(form.x)
-    x = _padded(x, form.low, tuple(max(h, 0) for h in high), (0,) * rank)
+    # Fewer than a stride left over behind the last window don't make another: no need to crop them.
+    high = tuple(0 if -s < h < 0 else h for h, s in zip(high, form.stride))
+    x = _padded(x, form.low, high, (0,) * rank)
     first = len(x.shape) - rank
     return WINDOW((x,), (tuple(range(first, first + rank)), form.kernel, form.stride, form.dilation))
 

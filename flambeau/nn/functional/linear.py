@@ -50,6 +50,8 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     for t in (weight,) if bias is None else (weight, bias):
         if t._storage.dtype is not input._storage.dtype:
             raise RuntimeError(f"mat1 and mat2 must have the same dtype, but got {scalar_name(input)} and {scalar_name(t)}")
+    if bias is not None and len(weight._shape) == 1 and len(input._shape) == 2:
+        raise RuntimeError("mat2 must be a matrix, got 1-D tensor")
     check_device(input, weight, bias)
     x_labels, w_labels, y_labels = _labels(len(input._shape))
     if len(weight._shape) == 1:
