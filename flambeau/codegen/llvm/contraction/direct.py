@@ -1,61 +1,196 @@
-"""The direct schedule: sums are made straight from the operands' memory, lanes along one output axis, nothing packed.
+"""The direct schedule: sums are made straight from the operands' memory, nothing packed.
 
-Right for every contraction, and fast where there is little to reuse (depthwise convolutions, small groups, short sums).
-May import `codegen.llvm` and the contraction's form, elements and epilogue.
+Right for every contraction, and fast where there is little to reuse: depthwise convolutions and their gradients, small groups,
+short sums. Lanes run along the innermost output axis, or, where that is short, along the innermost summed axis, whose lanes
+are added up at the end. Short summed axes are unrolled, and a few outputs are made together, so that what they share is
+read once.
+
+May import `codegen.llvm` and the contraction's form, elements, epilogue and roles.
 """
 
 from __future__ import annotations
 
-from flambeau.codegen.llvm.builder import Int, Module, Value, bits_of, vector, zero
-from flambeau.codegen.llvm.contraction.elements import pointers, read, sum_type
+from collections.abc import Iterator, Sequence
+from itertools import product
+from math import prod
+
+from flambeau.codegen.llvm.builder import Function, Int, Module, Value, bits_of, vector, zero
+from flambeau.codegen.llvm.contraction.elements import pointers, read_many, sum_type
 from flambeau.codegen.llvm.contraction.epilogue import finish, store
 from flambeau.codegen.llvm.contraction.form import Form
-from flambeau.codegen.llvm.contraction.roles import PHASE, share
+from flambeau.codegen.llvm.contraction.roles import PHASE, place, share, unravel
 from flambeau.codegen.llvm.target import Target
 
 __all__ = ["direct"]
 
+UNROLLED = 16
+"""Most terms of a sum that are written out."""
+
 
 def direct(module: Module, name: str, form: Form, slots: int, target: Target) -> None:
-    """Adds the phase `name` to the module."""
+    """Adds the function `name` to the module."""
     f = module.function(name, PHASE)
     memory = pointers(f, slots)
-    total = sum_type(form.a.type)
-    lane_axis = form.outputs - 1 if form.outputs else None
-    extent = form.extents[lane_axis] if lane_axis is not None else 1
-    lanes = min(target.lanes(bits_of(total)), 1 << max(0, (extent - 1).bit_length()))
-    chunks = -(-extent // lanes)
-    outer = form.extents[: max(0, form.outputs - 1)]
-    units = chunks
-    for e in outer:
-        units *= e
-    type = vector(total, lanes)
+    lanes = target.lanes(bits_of(sum_type(form.a.type)))
+    if _lanes_along_sum(form, lanes):
+        _along_sum(f, form, memory, lanes, target.registers)
+    else:
+        _along_output(f, form, memory, lanes)
+    f.finish()
+
+
+def _lanes_along_sum(form: Form, lanes: int) -> bool:
+    """Whether the innermost summed axis fills lanes better than the innermost output axis."""
+    if not form.terms or len(form.extents) == form.outputs:
+        return False
+    inner = len(form.extents) - 1
+    steps = [abs(v.strides[inner]) for v in (form.a, form.b)]
+    if form.outputs and form.extents[form.outputs - 1] * 2 > lanes and steps != [1, 1]:
+        return False
+    output = min(lanes, form.extents[form.outputs - 1]) if form.outputs else 1
+    return 1 <= min(steps) <= max(steps) <= 2 and form.extents[inner] > output
+
+
+def _tail(form: Form, axes: Sequence[int], most: int) -> list[int]:
+    """The last of `axes` whose extents' product stays within `most`."""
+    chosen: list[int] = []
+    for k in reversed(axes):
+        if prod(form.extents[x] for x in chosen) * form.extents[k] > most:
+            break
+        chosen.insert(0, k)
+    return chosen
+
+
+def _shifts(form: Form, axes: Sequence[int]) -> Iterator[tuple[int, ...]]:
+    """Every position on `axes`, as an offset of each axis of the form."""
+    for point in product(*(range(form.extents[k]) for k in axes)):
+        shift = [0] * len(form.extents)
+        for k, at in zip(axes, point):
+            shift[k] = at
+        yield tuple(shift)
+
+
+def _nest(f: Function, form: Form, axes: Sequence[int], index: list[Int], held: list[Value], body) -> list[Value]:
+    """Loops over `axes` around body(index, carried values)."""
+    if not axes:
+        return body(index, held)
+    return f.loop(0, form.extents[axes[0]], 1, lambda k, s: _nest(f, form, axes[1:], place(index, axes[:1], [k]), s, body), held)
+
+
+def _along_output(f: Function, form: Form, memory: list[Value], lanes: int) -> None:
+    """Tiles of a few lines by two vectors of the innermost output axis."""
+    count = len(form.extents)
+    inner = form.outputs - 1 if form.outputs else None
+    extent = form.extents[inner] if inner is not None else 1
+    lanes = min(lanes, 1 << max(0, (extent - 1).bit_length()))
+    wide = min(2, -(-extent // lanes))
+    chunks = -(-extent // (wide * lanes))
+    lined = form.outputs - 2 if form.outputs > 1 else None
+    tall = form.extents[lined] if lined is not None else 1
+    together = 1
+    if lined is not None and any(v.varies(lined) != v.varies(inner) or v.checks for v in (form.a, form.b)):
+        together = next((h for h in (4, 3, 2) if tall % h == 0), min(4, tall))
+    unrolled = _tail(form, form.summed, UNROLLED)
+    looped = [k for k in form.summed if k not in unrolled]
+    outer = list(form.extents[: max(0, form.outputs - 2)])
+    type = vector(sum_type(form.a.type), lanes)
+
+    def tile(at: list[Int], start: Int, heights: int) -> None:
+        """`heights` lines from `at`, and the chunk of columns at `start`."""
+        axes = [k for k in (lined, inner) if k is not None]
+        cells = [(h, w) for h in range(heights) for w in range(wide)]
+
+        def left_over(w: int) -> Int:
+            if extent % (wide * lanes) == 0:
+                return lanes
+            return f.minimum(f.sub(extent, f.add(start, w * lanes)), lanes)
+
+        def shifted(shift: tuple[int, ...], h: int) -> tuple[int, ...]:
+            return tuple(d + (h if k == lined else 0) for k, d in enumerate(shift))
+
+        def body(index: list[Int], sums: list[Value]) -> list[Value]:
+            terms = list(_shifts(form, unrolled))
+            sums = list(sums)
+            for w in range(wide):
+                here = index if inner is None else place(index, [inner], [f.add(start, w * lanes)])
+                wanted = [shifted(t, h) for h in range(heights) for t in terms]
+                a, b = (read_many(f, memory[v.slot], v, here, wanted, inner, lanes, left_over(w)) for v in (form.a, form.b))
+                for h in range(heights):
+                    cell = h * wide + w
+                    for t in range(len(terms)):
+                        n = h * len(terms) + t
+                        sums[cell] = f.multiply_add(a[n], b[n], sums[cell])
+            return sums
+
+        sums = _nest(f, form, looped, at, [zero(type)] * len(cells), body) if form.terms else [zero(type)] * len(cells)
+        for (h, w), total in zip(cells, sums):
+            values = [f.add(at[k], h) if k == lined else f.add(start, w * lanes) for k in axes]
+            where = place(at, axes, values)
+            remaining = left_over(w)
+            if isinstance(remaining, int) and remaining <= 0:
+                continue
+            result = finish(f, form, memory, total, where, inner, lanes, remaining)
+            store(f, form, memory, result, where, inner, lanes, remaining)
+
+    groups = -(-tall // together)
+    units = prod(outer) * groups
 
     def unit(u: Int, _: list[Value]) -> None:
-        index: list[Int] = []
-        rest, chunk = f.div(u, chunks), f.rem(u, chunks)
-        for e in reversed(outer):
-            index.insert(0, f.rem(rest, e))
-            rest = f.div(rest, e)
-        start = f.mul(chunk, lanes)
-        count: Int = lanes
-        if lane_axis is not None:
-            index.append(start)
-            if extent % lanes:
-                count = f.minimum(f.sub(extent, start), lanes)
+        *coordinates, group = unravel(f, u, [*outer, groups])
+        index = place([0] * count, range(len(outer)), coordinates)
 
-        def nest(axis: int, at: list[Int], sums: list[Value]) -> list[Value]:
-            if axis == len(form.extents):
-                a = read(f, memory[form.a.slot], form.a, at, lane_axis, lanes, count)
-                b = read(f, memory[form.b.slot], form.b, at, lane_axis, lanes, count)
-                return [f.multiply_add(a, b, sums[0])]
-            return f.loop(0, form.extents[axis], 1, lambda k, s: nest(axis + 1, [*at, k], s), sums)
+        def line(y: Int, heights: int) -> None:
+            at = index if lined is None else place(index, [lined], [y])
+            f.loop(0, chunks * wide * lanes, wide * lanes, lambda start, _: tile(at, start, heights))
 
-        sums = nest(form.outputs, index, [zero(type)])
-        whole = [*index, *[0] * len(form.summed)]
-        result = finish(f, form, memory, sums[0], whole, lane_axis, lanes, count)
-        store(f, form, memory, result, whole, lane_axis, lanes, count)
+        y = f.mul(group, together)
+        rest = tall % together
+        if rest == 0:
+            line(y, together)
+        else:
+            f.choose(
+                f.compare("sle", f.add(y, together), tall),
+                lambda: line(y, together),
+                lambda: [f.loop(y, tall, 1, lambda k, _: line(k, 1)), []][1],
+            )
 
     low, high = share(f, units)
     f.loop(low, high, 1, unit)
-    f.finish()
+
+
+def _along_sum(f: Function, form: Form, memory: list[Value], lanes: int, registers: int) -> None:
+    """Several outputs at once, each a vector of partial sums."""
+    count = len(form.extents)
+    inner = count - 1
+    extent = form.extents[inner]
+    lanes = min(lanes, 1 << (extent - 1).bit_length())
+    together = _tail(form, range(form.outputs), max(1, registers // 2 - 4))
+    outer = [k for k in range(form.outputs) if k not in together]
+    looped = [k for k in form.summed if k != inner]
+    type = vector(sum_type(form.a.type), lanes)
+    cells = list(_shifts(form, together))
+
+    def unit(u: Int, _: list[Value]) -> None:
+        index = place([0] * count, outer, unravel(f, u, [form.extents[k] for k in outer]))
+
+        def body(at: list[Int], sums: list[Value]) -> list[Value]:
+            def chunk(j: Int, held: list[Value]) -> list[Value]:
+                here = place(at, [inner], [j])
+                left_over = lanes if extent % lanes == 0 else f.minimum(f.sub(extent, j), lanes)
+                a, b = (read_many(f, memory[v.slot], v, here, cells, inner, lanes, left_over) for v in (form.a, form.b))
+                return [f.multiply_add(x, y, s) for x, y, s in zip(a, b, held)]
+
+            if extent <= 4 * lanes:
+                for j in range(0, extent, lanes):
+                    sums = chunk(j, sums)
+                return sums
+            return f.loop(0, extent, lanes, chunk, sums)
+
+        sums = _nest(f, form, looped, index, [zero(type)] * len(cells), body)
+        for shift, total in zip(cells, sums):
+            where = [f.add(i, d) for i, d in zip(index, shift)]
+            result = finish(f, form, memory, f.total(total), where, None, 1)
+            store(f, form, memory, result, where, None, 1)
+
+    low, high = share(f, prod(form.extents[k] for k in outer))
+    f.loop(low, high, 1, unit)

@@ -9,13 +9,14 @@ wrap, and wrapping commutes with narrowing; a bool's sum is tested against zero 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from flambeau.codegen.llvm.builder import Function, Int, Value, bits_of, constant, vector, zero
 from flambeau.codegen.llvm.contraction.form import View
 from flambeau.codegen.llvm.values import from_memory, memory_type, register_type
 from flambeau.dtypes import bool_, dtype
 
-__all__ = ["sum_type", "widen", "narrow", "read", "read_flat", "position", "pointers"]
+__all__ = ["sum_type", "widen", "narrow", "read", "read_many", "read_flat", "position", "pointers"]
 
 
 def sum_type(type: dtype) -> str:
@@ -151,6 +152,58 @@ def _read_one(f: Function, pointer: Value, view: View, index: Sequence[Int]) -> 
         f.choose(inside, lambda: [f.load(element, f.address(pointer, address, element))], lambda: [constant(element, 0)])[0],
         view.type,
     )
+
+
+def read_many(
+    f: Function,
+    pointer: Value,
+    view: View,
+    index: Sequence[Int],
+    shifts: Sequence[Sequence[int]],
+    lane_axis: int | None,
+    lanes: int,
+    count: Int | None = None,
+) -> list[Value]:
+    """`read` at index + shift for every one of `shifts`: places met twice are read once, and those that pass or fail a check
+    together share its branch."""
+    along = lane_axis is not None and lanes > 1 and view.varies(lane_axis)
+
+    def moved(terms: Sequence[int], shift: Sequence[int]) -> int:
+        return sum(t * d for t, d in zip(terms, shift))
+
+    places: dict[tuple[int, ...], Sequence[int]] = {}
+    keys = []
+    for shift in shifts:
+        key = (moved(view.strides, shift), *(moved(c.terms, shift) for c in view.checks))
+        places.setdefault(key, shift)
+        keys.append(key)
+    scalar = [n for n, c in enumerate(view.checks) if not along or not c.terms[lane_axis]]  # type: ignore[index]
+    groups: dict[tuple[int, ...], list[tuple[int, ...]]] = {}
+    for key in places:
+        groups.setdefault(tuple(key[1 + n] for n in scalar), []).append(key)
+    found: dict[tuple[int, ...], Value] = {}
+    free = replace(view, checks=tuple(c for n, c in enumerate(view.checks) if n not in scalar))
+    plain = all(view.checks[n].every == 1 for n in scalar)
+    for members in groups.values():
+        first = [f.add(i, d) for i, d in zip(index, places[members[0]])]
+        inside: bool | Value = True
+        if plain:
+            for n in scalar:
+                c = view.checks[n]
+                inside = f.both(inside, _scalar_inside(f, position(f, c.offset, c.terms, first), c.limit, 1))
+
+        def fetch(members: list[tuple[int, ...]] = members) -> list[Value]:
+            out = []
+            for key in members:
+                at = [f.add(i, d) for i, d in zip(index, places[key])]
+                out.append(read(f, pointer, free if plain else view, at, lane_axis, lanes, count))
+            return out
+
+        def nothing(members: list[tuple[int, ...]] = members) -> list[Value]:
+            return [zero(vector(sum_type(view.type), lanes))] * len(members)
+
+        found.update(zip(members, f.choose(inside, fetch, nothing)))
+    return [found[key] for key in keys]
 
 
 def read_flat(
