@@ -68,12 +68,18 @@ def _find_loads(values: list[Expr], slot: int, found: set[Expr]) -> bool:
 
 
 class Unit:
-    """One kernel to be made: the operations that it stores (`roots`), and for a contraction its core."""
+    """One kernel to be made: the operations that it stores (`roots`), and for a contraction its core.
 
-    __slots__ = ("roots", "core", "needs", "key", "cone")
+    `shape` is the roots' (without ones) where it may take more of them, else None; `reduced` what reductions it computes;
+    `cone` all that it computes, as bits; `needs` the units before it.
+    """
 
-    def __init__(self, root: Operation, core: Operation | None, key: frozenset[Any], cone: int) -> None:
-        self.roots, self.core, self.key, self.cone = [root], core, key, cone
+    __slots__ = ("roots", "core", "shape", "reduced", "cone", "needs")
+
+    def __init__(
+        self, root: Operation, core: Operation | None, shape: tuple[int, ...] | None, reduced: frozenset[Any], cone: int
+    ) -> None:
+        self.roots, self.core, self.shape, self.reduced, self.cone = [root], core, shape, reduced, cone
         self.needs: set[Unit] = set()
 
 
@@ -306,39 +312,32 @@ class Fusion:
             if o.number not in self.memory or o.size == 0:
                 continue
             core = self.core_of.get(o.number)
-            key = reduced[o.number]
-            shape = tuple(n for n in o.shape if n != 1)
+            made = Unit(o, core, None, reduced[o.number], cone)
             unit = None
-            loops = core is None and o.name not in _ALWAYS
-            if loops:
-                for candidate in reversed(recent.get(shape, ())[-4:]):
-                    if self._joins(o, key, cone, candidate, needs, unit_of):
+            if core is None and o.name not in _ALWAYS:
+                made.shape = shape = tuple(n for n in o.shape if n != 1)
+                close = [unit_of[d] for d in sorted(direct, reverse=True) if d in unit_of]
+                for candidate in dict.fromkeys((*close, *reversed(recent.get(shape, ())[-4:]))):
+                    if self._joins(made, candidate, needs, unit_of):
                         unit = candidate
                         unit.roots.append(o)
                         unit.cone |= cone
                         break
             if unit is None:
-                unit = Unit(o, core, key, cone)
+                unit = made
                 self.units.append(unit)
-                if loops:
-                    recent.setdefault(shape, []).append(unit)
+                if unit.shape is not None:
+                    recent.setdefault(unit.shape, []).append(unit)
             unit_of[o.number] = unit
             unit.needs |= {unit_of[d] for d in direct if d in unit_of} - {unit}
 
-    def _joins(
-        self,
-        o: Operation,
-        key: frozenset[object],
-        cone: int,
-        unit: Unit,
-        needs: dict[int, frozenset[int]],
-        unit_of: dict[int, Unit],
-    ) -> bool:
-        """Whether `o` may, and should, be stored by `unit`'s kernel too."""
-        if len(unit.roots) >= WIDEST or (unit.cone | cone).bit_count() > LARGEST:
+    def _joins(self, made: Unit, unit: Unit, needs: dict[int, frozenset[int]], unit_of: dict[int, Unit]) -> bool:
+        """Whether the root of `made` may, and should, be stored by `unit`'s kernel too."""
+        if made.shape != unit.shape or len(unit.roots) >= WIDEST or (unit.cone | made.cone).bit_count() > LARGEST:
             return False
+        (o,) = made.roots
         members = {r.number for r in unit.roots}
-        if key != unit.key and (key or not members & needs[o.number]):
+        if made.reduced != unit.reduced and (made.reduced or not members & needs[o.number]):
             return False  # its loops are others
         shared = {d for r in unit.roots for d in needs[r.number] if self.by_number[d].size > 1} | members
         if not shared & needs[o.number]:
@@ -354,8 +353,8 @@ class Fusion:
                 seen.add(u)
                 stack.extend(u.needs)
         if members & needs[o.number]:
-            if key:
-                row = max((self._row(k) for k in unit.key), default=0)
+            if made.reduced:
+                row = max(self._row(k) for k in made.reduced)
                 if row > ROW or (o.size < FEWEST_ROWS and row * o.size > SMALL):
                     return False
             try:

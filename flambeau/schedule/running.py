@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from flambeau.dtypes import float32
 from flambeau.graph.node import Node, topological_order
 from flambeau.graph.primitives.leaf import BUFFER, scalar_value
-from flambeau.schedule.planning import build
 from flambeau.schedule.plan import Plan
+from flambeau.schedule.planning import build
 
 if TYPE_CHECKING:
     from flambeau.devices.base import Backend
