@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterator, Sequence
+from types import GenericAlias
 from typing import TYPE_CHECKING, Any
 
 from flambeau import devices
@@ -58,6 +59,10 @@ class Tensor:
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         return object.__new__(cls)
+
+    def __class_getitem__(cls, parameters: Any) -> GenericAlias:
+        """`Tensor[float32, cpu]` in an annotation: what type checkers read and `flambeau.typing.checked` enforces."""
+        return GenericAlias(cls, parameters)
 
     def __init__(self, *args: Any, device: Any = None) -> None:
         from flambeau.ops.creation import empty, tensor

@@ -1,3 +1,5 @@
+# ruff: noqa
+# fmt: off
 """Written by tools/make_stubs.py from flambeau/typing/signatures.py: run `make stubs`, do not edit."""
 
 MYPY: bool = False

@@ -1,0 +1,36 @@
+# ruff: noqa
+# fmt: off
+"""Written by tools/make_stubs.py from flambeau/typing/signatures.py: run `make stubs`, do not edit."""
+
+# Which stubs a checker reads: Pyrefly calls itself TYPE_CHECKING_WITH_PYREFLY and computes shapes; the others read the portable
+# ones. The nesting is for mypy, which would otherwise look into the first.
+from typing import Any
+
+from flambeau import autograd as autograd
+from flambeau import linalg as linalg
+from flambeau import nn as nn
+from flambeau import optim as optim
+from flambeau import typing as typing
+from flambeau import utils as utils
+from flambeau.autograd.modes import enable_grad as enable_grad
+from flambeau.autograd.modes import inference_mode as inference_mode
+from flambeau.autograd.modes import is_grad_enabled as is_grad_enabled
+from flambeau.autograd.modes import no_grad as no_grad
+from flambeau.autograd.modes import set_grad_enabled as set_grad_enabled
+
+MYPY: bool = False
+TYPE_CHECKING_WITH_PYREFLY: bool = False
+
+if TYPE_CHECKING_WITH_PYREFLY:
+    if not MYPY:
+        from flambeau._pyrefly._aliases import *
+        from flambeau._pyrefly._dtypes import *
+        from flambeau._pyrefly._functions import *
+        from flambeau._pyrefly._tensor import Tensor as Tensor
+else:
+    from flambeau._portable._aliases import *
+    from flambeau._portable._dtypes import *
+    from flambeau._portable._functions import *
+    from flambeau._portable._tensor import Tensor as Tensor
+
+def __getattr__(name: str) -> Any: ...

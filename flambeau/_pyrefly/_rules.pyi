@@ -1,0 +1,668 @@
+"""Pyrefly's form of the shape rules, in the subset of Python that its rule language has. Only type checkers read this file.
+
+Each function here has a twin of the same name and parameters in `flambeau.typing.rules`, which asks `flambeau.shapes`;
+tests/typing/test_rules_agree.py runs both over drawn shapes. A size that is not known must never make a rule fail, so
+every comparison of sizes is guarded by `is_concrete_int`. `Invalid` takes constant text only; where a mismatch can be put
+as a generalized ufunc, Pyrefly's own message carries the numbers.
+"""
+
+import shape_extensions.dsl as dsl
+from shape_extensions import Int, IntTuple, IntTuples, NamedInts, gufunc_broadcast, type_shape_dsl_function
+
+@type_shape_dsl_function
+def broadcast(left: IntTuple, right: IntTuple) -> IntTuple:
+    spec = "(),()->()"
+    shapes = dsl.IntTuples((left, right))
+    return gufunc_broadcast(spec, shapes)
+
+@type_shape_dsl_function
+def broadcast3(first: IntTuple, second: IntTuple, third: IntTuple) -> IntTuple:
+    spec = "(),(),()->()"
+    shapes = dsl.IntTuples((first, second, third))
+    return gufunc_broadcast(spec, shapes)
+
+@type_shape_dsl_function
+def spread(value: int | tuple[int, ...] | None, count: int) -> IntTuple:
+    if value is None:
+        return dsl.IntTuple.gradual()
+    if dsl.is_int_value(value):
+        return dsl.IntTuple(value + 0 for i in range(count))
+    if len(value) == 1:
+        return dsl.IntTuple.gradual()
+    if len(value) != count:
+        return dsl.Invalid("expected one integer, or one for each spatial dimension")
+    return dsl.IntTuple(v + 0 for v in value)
+
+@type_shape_dsl_function
+def spread_or(value: int | tuple[int, ...] | None, default: IntTuple) -> IntTuple:
+    if value is None:
+        return default
+    if dsl.is_int_value(value):
+        return dsl.IntTuple(value + 0 for i in range(len(default)))
+    if len(value) == 0:
+        return default
+    if len(value) == 1:
+        return dsl.IntTuple.gradual()
+    if len(value) != len(default):
+        return dsl.Invalid("expected one integer, or one for each spatial dimension")
+    return dsl.IntTuple(v + 0 for v in value)
+
+@type_shape_dsl_function
+def twice(padding: IntTuple) -> IntTuple:
+    return dsl.IntTuple(2 * p for p in padding)
+
+@type_shape_dsl_function
+def string_padding(padding: str, kernel: IntTuple, dilation: IntTuple, stride: IntTuple) -> IntTuple:
+    if padding == "valid":
+        return dsl.IntTuple(0 for k in kernel)
+    if padding != "same":
+        return dsl.Invalid("Invalid padding string (expected 'same' or 'valid')")
+    if any(dsl.is_concrete_int(s) and s != 1 for s in stride):
+        return dsl.Invalid("padding='same' is not supported for strided convolutions")
+    return dsl.IntTuple(dilation[i] * (kernel[i] - 1) for i in range(len(kernel)))
+
+@type_shape_dsl_function
+def kernel_of(weight: IntTuple) -> IntTuple:
+    return weight[2:]
+
+@type_shape_dsl_function
+def conv(
+    input: IntTuple, weight: IntTuple, stride: IntTuple, total: IntTuple, dilation: IntTuple, groups: Int, spatial: int
+) -> IntTuple:
+    if len(weight) != spatial + 2:
+        return dsl.Invalid("conv: the weight must be [out, in / groups, *kernel]")
+    lead = len(input) - spatial - 1
+    if lead != 0 and lead != 1:
+        return dsl.Invalid("conv: the input must be [N, C, *sizes] or [C, *sizes]")
+    channels = input[lead]
+    expected = weight[1] * groups
+    if dsl.is_concrete_int(channels) and dsl.is_concrete_int(expected) and channels != expected:
+        return dsl.Invalid("conv: the input's channels are not what the weight expects")
+    out_channels = weight[0]
+    if dsl.is_concrete_int(out_channels) and dsl.is_concrete_int(groups) and out_channels % groups != 0:
+        return dsl.Invalid("conv: the number of filters is not divisible by groups")
+    out = dsl.IntTuple(
+        (input[lead + 1 + i] + total[i] - dilation[i] * (weight[2 + i] - 1) - 1) // stride[i] + 1 for i in range(spatial)
+    )
+    if any(dsl.is_concrete_int(n) and n < 1 for n in out):
+        return dsl.Invalid("conv: the kernel is larger than the padded input")
+    return dsl.concat(input[:lead], dsl.concat(dsl.IntTuple((out_channels,)), out))
+
+@type_shape_dsl_function
+def conv_transpose(
+    input: IntTuple,
+    weight: IntTuple,
+    stride: IntTuple,
+    total: IntTuple,
+    output_padding: IntTuple,
+    dilation: IntTuple,
+    groups: Int,
+    spatial: int,
+) -> IntTuple:
+    if len(weight) != spatial + 2:
+        return dsl.Invalid("conv_transpose: the weight must be [in, out / groups, *kernel]")
+    lead = len(input) - spatial - 1
+    if lead != 0 and lead != 1:
+        return dsl.Invalid("conv_transpose: the input must be [N, C, *sizes] or [C, *sizes]")
+    channels = input[lead]
+    expected = weight[0]
+    if dsl.is_concrete_int(channels) and dsl.is_concrete_int(expected) and channels != expected:
+        return dsl.Invalid("conv_transpose: the input's channels are not what the weight expects")
+    out = dsl.IntTuple(
+        (input[lead + 1 + i] - 1) * stride[i] - total[i] + dilation[i] * (weight[2 + i] - 1) + output_padding[i] + 1
+        for i in range(spatial)
+    )
+    if any(dsl.is_concrete_int(n) and n < 1 for n in out):
+        return dsl.Invalid("conv_transpose: the output would be empty")
+    return dsl.concat(input[:lead], dsl.concat(dsl.IntTuple((weight[1] * groups,)), out))
+
+@type_shape_dsl_function
+def pool(
+    input: IntTuple, kernel: IntTuple, stride: IntTuple, total: IntTuple, dilation: IntTuple, ceil_mode: bool, spatial: int
+) -> IntTuple:
+    lead = len(input) - spatial
+    if lead != 1 and lead != 2:
+        return dsl.Invalid("pooling: the input must be [N, C, *sizes] or [C, *sizes]")
+    if any(dsl.is_concrete_int(n) and n < 1 for n in kernel):
+        return dsl.Invalid("pooling: the kernel must be at least 1")
+    if any(dsl.is_concrete_int(n) and n < 1 for n in stride):
+        return dsl.Invalid("pooling: the stride must be at least 1")
+    if ceil_mode:
+        rounded = dsl.IntTuple(
+            (input[lead + i] + total[i] - dilation[i] * (kernel[i] - 1) - 1 + stride[i] - 1) // stride[i] + 1
+            for i in range(spatial)
+        )
+        last = dsl.IntTuple((input[lead + i] + total[i] // 2 - 1) // stride[i] + 1 for i in range(spatial))
+        out = dsl.IntTuple(
+            a if a == b else b if dsl.is_concrete_int(a) and dsl.is_concrete_int(b) and b < a else a for a, b in zip(rounded, last)
+        )
+    else:
+        out = dsl.IntTuple(
+            (input[lead + i] + total[i] - dilation[i] * (kernel[i] - 1) - 1) // stride[i] + 1 for i in range(spatial)
+        )
+    if any(dsl.is_concrete_int(n) and n < 1 for n in out):
+        return dsl.Invalid("pooling: the window is larger than the padded input")
+    return dsl.concat(input[:lead], out)
+
+@type_shape_dsl_function
+def last_sizes(input: IntTuple, count: int) -> IntTuple:
+    return dsl.IntTuple(input[len(input) - count + i] for i in range(count))
+
+@type_shape_dsl_function
+def replace_last(input: IntTuple, sizes: IntTuple, spatial: int) -> IntTuple:
+    lead = len(input) - spatial
+    if lead != 1 and lead != 2:
+        return dsl.Invalid("the input must be [N, C, *sizes] or [C, *sizes]")
+    return dsl.concat(input[:lead], sizes)
+
+@type_shape_dsl_function
+def reduce(shape: IntTuple, dim: int | tuple[int, ...] | None, keepdim: bool) -> IntTuple:
+    return dsl.axis_reduce(shape, dim, keepdim, True, True, True)
+
+@type_shape_dsl_function
+def along(shape: IntTuple, dim: int) -> IntTuple:
+    if len(shape) == 0 and (dim == 0 or dim + 1 == 0):
+        return shape
+    if dim < 0 - len(shape) or dim >= len(shape):
+        return dsl.Invalid("Dimension out of range")
+    return shape
+
+@type_shape_dsl_function
+def reshape(shape: IntTuple, sizes: IntTuple) -> IntTuple:
+    count = dsl.prod(shape)
+    if any(dsl.is_concrete_int(n) and n < 0 for n in sizes):
+        unknown = dsl.IntTuple(n for n in sizes if dsl.is_concrete_int(n) and n < 0)
+        if len(unknown) > 1:
+            return dsl.Invalid("only one dimension can be inferred")
+        if any(n + 1 != 0 for n in unknown):
+            return dsl.Invalid("invalid shape dimension")
+        rest = 0 - dsl.prod(sizes)
+        if dsl.is_concrete_int(count) and dsl.is_concrete_int(rest):
+            if rest == 0:
+                return dsl.Invalid("the unspecified dimension of a reshape of no elements is ambiguous")
+            if count % rest != 0:
+                return dsl.Invalid("the shape does not fit the number of elements")
+        return dsl.IntTuple(count // rest if dsl.is_concrete_int(n) and n < 0 else n for n in sizes)
+    new_count = dsl.prod(sizes)
+    if dsl.is_concrete_int(count) and dsl.is_concrete_int(new_count) and count != new_count:
+        return dsl.Invalid("the shape does not fit the number of elements")
+    return sizes
+
+@type_shape_dsl_function
+def flatten(shape: IntTuple, start_dim: int, end_dim: int) -> IntTuple:
+    if len(shape) == 0:
+        return dsl.IntTuple((1,))
+    if start_dim < 0 - len(shape) or start_dim >= len(shape) or end_dim < 0 - len(shape) or end_dim >= len(shape):
+        return dsl.Invalid("flatten: dimension out of range")
+    start = start_dim % len(shape)
+    end = end_dim % len(shape)
+    if start > end:
+        return dsl.Invalid("flatten() has invalid args: start_dim cannot come after end_dim")
+    middle = dsl.prod(shape[start : end + 1])
+    return dsl.concat(shape[:start], dsl.concat(dsl.IntTuple((middle,)), shape[end + 1 :]))
+
+@type_shape_dsl_function
+def unflatten(shape: IntTuple, dim: int, sizes: IntTuple) -> IntTuple:
+    if dim < 0 - len(shape) or dim >= len(shape):
+        return dsl.Invalid("unflatten: dimension out of range")
+    axis = dim % len(shape)
+    size = shape[axis]
+    if any(dsl.is_concrete_int(n) and n < 0 for n in sizes):
+        rest = 0 - dsl.prod(sizes)
+        if dsl.is_concrete_int(size) and dsl.is_concrete_int(rest):
+            if rest == 0:
+                return dsl.Invalid("unflatten: the sizes do not multiply up to the dimension")
+            if size % rest != 0:
+                return dsl.Invalid("unflatten: the sizes do not multiply up to the dimension")
+        parts = dsl.IntTuple(size // rest if dsl.is_concrete_int(n) and n < 0 else n for n in sizes)
+    else:
+        count = dsl.prod(sizes)
+        if dsl.is_concrete_int(size) and dsl.is_concrete_int(count) and size != count:
+            return dsl.Invalid("unflatten: the sizes do not multiply up to the dimension")
+        parts = dsl.IntTuple(n for n in sizes)
+    return dsl.concat(shape[:axis], dsl.concat(parts, shape[axis + 1 :]))
+
+@type_shape_dsl_function
+def permute(shape: IntTuple, dims: int | tuple[int, ...] | None) -> IntTuple:
+    if dims is None:
+        return dsl.IntTuple.gradual()
+    if dsl.is_int_value(dims):
+        return dsl.Invalid("permute: a sequence of dims is needed")
+    if len(dims) != len(shape):
+        return dsl.Invalid("permute: as many dims as the tensor has dimensions are needed")
+    if any(d < 0 - len(shape) or d >= len(shape) for d in dims):
+        return dsl.Invalid("permute: dimension out of range")
+    order = tuple(d % len(shape) for d in dims)
+    if any(order.count(d) > 1 for d in order):
+        return dsl.Invalid("permute(): duplicate dims are not allowed.")
+    return dsl.IntTuple(shape[d] for d in order)
+
+@type_shape_dsl_function
+def transpose(shape: IntTuple, dim0: int, dim1: int) -> IntTuple:
+    if len(shape) == 0:
+        return shape
+    if dim0 < 0 - len(shape) or dim0 >= len(shape) or dim1 < 0 - len(shape) or dim1 >= len(shape):
+        return dsl.Invalid("transpose: dimension out of range")
+    a = dim0 % len(shape)
+    b = dim1 % len(shape)
+    return dsl.IntTuple(shape[b] if i == a else shape[a] if i == b else shape[i] for i in range(len(shape)))
+
+@type_shape_dsl_function
+def matrix_transpose(shape: IntTuple) -> IntTuple:
+    if len(shape) < 2:
+        return dsl.Invalid("tensor.mT is only supported on matrices or batches of matrices")
+    return dsl.concat(shape[:-2], dsl.IntTuple((shape[-1], shape[-2])))
+
+@type_shape_dsl_function
+def reverse(shape: IntTuple) -> IntTuple:
+    return dsl.IntTuple(shape[len(shape) - 1 - i] for i in range(len(shape)))
+
+@type_shape_dsl_function
+def movedim(shape: IntTuple, source: int, destination: int) -> IntTuple:
+    if source < 0 - len(shape) or source >= len(shape) or destination < 0 - len(shape) or destination >= len(shape):
+        return dsl.Invalid("movedim: dimension out of range")
+    a = source % len(shape)
+    b = destination % len(shape)
+    if a < b:
+        return dsl.IntTuple(shape[i] if i < a or i > b else shape[a] if i == b else shape[i + 1] for i in range(len(shape)))
+    return dsl.IntTuple(shape[i] if i < b or i > a else shape[a] if i == b else shape[i - 1] for i in range(len(shape)))
+
+@type_shape_dsl_function
+def squeeze(shape: IntTuple, dim: int | tuple[int, ...] | None) -> IntTuple:
+    if dim is None:
+        return dsl.IntTuple(n for n in shape if n != 1)
+    if dsl.is_int_value(dim):
+        if len(shape) == 0:
+            return shape
+        if dim < 0 - len(shape) or dim >= len(shape):
+            return dsl.Invalid("squeeze: dimension out of range")
+        axis = dim % len(shape)
+        return dsl.IntTuple(shape[i] for i in range(len(shape)) if i != axis or shape[i] != 1)
+    return dsl.IntTuple.gradual()
+
+@type_shape_dsl_function
+def unsqueeze(shape: IntTuple, dim: int) -> IntTuple:
+    if dim < 0 - len(shape) - 1 or dim > len(shape):
+        return dsl.Invalid("unsqueeze: dimension out of range")
+    axis = dim % (len(shape) + 1)
+    return dsl.concat(shape[:axis], dsl.concat(dsl.IntTuple((1,)), shape[axis:]))
+
+@type_shape_dsl_function
+def select(shape: IntTuple, dim: int) -> IntTuple:
+    if dim < 0 - len(shape) or dim >= len(shape):
+        return dsl.Invalid("select: dimension out of range")
+    axis = dim % len(shape)
+    return dsl.concat(shape[:axis], shape[axis + 1 :])
+
+@type_shape_dsl_function
+def narrow(shape: IntTuple, dim: int, start: Int, length: Int) -> IntTuple:
+    if dim < 0 - len(shape) or dim >= len(shape):
+        return dsl.Invalid("narrow: dimension out of range")
+    axis = dim % len(shape)
+    size = shape[axis]
+    if dsl.is_concrete_int(start) and not (start < 0):
+        left = dsl.IntTuple((size - start - length,))
+        if any(dsl.is_concrete_int(n) and n < 0 for n in left):
+            return dsl.Invalid("narrow: start + length exceeds the dimension's size")
+    return dsl.concat(shape[:axis], dsl.concat(dsl.IntTuple((length,)), shape[axis + 1 :]))
+
+@type_shape_dsl_function
+def expand(shape: IntTuple, sizes: IntTuple) -> IntTuple:
+    lead = len(sizes) - len(shape)
+    if lead < 0:
+        return dsl.Invalid("expand: fewer sizes than the tensor has dimensions")
+    padded = dsl.concat(dsl.IntTuple(1 for i in range(lead)), shape)
+    conflicts = dsl.IntTuple((old - 1) * (new - old) * (new + 1) for old, new in zip(padded, sizes))
+    if any(dsl.is_concrete_int(n) and n != 0 for n in conflicts):
+        return dsl.Invalid("expand: a size that is not 1 must stay")
+    return dsl.IntTuple(
+        old if dsl.is_concrete_int(new) and new + 1 == 0 else new for old, new in zip(padded, sizes)
+    )
+
+@type_shape_dsl_function
+def cat(shapes: IntTuples, dim: int) -> IntTuple:
+    first = shapes[0]
+    if dim < 0 - len(first) or dim >= len(first):
+        return dsl.Invalid("cat: dimension out of range")
+    axis = dim % len(first)
+    total = dsl.sum(dsl.IntTuple(s[axis] for s in shapes))
+    return dsl.IntTuple(total if i == axis else first[i] for i in range(len(first)))
+
+@type_shape_dsl_function
+def stack(shapes: IntTuples, dim: int) -> IntTuple:
+    first = shapes[0]
+    if dim < 0 - len(first) - 1 or dim > len(first):
+        return dsl.Invalid("stack: dimension out of range")
+    axis = dim % (len(first) + 1)
+    return dsl.concat(first[:axis], dsl.concat(dsl.IntTuple((len(shapes),)), first[axis:]))
+
+@type_shape_dsl_function
+def matmul(left: IntTuple, right: IntTuple) -> IntTuple:
+    if len(left) == 0 or len(right) == 0:
+        return dsl.Invalid("both arguments to matmul need to be at least 1D")
+    shapes = dsl.IntTuples((left, right))
+    if len(left) == 1 and len(right) == 1:
+        vectors = "(k),(k)->()"
+        return gufunc_broadcast(vectors, shapes)
+    if len(left) == 1:
+        row = "(k),(k,n)->(n)"
+        return gufunc_broadcast(row, shapes)
+    if len(right) == 1:
+        column = "(m,k),(k)->(m)"
+        return gufunc_broadcast(column, shapes)
+    matrices = "(m,k),(k,n)->(m,n)"
+    return gufunc_broadcast(matrices, shapes)
+
+@type_shape_dsl_function
+def mm(left: IntTuple, right: IntTuple) -> IntTuple:
+    if len(left) != 2 or len(right) != 2:
+        return dsl.Invalid("mm: both arguments must be matrices")
+    shapes = dsl.IntTuples((left, right))
+    matrices = "(m,k),(k,n)->(m,n)"
+    return gufunc_broadcast(matrices, shapes)
+
+@type_shape_dsl_function
+def bmm(left: IntTuple, right: IntTuple) -> IntTuple:
+    if len(left) != 3 or len(right) != 3:
+        return dsl.Invalid("bmm: both arguments must be batches of matrices")
+    shapes = dsl.IntTuples((left, right))
+    batches = "(b,m,k),(b,k,n)->(b,m,n)"
+    return gufunc_broadcast(batches, shapes)
+
+@type_shape_dsl_function
+def linear(input: IntTuple, weight: IntTuple) -> IntTuple:
+    if len(input) == 0 or len(weight) != 2:
+        return dsl.Invalid("linear: the input must be [..., in] and the weight [out, in]")
+    shapes = dsl.IntTuples((input, weight))
+    spec = "(k),(n,k)->(n)"
+    return gufunc_broadcast(spec, shapes)
+
+@type_shape_dsl_function
+def einsum(spec: str, shapes: IntTuples) -> IntTuple:
+    return dsl.einsum(spec, shapes)
+
+@type_shape_dsl_function
+def embedding(indices: IntTuple, weight: IntTuple) -> IntTuple:
+    if len(weight) != 2:
+        return dsl.Invalid("embedding: the weight must be [num_embeddings, embedding_dim]")
+    return dsl.concat(indices, weight[1:])
+
+@type_shape_dsl_function
+def append(shape: IntTuple, size: Int) -> IntTuple:
+    return dsl.concat(shape, dsl.IntTuple((size,)))
+
+@type_shape_dsl_function
+def loss(shape: IntTuple, reduction: str) -> IntTuple:
+    if reduction == "none":
+        return shape
+    if reduction != "mean" and reduction != "sum":
+        return dsl.Invalid("reduction must be 'none', 'mean' or 'sum'")
+    return dsl.IntTuple(())
+
+@type_shape_dsl_function
+def class_loss(input: IntTuple, target: IntTuple, reduction: str) -> IntTuple:
+    if len(input) == 0:
+        return dsl.Invalid("the input must be [C] or [N, C, ...]")
+    if len(input) == 1:
+        return dsl.IntTuple(())
+    if len(target) != len(input) - 1:
+        return dsl.Invalid("the target must hold class numbers [N, ...] for an input [N, C, ...]")
+    if len(target) != 1 and reduction == "none":
+        return target
+    batch = input[0]
+    given = target[0]
+    if dsl.is_concrete_int(batch) and dsl.is_concrete_int(given) and batch != given:
+        return dsl.Invalid("the input's batch size is not the target's")
+    if reduction == "none":
+        return target
+    if reduction != "mean" and reduction != "sum":
+        return dsl.Invalid("reduction must be 'none', 'mean' or 'sum'")
+    return dsl.IntTuple(())
+
+@type_shape_dsl_function
+def same(left: IntTuple, right: IntTuple) -> IntTuple:
+    if len(left) != len(right):
+        return dsl.Invalid("the shapes must be the same")
+    differences = dsl.IntTuple(a - b for a, b in zip(left, right))
+    if any(dsl.is_concrete_int(n) and n != 0 for n in differences):
+        return dsl.Invalid("the shapes must be the same")
+    return left
+
+@type_shape_dsl_function
+def pad(shape: IntTuple, padding: int | tuple[int, ...] | None) -> IntTuple:
+    if padding is None:
+        return dsl.IntTuple.gradual()
+    if dsl.is_int_value(padding):
+        return dsl.Invalid("pad: a sequence of amounts is needed")
+    amounts = dsl.IntTuple(n + 0 for n in padding)
+    if len(amounts) % 2 != 0 or len(amounts) > 2 * len(shape):
+        return dsl.Invalid("pad: pairs of padding are needed, for no more dimensions than there are")
+    untouched = len(shape) - len(amounts) // 2
+    tail = dsl.IntTuple(
+        shape[i] + amounts[2 * (len(shape) - 1 - i)] + amounts[2 * (len(shape) - 1 - i) + 1]
+        for i in range(len(shape))
+        if i >= untouched
+    )
+    if any(dsl.is_concrete_int(n) and n < 0 for n in tail):
+        return dsl.Invalid("pad: the negative padding is larger than the input")
+    return dsl.concat(shape[:untouched], tail)
+
+@type_shape_dsl_function
+def scaled(shape: IntTuple, factor: Int) -> IntTuple:
+    if len(shape) < 3:
+        return dsl.Invalid("interpolate: the input must be [N, C, *sizes]")
+    return dsl.IntTuple(shape[i] if i < 2 else shape[i] * factor for i in range(len(shape)))
+
+@type_shape_dsl_function
+def resized(shape: IntTuple, size: int | tuple[int, ...] | None) -> IntTuple:
+    if len(shape) < 3:
+        return dsl.Invalid("interpolate: the input must be [N, C, *sizes]")
+    if size is None:
+        return dsl.IntTuple.gradual()
+    if dsl.is_int_value(size):
+        return dsl.concat(shape[:2], dsl.IntTuple(size + 0 for i in range(len(shape) - 2)))
+    if len(size) != len(shape) - 2:
+        return dsl.Invalid("interpolate: one size for each spatial dimension is needed")
+    return dsl.concat(shape[:2], dsl.IntTuple(n + 0 for n in size))
+
+@type_shape_dsl_function
+def topk(shape: IntTuple, k: Int, dim: int) -> IntTuple:
+    if dim < 0 - len(shape) or dim >= len(shape):
+        return dsl.Invalid("topk: dimension out of range")
+    axis = dim % len(shape)
+    size = shape[axis]
+    if dsl.is_concrete_int(size) and dsl.is_concrete_int(k) and size < k:
+        return dsl.Invalid("topk: k is larger than the dimension")
+    return dsl.concat(shape[:axis], dsl.concat(dsl.IntTuple((k,)), shape[axis + 1 :]))
+
+@type_shape_dsl_function
+def normalized(shape: IntTuple, last: IntTuple) -> IntTuple:
+    lead = len(shape) - len(last)
+    if lead < 0:
+        return dsl.Invalid("the input has fewer dimensions than normalized_shape")
+    tail = shape[lead:]
+    differences = dsl.IntTuple(a - b for a, b in zip(tail, last))
+    if any(dsl.is_concrete_int(n) and n != 0 for n in differences):
+        return dsl.Invalid("the input's last sizes are not normalized_shape")
+    return shape
+
+@type_shape_dsl_function
+def channels(shape: IntTuple, expected: Int, least: int, most: int) -> IntTuple:
+    if len(shape) < least or len(shape) > most:
+        return dsl.Invalid("the input does not have the number of dimensions that the layer works on")
+    size = shape[1]
+    if dsl.is_concrete_int(size) and dsl.is_concrete_int(expected) and size != expected:
+        return dsl.Invalid("the input's channels are not those of the layer")
+    return shape
+
+@type_shape_dsl_function
+def repeat(shape: IntTuple, counts: IntTuple) -> IntTuple:
+    lead = len(counts) - len(shape)
+    if lead < 0:
+        return dsl.Invalid("repeat: fewer counts than the tensor has dimensions")
+    return dsl.IntTuple(counts[i] if i < lead else counts[i] * shape[i - lead] for i in range(len(counts)))
+
+@type_shape_dsl_function
+def chunk(shape: IntTuple, chunks: int, dim: int) -> IntTuples:
+    if dim < 0 - len(shape) or dim >= len(shape):
+        return dsl.Invalid("chunk: dimension out of range")
+    axis = dim % len(shape)
+    size = shape[axis]
+    if not dsl.is_concrete_int(size):
+        return dsl.IntTuples.gradual()
+    if size % chunks != 0:  # the last piece is smaller, and there may be fewer
+        return dsl.IntTuples.gradual()
+    part = dsl.IntTuple(shape[i] // chunks if i == axis else shape[i] for i in range(len(shape)))
+    return dsl.IntTuples(part for i in range(chunks))
+
+@type_shape_dsl_function
+def attention(query: IntTuple, key: IntTuple, value: IntTuple) -> IntTuple:
+    if len(query) < 2 or len(key) < 2 or len(value) < 2:
+        return dsl.Invalid("scaled_dot_product_attention: query, key and value must have at least 2 dimensions")
+    shapes = dsl.IntTuples((query, key, value))
+    spec = "(l,e),(s,e),(s,v)->(l,v)"
+    return gufunc_broadcast(spec, shapes)
+
+@type_shape_dsl_function
+def pixel_shuffle(shape: IntTuple, factor: int) -> IntTuple:
+    if len(shape) < 3:
+        return dsl.Invalid("pixel_shuffle expects input to have at least 3 dimensions")
+    channels = shape[len(shape) - 3]
+    if dsl.is_concrete_int(channels) and channels % (factor * factor) != 0:
+        return dsl.Invalid("pixel_shuffle: the channels are not divisible by the square of the factor")
+    return dsl.concat(
+        shape[:-3], dsl.IntTuple((channels // (factor * factor), shape[len(shape) - 2] * factor, shape[len(shape) - 1] * factor))
+    )
+
+@type_shape_dsl_function
+def into(target: IntTuple, other: IntTuple) -> IntTuple:
+    if len(other) > len(target):
+        return dsl.Invalid("an in-place operator cannot add dimensions to its target")
+    lead = len(target) - len(other)
+    aligned = target[lead:]
+    conflicts = dsl.IntTuple((b - 1) * (b - a) for a, b in zip(aligned, other))
+    if any(dsl.is_concrete_int(n) and n != 0 for n in conflicts):
+        return dsl.Invalid("the operand does not broadcast to the tensor that is written in place")
+    return target
+
+@type_shape_dsl_function
+def probability_loss(input: IntTuple, target: IntTuple) -> IntTuple:
+    if len(input) != len(target):
+        return dsl.Invalid("a target of probabilities has the input's shape; class numbers are integers")
+    differences = dsl.IntTuple(a - b for a, b in zip(input, target))
+    if any(dsl.is_concrete_int(n) and n != 0 for n in differences):
+        return dsl.Invalid("a target of probabilities has the input's shape; class numbers are integers")
+    return dsl.IntTuple.gradual()
+
+@type_shape_dsl_function
+def einops_rearrange(spec: str, shape: IntTuple, axes: NamedInts) -> IntTuple:
+    return dsl.rearrange(spec, shape, axes)
+
+@type_shape_dsl_function
+def einops_repeat(spec: str, shape: IntTuple, axes: NamedInts) -> IntTuple:
+    return dsl.repeat(spec, shape, axes)
+
+@type_shape_dsl_function
+def einops_reduce(spec: str, shape: IntTuple, axes: NamedInts) -> IntTuple:
+    return dsl.reduce(spec, shape, axes)
+
+@type_shape_dsl_function
+def single(size: Int) -> IntTuple:
+    return dsl.IntTuple((size,))
+
+@type_shape_dsl_function
+def pair(rows: Int, columns: Int) -> IntTuple:
+    return dsl.IntTuple((rows, columns))
+
+@type_shape_dsl_function
+def between(start: Int, end: Int) -> IntTuple:
+    return dsl.IntTuple((end - start,))
+
+@type_shape_dsl_function
+def conv_module(
+    input: IntTuple,
+    in_channels: Int,
+    out_channels: Int,
+    kernel: IntTuple,
+    stride: IntTuple,
+    total: IntTuple,
+    dilation: IntTuple,
+    spatial: int,
+) -> IntTuple:
+    lead = len(input) - spatial - 1
+    if lead != 0 and lead != 1:
+        return dsl.Invalid("conv: the input must be [N, C, *sizes] or [C, *sizes]")
+    given = input[lead]
+    if dsl.is_concrete_int(given) and dsl.is_concrete_int(in_channels) and given != in_channels:
+        return dsl.Invalid("conv: the input's channels are not those of the layer")
+    out = dsl.IntTuple(
+        (input[lead + 1 + i] + total[i] - dilation[i] * (kernel[i] - 1) - 1) // stride[i] + 1 for i in range(spatial)
+    )
+    if any(dsl.is_concrete_int(n) and n < 1 for n in out):
+        return dsl.Invalid("conv: the kernel is larger than the padded input")
+    return dsl.concat(input[:lead], dsl.concat(dsl.IntTuple((out_channels,)), out))
+
+@type_shape_dsl_function
+def padding_or_same(padding: int | tuple[int, ...] | None, kernel: IntTuple, dilation: IntTuple) -> IntTuple:
+    if padding is None:  # how a convolution module records padding="same"
+        return dsl.IntTuple(dilation[i] * (kernel[i] - 1) for i in range(len(kernel)))
+    if dsl.is_int_value(padding):
+        return dsl.IntTuple(2 * padding + 0 * n for n in kernel)
+    return dsl.IntTuple(2 * p for p in padding)
+
+@type_shape_dsl_function
+def conv_transpose_module(
+    input: IntTuple,
+    in_channels: Int,
+    out_channels: Int,
+    kernel: IntTuple,
+    stride: IntTuple,
+    total: IntTuple,
+    output_padding: IntTuple,
+    dilation: IntTuple,
+    spatial: int,
+) -> IntTuple:
+    lead = len(input) - spatial - 1
+    if lead != 0 and lead != 1:
+        return dsl.Invalid("conv_transpose: the input must be [N, C, *sizes] or [C, *sizes]")
+    given = input[lead]
+    if dsl.is_concrete_int(given) and dsl.is_concrete_int(in_channels) and given != in_channels:
+        return dsl.Invalid("conv_transpose: the input's channels are not those of the layer")
+    out = dsl.IntTuple(
+        (input[lead + 1 + i] - 1) * stride[i] - total[i] + dilation[i] * (kernel[i] - 1) + output_padding[i] + 1
+        for i in range(spatial)
+    )
+    if any(dsl.is_concrete_int(n) and n < 1 for n in out):
+        return dsl.Invalid("conv_transpose: the output would be empty")
+    return dsl.concat(input[:lead], dsl.concat(dsl.IntTuple((out_channels,)), out))
+
+@type_shape_dsl_function
+def batch_channels(shape: IntTuple, expected: Int, spatial: int) -> IntTuple:
+    if len(shape) != spatial + 2 and (spatial != 1 or len(shape) != 2):
+        return dsl.Invalid("batch norm: the input must be [N, C, *sizes]")
+    size = shape[1]
+    if dsl.is_concrete_int(size) and dsl.is_concrete_int(expected) and size != expected:
+        return dsl.Invalid("batch norm: the input's channels are not those of the layer")
+    return shape
+
+@type_shape_dsl_function
+def extent(shape: IntTuple, dim: int) -> Int:
+    if dim < 0 - len(shape) or dim >= len(shape):
+        return dsl.Invalid("Dimension out of range")
+    return dsl.prod(dsl.IntTuple(shape[i] for i in range(len(shape)) if i == dim % len(shape)))
+
+@type_shape_dsl_function
+def split(shape: IntTuple, size: int | tuple[int, ...] | None, dim: int) -> IntTuples:
+    if dim < 0 - len(shape) or dim >= len(shape):
+        return dsl.Invalid("split: dimension out of range")
+    axis = dim % len(shape)
+    if size is None:
+        return dsl.IntTuples.gradual()
+    if dsl.is_int_value(size):
+        return dsl.IntTuples.gradual()
+    pieces = dsl.IntTuple(n + 0 for n in size)
+    total = shape[axis]
+    rest = dsl.IntTuple((total - dsl.sum(pieces),))
+    if any(dsl.is_concrete_int(n) and n != 0 for n in rest):
+        return dsl.Invalid("split: the sizes do not add up to the dimension")
+    return dsl.IntTuples(dsl.IntTuple(n if i == axis else shape[i] for i in range(len(shape))) for n in pieces)

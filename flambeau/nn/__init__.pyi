@@ -1,0 +1,20 @@
+# ruff: noqa
+# fmt: off
+"""Written by tools/make_stubs.py from flambeau/typing/signatures.py: run `make stubs`, do not edit."""
+
+MYPY: bool = False
+TYPE_CHECKING_WITH_PYREFLY: bool = False
+
+if TYPE_CHECKING_WITH_PYREFLY:
+    if not MYPY:
+        from flambeau._pyrefly.nn import *
+else:
+    from flambeau._portable.nn import *
+
+from typing import Any
+
+from flambeau.nn import functional as functional
+from flambeau.nn import init as init
+from flambeau.nn import utils as utils
+
+def __getattr__(name: str) -> Any: ...

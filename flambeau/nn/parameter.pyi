@@ -1,0 +1,16 @@
+# ruff: noqa
+# fmt: off
+"""Written by tools/make_stubs.py from flambeau/typing/signatures.py: run `make stubs`, do not edit."""
+
+MYPY: bool = False
+TYPE_CHECKING_WITH_PYREFLY: bool = False
+
+if TYPE_CHECKING_WITH_PYREFLY:
+    if not MYPY:
+        from flambeau._pyrefly._tensor import Parameter as Parameter
+else:
+    from flambeau._portable._tensor import Parameter as Parameter
+
+from typing import Any
+
+def __getattr__(name: str) -> Any: ...

@@ -1,0 +1,370 @@
+"""The shape rules that signatures name, in terms of `flambeau.shapes`: what the mypy plugin evaluates.
+
+Each function has a twin of the same name and parameters in `flambeau/_pyrefly/_rules.pyi`. Annotations say what a parameter is:
+`Shape` a shape, `Shapes` those of a list of tensors, `Dim` an integer, `Axes` an integer, a tuple or None, `Flag` a boolean,
+`Text` a string, `Size` a size, `Names` named sizes. Sizes may be symbolic. A rule raises what `flambeau.shapes` raises.
+
+May import `flambeau.shapes`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flambeau.shapes import (
+    attention as attention_rules,
+)
+from flambeau.shapes import (
+    broadcasting,
+    convolution,
+    dims,
+    factories,
+    indexing,
+    interpolation,
+    joining,
+    losses,
+    normalization,
+    pooling,
+    reduction,
+    views,
+)
+from flambeau.shapes import einsum as einsum_rules
+from flambeau.shapes import embedding as embedding_rules
+from flambeau.shapes import matmul as matmul_rules
+from flambeau.shapes.errors import ShapeError, require, show
+from flambeau.shapes.sizes import Shape, Size, differ, equal
+from flambeau.shapes.windows import per_dimension, window_extent
+
+Shapes = tuple[Shape, ...]
+Dim = int
+Axes = int | tuple[int, ...] | None
+Flag = bool
+Text = str
+Names = Mapping[str, Size]
+
+
+def broadcast(left: Shape, right: Shape) -> Shape:
+    return broadcasting.broadcast(left, right)
+
+
+def broadcast3(first: Shape, second: Shape, third: Shape) -> Shape:
+    return broadcasting.broadcast(first, second, third)
+
+
+def into(target: Shape, other: Shape) -> Shape:
+    return broadcasting.broadcast_into(other, target)
+
+
+def spread(value: Axes, count: Dim) -> Shape:
+    return per_dimension(value, count, "argument", "window")
+
+
+def spread_or(value: Axes, default: Shape) -> Shape:
+    if value is None or value == ():
+        return default
+    return per_dimension(value, len(default), "argument", "window")
+
+
+def twice(padding: Shape) -> Shape:
+    return tuple(2 * p for p in padding)
+
+
+def string_padding(padding: Text, kernel: Shape, dilation: Shape, stride: Shape) -> Shape:
+    return tuple(low + high for low, high in convolution.string_padding(padding, kernel, stride, dilation))
+
+
+def padding_or_same(padding: Axes, kernel: Shape, dilation: Shape) -> Shape:
+    if padding is None:
+        return tuple(window_extent(k, d) - 1 for k, d in zip(kernel, dilation))
+    return twice(per_dimension(padding, len(kernel), "padding", "conv"))
+
+
+def kernel_of(weight: Shape) -> Shape:
+    return weight[2:]
+
+
+def _halves(total: Shape) -> Shape:
+    return tuple(amount // 2 for amount in total)
+
+
+def conv(input: Shape, weight: Shape, stride: Shape, total: Shape, dilation: Shape, groups: Size, spatial: Dim) -> Shape:
+    # An odd total ("same" with an even kernel) is put in front of the input: it has no say in whether it fits.
+    odd = tuple(amount % 2 for amount in total)
+    extended = (*input[: len(input) - spatial], *(size + extra for size, extra in zip(input[len(input) - spatial :], odd)))
+    whole = extended if any(differ(extra, 0) for extra in odd) else input
+    return convolution.conv(whole, weight, None, stride, _halves(total), dilation, groups, spatial=spatial)
+
+
+def conv_module(
+    input: Shape,
+    in_channels: Size,
+    out_channels: Size,
+    kernel: Shape,
+    stride: Shape,
+    total: Shape,
+    dilation: Shape,
+    spatial: Dim,
+) -> Shape:
+    return conv(input, (out_channels, in_channels, *kernel), stride, total, dilation, 1, spatial)
+
+
+def conv_transpose(
+    input: Shape,
+    weight: Shape,
+    stride: Shape,
+    total: Shape,
+    output_padding: Shape,
+    dilation: Shape,
+    groups: Size,
+    spatial: Dim,
+) -> Shape:
+    return convolution.conv_transpose(
+        input, weight, None, stride, _halves(total), output_padding, groups, dilation, spatial=spatial
+    )
+
+
+def conv_transpose_module(
+    input: Shape,
+    in_channels: Size,
+    out_channels: Size,
+    kernel: Shape,
+    stride: Shape,
+    total: Shape,
+    output_padding: Shape,
+    dilation: Shape,
+    spatial: Dim,
+) -> Shape:
+    weight = (in_channels, out_channels, *kernel)
+    return conv_transpose(input, weight, stride, total, output_padding, dilation, 1, spatial)
+
+
+def pool(input: Shape, kernel: Shape, stride: Shape, total: Shape, dilation: Shape, ceil_mode: Flag, spatial: Dim) -> Shape:
+    return pooling.pool(input, kernel, stride, _halves(total), dilation, ceil_mode, spatial=spatial)
+
+
+def last_sizes(input: Shape, count: Dim) -> Shape:
+    return tuple(input[len(input) - count :])
+
+
+def replace_last(input: Shape, sizes: Shape, spatial: Dim) -> Shape:
+    return pooling.adaptive_pool(input, sizes, spatial=spatial)
+
+
+def reduce(shape: Shape, dim: Axes, keepdim: Flag) -> Shape:
+    return reduction.reduce(shape, dim, keepdim)
+
+
+def along(shape: Shape, dim: Dim) -> Shape:
+    return reduction.along(shape, dim)
+
+
+def topk(shape: Shape, k: Size, dim: Dim) -> Shape:
+    return reduction.topk(shape, k, dim)
+
+
+def extent(shape: Shape, dim: Dim) -> Size:
+    return shape[dims.wrap_dim(dim, len(shape), scalar=False)]
+
+
+def reshape(shape: Shape, sizes: Shape) -> Shape:
+    return views.reshape(shape, sizes)
+
+
+def flatten(shape: Shape, start_dim: Dim, end_dim: Dim) -> Shape:
+    return views.flatten(shape, start_dim, end_dim)
+
+
+def unflatten(shape: Shape, dim: Dim, sizes: Shape) -> Shape:
+    return views.unflatten(shape, dim, sizes)
+
+
+def permute(shape: Shape, dims: Axes) -> Shape:
+    if dims is None or isinstance(dims, int):
+        raise TypeError(f"permute(): dims must be a tuple of ints, got {dims!r}")
+    return views.permute(shape, dims)
+
+
+def transpose(shape: Shape, dim0: Dim, dim1: Dim) -> Shape:
+    return views.transpose(shape, dim0, dim1)
+
+
+def matrix_transpose(shape: Shape) -> Shape:
+    return views.matrix_transpose(shape)
+
+
+def reverse(shape: Shape) -> Shape:
+    return tuple(reversed(shape))
+
+
+def movedim(shape: Shape, source: Dim, destination: Dim) -> Shape:
+    return views.movedim(shape, source, destination)
+
+
+def squeeze(shape: Shape, dim: Axes) -> Shape:
+    return views.squeeze(shape, dim)
+
+
+def unsqueeze(shape: Shape, dim: Dim) -> Shape:
+    return views.unsqueeze(shape, dim)
+
+
+def select(shape: Shape, dim: Dim) -> Shape:
+    axis = dims.wrap_dim(dim, len(shape), scalar=False)
+    return (*shape[:axis], *shape[axis + 1 :])
+
+
+def narrow(shape: Shape, dim: Dim, start: Size, length: Size) -> Shape:
+    return views.narrow(shape, dim, start, length)
+
+
+def expand(shape: Shape, sizes: Shape) -> Shape:
+    return broadcasting.expand(shape, sizes)
+
+
+def cat(shapes: Shapes, dim: Dim) -> Shape:
+    return joining.cat(shapes, dim)
+
+
+def stack(shapes: Shapes, dim: Dim) -> Shape:
+    return joining.stack(shapes, dim)
+
+
+def chunk(shape: Shape, chunks: Dim, dim: Dim) -> Shapes:
+    axis = dims.wrap_dim(dim, len(shape))
+    return tuple((*shape[:axis], size, *shape[axis + 1 :]) for size in joining.chunk_sizes(shape, chunks, dim))
+
+
+def split(shape: Shape, size: Axes, dim: Dim) -> Shapes:
+    axis = dims.wrap_dim(dim, len(shape))
+    return tuple((*shape[:axis], piece, *shape[axis + 1 :]) for piece in joining.split_sizes(shape, size, dim))
+
+
+def repeat(shape: Shape, counts: Shape) -> Shape:
+    return joining.repeat(shape, counts)
+
+
+def pad(shape: Shape, padding: Axes) -> Shape:
+    if padding is None or isinstance(padding, int):
+        raise TypeError(f"pad(): pad must be a tuple of ints, got {padding!r}")
+    return joining.pad(shape, padding)
+
+
+def pixel_shuffle(shape: Shape, factor: Dim) -> Shape:
+    return joining.pixel_shuffle(shape, factor)
+
+
+def matmul(left: Shape, right: Shape) -> Shape:
+    return matmul_rules.matmul(left, right)
+
+
+def mm(left: Shape, right: Shape) -> Shape:
+    return matmul_rules.mm(left, right)
+
+
+def bmm(left: Shape, right: Shape) -> Shape:
+    return matmul_rules.bmm(left, right)
+
+
+def linear(input: Shape, weight: Shape) -> Shape:
+    return matmul_rules.linear(input, weight)
+
+
+def einsum(spec: Text, shapes: Shapes) -> Shape:
+    return einsum_rules.einsum(spec, *shapes)
+
+
+def attention(query: Shape, key: Shape, value: Shape) -> Shape:
+    return attention_rules.scaled_dot_product_attention(query, key, value)
+
+
+def embedding(indices: Shape, weight: Shape) -> Shape:
+    return embedding_rules.embedding(indices, weight)
+
+
+def append(shape: Shape, size: Size) -> Shape:
+    return (*shape, size)
+
+
+def loss(shape: Shape, reduction: Text) -> Shape:
+    return losses.reduced(shape, reduction)
+
+
+def class_loss(input: Shape, target: Shape, reduction: Text) -> Shape:
+    return losses.nll_loss(input, target, None, reduction, name="cross_entropy")
+
+
+def probability_loss(input: Shape, target: Shape) -> Shape:
+    return losses.cross_entropy(input, target, None, "mean", probabilities=True)
+
+
+def same(left: Shape, right: Shape) -> Shape:
+    if len(left) != len(right) or any(differ(a, b) for a, b in zip(left, right)):
+        raise ShapeError(f"Target size {show(right)} must be the same as input size {show(left)}")
+    return left
+
+
+def normalized(shape: Shape, last: Shape) -> Shape:
+    return normalization.layer_norm(shape, last)
+
+
+def channels(shape: Shape, expected: Size, least: Dim, most: Dim) -> Shape:
+    if not least <= len(shape) <= most:
+        raise ShapeError(f"expected an input of {least} to {most} dimensions, got {show(shape)}")
+    require(equal(shape[1], expected), f"input {show(shape)} has {shape[1]} channels but the layer expects {expected}")
+    return shape
+
+
+def batch_channels(shape: Shape, expected: Size, spatial: Dim) -> Shape:
+    if len(shape) != spatial + 2 and (spatial != 1 or len(shape) != 2):
+        raise ShapeError(f"expected {spatial + 2}D input (got {len(shape)}D input {show(shape)})")
+    return channels(shape, expected, 2, spatial + 2)
+
+
+def scaled(shape: Shape, factor: Size) -> Shape:
+    _spatial(shape)
+    return (*shape[:2], *(size * factor for size in shape[2:]))
+
+
+def _spatial(shape: Shape) -> None:
+    if not 3 <= len(shape) <= 5:
+        raise ShapeError(f"interpolate: the input must be [N, C, *sizes] with one to three sizes, got {show(shape)}")
+
+
+def resized(shape: Shape, size: Axes) -> Shape:
+    _spatial(shape)
+    return interpolation.interpolate(shape, size, mode="nearest")
+
+
+def single(size: Size) -> Shape:
+    return factories.linspace(size)
+
+
+def pair(rows: Size, columns: Size) -> Shape:
+    return factories.eye(rows, columns)
+
+
+def between(start: Size, end: Size) -> Shape:
+    return factories.arange(start, end)
+
+
+def at(shape: Shape, items: tuple[Any, ...]) -> Shape:
+    return indexing.index(shape, items)
+
+
+def einops_rearrange(spec: Text, shape: Shape, axes: Names) -> Shape:
+    from flambeau.shapes import patterns
+
+    return patterns.rearrange(spec, shape, axes)
+
+
+def einops_repeat(spec: Text, shape: Shape, axes: Names) -> Shape:
+    from flambeau.shapes import patterns
+
+    return patterns.repeat(spec, shape, axes)
+
+
+def einops_reduce(spec: Text, shape: Shape, axes: Names) -> Shape:
+    from flambeau.shapes import patterns
+
+    return patterns.reduce(spec, shape, axes)

@@ -1,0 +1,357 @@
+"""The types of the operators: for each name its parameters and its result, with the shape rule that computes the result.
+
+`tools/make_stubs.py` writes every checker's stubs from this table, and the mypy plugin evaluates its results. Names in the
+annotations say what they stand for:
+
+- ``D``, ``E`` a dtype, ``DF`` a floating one, ``DI`` an integer or boolean one, ``V`` a device;
+- ``S``, ``T``, ``U``, ``W`` a shape, ``Ss`` the shapes of a list of tensors, ``Sizes`` integers given as sizes;
+- ``Dim`` an integer, ``Axes`` an integer, a tuple of them or None, ``Keep`` a boolean, ``Text`` a string, ``Size`` an integer
+  that becomes a size (each also with a digit).
+
+A rule is a function of `flambeau.typing.rules`. May import: nothing.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Signature(NamedTuple):
+    """One way to call one operator.
+
+    `places` are letters: ``t`` the `flambeau` namespace, ``f`` `nn.functional`, ``m`` a method of Tensor (the first parameter
+    is the tensor), ``i`` also an in-place method ``name_``.
+    """
+
+    name: str
+    places: str
+    parameters: str
+    result: str
+
+
+SIGNATURES: list[Signature] = []
+
+INPUT = "input: Tensor[D, V, S]"
+FLOATS = "input: Tensor[DF, V, S]"
+INTS = "input: Tensor[DI, V, S]"
+SAME = "Tensor[D, V, S]"
+
+
+def _add(names: str, places: str, parameters: str, result: str) -> None:
+    SIGNATURES.extend(Signature(name, places, parameters, result) for name in names.split())
+
+
+# --- one tensor in, one of its shape out
+
+_add(
+    "abs absolute neg negative positive sign sgn floor ceil round trunc fix clone contiguous detach conj resolve_conj "
+    "resolve_neg square nan_to_num",
+    "tm", INPUT, SAME,
+)  # fmt: skip
+_add(
+    "sqrt rsqrt exp exp2 expm1 log log2 log10 log1p sin cos tan asin acos atan arcsin arccos arctan sinh cosh tanh asinh acosh "
+    "atanh arcsinh arccosh arctanh sigmoid erf erfc erfinv lgamma digamma reciprocal deg2rad rad2deg logit i0 sinc",
+    "tmi", FLOATS, "Tensor[DF, V, S]",
+)  # fmt: skip
+_add(
+    "sqrt rsqrt exp exp2 expm1 log log2 log10 log1p sin cos tan asin acos atan arcsin arccos arctan sinh cosh tanh asinh acosh "
+    "atanh arcsinh arccosh arctanh sigmoid erf erfc erfinv lgamma digamma reciprocal deg2rad rad2deg logit i0 sinc",
+    "tm", INTS, "Tensor[float32, V, S]",
+)  # fmt: skip
+_add("relu", "tmi", INPUT, SAME)
+_add("relu relu6 selu celu silu mish hardswish hardsigmoid", "f", f"{INPUT}, inplace: bool = False", SAME)
+_add("elu", "f", f"{INPUT}, alpha: float = 1.0, inplace: bool = False", SAME)
+_add("leaky_relu", "f", f"{INPUT}, negative_slope: float = 0.01, inplace: bool = False", SAME)
+_add("hardtanh", "f", f"{INPUT}, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False", SAME)
+_add("threshold", "f", f"{INPUT}, threshold: float, value: float, inplace: bool = False", SAME)
+_add("rrelu", "f", f"{INPUT}, lower: float = 0.125, upper: float = 0.3333, training: bool = False, inplace: bool = False", SAME)
+_add("gelu", "f", f"{INPUT}, approximate: str = 'none'", SAME)
+_add("softplus", "f", f"{INPUT}, beta: float = 1, threshold: float = 20", SAME)
+_add("softshrink hardshrink", "f", f"{INPUT}, lambd: float = 0.5", SAME)
+_add("softsign tanhshrink logsigmoid sigmoid tanh", "f", INPUT, SAME)
+_add("dropout", "f", f"{INPUT}, p: float = 0.5, training: bool = True, inplace: bool = False", SAME)
+_add("dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout", "f",
+     f"{INPUT}, p: float = 0.5, training: bool = True, inplace: bool = False", SAME)  # fmt: skip
+_add("clamp clip", "tm", f"{INPUT}, min: Any = None, max: Any = None", SAME)
+_add("isnan isinf isfinite isposinf isneginf signbit logical_not", "tm", INPUT, "Tensor[bool, V, S]")
+_add("bitwise_not", "tm", INPUT, SAME)
+_add("tril triu", "tm", f"{INPUT}, diagonal: int = 0", SAME)
+_add("flip", "tm", f"{INPUT}, dims: Axes", SAME)
+_add("roll", "tm", f"{INPUT}, shifts: Any, dims: Any = None", SAME)
+_add("masked_fill", "tm", f"{INPUT}, mask: Tensor[bool, V, T], value: Any", SAME)
+_add("normalize", "f", f"{INPUT}, p: float = 2.0, dim: Dim = 1, eps: float = 1e-12", "Tensor[D, V, along(S, Dim)]")
+
+# --- along one dimension
+
+_add("softmax log_softmax", "tm", f"{INPUT}, dim: Dim", "Tensor[D, V, along(S, Dim)]")
+_add("softmax log_softmax", "tm", f"{INPUT}, dim: Dim, dtype: type[E]", "Tensor[E, V, along(S, Dim)]")
+_add("softmax log_softmax softmin", "f", f"{INPUT}, dim: Dim", "Tensor[D, V, along(S, Dim)]")
+_add("softmax log_softmax softmin", "f", f"{INPUT}, dim: Dim, *, dtype: type[E]", "Tensor[E, V, along(S, Dim)]")
+_add("cumsum cumprod", "tm", f"{FLOATS}, dim: Dim", "Tensor[DF, V, along(S, Dim)]")
+_add("cumsum cumprod", "tm", f"{INTS}, dim: Dim", "Tensor[int64, V, along(S, Dim)]")
+_add("logcumsumexp", "tm", f"{INPUT}, dim: Dim", "Tensor[D, V, along(S, Dim)]")
+_add("argsort", "tm", f"{INPUT}, dim: Dim = -1, descending: bool = False, stable: bool = False",
+     "Tensor[int64, V, along(S, Dim)]")  # fmt: skip
+_add("sort", "tm", f"{INPUT}, dim: Dim = -1, descending: bool = False, stable: bool = False",
+     "tuple[Tensor[D, V, along(S, Dim)], Tensor[int64, V, along(S, Dim)]]")  # fmt: skip
+_add("topk", "tm", f"{INPUT}, k: Size, dim: Dim = -1, largest: bool = True, sorted: bool = True",
+     "tuple[Tensor[D, V, topk(S, Size, Dim)], Tensor[int64, V, topk(S, Size, Dim)]]")  # fmt: skip
+
+# --- reductions
+
+_REDUCED = "reduce(S, Axes, Keep)"
+_OVER = "dim: Axes = None, keepdim: Keep = False"
+_add("sum prod nansum", "tm", f"{FLOATS}, {_OVER}", f"Tensor[DF, V, {_REDUCED}]")
+_add("sum prod nansum", "tm", f"{INTS}, {_OVER}", f"Tensor[int64, V, {_REDUCED}]")
+_add("sum prod nansum", "tm", f"{INPUT}, {_OVER}, *, dtype: type[E]", f"Tensor[E, V, {_REDUCED}]")
+_add("mean nanmean logsumexp", "tm", f"{FLOATS}, {_OVER}", f"Tensor[DF, V, {_REDUCED}]")
+_add("mean nanmean", "tm", f"{INPUT}, {_OVER}, *, dtype: type[E]", f"Tensor[E, V, {_REDUCED}]")
+_add("std var", "tm", f"{FLOATS}, {_OVER}, *, correction: float = 1", f"Tensor[DF, V, {_REDUCED}]")
+_add("std var", "tm", f"{FLOATS}, dim: Axes = None, unbiased: bool = True, keepdim: Keep = False",
+     f"Tensor[DF, V, {_REDUCED}]")  # fmt: skip
+_add("amax amin", "tm", f"{INPUT}, {_OVER}", f"Tensor[D, V, {_REDUCED}]")
+_add("argmax argmin", "tm", f"{INPUT}, {_OVER}", f"Tensor[int64, V, {_REDUCED}]")
+_add("all any", "tm", f"{INPUT}, {_OVER}", f"Tensor[bool, V, {_REDUCED}]")
+_add("count_nonzero", "tm", f"{INPUT}, dim: Axes = None", "Tensor[int64, V, reduce(S, Axes, False)]")
+_add("norm", "tm", f"{INPUT}, p: Any = 'fro', {_OVER}", f"Tensor[D, V, {_REDUCED}]")
+_add("max min median nanmedian mode", "tm", f"{INPUT}, dim: Dim, keepdim: Keep = False",
+     "tuple[Tensor[D, V, reduce(S, Dim, Keep)], Tensor[int64, V, reduce(S, Dim, Keep)]]")  # fmt: skip
+_add("max min median nanmedian", "tm", INPUT, "Tensor[D, V, []]")
+_add("max min", "tm", f"{INPUT}, other: Tensor[D, V, T]", "Tensor[D, V, broadcast(S, T)]")
+
+# --- movement
+
+_add("reshape", "m", f"{INPUT}, *shape: *Sizes", "Tensor[D, V, reshape(S, Sizes)]")
+_add("reshape", "tm", f"{INPUT}, shape: Sizes", "Tensor[D, V, reshape(S, Sizes)]")
+_add("view", "m", f"{INPUT}, *shape: *Sizes", "Tensor[D, V, reshape(S, Sizes)]")
+_add("view", "m", f"{INPUT}, shape: Sizes", "Tensor[D, V, reshape(S, Sizes)]")
+_add("view", "m", f"{INPUT}, dtype: type[E]", "Tensor[E, V]")
+_add("reshape_as view_as", "m", f"{INPUT}, other: Tensor[E, V, T]", "Tensor[D, V, reshape(S, T)]")
+_add("expand", "m", f"{INPUT}, *sizes: *Sizes", "Tensor[D, V, expand(S, Sizes)]")
+_add("expand", "m", f"{INPUT}, size: Sizes", "Tensor[D, V, expand(S, Sizes)]")
+_add("broadcast_to", "tm", f"{INPUT}, size: Sizes", "Tensor[D, V, expand(S, Sizes)]")
+_add("expand_as", "m", f"{INPUT}, other: Tensor[E, V, T]", "Tensor[D, V, expand(S, T)]")
+_add("repeat", "m", f"{INPUT}, *repeats: *Sizes", "Tensor[D, V, repeat(S, Sizes)]")
+_add("repeat", "m", f"{INPUT}, repeats: Sizes", "Tensor[D, V, repeat(S, Sizes)]")
+_add("flatten", "tm", f"{INPUT}, start_dim: Dim1 = 0, end_dim: Dim2 = -1", "Tensor[D, V, flatten(S, Dim1, Dim2)]")
+_add("ravel", "tm", INPUT, "Tensor[D, V, flatten(S, 0, -1)]")
+_add("unflatten", "tm", f"{INPUT}, dim: Dim, sizes: Sizes", "Tensor[D, V, unflatten(S, Dim, Sizes)]")
+_add("permute", "m", f"{INPUT}, *dims: *Axes", "Tensor[D, V, permute(S, Axes)]")
+_add("permute", "tm", f"{INPUT}, dims: Axes", "Tensor[D, V, permute(S, Axes)]")
+_add("transpose swapaxes swapdims", "tm", f"{INPUT}, dim0: Dim1, dim1: Dim2", "Tensor[D, V, transpose(S, Dim1, Dim2)]")
+_add("t", "tm", INPUT, "Tensor[D, V, reverse(S)]")
+_add("adjoint", "tm", INPUT, "Tensor[D, V, matrix_transpose(S)]")
+_add("movedim moveaxis", "tm", f"{INPUT}, source: Dim1, destination: Dim2", "Tensor[D, V, movedim(S, Dim1, Dim2)]")
+_add("movedim moveaxis", "tm", f"{INPUT}, source: tuple[int, ...], destination: tuple[int, ...]", "Tensor[D, V]")
+_add("squeeze", "tm", f"{INPUT}, dim: Axes = None", "Tensor[D, V, squeeze(S, Axes)]")
+_add("unsqueeze", "tm", f"{INPUT}, dim: Dim", "Tensor[D, V, unsqueeze(S, Dim)]")
+_add("select", "tm", f"{INPUT}, dim: Dim, index: int", "Tensor[D, V, select(S, Dim)]")
+_add("narrow", "tm", f"{INPUT}, dim: Dim, start: Size1, length: Size2", "Tensor[D, V, narrow(S, Dim, Size1, Size2)]")
+_add("cat concat concatenate", "t", "tensors: List[D, V, Ss], dim: Dim = 0", "Tensor[D, V, cat(Ss, Dim)]")
+_add("stack", "t", "tensors: List[D, V, Ss], dim: Dim = 0", "Tensor[D, V, stack(Ss, Dim)]")
+_add("chunk", "tm", f"{INPUT}, chunks: Dim1, dim: Dim2 = 0", "Pieces[D, V, chunk(S, Dim1, Dim2)]")
+_add("split", "tm", f"{INPUT}, split_size: Axes, dim: Dim = 0", "Pieces[D, V, split(S, Axes, Dim)]")
+_add("tensor_split", "tm", f"{INPUT}, indices_or_sections: int | list[int] | tuple[int, ...], dim: int = 0",
+     "tuple[Tensor[D, V], ...]")  # fmt: skip
+_add("unbind", "tm", f"{INPUT}, dim: Dim = 0", "tuple[Tensor[D, V, select(S, Dim)], ...]")
+_add("pad", "f", f"{INPUT}, pad: Axes, mode: str = 'constant', value: float | None = None", "Tensor[D, V, pad(S, Axes)]")
+_add("pixel_shuffle", "f", f"{INPUT}, upscale_factor: Dim", "Tensor[D, V, pixel_shuffle(S, Dim)]")
+_add("interpolate", "f", f"{INPUT}, size: Axes, scale_factor: None = None, mode: str = 'nearest', "
+     "align_corners: bool | None = None, recompute_scale_factor: bool | None = None, antialias: bool = False",
+     "Tensor[D, V, resized(S, Axes)]")  # fmt: skip
+_add("interpolate", "f", f"{INPUT}, size: None = None, scale_factor: Size = ..., mode: str = 'nearest', "
+     "align_corners: bool | None = None, recompute_scale_factor: bool | None = None, antialias: bool = False",
+     "Tensor[D, V, scaled(S, Size)]")  # fmt: skip
+_add("interpolate", "f", f"{INPUT}, size: Any = None, scale_factor: Any = None, mode: str = 'nearest', "
+     "align_corners: bool | None = None, recompute_scale_factor: bool | None = None, antialias: bool = False",
+     "Tensor[D, V]")  # fmt: skip
+
+# --- indexing by tensors
+
+_add("gather", "tm", f"{INPUT}, dim: Dim, index: Tensor[DI, V, T]", "Tensor[D, V, along(T, Dim)]")
+_add("index_select", "tm", f"{INPUT}, dim: int, index: Tensor[DI, V, T]", "Tensor[D, V]")
+_add("masked_select", "tm", f"{INPUT}, mask: Tensor[bool, V, T]", "Tensor[D, V]")
+_add("where", "t", "condition: Tensor[bool, V, S], input: Tensor[D, V, T], other: Tensor[D, V, U]",
+     "Tensor[D, V, broadcast3(S, T, U)]")  # fmt: skip
+_add("where", "t", "condition: Tensor[bool, V, S], input: Tensor[D, V, T], other: float", "Tensor[D, V, broadcast(S, T)]")
+_add("where", "t", "condition: Tensor[bool, V, S], input: float, other: Tensor[D, V, T]", "Tensor[D, V, broadcast(S, T)]")
+_add("one_hot", "f", f"{INTS}, num_classes: Size", "Tensor[int64, V, append(S, Size)]")
+_add("embedding", "f", "input: Tensor[DI, V, S], weight: Tensor[D, V, W], padding_idx: int | None = None, "
+     "max_norm: float | None = None, norm_type: float = 2.0, scale_grad_by_freq: bool = False, sparse: bool = False",
+     "Tensor[D, V, embedding(S, W)]")  # fmt: skip
+
+# --- products
+
+_PAIR = "input: Tensor[D, V, S], {}: Tensor[D, V, T]"
+_add("matmul", "tm", _PAIR.format("other"), "Tensor[D, V, matmul(S, T)]")
+_add("mm", "tm", _PAIR.format("mat2"), "Tensor[D, V, mm(S, T)]")
+_add("bmm", "tm", _PAIR.format("mat2"), "Tensor[D, V, bmm(S, T)]")
+_add("mv", "tm", _PAIR.format("vec"), "Tensor[D, V, matmul(S, T)]")
+_add("dot vdot", "tm", _PAIR.format("other"), "Tensor[D, V, matmul(S, T)]")
+_add("addmm", "tm", "input: Tensor[D, V, U], mat1: Tensor[D, V, S], mat2: Tensor[D, V, T], *, beta: float = 1, alpha: float = 1",
+     "Tensor[D, V, mm(S, T)]")  # fmt: skip
+_add("baddbmm", "tm",
+     "input: Tensor[D, V, U], batch1: Tensor[D, V, S], batch2: Tensor[D, V, T], *, beta: float = 1, alpha: float = 1",
+     "Tensor[D, V, bmm(S, T)]")  # fmt: skip
+_add("linear", "f", "input: Tensor[D, V, S], weight: Tensor[D, V, W], bias: Tensor[D, V] | None = None",
+     "Tensor[D, V, linear(S, W)]")  # fmt: skip
+_add("einsum", "t", "equation: Text, *operands: *List[D, V, Ss]", "Tensor[D, V, einsum(Text, Ss)]")
+_add("scaled_dot_product_attention", "f",
+     "query: Tensor[D, V, S], key: Tensor[D, V, T], value: Tensor[D, V, U], attn_mask: Tensor[Any, V] | None = None, "
+     "dropout_p: float = 0.0, is_causal: bool = False, scale: float | None = None, enable_gqa: bool = False",
+     "Tensor[D, V, attention(S, T, U)]")  # fmt: skip
+
+# --- convolution and pooling
+
+for _n in (1, 2, 3):
+    _operands = "input: Tensor[D, V, S], weight: Tensor[D, V, W], bias: Tensor[D, V] | None = None"
+    _add(f"conv{_n}d", "tf", f"{_operands}, stride: Axes1 = 1, padding: Axes2 = 0, dilation: Axes3 = 1, groups: Size = 1",
+         f"Tensor[D, V, conv(S, W, spread(Axes1, {_n}), twice(spread(Axes2, {_n})), spread(Axes3, {_n}), Size, {_n})]"
+         )  # fmt: skip
+    _add(f"conv{_n}d", "tf", f"{_operands}, stride: Axes1 = 1, padding: Text = 'valid', dilation: Axes3 = 1, groups: Size = 1",
+         f"Tensor[D, V, conv(S, W, spread(Axes1, {_n}), string_padding(Text, kernel_of(W), spread(Axes3, {_n}), "
+         f"spread(Axes1, {_n})), spread(Axes3, {_n}), Size, {_n})]")  # fmt: skip
+    _add(f"conv_transpose{_n}d", "tf",
+         f"{_operands}, stride: Axes1 = 1, padding: Axes2 = 0, output_padding: Axes4 = 0, groups: Size = 1, dilation: Axes3 = 1",
+         f"Tensor[D, V, conv_transpose(S, W, spread(Axes1, {_n}), twice(spread(Axes2, {_n})), spread(Axes4, {_n}), "
+         f"spread(Axes3, {_n}), Size, {_n})]")  # fmt: skip
+    _kernel = f"spread(Axes1, {_n})"
+    _strides = f"spread_or(Axes2, {_kernel})"
+    _add(f"max_pool{_n}d", "tf",
+         f"{INPUT}, kernel_size: Axes1, stride: Axes2 = None, padding: Axes3 = 0, dilation: Axes4 = 1, ceil_mode: Keep = False, "
+         "return_indices: bool = False",
+         f"Tensor[D, V, pool(S, {_kernel}, {_strides}, twice(spread(Axes3, {_n})), spread(Axes4, {_n}), Keep, {_n})]"
+         )  # fmt: skip
+    _add(f"avg_pool{_n}d", "tf" if _n == 1 else "f",
+         f"{INPUT}, kernel_size: Axes1, stride: Axes2 = None, padding: Axes3 = 0, ceil_mode: Keep = False, "
+         "count_include_pad: bool = True" + (", divisor_override: int | None = None" if _n > 1 else ""),
+         f"Tensor[D, V, pool(S, {_kernel}, {_strides}, twice(spread(Axes3, {_n})), spread(1, {_n}), Keep, {_n})]")  # fmt: skip
+    _add(f"lp_pool{_n}d", "f",
+         f"{INPUT}, norm_type: float, kernel_size: Axes1, stride: Axes2 = None, ceil_mode: Keep = False",
+         f"Tensor[D, V, pool(S, {_kernel}, {_strides}, twice(spread(0, {_n})), spread(1, {_n}), Keep, {_n})]")  # fmt: skip
+    _add(f"adaptive_avg_pool{_n}d adaptive_max_pool{_n}d", "f", f"{INPUT}, output_size: Axes1",
+         f"Tensor[D, V, replace_last(S, spread_or(Axes1, last_sizes(S, {_n})), {_n})]")  # fmt: skip
+
+# --- normalization
+
+_add("batch_norm", "f", f"{INPUT}, running_mean: Tensor[D, V] | None, running_var: Tensor[D, V] | None, "
+     "weight: Tensor[D, V] | None = None, bias: Tensor[D, V] | None = None, training: bool = False, momentum: float = 0.1, "
+     "eps: float = 1e-05", SAME)  # fmt: skip
+_add("layer_norm", "f", f"{INPUT}, normalized_shape: Sizes, weight: Tensor[D, V] | None = None, "
+     "bias: Tensor[D, V] | None = None, eps: float = 1e-05", "Tensor[D, V, normalized(S, Sizes)]")  # fmt: skip
+_add("rms_norm", "f", f"{INPUT}, normalized_shape: Sizes, weight: Tensor[D, V] | None = None, eps: float | None = None",
+     "Tensor[D, V, normalized(S, Sizes)]")  # fmt: skip
+_add("group_norm", "f", f"{INPUT}, num_groups: int, weight: Tensor[D, V] | None = None, bias: Tensor[D, V] | None = None, "
+     "eps: float = 1e-05", SAME)  # fmt: skip
+_add("instance_norm", "f", f"{INPUT}, running_mean: Tensor[D, V] | None = None, running_var: Tensor[D, V] | None = None, "
+     "weight: Tensor[D, V] | None = None, bias: Tensor[D, V] | None = None, use_input_stats: bool = True, "
+     "momentum: float = 0.1, eps: float = 1e-05", SAME)  # fmt: skip
+
+# --- losses
+
+_add("mse_loss l1_loss", "f", "input: Tensor[DF, V, S], target: Tensor[DF, V, T], *, reduction: Text = 'mean'",
+     "Tensor[DF, V, loss(broadcast(S, T), Text)]")  # fmt: skip
+_add("smooth_l1_loss", "f", "input: Tensor[DF, V, S], target: Tensor[DF, V, T], *, reduction: Text = 'mean', beta: float = 1.0",
+     "Tensor[DF, V, loss(broadcast(S, T), Text)]")  # fmt: skip
+_add("huber_loss", "f", "input: Tensor[DF, V, S], target: Tensor[DF, V, T], reduction: Text = 'mean', delta: float = 1.0",
+     "Tensor[DF, V, loss(broadcast(S, T), Text)]")  # fmt: skip
+_add("kl_div", "f", "input: Tensor[DF, V, S], target: Tensor[DF, V, T], *, reduction: str = 'mean', log_target: bool = False",
+     "Tensor[DF, V]")  # fmt: skip
+_add("binary_cross_entropy", "f",
+     "input: Tensor[DF, V, S], target: Tensor[DF, V, T], weight: Tensor[DF, V] | None = None, *, reduction: Text = 'mean'",
+     "Tensor[DF, V, loss(same(S, T), Text)]")  # fmt: skip
+_add("binary_cross_entropy_with_logits", "f",
+     "input: Tensor[DF, V, S], target: Tensor[DF, V, T], weight: Tensor[DF, V] | None = None, *, reduction: Text = 'mean', "
+     "pos_weight: Tensor[DF, V] | None = None",
+     "Tensor[DF, V, loss(same(S, T), Text)]")  # fmt: skip
+_add("nll_loss", "f", "input: Tensor[DF, V, S], target: Tensor[int64, V, T], weight: Tensor[DF, V] | None = None, *, "
+     "ignore_index: int = -100, reduction: Text = 'mean'", "Tensor[DF, V, class_loss(S, T, Text)]")  # fmt: skip
+_add("cross_entropy", "f", "input: Tensor[DF, V, S], target: Tensor[int64, V, T], weight: Tensor[DF, V] | None = None, *, "
+     "ignore_index: int = -100, reduction: Text = 'mean', label_smoothing: float = 0.0",
+     "Tensor[DF, V, class_loss(S, T, Text)]")  # fmt: skip
+_add("cross_entropy", "f", "input: Tensor[DF, V, S], target: Tensor[DF, V, T], weight: Tensor[DF, V] | None = None, *, "
+     "ignore_index: int = -100, reduction: str = 'mean', label_smoothing: float = 0.0",
+     "Tensor[DF, V, probability_loss(S, T)]")  # fmt: skip
+
+# --- arithmetic: dtypes promote, shapes broadcast
+
+FLOATING = ("float16", "bfloat16", "float32", "float64")
+INTEGRAL = ("bool", "uint8", "int8", "int16", "int32", "int64")
+_LOWER = {  # the dtypes below each: together they promote to it
+    "float64": ("float32", "float16", "bfloat16", *INTEGRAL[::-1]),
+    "float32": ("float16", "bfloat16", *INTEGRAL[::-1]),
+    "bfloat16": INTEGRAL[::-1],
+    "float16": INTEGRAL[::-1],
+    "int64": ("int32", "int16", "int8", "uint8", "bool"),
+    "int32": ("int16", "int8", "uint8", "bool"),
+    "int16": ("int8", "uint8", "bool"),
+    "int8": ("bool",),
+    "uint8": ("bool",),
+}
+_PROMOTED = [
+    *((high, " | ".join(low), high) for high, low in _LOWER.items()),
+    *((" | ".join(low), high, high) for high, low in _LOWER.items()),
+    ("float16", "bfloat16", "float32"),
+    ("bfloat16", "float16", "float32"),
+    ("uint8", "int8", "int16"),
+    ("int8", "uint8", "int16"),
+]
+_BROADCAST = "broadcast(S, T)"
+
+
+def _binary(names: str, places: str, second: str = "other", result: str | None = None, extra: str = "") -> None:
+    """A pair of tensors of any dtypes; `result` is the dtype of a comparison, else they promote."""
+    if result is not None:
+        _add(names, places, f"{INPUT}, {second}: Tensor[E, V, T]{extra}", f"Tensor[{result}, V, {_BROADCAST}]")
+        _add(names, places, f"{INPUT}, {second}: float{extra}", f"Tensor[{result}, V, S]")
+        return
+    _add(names, places, f"{INPUT}, {second}: Tensor[D, V, T]{extra}", f"Tensor[D, V, {_BROADCAST}]")
+    _add(names, places, f"{FLOATS}, {second}: float{extra}", "Tensor[DF, V, S]")
+    _add(names, places, f"{INPUT}, {second}: int{extra}", SAME)
+    _add(names, places, f"{INTS}, {second}: float{extra}", "Tensor[float32, V, S]")
+    for a, b, both in _PROMOTED:
+        _add(names, places, f"input: Tensor[{a}, V, S], {second}: Tensor[{b}, V, T]{extra}", f"Tensor[{both}, V, {_BROADCAST}]")
+
+
+ARITHMETIC = "__add__ __radd__ __sub__ __rsub__ __mul__ __rmul__ __mod__ __rmod__ __pow__ __rpow__ __floordiv__ __rfloordiv__"
+_binary(ARITHMETIC, "m")
+_binary("add sub subtract", "tm", extra=", *, alpha: float = 1")
+_binary("mul multiply remainder fmod maximum minimum fmax fmin floor_divide", "tm")
+_binary("pow", "tm", "exponent")
+for _names, _places, _extra in (
+    ("__truediv__ __rtruediv__", "m", ""),
+    ("div divide true_divide", "tm", ", *, rounding_mode: str | None = None"),
+    ("atan2 arctan2 hypot copysign", "tm", ""),
+):
+    _add(_names, _places, f"{FLOATS}, other: Tensor[DF, V, T]{_extra}", f"Tensor[DF, V, {_BROADCAST}]")
+    _add(_names, _places, f"{FLOATS}, other: float{_extra}", "Tensor[DF, V, S]")
+    _add(_names, _places, f"{INTS}, other: float{_extra}", "Tensor[float32, V, S]")
+    _add(_names, _places, f"{INTS}, other: Tensor[{' | '.join(INTEGRAL)}, V, T]{_extra}", f"Tensor[float32, V, {_BROADCAST}]")
+    for _a, _b, _both in _PROMOTED:
+        if _both in FLOATING:
+            _add(_names, _places, f"input: Tensor[{_a}, V, S], other: Tensor[{_b}, V, T]{_extra}",
+                 f"Tensor[{_both}, V, {_BROADCAST}]")  # fmt: skip
+_binary("__eq__ __ne__ __lt__ __le__ __gt__ __ge__", "m", result="bool")
+_binary("eq ne lt le gt ge not_equal less less_equal greater greater_equal", "tm", result="bool")
+_binary("logical_and logical_or logical_xor isclose", "tm", result="bool")
+_add("__and__ __or__ __xor__ __rand__ __ror__ __rxor__", "m", f"{INPUT}, other: Tensor[D, V, T]", f"Tensor[D, V, {_BROADCAST}]")
+_add("__and__ __or__ __xor__ __rand__ __ror__ __rxor__", "m", f"{INPUT}, other: int", SAME)
+_add("bitwise_and bitwise_or bitwise_xor", "tm", f"{INPUT}, other: Tensor[D, V, T]", f"Tensor[D, V, {_BROADCAST}]")
+_add("bitwise_and bitwise_or bitwise_xor", "tm", f"{INPUT}, other: int", SAME)
+_add("__matmul__", "m", _PAIR.format("other"), "Tensor[D, V, matmul(S, T)]")
+_add("__rmatmul__", "m", _PAIR.format("other"), "Tensor[D, V, matmul(T, S)]")
+_add("__neg__ __pos__ __abs__ __invert__", "m", INPUT, SAME)
+_add("__iadd__ __isub__ __imul__ __itruediv__ __ipow__", "m", f"{INPUT}, other: Tensor[E, V, T]", "Tensor[D, V, into(S, T)]")
+_add("__iadd__ __isub__ __imul__ __itruediv__ __ipow__", "m", f"{INPUT}, other: float", SAME)
+_add("add_ sub_ mul_ div_ pow_", "m", f"{INPUT}, other: Tensor[E, V, T]", "Tensor[D, V, into(S, T)]")
+_add("add_ sub_ mul_ div_ pow_", "m", f"{INPUT}, other: float", SAME)
+_add("copy_", "m", f"{INPUT}, src: Tensor[E, Any, T], non_blocking: bool = False", "Tensor[D, V, into(S, T)]")
+_add("lerp", "tm", "input: Tensor[D, V, S], end: Tensor[D, V, T], weight: float", f"Tensor[D, V, {_BROADCAST}]")
+_add("addcmul addcdiv", "tm", "input: Tensor[D, V, S], tensor1: Tensor[D, V, T], tensor2: Tensor[D, V, U], *, value: float = 1",
+     "Tensor[D, V, broadcast3(S, T, U)]")  # fmt: skip
+
+# --- einops
+
+_add("rearrange", "t", f"{INPUT}, pattern: Text, **axes: Names", "Tensor[D, V, einops_rearrange(Text, S, Names)]")
+_add("repeat", "t", f"{INPUT}, pattern: Text, **axes: Names", "Tensor[D, V, einops_repeat(Text, S, Names)]")
+_add("reduce", "t", f"{INPUT}, pattern: Text, reduction: str, **axes: Names", "Tensor[D, V, einops_reduce(Text, S, Names)]")

@@ -1,0 +1,431 @@
+"""Writes the stubs: ``make stubs``. With ``--check`` it only says whether they are current (CI fails where they are not).
+
+From `flambeau/typing/signatures.py` (the operators), `tools/stubs/*.pyi.in` (the classes) and the run time's own names it
+writes `flambeau/_pyrefly/*.pyi`, where Pyrefly computes shapes with the rules of `_rules.pyi`, and `flambeau/_portable/*.pyi`,
+which any checker reads.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "flambeau"
+sys.path.insert(0, str(ROOT))
+
+DTYPES = ("bool", "uint8", "int8", "int16", "int32", "int64", "uint32", "float16", "bfloat16", "float32", "float64")
+BUILTINS = {"int", "float", "str", "bool", "complex", "tuple", "list", "type", "object"}
+HEADER = (
+    "# ruff: noqa\n# fmt: off\n"
+    '"""Written by tools/make_stubs.py from flambeau/typing/signatures.py: run `make stubs`, do not edit."""\n\n'
+)
+
+# What a name in a signature stands for, by its letters: the bound of Pyrefly's type parameter.
+BOUNDS = [
+    (r"DF\d*", "dt.floating"),
+    (r"DI\d*", "dt.integral"),
+    (r"[DE]\d*", "dt.dtype"),
+    (r"V", "dt.device"),
+    (r"Ss", "IntTuples"),
+    (r"Sizes", "IntTuple"),
+    (r"[STUW]", "IntTuple"),
+    (r"Dim\d*", "Flag[builtins.int]"),
+    (r"Axes\d*", "Flag[builtins.int | builtins.tuple[builtins.int, ...] | None]"),
+    (r"Keep\d*", "Flag[builtins.bool]"),
+    (r"Text\d*", "Flag[builtins.str]"),
+    (r"Size\d*", "Int"),
+    (r"Names", "NamedInts"),
+]
+
+
+def bound(name: str) -> str | None:
+    """The bound of a type parameter, None for a name that is not one."""
+    return next((text for pattern, text in BOUNDS if re.fullmatch(pattern, name)), None)
+
+
+def load_signatures() -> list:
+    """The table, without importing flambeau itself."""
+    import importlib.util
+
+    spec = importlib.util.spec_from_file_location("flambeau_signatures", PACKAGE / "typing" / "signatures.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module.SIGNATURES
+
+
+def load_rules() -> set[str]:
+    """The names of Pyrefly's rules."""
+    return set(re.findall(r"^def (\w+)\(", (PACKAGE / "_pyrefly" / "_rules.pyi").read_text(), re.M))
+
+
+class Parameter:
+    """One parameter of a signature: its text split."""
+
+    def __init__(self, text: str):
+        text = text.strip()
+        self.star = text[: len(text) - len(text.lstrip("*"))]
+        body = text.lstrip("*")
+        self.name, _, rest = body.partition(":")
+        self.annotation, _, default = rest.partition(" = ")
+        self.name, self.annotation, self.default = self.name.strip(), self.annotation.strip(), default.strip()
+
+
+def split_parameters(text: str) -> list[Parameter]:
+    """Cut at commas outside brackets."""
+    parts, depth, start = [], 0, 0
+    for position, character in enumerate(text):
+        depth += (character in "[(" and 1) or -(character in "])")
+        if character == "," and depth == 0:
+            parts.append(text[start:position])
+            start = position + 1
+    return [Parameter(part) for part in [*parts, text[start:]] if part.strip()]
+
+
+def qualified(annotation: str) -> str:
+    """Python's own types as ``builtins.…``: in these stubs ``bool``, ``int`` and ``float`` are dtypes."""
+    tree = ast.parse(annotation.replace("*Sizes", "Sizes").replace("*Axes", "Axes"), mode="eval").body
+    return ast.unparse(_Qualify().visit(tree))
+
+
+class _Qualify(ast.NodeTransformer):
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+        if isinstance(node.value, ast.Name) and node.value.id in ("Tensor", "List"):
+            elements = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+            for element in elements[1:]:
+                self.visit(element)
+            return node
+        return self.generic_visit(node)
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        if node.id in BUILTINS:
+            return ast.Attribute(ast.Name("builtins", ast.Load()), node.id, ast.Load())
+        return node
+
+
+# --- Pyrefly
+
+
+def pyrefly_definition(signature, *, method: bool, overloaded: bool, static_name: str | None = None) -> str:
+    """One ``def`` for Pyrefly."""
+    name = static_name or signature.name
+    names: list[str] = []
+    unions: list[str] = []
+
+    def fresh(match: re.Match) -> str:
+        unions.append(match.group(1))
+        return f"Tensor[B{len(unions)},"
+
+    parameters = re.sub(r"Tensor\[([\w]+(?: \| \w+)+),", fresh, signature.parameters)
+    result = signature.result
+    texts = []
+    for position, parameter in enumerate(split_parameters(parameters)):
+        if not parameter.name:
+            texts.append("*")
+            continue
+        annotation = parameter.annotation
+        tree = annotation.replace("*Sizes", "Sizes").replace("*Axes", "Axes").replace("*List", "List")
+        names.extend(re.findall(r"\w+", tree))
+        if annotation.startswith("*List"):
+            annotation = "*" + _list(annotation[1:])
+        elif annotation.startswith("List"):
+            annotation = _list(annotation)
+        elif annotation == "Sizes":
+            annotation = "IntTupleOrList[Sizes]"
+        elif annotation == "Names":
+            annotation = "CaptureNamedInts[Names]"
+        elif not annotation.startswith("*"):
+            annotation = qualified(annotation)
+        variable = parameter.star + parameter.name
+        if method and position == 0:
+            variable = "self"
+            if annotation == "Tensor[D, V, S]":
+                texts.append("self")
+                continue
+        texts.append(f"{variable}: {annotation}" + (f" = {parameter.default}" if parameter.default else ""))
+    names.extend(re.findall(r"\w+", result))
+    variables = [f"{n}: {bound(n)}" for n in dict.fromkeys(names) if bound(n)]
+    if method:  # the class has them
+        variables = [v for v in variables if v.partition(":")[0] not in ("D", "V", "S")]
+    variables += [f"B{i + 1}: {_with_dtypes(union)}" for i, union in enumerate(unions)]
+    result = re.sub(r"Pieces\[(\w+), (\w+), (.*)\]$", r"MapIntTuples[lambda One: Tensor[\1, \2, One], \3]", result)
+    plain = result.startswith(("Tensor", "MapIntTuples"))
+    result = re.sub(r"(\w+)\(", r"rule.\1(", result if plain else qualified(result))
+    head = f"[{', '.join(variables)}]" if variables else ""
+    line = f"def {name}{head}({', '.join(texts)}) -> {result}: ..."
+    return _overload(overloaded) + _tensor_dtypes(line) + _ignored(name)
+
+
+def _overload(overloaded: bool) -> str:
+    return "@overload\n" if overloaded else ""
+
+
+def _ignored(name: str) -> str:
+    return "  # type: ignore[override]" if name in ("__eq__", "__ne__") else ""
+
+
+def _with_dtypes(text: str) -> str:
+    return re.sub(rf"\b({'|'.join(DTYPES)})\b", r"dt.\1", text)
+
+
+def _tensor_dtypes(line: str) -> str:
+    """``Tensor[float32`` as ``Tensor[dt.float32``: inside the class Tensor the plain names mean other things."""
+    return re.sub(r"Tensor\[([\w |]+),", lambda m: f"Tensor[{_with_dtypes(m.group(1))},", line)
+
+
+def _list(annotation: str) -> str:
+    dtype, device, shapes = (part.strip() for part in annotation[len("List[") : -1].split(","))
+    return f"MapIntTuples[lambda One: Tensor[{dtype}, {device}, One], {shapes}]"
+
+
+def with_lists(signatures: list) -> list:
+    """The signatures, and for those with `Axes` one that also takes lists, whose values Pyrefly does not read."""
+    lists = []
+    for signature in signatures:
+        if re.search(r": Axes\d*", signature.parameters):
+            parameters = re.sub(r": Axes\d*", ": int | Sequence[int] | None", signature.parameters)
+            parameters = re.sub(r": Keep\d*", ": bool", re.sub(r": Dim\d*", ": int", parameters))
+            parameters = re.sub(r": Size\d*", ": int", re.sub(r": Text\d*", ": str", parameters))
+            result = re.sub(r"Pieces\[(\w+, V), .*\]", r"tuple[Tensor[\1], ...]", signature.result)
+            result = re.sub(r"(Tensor\[\w+, V), .*?\]$", r"\1]", result)
+            lists.append(signature._replace(parameters=parameters, result=result))
+    return list(dict.fromkeys([*signatures, *lists]))
+
+
+def grouped(signatures: list, place: str) -> dict[str, list]:
+    """The signatures of a place by name, in order."""
+    groups: dict[str, list] = {}
+    for signature in signatures:
+        if place in signature.places:
+            groups.setdefault(signature.name, []).append(signature)
+    return groups
+
+
+def pyrefly_functions(signatures: list, place: str) -> str:
+    """All functions of a namespace."""
+    lines = []
+    for group in map(with_lists, grouped(signatures, place).values()):
+        lines.extend(pyrefly_definition(s, method=False, overloaded=len(group) > 1) for s in group)
+    return "\n".join(lines) + "\n"
+
+
+def pyrefly_methods(signatures: list) -> str:
+    """The methods of Tensor, indented."""
+    lines = []
+    for group in map(with_lists, grouped(signatures, "m").values()):
+        lines.extend(pyrefly_definition(s, method=True, overloaded=len(group) > 1) for s in group)
+    for group in grouped(signatures, "i").values():
+        lines.extend(pyrefly_definition(s, method=True, overloaded=len(group) > 1, static_name=s.name + "_") for s in group)
+    return "\n".join("    " + line for text in lines for line in text.split("\n")) + "\n"
+
+
+# --- the portable stubs
+
+
+def portable_definition(signature, *, method: bool, overloaded: bool, static_name: str | None = None) -> str:
+    """One ``def`` for any checker: what a rule computes is left open, what is only passed on is kept."""
+    name = static_name or signature.name
+    result = re.sub(r"Tensor\[(\w+), V, \w+\(.*?\)\](?=\]|,|$)", r"Tensor[\1, V, Any]", signature.result)
+    result = re.sub(r"Tensor\[(\w+), V, \w+\(.*\)\]$", r"Tensor[\1, V, Any]", result)
+    result = result.replace(", V, []]", ", V, tuple[()]]").replace("tuple[()]", "builtins.tuple[()]")
+    counts = re.findall(r"\w+", signature.parameters + " " + result)
+    texts = []
+    for position, parameter in enumerate(split_parameters(signature.parameters)):
+        if not parameter.name:
+            texts.append("*")
+            continue
+        annotation = parameter.annotation
+        annotation = re.sub(r"\*?List\[(\w+), (\w+), Ss\]", r"Tensor[\1, \2, Any]", annotation)
+        if "List" in parameter.annotation and not parameter.star:
+            annotation = f"Sequence[{annotation}]"
+        annotation = re.sub(r"\b(?:Dim|Size)\d*\b", "int", annotation)
+        annotation = re.sub(r"\*?Sizes", "int" if parameter.star else "Sequence[int]", annotation)
+        annotation = re.sub(r"\*?Axes\d*", "int" if parameter.star else "int | Sequence[int] | None", annotation)
+        annotation = re.sub(r"\bKeep\d*\b", "bool", annotation)
+        annotation = re.sub(r"\bText\d*\b", "str", annotation)
+        annotation = re.sub(r"\bNames\b", "int", annotation)
+        for shape in "STUW":
+            if counts.count(shape) == 1:
+                annotation = re.sub(rf"\b{shape}\b", "Any", annotation)
+        for variable in ("E",):
+            if counts.count(variable) == 1:
+                annotation = re.sub(rf"\b{variable}\b", "Any", annotation)
+        variable = parameter.star + parameter.name
+        if method and position == 0:
+            variable = "self"
+        texts.append(f"{variable}: {qualified(annotation)}" + (f" = {parameter.default}" if parameter.default else ""))
+    result = result if result.startswith("Tensor") else qualified(result).replace("builtins.builtins.", "builtins.")
+    line = f"def {name}({', '.join(texts)}) -> {result}: ..."
+    return _overload(overloaded) + _tensor_dtypes(line) + _ignored(name)
+
+
+def portable_functions(signatures: list, place: str) -> str:
+    """All functions of a namespace."""
+    lines = []
+    for group in grouped(signatures, place).values():
+        unique = _distinct([portable_definition(s, method=False, overloaded=len(group) > 1) for s in group])
+        lines.extend(unique)
+    return "\n".join(lines) + "\n"
+
+
+def portable_methods(signatures: list) -> str:
+    """The methods of Tensor, indented."""
+    lines = []
+    for group in grouped(signatures, "m").values():
+        lines.extend(_distinct([portable_definition(s, method=True, overloaded=len(group) > 1) for s in group]))
+    for group in grouped(signatures, "i").values():
+        lines.extend(
+            _distinct([portable_definition(s, method=True, overloaded=len(group) > 1, static_name=s.name + "_") for s in group])
+        )
+    return "\n".join("    " + line for text in lines for line in text.split("\n")) + "\n"
+
+
+def _distinct(definitions: list[str]) -> list[str]:
+    """Without repeats; a lone overload is no overload."""
+    unique = list(dict.fromkeys(definitions))
+    return [unique[0].removeprefix("@overload\n")] if len(unique) == 1 else unique
+
+
+# --- templates
+
+
+def factories(kind: str) -> str:
+    """zeros, ones, … : sizes spelled out or in a tuple, a dtype or the default, a device by its name."""
+    lines = []
+    devices = [
+        ("device: Literal['cpu'] | None = None", "dt.cpu"),
+        ("device: Literal['webgpu']", "dt.webgpu"),
+        ("device: builtins.str | dt.device", "Any"),
+    ]
+    rest = "requires_grad: builtins.bool = False, generator: Any = None, layout: Any = None, pin_memory: builtins.bool = False"
+    if kind == "pyrefly":
+        sizes = [("*size: *S", "S"), ("size: IntTupleOrList[S]", "S")]
+        variables = "S: IntTuple, "
+    else:
+        sizes = [
+            *(
+                (
+                    ", ".join(f"size{i}: L{i}" for i in range(n)) + ", /",
+                    "builtins.tuple[" + ", ".join(f"L{i}" for i in range(n)) + "]",
+                )
+                for n in range(1, 6)
+            ),
+            ("*size: builtins.int", "Any"),
+            ("size: S, /", "S"),
+            ("size: Sequence[builtins.int]", "Any"),
+        ]
+        variables = ""
+
+    def emit(name: str, parameters: str, shape: str, dtype: str) -> None:
+        star = "" if parameters.startswith("*size") else ", *"
+        for parameter, where in devices:
+            for typed in (False, True):
+                result = "E" if typed else f"dt.{dtype}"
+                head = f"[{variables}E: dt.dtype]" if typed else f"[{variables.rstrip(', ')}]"
+                head = head if kind == "pyrefly" and head != "[]" else ""
+                given = "dtype: type[E]" if typed else "dtype: None = None"
+                lines.append(
+                    f"@overload\ndef {name}{head}({parameters}{star}, {given}, {parameter}, {rest})"
+                    f" -> Tensor[{result}, {where}, {shape}]: ..."
+                )
+
+    for name in ("zeros", "ones", "empty", "rand", "randn"):
+        for parameters, shape in sizes:
+            emit(name, parameters, shape, "float32")
+    tuple_form = sizes[-1:] if kind == "pyrefly" else sizes[-2:]
+    for name, middle, dtype in (
+        ("full", "fill_value: builtins.float", "float32"),
+        ("randint", "", "int64"),
+    ):
+        for parameters, shape in tuple_form:
+            parameters = parameters.replace(", /", "")
+            if name == "randint":
+                emit(name, f"low: builtins.int, high: builtins.int, {parameters}", shape, dtype)
+                emit(name, f"high: builtins.int, {parameters}", shape, dtype)
+            else:
+                emit(name, f"{parameters}, {middle}", shape, dtype)
+    return "\n".join(lines) + "\n"
+
+
+def likes(kind: str) -> str:
+    """zeros_like and its kin."""
+    lines = []
+    rest = "device: Any = None, requires_grad: builtins.bool = False, memory_format: Any = None"
+    heads = (
+        ("[D: dt.dtype, V: dt.device, S: IntTuple]", "[D: dt.dtype, V: dt.device, S: IntTuple, E: dt.dtype]")
+        if kind == "pyrefly"
+        else ("", "")
+    )
+    for name, extra in (
+        *((name, "") for name in ("zeros_like", "ones_like", "empty_like", "rand_like", "randn_like")),
+        ("full_like", ", fill_value: builtins.float"),
+        ("randint_like", ", high: builtins.int"),
+    ):
+        lines.append(
+            f"@overload\ndef {name}{heads[0]}(input: Tensor[D, V, S]{extra}, *, dtype: None = None, {rest})"
+            " -> Tensor[D, V, S]: ..."
+        )
+        lines.append(
+            f"@overload\ndef {name}{heads[1]}(input: Tensor[D, V, S]{extra}, *, dtype: type[E], {rest}) -> Tensor[E, V, S]: ..."
+        )
+    return "\n".join(lines) + "\n"
+
+
+def filled(template: str, signatures: list, kind: str) -> str:
+    """A template with its places filled."""
+    methods = pyrefly_methods if kind == "pyrefly" else portable_methods
+    functions = pyrefly_functions if kind == "pyrefly" else portable_functions
+    text = (ROOT / "tools" / "stubs" / template).read_text()
+    text = text.replace("# {methods}\n", methods(signatures))
+    text = text.replace("# {functions}\n", functions(signatures, "t"))
+    text = text.replace("# {functional}\n", functions(signatures, "f"))
+    text = text.replace("# {factories}\n", factories(kind) + likes(kind))
+    text = re.sub(r"^# \{for n in 1, 2, 3\}\n(.*?)^# \{end\}\n", _per_dimension, text, flags=re.M | re.S)
+    text = re.sub(r"^# \{for name in (.*?)\}\n(.*?)^# \{end\}\n", _per_name, text, flags=re.M | re.S)
+    return text
+
+
+def _per_dimension(match: re.Match) -> str:
+    return "".join(match.group(1).replace("{n}", n) for n in "123")
+
+
+def _per_name(match: re.Match) -> str:
+    return "".join(match.group(2).replace("{name}", name) for name in match.group(1).split())
+
+
+def generate() -> dict[Path, str]:
+    """Every stub's path and text."""
+    signatures = load_signatures()
+    result: dict[Path, str] = {}
+    for kind in ("pyrefly", "portable"):
+        folder = PACKAGE / f"_{kind}"
+        for template in sorted((ROOT / "tools" / "stubs").glob(f"{kind}_*.pyi.in")):
+            name = template.name.removeprefix(f"{kind}_").removesuffix(".in")
+            result[folder / name] = HEADER + filled(template.name, signatures, kind)
+    for template in sorted((ROOT / "tools" / "stubs").glob("gate_*.pyi.in")):
+        where = template.name.removeprefix("gate_").removesuffix(".pyi.in").replace(".", "/") + ".pyi"
+        result[PACKAGE / where] = HEADER + template.read_text()
+    return result
+
+
+def main() -> int:
+    """Write the stubs, or with ``--check`` compare them. Exit status 1 where they are stale."""
+    check = "--check" in sys.argv[1:]
+    stale = []
+    for path, text in generate().items():
+        if path.exists() and path.read_text() == text:
+            continue
+        stale.append(path)
+        if not check:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+    for path in stale:
+        print(("stale: " if check else "wrote ") + str(path.relative_to(ROOT)))
+    return 1 if check and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
