@@ -13,7 +13,7 @@ from flambeau import devices
 from flambeau.dtypes import dtype
 from flambeau.graph.node import Node
 
-__all__ = ["Storage", "Recorder", "RECORDERS", "pending", "realize", "FLUSH_AFTER"]
+__all__ = ["Storage", "ProgramStorage", "Recorder", "RECORDERS", "pending", "realize", "FLUSH_AFTER"]
 
 FLUSH_AFTER = 2000
 """How many unread results of one thread may wait before they are computed without being asked for."""
@@ -64,6 +64,7 @@ class Storage:
     """
 
     __slots__ = ("node", "version", "autograd_version", "dtype", "device", "size", "__weakref__")
+    is_program = False
 
     def __init__(self, node: Node) -> None:
         self.node = node
@@ -75,7 +76,7 @@ class Storage:
         for n in node.shape:
             size *= n
         self.size = size
-        if node.inputs:  # a leaf costs nothing until it is looked at
+        if node.inputs and not _is_filled(node):
             self._wait()
 
     def write(self, node: Node) -> None:
@@ -84,7 +85,7 @@ class Storage:
             pending.recorder.write(self)
         self.node = node
         self.version += 1
-        if node.inputs:
+        if node.inputs and not _is_filled(node):
             self._wait()
 
     def _wait(self) -> None:
@@ -92,6 +93,20 @@ class Storage:
         pending.count += 1
         if pending.count > FLUSH_AFTER and pending.recorder is None:
             realize([])
+
+
+class ProgramStorage(Storage):
+    """A number of the program itself, repeated to a shape: never written, and part of what is recorded."""
+
+    __slots__ = ()
+    is_program = True
+
+
+def _is_filled(node: Node) -> bool:
+    """Whether a node is a baked number repeated: it costs nothing until it is looked at, so it need not wait."""
+    while node.primitive.name in ("expand", "reshape") and node.inputs:
+        node = node.inputs[0]
+    return node.primitive.name == "constant"
 
 
 def realize(nodes: list[Node]) -> None:

@@ -14,8 +14,8 @@ from flambeau.graph.primitives.elementwise import CAST
 from flambeau.graph.primitives.leaf import CONSTANT, number
 from flambeau.graph.primitives.movement import EXPAND, RESHAPE
 from flambeau.shapes.broadcasting import broadcast
-from flambeau.storage import pending
-from flambeau.tensor import Tensor, from_node
+from flambeau.storage import ProgramStorage, pending
+from flambeau.tensor import Tensor, from_node, over
 
 __all__ = [
     "Scalar", "as_tensor_argument", "result_dtype", "operands", "pair", "cast", "scalar", "filled", "expand", "same_device",
@@ -130,7 +130,7 @@ def filled(value: Any, type: dtype, device: str, shape: tuple[int, ...]) -> Tens
     if node.primitive is CONSTANT and value == value:
         if len(_constants) > 4096:
             _constants.clear()
-        _constants[key] = result
+        result = _constants[key] = over(ProgramStorage(result._value()), shape)
     return result
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from flambeau import devices
 from flambeau.autograd.tape import next_sequence
 from flambeau.dtypes import bool_, dtype
 from flambeau.graph.node import Node
@@ -63,14 +64,10 @@ class Recorder:
     def read(self, tensor: Tensor) -> None:
         storage = tensor._storage
         node = storage.node
-        if node.serial >= self._first_serial or storage in self.leaves or self.looked:
+        if node.serial >= self._first_serial or storage.is_program or storage in self.leaves or self.looked:
             return
-        if node.buffer is None:  # another thread's work, not computed yet
-            pending.recorder = None
-            try:
-                realize([node])
-            finally:
-                pending.recorder = self
+        if node.buffer is None:  # a fill that nobody looked at, or another thread's work
+            devices.backend(node.device).realize([node])
         storage.node = leaf(node.shape, node.dtype, node.device, node.buffer)
         self.leaves[storage] = storage.node, tensor
         storage.version += 1
