@@ -27,7 +27,7 @@ from flambeau.codegen.wgsl.traverse import walk
 from flambeau.codegen.wgsl.types import lanes, pack
 from flambeau.kernels.ir import Expr, LoopKernel, Store
 
-__all__ = ["generate_loops", "workgroup_grid", "bind_memories", "make_memories", "workgroup_number"]
+__all__ = ["generate_loops", "append_loops", "workgroup_grid", "bind_memories", "make_memories", "workgroup_number"]
 
 
 @dataclass
@@ -111,21 +111,22 @@ def make_memories(kernel_slots: Sequence, target: Target, same: Sequence[int], u
     return memories
 
 
-def generate_loops(kernel: LoopKernel, target: Target, same: Sequence[int], split: bool = True) -> Program:
+def generate_loops(kernel: LoopKernel, target: Target, same: Sequence[int]) -> Program:
     """Shaders for a loop kernel; `same[i]` is the first slot that lies in slot i's buffer (i itself when alone)."""
     program = Program()
     if prod(kernel.axes) == 0:
         return program
-    stages = split_reductions(kernel, target, same) if split else [(kernel, tuple(same))]
+    stages = split_reductions(kernel, target, same)
     base = len(kernel.slots)
     for stage, stage_same in stages:
         for slot in stage.slots[base + len(program.scratch) :]:
             program.scratch.append(slot.size * slot.dtype.itemsize)
-        _generate_one(stage, target, stage_same, program, base)
+        append_loops(stage, target, stage_same, program, base)
     return program
 
 
-def _generate_one(kernel: LoopKernel, target: Target, same: Sequence[int], program: Program, base: int) -> None:
+def append_loops(kernel: LoopKernel, target: Target, same: Sequence[int], program: Program, base: int) -> None:
+    """Adds the shaders of a loop kernel to a program whose scratch slots are numbered from `base`."""
     winners: dict[int, int] = {}
     for number, store in enumerate(kernel.stores):
         if store.mode == "set" and store.is_scatter:

@@ -24,6 +24,8 @@ class Memory:
         self.name = name or f"s{slot}"
         self.writable = writable
         self.is_atomic = False
+        self.is_vector = False
+        """Whether it is declared as an array of four-element vectors (float32, a size that is a multiple of four)."""
         self.holds = False
         """Whether it is made of other slots' copies."""
         self._first = 0
@@ -55,7 +57,7 @@ class Memory:
                 f"of {self.target.max_binding_bytes} bytes"
             )
         access = "read_write" if self.writable else "read"
-        element = storage_type(self.type, self.is_atomic)
+        element = "vec4<f32>" if self.is_vector else storage_type(self.type, self.is_atomic)
         lines, bindings = [], []
         for i, (offset, nbytes) in enumerate(pieces):
             name = self.name if len(pieces) == 1 else f"{self.name}_{i}"
@@ -81,6 +83,8 @@ class Memory:
         """The storage element (a word, for narrow types) at `place`, u32 text."""
         if self._first:
             place = f"({place}) + {self._first}u"
+        if self.is_vector:
+            return f"{self.name}[({place}) / 4u][({place}) % 4u]"
         if self.is_atomic:
             return f"atomicLoad(&{self.name}[{place}])"
         return f"read_{self.name}({place})" if self._is_split else f"{self.name}[{place}]"
@@ -89,9 +93,21 @@ class Memory:
         """The statement that writes a whole storage element."""
         if self._first:
             place = f"({place}) + {self._first}u"
+        if self.is_vector:
+            return f"{self.name}[({place}) / 4u][({place}) % 4u] = {value};"
         if self.is_atomic:
             return f"atomicStore(&{self.name}[{place}], {value});"
         return f"write_{self.name}({place}, {value});" if self._is_split else f"{self.name}[{place}] = {value};"
+
+    def allow_vectors(self) -> bool:
+        """Declares the slot as vectors where that is possible; returns whether it is."""
+        plain = self.type.name == "float32" and not self.is_atomic and not self._first and not self.holds
+        self.is_vector = self.is_vector or (plain and self.size % 4 == 0 and len(self.pieces()) == 1)
+        return self.is_vector
+
+    def vector(self, index: str) -> str:
+        """Four neighbouring elements from `index` (u32 text), which is a multiple of four."""
+        return f"{self.name}[({index}) / 4u]"
 
     def load(self, index: str) -> str:
         """The value at element `index` (u32 text), in its kind."""
