@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from flambeau.codegen.llvm.builder import Module
 from flambeau.codegen.llvm.contraction.direct import direct
+from flambeau.codegen.llvm.contraction.dot import Dot, plan_dot
 from flambeau.codegen.llvm.contraction.form import Form, merge, normalize, simplify
 from flambeau.codegen.llvm.contraction.panel import Panel, plan_panel
 from flambeau.codegen.llvm.contraction.roles import PHASE, Pack, Scratch
@@ -33,6 +34,8 @@ def lower(kernel: ContractionKernel, target: Target, threads: int) -> Lowered:
             name = f"part{len(names)}"
             if plan is None:
                 direct(module, name, part, slots, target)
+            elif isinstance(plan, Dot):
+                plan.build(module, name, slots, scratch)
             else:
                 pack = packs.get(plan.pack_key)
                 if pack is None:
@@ -43,7 +46,7 @@ def lower(kernel: ContractionKernel, target: Target, threads: int) -> Lowered:
     return Lowered(module.text(), ("contraction",), tuple(scratch.sizes), packs=tuple(packs.values()))
 
 
-def _plans(form: Form, target: Target, threads: int) -> list[tuple[Form, Winograd | Panel | None]]:
+def _plans(form: Form, target: Target, threads: int) -> list[tuple[Form, Winograd | Dot | Panel | None]]:
     """The form, or forms that together are it, each with its schedule (None: direct)."""
     if not form.size:
         return []
@@ -53,7 +56,7 @@ def _plans(form: Form, target: Target, threads: int) -> list[tuple[Form, Winogra
     filtered = [(part, plan_winograd(part, target, threads)) for part in windows]
     if filtered and all(plan for _, plan in filtered):
         return [*filtered]
-    return [(form, plan_panel(form, target, threads))]
+    return [(form, plan_dot(form, target, threads) or plan_panel(form, target, threads))]
 
 
 def _in_turn(module: Module, name: str, parts: Sequence[str]) -> None:

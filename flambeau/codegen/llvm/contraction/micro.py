@@ -52,7 +52,7 @@ def product(
     begin: Callable[[Int, Int, int], list[Value]],
     end: Callable[[Int, Int, int, list[Value]], None],
 ) -> None:
-    """Sums over `terms` (at least one) of left[panel][term][row]·right[term][column], for all tiles of `columns` columns and of the
+    """Sums over `terms` (at least one) of left[panel][term][row]·right[term][column]: all tiles of `columns` columns and of the
     panels from panels[0] to before panels[1].
 
     A panel of `left` is `panel_pitch` elements from the next, a term of `right` `pitch`; `right` may be read up to the next
