@@ -9,8 +9,8 @@ __all__ = ["HALF_CONVERSIONS", "HALF_FUNCTIONS"]
 
 HALF_FUNCTIONS = ("__extendhfsf2", "__truncsfhf2")
 
-# Widening moves the fields into place and multiplies by 2^112, which also normalises subnormals. Narrowing rounds to nearest even:
-# normal numbers by adding to the bits that go, subnormal ones by adding 0.5, whose last place is theirs.
+# Widening moves the fields into place and multiplies by 2^112, which also normalises subnormals. Narrowing rounds to nearest
+# even: normal numbers by adding to the bits that go, subnormal ones by adding 0.5, whose last place is theirs.
 HALF_CONVERSIONS = """
 define float @__extendhfsf2(half %h) {
   %raw = bitcast half %h to i16
