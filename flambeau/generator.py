@@ -7,12 +7,12 @@ Numbers come from a counter (`graph.primitives.random`): a generator is a seed a
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from typing import Any
 
 from flambeau.device import as_device_name, device
 from flambeau.dtypes import int64, uint8
 from flambeau.graph.primitives.leaf import SCALAR
+from flambeau.storage import pending
 from flambeau.tensor import Tensor, from_bytes, from_node
 
 __all__ = [
@@ -46,8 +46,6 @@ class Generator:
         self._device = as_device_name(device)
         self._seed = _FIRST_SEED
         self._offset = 0
-        self.on_block: Callable[[int], tuple[Any, Any]] | None = None
-        """While a call is recorded (flambeau.compile): gives functions of no arguments that tell seed and offset at each run."""
 
     @property
     def device(self) -> device:
@@ -56,6 +54,8 @@ class Generator:
     def manual_seed(self, seed: int) -> Generator:
         """Starts over from `seed`, an integer in [-2⁶³, 2⁶⁴)."""
         value = _checked_seed(seed)
+        if pending.recorder is not None:
+            pending.recorder.look()
         self._seed, self._offset = value, 0
         return self
 
@@ -73,19 +73,24 @@ class Generator:
 
         They are leaves read at run time, so that a program is compiled once for all of them.
         """
-        if self.on_block is not None:
-            seed, offset = self.on_block(n)
-        else:
-            seed, offset = _as_int64(self._seed), _as_int64(self._offset)
-        self.advance(n)
+        blocks = (n + WORDS - 1) // WORDS
+        seed: Any
+        offset: Any
+        if pending.recorder is None:
+            seed, offset = _as_int64(self._seed), _as_int64(self.take(blocks))
+        else:  # a replay reads the state of its day
+            first = pending.recorder.take_random(self, blocks)
+            seed, offset = lambda: _as_int64(self._seed), lambda: _as_int64(first())
         return (
             from_node(SCALAR((), (seed, int64), device)),
             from_node(SCALAR((), (offset, int64), device)),
         )
 
-    def advance(self, n: int) -> None:
-        """Skips `n` words (whole blocks)."""
-        self._offset = (self._offset + (n + WORDS - 1) // WORDS) % (1 << 64)
+    def take(self, blocks: int) -> int:
+        """Takes the next `blocks` blocks and gives the number of the first."""
+        first = self._offset
+        self._offset = (first + blocks) % (1 << 64)
+        return first
 
     @property
     def position(self) -> tuple[int, int]:
@@ -103,6 +108,8 @@ class Generator:
         data = new_state._to_bytes()
         if len(data) != 16:
             raise RuntimeError(f"RNG state is wrong size: expected 16 bytes, got {len(data)}")
+        if pending.recorder is not None:
+            pending.recorder.look()
         self._seed, self._offset = int.from_bytes(data[:8], "little"), int.from_bytes(data[8:], "little")
         return self
 

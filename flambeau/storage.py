@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 import weakref
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from flambeau import devices
@@ -47,8 +48,12 @@ class Recorder(Protocol):
     def call_module(self, module: Any) -> None:
         """A module is about to be called."""
 
+    def take_random(self, generator: Any, blocks: int) -> Callable[[], int]:
+        """Random blocks are about to be taken: gives a function for the number of the first at each run."""
+        raise AssertionError
+
     def look(self) -> None:
-        """A value is about to be computed because the program looks at it."""
+        """The program looks at a value, or does something else that a replay can't do."""
 
 
 pending = _Pending()

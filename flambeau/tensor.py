@@ -196,6 +196,8 @@ class Tensor:
         """Writes `value` (of this shape and dtype) into this tensor's memory and onto the tape; gives self."""
         recorded = state.enabled and (value._requires_grad or self.requires_grad)
         self._check_writable(recorded)
+        if RECORDERS and pending.recorder is not None:
+            pending.recorder.read(self)
         storage, node = self._storage, value._value()
         if recorded:
             self._record_write(value)
@@ -555,6 +557,8 @@ class Tensor:
     # --- looking at values -------------------------------------------------------------------------------------------------
     def _bytes(self) -> memoryview:
         """The elements in row-major order, as bytes; computes them if need be."""
+        if RECORDERS and pending.recorder is not None:
+            pending.recorder.look()
         node = self._value()
         if node.buffer is None:
             realize([node])

@@ -30,7 +30,7 @@ class Recorder:
             call set one without asking.
         grad_of: for each storage that was some tensor's gradient at the start: that tensor.
         modules: modules that were called, with their training flag then.
-        random: for each generator: itself, the offset at the start of the call, and how many blocks the call took.
+        random: how the call uses each generator.
         looked: whether the call looked at a value: then the recording is void.
     """
 
@@ -93,11 +93,14 @@ class Recorder:
         """A module is being called: its training flag becomes part of the guard."""
         self.modules.setdefault(id(module), (module, module.training))
 
-    def random_offset(self, generator: Any, offset: int, blocks: int) -> Callable[[], int]:
-        """The call takes `blocks` random blocks at `offset`: gives a function for the offset at each replay."""
-        use = self.random.setdefault(id(generator), RandomUse(generator, offset))
-        relative = offset - use.recorded
-        use.blocks = relative + blocks
+    def take_random(self, generator: Any, blocks: int) -> Callable[[], int]:
+        """The call takes random blocks: gives a function for the number of the first, which is another at each replay."""
+        use = self.random.setdefault(id(generator), RandomUse(generator))
+        first = generator.take(blocks)
+        if use.blocks == 0:
+            use.start = first
+        relative = use.blocks
+        use.blocks += blocks
         return lambda: use.start + relative
 
     def is_new(self, node: Node) -> bool:
@@ -106,12 +109,12 @@ class Recorder:
 
 
 class RandomUse:
-    """How a recorded call uses a generator: `start` is the offset that the replay at work began with."""
+    """How a recorded call uses a generator: `start` is the first block of the replay at work, of `blocks` that it takes."""
 
-    __slots__ = ("generator", "recorded", "blocks", "start")
+    __slots__ = ("generator", "start", "blocks")
 
-    def __init__(self, generator: Any, offset: int) -> None:
-        self.generator, self.recorded, self.start, self.blocks = generator, offset, offset, 0
+    def __init__(self, generator: Any) -> None:
+        self.generator, self.start, self.blocks = generator, 0, 0
 
 
 def leaf(shape: tuple[int, ...], type: dtype, device: str, buffer: Any) -> Node:

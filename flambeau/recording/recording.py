@@ -154,7 +154,7 @@ class Recording:
             elif known is not None:
                 tensor = known[1]
             found = self._place_of[storage] = len(self._places)
-            self._places.append(Place(storage, argument, owner or tensor, argument is None and owner is not None))
+            self._places.append(Place(storage, argument, tensor if owner is None else owner, argument is None and owner is not None))
         return found
 
     def _left_behind(self, explained: dict[Storage, int]) -> list[Storage]:
@@ -223,7 +223,7 @@ class Recording:
         if waiting:
             realize(waiting)
         for use in self.random:
-            use.start = use.generator.advance(use.blocks)
+            use.start = use.generator.take(use.blocks)
         buffers = [storages[s].node.buffer if s.__class__ is int else s.buffer for s in self.sources]
         values = [scalar_value(node) for node in self.scalars]
         before = None

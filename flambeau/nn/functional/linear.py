@@ -27,7 +27,7 @@ def _gradient(g: Tensor, y: Any, inputs: Sequence[Any], params: tuple[Any, ...])
     x, w = inputs[:2]
     rank = len(x.shape)
     x_labels, w_labels, y_labels = _labels(rank)
-    if w.ndim == 1:
+    if len(w.shape) == 1:
         w_labels, y_labels = (0,), y_labels[:-1]
     return [
         lambda: Tensor._apply(CONTRACT, (g, w), (y_labels, w_labels, x_labels)),
