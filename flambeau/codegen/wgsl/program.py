@@ -34,12 +34,16 @@ class Binding:
 
 @dataclass(frozen=True)
 class Dispatch:
-    """One shader over `groups` workgroups; binding i is `bindings[i]`."""
+    """One shader over `groups` workgroups; binding i is `bindings[i]`.
+
+    `stays_inside` says that every address is held inside its buffer by the shader itself, so that the compiler's own bounds
+    checks may be left out.
+    """
 
     code: str
     bindings: tuple[Binding, ...]
     groups: tuple[int, int, int]
-    label: str = ""
+    stays_inside: bool = False
 
 
 @dataclass(frozen=True)

@@ -100,6 +100,8 @@ def form_of(kernel: ContractionKernel) -> Form | None:
 
 
 _TILES = (
+    Tile(256, 128, 16, 16, 8),
+    Tile(128, 256, 16, 8, 16),
     Tile(128, 128, 16, 8, 8),
     Tile(64, 128, 16, 8, 8),
     Tile(128, 64, 16, 8, 8),
@@ -337,7 +339,7 @@ class _Tiles:
             + "".join(f"  {line}\n" for line in e.blocks[0].lines)
             + "}\n"
         )
-        self.program.steps += [*before, Dispatch(with_library(text), bindings, grid), *after]
+        self.program.steps += [*before, Dispatch(with_library(text), bindings, grid, stays_inside=True), *after]
 
     def bind_tile_position(self, axes: Sequence[int], flat: str, count: int) -> dict[int, Expr]:
         """Names the axes of a row or column number, held within the last one so that no address leaves the memory."""

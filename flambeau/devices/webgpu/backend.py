@@ -236,12 +236,12 @@ class WebGPUBackend:
             data = flat.tobytes()
             self.host.write(blocks[result].handle, 0, data + bytes(-len(data) % 4))  # type: ignore[union-attr]
 
-    def _pipeline(self, code: str, writable: tuple[bool, ...]) -> Any:
+    def _pipeline(self, code: str, writable: tuple[bool, ...], stays_inside: bool) -> Any:
         key = (code, writable)
         found = self._pipelines.get(key)
         if found is None:
             with recorder.span("compile", "compile"):
-                found = self._pipelines[key] = self.host.create_pipeline(code, writable)
+                found = self._pipelines[key] = self.host.create_pipeline(code, writable, stays_inside)
         return found
 
     # --- scalars ------------------------------------------------------------------------------------------------------

@@ -42,8 +42,11 @@ class Host(Protocol):
     def write(self, buffer: Any, offset: int, data: Any) -> None:
         """Copies bytes to the buffer, after all that was submitted and before all that will be; multiples of 4 bytes."""
 
-    def create_pipeline(self, code: str, writable: tuple[bool, ...]) -> Any:
-        """Compiles a shader whose binding i is a storage buffer, `writable[i]` or read only; raises RuntimeError."""
+    def create_pipeline(self, code: str, writable: tuple[bool, ...], stays_inside: bool) -> Any:
+        """Compiles a shader whose binding i is a storage buffer, `writable[i]` or read only; raises RuntimeError.
+
+        With `stays_inside` the compiler's bounds checks may be left out.
+        """
 
     def create_bind_group(self, writable: tuple[bool, ...], entries: Sequence[tuple[Any, int, int]]) -> Any:
         """Binds (buffer, offset, bytes) in order, for pipelines of the same `writable`."""

@@ -19,6 +19,8 @@ from flambeau.devices.webgpu.host import Command, DeviceLostError, OutOfMemoryEr
 __all__ = ["open_host", "adapters", "NativeHost"]
 
 _PACKAGES = ("wgpu", "wgpudawn")
+DAWN_TOGGLES = ["allow_unsafe_apis", "vulkan_enable_f16_on_nvidia", "disable_workgroup_init"]
+"""What Dawn needs for half precision and subgroup matrices; kernels write workgroup memory before they read it."""
 _INSTALL = "install it with: pip install flambeau[gpu]"
 
 
@@ -41,15 +43,16 @@ def _package() -> Any:
 
 
 def _dawn_toggles() -> None:
-    extras = importlib.import_module("wgpudawn.backends.dawn").extras
-    known = {str(t[0] if isinstance(t, (list, tuple)) else t.get("name") if isinstance(t, dict) else t) for t in extras.all_toggles()}
-    wanted = ("allow_unsafe_apis", "vulkan_enable_f16_on_nvidia", "disable_workgroup_init")
-    extras.set_instance_extras(enable_toggles=[t for t in wanted if t in known])
+    extras = importlib.import_module("wgpudawn.backends.dawn.extras")
+    known = set(extras.all_toggles())
+    extras.set_instance_extras(enable_toggles=[t for t in DAWN_TOGGLES if t in known])
 
 
-@cache
 def _adapters() -> list[Any]:
-    """Adapters that can compute: GPUs first, software last, each once (not again through OpenGL)."""
+    """Adapters that can compute: GPUs first, software last, each once (not again through OpenGL).
+
+    Asked for each time: an adapter gives one device only.
+    """
     package = _package()
     found = [a for a in package.gpu.enumerate_adapters_sync() if a.info["backend_type"] in ("Vulkan", "Metal", "D3D12")]
     if not found:
@@ -172,9 +175,26 @@ class NativeHost:
             found = self._layouts[writable] = group, self.device.create_pipeline_layout(bind_group_layouts=[group])
         return found
 
-    def create_pipeline(self, code: str, writable: tuple[bool, ...]) -> Any:
+    def _unchecked_module(self, code: str) -> Any:
+        """A shader module without naga's bounds checks and loop guards; None where this wgpu-native can't make one."""
         try:
-            module = self.device.create_shader_module(code=code)
+            api = importlib.import_module(f"{self._package.__name__}.backends.wgpu_native._api")
+            create = api.libf.wgpuDeviceCreateShaderModuleTrusted
+        except (ImportError, AttributeError):
+            return None
+        source = api.new_struct_p("WGPUShaderSourceWGSL *", code=api.to_c_string_view(code))
+        source[0].chain.next = api.ffi.NULL
+        source[0].chain.sType = api.lib.WGPUSType_ShaderSourceWGSL
+        chain = api.ffi.cast("WGPUChainedStruct *", source)
+        descriptor = api.new_struct_p("WGPUShaderModuleDescriptor *", nextInChain=chain, label=api.to_c_string_view(""))
+        handle = create(self.device._internal, descriptor, 0)
+        return None if handle == api.ffi.NULL else api.GPUShaderModule("", handle, self.device)
+
+    def create_pipeline(self, code: str, writable: tuple[bool, ...], stays_inside: bool) -> Any:
+        try:
+            module = self._unchecked_module(code) if stays_inside and self.target.dialect == "naga" else None
+            if module is None:
+                module = self.device.create_shader_module(code=code)
             return self.device.create_compute_pipeline(
                 layout=self._layout(writable)[1], compute={"module": module, "entry_point": "main"}
             )

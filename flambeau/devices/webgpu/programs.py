@@ -69,7 +69,7 @@ def compile_plan(
     plan: Plan,
     donated: frozenset[int],
     target: Target,
-    make_pipeline: Callable[[str, tuple[bool, ...]], Any],
+    make_pipeline: Callable[[str, tuple[bool, ...], bool], Any],
     programs: dict[Any, Program],
     reduced_precision: bool,
 ) -> Executable:
@@ -130,7 +130,7 @@ def _compile_kernel(
     same: tuple[int, ...],
     compiled: StepProgram,
     target: Target,
-    make_pipeline: Callable[[str, tuple[bool, ...]], Any],
+    make_pipeline: Callable[[str, tuple[bool, ...], bool], Any],
     programs: dict[Any, Program],
     reduced_precision: bool,
 ) -> None:
@@ -168,7 +168,7 @@ def _compile_kernel(
                 places.append(place_of(b.slot))
         spans = tuple((b.offset, b.nbytes) for b in action.bindings)
         compiled.actions.append(
-            Launch(make_pipeline(action.code, writable), writable, tuple(places), spans, action.groups, action.label or compiled.label)
+            Launch(make_pipeline(action.code, writable, action.stays_inside), writable, tuple(places), spans, action.groups, compiled.label)
         )
 
 
