@@ -65,8 +65,8 @@ class Dot:
     split: int
     """Which summed axis is cut into blocks."""
     step: int
-    parts: int
-    """Into how many ranges the columns are cut."""
+    parts: tuple[int, int]
+    """Into how many ranges the rows and the columns are cut."""
     strip: int
     """Columns that are copied at a time."""
 
@@ -107,8 +107,10 @@ class Dot:
         f = module.function(name, PHASE)
         memory = pointers(f, slots)
         thread = f.minimum(f.parameters[1], self.threads - 1)
-        per = ceiling(ceiling(self.columns, tile.width), self.parts) * tile.width
-        row_tiles, column_tiles = ceiling(self.rows, tile.height), ceiling(per, tile.width)
+        row_parts, column_parts = self.parts
+        tall = ceiling(ceiling(self.rows, tile.height), row_parts) * tile.height
+        wide = ceiling(ceiling(self.columns, tile.width), column_parts) * tile.width
+        row_tiles, column_tiles = tall // tile.height, wide // tile.width
 
         def block(key: str, elements: int) -> Value:
             size = ceiling(elements * self.bytes, 64) * 64 + 64
@@ -119,12 +121,13 @@ class Dot:
         right = memory[r.right.slot] if self.right.direct else block("right", self.strip * self.pitch)
         sums = block("sums", row_tiles * column_tiles * self.cells)
         type = vector(self.type, self.lanes)
+        batches = size_of(extents, r.batch)
 
         def unit(u: Int, _: list[Value]) -> None:
-            group, part = f.div(u, self.parts), f.rem(u, self.parts)
+            group, across, part = unravel(f, u, [batches, row_parts, column_parts])
             index = place([0] * len(extents), r.batch, unravel(f, group, [extents[k] for k in r.batch]))
-            first = f.mul(part, per)
-            last = f.minimum(f.add(first, per), self.columns)
+            top, first = f.mul(across, tall), f.mul(part, wide)
+            bottom, last = f.minimum(f.add(top, tall), self.rows), f.minimum(f.add(first, wide), self.columns)
 
             def clear(i: Int, _: list[Value]) -> None:
                 f.store(zero(type), f.address(sums, i, self.type))
@@ -143,22 +146,24 @@ class Dot:
                     steps: Int = self.step if e % self.step == 0 else f.minimum(f.sub(e, k), self.step)
                     at = place(index, [self.split], [k])
                     if not self.left.direct:
-                        self._copy(f, memory, self.left, left, at, steps, 0, self.rows)
+                        self._copy(f, memory, self.left, left, at, steps, top, bottom)
 
                     def strip(c: Int, _: list[Value]) -> None:
                         end = f.minimum(f.add(c, self.strip), last)
                         if not self.right.direct:
                             self._copy(f, memory, self.right, right, at, steps, c, end)
-                        self._tiles(f, left, right, sums, at, f.mul(steps, self.inside), first, c, end, column_tiles)
+                        self._tiles(
+                            f, left, right, sums, at, f.mul(steps, self.inside), (top, bottom), first, (c, end), column_tiles
+                        )
 
                     f.loop(first, last, self.strip, strip)
 
                 f.loop(0, e, self.step, one)
 
             blocks(0, index)
-            self._finish(f, memory, sums, index, first, last, column_tiles)
+            self._finish(f, memory, sums, index, (top, bottom), (first, last), column_tiles)
 
-        low, high = share(f, size_of(extents, r.batch) * self.parts, self.threads)
+        low, high = share(f, batches * row_parts * column_parts, self.threads)
         f.loop(low, high, 1, unit)
         f.finish()
 
@@ -212,12 +217,12 @@ class Dot:
         sums: Value,
         index: list[Int],
         terms: Int,
+        rows: tuple[Int, Int],
         origin: Int,
-        first: Int,
-        last: Int,
+        columns: tuple[Int, Int],
         column_tiles: int,
     ) -> None:
-        """The block's sums for columns `first` to before `last`, added to the buffer."""
+        """The block's sums for these rows and columns, added to the buffer, which starts at the first row and column `origin`."""
         tile, lanes, extents = self.tile, self.lanes, self.form.extents
         type = vector(self.type, lanes)
         full = f.div(terms, lanes)
@@ -236,10 +241,10 @@ class Dot:
             return out
 
         def column(c: Int, _: list[Value]) -> None:
-            ys = lines(self.right, right, c, tile.width, last, first)
+            ys = lines(self.right, right, c, tile.width, columns[1], columns[0])
 
             def row(m: Int, _: list[Value]) -> None:
-                xs = lines(self.left, left, m, tile.height, self.rows, 0)
+                xs = lines(self.left, left, m, tile.height, rows[1], rows[0])
 
                 def add(k: Int, held: list[Value], load: Callable[[Side, Value], Value]) -> list[Value]:
                     a = [load(self.left, f.address(x, k, self.type)) for x in xs]
@@ -262,7 +267,7 @@ class Dot:
                         return f.masked_load(type, at, mask if side.direct else True)
 
                     held = f.choose(f.compare("sgt", rest, 0), lambda: add(f.mul(full, lanes), held, partly), lambda: list(held))
-                number = f.add(f.mul(f.div(m, tile.height), column_tiles), f.div(f.sub(c, origin), tile.width))
+                number = f.add(f.mul(f.div(f.sub(m, rows[0]), tile.height), column_tiles), f.div(f.sub(c, origin), tile.width))
                 cells = f.address(sums, f.mul(number, self.cells), self.type)
                 held += [zero(type)] * (self.cells - len(held))
                 for g in range(0, self.cells, lanes):
@@ -270,12 +275,19 @@ class Dot:
                     at = f.address(cells, g, self.type)
                     f.store(f.binary("fadd" if is_float(type) else "add", f.load(type, at), total), at)
 
-            f.loop(0, self.rows, tile.height, row)
+            f.loop(rows[0], rows[1], tile.height, row)
 
-        f.loop(first, last, tile.width, column)
+        f.loop(columns[0], columns[1], tile.width, column)
 
     def _finish(
-        self, f: Function, memory: list[Value], sums: Value, index: list[Int], first: Int, last: Int, column_tiles: int
+        self,
+        f: Function,
+        memory: list[Value],
+        sums: Value,
+        index: list[Int],
+        rows: tuple[Int, Int],
+        span: tuple[Int, Int],
+        column_tiles: int,
     ) -> None:
         """The epilogue over the tiles' sums."""
         form, r, extents, lanes, tile = self.form, self.roles, self.form.extents, self.lanes, self.tile
@@ -289,10 +301,12 @@ class Dot:
 
         def row(m: Int, _: list[Value]) -> None:
             at = place(index, r.rows, unravel(f, m, [extents[k] for k in r.rows]))
-            tiles = f.add(f.mul(f.div(m, tile.height), column_tiles * self.cells), f.mul(f.rem(m, tile.height), tile.width))
+            here = f.sub(m, rows[0])
+            line = f.mul(f.rem(here, tile.height), tile.width)
+            tiles = f.add(f.mul(f.div(here, tile.height), column_tiles * self.cells), line)
 
             def columns(c: Int, wide: int, where: list[Int], count: Int) -> None:
-                along = f.binary("add", f.splat(f.integer(f.sub(c, first)), wide), f.steps(wide))
+                along = f.binary("add", f.splat(f.integer(f.sub(c, span[0])), wide), f.steps(wide))
                 width = constant(along.type, tile.width)
                 cell = f.binary("mul", f.binary("udiv", along, width), constant(along.type, self.cells))
                 cell = f.binary("add", cell, f.binary("urem", along, width))
@@ -308,17 +322,17 @@ class Dot:
             if flat:
 
                 def chunk(c: Int, _: list[Value]) -> None:
-                    columns(c, lanes, place(at, [inner], [c]), f.minimum(f.sub(last, c), lanes))
+                    columns(c, lanes, place(at, [inner], [c]), f.minimum(f.sub(span[1], c), lanes))
 
-                f.loop(first, last, lanes, chunk)
+                f.loop(span[0], span[1], lanes, chunk)
             else:
 
                 def single(c: Int, _: list[Value]) -> None:
                     columns(c, 1, place(at, r.columns, unravel(f, c, [extents[k] for k in r.columns])), 1)
 
-                f.loop(first, last, 1, single)
+                f.loop(span[0], span[1], 1, single)
 
-        f.loop(0, self.rows, 1, row)
+        f.loop(rows[0], rows[1], 1, row)
 
 
 def _dense(form: Form, view: View, axes: Sequence[int]) -> bool:
@@ -349,7 +363,7 @@ def plan_dot(form: Form, target: Target, threads: int) -> Dot | None:
         return None
     width = 8 if target.registers >= 32 else 4
     tile = Tile(min(3, rows), min(width, columns))
-    most = max(2 * lanes, target.l1 * 3 // 4 // (tile.width * bytes_))
+    most = max(2 * lanes, target.l1 // (tile.width * bytes_))
     split, inside = inner, 1
     while split > r.summed[0] and inside * extents[split] < most:
         after = [k for k in r.summed if k >= split]
@@ -363,14 +377,18 @@ def plan_dot(form: Form, target: Target, threads: int) -> Dot | None:
     exact = bits_of(memory_type(form.a.type)) == bits_of(type) and is_float(memory_type(form.a.type)) == is_float(type)
 
     def side(view: View, axes: tuple[int, ...]) -> Side:
-        in_place = exact and _dense(form, view, within) and not any(view.checked(k) for k in (*axes, *r.batch, *r.summed))
+        in_place = exact and _dense(form, view, within) and not view.checks
+        # rows that lie a multiple of a page's half apart would fight for one set of the first cache
+        in_place = in_place and all(view.strides[k] * bytes_ % 2048 for k in axes[-1:])
         return Side(view, axes, in_place)
 
     batch = size_of(extents, r.batch)
-    tiles = ceiling(columns, tile.width)
-    parts = 1
-    while batch * parts < 8 * threads and (batch * parts) % threads and parts < tiles:
-        parts += 1
-    per = ceiling(tiles, parts) * tile.width
+    counts = ceiling(rows, tile.height), ceiling(columns, tile.width)
+    by_rows = rows > columns  # each thread reads all of the operand that isn't cut: the smaller one
+    cut = 1
+    while batch * cut < 8 * threads and (batch * cut) % threads and cut < counts[0 if by_rows else 1]:
+        cut += 1
+    parts = (cut, 1) if by_rows else (1, cut)
+    per = ceiling(counts[1], parts[1]) * tile.width
     strip = min(per, max(1, target.l2 // 8 // (step * inside * bytes_ * tile.width)) * tile.width)
     return Dot(form, r, tile, lanes, threads, side(r.left, r.rows), side(r.right, r.columns), split, step, parts, strip)
