@@ -13,6 +13,7 @@ load            the slot                                args (index,) or (index,
 a primitive     None                                    an elementwise primitive by its name (`add`, `exp`, `where`, `floor_divide` …)
 cast, bitcast   None                                    args (x,): conversion of args[0] to `dtype`
 reduce          (kind, ((axis, extent), …))             args (body,): sum, prod, max, min, any, all, argmax, argmin over new axes
+                                                        (those two give the row-major position over all of them)
 scan            (kind, axis)                            args (body,): running combination along a parallel axis, in order
 philox          None                                    args (seed, offset, position): uint32, see primitives/random.py
 check           the error's text                        args (index, size literal), int64: a position in [-size, size) made non-negative. One

@@ -281,8 +281,6 @@ class Lowering:
         kind, type = operation.name, operation.dtype
         if 0 in source.shape:
             return Expr("literal", (), type, _IDENTITIES[kind](type))
-        if kind.startswith("arg"):
-            self.fixed.update((operation.number, d) for d in dims)
         inner, numbers = self.reduce_axes(operation, dims, source.shape)
         kept, opened = iter(index), iter(inner)
         at = tuple(next(opened) if d in dims else next(kept) for d in range(len(source.shape)))

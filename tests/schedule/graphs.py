@@ -181,6 +181,16 @@ class _Builder:
                 dims.append(d), kernel.append(k), stride.append(s), dilation.append(l)
         return make("window", (x,), tuple(dims), tuple(kernel), tuple(stride), tuple(dilation)) if dims else None
 
+    def make_pool(self) -> Node | None:
+        """The place of each window's extremum: over a reshape of the kernel's dimensions."""
+        x = self.pick(float32, rank=2)
+        if min(x.shape[-2:]) < 2:
+            return None
+        rank = len(x.shape)
+        w = make("window", (x,), (rank - 2, rank - 1), (2, 2), (1, 2), (1, 1))
+        flat = make("reshape", (w,), (*w.shape[:rank], 4), w.shape)
+        return make(self.choose(["argmax", "argmin", "max"]), (flat,), (rank,), flat.shape)
+
     def make_as_strided(self) -> Node | None:
         x = self.pick()
         n = x.size

@@ -160,7 +160,10 @@ class _Loops:
                 shape[a] = extent
             body = np.broadcast_to(args[0], shape)
             if kind.startswith("arg"):
-                assert len(dims) == 1
+                rows = np.moveaxis(body, dims, range(-len(dims), 0))
+                rows = rows.reshape(*rows.shape[: rows.ndim - len(dims)], -1)
+                node = SimpleNamespace(params=((rows.ndim - 1,),), dtype=e.dtype)
+                return np.expand_dims(PRIMITIVES[kind].evaluate(node, rows), sorted(dims))
             node = SimpleNamespace(params=(dims,), dtype=e.dtype)
             return np.expand_dims(PRIMITIVES[kind].evaluate(node, body), dims)
         if e.op == "scan":
