@@ -83,11 +83,12 @@ class Pool:
                 self.peak = self.live
         return Buffer(address, nbytes, block, self)
 
-    def free(self, address: int, block: int) -> None:
+    def free(self, address: int, block: int, large: int = _LARGE, kept: int = _KEPT) -> None:
+        """Takes a block back. The limits are arguments because buffers die after the module's names when Python exits."""
         with self._lock:
             self.live -= block
             self.count -= 1
-            if block >= _LARGE and self.waiting + block > _KEPT + self.live // 2:
+            if block >= large and self.waiting + block > kept + self.live // 2:
                 self._unmap(address)
                 return
             self.free_blocks.setdefault(block, []).append(address)
