@@ -13,6 +13,7 @@ from typing import Any
 from flambeau import autograd as autograd
 from flambeau import dtypes as _dtypes
 from flambeau import ops as _ops
+from flambeau import printing as _printing
 from flambeau.autograd.modes import (
     enable_grad,
     inference_mode,
@@ -37,8 +38,8 @@ from flambeau.layout import (
 from flambeau.ops.registry import OPERATORS as _OPERATORS
 from flambeau.size import Size
 from flambeau.tensor import Tensor
+from flambeau.version import __version__
 
-__version__ = "0.1.0"
 
 for _d in _dtypes.ALL:
     globals()[_d.name] = _d
@@ -47,7 +48,7 @@ globals().update({name: o.public for (namespace, name), o in _OPERATORS.items() 
 
 _MODULES = frozenset((
     "nn", "optim", "utils", "linalg", "fft", "special", "distributions", "random", "profiler", "webgpu", "typing", "testing",
-    "serialization", "cpu", "backends", "version",
+    "serialization", "version",
 ))  # fmt: skip
 _ELSEWHERE = {
     "save": "flambeau.serialization",
@@ -81,6 +82,11 @@ def __getattr__(name: str) -> Any:
     elif name in _ELSEWHERE:
         value = globals()[name] = getattr(importlib.import_module(_ELSEWHERE[name]), name)
         return value
+    elif not name.startswith("_"):
+        importlib.import_module("flambeau.nn.functional")  # some of its operators are `torch`'s too
+        if ("", name) in _OPERATORS:
+            value = globals()[name] = _OPERATORS["", name].public
+            return value
     raise AttributeError(f"module 'flambeau' has no attribute '{name}'")
 
 

@@ -4,6 +4,7 @@ May import `flambeau.tensor`, `flambeau.autograd`, `flambeau.shapes` and what th
 """
 
 from flambeau.ops import (  # noqa: F401
+    activation,
     arithmetic,
     comparison,
     conversion,
@@ -20,6 +21,7 @@ from flambeau.ops import (  # noqa: F401
     reduction,
     scans,
     sequences,
+    softmax,
     sorting,
     special,
     statistics,

@@ -1,4 +1,4 @@
-"""Runs one call in PyTorch and in flambeau and compares everything that can be seen: values, dtypes, shapes, gradients, errors."""
+"""Runs one call in PyTorch and in flambeau and compares what can be seen: values, dtypes, shapes, gradients, errors."""
 
 from __future__ import annotations
 
@@ -17,22 +17,29 @@ TOLERANCES = {
 }  # fmt: skip
 
 
-def mirror(value: Any, device: str) -> Any:
-    """PyTorch's tensors in any nesting as flambeau's, with their strides and requires_grad; everything else as it is."""
+def mirror(value: Any, device: str, made: dict[int, Any] | None = None) -> Any:
+    """PyTorch's tensors in any nesting as flambeau's, with their strides and requires_grad; everything else as it is.
+
+    A tensor that occurs twice is one tensor in the result too.
+    """
+    made = {} if made is None else made
     if isinstance(value, torch.Tensor):
+        if id(value) in made:
+            return made[id(value)]
         result = flambeau.tensor(value.detach().cpu().tolist(), dtype=getattr(flambeau, str(value.dtype)[6:]), device=device)
         result = result.reshape(tuple(value.shape))
         if value.ndim > 1 and not value.is_contiguous() and value.numel():
             order = sorted(range(value.ndim), key=lambda d: -value.stride(d))
             inverse = sorted(range(value.ndim), key=lambda d: order[d])
             result = result.permute(*order).contiguous().permute(*inverse)
-        return result.requires_grad_() if value.requires_grad else result
+        made[id(value)] = result.requires_grad_() if value.requires_grad else result
+        return result
     if isinstance(value, torch.dtype):
         return getattr(flambeau, str(value)[6:])
     if isinstance(value, (list, tuple)) and not hasattr(value, "_fields"):
-        return type(value)(mirror(v, device) for v in value)
+        return type(value)(mirror(v, device, made) for v in value)
     if isinstance(value, dict):
-        return {k: mirror(v, device) for k, v in value.items()}
+        return {k: mirror(v, device, made) for k, v in value.items()}
     return value
 
 
@@ -78,11 +85,19 @@ def call(function: Any, args: Any, kwargs: Any) -> tuple[Any, Exception | None]:
 
 
 def compare(
-    reference: Any, candidate: Any, args: Any, kwargs: Any, device: str, *, second: bool = False, what: str = "", loosen: float = 1
+    reference: Any,
+    candidate: Any,
+    args: Any,
+    kwargs: Any,
+    device: str,
+    *,
+    second: bool = False,
+    what: str = "",
+    loosen: float = 1,
 ) -> Any:
     """Calls both functions with the same arguments: results or errors must agree, then gradients to every input that
     requires one, and with `second` gradients of those. Gives flambeau's result, or None where both raised."""
-    my_args, my_kwargs = mirror(args, device), mirror(kwargs, device)
+    my_args, my_kwargs = mirror((args, kwargs), device)
     expected, error = call(reference, args, kwargs)
     found, my_error = call(lambda *a, **k: _computed(candidate(*a, **k)), my_args, my_kwargs)
     what = f"{what}{describe(args)} {describe(kwargs)}"
@@ -109,9 +124,7 @@ def compare(
     if second and chosen:
         weights2 = [torch.randn(a.shape).to(a.dtype) for a, _ in chosen]
         again = torch.autograd.grad([a for a, _ in chosen], inputs + weights, weights2, allow_unused=True)
-        my_again = flambeau.autograd.grad(
-            [b for _, b in chosen], mine + my_weights, mirror(weights2, device), allow_unused=True
-        )
+        my_again = flambeau.autograd.grad([b for _, b in chosen], mine + my_weights, mirror(weights2, device), allow_unused=True)
         _compare_gradients(my_again, again, what + " second gradient", loosen * 10)
     return found
 
@@ -145,3 +158,43 @@ def describe(value: Any) -> str:
     if isinstance(value, dict):
         return "{" + ", ".join(f"{k}={describe(v)}" for k, v in value.items()) + "}"
     return repr(value)
+
+
+# --- tables of calls -----------------------------------------------------------------------------------------------------------
+class Cases:
+    """A list of calls `name(*args, **kwargs)` of nn.functional; `cases("relu", x)` adds one."""
+
+    def __init__(self) -> None:
+        self.by_name: dict[str, list[tuple[tuple[Any, ...], dict[str, Any], bool, float]]] = {}
+
+    def __call__(self, name: str, *args: Any, second: bool = True, loosen: float = 1, **kwargs: Any) -> None:
+        """`second`: compare second derivatives too; `loosen` multiplies the tolerance."""
+        self.by_name.setdefault(name, []).append((args, kwargs, second, loosen))
+
+
+def run_cases(build: Any, device: str) -> None:
+    """Every call of the table that `build(cases)` fills, compared with PyTorch."""
+    from flambeau.nn import functional
+
+    cases = Cases()
+    build(cases)
+    for name, calls in cases.by_name.items():
+        for args, kwargs, second, loosen in calls:
+            compare(
+                getattr(torch.nn.functional, name), getattr(functional, name), args, kwargs, device,
+                second=second, what=name, loosen=loosen,
+            )  # fmt: skip
+
+
+def normal(*shape: int, grad: bool = True, dtype: Any = torch.float64) -> Any:
+    """Standard normal numbers, requiring grad."""
+    return torch.randn(shape, dtype=dtype).requires_grad_(grad)
+
+
+def uniform(*shape: int, grad: bool = True, dtype: Any = torch.float64) -> Any:
+    """Numbers in [0.02, 0.98], requiring grad."""
+    return (torch.rand(shape, dtype=dtype) * 0.96 + 0.02).requires_grad_(grad)
+
+
+def integers(high: int, *shape: int) -> Any:
+    return torch.randint(0, high, shape)

@@ -9,15 +9,15 @@ import math
 from typing import Any
 
 from flambeau.nn.functional.arguments import as_tensor_argument, check_floating, scalar_name
-from flambeau.nn.functional.formula import formula, in_wide
+from flambeau.ops.formula import formula, in_wide
 from flambeau.ops.pointwise import relu as _relu
 from flambeau.ops.registry import in_place, operator
 from flambeau.shapes import normalization as rules
 from flambeau.tensor import Tensor
 
 __all__ = [
-    "celu", "elu", "gelu", "glu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "logsigmoid",
-    "mish", "prelu", "relu", "relu6", "rrelu", "selu", "sigmoid", "silu", "softplus", "softshrink", "softsign", "tanh",
+    "celu", "elu", "gelu", "glu", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "logsigmoid",
+    "mish", "relu", "relu6", "rrelu", "selu", "sigmoid", "silu", "softplus", "softshrink", "softsign", "tanh",
     "tanhshrink", "threshold",
 ]  # fmt: skip
 
@@ -59,11 +59,6 @@ _hardswish = formula(
     "hardswish",
     lambda x: x * (x + 3).clamp(0, 6) / 6,
     lambda g, x: (x < 3).where(g * (x / 3 + 0.5), g).masked_fill(x <= -3, 0),
-)
-_hardshrink = formula(
-    "hardshrink",
-    lambda x, size: x.masked_fill((x >= -size) & (x <= size), 0),
-    lambda g, x, size: g.masked_fill((x >= -size) & (x <= size), 0),
 )
 _softshrink = formula(
     "softshrink",
@@ -123,13 +118,6 @@ def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     """input·min(max(input + 3, 0), 6) / 6."""
     _argument(input, "hardswish", "hardswish_cpu")
     return in_place(_hardswish, input) if inplace else _hardswish(input)
-
-
-@operator()
-@operator(namespace="nn.functional", method=False)
-def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
-    """input outside [-lambd, lambd], 0 inside."""
-    return _hardshrink(_argument(input, "hardshrink", "hardshrink_cpu"), lambd)
 
 
 @operator(namespace="nn.functional", method=False)
@@ -287,22 +275,6 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     _argument(input, "glu", "glu_cpu")
     half = rules.glu(tuple(input._shape), dim)[dim]
     return in_wide(lambda a, b: a * b.sigmoid(), input.narrow(dim, 0, half), input.narrow(dim, half, half))
-
-
-@operator()
-@operator(namespace="nn.functional", method=False)
-def prelu(input: Tensor, weight: Tensor) -> Tensor:
-    """input where positive, else weight·input; one weight, or one a channel (dimension 1)."""
-    as_tensor_argument(input, "prelu", "input", 1)
-    as_tensor_argument(weight, "prelu", "weight", 2)
-    if input.dtype is not weight.dtype:
-        raise RuntimeError(f"prelu: Type promoting not supported. Got {scalar_name(input)} and {scalar_name(weight)}")
-    rules.prelu(tuple(input._shape), tuple(weight._shape))
-    if input.ndim > 1:
-        weight = weight.reshape((1, -1) + (1,) * (input.ndim - 2))
-    elif weight.ndim > input.ndim:
-        weight = weight.reshape(())
-    return in_wide(lambda x, w: (x > 0).where(x, x * w), input, weight)
 
 
 @operator(method=False)

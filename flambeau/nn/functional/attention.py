@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from flambeau.dtypes import bool_
 from flambeau.nn.functional.arguments import as_tensor_argument, scalar_name
@@ -139,7 +138,8 @@ def multi_head_attention_forward(
     is_batched = query.ndim == 3
     if is_causal and attn_mask is None:
         raise RuntimeError(
-            "Need attn_mask if specifying the is_causal hint, otherwise use a bias with `attn_mask` that implements causal masking."
+            "Need attn_mask if specifying the is_causal hint, otherwise use a bias with `attn_mask` that implements causal "
+            "masking."
         )
     if not is_batched:
         same = query is key and key is value

@@ -10,11 +10,11 @@ from flambeau.autograd.modes import state
 from flambeau.dtypes import int64
 from flambeau.nn.functional.activation import logsigmoid
 from flambeau.nn.functional.arguments import as_tensor_argument, check_device, check_floating, scalar_name
-from flambeau.nn.functional.formula import in_wide
 from flambeau.nn.functional.loss import reduced, reduction_of
 from flambeau.nn.functional.softmax import log_softmax
 from flambeau.nn.functional.windows import positions
 from flambeau.ops.composite import Composite, record, untaped
+from flambeau.ops.formula import in_wide
 from flambeau.ops.operands import accumulation_dtype, cast
 from flambeau.ops.registry import operator
 from flambeau.shapes import losses as rules
@@ -143,7 +143,7 @@ def _plain_cross_entropy(x: Tensor, target: Tensor, ignore_index: int, reduction
         scale = cast(~ignored, loss.dtype)
         if reduction == "mean":
             count = scale.sum()
-            loss, scale = loss.sum() / count, scale / count
+            loss, scale = loss.sum() / count, (scale / count).masked_fill(ignored, 0)
         else:
             loss = reduced(loss, reduction)
         loss = cast(loss, x.dtype)
@@ -350,16 +350,15 @@ def ctc_loss(
     batched = x.ndim == 3
     if not batched:
         x = x.unsqueeze(1)
-    time, batch, classes = x.shape
+    time, _, classes = x.shape
     if not 0 <= blank < classes:
         raise RuntimeError("blank must be in label range")
-    for n, length in enumerate(steps):
+    for length in steps:
         if not 0 <= length <= time:
             raise RuntimeError(
-                f"Expected input_lengths to have value at most {time}, but got value {length} (while checking arguments for ctc_loss_cpu)"
-                if length > 0
-                else "Expected input_lengths to be non-negative"
-            )  # noqa: E501
+                f"Expected input_lengths to have value at most {time}, but got value {length} (while checking arguments for "
+                "ctc_loss_cpu)"
+            )
     rows = _label_rows(targets, label_counts)
     longest = max(label_counts, default=0)
     extended = [[blank] + [v for label in row for v in (label, blank)] + [blank] * (2 * (longest - len(row))) for row in rows]

@@ -6,7 +6,7 @@ import math
 import warnings
 from typing import Any
 
-from flambeau.nn.functional.arguments import as_tensor_argument
+from flambeau.nn.functional.arguments import as_tensor_argument, scalar_name
 from flambeau.ops.registry import in_place, operator
 from flambeau.tensor import Tensor
 
@@ -55,8 +55,6 @@ def _run(function: Any, name: str, input: Any, p: float, training: bool, inplace
     if not training:
         return input
     if input.dtype.category != 2 and p > 0:
-        from flambeau.nn.functional.arguments import scalar_name
-
         raise RuntimeError(f"result type Float can't be cast to the desired output type {scalar_name(input)}")
     return in_place(function, input, p, by_channel) if inplace else function(input, p, by_channel)
 
@@ -102,8 +100,8 @@ def dropout1d(input: Tensor, p: float = 0.5, training: bool = True, inplace: boo
     if rank not in (2, 3):
         raise RuntimeError(
             f"dropout1d: Expected 2D or 3D input, but received a {rank}D input. Note that dropout1d exists to provide "
-            "channel-wise dropout on inputs with 1 spatial dimension, a channel dimension, and an optional batch dimension (i.e. 2D or 3D "
-            "inputs)."
+            "channel-wise dropout on inputs with 1 spatial dimension, a channel dimension, and an optional batch dimension (i.e. "
+            "2D or 3D inputs)."
         )
     return _by_channel("dropout1d", input, p, training, inplace, 1)
 
@@ -122,8 +120,8 @@ def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: boo
         warnings.warn(
             "dropout2d: Received a 3D input to dropout2d and assuming that channel-wise 1D dropout behavior is desired - input "
             "is interpreted as shape (N, C, L), where C is the channel dim. This behavior will change in a future release to "
-            "interpret the input as one without a batch dimension, i.e. shape (C, H, W). To maintain the 1D channel-wise dropout behavior, "
-            "please switch to using dropout1d instead.",
+            "interpret the input as one without a batch dimension, i.e. shape (C, H, W). To maintain the 1D channel-wise dropout "
+            "behavior, please switch to using dropout1d instead.",
             stacklevel=2,
         )
     return _run(_drop, "dropout2d", input, p, training, inplace, True)

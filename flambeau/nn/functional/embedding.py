@@ -189,12 +189,12 @@ def _bags(offsets: Tensor, indices: Tensor, bags: int, include_last: bool) -> Te
     """For each index the bag that it falls into: how many offsets lie at or before it, less one."""
     bounds = offsets.tolist()
     if bounds and bounds[0] != 0:
-        raise ValueError(
+        raise RuntimeError(
             "offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from position 0. However, got "
             f"{bounds[0]}"
         )
     if bounds and bounds[-1] > indices.shape[0]:
-        raise ValueError(
+        raise RuntimeError(
             f"offsets[-1] can not be greater than input's length({indices.shape[0]}) but got offsets[-1] of {bounds[-1]}"
         )
     if include_last:

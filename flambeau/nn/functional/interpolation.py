@@ -12,8 +12,8 @@ from typing import Any
 from flambeau.dtypes import dtype, float64, int64
 from flambeau.nn.functional.adaptive_pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 from flambeau.nn.functional.arguments import as_tensor_argument, check_floating
-from flambeau.nn.functional.formula import in_wide
 from flambeau.ops.creation import tensor
+from flambeau.ops.formula import in_wide
 from flambeau.ops.registry import operator
 from flambeau.shapes import interpolation as rules
 from flambeau.tensor import Tensor

@@ -6,6 +6,7 @@ import math
 import warnings
 from typing import Any
 
+from flambeau.autograd.modes import state
 from flambeau.nn._reduction import legacy_get_string
 from flambeau.nn.functional.activation import logsigmoid
 from flambeau.nn.functional.arguments import as_tensor_argument
@@ -207,12 +208,7 @@ def gaussian_nll_loss(
     if var.shape != input.shape:
         if tuple(input.shape[:-1]) == tuple(var.shape):
             var = var.unsqueeze(-1)
-        elif not (
-            tuple(input.shape[:-1]) == tuple(var.shape[:-1])
-            and var.shape[-1] == 1
-            or var.ndim == input.ndim
-            and all(m in (1, n) for m, n in zip(var.shape, input.shape))
-        ):
+        elif var.ndim != input.ndim or any(m not in (1, n) for m, n in zip(var.shape, input.shape)):
             raise ValueError("var is of incorrect size")
     if reduction not in REDUCTIONS:
         raise ValueError(reduction + " is not valid")
@@ -309,6 +305,12 @@ def binary_cross_entropy_with_logits(
     as_tensor_argument(input, "binary_cross_entropy_with_logits", "input", 1)
     as_tensor_argument(target, "binary_cross_entropy_with_logits", "target", 2)
     rules.same_size_loss(tuple(input._shape), tuple(target._shape), logits=True)
+    for name, t in (("weight", weight), ("pos_weight", pos_weight)):
+        if t is not None and t.requires_grad and state.enabled:
+            raise RuntimeError(
+                f"The function 'binary_cross_entropy_with_logits' is not differentiable with respect to argument '{name}'. This "
+                "input cannot have requires_grad True."
+            )
     if pos_weight is None:
         loss = (1 - target) * input - logsigmoid(input)
     else:

@@ -1,7 +1,8 @@
 """Normalisations: batch, layer, group, instance, root mean square, local response, and vectors to length 1.
 
-Batch, layer, group and instance norm are one mechanism, y = (x − mean)·(var + eps)^−½·weight + bias with the moments over some axes:
-one entry on the tape, whose gradient is dx = r·(gw − mean(gw) − x̂·mean(gw·x̂)), r = (var + eps)^−½, x̂ = (x − mean)·r, gw = g·weight.
+Batch, layer, group and instance norm are one mechanism, y = (x − mean)·r·weight + bias, r = (var + eps)^−½, with the moments over
+some axes: one entry on the tape, whose gradient is dx = r·(gw − mean(gw) − x̂·mean(gw·x̂)), x̂ = (x − mean)·r, gw = g·weight.
+
 May import what `flambeau.ops` may.
 """
 
@@ -13,8 +14,8 @@ from typing import Any
 
 from flambeau.autograd.modes import no_grad, state
 from flambeau.nn.functional.arguments import as_tensor_argument, check_device, check_floating, scalar_name
-from flambeau.nn.functional.formula import in_wide
 from flambeau.ops.composite import Composite, record, untaped
+from flambeau.ops.formula import in_wide
 from flambeau.ops.operands import accumulation_dtype, cast
 from flambeau.ops.registry import operator, write_out
 from flambeau.shapes import normalization as rules
@@ -36,7 +37,7 @@ def _moments(x: Tensor, dims: tuple[int, ...], eps: float) -> tuple[Tensor, Tens
 
 
 def _gradient(g: Tensor, y: Any, inputs: Sequence[Any], params: tuple[Any, ...]) -> list[Any]:
-    """For inputs (x, mean, r, weight, bias): mean and r are what the forward pass computed; a recorded backward computes them anew.
+    """For inputs (x, mean, r, weight, bias): mean and r come from the forward pass; a recorded backward computes them anew.
 
     `params` are the axes that the moments are over, eps, the shape of weight and bias against x, and whether the moments depend
     on x.

@@ -18,6 +18,7 @@ from flambeau.ops.composite import Composite, record, untaped
 from flambeau.ops.operands import cast
 from flambeau.ops.registry import operator
 from flambeau.shapes import pooling as rules
+from flambeau.shapes.errors import show
 from flambeau.tensor import Tensor
 
 __all__ = [
@@ -210,6 +211,8 @@ def _avg_pool(
     if override == 0:
         raise RuntimeError("divisor must be not zero")
     form, _ = _form(tuple(x._shape), hashable(kernel), hashable(stride), hashable(padding), 1, ceil_mode, spatial, name)
+    if spatial == 3 and any(size < k for size, k in zip(form.sizes, form.kernel)):  # PyTorch checks this in 3-d alone
+        raise RuntimeError(f"input image {show(form.sizes)} smaller than kernel size {show(form.kernel)}")
     with untaped():
         blocks = windows(x, form, 0)
         total = blocks.sum(_kernel_dims(blocks, form))

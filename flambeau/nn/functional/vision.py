@@ -1,4 +1,7 @@
-"""Images: shuffles of pixels and channels, blocks cut out and put back, sampling on a grid. May import what `flambeau.ops` may."""
+"""Images: shuffles of pixels and channels, blocks cut out and put back, sampling on a grid.
+
+May import what `flambeau.ops` may.
+"""
 
 from __future__ import annotations
 

@@ -1,0 +1,42 @@
+"""Activations that are methods of tensors too. May import what `flambeau.ops` may."""
+
+from __future__ import annotations
+
+from flambeau.ops.formula import formula, in_wide
+from flambeau.ops.operands import as_tensor_argument
+from flambeau.ops.registry import operator, scalar_name
+from flambeau.shapes import normalization as rules
+from flambeau.tensor import Tensor
+
+__all__ = ["hardshrink", "prelu"]
+
+_hardshrink = formula(
+    "hardshrink",
+    lambda x, size: x.masked_fill((x >= -size) & (x <= size), 0),
+    lambda g, x, size: g.masked_fill((x >= -size) & (x <= size), 0),
+)
+
+
+@operator()
+@operator(namespace="nn.functional", method=False)
+def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+    """input outside [-lambd, lambd], 0 inside."""
+    if as_tensor_argument(input, "hardshrink", "input").dtype.category != 2:
+        raise NotImplementedError(f"\"hardshrink_cpu\" not implemented for '{scalar_name(input)}'")
+    return _hardshrink(input, lambd)
+
+
+@operator()
+@operator(namespace="nn.functional", method=False)
+def prelu(input: Tensor, weight: Tensor) -> Tensor:
+    """input where positive, else weight·input; one weight, or one a channel (dimension 1)."""
+    as_tensor_argument(input, "prelu", "input", 1)
+    as_tensor_argument(weight, "prelu", "weight", 2)
+    if input.dtype is not weight.dtype:
+        raise RuntimeError(f"prelu: Type promoting not supported. Got {scalar_name(input)} and {scalar_name(weight)}")
+    rules.prelu(tuple(input._shape), tuple(weight._shape))
+    if input.ndim > 1:
+        weight = weight.reshape((1, -1) + (1,) * (input.ndim - 2))
+    elif weight.ndim > input.ndim:
+        weight = weight.reshape(())
+    return in_wide(lambda x, w: (x > 0).where(x, x * w), input, weight)

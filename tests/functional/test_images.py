@@ -1,0 +1,87 @@
+"""Padding, resizing, sampling, shuffles and blocks against PyTorch."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from tests.functional.comparison import Cases, integers, normal, run_cases
+
+
+def padding(cases: Cases) -> None:
+    for amounts in ((1, 2), (0, 0, 1, 1), (-1, 2), (-1, -1, 0, 2), (0, 0), (-9, 0), (1,), (1, 1, 1, 1, 1, 1, 1, 1)):
+        cases("pad", normal(2, 3, 4), amounts)
+        cases("pad", normal(2, 3, 4), amounts, value=1.5)
+    cases("pad", integers(9, 3), (1, 1), value=3)
+    for mode in ("reflect", "replicate", "circular"):
+        cases("pad", normal(2, 3, 4), (1, 2), mode)
+        cases("pad", normal(3, 4), (1, 2), mode)
+        cases("pad", normal(2, 3, 4, 5), (1, 2, 2, 0), mode)
+        cases("pad", normal(2, 3, 4), (1, 2, 2, 0), mode)
+        cases("pad", normal(2, 3, 4, 5, 3), (1, 2, 2, 0, 1, 1), mode)
+        cases("pad", normal(2, 3, 4), (5, 2), mode)
+        cases("pad", normal(2, 3, 4), (1, 2), mode, 1.0)
+        cases("pad", normal(2, 3, 4), (1,), mode)
+    cases("pad", normal(2, 3, 4), (1, 2), "mirror")
+
+
+SHAPES = (
+    ("nearest", (2, 3, 5)), ("nearest", (2, 3, 5, 4)), ("nearest", (1, 2, 3, 2, 2)), ("nearest-exact", (2, 3, 5, 4)),
+    ("linear", (2, 3, 5)), ("bilinear", (2, 3, 5, 4)), ("bicubic", (2, 3, 5, 4)), ("trilinear", (1, 2, 3, 4, 5)),
+    ("area", (2, 3, 5)), ("area", (2, 3, 5, 4)),
+)  # fmt: skip
+
+
+def resizing(cases: Cases) -> None:
+    sizes = (
+        {"size": 7}, {"size": 2}, {"size": 1}, {"scale_factor": 2}, {"scale_factor": 1.7}, {"scale_factor": 0.6},
+        {"scale_factor": 1.7, "recompute_scale_factor": True},
+    )  # fmt: skip
+    for mode, shape in SHAPES:
+        for keywords in sizes:
+            for corners in (True, False) if "linear" in mode or mode == "bicubic" else (None,):
+                if not (mode == "bicubic" and keywords.get("size") == 1 and corners):  # PyTorch's own weights are 0/0 there
+                    cases("interpolate", normal(*shape), mode=mode, align_corners=corners, **keywords)
+        cases("interpolate", normal(*shape), mode=mode, size=4, antialias=True)
+        cases("interpolate", normal(*shape), mode=mode, size=9, antialias=True)
+        cases("interpolate", normal(*shape), mode=mode)
+        cases("interpolate", normal(*shape), mode=mode, size=4, scale_factor=2)
+    cases("interpolate", normal(2, 3, 5), mode="nearest", size=4, align_corners=True)
+    cases("interpolate", normal(2, 3, 5), mode="cubic", size=4)
+    for dtype in (torch.float32, torch.float16, torch.bfloat16):
+        cases("interpolate", normal(2, 3, 4, 4, dtype=dtype), scale_factor=2, mode="bilinear", second=False)
+
+
+def grids(cases: Cases) -> None:
+    for corners in (True, False):
+        cases("affine_grid", normal(2, 2, 3), (2, 1, 4, 5), align_corners=corners)
+        cases("affine_grid", normal(2, 3, 4), (2, 1, 3, 4, 5), align_corners=corners)
+        for outside in ("zeros", "border", "reflection"):
+            keywords = {"padding_mode": outside, "align_corners": corners}
+            for mode in ("bilinear", "nearest", "bicubic"):
+                cases("grid_sample", normal(2, 3, 5, 4), normal(2, 3, 2, 2), mode=mode, **keywords)
+            for mode in ("bilinear", "nearest"):
+                cases("grid_sample", normal(1, 2, 3, 5, 4), normal(1, 2, 3, 2, 3), mode=mode, **keywords)
+    cases("grid_sample", normal(2, 3, 5, 4), normal(2, 3, 2, 3), align_corners=False)
+    cases("grid_sample", normal(2, 3, 5, 4), normal(2, 3, 2, 2), mode="cubic", align_corners=False)
+    cases("affine_grid", normal(2, 2, 4), (2, 1, 4, 5), align_corners=False)
+
+
+def blocks(cases: Cases) -> None:
+    cases("pixel_shuffle", normal(2, 12, 3, 4), 2)
+    cases("pixel_shuffle", normal(2, 11, 3, 4), 2)
+    cases("pixel_unshuffle", normal(2, 3, 6, 4), 2)
+    cases("channel_shuffle", normal(2, 6, 3, 4), 3)
+    cases("unfold", normal(2, 3, 6, 7), 3)
+    cases("unfold", normal(2, 3, 6, 7), (2, 3), 2, 1, (2, 1))
+    cases("unfold", normal(3, 6, 7), 3, padding=1)
+    cases("unfold", normal(3, 6, 7), 9)
+    cases("fold", normal(2, 12, 9), (4, 4), 2)
+    cases("fold", normal(2, 12, 12), (6, 5), 2, 2, 1, 2)
+    cases("fold", normal(12, 9), (4, 4), 2)
+    cases("fold", normal(2, 12, 8), (4, 4), 2)
+
+
+@pytest.mark.parametrize("build", [padding, resizing, grids, blocks])
+def test_values_and_gradients(build, device):
+    run_cases(build, device)
