@@ -5,6 +5,7 @@ May import `flambeau.graph`, `flambeau.devices`, `flambeau.dtypes`.
 
 from __future__ import annotations
 
+import os
 import threading
 import weakref
 from collections.abc import Callable
@@ -60,6 +61,8 @@ pending = _Pending()
 RECORDERS: list[Recorder] = []
 """The recorders at work in any thread: while there are none, nobody asks for this thread's."""
 _lock = threading.RLock()
+if hasattr(os, "register_at_fork"):  # a child must not inherit a computation that another thread was half-way through
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 
 class Storage:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import os
+import threading
 
 from flambeau.devices.base import Backend
 
@@ -10,6 +12,9 @@ __all__ = ["Backend", "backend", "started", "DEVICE_TYPES"]
 
 DEVICE_TYPES = ("cpu", "reference", "webgpu")
 _started: dict[str, Backend] = {}
+_lock = threading.RLock()
+if hasattr(os, "register_at_fork"):  # a child must not inherit a device that another thread was half-way through starting
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 
 def backend(name: str) -> Backend:
@@ -19,8 +24,11 @@ def backend(name: str) -> Backend:
         kind, _, index = name.partition(":")
         if kind not in DEVICE_TYPES:
             raise RuntimeError(f"Expected one of {', '.join(DEVICE_TYPES)} device type at start of device string: {name}")
-        module = importlib.import_module(f"flambeau.devices.{kind}")
-        found = _started[name] = module.start(int(index or 0))
+        with _lock:
+            found = _started.get(name)
+            if found is None:
+                module = importlib.import_module(f"flambeau.devices.{kind}")
+                found = _started[name] = module.start(int(index or 0))
     return found
 
 

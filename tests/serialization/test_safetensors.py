@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 
-import flambeau
 import pytest
 import safetensors.torch as theirs
 import torch
+
+import flambeau
 from flambeau.serialization import safetensors as ours
 
 DTYPES = ["bool", "uint8", "int8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "float64"]
@@ -84,7 +85,7 @@ def entry(**changes):
     ],
 )
 def test_damaged_headers(tmp_path, header):
-    with pytest.raises(RuntimeError, match="bad.safetensors"):
+    with pytest.raises(RuntimeError, match="not safetensors"):
         flambeau.load(file_with(tmp_path, header))
 
 
@@ -93,5 +94,5 @@ def test_truncated_files(tmp_path):
     for end in range(1, len(whole), 13):
         path = tmp_path / "x.safetensors"
         path.write_bytes(whole[:end])
-        with pytest.raises(RuntimeError, match="x.safetensors"):
+        with pytest.raises(RuntimeError, match="not safetensors"):
             flambeau.load(path)
