@@ -166,3 +166,6 @@ def tensor_text(t: Tensor) -> str:
             parts.append(", " + suffix)
             last_line += len(suffix) + 2
     return "".join(parts) + ")"
+
+
+Tensor.__repr__ = tensor_text  # type: ignore[method-assign]

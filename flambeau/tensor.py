@@ -64,20 +64,6 @@ class Tensor:
         """`Tensor[float32, cpu]` in an annotation: what type checkers read and `flambeau.typing.checked` enforces."""
         return GenericAlias(cls, parameters)
 
-    def __init__(self, *args: Any, device: Any = None) -> None:
-        from flambeau.ops.creation import empty, tensor
-
-        if len(args) == 1 and not isinstance(args[0], int):
-            data = args[0]
-            made = data.detach() if isinstance(data, Tensor) else None
-            if made is None:
-                made = (
-                    empty(data, device=device) if isinstance(data, Size) else tensor(data, dtype=default_dtype(), device=device)
-                )
-        else:
-            made = empty(args or (0,), device=device)
-        self._become(made)
-
     @staticmethod
     def _make_subclass(cls: type[Any], data: Tensor, require_grad: bool = False) -> Any:
         """A leaf of class `cls` that shares the memory of `data`."""
@@ -122,6 +108,7 @@ class Tensor:
         __getitem__: Any
         __setitem__: Any
 
+        def __init__(self, *args: Any, device: Any = None) -> None: ...
         def __getattr__(self, name: str) -> Any: ...
 
     # --- the value as a node ---------------------------------------------------------------------------------------------
@@ -635,11 +622,6 @@ class Tensor:
         if isinstance(element, (Tensor, int, float, bool)):
             return bool((self == element).any())
         raise RuntimeError(f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}.")
-
-    def __repr__(self) -> str:
-        from flambeau.printing import tensor_text
-
-        return tensor_text(self)
 
     def __format__(self, spec: str) -> str:
         return self.item().__format__(spec) if not self._shape else object.__format__(self, spec)

@@ -12,6 +12,7 @@ from flambeau.graph.primitives.movement import EXPAND, RESHAPE
 from flambeau.host import flatten, pack
 from flambeau.ops.operands import filled, integer, python_number, sizes
 from flambeau.ops.registry import operator
+from flambeau.size import Size
 from flambeau.tensor import Tensor, from_bytes, from_node
 
 __all__ = ["tensor", "as_tensor", "from_numpy", "zeros", "ones", "full", "empty", "scalar_tensor", "new_full"]
@@ -382,3 +383,20 @@ def check_count(value: Any, function: str, argument: str) -> int:
     if n < 0:
         raise RuntimeError(f"{function}: {argument} must be non-negative, got {n}")
     return n
+
+
+def _construct(self: Tensor, *args: Any, device: Any = None) -> None:
+    """`Tensor(2, 3)`: of that shape; `Tensor([1, 2])`: those numbers as the default floating dtype."""
+    data = args[0] if len(args) == 1 and not isinstance(args[0], int) else None
+    if data is None:
+        made = empty(args or (0,), device=device)
+    elif isinstance(data, Tensor):
+        made = data.detach()
+    elif isinstance(data, Size):
+        made = empty(data, device=device)
+    else:
+        made = tensor(data, dtype=default_dtype(), device=device)
+    self._become(made)
+
+
+Tensor.__init__ = _construct  # type: ignore[method-assign]

@@ -50,11 +50,10 @@ def compile(
         raise TypeError(f"compile(): argument 'model' must be callable, not {type(model).__name__}")
     if disable:
         return model
-    if hasattr(model, "named_parameters"):
-        from flambeau.recording.module import CompiledModule
-
-        return CompiledModule(model, fullgraph)
-    return functools.update_wrapper(CompiledFunction(model, fullgraph), model, updated=())
+    compiled = CompiledFunction(model, fullgraph)
+    if hasattr(model, "_with_compiled_call"):  # a module stays a module
+        return model._with_compiled_call(compiled)
+    return functools.update_wrapper(compiled, model, updated=())
 
 
 class CompiledFunction:

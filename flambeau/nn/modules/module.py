@@ -369,9 +369,15 @@ class Module(ModuleTree, ModuleState):
 
     def compile(self, *args: Any, **kwargs: Any) -> None:
         """Compiles the module's call in place: `flambeau.compile` of it, with the same arguments."""
-        from flambeau.recording import compile  # the compiler records modules, so it stands above them
+        from flambeau.recording import compile
 
         self._compiled_call_impl = compile(self._call_impl, *args, **kwargs)
+
+    def _with_compiled_call(self, compiled: Callable[..., Any]) -> Module:
+        """What `flambeau.compile(module)` gives: this module, called through its recordings."""
+        from flambeau.nn.compiled import CompiledModule
+
+        return CompiledModule(self, compiled)
 
     # Text
 

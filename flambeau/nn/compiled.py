@@ -1,23 +1,22 @@
-"""A compiled module: PyTorch's `OptimizedModule`. May import `flambeau.nn` (a module is only compiled where there is one)."""
+"""A compiled module: PyTorch's `OptimizedModule`. May import `flambeau.nn.modules.module`."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from flambeau.nn import Module
+from flambeau.nn.modules.module import Module
 
 __all__ = ["CompiledModule"]
 
 
 class CompiledModule(Module):
-    """Calls the module through its recordings; everything else is the module's own (`_orig_mod`)."""
+    """Calls a module through `compiled`, its recordings; everything else is the module's own (`_orig_mod`)."""
 
-    def __init__(self, module: Module, fullgraph: bool) -> None:
+    def __init__(self, module: Module, compiled: Callable[..., Any]) -> None:
         super().__init__()
-        from flambeau.recording.compiled import CompiledFunction
-
         self._orig_mod = module
-        object.__setattr__(self, "_compiled", CompiledFunction(module, fullgraph))
+        object.__setattr__(self, "_compiled", compiled)
         self.training = module.training
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
