@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from flambeau.codegen.wgsl.program import CHECKS, Program
@@ -88,6 +89,10 @@ class WebGPUBackend:
         from flambeau.schedule import realize
 
         realize(self, nodes)
+
+    def describe(self) -> dict[str, Any]:
+        """What `flambeau info` prints: the adapter, and what it offers."""
+        return {"device": self.name, "adapter": self.host.name, **asdict(self.target)}
 
     def synchronize(self) -> None:
         with self._lock:
