@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from flambeau.codegen.llvm import elementwise
 from flambeau.codegen.llvm.builder import Function, Int, Value, constant, element_of, lanes_of, poison, vector
+from flambeau.codegen.llvm.loops.schedule import fitting
 from flambeau.codegen.llvm.values import is_half, literal, register_type, round_to
 from flambeau.dtypes import bool_, dtype
 from flambeau.kernels.ir import Expr
@@ -196,9 +197,7 @@ def evaluate(ev: Evaluator, group: Sequence[Expr]) -> list[Value]:
         with ev.in_lanes(None, 1, True):
             return _accumulate(ev, group, bodies, None, 1, False)
     extent = dict(group[0].param[1])[axis]
-    lanes = natural_lanes(ev, group)
-    while lanes // 2 >= extent:
-        lanes //= 2
+    lanes = fitting(natural_lanes(ev, group), extent)
     if extent >= 8 * lanes:
         lanes *= 4
     with ev.in_lanes(None, 1, True):

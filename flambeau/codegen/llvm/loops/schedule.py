@@ -13,7 +13,7 @@ from flambeau.codegen.llvm.indices import Indices, Linear
 from flambeau.codegen.llvm.target import Target
 from flambeau.kernels.ir import Expr, LoopKernel, Store
 
-__all__ = ["Schedule", "choose", "roots", "reductions_of", "trip"]
+__all__ = ["Schedule", "choose", "fitting", "reductions_of", "roots", "trip", "walk"]
 
 _PIECES = 64
 """Pieces that the work is cut into where it is long enough; threads take equal shares of them."""
@@ -63,6 +63,13 @@ def reductions_of(kernel: LoopKernel) -> list[Expr]:
 def trip(e: Expr) -> int:
     """Turns of a reduction's own loops."""
     return math.prod(extent for _, extent in e.param[1])
+
+
+def fitting(lanes: int, extent: int) -> int:
+    """As many lanes as there are, halved while half would do for an axis of this length."""
+    while lanes > 1 and lanes // 2 >= extent:
+        lanes //= 2
+    return lanes
 
 
 def choose(kernel: LoopKernel, indices: Indices, target: Target) -> Schedule:
@@ -143,9 +150,7 @@ def _lane(
             continue
         lanes = 1
         if axis is not None:
-            lanes = natural
-            while lanes // 2 >= kernel.axes[axis]:
-                lanes //= 2
+            lanes = fitting(natural, kernel.axes[axis])
         cost = sum(_cost(a, axis, lanes, natural, kernel) for a in accesses)
         key = (cost, -(axis if axis is not None else -1), axis, lanes)
         if best is None or key[:2] < best[:2]:
@@ -215,9 +220,9 @@ def _cost(a: _Access, lane: int | None, lanes: int, natural: int, kernel: LoopKe
         return float(a.count)
     best = float(a.count)
     for axis, extent in a.own:
-        width = natural
-        while width // 2 >= extent:
-            width //= 2
+        if not extent:
+            return 0.0
+        width = fitting(natural, extent)
         turns = a.count / extent * -(-extent // width)
         ends = a.count / math.prod(e for _, e in a.own) * 6
         unit = 1.0 if axis not in a.axes or _is_contiguous(a.index, axis) else 1.2 * width
