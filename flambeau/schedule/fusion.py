@@ -37,7 +37,7 @@ ROW = 1 << 17
 """The longest row that is read again from cache rather than reduced in a kernel of its own."""
 FEWEST_ROWS = 16
 """With fewer rows, a reduction needs a kernel of its own to use all threads…"""
-SMALL = 4096
+SMALL = 1 << 14
 """…but where there are no more elements than this."""
 MOST_ROWS_READ = 6
 """How many reductions a kernel computes at most for each of its rows."""
@@ -183,7 +183,7 @@ class Fusion:
                 base = source
                 while base.name in MOVEMENT and base.number not in self.memory:
                     base = base.inputs[0]
-                if base.kind != "leaf" and self._cost(base) > limit:
+                if base.kind != "leaf" and limit < self._cost(base) < REDUCTION:  # reductions are judged by `_inline`
                     result.append(base)
         return [r for r in result if r.number not in self.memory]
 
@@ -242,12 +242,27 @@ class Fusion:
             roots = {sink for sink, _ in found}
             if o.kind == "reduction":
                 if len(roots) != 1 or not self._inline(o, self.by_number[roots.pop()], undecided):
-                    self.memory.add(number)
+                    self.memory.add(self._tail(o).number)
             elif o.kind not in ("movement", "leaf") and len(roots) > 1:
                 # results of one shape that nothing but elementwise operations lead to share a kernel
                 kernels = {("level", self.levels[sink]) if same else ("root", sink) for sink, same in found}
                 if self._is_dear(o, len(kernels)):
                     self.memory.add(number)
+
+    def _tail(self, reduction: Operation) -> Operation:
+        """The last of the elementwise operations that lead on from a reduction alone: they are done where it is stored."""
+        end = o = reduction
+        while len(o.users) == 1:
+            (o,) = o.users
+            if (
+                o.number in self.memory
+                or o.size != reduction.size
+                or (o.kind != "elementwise" and o.name not in ("reshape", "permute"))
+            ):
+                break
+            if o.kind == "elementwise":
+                end = o
+        return end
 
     def _inline(self, reduction: Operation, root: Operation, undecided: set[int]) -> bool:
         """Whether `root`'s kernel should compute the reduction itself: once for each of its rows."""
