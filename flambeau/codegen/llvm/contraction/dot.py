@@ -358,8 +358,8 @@ def plan_dot(form: Form, target: Target, threads: int) -> Dot | None:
     terms = size_of(extents, r.summed)
     inner, across = r.summed[-1], r.columns[-1]
     along = r.left.strides[inner] == 1 and r.right.strides[inner] in (1, 2)
-    beside = r.right.strides[across] == 1 and extents[across] >= lanes
-    if not along or beside or rows < 2 or columns < 2 or terms < 4 * lanes or extents[inner] < 4 or lanes < 4:
+    beside = abs(r.right.strides[across]) in (1, 2) and extents[across] >= lanes
+    if not along or beside or rows < 2 or columns < 2 or terms < 16 * lanes or extents[inner] < 4 or lanes < 4:
         return None
     width = 8 if target.registers >= 32 else 4
     tile = Tile(min(3, rows), min(width, columns))
