@@ -74,7 +74,7 @@ def _aliases(plan: Plan) -> dict[int, int]:
     for v, start in first.items():
         end = writers[v][-1]
         value = plan.values[v]
-        for u in plan.steps[start].arguments:
+        for u in _candidates(plan, start, v):
             old = plan.values[u]
             if u == v or u in taken or u in kept or old.kind == "scalar" or first.get(u, -1) >= start or last[u] > end:
                 continue
@@ -90,6 +90,29 @@ def _aliases(plan: Plan) -> dict[int, int]:
                 taken.add(u)
                 break
     return aliases
+
+
+def _candidates(plan: Plan, number: int, new: int) -> list[int]:
+    """The values that a step reads for its result `new`: inputs before temporaries, and the nearest to the store first.
+
+    Of p - lr·(0.9·m + g) that is p: what is updated stands outermost and to the left.
+    """
+    step = plan.steps[number]
+    if not isinstance(step.kernel, LoopKernel):
+        return []
+    front = [s.value for s in step.kernel.stores if step.arguments[s.slot] == new]
+    found: dict[int, None] = {}
+    seen: set[Expr] = set()
+    while front:
+        behind = []
+        for e in front:
+            if e not in seen:
+                seen.add(e)
+                if e.op == "load":
+                    found[step.arguments[e.param]] = None
+                behind.extend(e.args)
+        front = behind
+    return sorted(found, key=lambda u: plan.values[u].kind != "input")
 
 
 def _in_place(plan: Plan, number: int, old: int, new: int) -> bool:
