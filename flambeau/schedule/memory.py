@@ -93,7 +93,8 @@ def _aliases(plan: Plan) -> dict[int, int]:
 
 
 def _candidates(plan: Plan, number: int, new: int) -> list[int]:
-    """The values that a step reads for its result `new`: inputs before temporaries, and the nearest to the store first.
+    """The values that a step reads for its result `new`: inputs first for an output, temporaries first for a temporary, and
+    the nearest to the store first.
 
     Of p - lr·(0.9·m + g) that is p: what is updated stands outermost and to the left.
     """
@@ -112,7 +113,8 @@ def _candidates(plan: Plan, number: int, new: int) -> list[int]:
                     found[step.arguments[e.param]] = None
                 behind.extend(e.args)
         front = behind
-    return sorted(found, key=lambda u: plan.values[u].kind != "input")
+    is_output = plan.values[new].kind == "output"
+    return sorted(found, key=lambda u: (plan.values[u].kind == "input") is not is_output)
 
 
 def _in_place(plan: Plan, number: int, old: int, new: int) -> bool:
