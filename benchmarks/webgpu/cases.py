@@ -25,7 +25,12 @@ class Conv:
 
     def __str__(self) -> str:
         text = f"{self.n},{self.c},{self.h},{self.w}→{self.o} {self.kernel}×{self.kernel}"
-        for letter, value, usual in (("s", self.stride, 1), ("p", self.padding, 0), ("d", self.dilation, 1), ("g", self.groups, 1)):
+        for letter, value, usual in (
+            ("s", self.stride, 1),
+            ("p", self.padding, 0),
+            ("d", self.dilation, 1),
+            ("g", self.groups, 1),
+        ):
             if value != usual:
                 text += f" {letter}{value}"
         return text

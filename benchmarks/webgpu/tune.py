@@ -51,6 +51,7 @@ def main() -> None:
         suggested: list[Any] = []
         for tile in tiling._TILES:
             for split in (1, 2, 4, 8, 16):
+
                 def choose(rows: int, columns: int, size: int, batches: int, target: Any) -> Any:
                     suggested[:] = [suggest(rows, columns, size, batches, target)]
                     groups = -(-rows // tile.rows) * -(-columns // tile.columns) * batches
@@ -68,7 +69,12 @@ def main() -> None:
                         expected = value
                     error = float(np.abs(value - expected).max() / np.abs(expected).max())
                     ms = runner.milliseconds(3)
-                    lines.append((ms, f"{tile.rows}x{tile.columns}x{tile.step} {tile.own_rows}x{tile.own_columns} /{split} err {error:.0e}"))
+                    lines.append(
+                        (
+                            ms,
+                            f"{tile.rows}x{tile.columns}x{tile.step} {tile.own_rows}x{tile.own_columns} /{split} err {error:.0e}",
+                        )
+                    )
                 except LookupError:
                     continue
                 except Exception as problem:

@@ -15,16 +15,79 @@ from flambeau.graph.numpy import array_type
 from flambeau.schedule import realize
 from tests.webgpu.test_graphs import Uploading, fitting, graphs
 
-FLOAT_UNARY = (
-    "neg abs sign floor ceil trunc round sqrt rsqrt exp expm1 log log1p log2 sin cos tan asin acos atan sinh cosh tanh asinh acosh "
-    "atanh erf isnan"
-).split()
-BINARY = "add sub mul div floor_divide remainder fmod pow atan2 maximum minimum copysign eq ne lt le gt ge".split()
+FLOAT_UNARY = [
+    "neg",
+    "abs",
+    "sign",
+    "floor",
+    "ceil",
+    "trunc",
+    "round",
+    "sqrt",
+    "rsqrt",
+    "exp",
+    "expm1",
+    "log",
+    "log1p",
+    "log2",
+    "sin",
+    "cos",
+    "tan",
+    "asin",
+    "acos",
+    "atan",
+    "sinh",
+    "cosh",
+    "tanh",
+    "asinh",
+    "acosh",
+    "atanh",
+    "erf",
+    "isnan",
+]
+BINARY = [
+    "add",
+    "sub",
+    "mul",
+    "div",
+    "floor_divide",
+    "remainder",
+    "fmod",
+    "pow",
+    "atan2",
+    "maximum",
+    "minimum",
+    "copysign",
+    "eq",
+    "ne",
+    "lt",
+    "le",
+    "gt",
+    "ge",
+]
 INTEGER_UNARY = ["neg", "abs", "sign", "bitwise_not"]
-INTEGER_BINARY = (
-    "add sub mul floor_divide remainder fmod pow maximum minimum eq ne lt le gt ge bitwise_and bitwise_or bitwise_xor left_shift "
-    "right_shift"
-).split()
+INTEGER_BINARY = [
+    "add",
+    "sub",
+    "mul",
+    "floor_divide",
+    "remainder",
+    "fmod",
+    "pow",
+    "maximum",
+    "minimum",
+    "eq",
+    "ne",
+    "lt",
+    "le",
+    "gt",
+    "ge",
+    "bitwise_and",
+    "bitwise_or",
+    "bitwise_xor",
+    "left_shift",
+    "right_shift",
+]
 BOOL_BINARY = ["eq", "ne", "lt", "le", "gt", "ge", "bitwise_and", "bitwise_or", "bitwise_xor", "maximum", "minimum"]
 FLOATS = [d for d in ALL if d.category == 2]
 INTEGERS = [d for d in ALL if d.category == 1]
@@ -98,7 +161,11 @@ def test_integers(backend: Any, d: dtype) -> None:
     least = np.iinfo(x.dtype).min
     for op in INTEGER_BINARY:
         y = np.roll(x, 13)
-        if op in ("floor_divide", "remainder", "fmod"):  # division by zero, and what overflows, are errors or undefined in PyTorch
+        if op in (
+            "floor_divide",
+            "remainder",
+            "fmod",
+        ):  # division by zero, and what overflows, are errors or undefined in PyTorch
             y = np.where((y == 0) | ((x == least) & (y == np.array(-1).astype(y.dtype))), 3, y).astype(y.dtype)
         if op == "pow":
             y = (y % 7).astype(y.dtype)
@@ -175,7 +242,11 @@ def test_scatter_of_every_dtype(adapter: Any, mode: str) -> None:
             base, source = (np.where(np.isfinite(v.astype("f8")), v.astype("f8") % 2, 1).astype(v.dtype) for v in (base, source))
         index = rng.integers(-5, 5, (31, 7))
         # the reference sums halves in float32, an atomic update rounds each time
-        compare([graphs.make("scatter", tuple(map(graphs.leaf, (base, index, source))), 0, mode)], adapter, {2: 5e-2}.get(d.itemsize, 1e-5))
+        compare(
+            [graphs.make("scatter", tuple(map(graphs.leaf, (base, index, source))), 0, mode)],
+            adapter,
+            {2: 5e-2}.get(d.itemsize, 1e-5),
+        )
 
 
 def test_scans_and_sorts_of_every_dtype(adapter: Any) -> None:
@@ -187,8 +258,10 @@ def test_scans_and_sorts_of_every_dtype(adapter: Any) -> None:
             x = np.where(np.isinf(x.astype("f8")), np.nan, x).astype(x.dtype)
         nodes = [graphs.make("argsort", (graphs.leaf(x),), axis, down) for axis in (0, 1) for down in (False, True)]
         if d is not bool_:
-            nodes += [graphs.make("scan", (graphs.leaf(x),), axis, kind) for axis in (0, 1) for kind in ("max", "argmax", "argmin")]
-            small = np.nan_to_num((x.astype("f8") % 3 if d.category == 2 else x)).astype(x.dtype)
+            nodes += [
+                graphs.make("scan", (graphs.leaf(x),), axis, kind) for axis in (0, 1) for kind in ("max", "argmax", "argmin")
+            ]
+            small = np.nan_to_num(x.astype("f8") % 3 if d.category == 2 else x).astype(x.dtype)
             nodes += [graphs.make("scan", (graphs.leaf(small),), axis, "sum") for axis in (0, 1)]
         compare(nodes, adapter, {2: 2e-2}.get(d.itemsize, 1e-5))
 

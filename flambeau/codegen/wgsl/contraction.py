@@ -44,5 +44,9 @@ def as_loops(kernel: ContractionKernel) -> LoopKernel:
     value = substitute_epilogue(kernel.epilogue, total, axis)
     index: Expr = index_literal(0)
     for k in kernel.outputs:
-        index = binary("add", binary("mul", index, index_literal(kernel.extents[k])), axis[k]) if index.op != "literal" else axis[k]
-    return LoopKernel(tuple(kernel.extents[k] for k in kernel.outputs), kernel.slots, (Store(len(kernel.slots) - 1, index, value),))
+        index = (
+            binary("add", binary("mul", index, index_literal(kernel.extents[k])), axis[k]) if index.op != "literal" else axis[k]
+        )
+    return LoopKernel(
+        tuple(kernel.extents[k] for k in kernel.outputs), kernel.slots, (Store(len(kernel.slots) - 1, index, value),)
+    )

@@ -258,6 +258,9 @@ class Emitter:
             return cast(self._value(source), source.dtype, e.dtype)
         if op == "bitcast":
             return bitcast(self._value(source), source.dtype, e.dtype)
+        if op == "bitwise_and" and e.dtype.name == "bool" and self._is_range(*e.args):
+            # 0 ≤ position < size is one comparison of unsigned numbers
+            return f"(u32({self._low(e.args[0].args[0])}) < {int(e.args[1].args[1].param)}u)"
         if op in _COMPARE and source.dtype.name == "int64" and all(self.intervals.fits(a) for a in e.args):
             return f"({self._low(e.args[0])} {_COMPARE[op]} {self._low(e.args[1])})"
         if op == "pow" and source.dtype.category == 2 and e.args[1].op == "literal" and e.args[1].param == 2:
@@ -266,6 +269,13 @@ class Emitter:
         operands = [self._value(a) for a in e.args]
         assert op in COMPARISONS or source.dtype is e.dtype, e
         return elementwise(op, operands, source.dtype, e.dtype)
+
+    def _is_range(self, a: Expr, b: Expr) -> bool:
+        """Whether `a` and `b` are position ≥ 0 and position < size, of one i32 position and a constant size."""
+        if a.op != "ge" or b.op != "lt" or a.args[0] is not b.args[0] or a.args[0].dtype.name != "int64":
+            return False
+        low, high = a.args[1], b.args[1]
+        return low.op == high.op == "literal" and low.param == 0 and high.param >= 0 and self.intervals.fits(a.args[0])
 
     def _load(self, e: Expr, low: bool = False) -> str:
         memory = self.memories[e.param]
@@ -289,7 +299,9 @@ class Emitter:
             words = f"{low}, {low} >> 31u"
         else:
             value = self._value(position)
-            outside = f"!({value}.y == 0u && {value}.x < {size}u) && !({value}.y == 0xffffffffu && {value}.x >= {(1 << 32) - size}u)"
+            outside = (
+                f"!({value}.y == 0u && {value}.x < {size}u) && !({value}.y == 0xffffffffu && {value}.x >= {(1 << 32) - size}u)"
+            )
             words = f"bitcast<i32>({value}.x), bitcast<i32>({value}.y)"
         name = self.fresh()
         self.line(f"var {name} = {low};")
@@ -329,7 +341,9 @@ class Emitter:
             self._loops(list(axes), result, start, plus, body, blocked)
         return rounded(result, e.dtype) if e.dtype.itemsize < 4 and e.dtype.category == 2 else result
 
-    def _loops(self, axes: list[tuple[int, int]], result: str, start: str, plus: Callable[[str, str], str], body: Expr, blocked: bool) -> None:
+    def _loops(
+        self, axes: list[tuple[int, int]], result: str, start: str, plus: Callable[[str, str], str], body: Expr, blocked: bool
+    ) -> None:
         """Serial loops over `axes`, combining `body` into `result`; `blocked` keeps a partial result at each level."""
         if not axes:
             value = self.value(body)
@@ -438,7 +452,9 @@ class Emitter:
         self.line(f"    let my_place = {mine}; let other_place = {other};")
         ahead, behind = _beats(kind, value_kind, "other", "mine"), _beats(kind, value_kind, "mine", "other")
         # a position not yet set loses to any; equal values go to the earlier position
-        self.line(f"    if (other_place != 2147483647i && (my_place == 2147483647i || {ahead} || (!({behind}) && other_place < my_place))) {{")
+        self.line(
+            f"    if (other_place != 2147483647i && (my_place == 2147483647i || {ahead} || (!({behind}) && other_place < my_place))) {{"
+        )
         self.line(f"      {values}[local] = other; {places}[local] = {to_place.format('other_place')};")
         self.line("    }")
         self.line("  }")
@@ -485,5 +501,3 @@ def _beats(kind: str, value_kind: str, a: str, b: str) -> str:
     if value_kind == "bool":
         return f"(!{first} && {second})"
     return f"({first} < {second})"
-
-

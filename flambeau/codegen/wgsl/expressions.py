@@ -11,10 +11,38 @@ __all__ = ["elementwise", "combine", "COMPARISONS"]
 
 COMPARISONS = frozenset(("eq", "ne", "lt", "le", "gt", "ge", "isnan"))
 
-_FUNCTIONS = (
-    "sqrt rsqrt exp expm1 log log1p log2 sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh erf sign floor ceil trunc round "
-    "floor_divide remainder fmod atan2 copysign"
-).split()
+_FUNCTIONS = [
+    "sqrt",
+    "rsqrt",
+    "exp",
+    "expm1",
+    "log",
+    "log1p",
+    "log2",
+    "sin",
+    "cos",
+    "tan",
+    "asin",
+    "acos",
+    "atan",
+    "sinh",
+    "cosh",
+    "tanh",
+    "asinh",
+    "acosh",
+    "atanh",
+    "erf",
+    "sign",
+    "floor",
+    "ceil",
+    "trunc",
+    "round",
+    "floor_divide",
+    "remainder",
+    "fmod",
+    "atan2",
+    "copysign",
+]
 
 _F32 = {
     **{name: f"f32_{name}({{}})" for name in _FUNCTIONS},

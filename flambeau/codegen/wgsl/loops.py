@@ -151,7 +151,11 @@ def _shader(
     """Appends the shader of one pass over the kernel, with the copies around it that the adapter's limits ask for."""
     stores = [s for i, s in enumerate(kernel.stores) if i in winners] if finds_winners else list(kernel.stores)
     extents = dict(enumerate(kernel.axes))
-    roots = [part for s in stores for part in (([s.index] + ([s.guard] if s.guard is not None else [])) if finds_winners else _parts(s))]
+    roots = [
+        part
+        for s in stores
+        for part in (([s.index] + ([s.guard] if s.guard is not None else [])) if finds_winners else _parts(s))
+    ]
     for e in walk(roots):
         if e.op == "reduce":
             extents.update(dict(e.param[1]))
@@ -163,7 +167,9 @@ def _shader(
     for slot in winners.values():
         while len(memories) <= slot:
             memories.append(None)
-        memories[slot] = scatter.winner_memory(slot, kernel.slots[kernel.stores[_key_of(winners, slot)].slot].size, target, finds_winners)
+        memories[slot] = scatter.winner_memory(
+            slot, kernel.slots[kernel.stores[_key_of(winners, slot)].slot].size, target, finds_winners
+        )
     if finds_winners:
         for m in memories:
             if m is not None and not m.is_atomic:
@@ -205,7 +211,9 @@ def _key_of(mapping: dict[int, int], value: int) -> int:
     return next(k for k, v in mapping.items() if v == value)
 
 
-def _schedule(kernel: LoopKernel, stores: Sequence[Store], roots: Sequence[Expr], extents: dict[int, int], target: Target) -> _Schedule:
+def _schedule(
+    kernel: LoopKernel, stores: Sequence[Store], roots: Sequence[Expr], extents: dict[int, int], target: Target
+) -> _Schedule:
     axes = [(i, n) for i, n in enumerate(kernel.axes)]
     every = frozenset(i for i, n in axes if n > 1)
     wide = 64 if target.is_software else min(256, target.max_invocations)
@@ -227,7 +235,9 @@ def _schedule(kernel: LoopKernel, stores: Sequence[Store], roots: Sequence[Expr]
     else:
         group, inner = axes, []
     groups = prod(n for _, n in group)
-    work = max([prod(n for _, n in e.param[1]) for e in outer if not e.axes - {i for i, _ in group}] + [prod(n for _, n in inner)])
+    work = max(
+        [prod(n for _, n in e.param[1]) for e in outer if not e.axes - {i for i, _ in group}] + [prod(n for _, n in inner)]
+    )
     team = 1
     if outer and work > 1:
         team = _team_size(groups, work, _is_along_groups(outer, group), wide, target)
@@ -306,7 +316,7 @@ def _owns_words(
     if constant % n or any(terms.get(axis, 0) % n for axis in group_axes):
         return False
     # a last word that is shared must be all this kernel's: nothing may lie behind it in the slot
-    if stride % n and (group_axes and prod(extents[a] for a in group_axes) > 1 or constant + stride != memory.size):
+    if stride % n and ((group_axes and prod(extents[a] for a in group_axes) > 1) or constant + stride != memory.size):
         return False
     return True
 
@@ -494,5 +504,3 @@ def _packed_loop(
         for k in range(packed // n):
             write = memory.set_element(f"{starts[i]} / {n}u + {k}u", f"{name}[{k}]")
             emitter.line(write if k == 0 else f"if ({chunk} * {packed}u + {k * n}u < {total}u) {{ {write} }}")
-
-

@@ -66,11 +66,15 @@ class Memory:
         if len(pieces) > 1:
             width = max(4, self.type.itemsize)
             per_piece = pieces[0][1] // width
-            reads = "".join(f" if (i < {per_piece * (k + 1)}u) {{ return {self.name}_{k}[i - {per_piece * k}u]; }}" for k in range(len(pieces)))
+            reads = "".join(
+                f" if (i < {per_piece * (k + 1)}u) {{ return {self.name}_{k}[i - {per_piece * k}u]; }}"
+                for k in range(len(pieces))
+            )
             lines.append(f"fn read_{self.name}(i: u32) -> {element} {{{reads} return {self.name}_0[0]; }}")
             if self.writable:
                 writes = "".join(
-                    f" if (i < {per_piece * (k + 1)}u) {{ {self.name}_{k}[i - {per_piece * k}u] = x; return; }}" for k in range(len(pieces))
+                    f" if (i < {per_piece * (k + 1)}u) {{ {self.name}_{k}[i - {per_piece * k}u] = x; return; }}"
+                    for k in range(len(pieces))
                 )
                 lines.append(f"fn write_{self.name}(i: u32, x: {element}) {{{writes} }}")
         return "\n".join(lines) + "\n", bindings

@@ -15,7 +15,9 @@ from flambeau.codegen.wgsl.types import storage_type
 __all__ = ["merge"]
 
 
-def merge(memories: Sequence[Memory], target: Target, others: int, scratch_slot: int) -> tuple[list[Memory], list[int], list[Copy], list[Copy]]:
+def merge(
+    memories: Sequence[Memory], target: Target, others: int, scratch_slot: int
+) -> tuple[list[Memory], list[int], list[Copy], list[Copy]]:
     """Makes `memories` need no more bindings than the adapter has, `others` being needed besides.
 
     Returns (the buffers to bind in place of them all, bytes of new scratch buffers numbered from `scratch_slot`, copies to

@@ -66,7 +66,7 @@ class Intervals:
             if c > 0 and op == "floor_divide":
                 return min(a // c, a // d), max(b // c, b // d)
             if c > 0:
-                return (a, b) if 0 <= a and b < c else (0, d - 1)
+                return (a, b) if a >= 0 and b < c else (0, d - 1)
         if op == "neg":
             a, b = self.of(e.args[0])
             return -b, -a

@@ -119,9 +119,7 @@ def _split(kernel: LoopKernel, e: Expr) -> tuple[LoopKernel, LoopKernel]:
     combined = Expr("reduce", (loaded,), e.dtype if partial_type is body.dtype else partial_type, (kind, ((fresh, chunks),)))
     if combined.dtype is not e.dtype:
         combined = Expr("cast", (combined,), e.dtype)
-    stores = tuple(
-        Store(s.slot, s.index, _replace(s.value, e, combined), s.mode, s.guard, s.is_scatter) for s in kernel.stores
-    )
+    stores = tuple(Store(s.slot, s.index, _replace(s.value, e, combined), s.mode, s.guard, s.is_scatter) for s in kernel.stores)
     second = LoopKernel(kernel.axes, (*kernel.slots, Slot(partial_type, row_count * chunks, "in")), stores)
     return first, second
 

@@ -13,19 +13,19 @@ May import `flambeau.dtypes`, `kernels.ir` and `codegen.wgsl`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 from flambeau.codegen.wgsl.emit import Emitter
 from flambeau.codegen.wgsl.library import with_library
 from flambeau.codegen.wgsl.loops import append_loops, bind_memories, make_memories, workgroup_grid, workgroup_number
 from flambeau.codegen.wgsl.merging import merge
-from flambeau.codegen.wgsl.operands import accumulation_type, bounds, index_literal, substitute_epilogue
+from flambeau.codegen.wgsl.operands import accumulation_type, bounds, index_literal, load_operand, substitute_epilogue
 from flambeau.codegen.wgsl.program import Dispatch, Program
 from flambeau.codegen.wgsl.target import Target
 from flambeau.codegen.wgsl.traverse import walk
 from flambeau.dtypes import bool_, float32, int64
-from flambeau.kernels.ir import ContractionKernel, Expr, LoopKernel, Operand, Slot, Store
+from flambeau.kernels.ir import Affine, ContractionKernel, Expr, LoopKernel, Operand, Slot, Store
 
 __all__ = ["Form", "form_of", "generate_tiles", "Tile"]
 
@@ -145,7 +145,13 @@ def choose_tile(rows: int, columns: int, size: int, batches: int, target: Target
 
 
 def generate_tiles(
-    kernel: ContractionKernel, form: Form, target: Target, same: Sequence[int], reduced_precision: bool, tile: Tile | None = None, split: int = 0
+    kernel: ContractionKernel,
+    form: Form,
+    target: Target,
+    same: Sequence[int],
+    reduced_precision: bool,
+    tile: Tile | None = None,
+    split: int = 0,
 ) -> Program:
     """Shaders for a contraction of this form; `tile` and `split` override what the shape suggests."""
     extents = kernel.extents
@@ -157,24 +163,30 @@ def generate_tiles(
     else:
         chosen, parts = choose_tile(rows, columns, size, batches, target)
         chosen, parts = tile or chosen, split or parts
+    program = Program()
+    base = len(kernel.slots)
+    if chosen.rows and _should_pack(kernel, form, rows, columns):
+        kernel, form, same = _packed(kernel, form, target, same, program)
     if parts == 1:
-        program = Program()
-        _Tiles(kernel, form, target, same, chosen, 1, program).generate()
+        _Tiles(kernel, form, target, same, chosen, 1, program, base).generate()
         return program
     # partial sums in a scratch slot of [parts, outputs…], then their sum goes through the epilogue
     count = prod(extents[k] for k in kernel.outputs)
     keep = accumulation_type(kernel)
     scratch = len(kernel.slots)
-    partial = ContractionKernel(
-        extents, kernel.outputs, kernel.a, kernel.b, Expr("accumulator", (), keep), (*kernel.slots, Slot(keep, parts * count, "out"))
-    )
-    program = Program(scratch=[parts * count * keep.itemsize])
-    _Tiles(partial, form, target, (*same, scratch), chosen, parts, program).generate()
+    slots = (*kernel.slots, Slot(keep, parts * count, "out"))
+    partial = ContractionKernel(extents, kernel.outputs, kernel.a, kernel.b, Expr("accumulator", (), keep), slots)
+    program.scratch.append(parts * count * keep.itemsize)
+    _Tiles(partial, form, target, (*same, scratch), chosen, parts, program, base).generate()
     number = {k: i for i, k in enumerate(kernel.outputs)}
     axis = {k: Expr("axis", (), int64, i) for k, i in number.items()}
     place: Expr = index_literal(0)
     for k in kernel.outputs:
-        place = Expr("add", (Expr("mul", (place, index_literal(extents[k])), int64), axis[k]), int64) if place.op != "literal" else axis[k]
+        place = (
+            Expr("add", (Expr("mul", (place, index_literal(extents[k])), int64), axis[k]), int64)
+            if place.op != "literal"
+            else axis[k]
+        )
     part = Expr("axis", (), int64, len(kernel.outputs))
     loaded = Expr("load", (Expr("add", (Expr("mul", (part, index_literal(count)), int64), place), int64),), keep, scratch)
     total = Expr("reduce", (loaded,), keep, ("sum", ((len(kernel.outputs), parts),)))
@@ -182,25 +194,102 @@ def generate_tiles(
     finish = LoopKernel(
         tuple(extents[k] for k in kernel.outputs),
         (*kernel.slots, Slot(keep, parts * count, "in")),
-        (Store(len(kernel.slots) - 1, place, value),),
+        (Store(base - 1, place, value),),
     )
-    append_loops(finish, target, (*same, scratch), program, scratch)
+    append_loops(finish, target, (*same, scratch), program, base)
     return program
+
+
+def _should_pack(kernel: ContractionKernel, form: Form, rows: int, columns: int) -> bool:
+    """Whether it pays to write the row operand (a convolution's weights) anew, so that neighbouring rows are neighbours.
+
+    It does where rows are read again for many columns and are not neighbours as they are: the copy is small beside the work.
+    """
+    operand = form.row_operand
+    if any(k in _axes_of(operand) for k in form.batch) or columns < 1024:
+        return False
+    checked = False
+    strides: dict[int, int] = {}
+    stride = 1
+    for n, p in reversed(list(zip(operand.shape, operand.positions))):
+        low, high = bounds(p, kernel.extents)
+        checked = checked or low < 0 or high >= n * p.every or p.every > 1
+        for k, c in p.terms:
+            strides[k] = strides.get(k, 0) + c * stride
+        stride *= n
+    return not checked and rows % 4 == 0 and strides.get(form.rows[-1], 0) != 1 and strides.get(form.inner[-1], 0) != 1
+
+
+def _packed(
+    kernel: ContractionKernel, form: Form, target: Target, same: Sequence[int], program: Program
+) -> tuple[ContractionKernel, Form, Sequence[int]]:
+    """The contraction with its row operand copied to a scratch slot in the order in which steps read it."""
+    order = (*form.outer, *form.inner, *form.rows)
+    extents = kernel.extents
+    axis = {k: Expr("axis", (), int64, i) for i, k in enumerate(order)}
+    loaded = load_operand(
+        form.row_operand,
+        kernel.slots[form.row_operand.slot].dtype,
+        extents,
+        {k: index_literal(0) for k in range(len(extents))} | axis,
+    )
+    if loaded.dtype is not float32:
+        loaded = Expr("cast", (loaded,), float32)
+    index: Expr = axis[order[0]]
+    for k in order[1:]:
+        index = Expr("add", (Expr("mul", (index, index_literal(extents[k])), int64), axis[k]), int64)
+    slot = len(kernel.slots)
+    size = prod(extents[k] for k in order)
+    copy = LoopKernel(
+        tuple(extents[k] for k in order),
+        (*(Slot(s.dtype, s.size, "in") for s in kernel.slots), Slot(float32, size, "out")),
+        (Store(slot, index, loaded),),
+    )
+    program.scratch.append(4 * size)
+    append_loops(copy, target, (*same, slot), program, slot)
+    operand = Operand(slot, tuple(extents[k] for k in order), tuple(Affine(0, ((k, 1),)) for k in order))
+    is_a = form.row_operand is kernel.a
+    slots = (*kernel.slots, Slot(float32, size, "in"))
+    changed = ContractionKernel(
+        extents, kernel.outputs, operand if is_a else kernel.a, kernel.b if is_a else operand, kernel.epilogue, slots
+    )
+    return changed, replace(form, row_operand=operand), (*same, slot)
 
 
 class _Tiles:
     """The shader of one tiled product."""
 
     def __init__(
-        self, kernel: ContractionKernel, form: Form, target: Target, same: Sequence[int], tile: Tile, parts: int, program: Program
+        self,
+        kernel: ContractionKernel,
+        form: Form,
+        target: Target,
+        same: Sequence[int],
+        tile: Tile,
+        parts: int,
+        program: Program,
+        base: int,
     ) -> None:
-        self.kernel, self.form, self.target, self.same, self.tile, self.parts, self.program = kernel, form, target, same, tile, parts, program
+        self.kernel, self.form, self.target, self.same, self.tile, self.parts, self.program = (
+            kernel,
+            form,
+            target,
+            same,
+            tile,
+            parts,
+            program,
+        )
+        self.base = base
+        """Where scratch slots start."""
+        self.out = len(kernel.slots) - 1 if parts > 1 else base - 1
         self.extents = dict(enumerate(kernel.extents))
         self.fresh_axis = len(kernel.extents)
         self.row_count = prod(kernel.extents[k] for k in form.rows)
         self.column_count = prod(kernel.extents[k] for k in form.columns)
         self.inner_size = prod(kernel.extents[k] for k in form.inner)
         self.outer_size = prod(kernel.extents[k] for k in form.outer)
+        self.spacing: dict[str, tuple[int, int]] = {"rows": (4, 1), "columns": (4, 1)}
+        """For rows and columns: how far apart the quads start, and how far apart the four of a quad are."""
 
     # --- addresses ----------------------------------------------------------------------------------------------------
     def renamed(self, axes: Sequence[int]) -> dict[int, Expr]:
@@ -234,10 +323,14 @@ class _Tiles:
             low, high = bounds(p, kernel.extents)
             if low < 0 or high >= n * p.every or p.every > 1:
                 position = self.sum_of(dict(p.terms), p.offset, axis, groups)
-                if low < 0:
-                    require(Expr("ge", (position, index_literal(0)), bool_))
-                if high >= n * p.every:
-                    require(Expr("lt", (position, index_literal(n * p.every)), bool_))
+                above = Expr("ge", (position, index_literal(0)), bool_)
+                below = Expr("lt", (position, index_literal(n * p.every)), bool_)
+                if low < 0 and high >= n * p.every:
+                    require(Expr("bitwise_and", (above, below), bool_))
+                elif low < 0:
+                    require(above)
+                elif high >= n * p.every:
+                    require(below)
                 if p.every > 1:
                     remainder = Expr("remainder", (position, index_literal(p.every)), int64)
                     require(Expr("eq", (remainder, index_literal(0)), bool_))
@@ -280,17 +373,16 @@ class _Tiles:
     # --- the shader ---------------------------------------------------------------------------------------------------
     def generate(self) -> None:
         kernel, form, tile = self.kernel, self.form, self.tile
-        used = {form.row_operand.slot, form.column_operand.slot, len(kernel.slots) - 1}
+        used = {form.row_operand.slot, form.column_operand.slot, self.out}
         used |= {e.param for e in walk([kernel.epilogue]) if e.op == "load"}
         memories = make_memories(kernel.slots, self.target, self.same, used)
         distinct = list({id(m): m for m in memories if m is not None}.values())
         checks = any(e.op == "check" for e in walk([kernel.epilogue]))
-        out = memories[-1]
+        out = memories[self.out]
         assert out is not None
         if out.type.itemsize < 4:
             out.is_atomic = True
-        base = len(kernel.slots) - (self.parts > 1)
-        bound, scratch, before, after = merge(distinct, self.target, int(checks), base + len(self.program.scratch))
+        bound, scratch, before, after = merge(distinct, self.target, int(checks), self.base + len(self.program.scratch))
         self.program.scratch.extend(scratch)
         self.emitter = e = Emitter(self.extents, memories)  # type: ignore[arg-type]
         batches = prod(kernel.extents[k] for k in form.batch)
@@ -319,7 +411,9 @@ class _Tiles:
             e.line(f"let part = plane % {self.parts}u;")
         batch = self.renamed(form.batch)
         e.open(*(x.param for x in batch.values()))
-        e.bind_axes([(batch[k].param, kernel.extents[k]) for k in form.batch], f"(plane / {self.parts}u)" if self.parts > 1 else "plane")
+        e.bind_axes(
+            [(batch[k].param, kernel.extents[k]) for k in form.batch], f"(plane / {self.parts}u)" if self.parts > 1 else "plane"
+        )
         row_places, column_places = self.direct(batch) if direct else self.shared(batch)
         self.epilogue(batch, row_places, column_places)
         block = e.blocks.pop()
@@ -407,7 +501,11 @@ class _Tiles:
             ("columns", form.column_operand, form.columns, tile.columns, "tile_column", self.column_count),
         ):
             quads, each = width // 4, width * tile.step // 4 // invocations
-            along_sum = self.innermost_stride(operand, form.inner) == 1 and self.innermost_stride(operand, axes) != 1
+            along_sum = 0 < self.innermost_stride(operand, form.inner) < self.innermost_stride(operand, axes)
+            whole = self.reads_vectors(operand, axes, along_sum)
+            # four neighbours where they are read as one vector, else four far apart, so that neighbours are read together
+            apart, between = (4, 1) if whole else (1, quads)
+            self.spacing[name] = apart, between
             made: dict[str, tuple[list[dict[int, Expr]], str]] = {}
             reads = []
             for l in range(each):
@@ -418,10 +516,10 @@ class _Tiles:
                 if quad not in made:
                     variable = e.fresh("quad")
                     e.line(f"let {variable} = {quad};")
-                    first_place = f"({tile_name} * {width}u + {variable} * 4u"
-                    made[quad] = [self.bind_tile_position(axes, f"{first_place} + {i}u)", count) for i in range(4)], variable
+                    first_place = f"({tile_name} * {width}u + {variable} * {apart}u"
+                    places = [self.bind_tile_position(axes, f"{first_place} + {i * between}u)", count) for i in range(4)]
+                    made[quad] = places, variable
                 reads.append((*made[quad], sum_place))
-            whole = self.reads_vectors(operand, axes, along_sum, count, width)
             operands.append((name, operand, reads, quads, whole))
         for i in range(tile.own_rows):
             for j in range(tile.own_columns // 4):
@@ -480,16 +578,22 @@ class _Tiles:
         e.close("if (step > first_step) {")
         e.line("workgroupBarrier();")
         e.close("for (var step = first_step; step <= last_step; step++) {")
+        apart, between = self.spacing["rows"]
         if tile.own_rows >= 4:
-            row_places = [f"(tile_row * {tile.rows}u + (own_row + {i // 4 * down}u) * 4u + {i % 4}u)" for i in range(tile.own_rows)]
+            row_quads = [(f"(own_row + {i // 4 * down}u)", f"{i % 4}") for i in range(tile.own_rows)]
         else:
-            row_places = [f"(tile_row * {tile.rows}u + own_row * {tile.own_rows}u + {i}u)" for i in range(tile.own_rows)]
+            row_quads = [("(own_row / 2u)", f"(own_row % 2u * 2u + {i}u)") for i in range(tile.own_rows)]
+        row_places = [
+            f"(tile_row * {tile.rows}u + {q} * {apart}u + {i}{'' if i.endswith(')') else 'u'} * {between}u)" for q, i in row_quads
+        ]
+        apart, between = self.spacing["columns"]
         column_places = [
-            f"(tile_column * {tile.columns}u + (own_column + {j // 4 * across}u) * 4u + {j % 4}u)" for j in range(tile.own_columns)
+            f"(tile_column * {tile.columns}u + (own_column + {j // 4 * across}u) * {apart}u + {j % 4 * between}u)"
+            for j in range(tile.own_columns)
         ]
         return row_places, column_places
 
-    def reads_vectors(self, operand: Operand, axes: Sequence[int], along_sum: bool, count: int, width: int) -> bool:
+    def reads_vectors(self, operand: Operand, axes: Sequence[int], along_sum: bool) -> bool:
         """Whether four neighbouring rows (or columns) are always four neighbouring elements, all inside or all outside."""
         memory = self.emitter.memories[operand.slot]
         last = axes[-1]
@@ -515,7 +619,9 @@ class _Tiles:
             stride *= n
         return True
 
-    def read_vector(self, into: str, operand: Operand, axis: dict[int, Expr], groups: Sequence[Sequence[int]], within: Expr | None) -> None:
+    def read_vector(
+        self, into: str, operand: Operand, axis: dict[int, Expr], groups: Sequence[Sequence[int]], within: Expr | None
+    ) -> None:
         """Reads four neighbouring elements, zeros where the operand has none."""
         e = self.emitter
         loaded = self.load(operand, axis, groups, within)
@@ -551,7 +657,7 @@ class _Tiles:
     def epilogue(self, batch: dict[int, Expr], row_places: Sequence[str], column_places: Sequence[str]) -> None:
         """Each finished sum through the epilogue to its place in the output."""
         e, kernel, form, tile = self.emitter, self.kernel, self.form, self.tile
-        out = e.memories[-1]
+        out = e.memories[self.out]
         direct = tile.rows == 0
         zero = {k: index_literal(0) for k in kernel.outputs if kernel.extents[k] == 1}
         columns = [self.bind_tile_position(form.columns, p, self.column_count) for p in column_places]
@@ -600,9 +706,9 @@ class _Tiles:
         """Whether four neighbouring columns are four neighbouring elements of the output."""
         last = self.form.columns[-1]
         aligned = all(k == last or self.kernel.extents[k] == 1 or strides[k] % 4 == 0 for k in self.kernel.outputs)
-        if strides[last] != 1 or self.kernel.extents[last] % 4 or not aligned:
+        if strides[last] != 1 or self.kernel.extents[last] % 4 or not aligned or self.spacing["columns"][1] != 1:
             return False
-        return self.emitter.memories[-1].allow_vectors()
+        return self.emitter.memories[self.out].allow_vectors()
 
     def store_vectors(
         self,
@@ -628,5 +734,5 @@ class _Tiles:
             index = e.index(self.sum_of(strides, 0, {**zero, **batch, **rows, **columns[4 * j]}, groups))
             if self.parts > 1:
                 index = f"part * {size}u + {index}"
-            e.line(f"{e.memories[-1].vector(index)} = vec4<f32>({', '.join(values)});")
+            e.line(f"{e.memories[self.out].vector(index)} = vec4<f32>({', '.join(values)});")
             e.close(f"if ({column_places[4 * j]} < {self.column_count}u) {{" if self.column_count % tile.columns else "{")

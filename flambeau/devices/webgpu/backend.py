@@ -158,7 +158,9 @@ class WebGPUBackend:
                     block = blocks[place] if place >= 0 else self._errors if place == ERRORS_PLACE else scratch[~place]
                     block.batch = batch  # type: ignore[union-attr]
                     bound.append(block)
-                commands.append(("dispatch", action.pipeline, self._bind_group(action, bound, offsets), *action.groups, action.label))
+                commands.append(
+                    ("dispatch", action.pipeline, self._bind_group(action, bound, offsets), *action.groups, action.label)
+                )
                 self.dispatches += 1
             elif isinstance(action, tuple):
                 source, start, into, to, n = action
@@ -191,7 +193,8 @@ class WebGPUBackend:
             if len(self._bind_groups) >= _BIND_GROUPS:
                 self._forget_bind_groups()
             entries = [
-                (block.handle, offset + offsets.get(place, 0), n) for block, place, (offset, n) in zip(bound, launch.places, launch.spans)
+                (block.handle, offset + offsets.get(place, 0), n)
+                for block, place, (offset, n) in zip(bound, launch.places, launch.spans)
             ]
             found = self._bind_groups[wanted] = self.host.create_bind_group(launch.writable, entries)
         return found

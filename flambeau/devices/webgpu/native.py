@@ -168,7 +168,11 @@ class NativeHost:
         found = self._layouts.get(writable)
         if found is None:
             entries = [
-                {"binding": i, "visibility": self._package.ShaderStage.COMPUTE, "buffer": {"type": "storage" if w else "read-only-storage"}}
+                {
+                    "binding": i,
+                    "visibility": self._package.ShaderStage.COMPUTE,
+                    "buffer": {"type": "storage" if w else "read-only-storage"},
+                }
                 for i, w in enumerate(writable)
             ]
             group = self.device.create_bind_group_layout(entries=entries)
@@ -205,7 +209,8 @@ class NativeHost:
         return self.device.create_bind_group(
             layout=self._layout(writable)[0],
             entries=[
-                {"binding": i, "resource": {"buffer": buffer, "offset": offset, "size": n}} for i, (buffer, offset, n) in enumerate(entries)
+                {"binding": i, "resource": {"buffer": buffer, "offset": offset, "size": n}}
+                for i, (buffer, offset, n) in enumerate(entries)
             ],
         )
 

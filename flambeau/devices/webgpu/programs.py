@@ -168,9 +168,12 @@ def _compile_kernel(
                 places.append(place_of(b.slot))
         spans = tuple((b.offset, b.nbytes) for b in action.bindings)
         compiled.actions.append(
-            Launch(make_pipeline(action.code, writable, action.stays_inside), writable, tuple(places), spans, action.groups, compiled.label)
+            Launch(
+                make_pipeline(action.code, writable, action.stays_inside),
+                writable,
+                tuple(places),
+                spans,
+                action.groups,
+                compiled.label,
+            )
         )
-
-
-
-
