@@ -63,6 +63,10 @@ class FunctionCtx:
         self._entry = weakref.ref(entry)
         self._saved_outputs = frozenset(i for i, t in enumerate(self.to_save) if _is_in(t, outputs))
         self._saved = tuple([None if t is None else SavedTensor(t, i in self._saved_outputs) for i, t in enumerate(self.to_save)])
+        for i in self._saved_outputs:  # what is saved must not hold the entry that holds it
+            saved = self._saved[i]
+            assert saved is not None
+            saved.function = None
         self._forget()
 
     def _forget(self) -> None:

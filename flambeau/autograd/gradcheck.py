@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from flambeau.autograd.interface import grad
-from flambeau.autograd.modes import no_grad
+from flambeau.autograd.modes import enable_grad, no_grad
 from flambeau.autograd.tape import run_backward
 from flambeau.host import pack, unpack
 from flambeau.tensor import Tensor, from_bytes
@@ -164,8 +164,8 @@ def _check_fast(
             if not _close(analytical, numerical, rtol, atol * max(scale, 1.0)):
                 raise GradcheckError(
                     f"Jacobian mismatch for output {k} with respect to input {i},\nnumerical:{numerical}\n"
-                    f"analytical:{analytical}\n\nThe above quantities relating the numerical and analytical jacobians are computed in fast mode. "
-                    "Rerun with fast_mode=False for the whole Jacobians."
+                    f"analytical:{analytical}\n\nThe above quantities relating the numerical and analytical jacobians are "
+                    "computed in fast mode. Rerun with fast_mode=False for the whole Jacobians."
                 )
 
 
@@ -335,8 +335,9 @@ def gradgradcheck(
 
     def gradient(*args: Any) -> tuple[Any, ...]:
         args, weights = args[: len(args) - len(starts)], args[len(args) - len(starts) :]
-        results = [o for o in _outputs(func, args) if o.requires_grad]
-        found = grad(results, _differentiable(args), weights, create_graph=True, allow_unused=True)
+        with enable_grad():
+            results = [o for o in _outputs(func, args) if o.requires_grad]
+            found = grad(results, _differentiable(args), weights, create_graph=True, allow_unused=True)
         return tuple(g for g in found if g is not None)
 
     return gradcheck(

@@ -109,13 +109,13 @@ def grad(
     edges = [t._edge() for t in wanted]
     found = run_backward(roots, starts, edges, create_graph if retain_graph is None else retain_graph, create_graph)
     results: list[Tensor | None] = []
-    for t, (function, output) in zip(wanted, edges):
+    for index, (t, (function, output)) in enumerate(zip(wanted, edges)):
         gradient = found.get((id(function), output))
         if gradient is None and materialize_grads:
             gradient = t.new_zeros(t.shape)
         elif gradient is None and not allow_unused:
             raise RuntimeError(
-                "One of the differentiated Tensors appears to not have been used in the graph. "
+                f"The differentiated Tensor at index {index} appears to not have been used in the graph. "
                 "Set allow_unused=True if this is the desired behavior."
             )
         results.append(gradient)

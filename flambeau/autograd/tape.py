@@ -138,9 +138,14 @@ class SavedTensor:
     __slots__ = ("tensor", "counter", "version", "function", "output")
 
     def __init__(self, tensor: Any, is_output: bool) -> None:
+        if tensor._inference:
+            raise RuntimeError(
+                "Inference tensors cannot be saved for backward. To work around you can make a clone to get a normal tensor and "
+                "use it in autograd."
+            )
         self.counter = tensor._counter
         self.version = tensor._counter.autograd_version
-        self.function = tensor._grad_fn
+        self.function = tensor._grad_fn if tensor._base is None else tensor.grad_fn
         self.output = tensor._output_index
         # A leaf is kept itself (its gradient is accumulated into it); anything else without its tape, to make no cycle.
         self.tensor = tensor if self.function is None and not is_output else tensor._without_tape()
