@@ -28,6 +28,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakValueDictionary
 
 from flambeau.dtypes import dtype
 
@@ -46,9 +47,12 @@ __all__ = [
 
 
 class Expr:
-    """One hash-consed expression: structurally equal expressions are one object, so `is` compares and sharing is free."""
+    """One hash-consed expression: structurally equal expressions are one object, so `is` compares and sharing is free.
 
-    __slots__ = ("op", "args", "dtype", "param", "axes", "_hash", "__weakref__")
+    The table knows them weakly: those of plans that are forgotten go.
+    """
+
+    __slots__ = ("op", "args", "dtype", "param", "axes", "__weakref__")
     op: str
     args: tuple[Expr, ...]
     dtype: dtype
@@ -56,7 +60,7 @@ class Expr:
     axes: frozenset[int]
     """The axes that the value varies with (those a reduce binds are not among them)."""
 
-    _table: dict[Any, Expr] = {}
+    _table: WeakValueDictionary[Any, Expr] = WeakValueDictionary()
 
     def __new__(cls, op: str, args: tuple[Expr, ...], type: dtype, param: Any = None) -> Expr:
         key = (op, tuple(map(id, args)), type, param, param.__class__, repr(param) if isinstance(param, float) else None)
