@@ -162,7 +162,7 @@ def _power_of_number(input: Tensor, exponent: Any) -> Tensor:
     type = input.dtype
     if type.category == 0 and not isinstance(exponent, float):
         if isinstance(exponent, bool):
-            raise NotImplementedError("\"pow\" not implemented for 'Bool'")
+            return input.clone() if exponent else input.logical_not().logical_or(input)
         input = cast(input, scalar_dtype(exponent))
         type = input.dtype
     if type.category != 2 and isinstance(exponent, int) and exponent < 0:

@@ -11,7 +11,7 @@ from flambeau.dtypes import ALIASES, dtype
 from flambeau.graph.primitives.elementwise import BITCAST
 from flambeau.graph.primitives.movement import PAD, RESHAPE
 from flambeau.ops.composite import Composite, record
-from flambeau.ops.operands import cast, check_tensor, expand, filled, python_number, result_dtype, scalar, sizes
+from flambeau.ops.operands import cast, check_fits, check_tensor, expand, python_number, result_dtype, scalar, sizes
 from flambeau.ops.registry import operator
 from flambeau.shapes.broadcasting import expand as expand_rule
 from flambeau.size import contiguous_strides
@@ -228,7 +228,7 @@ def fill_(self: Tensor, value: Any) -> Tensor:
     if found is None:
         raise TypeError(f"fill_(): argument 'value' (position 1) must be Number, not {value.__class__.__name__}")
     type = self._storage.dtype
-    filled(found, type, self._storage.device, ())  # checks that it fits
+    check_fits(found, type)
     return self._assign(expand(scalar(found, type, self._storage.device), tuple(self._shape)))
 
 

@@ -10,7 +10,7 @@ from flambeau.dtypes import bool_, default_dtype, dtype, float64, int64, scalar_
 from flambeau.graph.primitives.leaf import number
 from flambeau.graph.primitives.movement import EXPAND, RESHAPE
 from flambeau.host import flatten, pack
-from flambeau.ops.operands import filled, integer, python_number, sizes
+from flambeau.ops.operands import check_fits, integer, python_number, sizes
 from flambeau.ops.registry import operator
 from flambeau.size import Size
 from flambeau.tensor import Tensor, from_bytes, from_node
@@ -69,6 +69,8 @@ def _plain(data: Any) -> Any:
             found = value.dtype if found is None or value.dtype.category > found.category else found
             return value.tolist()
         if hasattr(value, "dtype") and hasattr(value, "tolist"):
+            if value.shape == ():
+                return value.item()
             from flambeau.graph.numpy import from_array_type
 
             d = from_array_type(value.dtype)
@@ -207,8 +209,8 @@ def _repeated(shape: tuple[int, ...], value: Any, type: dtype, device: str, requ
     if type.__class__ is not dtype:
         raise TypeError(f"argument 'dtype' must be torch.dtype, not {type.__class__.__name__}")
     _check_sizes(shape)
-    if type.category == 1 and value.__class__ is int and value:
-        filled(value, type, device, ())  # checks that it fits
+    if value:
+        check_fits(value, type)
     node = number(value, _supported(type, device), device)
     if shape:
         node = RESHAPE((node,), ((1,) * len(shape), ()))
@@ -239,6 +241,8 @@ def _maker(name: str, value: int, doc: str) -> Any:
         memory_format: Any = None,
         **names: Any,
     ) -> Tensor:
+        if not size and not names:
+            raise TypeError(f'{name}() missing 1 required positional arguments: "size"')
         if names:
             if set(names) != {"size"} or size:
                 raise TypeError(f"{name}() got an unexpected keyword argument '{next(iter(names))}'")

@@ -7,7 +7,7 @@ from typing import Any
 from flambeau.dtypes import bool_, int64
 from flambeau.graph.primitives.elementwise import WHERE
 from flambeau.graph.primitives.indexing import GATHER, SCATTER
-from flambeau.ops.operands import cast, check_tensor, expand, filled, python_number
+from flambeau.ops.operands import cast, check_fits, check_tensor, expand, filled, python_number
 from flambeau.ops.registry import operator, scalar_name
 from flambeau.ops.views import reshape, slice_dim, slice_view
 from flambeau.shapes.broadcasting import broadcast
@@ -344,10 +344,7 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
         number = python_number(value)
         if number is None:
             raise TypeError(f"masked_fill(): argument 'value' must be Number or Tensor, not {value.__class__.__name__}")
-        if (type.category == 1 and isinstance(number, float) and number != int(number)) or (
-            type.category == 0 and number not in (0, 1)
-        ):
-            raise RuntimeError(f"value cannot be converted to type {type} without overflow")
+        check_fits(number, type)
         other = filled(number, type, device, shape)
     return _apply(WHERE, (expand(mask, shape), other, expand(input, shape)))
 

@@ -15,7 +15,7 @@ from flambeau.graph.primitives.indexing import GATHER
 from flambeau.ops.creation import iota, tensor
 from flambeau.ops.gathering import along, flat_positions, into, masked_fill
 from flambeau.ops.joining import stack
-from flambeau.ops.operands import cast, check_tensor, expand, filled, python_number, scalar
+from flambeau.ops.operands import cast, check_fits, check_tensor, expand, python_number, scalar
 from flambeau.ops.registry import operator, scalar_name, write_in_place
 from flambeau.ops.views import alias, drop_dim, reshape, slice_dim, slice_view
 from flambeau.shapes.broadcasting import broadcast
@@ -291,7 +291,7 @@ def _value_tensor(self: Tensor, value: Any) -> Tensor:
         return value
     number = python_number(value)
     if number is not None:
-        filled(number, self._storage.dtype, self._storage.device, ())  # checks that it fits
+        check_fits(number, self._storage.dtype)
         return scalar(number, self._storage.dtype, self._storage.device)
     if hasattr(value, "__array_interface__") or isinstance(value, (list, tuple)):
         if isinstance(value, (list, tuple)):

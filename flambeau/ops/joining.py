@@ -132,9 +132,9 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
     grids = []
     for i, t in enumerate(found):
         lines = reshape(t, (1,) * i + (shape[i],) + (1,) * (len(shape) - i - 1))
-        grids.append(lines.expand(shape))
+        grid = lines.expand(shape)
+        grids.append(transpose(grid, 0, 1) if swapped else grid)
     if swapped:
-        grids = [transpose(g, 0, 1) for g in grids]
         grids[0], grids[1] = grids[1], grids[0]
     return tuple(grids)
 

@@ -455,7 +455,7 @@ _eigh_result = result_type("linalg_eigh", "eigenvalues eigenvectors")
 
 
 @operator("eigh", namespace="linalg", method=False, out=True)
-def eigh(A: Tensor, UPLO: str = "L") -> Any:  # noqa: N803 - PyTorch's name
+def eigh(A: Tensor, UPLO: str = "L") -> Any:
     """Eigenvalues, increasing, and eigenvectors of symmetric matrices, of which one triangle is read."""
     _check("linalg.eigh", A)
     if UPLO.upper() not in ("L", "U"):
@@ -465,7 +465,7 @@ def eigh(A: Tensor, UPLO: str = "L") -> Any:  # noqa: N803 - PyTorch's name
 
 
 @operator("eigvalsh", namespace="linalg", method=False, out=True)
-def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:  # noqa: N803
+def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
     """The eigenvalues of symmetric matrices, increasing."""
     return eigh(A, UPLO)[0]
 
@@ -558,7 +558,7 @@ def _lu_gradient(a: Tensor, gl: Tensor | None, gu: Tensor | None) -> Tensor:
 
 
 @operator("lu_solve", namespace="linalg", method=False)
-def lu_solve(LU: Tensor, pivots: Tensor, B: Tensor, *, left: bool = True, adjoint: bool = False) -> Tensor:  # noqa: N803
+def lu_solve(LU: Tensor, pivots: Tensor, B: Tensor, *, left: bool = True, adjoint: bool = False) -> Tensor:
     """X of A X = B for the A whose `lu_factor` is given."""
     order = _permutation(pivots, LU._shape[-1])
     p = (order.unsqueeze(-1) == order.new_tensor(list(range(LU._shape[-1])))).to(LU.dtype)
@@ -851,7 +851,7 @@ def diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> T
 
 
 @operator("vander", namespace="linalg", method=False)
-def vander(x: Tensor, *, N: int | None = None) -> Tensor:  # noqa: N803
+def vander(x: Tensor, *, N: int | None = None) -> Tensor:
     """Powers 0, 1, … N-1 of a vector's elements, one row each."""
     count = x._shape[-1] if N is None else N
     from flambeau.ops.joining import cat

@@ -25,7 +25,7 @@ def _operands(name: str, a: Any, b: Any, second: str = "mat2") -> tuple[Tensor, 
     check_tensor(b, name, second, 2)
     if a._storage.dtype is not b._storage.dtype:
         raise RuntimeError(f"expected m1 and m2 to have the same dtype, but got: {_c_name(a)} != {_c_name(b)}")
-    if a._storage.dtype.category == 0:
+    if a._storage.dtype.category == 0 and a.numel() and b.numel():
         raise NotImplementedError("\"addmm_impl_cpu_\" not implemented for 'Bool'")
     if a._storage.device != b._storage.device:
         _, (a, b) = same_device((a, b))

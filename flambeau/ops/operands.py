@@ -5,6 +5,7 @@ May import `flambeau.tensor`, `flambeau.shapes`, `flambeau.dtypes`, `flambeau.gr
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from operator import index as as_index
 from typing import Any
@@ -19,7 +20,7 @@ from flambeau.tensor import Tensor, from_node, over
 
 __all__ = [
     "Scalar", "as_tensor_argument", "result_dtype", "operands", "pair", "cast", "scalar", "filled", "expand", "same_device",
-    "python_number", "sizes", "dims_argument", "floating", "accumulation_dtype", "check_tensor", "integer",
+    "python_number", "sizes", "dims_argument", "floating", "accumulation_dtype", "check_tensor", "check_fits", "integer", "wrapped",
 ]  # fmt: skip
 
 Scalar = (bool, int, float)
@@ -102,27 +103,58 @@ def scalar(value: Any, type: dtype, device: str) -> Tensor:
     return from_node(number(value, type, device))
 
 
+def wrapped(value: int, type: dtype) -> int:
+    """An integer in the bits of an integer dtype, two's complement; OverflowError beyond 64 bits."""
+    bits = 8 * type.itemsize
+    low = -(1 << (bits - 1)) if type.is_signed else 0
+    if low <= value < low + (1 << bits):
+        return value
+    if not -(1 << 63) <= value < 1 << 64:
+        raise OverflowError("int too big to convert")
+    return (value - low) % (1 << bits) + low
+
+
+def check_fits(value: Any, type: dtype) -> None:
+    """Raises RuntimeError for a number that can't be written into `type`: out of range, or not finite for integers.
+
+    As in PyTorch, an unsigned dtype takes a negative number of its size, and small floating dtypes infinities.
+    """
+    if type.category == 0:
+        return
+    if type.category == 2:
+        low, high = -_LARGEST.get(type.name, math.inf), _LARGEST.get(type.name, math.inf)
+        fits = value != value or math.isinf(value) or low <= value <= high
+    else:
+        low, high = _LIMITS.get(type.name, (-(2**63), 2**63 - 1))
+        fits = (-high if low == 0 else low) <= value <= high
+    if not fits:
+        raise RuntimeError(f"value cannot be converted to type {_C_NAMES.get(type.name, type.name)} without overflow")
+
+
+_LARGEST = {"float16": 65504.0, "bfloat16": 3.3895313892515355e38, "float32": 3.4028234663852886e38}
 _LIMITS = {"uint8": (0, 255), "int8": (-128, 127), "int16": (-(2**15), 2**15 - 1), "int32": (-(2**31), 2**31 - 1)}
-_C_NAMES = {"uint8": "uint8_t", "int8": "int8_t", "int16": "int16_t", "int32": "int", "int64": "int64_t"}
+_C_NAMES = {
+    "float16": "c10::Half",
+    "bfloat16": "c10::BFloat16",
+    "float32": "float",
+    "uint8": "uint8_t",
+    "int8": "int8_t",
+    "int16": "int16_t",
+    "int32": "int",
+    "int64": "int64_t",
+}
 _constants: dict[Any, Tensor] = {}
 """Numbers that are baked into programs, repeated to a shape: they are asked for again and again."""
 
 
 def filled(value: Any, type: dtype, device: str, shape: tuple[int, ...]) -> Tensor:
-    """A Python number repeated to `shape`; for use inside operators (not to be written to).
-
-    Raises RuntimeError for an integer that `type` can't hold.
-    """
+    """A Python number repeated to `shape`; for use inside operators (not to be written to). Integers wrap in `type`'s bits."""
     key = (value, type, device, shape)
     found = _constants.get(key)
     if found is not None:
         return found
     if type.category == 1 and value.__class__ is not bool:
-        low, high = _LIMITS.get(type.name, (-(2**63), 2**63 - 1))
-        if not low <= value <= high:
-            if not -(2**63) <= value < 2**63:
-                raise RuntimeError("Overflow when unpacking long long")
-            raise RuntimeError(f"value cannot be converted to type {_C_NAMES.get(type.name, type.name)} without overflow")
+        value = wrapped(int(value), type)
     node = number(value, type, device)
     result = from_node(node)
     if shape:

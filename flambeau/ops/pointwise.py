@@ -11,8 +11,22 @@ from flambeau.graph.primitives import elementwise as e
 from flambeau.ops.arithmetic import add, mul, sub
 from flambeau.ops.comparison import isnan
 from flambeau.ops.composite import Composite, record, untaped
-from flambeau.ops.operands import accumulation_dtype, cast, check_tensor, filled, operands, pair, python_number
+from flambeau.ops.operands import (
+    accumulation_dtype,
+    cast,
+    check_fits,
+    check_tensor,
+    expand,
+    filled,
+    operands,
+    pair,
+    python_number,
+    result_dtype,
+    same_device,
+    scalar,
+)
 from flambeau.ops.registry import operator, scalar_name
+from flambeau.shapes.broadcasting import broadcast
 from flambeau.tensor import Tensor
 
 __all__ = ["where", "clamp", "lerp", "addcmul", "addcdiv", "sigmoid", "relu", "nan_to_num", "unary_operand"]
@@ -119,7 +133,7 @@ def round(input: Tensor, *, decimals: int = 0) -> Tensor:
         return _apply(e.ROUND, (input,))
 
     def shifted(x: Tensor) -> Tensor:
-        ten = 10.0 ** abs(decimals)
+        ten = 10.0 ** (decimals if decimals > 0 else -decimals)
         if decimals > 0:
             return _apply(e.DIV, pair("round", _apply(e.ROUND, (mul(x, ten),)), ten))
         return mul(_apply(e.ROUND, (_apply(e.DIV, pair("round", x, ten)),)), ten)
@@ -162,21 +176,27 @@ def positive(input: Tensor) -> Tensor:
 def abs(input: Tensor) -> Tensor:
     """The absolute value."""
     if check_tensor(input, "abs", "input").dtype.category == 0:
-        return input.clone()
+        raise NotImplementedError("\"abs_cpu\" not implemented for 'Bool'")
     return _apply(e.ABS, (input,)) if input.dtype.is_signed else input.clone()
+
+
+_SIGN = Composite("sign", lambda g, y, inputs, params: (lambda: g * 0,), saves="")
 
 
 @operator("sign", inplace=True, out=True)
 def sign(input: Tensor) -> Tensor:
-    """-1, 0 or 1; of NaN, NaN."""
-    if check_tensor(input, "sign", "input").dtype.category == 0:
-        return input.clone()
-    return _apply(e.SIGN, (input,))
+    """-1, 0 or 1; of NaN, 0."""
+    if check_tensor(input, "sign", "input").dtype.category != 2:
+        return input.clone() if input.dtype.category == 0 else _apply(e.SIGN, (input,))
+    with untaped():
+        up, down = (cast(_apply(c, pair("sign", input, 0)), input.dtype) for c in (e.GT, e.LT))
+        y = _apply(e.SUB, (up, down))
+    return record(_SIGN, y, (input,))
 
 
 @operator("sgn", inplace=True, out=True)
 def sgn(input: Tensor) -> Tensor:
-    """-1, 0 or 1; of NaN, NaN."""
+    """-1, 0 or 1; of NaN, 0."""
     return sign(input)
 
 
@@ -255,9 +275,13 @@ def rad2deg(input: Tensor) -> Tensor:
 def logit(input: Tensor, eps: float | None = None) -> Tensor:
     """log(x / (1 - x)), x clamped to [eps, 1 - eps] where `eps` is given."""
     x = unary_operand("logit", input)
-    if eps is not None:
-        x = clamp(x, eps, 1 - eps)
-    return _in_wide(lambda x: log(_apply(e.DIV, (x, sub(_one(x), x)))), x)
+
+    def value(x: Tensor) -> Tensor:
+        if eps is not None:
+            x = clamp(x, eps, 1 - eps)
+        return log(_apply(e.DIV, (x, sub(_one(x), x))))
+
+    return _in_wide(value, x)
 
 
 def _one(x: Tensor) -> Tensor:
@@ -295,8 +319,6 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
 
 def choose(condition: Tensor, input: Any, other: Any, name: str) -> Tensor:
     """`where` of a bool condition."""
-    from flambeau.ops.operands import result_dtype, same_device, scalar
-
     values = []
     for position, v in enumerate((input, other)):
         if not isinstance(v, Tensor):
@@ -322,9 +344,6 @@ def choose(condition: Tensor, input: Any, other: Any, name: str) -> Tensor:
     ):
         return _apply(e.WHERE, (moved[0], a, b))
     a, b = operands(name, a, b, type=wanted)
-    from flambeau.ops.operands import expand
-    from flambeau.shapes.broadcasting import broadcast
-
     shape = broadcast(tuple(moved[0]._shape), tuple(a._shape))
     return _apply(e.WHERE, (expand(moved[0], shape), expand(a, shape), expand(b, shape)))
 
@@ -352,11 +371,11 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
     low, high = (None if v is None else python_number(v) for v in (min, max))
     if (min is not None and low is None) or (max is not None and high is None):
         raise TypeError("clamp(): arguments 'min' and 'max' must be Number or Tensor")
-    if input.dtype.category == 0:
-        raise NotImplementedError("\"clamp_scalar_cpu\" not implemented for 'Bool'")
     if low != low or high != high:  # a NaN bound gives NaN everywhere
         return input * math.nan
     limits = [v for v in (low, high) if v is not None]
+    for v in limits:
+        check_fits(v, result_dtype((input, v)))
     (x, *_) = operands("clamp", input, *limits)
     with untaped():
         y = x
@@ -371,8 +390,6 @@ def _clamp_by_tensors(input: Tensor, low: Any, high: Any) -> Tensor:
     y = input
     bounds = [b for b in (low, high) if b is not None]
     x, *bounds = operands("clamp", input, *bounds)
-    if x.dtype.category == 0:
-        raise NotImplementedError("\"clamp\" not implemented for 'Bool'")
     y = x
     if low is not None:
         y = choose(logical_either(y < bounds[0], isnan(bounds[0])), bounds[0], y, "clamp")
@@ -443,28 +460,25 @@ def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
         raise RuntimeError(f"expected dtype {input.dtype} for `end` but got dtype {end.dtype}")
     if isinstance(weight, Tensor) and weight.dtype is not input.dtype:
         raise RuntimeError(f"expected dtype {input.dtype} for `weight` but got dtype {weight.dtype}")
-    a, b = operands("lerp", input, end)
+    own = input.dtype
+    wide = accumulation_dtype(own)
+    a, b = operands("lerp", input, end, type=wide)
     if not isinstance(weight, Tensor):
         step = sub(b, a)
-        if _absolute(weight) < 0.5:
-            return add(a, mul(step, weight))
-        return sub(b, mul(step, 1 - weight))
-    a, b, w = operands("lerp", a, b, weight)
+        return cast(add(a, mul(step, weight)) if -0.5 < weight < 0.5 else sub(b, mul(step, 1 - weight)), own)
+    a, b, w = operands("lerp", a, b, weight, type=wide)
     step = sub(b, a)
     near = _apply(e.LT, pair("lerp", _apply(e.ABS, (w.detach(),)), 0.5))
-    return _apply(e.WHERE, (near, add(a, mul(w, step)), sub(b, mul(step, sub(_one(w), w)))))
-
-
-def _absolute(value: float) -> float:
-    return value if value >= 0 else -value
+    return cast(_apply(e.WHERE, (near, add(a, mul(w, step)), sub(b, mul(step, sub(_one(w), w))))), own)
 
 
 @operator(inplace=True, out=True)
 def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Any = 1) -> Tensor:
     """input + value·tensor1·tensor2."""
-    a, b, c = operands("addcmul", input, tensor1, tensor2)
+    own = result_dtype((input, tensor1, tensor2))
+    a, b, c = operands("addcmul", input, tensor1, tensor2, type=accumulation_dtype(own))
     product = mul(b, c)
-    return add(a, product if value == 1 else mul(product, value))
+    return cast(add(a, product if value == 1 else mul(product, value)), own)
 
 
 @operator(inplace=True, out=True)
@@ -479,9 +493,10 @@ def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Any = 1) 
             "of tensor1 and tensor2. The historic addcdiv behavior can be implemented as (input + value * torch.trunc(tensor1 / "
             "tensor2)).to(input.dtype) for integer inputs and as (input + value * tensor1 / tensor2) for float inputs."
         )
-    a, b, c = operands("addcdiv", input, tensor1, tensor2)
+    own = result_dtype((input, tensor1, tensor2))
+    a, b, c = operands("addcdiv", input, tensor1, tensor2, type=accumulation_dtype(own))
     quotient = _apply(e.DIV, (b, c))
-    return add(a, quotient if value == 1 else mul(quotient, value))
+    return cast(add(a, quotient if value == 1 else mul(quotient, value)), own)
 
 
 # --- functions of two numbers ------------------------------------------------------------------------------------------
@@ -532,8 +547,9 @@ def hypot(input: Tensor, other: Tensor) -> Tensor:
     def length(a: Tensor, b: Tensor) -> Tensor:
         a, b = _apply(e.ABS, (a,)), _apply(e.ABS, (b,))
         big, small = _apply(e.MAXIMUM, (a, b)), _apply(e.MINIMUM, (a, b))
+        big_or_nan = _apply(e.MAXIMUM, (choose(isnan(a), 0.0, a, "hypot"), choose(isnan(b), 0.0, b, "hypot")))  # ∞ wins over NaN
         ratio = choose(logical_either(big == 0, small == float("inf")), 0.0, small / big, "hypot")
-        return big * sqrt(add(mul(ratio, ratio), 1))
+        return choose(big_or_nan == float("inf"), float("inf"), big * sqrt(add(mul(ratio, ratio), 1)), "hypot")
 
     wide = accumulation_dtype(a.dtype)
     with untaped():
@@ -591,7 +607,8 @@ def xlogy(input: Any, other: Any) -> Tensor:
 @operator(inplace=True, out=True)
 def ldexp(input: Tensor, other: Tensor) -> Tensor:
     """input · 2^other."""
-    return mul(input, pow_of_two(unary_operand("ldexp", other)))
+    a, b = operands("ldexp", input, other, float_result=True)
+    return mul(a, pow_of_two(b))
 
 
 @operator(inplace=True, out=True)

@@ -78,14 +78,14 @@ def _count(shape: tuple[int, ...], axes: tuple[int, ...]) -> int:
 @operator(out=True)
 def mean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: dtype | None = None) -> Tensor:
     """The mean over `dim`. Raises RuntimeError for integers unless a floating `dtype` is given."""
-    axes = _axes("mean", input, dim)
-    type = dtype or input._storage.dtype
+    type = dtype or check_tensor(input, "mean", "input")._storage.dtype
     if type.category != 2:
         what = "Input dtype" if dtype is None else "Optional dtype"
         raise RuntimeError(
             f"mean(): could not infer output dtype. {what} must be either a floating point or complex dtype. "
             f"Got: {scalar_name(input) if dtype is None else dtype}"
         )
+    axes = _axes("mean", input, dim)
     x = cast(input, accumulation_dtype(type))
     count = _count(tuple(input._shape), axes)
     total = reduced(r.SUM, x, axes, keepdim)
@@ -98,7 +98,8 @@ def nanmean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: dty
     if check_tensor(input, "nanmean", "input").dtype.category != 2:
         raise RuntimeError(f"nanmean(): expected input to have floating point or complex dtype but got {scalar_name(input)}")
     count = sum(input.detach().isnan().logical_not(), dim, keepdim)
-    return nansum(input, dim, keepdim, dtype=dtype) / count
+    type = dtype or input.dtype
+    return cast(nansum(input, dim, keepdim, dtype=accumulation_dtype(type)) / count, type)
 
 
 @operator(out=True)
@@ -206,6 +207,10 @@ def _position(name: str, primitive: Primitive) -> Any:
             raise NotImplementedError(f"\"{name}_cpu\" not implemented for 'Bool'")
         shape = tuple(input._shape)
         d = None if dim is None else dims_argument(dim)
+        if d is None and 0 in shape:
+            raise IndexError(
+                f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument."
+            )
         rules.reduce_nonempty(shape, d if shape else None, keepdim, name=name)
         if d is not None:
             d = wrap_dim(d, len(shape))

@@ -324,7 +324,7 @@ def slice_scatter(
 
 
 @operator(method=False)
-def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:  # noqa: N803 - PyTorch's name
+def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
     """Powers of a vector's elements, N (the vector's length) of them a row, decreasing unless told."""
     count = x._shape[-1] if N is None else N
     if len(x._shape) != 1:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from flambeau.dtypes import int32, int64
+from flambeau.dtypes import iinfo, int32, int64
 from flambeau.graph.primitives.indexing import ARGSORT
 from flambeau.ops.creation import iota
 from flambeau.ops.gathering import along, flat_positions, gather
@@ -94,7 +94,7 @@ def _median(name: str, input: Tensor, dim: int | None, keepdim: bool, skip_nan: 
     shape = tuple(check_tensor(input, name, "input")._shape)
     if dim is None:
         if input.numel() == 0:
-            return input.new_full((), math.nan if input.dtype.category == 2 else 0)
+            return input.new_full((), math.nan if input.dtype.category == 2 else iinfo(input.dtype).min)
         return _median(name, reshape(input, (-1,)), 0, False, skip_nan, lambda values, places: values)
     d = wrap_dim(dim, len(shape))
     if not shape:

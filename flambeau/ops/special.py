@@ -265,7 +265,7 @@ def _bessel(order: int, x: Tensor) -> Tensor:
     half = (far * 0.5).exp()
     asymptotic = half * (half * expansion / (far * (2 * math.pi)).sqrt())
     value = choose(size < 15, series, asymptotic, "i0")
-    value = choose(size == math.inf, math.inf, value, "i0")
+    value = choose(size == math.inf, math.nan, value, "i0")
     return value if order == 0 else value * x.sgn()
 
 

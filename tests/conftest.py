@@ -1,0 +1,36 @@
+"""What all tests share: the devices that they run on, and how many examples hypothesis draws."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from flambeau import devices
+
+settings.register_profile(
+    "quick", max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+settings.register_profile("thorough", settings.get_profile("quick"), max_examples=300)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+DEVICES = os.environ.get("FLAMBEAU_TEST_DEVICES", "reference,cpu,webgpu").split(",")
+"""The devices to test; one that isn't there is skipped."""
+
+_missing: dict[str, str] = {}
+
+
+@pytest.fixture(params=DEVICES)
+def device(request: pytest.FixtureRequest) -> str:
+    """Each device in turn."""
+    name = request.param
+    if name not in _missing:
+        try:
+            devices.backend(name if name != "webgpu" else "webgpu:0")
+            _missing[name] = ""
+        except (ImportError, RuntimeError) as error:
+            _missing[name] = str(error) or type(error).__name__
+    if _missing[name]:
+        pytest.skip(f"no {name}: {_missing[name]}")
+    return name

@@ -1,0 +1,249 @@
+"""PyTorch as the oracle: run a function in both libraries on equal arguments and compare everything that shows.
+
+Arguments are written with PyTorch's tensors (and dtypes); `translate` makes flambeau's of them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+import flambeau
+
+__all__ = ["to_flambeau", "to_torch", "translate", "compare", "check", "check_gradients", "outcome"]
+
+RELATIVE = {"float16": 2e-3, "bfloat16": 1.6e-2, "float32": 1.3e-6, "float64": 1e-7}
+ABSOLUTE = {"float16": 1e-5, "bfloat16": 1e-5, "float32": 1e-5, "float64": 1e-7}
+
+
+# --- between the libraries -----------------------------------------------------------------------------------------------------------
+def dtype_of(d: torch.dtype) -> Any:
+    return getattr(flambeau, str(d).removeprefix("torch."))
+
+
+def to_flambeau(t: torch.Tensor, device: str) -> Any:
+    """An equal tensor with equal strides, memory of its own and the same requires_grad."""
+    strides = t.stride()
+    if t.numel() and not t.is_contiguous() and all(s >= 0 for s in strides):
+        size = 1 + sum((n - 1) * s for n, s in zip(t.shape, strides))
+        memory = torch.as_strided(t.detach(), (size,), (1,), t.storage_offset())
+        result = _copied(memory, device).as_strided(tuple(t.shape), strides)
+        result = result.detach()
+    else:
+        result = _copied(t.detach().contiguous(), device)
+    if t.requires_grad:
+        result.requires_grad_()
+    return result
+
+
+def _copied(t: torch.Tensor, device: str) -> Any:
+    from flambeau.tensor import from_bytes
+
+    data = bytes(t.reshape(-1).view(torch.uint8).numpy()) if t.numel() else b""
+    return from_bytes(data, dtype_of(t.dtype), tuple(t.shape), device)
+
+
+def to_torch(t: Any) -> torch.Tensor:
+    """flambeau's tensor as PyTorch's."""
+    data = bytearray(t.detach()._bytes())
+    dtype = getattr(torch, t.dtype.name)
+    if not data:
+        return torch.empty(tuple(t.shape), dtype=dtype)
+    return torch.frombuffer(data, dtype=dtype).reshape(tuple(t.shape))
+
+
+def translate(value: Any, device: str) -> Any:
+    """PyTorch's tensors, dtypes and sizes in nested arguments as flambeau's."""
+    if isinstance(value, torch.Tensor):
+        return to_flambeau(value, device)
+    if isinstance(value, torch.dtype):
+        return dtype_of(value)
+    if isinstance(value, torch.Size):
+        return flambeau.Size(value)
+    if isinstance(value, (list, tuple)):
+        items = [translate(v, device) for v in value]
+        return items if isinstance(value, list) else tuple(items)
+    if isinstance(value, slice):
+        return slice(*(translate(v, device) for v in (value.start, value.stop, value.step)))
+    if isinstance(value, dict):
+        return {k: translate(v, device) for k, v in value.items()}
+    return value
+
+
+# --- comparing ----------------------------------------------------------------------------------------------------------------------------
+def compare(mine: Any, theirs: Any, what: str = "result", factor: float = 1.0) -> None:
+    """Raises AssertionError where flambeau's result isn't PyTorch's: type, dtype, shape and values."""
+    if isinstance(theirs, torch.Tensor):
+        assert isinstance(mine, flambeau.Tensor), f"{what}: {type(mine).__name__} instead of a tensor"
+        assert str(mine.dtype) == str(theirs.dtype), f"{what}: dtype {mine.dtype}, PyTorch {theirs.dtype}"
+        assert tuple(mine.shape) == tuple(theirs.shape), f"{what}: shape {tuple(mine.shape)}, PyTorch {tuple(theirs.shape)}"
+        assert mine.requires_grad == theirs.requires_grad, f"{what}: requires_grad {mine.requires_grad}"
+        name = mine.dtype.name
+        relative, absolute = RELATIVE.get(name, 0.0) * factor, ABSOLUTE.get(name, 0.0) * factor
+        torch.testing.assert_close(
+            to_torch(mine),
+            theirs.detach().contiguous(),
+            rtol=relative,
+            atol=absolute,
+            equal_nan=True,
+            msg=lambda m: f"{what}: {m}",
+        )
+    elif isinstance(theirs, (list, tuple)):
+        assert isinstance(mine, (list, tuple)) and len(mine) == len(theirs), f"{what}: {mine!r}, PyTorch {theirs!r}"
+        fields = getattr(theirs, "_fields", None) or [n for n in ("values", "indices") if hasattr(theirs, n)]
+        for name in fields:
+            assert hasattr(mine, name), f"{what}: no field {name}"
+        for i, (a, b) in enumerate(zip(mine, theirs)):
+            compare(a, b, f"{what}[{i}]", factor)
+    elif isinstance(theirs, float):
+        assert isinstance(mine, float), f"{what}: {mine!r}, PyTorch {theirs!r}"
+        assert math.isclose(mine, theirs, rel_tol=1e-5, abs_tol=1e-7) or (mine != mine and theirs != theirs), (
+            f"{what}: {mine}, PyTorch {theirs}"
+        )
+    elif isinstance(theirs, torch.dtype):
+        assert str(mine) == str(theirs), f"{what}: {mine}, PyTorch {theirs}"
+    else:
+        assert mine == theirs, f"{what}: {mine!r}, PyTorch {theirs!r}"
+
+
+def outcome(f: Callable[..., Any], args: Any, kwargs: Any) -> tuple[Any, BaseException | None]:
+    """A call's result, or the error that it raised."""
+    try:
+        result = f(*args, **kwargs)
+    except Exception as error:
+        return None, error
+    return result, None
+
+
+def _tensors(value: Any) -> list[Any]:
+    if isinstance(value, (torch.Tensor, flambeau.Tensor)):
+        return [value]
+    if isinstance(value, (list, tuple)):
+        return [t for v in value for t in _tensors(v)]
+    return [t for v in value.values() for t in _tensors(v)] if isinstance(value, dict) else []
+
+
+ERRORS = (RuntimeError, TypeError, ValueError, IndexError, NotImplementedError)
+
+
+def same_error(mine: BaseException, theirs: BaseException) -> bool:
+    """Whether a program that catches PyTorch's error catches ours: a kind of the same builtin error."""
+    for kind in (IndexError, NotImplementedError, TypeError, ValueError, RuntimeError):
+        if isinstance(theirs, kind):
+            return isinstance(mine, kind)
+    return isinstance(mine, type(theirs))
+
+
+def check(
+    mine: Callable[..., Any],
+    theirs: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any] | None = None,
+    *,
+    device: str = "reference",
+    factor: float = 1.0,
+    strides: bool = True,
+) -> Any:
+    """Calls both on equal arguments: the same error, or equal results; a view where PyTorch gives one, with its strides.
+
+    Arguments that the call wrote into are compared too. Gives both results.
+    """
+    kwargs = kwargs or {}
+    my_args, my_kwargs = translate(args, device), translate(kwargs, device)
+    expected, error = outcome(theirs, args, kwargs)
+    found, my_error = outcome(mine, my_args, my_kwargs)
+    if my_error is None and error is not None:
+        for t in _tensors(found):  # errors about values show when values are computed
+            _, my_error = outcome(to_torch, (t,), {})
+            if my_error is not None:
+                break
+    if error is not None:
+        assert my_error is not None, f"no error, PyTorch: {type(error).__name__}: {error}"
+        assert same_error(my_error, error), f"{type(my_error).__name__}: {my_error}, PyTorch: {type(error).__name__}: {error}"
+        return None, None
+    if my_error is not None:
+        raise my_error
+    compare(found, expected, factor=factor)
+    inputs, my_inputs = _tensors((args, kwargs)), _tensors((my_args, my_kwargs))
+    for i, (a, b) in enumerate(zip(my_inputs, inputs)):
+        compare(a, b, f"argument {i} afterwards", factor)
+    if strides:
+        for a, b in zip(_tensors(found), _tensors(expected)):
+            for mine_in, theirs_in in zip(my_inputs, inputs):
+                shares = b.untyped_storage().data_ptr() == theirs_in.untyped_storage().data_ptr() and b.numel() > 0
+                if shares:
+                    assert a._storage is mine_in._storage, "PyTorch gives a view, flambeau a copy"
+                    assert a.stride() == b.stride(), f"strides {a.stride()}, PyTorch {b.stride()}"
+                    offset = b.storage_offset() - theirs_in.storage_offset()
+                    assert a.storage_offset() - mine_in.storage_offset() == offset
+                elif b.numel() > 0:
+                    assert a._storage is not mine_in._storage, "PyTorch gives a copy, flambeau a view"
+    return found, expected
+
+
+# --- gradients ----------------------------------------------------------------------------------------------------------------------------------
+def check_gradients(
+    mine: Callable[..., Any],
+    theirs: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any] | None = None,
+    *,
+    device: str = "reference",
+    second: bool = True,
+    factor: float = 1.0,
+) -> None:
+    """Compares the gradients, and the gradients of gradients, with respect to all floating tensors among the arguments."""
+    kwargs = kwargs or {}
+
+    def leaf(value: Any) -> Any:
+        if isinstance(value, torch.Tensor):
+            return value.detach().clone(memory_format=torch.preserve_format).requires_grad_(value.is_floating_point())
+        if isinstance(value, (list, tuple)):
+            return type(value)(leaf(v) for v in value) if not hasattr(value, "_fields") else value
+        return {k: leaf(v) for k, v in value.items()} if isinstance(value, dict) else value
+
+    args, kwargs = leaf(args), leaf(kwargs)
+    my_args, my_kwargs = translate(args, device), translate(kwargs, device)
+    inputs = [t for t in _tensors((args, kwargs)) if t.requires_grad]
+    my_inputs = [t for t in _tensors((my_args, my_kwargs)) if t.requires_grad]
+    outputs, my_outputs = _tensors(theirs(*args, **kwargs)), _tensors(mine(*my_args, **my_kwargs))
+    assert [t.requires_grad for t in my_outputs] == [t.requires_grad for t in outputs], "requires_grad of results"
+    pairs = [(a, b) for a, b in zip(my_outputs, outputs) if b.requires_grad]
+    if not pairs or not inputs:
+        return
+    generator = torch.Generator().manual_seed(7)
+    starts = [torch.rand(b.shape, generator=generator, dtype=b.dtype) + 0.5 for _, b in pairs]
+    starts = [s.requires_grad_() for s in starts]
+    my_starts = [to_flambeau(s, device) for s in starts]
+    first = torch.autograd.grad([b for _, b in pairs], inputs, starts, create_graph=second, allow_unused=True)
+    my_first = flambeau.autograd.grad([a for a, _ in pairs], my_inputs, my_starts, create_graph=second, allow_unused=True)
+    for i, (a, b) in enumerate(zip(my_first, first)):
+        if b is None:
+            assert a is None or not bool((a != 0).any()), f"gradient {i}: PyTorch has none"
+            continue
+        assert a is not None, f"gradient {i} is missing"
+        compare(a.detach(), b.detach(), f"gradient {i}", factor)
+    if not second:
+        return
+    again = [(a, b) for a, b in zip(my_first, first) if b is not None and b.requires_grad]
+    if not again:
+        return
+    total = sum((b * torch.linspace(0.5, 1.5, b.numel(), dtype=b.dtype).reshape(b.shape)).sum() for _, b in again)
+    my_total = sum(
+        (a * to_flambeau(torch.linspace(0.5, 1.5, b.numel(), dtype=b.dtype).reshape(b.shape), device)).sum() for a, b in again
+    )
+    places, my_places = [*inputs, *starts], [*my_inputs, *my_starts]
+    seconds = torch.autograd.grad(total, places, allow_unused=True)
+    if not my_total.requires_grad:
+        assert all(b is None or not b.any() for b in seconds), "the gradient has no gradient, PyTorch's has"
+        return
+    my_seconds = flambeau.autograd.grad(my_total, my_places, allow_unused=True)
+    for i, (a, b) in enumerate(zip(my_seconds, seconds)):
+        if b is None or a is None:
+            other = b if a is None else a
+            assert other is None or not bool((other != 0).any()), f"second gradient {i} is missing on one side"
+            continue
+        compare(a.detach(), b.detach(), f"second gradient {i}", factor * 10)

@@ -1,0 +1,119 @@
+"""Every operator against PyTorch, from the examples in `table.py`: values, dtypes, shapes, views, errors, gradients, variants."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+import flambeau
+from flambeau.ops.registry import OPERATORS
+from tests.helpers.oracle import check, check_gradients
+from tests.ops.table import ELSEWHERE, EXAMPLES, FIRST_ORDER, LOOSE, NOT_DIFFERENTIABLE, Draw
+
+OWN = {
+    key: o for key, o in OPERATORS.items() if key[0] in ("", None, "linalg") and o.function.__module__.startswith("flambeau.ops")
+}
+KEYS = [key for key in EXAMPLES if EXAMPLES[key]]
+
+
+def _name(key: tuple[str | None, str]) -> str:
+    namespace, name = key
+    return f"Tensor.{name}" if namespace is None else f"{namespace}.{name}" if namespace else name
+
+
+def _both(key: tuple[str | None, str]) -> tuple[Any, Any]:
+    """The operator in flambeau and in PyTorch."""
+    namespace, name = key
+    if namespace is None:
+        return getattr(flambeau.Tensor, name), getattr(torch.Tensor, name)
+    mine, theirs = (flambeau.linalg, torch.linalg) if namespace == "linalg" else (flambeau, torch)
+    return getattr(mine, name), getattr(theirs, name)
+
+
+def _arguments(example: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Positional and keyword arguments; a dictionary at the end holds the latter."""
+    if example and isinstance(example[-1], dict):
+        return tuple(example[:-1]), example[-1]
+    return tuple(example), {}
+
+
+def test_every_operator_has_examples() -> None:
+    missing = [
+        _name(key)
+        for key, operator in OWN.items()
+        if key not in EXAMPLES and key[1] not in ELSEWHERE and not (key[1].endswith("_") and (key[0], key[1][:-1]) in EXAMPLES)
+    ]
+    assert not missing
+
+
+@pytest.mark.parametrize("key", KEYS, ids=_name)
+@given(seed=st.integers(0, 2**32 - 1), data=st.data())
+def test_operator(key: tuple[str | None, str], device: str, seed: int, data: st.DataObject) -> None:
+    mine, theirs = _both(key)
+    for example, dtypes in EXAMPLES[key]:
+        args, kwargs = _arguments(example(Draw(seed, data.draw(st.sampled_from(dtypes)))))
+        where = {} if _takes_tensors((args, kwargs)) else {"device": device} if _takes_device(mine) else {}
+        call = (lambda *a, **k: mine(*a, **k, **where)) if where else mine
+        check(call, theirs, args, kwargs, device=device, factor=LOOSE.get(key, 1.0))
+
+
+def _takes_tensors(value: Any) -> bool:
+    if isinstance(value, dict):
+        value = list(value.values())
+    return isinstance(value, torch.Tensor) or (isinstance(value, (list, tuple)) and any(map(_takes_tensors, value)))
+
+
+def _takes_device(f: Any) -> bool:
+    return "device" in inspect.signature(f).parameters
+
+
+DIFFERENTIABLE = [key for key in KEYS if key not in NOT_DIFFERENTIABLE]
+
+
+@pytest.mark.parametrize("key", DIFFERENTIABLE, ids=_name)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_gradients(key: tuple[str | None, str], device: str, seed: int) -> None:
+    mine, theirs = _both(key)
+    for example, _ in EXAMPLES[key]:
+        args, kwargs = _arguments(example(Draw(seed, torch.float64)))
+        try:
+            theirs(*args, **kwargs)
+        except Exception:  # an example of an error
+            continue
+        check_gradients(mine, theirs, args, kwargs, device=device, second=key not in FIRST_ORDER, factor=LOOSE.get(key, 1.0))
+
+
+IN_PLACE = [key for key in KEYS if key in OPERATORS and OPERATORS[key].has_inplace]
+
+
+@pytest.mark.parametrize("key", IN_PLACE, ids=_name)
+@given(seed=st.integers(0, 2**32 - 1), data=st.data())
+def test_in_place(key: tuple[str | None, str], device: str, seed: int, data: st.DataObject) -> None:
+    name = key[1] + "_"
+    for example, dtypes in EXAMPLES[key]:
+        args, kwargs = _arguments(example(Draw(seed, data.draw(st.sampled_from(dtypes)))))
+        if args and isinstance(args[0], torch.Tensor):
+            factor = LOOSE.get(key, 1.0)
+            check(getattr(flambeau.Tensor, name), getattr(torch.Tensor, name), args, kwargs, device=device, factor=factor)
+
+
+@pytest.mark.parametrize("key", [k for k in KEYS if k in OPERATORS and OPERATORS[k].takes_out], ids=_name)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_out(key: tuple[str | None, str], device: str, seed: int) -> None:
+    """`out=` takes the result, resized; a dtype that can't hold it is refused."""
+    mine, theirs = _both(key)
+    for example, _ in EXAMPLES[key]:
+        args, kwargs = _arguments(example(Draw(seed, torch.float32)))
+        try:
+            result = theirs(*args, **kwargs)
+        except Exception:
+            continue
+        if isinstance(result, tuple) or not isinstance(result, torch.Tensor):
+            continue
+        for target in (result.dtype, torch.bool):
+            check(mine, theirs, args, {**kwargs, "out": torch.empty(0, dtype=target)}, device=device, factor=LOOSE.get(key, 1.0))
