@@ -15,6 +15,7 @@ from flambeau.codegen.llvm.contraction.panel import Panel, plan_panel
 from flambeau.codegen.llvm.contraction.roles import PHASE, Pack, Scratch
 from flambeau.codegen.llvm.contraction.spread import dense_parts
 from flambeau.codegen.llvm.contraction.winograd import Winograd, plan_winograd, undilated
+from flambeau.codegen.llvm.contraction.winograd_weight import WinogradWeight, plan_winograd_weight
 from flambeau.codegen.llvm.lowered import Lowered
 from flambeau.codegen.llvm.target import Target
 from flambeau.kernels.ir import ContractionKernel
@@ -34,7 +35,7 @@ def lower(kernel: ContractionKernel, target: Target, threads: int) -> Lowered:
             name = f"part{len(names)}"
             if plan is None:
                 direct(module, name, part, slots, target)
-            elif isinstance(plan, Dot):
+            elif isinstance(plan, Dot | WinogradWeight):
                 plan.build(module, name, slots, scratch)
             else:
                 pack = packs.get(plan.pack_key)
@@ -46,7 +47,7 @@ def lower(kernel: ContractionKernel, target: Target, threads: int) -> Lowered:
     return Lowered(module.text(), ("contraction",), tuple(scratch.sizes), packs=tuple(packs.values()))
 
 
-def _plans(form: Form, target: Target, threads: int) -> list[tuple[Form, Winograd | Dot | Panel | None]]:
+def _plans(form: Form, target: Target, threads: int) -> list[tuple[Form, Winograd | WinogradWeight | Dot | Panel | None]]:
     """The form, or forms that together are it, each with its schedule (None: direct)."""
     if not form.size:
         return []
@@ -56,7 +57,11 @@ def _plans(form: Form, target: Target, threads: int) -> list[tuple[Form, Winogra
     filtered = [(part, plan_winograd(part, target, threads)) for part in windows]
     if filtered and all(plan for _, plan in filtered):
         return [*filtered]
-    return [(form, plan_dot(form, target, threads) or plan_panel(form, target, threads))]
+    for choose in (plan_winograd_weight, plan_dot, plan_panel):
+        plan = choose(form, target, threads)
+        if plan is not None:
+            return [(form, plan)]
+    return [(form, None)]
 
 
 def _in_turn(module: Module, name: str, parts: Sequence[str]) -> None:
