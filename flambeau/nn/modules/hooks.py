@@ -145,9 +145,9 @@ class _Boundary(Function):
     @staticmethod
     def forward(ctx: Any, watch: Callable[[tuple[Any, ...]], tuple[Any, ...]], *tensors: Tensor) -> tuple[Tensor, ...]:
         ctx.watch = watch
-        ctx.set_materialize_grads(False)
-        ctx.mark_non_differentiable(*(t for t in tensors if not t.requires_grad))
-        return tuple(t.view_as(t) for t in tensors) if len(tensors) else ()
+        same = tuple(t.view_as(t) for t in tensors)
+        ctx.mark_non_differentiable(*(new for new, old in zip(same, tensors) if not old.requires_grad))
+        return same
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> tuple[Any, ...]:

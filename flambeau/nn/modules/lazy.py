@@ -127,8 +127,6 @@ class _LazyConv(LazyModuleMixin):
             super().reset_parameters()  # type: ignore[misc]
 
     def initialize_parameters(self, input: Tensor, *args: Any, **kwargs: Any) -> None:
-        if not self.has_uninitialized_params():
-            return
         unbatched = len(self.kernel_size) + 1
         if input.dim() not in (unbatched, unbatched + 1):
             raise RuntimeError(
@@ -136,6 +134,8 @@ class _LazyConv(LazyModuleMixin):
                 f"to {type(self).__name__}, but got input of size: {input.shape}"
             )
         self.in_channels = input.shape[input.dim() - unbatched]
+        if not self.has_uninitialized_params():  # the shapes came from a state_dict
+            return
         if self.in_channels % self.groups != 0:
             raise ValueError("in_channels must be divisible by groups")
         self.weight.materialize(self._weight_shape())  # type: ignore[attr-defined]
@@ -173,8 +173,8 @@ class _LazyNorm(LazyModuleMixin):
             super().reset_parameters()  # type: ignore[misc]
 
     def initialize_parameters(self, input: Tensor) -> None:
+        self.num_features = input.shape[1]
         if self.has_uninitialized_params():
-            self.num_features = input.shape[1]
             for _, tensor in self._tensors():
                 if is_lazy(tensor):
                     tensor.materialize((self.num_features,))

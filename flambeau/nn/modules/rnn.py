@@ -433,11 +433,11 @@ class RNNCellBase(Module):
         for index, part in enumerate(state):
             if part.size(0) != input.size(0):
                 raise RuntimeError(
-                    f"Input batch size {input.size(0)} doesn't match hidden{index or ''} batch size {part.size(0)}"
+                    f"Input batch size {input.size(0)} doesn't match hidden{index} batch size {part.size(0)}"
                 )
             if part.size(1) != self.hidden_size:
                 raise RuntimeError(
-                    f"hidden{index or ''} has inconsistent hidden_size: got {part.size(1)}, expected {self.hidden_size}"
+                    f"hidden{index} has inconsistent hidden_size: got {part.size(1)}, expected {self.hidden_size}"
                 )
         from_input = F.linear(input, self.weight_ih, self.bias_ih)
         from_hidden = F.linear(state[0], self.weight_hh, self.bias_hh)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable
+from types import GeneratorType
 
 from flambeau.autograd.modes import no_grad
 from flambeau.ops import creation, joining
@@ -76,8 +77,9 @@ def clip_grad_norm_(
 
     Raises RuntimeError for a norm that isn't finite, if `error_if_nonfinite`.
     """
+    generated = isinstance(parameters, GeneratorType)
     parameters = _listed(parameters)
-    if not parameters:
+    if generated and not parameters:
         warnings.warn("`parameters` is an empty generator, no gradient clipping will occur.", stacklevel=3)
     total = get_total_norm(_gradients(parameters), norm_type, error_if_nonfinite, foreach)
     clip_grads_with_norm_(parameters, max_norm, total, foreach)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from flambeau.nn.modules.module import type_name
 from flambeau.ops import joining
 from flambeau.tensor import Tensor
 
@@ -26,7 +27,7 @@ def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
 def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
     """Gives each of `parameters` its part of `vec` as its data."""
     if not isinstance(vec, Tensor):
-        raise TypeError(f"expected torch.Tensor, but got: {type(vec)}")
+        raise TypeError(f"expected torch.Tensor, but got: {type_name(vec)}")
     begin = 0
     parameters = list(parameters)
     for parameter in parameters:
