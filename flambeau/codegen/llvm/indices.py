@@ -31,6 +31,9 @@ class Linear:
                 return c
         return 0
 
+    def minus(self, other: Linear) -> Linear:
+        return _combine(self, other, -1)
+
     def is_affine_in(self, axis: int) -> bool:
         """Whether the sum varies with the axis by that coefficient alone."""
         return all(term.op == "axis" or axis not in term.axes for term, _ in self.terms)

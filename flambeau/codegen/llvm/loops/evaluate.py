@@ -18,9 +18,12 @@ from flambeau.codegen.llvm.indices import Indices, Linear
 from flambeau.codegen.llvm.loops import memory, philox, reductions, scans
 from flambeau.codegen.llvm.target import Target
 from flambeau.codegen.llvm.values import is_half, literal, round_to
+from flambeau.dtypes import int64
 from flambeau.kernels.ir import Expr, Slot
 
 __all__ = ["Evaluator"]
+
+_RELATIONS = {"eq": "eq", "ne": "ne", "lt": "slt", "le": "sle", "gt": "sgt", "ge": "sge"}
 
 
 class Evaluator:
@@ -128,6 +131,10 @@ class Evaluator:
             return ()
         if e.op == "philox":
             return e.args[:2]
+        if e.op in _RELATIONS and e.args[0].dtype is int64 and self.varies(e):
+            apart = self.indices.linear(e.args[0]).minus(self.indices.linear(e.args[1]))
+            if self.lane is not None and apart.is_affine_in(self.lane):
+                return tuple(t for t, _ in apart.terms if t.op != "axis")
         return e.args
 
     def wide(self, e: Expr) -> Value:
@@ -190,6 +197,10 @@ class Evaluator:
 
     def _elementwise(self, e: Expr) -> Value:
         f = self.f
+        if e.op in _RELATIONS and self.varies(e) and e.args[0].dtype is int64:
+            compared = self._compare_places(e)
+            if compared is not None:
+                return compared
         operands = [self.evaluate(a) for a in e.args]
         if self.varies(e):
             operands = [self.spread(v) for v in operands]
@@ -198,6 +209,19 @@ class Evaluator:
         result = elementwise.emit(f, e.op, operands, e.dtype, [a.dtype for a in e.args])
         rounds = is_half(e.dtype) and e.op not in ("cast", "bitcast") and not elementwise.is_exact(e.op)
         return round_to(f, result, e.dtype) if rounds else result
+
+    def _compare_places(self, e: Expr) -> Value | None:
+        """A comparison of positions of which one moves along the lanes by constant steps: the steps against one number, in
+        32 bits."""
+        apart = self.indices.linear(e.args[0]).minus(self.indices.linear(e.args[1]))
+        assert self.lane is not None
+        low, high = self.indices.bounds(apart)
+        step = apart.coefficient(self.lane)
+        if not apart.is_affine_in(self.lane) or max(-low, high) + abs(step) * self.lanes >= 1 << 31:
+            return None
+        f = self.f
+        bound = f.cast("trunc", f.integer(f.sub(0, self.position(apart))), "i32")
+        return f.test(f"icmp {_RELATIONS[e.op]}", f.steps(self.lanes, "i32", step), f.splat(bound, self.lanes))
 
     def _safe_divisor(self, e: Expr, divisor: Value) -> Value:
         """The divisor, with zeros reported and replaced by one."""

@@ -8,8 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flambeau.codegen.llvm import elementwise
-from flambeau.codegen.llvm.builder import Value, lanes_of, vector
+from flambeau.codegen.llvm.builder import Int, Value, constant, lanes_of, vector
 from flambeau.codegen.llvm.indices import Linear
+from flambeau.codegen.llvm.loops.schedule import SPREAD
+from flambeau.codegen.llvm.shuffles import transpose
 from flambeau.codegen.llvm.values import convert, from_memory, is_half, memory_type, round_to, to_memory
 from flambeau.dtypes import dtype
 from flambeau.kernels.ir import Expr, Store
@@ -17,7 +19,7 @@ from flambeau.kernels.ir import Expr, Store
 if TYPE_CHECKING:
     from flambeau.codegen.llvm.loops.evaluate import Evaluator
 
-__all__ = ["load", "store"]
+__all__ = ["load", "load_square", "store"]
 
 
 def load(ev: Evaluator, e: Expr) -> Value:
@@ -50,7 +52,38 @@ def _load_lanes(ev: Evaluator, pointer: Value, index: Linear, element: str, mask
         if step == 1:
             return f.masked_load(vector(element, lanes), at, mask)
         return _reversed(ev, f.masked_load(vector(element, lanes), at, _reversed_mask(ev, mask)))
+    if index.is_affine_in(ev.lane) and 2 <= step <= SPREAD:
+        return _load_spread(ev, pointer, index, element, mask, step)
     return f.gather(element, pointer, ev.places(index), mask)
+
+
+def load_square(ev: Evaluator, e: Expr, tile: int, start: Int) -> list[Value]:
+    """The load's vectors along the lane axis at positions start, start + 1 … of the axis `tile`, as many as lanes: read along
+    `tile` and transposed."""
+    f, lanes = ev.f, ev.lanes
+    assert ev.lane is not None
+    type = ev.slots[e.param].dtype
+    element = memory_type(type)
+    index = ev.indices.linear(e.args[0])
+    with ev.bound(tile, start):
+        base = ev.position(index)
+    step = index.coefficient(ev.lane)
+    pointer = f.address(ev.pointers[e.param], base, element)
+    rows = [f.load(vector(element, lanes), f.address(pointer, step * i, element)) for i in range(lanes)]
+    return [from_memory(f, column, type) for column in transpose(f, rows)]
+
+
+def _load_spread(ev: Evaluator, pointer: Value, index: Linear, element: str, mask: bool | Value, step: int) -> Value:
+    """Lanes `step` elements apart: a wide masked load that touches no element between them, and a shuffle."""
+    f, lanes = ev.f, ev.lanes
+    picks = [i * step for i in range(lanes)]
+    width = lanes * step
+    wanted = constant(vector("i1", width), [i % step == 0 for i in range(width)])
+    if isinstance(mask, Value):
+        nothing = constant(mask.type, 0)
+        wanted = f.shuffle(mask, nothing, [i // step if i % step == 0 else lanes for i in range(width)])
+    wide = f.masked_load(vector(element, width), f.address(pointer, ev.position(index), element), wanted)
+    return f.shuffle(wide, wide, picks)
 
 
 def _all_lanes(ev: Evaluator, mask: bool | Value) -> bool | Value:

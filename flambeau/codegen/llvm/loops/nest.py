@@ -11,7 +11,7 @@ from flambeau.codegen.llvm.errors import Errors, Messages
 from flambeau.codegen.llvm.indices import Indices
 from flambeau.codegen.llvm.loops import memory, scans
 from flambeau.codegen.llvm.loops.evaluate import Evaluator
-from flambeau.codegen.llvm.loops.schedule import Schedule, choose, roots, walk
+from flambeau.codegen.llvm.loops.schedule import Schedule, choose, roots, turned, walk
 from flambeau.codegen.llvm.target import Target
 from flambeau.kernels.ir import Expr, LoopKernel, Store
 
@@ -130,6 +130,9 @@ class _Nest:
         if axis == self.schedule.lane:
             self.lane_loop(axis, low, high, depth, later)
             return
+        if axis == self.schedule.tile:
+            self.squares(axis, low, high, depth, later)
+            return
 
         def turn(i: Int, _: list[Value]) -> None:
             with ev.bound(axis, i):
@@ -157,6 +160,44 @@ class _Nest:
         if more is not False:
             with f.when(more):
                 rest(whole)
+
+    def squares(self, tile: int, low: Int, high: Int, depth: int, stores: list[Store]) -> None:
+        """The loops over the tile axis and, inside, the lane axis, in squares whose turned loads are transposed."""
+        ev, f, lane, lanes = self.ev, self.ev.f, self.schedule.lane, self.schedule.lanes
+        assert lane is not None
+        loads = turned(self.remaining(stores), lane, tile, ev.indices)
+        first: Int = 0
+        last: Int = self.kernel.axes[lane]
+        if self.schedule.cut is not None and self.schedule.cut[0] == lane:
+            first, last = self.bounds
+        middle = f.sub(last, f.rem(f.sub(last, first), lanes))
+
+        def square(start: Int, i: Int) -> None:
+            with ev.bound(lane, i), ev.in_lanes(lane, lanes, True):
+                columns = [memory.load_square(ev, e, tile, start) for e in loads]
+                for k in range(lanes):
+                    with ev.bound(tile, f.add(start, k)):
+                        for e, vectors in zip(loads, columns, strict=True):
+                            ev.remember(e, vectors[k])
+                        self.inward(depth + 2, list(stores))
+
+        def block(start: Int, _: list[Value]) -> None:
+            f.loop(first, middle, lanes, lambda i, _: square(start, i))
+            if self.kernel.axes[lane] % lanes:
+                f.loop(start, f.add(start, lanes), 1, row_rest)
+
+        def row_rest(i: Int, _: list[Value]) -> None:
+            with ev.bound(tile, i):
+                self.lane_loop(lane, middle, last, depth + 1, stores)
+
+        def row(i: Int, _: list[Value]) -> None:
+            with ev.bound(tile, i):
+                self.inward(depth + 1, list(stores))
+
+        whole = f.sub(high, f.rem(f.sub(high, low), lanes))
+        f.loop(low, whole, lanes, block)
+        if self.kernel.axes[tile] % lanes:
+            f.loop(whole, high, 1, row)
 
     def store(self, s: Store) -> None:
         """A store that doesn't vary with a divided axis is made in its first piece only."""

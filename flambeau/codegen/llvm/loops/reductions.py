@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from flambeau.codegen.llvm import elementwise
 from flambeau.codegen.llvm.builder import Function, Int, Value, constant, element_of, lanes_of, poison, vector
-from flambeau.codegen.llvm.loops.schedule import fitting
+from flambeau.codegen.llvm.loops.schedule import SHORT, fitting
 from flambeau.codegen.llvm.values import is_half, literal, register_type, round_to
 from flambeau.dtypes import bool_, dtype
 from flambeau.kernels.ir import Expr
@@ -155,7 +155,7 @@ class _Accumulator:
 
 
 def own_lane(ev: Evaluator, group: Sequence[Expr]) -> int | None:
-    """The axis of a reduction whose neighbours lie next to each other in memory most often."""
+    """The axis of a reduction whose neighbours lie next to each other in memory most often; None if it is short."""
     scores = {axis: 0 for axis, _ in group[0].param[1]}
     for load in loads_of([e.args[0] for e in group]):
         index = ev.indices.linear(load.args[0])
@@ -165,7 +165,7 @@ def own_lane(ev: Evaluator, group: Sequence[Expr]) -> int | None:
                 scores[axis] += 2 if good else -2
     longest = dict(group[0].param[1])
     best = max(scores, key=lambda axis: (scores[axis] * min(longest[axis], 16), longest[axis], axis))
-    return best if longest[best] > 1 else None
+    return best if longest[best] >= SHORT else None
 
 
 def loads_of(roots: Sequence[Expr]) -> list[Expr]:

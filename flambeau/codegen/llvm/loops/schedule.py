@@ -13,12 +13,18 @@ from flambeau.codegen.llvm.indices import Indices, Linear
 from flambeau.codegen.llvm.target import Target
 from flambeau.kernels.ir import Expr, LoopKernel, Store
 
-__all__ = ["Schedule", "choose", "fitting", "reductions_of", "roots", "trip", "walk"]
+__all__ = ["SHORT", "SPREAD", "Schedule", "choose", "fitting", "reductions_of", "roots", "trip", "turned", "walk"]
 
 _PIECES = 64
 """Pieces that the work is cut into where it is long enough; threads take equal shares of them."""
 _PIECE_WORK = 2048
 """Elements that a piece has at least."""
+SPREAD = 4
+"""Up to this step lanes are picked out of contiguous vectors rather than gathered."""
+_TILE_BODY = 100
+"""Expressions of a kernel that is still worth writing out once for each row of a square."""
+SHORT = 4
+"""A reduction's axis that is shorter is not worth vectors of its own."""
 _CHEAP = 64
 """A reduction of so few turns may be computed again by each piece."""
 
@@ -27,12 +33,15 @@ _CHEAP = 64
 class Schedule:
     """`order`: the parallel axes, outermost first. `lane`: the one whose neighbours share a vector of `lanes`, or None.
 
+    `tile`: the axis that contiguous reads run along where those reads step over memory along the lane axis: squares of both axes
+    are then read along it and turned in registers. It stands just outside the lane axis, which is innermost.
     `shared`: axes whose every position is a piece of its own; `cut`: an axis and how long its pieces are, or None.
     """
 
     order: tuple[int, ...]
     lane: int | None
     lanes: int
+    tile: int | None
     shared: tuple[int, ...]
     cut: tuple[int, int] | None
 
@@ -95,14 +104,50 @@ def choose(kernel: LoopKernel, indices: Indices, target: Target) -> Schedule:
     for r in reductions:
         if r.axes and trip(r) > _CHEAP:
             allowed &= r.axes
-    shared, cut = _pieces(kernel, order, allowed, lane, lanes)
-    return Schedule(tuple(order), lane, lanes, shared, cut)
+    tile = None
+    if lane is not None and not serial and not any(lane in r.axes for r in reductions):
+        tile = _tile(kernel, lane, lanes, [a for a in axes if needed[a] == 0], indices)
+    if tile is not None:
+        order = [*(a for a in order if a not in (tile, lane)), tile, lane]  # type: ignore[list-item]
+    shared, cut = _pieces(kernel, order, allowed, {a for a in (lane, tile) if a is not None}, lanes)
+    return Schedule(tuple(order), lane, lanes, tile, shared, cut)
+
+
+def turned(expressions: Sequence[Expr], lane: int, tile: int, indices: Indices) -> list[Expr]:
+    """The loads (outside reductions) that run along `tile` in memory and step over it along `lane`."""
+    found = []
+    seen: set[Expr] = set()
+    stack = list(expressions)
+    while stack:
+        e = stack.pop()
+        if e in seen or e.op == "reduce":
+            continue
+        seen.add(e)
+        stack.extend(e.args)
+        if e.op == "load" and len(e.args) == 1:
+            index = indices.linear(e.args[0])
+            is_affine = index.is_affine_in(lane) and index.is_affine_in(tile)
+            if is_affine and index.coefficient(tile) == 1 and abs(index.coefficient(lane)) > 1:
+                found.append(e)
+    return found
+
+
+def _tile(kernel: LoopKernel, lane: int, lanes: int, candidates: Sequence[int], indices: Indices) -> int | None:
+    everything = [r for s in kernel.stores for r in roots(s)]
+    if kernel.axes[lane] < lanes or lanes < 4 or sum(1 for _ in walk(everything)) > _TILE_BODY:
+        return None
+    counts = {a: len(turned(everything, lane, a, indices)) for a in candidates if a != lane and kernel.axes[a] >= lanes}
+    best = max(counts, key=lambda a: counts[a], default=None)
+    return best if best is not None and counts[best] else None
 
 
 def _pieces(
-    kernel: LoopKernel, order: Sequence[int], allowed: set[int], lane: int | None, lanes: int
+    kernel: LoopKernel, order: Sequence[int], allowed: set[int], blocked: set[int], lanes: int
 ) -> tuple[tuple[int, ...], tuple[int, int] | None]:
-    """Axes that are shared out, outermost first, until there are enough pieces; the last may be cut into longer pieces."""
+    """Axes that are shared out, outermost first, until there are enough pieces; the last may be cut into longer pieces.
+
+    Axes in `blocked` run in steps of `lanes`: they are cut at multiples of that, and not shared out position by position.
+    """
     work = math.prod(kernel.axes) * max((trip(r) for r in reductions_of(kernel)), default=1)
     wanted = min(_PIECES, max(1, work // _PIECE_WORK))
     shared: list[int] = []
@@ -113,9 +158,9 @@ def _pieces(
             break
         if axis not in allowed or extent == 1:
             continue
-        if axis == lane or count * extent > 4 * wanted:
+        if axis in blocked or count * extent > 4 * wanted:
             length = -(-extent * count // wanted)
-            unit = lanes if axis == lane else 1
+            unit = lanes if axis in blocked else 1
             length = -(-length // unit) * unit
             return tuple(shared), (axis, length) if length < extent else None
         shared.append(axis)
@@ -215,7 +260,7 @@ def _cost(a: _Access, lane: int | None, lanes: int, natural: int, kernel: LoopKe
         turns = a.count / extent * -(-extent // lanes)
         if lane not in a.axes:
             return turns
-        return turns * (1.0 if _is_contiguous(a.index, lane) else 1.2 * lanes)
+        return turns * _instructions(a.index, lane, lanes)
     if not a.own:
         return float(a.count)
     best = float(a.count)
@@ -225,10 +270,15 @@ def _cost(a: _Access, lane: int | None, lanes: int, natural: int, kernel: LoopKe
         width = fitting(natural, extent)
         turns = a.count / extent * -(-extent // width)
         ends = a.count / math.prod(e for _, e in a.own) * 6
-        unit = 1.0 if axis not in a.axes or _is_contiguous(a.index, axis) else 1.2 * width
-        best = min(best, turns * unit + ends)
+        unit = 1.0 if axis not in a.axes else _instructions(a.index, axis, width)
+        if extent >= SHORT:
+            best = min(best, turns * unit + ends)
     return best
 
 
-def _is_contiguous(index: Linear, axis: int) -> bool:
-    return index.is_affine_in(axis) and index.coefficient(axis) in (1, -1)
+def _instructions(index: Linear, axis: int, lanes: int) -> float:
+    """What reading or writing one vector along the axis costs."""
+    if not index.is_affine_in(axis):
+        return 1.2 * lanes
+    step = abs(index.coefficient(axis))
+    return 1.0 if step == 1 else 0.5 + 0.7 * step if step <= SPREAD else 1.2 * lanes
