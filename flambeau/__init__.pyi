@@ -1,5 +1,6 @@
 # ruff: noqa
 # fmt: off
+# mypy: ignore-errors
 """Written by tools/make_stubs.py from flambeau/typing/signatures.py: run `make stubs`, do not edit."""
 
 # Which stubs a checker reads: Pyrefly calls itself TYPE_CHECKING_WITH_PYREFLY and computes shapes; the others read the portable
@@ -18,8 +19,8 @@ from flambeau.autograd.modes import is_grad_enabled as is_grad_enabled
 from flambeau.autograd.modes import no_grad as no_grad
 from flambeau.autograd.modes import set_grad_enabled as set_grad_enabled
 
-MYPY: bool = False
-TYPE_CHECKING_WITH_PYREFLY: bool = False
+MYPY = False
+TYPE_CHECKING_WITH_PYREFLY = False
 
 if TYPE_CHECKING_WITH_PYREFLY:
     if not MYPY:

@@ -19,7 +19,7 @@ sys.path.insert(0, str(ROOT))
 DTYPES = ("bool", "uint8", "int8", "int16", "int32", "int64", "uint32", "float16", "bfloat16", "float32", "float64")
 BUILTINS = {"int", "float", "str", "bool", "complex", "tuple", "list", "type", "object"}
 HEADER = (
-    "# ruff: noqa\n# fmt: off\n"
+    "# ruff: noqa\n# fmt: off\n# mypy: ignore-errors\n"
     '"""Written by tools/make_stubs.py from flambeau/typing/signatures.py: run `make stubs`, do not edit."""\n\n'
 )
 
@@ -228,12 +228,14 @@ def pyrefly_methods(signatures: list) -> str:
 def portable_definition(signature, *, method: bool, overloaded: bool, static_name: str | None = None) -> str:
     """One ``def`` for any checker: what a rule computes is left open, what is only passed on is kept."""
     name = static_name or signature.name
-    result = re.sub(r"Tensor\[(\w+), V, \w+\(.*?\)\](?=\]|,|$)", r"Tensor[\1, V, Any]", signature.result)
+    result = re.sub(r"Pieces\[(\w+, V), .*\]", r"tuple[Tensor[\1, Any], ...]", signature.result)
+    result = re.sub(r"Tensor\[(\w+), V, \w+\(.*?\)\](?=\]|,|$)", r"Tensor[\1, V, Any]", result)
     result = re.sub(r"Tensor\[(\w+), V, \w+\(.*\)\]$", r"Tensor[\1, V, Any]", result)
-    result = result.replace(", V, []]", ", V, tuple[()]]").replace("tuple[()]", "builtins.tuple[()]")
+    result = result.replace(", V, []]", ", V, tuple[()]]").replace("V, tuple[()]]", "V, builtins.tuple[()]]")
     counts = re.findall(r"\w+", signature.parameters + " " + result)
+    given = re.sub(r"Tensor\[([\w]+(?: \| \w+)+),", _union_variable, signature.parameters)
     texts = []
-    for position, parameter in enumerate(split_parameters(signature.parameters)):
+    for position, parameter in enumerate(split_parameters(given)):
         if not parameter.name:
             texts.append("*")
             continue
@@ -260,6 +262,12 @@ def portable_definition(signature, *, method: bool, overloaded: bool, static_nam
     result = result if result.startswith("Tensor") else qualified(result).replace("builtins.builtins.", "builtins.")
     line = f"def {name}({', '.join(texts)}) -> {result}: ..."
     return _overload(overloaded) + _tensor_dtypes(line) + _ignored(name)
+
+
+def _union_variable(match: re.Match) -> str:
+    """``Tensor[a | b, …`` with a variable bounded by the union: a tensor's dtype is invariant."""
+    union = match.group(1)
+    return f"Tensor[{UNIONS.setdefault(union, f'Any{len(UNIONS)}')},"
 
 
 def portable_functions(signatures: list, place: str) -> str:
@@ -374,8 +382,89 @@ def likes(kind: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+# What the portable stubs can say of a product: the inner sizes of each pair of ranks.
+_ROWS = {1: ("K",), 2: ("L0", "K"), 3: ("L1", "L0", "K"), 4: ("L2", "L1", "L0", "K")}
+_COLUMNS = {1: ("K",), 2: ("K", "L3"), 3: ("L4", "K", "L3"), 4: ("L5", "L4", "K", "L3")}
+KNOWN_SIZES = (*range(1025), 1152, 1280, 1536, 1792, 2048, 2304, 2560, 3072, 3584, 4096, 5120, 6144, 8192, 16384, 32768, 65536)
+SIZE_VARIABLES = ("K", *(f"L{i}" for i in range(6)), "I", "O")
+UNIONS: dict[str, str] = {}
+
+
+def _shape(sizes: tuple[str, ...]) -> str:
+    return f"builtins.tuple[{', '.join(sizes)}]" if sizes else "builtins.tuple[()]"
+
+
+def products() -> list[tuple[str, str, str]]:
+    """(left, right, result) of a matrix product for every pair of ranks up to 4."""
+    result = []
+    for left, a in _ROWS.items():
+        for right, b in _COLUMNS.items():
+            lead = a[:-2] if left >= right else b[:-2]
+            if min(left, right) > 2:
+                lead = ("Any",) * (max(left, right) - 2)
+            result.append((_shape(a), _shape(b), _shape((*lead, *a[-2:-1], *(b[-1:] if right > 1 else ())))))
+    return result
+
+
+def exact(signature) -> list:
+    """The signatures that replace one in the portable stubs: those whose sizes can be said there."""
+    rule = re.search(r"Tensor\[D, V, (\w+)\(", signature.result)
+    name = rule.group(1) if rule else ""
+    pairs: list[tuple[str, str, str]] = []
+    first, second = "S", "T"
+    if name == "matmul" and "matmul(S" in signature.result and signature.name in ("matmul", "__matmul__", "mv", "dot", "vdot"):
+        pairs = products()
+    elif name == "mm":
+        pairs = [products()[5]]
+    elif name == "bmm":
+        pairs = [(_shape(("L1", "L0", "K")), _shape(("L1", "K", "L3")), _shape(("L1", "L0", "L3")))]
+    elif name == "linear":
+        second = "W"
+        leads: tuple[tuple[str, ...], ...] = ((), ("L0",), ("L1", "L0"), ("L2", "L1", "L0"))
+        pairs = [(_shape((*lead, "K")), _shape(("L3", "K")), _shape((*lead, "L3"))) for lead in leads]
+    elif name == "conv":
+        second, spatial = "W", ("Any",) * int(signature.name[4])
+        pairs = [
+            (_shape((*lead, "K", *spatial)), _shape(("L3", "K", *spatial)), _shape((*lead, "L3", *spatial)))
+            for lead in (("L0",), ())
+        ]
+        parameters = signature.parameters.replace("groups: Size = 1", "groups: Literal[1] = 1")
+        grouped_call = signature.parameters.replace("groups: Size = 1", "*, groups: int")
+        fixed = [
+            signature._replace(parameters=_put(parameters, first, a, second, b), result=f"Tensor[D, V, {c}]") for a, b, c in pairs
+        ]
+        anywhere = tuple(_shape(("L0", "Any", *spatial)) if one == "S" else _shape(("L3", "Any", *spatial)) for one in "SW")
+        return [
+            *fixed,
+            signature._replace(
+                parameters=_put(grouped_call, first, anywhere[0], second, anywhere[1]),
+                result=f"Tensor[D, V, {_shape(('L0', 'L3', *spatial))}]",
+            ),
+        ]
+    elif name == "broadcast" and "Tensor[D, V, T]" in signature.parameters:
+        same = signature.parameters.replace("V, T]", "V, S]")
+        return [signature._replace(parameters=same, result="Tensor[D, V, S]"), signature]
+    else:
+        return [signature]
+    return [
+        signature._replace(parameters=_put(signature.parameters, first, a, second, b), result=f"Tensor[D, V, {c}]")
+        for a, b, c in pairs
+    ]
+
+
+def _put(parameters: str, first: str, a: str, second: str, b: str) -> str:
+    return parameters.replace(f"V, {first}]", f"V, {a}]", 1).replace(f"V, {second}]", f"V, {b}]", 1)
+
+
+def size_variables() -> str:
+    """The variables of sizes."""
+    return "\n".join(f'{name} = TypeVar("{name}", bound=Known, default=Any)' for name in SIZE_VARIABLES)
+
+
 def filled(template: str, signatures: list, kind: str) -> str:
     """A template with its places filled."""
+    if kind == "portable":
+        signatures = [one for signature in signatures for one in exact(signature)]
     methods = pyrefly_methods if kind == "pyrefly" else portable_methods
     functions = pyrefly_functions if kind == "pyrefly" else portable_functions
     text = (ROOT / "tools" / "stubs" / template).read_text()
@@ -383,6 +472,8 @@ def filled(template: str, signatures: list, kind: str) -> str:
     text = text.replace("# {functions}\n", functions(signatures, "t"))
     text = text.replace("# {functional}\n", functions(signatures, "f"))
     text = text.replace("# {factories}\n", factories(kind) + likes(kind))
+    text = text.replace("# {any_sizes}\n", "".join(f"{name} = Any\n" for name in SIZE_VARIABLES))
+    text = text.replace("# {sizes}", ", ".join(map(str, KNOWN_SIZES))).replace("# {size_variables}\n", size_variables() + "\n")
     text = re.sub(r"^# \{for n in 1, 2, 3\}\n(.*?)^# \{end\}\n", _per_dimension, text, flags=re.M | re.S)
     text = re.sub(r"^# \{for name in (.*?)\}\n(.*?)^# \{end\}\n", _per_name, text, flags=re.M | re.S)
     return text
@@ -405,6 +496,9 @@ def generate() -> dict[Path, str]:
         for template in sorted((ROOT / "tools" / "stubs").glob(f"{kind}_*.pyi.in")):
             name = template.name.removeprefix(f"{kind}_").removesuffix(".in")
             result[folder / name] = HEADER + filled(template.name, signatures, kind)
+    variables = PACKAGE / "_portable" / "_variables.pyi"  # last: by now every union has been met
+    unions = (f'{name} = TypeVar("{name}", bound={_with_dtypes(union)}, default=Any)' for union, name in UNIONS.items())
+    result[variables] = result[variables].replace("# {union_variables}\n", "\n".join(unions) + "\n")
     for template in sorted((ROOT / "tools" / "stubs").glob("gate_*.pyi.in")):
         where = template.name.removeprefix("gate_").removesuffix(".pyi.in").replace(".", "/") + ".pyi"
         result[PACKAGE / where] = HEADER + template.read_text()

@@ -1,5 +1,6 @@
 # ruff: noqa
 # fmt: off
+# mypy: ignore-errors
 """Written by tools/make_stubs.py from flambeau/typing/signatures.py: run `make stubs`, do not edit."""
 
 """PyTorch's other names of the dtypes, and what has no shapes to check."""

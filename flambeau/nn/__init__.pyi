@@ -1,9 +1,10 @@
 # ruff: noqa
 # fmt: off
+# mypy: ignore-errors
 """Written by tools/make_stubs.py from flambeau/typing/signatures.py: run `make stubs`, do not edit."""
 
-MYPY: bool = False
-TYPE_CHECKING_WITH_PYREFLY: bool = False
+MYPY = False
+TYPE_CHECKING_WITH_PYREFLY = False
 
 if TYPE_CHECKING_WITH_PYREFLY:
     if not MYPY:

@@ -1,5 +1,6 @@
 # ruff: noqa
 # fmt: off
+# mypy: ignore-errors
 """Written by tools/make_stubs.py from flambeau/typing/signatures.py: run `make stubs`, do not edit."""
 
 from collections.abc import Callable
@@ -7,8 +8,10 @@ from typing import Any, TypeVar
 
 from flambeau import Tensor as Tensor
 
-MYPY: bool = False
-TYPE_CHECKING_WITH_PYREFLY: bool = False
+__all__ = ["Shaped", "Tensor", "checked", "cpu", "reference", "shape_vars", "webgpu"]
+
+MYPY = False
+TYPE_CHECKING_WITH_PYREFLY = False
 F = TypeVar("F", bound=Callable[..., Any])
 
 if TYPE_CHECKING_WITH_PYREFLY:

@@ -298,6 +298,13 @@ def probability_loss(input: Shape, target: Shape) -> Shape:
     return losses.cross_entropy(input, target, None, "mean", probabilities=True)
 
 
+def class_or_probability_loss(input: Shape, target: Shape, reduction: Text) -> Shape:
+    """A target of the input's rank holds probabilities."""
+    if len(target) == len(input) and len(input) != 1:
+        return probability_loss(input, target)
+    return class_loss(input, target, reduction)
+
+
 def same(left: Shape, right: Shape) -> Shape:
     if len(left) != len(right) or any(differ(a, b) for a, b in zip(left, right)):
         raise ShapeError(f"Target size {show(right)} must be the same as input size {show(left)}")

@@ -339,7 +339,6 @@ _add("__and__ __or__ __xor__ __rand__ __ror__ __rxor__", "m", f"{INPUT}, other: 
 _add("bitwise_and bitwise_or bitwise_xor", "tm", f"{INPUT}, other: Tensor[D, V, T]", f"Tensor[D, V, {_BROADCAST}]")
 _add("bitwise_and bitwise_or bitwise_xor", "tm", f"{INPUT}, other: int", SAME)
 _add("__matmul__", "m", _PAIR.format("other"), "Tensor[D, V, matmul(S, T)]")
-_add("__rmatmul__", "m", _PAIR.format("other"), "Tensor[D, V, matmul(T, S)]")
 _add("__neg__ __pos__ __abs__ __invert__", "m", INPUT, SAME)
 _add("__iadd__ __isub__ __imul__ __itruediv__ __ipow__", "m", f"{INPUT}, other: Tensor[E, V, T]", "Tensor[D, V, into(S, T)]")
 _add("__iadd__ __isub__ __imul__ __itruediv__ __ipow__", "m", f"{INPUT}, other: float", SAME)
@@ -355,3 +354,70 @@ _add("addcmul addcdiv", "tm", "input: Tensor[D, V, S], tensor1: Tensor[D, V, T],
 _add("rearrange", "t", f"{INPUT}, pattern: Text, **axes: Names", "Tensor[D, V, einops_rearrange(Text, S, Names)]")
 _add("repeat", "t", f"{INPUT}, pattern: Text, **axes: Names", "Tensor[D, V, einops_repeat(Text, S, Names)]")
 _add("reduce", "t", f"{INPUT}, pattern: Text, reduction: str, **axes: Names", "Tensor[D, V, einops_reduce(Text, S, Names)]")
+
+# --- modules: what a constructor takes, and the shape that a call gives
+
+
+class Module(NamedTuple):
+    """One module: its constructor's parameters (as in `Signature`) and the shape of its result for an input of shape S.
+
+    ``T`` is the shape of a second argument. A result with ``DTYPE:`` before it gives a tensor of that dtype.
+    """
+
+    name: str
+    parameters: str
+    result: str
+
+
+MODULES: dict[str, Module] = {}
+
+
+def _module(names: str, parameters: str, result: str) -> None:
+    MODULES.update({name: Module(name, parameters, result) for name in names.split()})
+
+
+_module("Linear", "in_features: Size1, out_features: Size2", "linear(S, pair(Size2, Size1))")
+_module("Embedding", "num_embeddings: Size1, embedding_dim: Size2", "float32: embedding(S, pair(Size1, Size2))")
+for _n in (1, 2, 3):
+    _kernel = f"spread(Axes1, {_n})"
+    _module(
+        f"Conv{_n}d",
+        "in_channels: Size1, out_channels: Size2, kernel_size: Axes1, stride: Axes2 = 1, padding: Padding = 0, "
+        "dilation: Axes4 = 1",
+        f"conv_module(S, Size1, Size2, {_kernel}, spread(Axes2, {_n}), "
+        f"padding_or_same(Padding, {_kernel}, spread(Axes4, {_n})), spread(Axes4, {_n}), {_n})",
+    )
+    _module(
+        f"ConvTranspose{_n}d",
+        "in_channels: Size1, out_channels: Size2, kernel_size: Axes1, stride: Axes2 = 1, padding: Axes3 = 0, "
+        "output_padding: Axes5 = 0, groups: int = 1, bias: bool = True, dilation: Axes4 = 1",
+        f"conv_transpose_module(S, Size1, Size2, {_kernel}, spread(Axes2, {_n}), twice(spread(Axes3, {_n})), "
+        f"spread(Axes5, {_n}), spread(Axes4, {_n}), {_n})",
+    )
+    _module(
+        f"MaxPool{_n}d",
+        "kernel_size: Axes1, stride: Axes2 = None, padding: Axes3 = 0, dilation: Axes4 = 1, return_indices: bool = False, "
+        "ceil_mode: Keep = False",
+        f"pool(S, {_kernel}, spread_or(Axes2, {_kernel}), twice(spread(Axes3, {_n})), spread(Axes4, {_n}), Keep, {_n})",
+    )
+    _module(
+        f"AvgPool{_n}d",
+        "kernel_size: Axes1, stride: Axes2 = None, padding: Axes3 = 0, ceil_mode: Keep = False",
+        f"pool(S, {_kernel}, spread_or(Axes2, {_kernel}), twice(spread(Axes3, {_n})), spread(1, {_n}), Keep, {_n})",
+    )
+    _module(
+        f"AdaptiveAvgPool{_n}d AdaptiveMaxPool{_n}d",
+        "output_size: Axes1",
+        f"replace_last(S, spread_or(Axes1, last_sizes(S, {_n})), {_n})",
+    )
+    _module(f"BatchNorm{_n}d", "num_features: Size1", f"batch_channels(S, Size1, {_n})")
+_module("GroupNorm", "num_groups: int, num_channels: Size1", "channels(S, Size1, 2, 100)")
+_module("LayerNorm RMSNorm", "normalized_shape: Axes1", "normalized(S, spread(Axes1, 1))")
+_module("Flatten", "start_dim: Dim1 = 1, end_dim: Dim2 = -1", "flatten(S, Dim1, Dim2)")
+_module("PixelShuffle", "upscale_factor: Dim1", "pixel_shuffle(S, Dim1)")
+_module("CrossEntropyLoss", "weight: Any = None, size_average: Any = None, ignore_index: int = -100, reduce: Any = None, "
+        "reduction: Text = 'mean'", "class_or_probability_loss(S, T, Text)")  # fmt: skip
+_module("MSELoss L1Loss SmoothL1Loss HuberLoss", "size_average: Any = None, reduce: Any = None, reduction: Text = 'mean'",
+        "loss(broadcast(S, T), Text)")  # fmt: skip
+_module("BCELoss BCEWithLogitsLoss", "weight: Any = None, size_average: Any = None, reduce: Any = None, reduction: Text = 'mean'",
+        "loss(same(S, T), Text)")  # fmt: skip
