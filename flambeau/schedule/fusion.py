@@ -364,7 +364,7 @@ class Fusion:
             u = stack.pop()
             if u is unit:
                 return False
-            if u not in seen:
+            if u not in seen and u.roots[-1].number > unit.roots[0].number:  # else all of it was there before the unit
                 seen.add(u)
                 stack.extend(u.needs)
         if members & needs[o.number]:

@@ -8,13 +8,15 @@ import numpy as np
 from hypothesis import strategies as st
 
 from flambeau.dtypes import bool_, float32, int64
-from flambeau.graph.node import PRIMITIVES, Node
+from flambeau.graph.node import PRIMITIVES, Node, topological_order
 from flambeau.graph.numpy import from_array_type
 from flambeau.graph.primitives.movement import window_size
 
 __all__ = ["graphs", "leaf", "copied"]
 
-FLOAT_UNARY = ["neg", "abs", "sign", "floor", "tanh", "sin", "atan", "round"]
+FLOAT_UNARY = ["neg", "abs", "tanh", "sin", "atan"]
+STEPS = ["sign", "floor", "round"]
+ROUNDED = frozenset(("exp", "tanh", "sin", "atan", "add", "sub", "mul", "div", "sum", "prod", "contract", "scan", "scatter"))
 BINARY = ["add", "sub", "mul", "maximum", "minimum"]
 COMPARE = ["eq", "ne", "lt", "ge"]
 DEVICE = "cpu"
@@ -35,8 +37,6 @@ def make(name: str, inputs: tuple[Node, ...], *params: Any) -> Node:
 def copied(nodes: list[Node]) -> list[Node]:
     """The same graph in new nodes, down to the same leaves' data."""
     made: dict[int, Node] = {}
-    from flambeau.graph.node import topological_order
-
     for n in topological_order(nodes):
         if n.buffer is not None:
             made[n.serial] = leaf(n.buffer)
@@ -70,6 +70,23 @@ class _Builder:
         data = self.rng.integers(-4, 5, shape) if kind == "i" else self.rng.standard_normal(shape).astype(np.float32)
         return leaf(np.asarray(data))
 
+    def is_exact(self, x: Node) -> bool:
+        """Whether every way to compute x gives the same bits: then a step function of it may be compared."""
+        return all(
+            n.dtype is not float32 or n.buffer is not None or n.primitive.name not in ROUNDED for n in topological_order([x])
+        )
+
+    def exactly(self, x: Node, rank: int) -> Node:
+        """x, or what it was made from where it was rounded."""
+        while not self.is_exact(x):
+            x = x.inputs[0]
+        return make("reshape", (x,), x.shape + (1,) * (rank - len(x.shape)), x.shape) if len(x.shape) < rank else x
+
+    def exact(self, type: Any, rank: int = 0) -> Node:
+        """Like `pick`, of those without rounding."""
+        x = self.exactly(self.pick(type, rank), rank)
+        return x if type is None or x.dtype is type else make("cast", (x,), type, x.dtype)
+
     def pick(self, type: Any = None, rank: int = 0) -> Node:
         """An earlier node of the dtype (or a new one from a cast) and at least the rank."""
         options = [n for n in self.nodes[-8:] if len(n.shape) >= rank and (type is None or n.dtype is type)]
@@ -81,7 +98,10 @@ class _Builder:
             n = make("reshape", (n,), n.shape + (1,) * (rank - len(n.shape)), n.shape)
         else:
             n = self.choose(options)
-        return n if type is None or n.dtype is type else make("cast", (n,), type, n.dtype)
+        if type is None or n.dtype is type:
+            return n
+        n = n if type is float32 else self.exactly(n, rank)
+        return n if n.dtype is type else make("cast", (n,), type, n.dtype)
 
     def fit(self, x: Node, like: Node) -> Node:
         """Something of x's dtype and `like`'s shape."""
@@ -121,17 +141,20 @@ class _Builder:
     def make_unary(self) -> Node:
         return make(self.choose(FLOAT_UNARY), (self.pick(float32),))
 
+    def make_step(self) -> Node:
+        return make(self.choose(STEPS), (self.exact(float32),))
+
     def make_binary(self) -> Node:
         x = self.pick(self.choose([float32, int64]))
         return make(self.choose(BINARY), (x, self.fit(self.pick(x.dtype), x)))
 
     def make_where(self) -> Node:
-        x = self.pick(float32)
-        condition = make(self.choose(COMPARE), (x, self.fit(self.pick(float32), x)))
-        return make("where", (condition, self.fit(self.pick(float32), x), x))
+        x = self.exact(float32)
+        condition = make(self.choose(COMPARE), (x, self.fit(self.exact(float32), x)))
+        return make("where", (condition, self.fit(self.pick(float32), x), self.fit(self.pick(float32), x)))
 
     def make_cast(self) -> Node:
-        x = self.pick()
+        x = self.exact(None)
         to = self.choose([float32, int64, bool_])
         return make("cast", (x,), to, x.dtype)
 
@@ -183,7 +206,7 @@ class _Builder:
 
     def make_pool(self) -> Node | None:
         """The place of each window's extremum: over a reshape of the kernel's dimensions."""
-        x = self.pick(float32, rank=2)
+        x = self.exact(float32, rank=2)
         if min(x.shape[-2:]) < 2:
             return None
         rank = len(x.shape)
@@ -206,7 +229,8 @@ class _Builder:
 
     def make_reduce(self) -> Node | None:
         name = self.choose(["sum", "sum", "max", "min", "prod", "argmax", "argmin", "any", "all"])
-        x = self.pick(bool_ if name in ("any", "all") else float32, rank=1)
+        of = self.exact if name.startswith("a") else self.pick
+        x = of(bool_ if name in ("any", "all") else float32, rank=1)
         axes = [d for d in range(len(x.shape)) if self.integer(0, 1)] or [0]
         if name.startswith("arg"):
             axes = axes[:1]
@@ -295,13 +319,13 @@ class _Builder:
         return make("concatenate", tuple([x] + [self.fit(self.pick(x.dtype), x) for _ in range(self.integer(0, 2))]), axis)
 
     def make_scan(self) -> Node | None:
-        x = self.pick(float32, rank=1)
         kind = self.choose(["sum", "prod", "max", "min", "argmax", "argmin"])
+        x = (self.exact if kind.startswith("arg") else self.pick)(float32, rank=1)
         axis = self.integer(0, len(x.shape) - 1)
         return None if 0 in x.shape else make("scan", (x,), axis, kind)
 
     def make_argsort(self) -> Node | None:
-        x = self.pick(rank=1)
+        x = self.exact(None, rank=1)
         return None if 0 in x.shape else make("argsort", (x,), self.integer(0, len(x.shape) - 1), bool(self.integer(0, 1)))
 
     def make_iota(self) -> Node:
