@@ -40,20 +40,39 @@ _ERF_FAR = (
 )
 
 
-def exp(f: Function, x: Value) -> Value:
-    """2^n · exp(r) with x = n·ln 2 + r; the power of two in two factors, so that results may be subnormal or overflow."""
-    x = clamp(f, x, -104.0, 89.0)
-    n = f.intrinsic("roundeven", f.binary("fmul", x, number(x, _LOG2_E)))
+def _exp_of_rest(f: Function, x: Value, n: Value) -> Value:
+    """exp(x - n·ln 2), for n the integer nearest to x / ln 2."""
     r = fused(f, n, number(x, -_LN2_HIGH), x)
     r = fused(f, n, number(x, -_LN2_LOW), r)
-    p = f.binary("fadd", fused(f, f.binary("fmul", r, r), evaluate(f, r, _EXP), r), number(x, 1.0))
+    return f.binary("fadd", fused(f, f.binary("fmul", r, r), evaluate(f, r, _EXP), r), number(x, 1.0))
+
+
+def exp(f: Function, x: Value) -> Value:
+    """2^n · exp(r) with x = n·ln 2 + r; results may be subnormal, or overflow.
+
+    Vectors of AVX-512 scale by an instruction; others multiply by the power of two in two factors.
+    """
+    x = clamp(f, x, -104.0, 89.0)
+    n = f.intrinsic("roundeven", f.binary("fmul", x, number(x, _LOG2_E)))
+    p = _exp_of_rest(f, x, n)
     whole = f.cast("fptosi", n, "i32")
     whole = f.op(whole.type, f"freeze {whole.type} {whole}")  # NaN has no integer
+    if '"prefer-vector-width"="512"' in f.module.attributes:
+        return f.call(f"llvm.ldexp.{f.suffix(x.type)}.{f.suffix(whole.type)}", x.type, p, whole)
     half = f.binary("ashr", whole, constant(whole.type, 1))
     for part in (half, f.binary("sub", whole, half)):
         bits = f.binary("shl", f.binary("add", part, constant(part.type, 127)), constant(part.type, 23))
         p = f.binary("fmul", p, f.cast("bitcast", bits, "float"))
     return p
+
+
+def _small_exp(f: Function, x: Value) -> Value:
+    """exp for |x| ≤ 87, where 2^n is normal: adding a large constant rounds x / ln 2 and leaves n in the sum's last bits."""
+    large = 1.5 * 2.0**23 + 127
+    shifted = fused(f, x, number(x, _LOG2_E), large)
+    p = _exp_of_rest(f, x, f.binary("fsub", shifted, number(x, large)))
+    bits = f.cast("bitcast", shifted, "i32")
+    return f.binary("fmul", p, f.cast("bitcast", f.binary("shl", bits, constant(bits.type, 23)), "float"))
 
 
 def log(f: Function, x: Value) -> Value:
@@ -83,7 +102,7 @@ def tanh(f: Function, x: Value) -> Value:
     a = f.intrinsic("fabs", x)
     square = f.binary("fmul", x, x)
     near = fused(f, f.binary("fmul", square, a), evaluate(f, square, _TANH), a)
-    e = exp(f, f.binary("fmul", clamp(f, a, 0.0, 10.0), number(x, 2.0)))
+    e = _small_exp(f, f.binary("fmul", clamp(f, a, 0.0, 10.0), number(x, 2.0)))
     far = f.binary("fsub", number(x, 1.0), f.binary("fdiv", number(x, 2.0), f.binary("fadd", e, number(x, 1.0))))
     return f.intrinsic("copysign", f.select(less(f, a, 0.625), near, far), x)
 
@@ -94,7 +113,7 @@ def erf(f: Function, x: Value) -> Value:
     near = fused(f, evaluate(f, f.binary("fmul", x, x), _ERF_NEAR), x, x)
     bounded = clamp(f, t, 0.0, 4.0)
     r = fused(f, evaluate(f, bounded, _ERF_FAR), bounded, f.op(x.type, f"fneg {x.type} {bounded}"))
-    far = f.intrinsic("copysign", f.binary("fsub", number(x, 1.0), exp(f, r)), x)
+    far = f.intrinsic("copysign", f.binary("fsub", number(x, 1.0), _small_exp(f, r)), x)
     return f.select(f.test("fcmp ogt", t, number(x, 0.921875)), far, near)
 
 

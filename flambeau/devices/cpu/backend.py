@@ -12,7 +12,7 @@ import weakref
 from collections.abc import Sequence
 from typing import Any
 
-from flambeau import config
+import flambeau.config as config
 from flambeau.codegen.llvm.target import Target
 from flambeau.devices.cpu.compiler import Compiler
 from flambeau.devices.cpu.executable import Executable

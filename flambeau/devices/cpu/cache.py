@@ -14,7 +14,7 @@ import tempfile
 import threading
 from pathlib import Path
 
-from flambeau import config
+import flambeau.config as config
 
 __all__ = ["DiskCache"]
 

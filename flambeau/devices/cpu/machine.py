@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from flambeau import config
+import flambeau.config as config
 from flambeau.codegen.llvm.target import Target
 
 __all__ = ["host", "widest_vectors", "triple"]
