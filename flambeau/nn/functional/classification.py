@@ -8,17 +8,24 @@ from typing import Any
 
 from flambeau.autograd.modes import state
 from flambeau.dtypes import int64
+from flambeau.graph.node import Node
+from flambeau.graph.primitives import elementwise as e
+from flambeau.graph.primitives.indexing import GATHER
+from flambeau.graph.primitives.movement import EXPAND
+from flambeau.graph.primitives.reduction import MAX, SUM
 from flambeau.nn.functional.activation import logsigmoid
 from flambeau.nn.functional.arguments import as_tensor_argument, check_device, check_floating, scalar_name
-from flambeau.nn.functional.loss import reduced, reduction_of
+from flambeau.nn.functional.loss import reduced as reduced_loss
+from flambeau.nn.functional.loss import reduction_of
 from flambeau.nn.functional.softmax import log_softmax
 from flambeau.nn.functional.windows import positions
 from flambeau.ops.composite import Composite, record, untaped
 from flambeau.ops.formula import in_wide
-from flambeau.ops.operands import accumulation_dtype, cast
+from flambeau.ops.nodes import converted, number_like, reduced, shaped, spread
+from flambeau.ops.operands import accumulation_dtype, cast, expand
 from flambeau.ops.registry import operator
 from flambeau.shapes import losses as rules
-from flambeau.tensor import Tensor
+from flambeau.tensor import Tensor, from_node
 
 __all__ = ["cross_entropy", "multi_margin_loss", "multilabel_margin_loss", "multilabel_soft_margin_loss", "nll_loss"]
 
@@ -76,11 +83,11 @@ def _nll(input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int
     if weight is not None:
         coefficient = weight.index_select(0, found.reshape(-1)).reshape(found.shape).masked_fill(ignored, 0)
         loss = (loss * coefficient).masked_fill(ignored, 0)
-        return loss.sum() / coefficient.sum() if reduction == "mean" else reduced(loss, reduction)
+        return loss.sum() / coefficient.sum() if reduction == "mean" else reduced_loss(loss, reduction)
     loss = loss.masked_fill(ignored, 0)
     if reduction == "mean":
         return loss.sum() / cast(~ignored, loss.dtype).sum()
-    return reduced(loss, reduction)
+    return reduced_loss(loss, reduction)
 
 
 @operator(namespace="nn.functional", method=False)
@@ -105,49 +112,64 @@ def nll_loss(
 
 
 # --- cross entropy of class numbers ------------------------------------------------------------------------------------------
-def _log_sum(x: Tensor, axis: int) -> Tensor:
-    """log Σ exp along an axis, which stays with size 1, in the accumulation dtype."""
-    x = cast(x, accumulation_dtype(x.dtype))
-    top = x.detach().amax(axis, keepdim=True)
-    return (x - top).exp().sum(axis, keepdim=True).log() + top
+def _log_sum(x: Node, axis: int) -> Node:
+    """log Σ exp along an axis, in the accumulation dtype."""
+    x = converted(x, accumulation_dtype(x.dtype))
+    top = reduced(MAX, x, axis)
+    exponentials = e.EXP((e.SUB((x, spread(top, axis, x.shape[axis]))),))
+    return e.ADD((e.LOG((reduced(SUM, exponentials, axis),)), top))
 
 
 def _cross_entropy_gradient(g: Tensor, y: Any, inputs: Sequence[Any], params: tuple[Any, ...]) -> list[Any]:
-    """(softmax(x) − one-hot)·g, for inputs (x, target, log-sum, scale): `scale` is 0 where ignored, and 1 / count for a mean."""
+    """(softmax(x) − one-hot)·g·scale, for inputs (x, target, log-sum, scale): `scale` is 0 where ignored, and 1 / count for a
+    mean. A recorded gradient computes the softmax from x anew."""
     x, target, log_sum, scale = inputs
     (axis,) = params
 
     def part() -> Tensor:
-        wide = accumulation_dtype(x.dtype)
-        total = _log_sum(x, axis) if state.enabled else log_sum
-        probability = (cast(x, wide) - total).exp()
-        coefficient = cast(g, wide) * scale
-        one = cast(_is_class(target, x.shape[axis], axis), wide)
-        return cast((probability - one) * coefficient.unsqueeze(axis), x.dtype)
+        wide, classes, device = log_sum.dtype, x.shape[axis], x._storage.device
+        shape = tuple(x.shape)
+        if state.enabled:
+            probability = cast(x, wide).softmax(axis)
+        else:
+            total = from_node(spread(log_sum._value(), axis, classes))
+            probability = Tensor._apply(e.EXP, (Tensor._apply(e.SUB, (cast(x, wide), total)),))
+        number = positions(classes, len(shape), axis, device)._value()
+        is_class = e.EQ((spread(target._value(), axis, classes), EXPAND((number,), (shape, number.shape))))
+        difference = Tensor._apply(e.SUB, (probability, from_node(converted(is_class, wide))))
+        coefficient = Tensor._apply(e.MUL, (expand(cast(g, wide), tuple(scale.shape)), scale))
+        return cast(Tensor._apply(e.MUL, (difference, expand(coefficient.unsqueeze(axis), shape))), x.dtype)
 
     return [part, None, None, None]
 
 
 _CROSS_ENTROPY = Composite("cross_entropy", _cross_entropy_gradient, reads=((0, 1, 2, 3), (), (), ()))
+_LARGEST = 2**63 - 1
 
 
-def _plain_cross_entropy(x: Tensor, target: Tensor, ignore_index: int, reduction: str) -> Tensor:
-    """Without weights and smoothing: one entry on the tape, and only the log-sum and the target are kept for it."""
-    axis = _class_axis(x)
-    with untaped():
-        ignored = target == ignore_index
-        found = _in_range(target, x.shape[axis], ignored)
-        log_sum = _log_sum(x, axis)
-        picked = cast(x.gather(axis, found.unsqueeze(axis)), log_sum.dtype)
-        loss = (log_sum - picked).squeeze(axis).masked_fill(ignored, 0)
-        scale = cast(~ignored, loss.dtype)
-        if reduction == "mean":
-            count = scale.sum()
-            loss, scale = loss.sum() / count, (scale / count).masked_fill(ignored, 0)
-        else:
-            loss = reduced(loss, reduction)
-        loss = cast(loss, x.dtype)
-    return record(_CROSS_ENTROPY, loss, (x, found, log_sum, scale), (axis,))
+def _plain_cross_entropy(input: Tensor, target: Tensor, ignore_index: int, reduction: str) -> Tensor:
+    """Without weights and smoothing: one entry on the tape, built of nodes because every training step calls it."""
+    axis = _class_axis(input)
+    x, t = input._value(), target._value()
+    x = converted(x, accumulation_dtype(x.dtype))
+    log_sum = _log_sum(x, axis)
+    ignored = e.EQ((t, number_like(ignore_index, t)))
+    # Without its sign a negative class number is out of the lookup's range, as it must be.
+    found = e.BITWISE_AND((e.WHERE((ignored, number_like(0, t), t)), number_like(_LARGEST, t)))
+    column = (*t.shape[:axis], 1, *t.shape[axis:])
+    picked = shaped(GATHER((x, shaped(found, column)), (axis,)), t.shape)
+    zero = number_like(0, log_sum)
+    loss = e.WHERE((ignored, zero, e.SUB((log_sum, picked))))
+    scale = e.WHERE((ignored, zero, number_like(1, log_sum)))
+    if reduction != "none":
+        loss = reduced(SUM, loss)
+    if reduction == "mean":
+        count = reduced(SUM, scale)
+        loss = e.DIV((loss, count))
+        each = EXPAND((shaped(count, (1,) * len(t.shape)),), (t.shape, (1,) * len(t.shape))) if t.shape else count
+        scale = e.WHERE((ignored, zero, e.DIV((scale, each))))
+    result = from_node(converted(loss, input._storage.dtype))
+    return record(_CROSS_ENTROPY, result, (input, target, from_node(log_sum), from_node(scale)), (axis,))
 
 
 @operator(namespace="nn.functional", method=False)
@@ -212,7 +234,7 @@ def _smoothed(
             count = weight.index_select(0, found.reshape(-1)).reshape(found.shape).masked_fill(ignored, 0).sum()
         smooth = smooth.sum() / count
     else:
-        smooth = reduced(smooth, reduction)
+        smooth = reduced_loss(smooth, reduction)
     return hard * (1 - smoothing) + smooth * (smoothing / scores.shape[axis])
 
 
@@ -259,7 +281,7 @@ def multi_margin_loss(
     if weight is not None:
         gap = gap * weight.index_select(0, labels).unsqueeze(1)
     loss = gap.masked_fill(_is_class(labels, x.shape[-1], 1), 0).sum(1) / x.shape[-1]
-    return reduced(loss if target.ndim else loss.reshape(()), reduction)
+    return reduced_loss(loss if target.ndim else loss.reshape(()), reduction)
 
 
 @operator(namespace="nn.functional", method=False)
@@ -282,7 +304,7 @@ def multilabel_margin_loss(
     is_label = (_is_class(labels, rows.shape[1], 2) & counts.unsqueeze(2)).any(1)
     gap = (1 - rows.gather(1, labels).unsqueeze(2) + rows.unsqueeze(1)).clamp_min(0)
     loss = gap.masked_fill(~counts.unsqueeze(2) | is_label.unsqueeze(1), 0).sum((1, 2)) / rows.shape[1]
-    return reduced(loss.reshape(()) if x.ndim < 2 else loss, reduction)
+    return reduced_loss(loss.reshape(()) if x.ndim < 2 else loss, reduction)
 
 
 @operator(namespace="nn.functional", method=False)
@@ -300,7 +322,7 @@ def multilabel_soft_margin_loss(
     loss = -(target * logsigmoid(x) + (1 - target) * logsigmoid(-x))
     if weight is not None:
         loss = loss * weight
-    return reduced(loss.sum(x.ndim - 1) / x.shape[-1], reduction)
+    return reduced_loss(loss.sum(x.ndim - 1) / x.shape[-1], reduction)
 
 
 # --- connectionist temporal classification -------------------------------------------------------------------------------------
@@ -378,7 +400,7 @@ def ctc_loss(
     if reduction == "mean":
         divisor = tensor([max(n, 1) for n in label_counts], dtype=loss.dtype, device=device)
         return (loss / (divisor if batched else divisor.reshape(()))).mean()
-    return reduced(loss, reduction)
+    return reduced_loss(loss, reduction)
 
 
 def _ctc(x: Tensor, states: Tensor, skips: Tensor, ends: Tensor, steps: list[int], label_counts: list[int]) -> Tensor:

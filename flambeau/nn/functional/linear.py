@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from flambeau.graph.primitives.contraction import CONTRACT
@@ -17,18 +18,26 @@ from flambeau.tensor import Tensor, from_node
 __all__ = ["bilinear", "linear"]
 
 
-def _labels(rank: int) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
-    """The labels of an input of that rank, of the weight [out, in], and of the result."""
+@lru_cache(maxsize=4096)
+def _form(
+    x: tuple[int, ...], w: tuple[int, ...], bias: tuple[int, ...] | None
+) -> tuple[tuple[int, ...], tuple[tuple[int, ...], ...]]:
+    """The result's shape; and the labels of the input, of the weight [out, in] or [in], and of the result."""
+    shape = rules.linear(x, w, bias)
+    if bias is not None and len(w) == 1 and len(x) == 2:
+        raise RuntimeError("mat2 must be a matrix, got 1-D tensor")
+    return shape, _labels(len(x), len(w))
+
+
+def _labels(rank: int, weight_rank: int) -> tuple[tuple[int, ...], ...]:
     lead = tuple(range(2, rank + 1))
-    return (*lead, 0), (1, 0), (*lead, 1)
+    return ((*lead, 0), (1, 0), (*lead, 1)) if weight_rank == 2 else ((*lead, 0), (0,), lead)
 
 
 def _gradient(g: Tensor, y: Any, inputs: Sequence[Any], params: tuple[Any, ...]) -> list[Any]:
     x, w = inputs[:2]
     rank = len(x.shape)
-    x_labels, w_labels, y_labels = _labels(rank)
-    if len(w.shape) == 1:
-        w_labels, y_labels = (0,), y_labels[:-1]
+    x_labels, w_labels, y_labels = _labels(rank, len(w.shape))
     return [
         lambda: Tensor._apply(CONTRACT, (g, w), (y_labels, w_labels, x_labels)),
         lambda: Tensor._apply(CONTRACT, (g, x), (y_labels, x_labels, w_labels)),
@@ -46,16 +55,14 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     as_tensor_argument(weight, "linear", "weight", 2)
     if bias is not None:
         as_tensor_argument(bias, "linear", "bias", 3)
-    shape = rules.linear(tuple(input._shape), tuple(weight._shape), None if bias is None else tuple(bias._shape))
+    own = input._storage.dtype
     for t in (weight,) if bias is None else (weight, bias):
-        if t._storage.dtype is not input._storage.dtype:
+        if t._storage.dtype is not own:
             raise RuntimeError(f"mat1 and mat2 must have the same dtype, but got {scalar_name(input)} and {scalar_name(t)}")
-    if bias is not None and len(weight._shape) == 1 and len(input._shape) == 2:
-        raise RuntimeError("mat2 must be a matrix, got 1-D tensor")
     check_device(input, weight, bias)
-    x_labels, w_labels, y_labels = _labels(len(input._shape))
-    if len(weight._shape) == 1:
-        w_labels, y_labels = (0,), y_labels[:-1]
+    shape, (x_labels, w_labels, y_labels) = _form(
+        tuple(input._shape), tuple(weight._shape), None if bias is None else tuple(bias._shape)
+    )
     node = CONTRACT((input._value(), weight._value()), (x_labels, w_labels, y_labels))
     if bias is None or len(weight._shape) == 1 or bias._shape != weight._shape[:1]:
         result = record(_LINEAR, from_node(node), (input, weight))
