@@ -32,7 +32,7 @@ def _scaled(other: Tensor, alpha: Any) -> Tensor:
         raise RuntimeError("Boolean alpha only supported for Boolean results.")
     if category == 2 and other.dtype.category != 2:
         raise RuntimeError("For integral input tensors, argument alpha must not be a floating point number.")
-    return mul(other, number)
+    return mul(other, bool(number) if other.dtype.category == 0 else number)
 
 
 @operator(inplace=True, out=True)

@@ -39,7 +39,7 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
     places = _index("gather", index)
     d = wrap_dim(dim, len(input._shape))
     x, i = _raised(input), _raised(places)
-    if not index.numel():
+    if not index.numel() and len(i._shape) != len(x._shape):
         return input.new_empty(tuple(index._shape))
     _check_index_shape("gather", tuple(i._shape), tuple(x._shape), d)
     result = _apply(GATHER, (_within(x, tuple(i._shape), d), i), (d,))

@@ -132,8 +132,7 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
     grids = []
     for i, t in enumerate(found):
         lines = reshape(t, (1,) * i + (shape[i],) + (1,) * (len(shape) - i - 1))
-        grid = lines.expand(shape)
-        grids.append(transpose(grid, 0, 1) if swapped else grid)
+        grids.append(lines.expand(shape))
     if swapped:
         grids[0], grids[1] = grids[1], grids[0]
     return tuple(grids)

@@ -133,15 +133,52 @@ def cholesky_ex(A: Tensor, *, upper: bool = False, check_errors: bool = False) -
 def cholesky_inverse(L: Tensor, upper: bool = False) -> Tensor:
     """The inverse of the matrix whose Cholesky factor is given."""
     _check("cholesky_inverse", L)
-    return cholesky_solve(_identity(L, L._shape[-1]).expand(tuple(L._shape)), L, upper)
+    with untaped():
+        y = _solved_by_factor(_identity(L, L._shape[-1]).expand(tuple(L._shape)), L, upper)
+    return record(_CHOLESKY_INVERSE, y, (L,), (upper,))
+
+
+def _cholesky_inverse_gradient(g: Tensor, y: Tensor, inputs: Any, params: Any) -> tuple[Any]:
+    (factor,), (upper,) = inputs, params
+
+    def part() -> Tensor:
+        middle = y @ (g + g.mT) @ y
+        return -(factor @ middle) if upper else -(middle @ factor)
+
+    return (part,)
+
+
+_CHOLESKY_INVERSE = Composite("cholesky_inverse", _cholesky_inverse_gradient, saves="inputs output")
 
 
 @operator("cholesky_solve", out=True)
 def cholesky_solve(B: Tensor, L: Tensor, upper: bool = False) -> Tensor:
     """X of A X = B for the A whose Cholesky factor is given."""
-    factor = L.mT if upper else L
-    inner = solve_triangular(factor, B, upper=False)
-    return solve_triangular(factor.mT, inner, upper=True)
+    lead = broadcast(tuple(B._shape[:-2]), tuple(L._shape[:-2]))
+    b, factor = B.expand((*lead, *B._shape[-2:])), L.expand((*lead, *L._shape[-2:]))
+    with untaped():
+        y = _solved_by_factor(b, factor, upper)
+    return record(_CHOLESKY_SOLVE, y, (b, factor), (upper,))
+
+
+def _solved_by_factor(b: Tensor, factor: Tensor, upper: bool) -> Tensor:
+    lower = factor.mT if upper else factor
+    return solve_triangular(lower.mT, solve_triangular(lower, b, upper=False), upper=True)
+
+
+def _cholesky_solve_gradient(g: Tensor, y: Tensor, inputs: Any, params: Any) -> tuple[Any, Any]:
+    (_, factor), (upper,) = inputs, params
+    right = cholesky_solve(g, factor, upper)
+
+    def for_factor() -> Tensor:
+        product = right @ y.mT
+        middle = product + product.mT
+        return -(factor @ middle) if upper else -(middle @ factor)
+
+    return lambda: right, for_factor
+
+
+_CHOLESKY_SOLVE = Composite("cholesky_solve", _cholesky_solve_gradient, saves="inputs output")
 
 
 # --- inverses and systems -----------------------------------------------------------------------------------------------------------------

@@ -151,7 +151,7 @@ def filled(value: Any, type: dtype, device: str, shape: tuple[int, ...]) -> Tens
     """A Python number repeated to `shape`; for use inside operators (not to be written to). Integers wrap in `type`'s bits."""
     key = (value, type, device, shape)
     found = _constants.get(key)
-    if found is not None:
+    if found is not None and (value or math.copysign(1, value) > 0):  # -0.0 == 0.0, but is another number
         return found
     if type.category == 1 and value.__class__ is not bool:
         value = wrapped(int(value), type)
@@ -159,7 +159,7 @@ def filled(value: Any, type: dtype, device: str, shape: tuple[int, ...]) -> Tens
     result = from_node(node)
     if shape:
         result = expand(result, shape)
-    if node.primitive is CONSTANT and value == value:
+    if node.primitive is CONSTANT and value == value and found is None:
         if len(_constants) > 4096:
             _constants.clear()
         result = _constants[key] = over(ProgramStorage(result._value()), shape)

@@ -350,14 +350,14 @@ def choose(condition: Tensor, input: Any, other: Any, name: str) -> Tensor:
 
 _CLAMP = Composite(
     "clamp",
-    lambda g, y, inputs, params: (lambda: g.masked_fill(_outside(inputs[0], *params), 0),),
+    lambda g, y, inputs, params: (lambda: choose(_inside(inputs[0], *params), g, 0, "clamp"),),
 )
 
 
-def _outside(x: Tensor, low: Any, high: Any) -> Tensor:
+def _inside(x: Tensor, low: Any, high: Any) -> Tensor:
     if low is None:
-        return x > high
-    return x < low if high is None else (x < low) | (x > high)
+        return x <= high
+    return x >= low if high is None else (x >= low) & (x <= high)
 
 
 @operator("clamp", "clip", inplace=True, out=True, inplace_function=True)
@@ -390,6 +390,8 @@ def _clamp_by_tensors(input: Tensor, low: Any, high: Any) -> Tensor:
     y = input
     bounds = [b for b in (low, high) if b is not None]
     x, *bounds = operands("clamp", input, *bounds)
+    if x.dtype.category == 0 and low is not None and high is not None:
+        raise NotImplementedError("\"clamp_cpu\" not implemented for 'Bool'")
     y = x
     if low is not None:
         y = choose(logical_either(y < bounds[0], isnan(bounds[0])), bounds[0], y, "clamp")
@@ -567,41 +569,49 @@ def _log_add(name: str, a: Tensor, b: Tensor, up: Any, down: Any) -> Tensor:
 _LOGADDEXP = Composite(
     "logaddexp",
     lambda g, y, inputs, params: tuple(
-        (lambda t=t: (g * (t - y).exp() if params[0] is None else g * (t - y).exp2()).masked_fill(y == float("-inf"), 0))
-        for t in inputs
+        (lambda mine=mine, other=other: g / (1 + params[0](other - mine))) for mine, other in (inputs, inputs[::-1])
     ),
-    saves="inputs output",
 )
 
 
 @operator(out=True)
 def logaddexp(input: Tensor, other: Tensor) -> Tensor:
     """log(exp(input) + exp(other)), without overflow."""
-    return _logaddexp("logaddexp", input, other, exp, log1p, None)
+    return _logaddexp("logaddexp", input, other, exp, log1p)
 
 
 @operator(out=True)
 def logaddexp2(input: Tensor, other: Tensor) -> Tensor:
     """log2(2^input + 2^other), without overflow."""
-    return _logaddexp("logaddexp2", input, other, exp2, lambda x: mul(log1p(x), 1 / math.log(2)), 2)
+    return _logaddexp("logaddexp2", input, other, exp2, lambda x: mul(log1p(x), 1 / math.log(2)))
 
 
-def _logaddexp(name: str, input: Tensor, other: Tensor, up: Any, down: Any, base: Any) -> Tensor:
+def _logaddexp(name: str, input: Tensor, other: Tensor, up: Any, down: Any) -> Tensor:
     a, b = operands(name, input, other)
     if a.dtype.category != 2:
         raise NotImplementedError(f"\"{name}_cpu\" not implemented for '{scalar_name(a)}'")
     wide = accumulation_dtype(a.dtype)
     with untaped():
         y = cast(_log_add(name, cast(a, wide), cast(b, wide), up, down), a.dtype)
-    return record(_LOGADDEXP, y, (a, b), (base,))
+    return record(_LOGADDEXP, y, (a, b), (up,))
 
 
 @operator(inplace=True, out=True)
 def xlogy(input: Any, other: Any) -> Tensor:
     """input·log(other), and 0 where input is 0 (unless other is NaN)."""
     a, b = operands("xlogy", input, other, float_result=True)
-    nothing = (a == 0) & (b == b)
-    return mul(a, log(b.masked_fill(nothing, 1)))
+    with untaped():
+        y = mul(a, log(b.masked_fill((a == 0) & (b == b), 1)))
+    return record(_XLOGY, y, (a, b))
+
+
+_XLOGY = Composite(
+    "xlogy",
+    lambda g, y, inputs, params: (
+        lambda: xlogy(g, inputs[1]).masked_fill((inputs[0] == 0) & (inputs[1] <= 0), 0),
+        lambda: g * inputs[0] / inputs[1],
+    ),
+)
 
 
 @operator(inplace=True, out=True)
@@ -631,4 +641,20 @@ def sinc(input: Tensor) -> Tensor:
         angle = mul(x, math.pi)
         return choose(zero, 1.0, sin(angle) / choose(zero, 1.0, angle, "sinc"), "sinc")
 
-    return _in_wide(value, x)
+    with untaped():
+        y = _in_wide(value, x)
+    return record(_SINC, y, (x,))
+
+
+def _sinc_gradient(g: Tensor, y: Tensor, inputs: Any, params: Any) -> tuple[Any]:
+    (x,) = inputs
+
+    def part() -> Tensor:
+        safe = choose(x == 0, 1.0, x, "sinc")
+        angle = mul(safe, math.pi)
+        return g * ((angle * cos(angle) - sin(angle)) / (angle * safe)).masked_fill(x == 0, 0)
+
+    return (part,)
+
+
+_SINC = Composite("sinc", _sinc_gradient)

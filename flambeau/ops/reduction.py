@@ -166,6 +166,17 @@ def _one_place(g: Tensor, y: Any, inputs: Any, params: tuple[Any, ...]) -> tuple
 CHOSEN = Composite("index_select_along", _one_place, reads=((1,), ()))
 """Inputs (x, places); params = (dim, keepdim): a result that is x at those places of `dim`."""
 
+
+
+def _evenly(g: Tensor, y: Tensor, inputs: Any, params: tuple[Any, ...]) -> tuple[Any]:
+    """Equal extrema share the gradient; NaNs do where the extremum is one."""
+    (x,) = inputs
+    chosen = ((x == y) | (x.isnan() & y.isnan())).to(g.dtype)
+    return (lambda: chosen * (g / chosen.sum()),)
+
+
+_EVENLY = Composite("max", _evenly, saves="inputs output")
+
 _max_result = result_type("max", "values indices")
 _min_result = result_type("min", "values indices")
 
@@ -178,7 +189,7 @@ def _extremum(name: str, primitive: Primitive, index: Primitive, two: str, resul
         shape = tuple(input._shape)
         if dim is None:
             rules.reduce_nonempty(shape, None, name=name)
-            return even(input)
+            return record(_EVENLY, even(input.detach()), (input,))
         d = wrap_dim(dims_argument(dim), len(shape))
         rules.reduce_nonempty(shape, d if shape else None, keepdim, name=name)
         if not shape:
@@ -287,7 +298,7 @@ def _norm_gradient(g: Tensor, y: Tensor, inputs: Any, params: tuple[Any, ...]) -
         if p == 1:
             return gg * x.sgn()
         if p == 2:
-            return (x * (gg / yy)).masked_fill(yy == 0, 0)
+            return x * (gg / yy).masked_fill(yy == 0, 0)
         if math.isinf(p):
             chosen = ((x.abs() == yy) | (x.isnan() & yy.isnan())).to(g.dtype)
             return x.sgn() * (gg / expand(reduced(r.SUM, chosen, axes, True), shape)) * chosen
@@ -297,7 +308,7 @@ def _norm_gradient(g: Tensor, y: Tensor, inputs: Any, params: tuple[Any, ...]) -
             share = x.sgn() * x.abs().pow(p - 1)
         else:
             share = x * x.abs().pow(p - 2)
-        return (share * (gg / yy.pow(p - 1))).masked_fill(yy == 0, 0)
+        return share * (gg / yy.pow(p - 1)).masked_fill(yy == 0, 0)
 
     return (part,)
 

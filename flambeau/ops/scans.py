@@ -97,7 +97,7 @@ def diff(input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None
     for _ in range(n):
         size = x._shape[d]
         if size <= 1:
-            return x.new_empty((*x._shape[:d], 0, *x._shape[d + 1 :]))
+            return slice_dim(x, d, 0, 0).clone()
         upper, lower = slice_dim(x, d, 1, size - 1), slice_dim(x, d, 0, size - 1)
         x = upper.logical_xor(lower) if x.dtype.category == 0 else upper - lower
     return x

@@ -94,7 +94,7 @@ def _median(name: str, input: Tensor, dim: int | None, keepdim: bool, skip_nan: 
     shape = tuple(check_tensor(input, name, "input")._shape)
     if dim is None:
         if input.numel() == 0:
-            return input.new_full((), math.nan if input.dtype.category == 2 else iinfo(input.dtype).min)
+            return input.sum() * math.nan if input.dtype.category == 2 else input.new_full((), iinfo(input.dtype).min)
         return _median(name, reshape(input, (-1,)), 0, False, skip_nan, lambda values, places: values)
     d = wrap_dim(dim, len(shape))
     if not shape:
@@ -174,7 +174,7 @@ def _quantile(name: str, input: Tensor, q: Any, dim: int | None, keepdim: bool, 
     n = x._shape[-1]
     ordered = sort(x, -1)[0]
     last = n - 1
-    probabilities = reshape(q.detach(), (-1,))
+    probabilities = reshape(q, (-1,))
     lead = x._shape[:-1]
     nans = x.detach().isnan().sum(-1, keepdim=True)
     if skip_nan:

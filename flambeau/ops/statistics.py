@@ -65,7 +65,7 @@ def _variance(name: str, input: Tensor, dim: Any, unbiased: Any, keepdim: bool, 
     axes, by = _arguments(name, input, dim, unbiased, correction)
     with untaped():
         y = cast(_moments(input, axes, by, keepdim)[0], input.dtype)
-    return record(_VAR, y, (input,), (axes, max(_count(input, axes) - by, 0), keepdim))
+    return record(_VAR, y, (input,), (axes, _count(input, axes) - by, keepdim))
 
 
 _STD = Composite("std", lambda g, y, inputs, params: (lambda: (g / (y * 2)).masked_fill(y == 0, 0),), saves="output")

@@ -79,13 +79,17 @@ def _power_gradients(g: Any, y: Any, a: Any, b: Any) -> tuple[Any, Any]:
     )
 
 
-def _extremum_gradients(g: Any, y: Any, a: Any, b: Any) -> tuple[Any, Any]:
-    """PyTorch halves the gradient where the operands are equal."""
+def _extremum_gradients(is_maximum: bool) -> Callable[..., tuple[Any, Any]]:
+    """As PyTorch's: none to the operand that loses, half to each of two equal ones, all to both where one is NaN."""
 
-    def part(mine: Any, other: Any) -> Any:
-        return g.masked_fill((y != mine) & (mine == mine), 0) * (1 - 0.5 * (mine == other).to(g.dtype))
+    def gradients(g: Any, y: Any, a: Any, b: Any) -> tuple[Any, Any]:
+        def part(mine: Any, other: Any) -> Any:
+            loses = mine < other if is_maximum else mine > other
+            return g.masked_fill(loses, 0) * (1 - 0.5 * (mine == other).to(g.dtype))
 
-    return lambda: part(a, b), lambda: part(b, a)
+        return lambda: part(a, b), lambda: part(b, a)
+
+    return gradients
 
 
 def _integer_power(a: Any, b: Any) -> Any:
@@ -156,8 +160,8 @@ POW = binary("pow", _integer_power, _power_gradients, saves="inputs output")
 ATAN2 = binary(
     "atan2", lambda a, b: np.arctan2(a, b), lambda g, y, a, b: (lambda: g * b / (a * a + b * b), lambda: -g * a / (a * a + b * b))
 )
-MAXIMUM = binary("maximum", lambda a, b: np.maximum(a, b), _extremum_gradients, saves="inputs output")
-MINIMUM = binary("minimum", lambda a, b: np.minimum(a, b), _extremum_gradients, saves="inputs output")
+MAXIMUM = binary("maximum", lambda a, b: np.maximum(a, b), _extremum_gradients(True))
+MINIMUM = binary("minimum", lambda a, b: np.minimum(a, b), _extremum_gradients(False))
 COPYSIGN = binary(
     "copysign",
     lambda a, b: np.copysign(a, b),

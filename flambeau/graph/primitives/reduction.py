@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -39,7 +40,10 @@ def _prod_gradient(g: Any, y: Any, inputs: Any, params: tuple[Any, ...]) -> tupl
     axes = params[0]
     kept = tuple(d for d in range(x.ndim) if d not in axes)
     moved = x.permute(*kept, *axes)
-    flat = moved.reshape(*(x.shape[d] for d in kept), -1)
+    count = math.prod(x.shape[d] for d in axes)
+    if count == 0:
+        return (x.new_zeros(tuple(x.shape)),)
+    flat = moved.reshape(*(x.shape[d] for d in kept), count)
     one = flat.new_ones((*flat.shape[:-1], 1))
     last = (flat.ndim - 1,)
     before = type(g)._apply(CONCATENATE, (one, flat[..., :-1]), last).cumprod(-1)
