@@ -11,6 +11,9 @@ from collections.abc import Callable, Iterable
 
 __all__ = ["measure", "geometric_mean", "table", "with_tuned_malloc"]
 
+_PAUSE = 0.03
+"""Seconds; OpenMP's threads have stopped spinning by then."""
+
 # PyTorch loses up to ten times on large outputs to page faults with glibc's defaults: it is measured with these raised.
 _MALLOC = {"MALLOC_TRIM_THRESHOLD_": str(1 << 34), "MALLOC_MMAP_THRESHOLD_": str(1 << 34)}
 
@@ -24,7 +27,11 @@ def with_tuned_malloc() -> None:
 
 def measure(candidates: dict[str, Callable[[], object]], seconds: float = 1.5, rounds: int = 7) -> dict[str, float]:
     """Median seconds of one call of each candidate. Each is warmed up, then all run in turns: at least `rounds` rounds, and
-    until `seconds` a candidate are spent."""
+    until `seconds` a candidate are spent.
+
+    Before each turn there is a pause and one call that doesn't count: a library's threads go on spinning for a while after
+    its last call, on the cores that the next one needs.
+    """
     for f in candidates.values():
         for _ in range(3):
             f()
@@ -38,6 +45,8 @@ def measure(candidates: dict[str, Callable[[], object]], seconds: float = 1.5, r
     done = 0
     while done < rounds or time.perf_counter() < finish:
         for name, f in candidates.items():
+            time.sleep(_PAUSE)
+            f()
             start = time.perf_counter()
             for _ in range(repeat[name]):
                 f()
