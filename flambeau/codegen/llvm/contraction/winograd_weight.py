@@ -189,8 +189,8 @@ class WinogradWeight:
                     c = f.minimum(f.add(first, c), self.channels - 1)
                     return place(index, self.channel_axes, unravel(f, c, [extents[k] for k in self.channel_axes]))
 
-                def put_right(p: int, c: Int, tile: Int, transposed: list[Value]) -> None:
-                    base = f.address(right, f.add(f.add(f.mul(tile, self.pitch), c), p * right_plane), self.type)
+                def put_right(p: Int, c: Int, tile: Int, transposed: list[Value]) -> None:
+                    base = f.address(right, f.add(f.add(f.mul(tile, self.pitch), c), f.mul(p, right_plane)), self.type)
                     for i, v in enumerate(transposed):
                         f.store(v, f.address(base, i * self.pitch, self.type))
 
@@ -203,9 +203,9 @@ class WinogradWeight:
                         k = f.minimum(f.add(m, k), self.rows - 1)
                         return place(index, r.rows, unravel(f, k, [extents[x] for x in r.rows]))
 
-                    def put_left(p: int, k: Int, tile: Int, transposed: list[Value]) -> None:
+                    def put_left(p: Int, k: Int, tile: Int, transposed: list[Value]) -> None:
                         for half in range(lanes // height):
-                            panel = f.add(f.mul(k, self.terms), p * left_plane + half * height * self.terms)
+                            panel = f.add(f.mul(f.add(k, half * height), self.terms), f.mul(p, left_plane))
                             base = f.address(left, f.add(panel, f.mul(tile, height)), self.type)
                             for i, v in enumerate(transposed):
                                 part = f.shuffle(v, poison(v.type), [half * height + n for n in range(height)])
@@ -255,7 +255,7 @@ class WinogradWeight:
         at_line: Callable[[list[Int], Int], list[Int]],
         count: Int,
         lines: Int,
-        put: Callable[[int, Int, Int, list[Value]], None],
+        put: Callable[[Int, Int, Int, list[Value]], None],
     ) -> None:
         """`count` channels' tiles, transformed by `matrix` and handed to `put(point, channel, tile, vectors)` by squares of as
         many channels and tiles as lanes, lanes along channels."""
@@ -282,11 +282,14 @@ class WinogradWeight:
                             f.store(v, f.address(target, p * lanes * lanes, self.type))
 
                     f.loop(0, lanes, 1, one)
-                    for p in range(POINTS):
-                        base = f.address(patch, p * lanes * lanes, self.type)
+
+                    def turn(p: Int, _: list[Value]) -> None:
+                        base = f.address(patch, f.mul(p, lanes * lanes), self.type)
                         held = [f.load(type, f.address(base, n * lanes, self.type)) for n in range(lanes)]
                         useful = min(lanes, self.wide - j) if isinstance(j, int) else lanes
                         put(p, c, f.add(f.mul(k, self.wide), j), transpose(f, held)[:useful])
+
+                    f.loop(0, POINTS, 1, turn)
 
                 f.loop(0, self.wide, lanes, chunk)
 
