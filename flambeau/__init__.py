@@ -35,6 +35,7 @@ from flambeau.layout import (
     preserve_format,
     strided,
 )
+from flambeau.ops.einops import rearrange, reduce, repeat
 from flambeau.ops.registry import OPERATORS as _OPERATORS
 from flambeau.size import Size
 from flambeau.tensor import Tensor

@@ -325,6 +325,30 @@ def cat(shapes: IntTuples, dim: int) -> IntTuple:
     if dim < 0 - len(first) or dim >= len(first):
         return dsl.Invalid("cat: dimension out of range")
     axis = dim % len(first)
+    if len(first) > 0 and axis != 0:
+        gaps0 = dsl.IntTuple(s[0] - first[0] for s in shapes)
+        if any(dsl.is_concrete_int(n) and n != 0 for n in gaps0):
+            return dsl.Invalid("cat: sizes of tensors must match except in the joined dimension (dimension 0 differs)")
+    if len(first) > 1 and axis != 1:
+        gaps1 = dsl.IntTuple(s[1] - first[1] for s in shapes)
+        if any(dsl.is_concrete_int(n) and n != 0 for n in gaps1):
+            return dsl.Invalid("cat: sizes of tensors must match except in the joined dimension (dimension 1 differs)")
+    if len(first) > 2 and axis != 2:
+        gaps2 = dsl.IntTuple(s[2] - first[2] for s in shapes)
+        if any(dsl.is_concrete_int(n) and n != 0 for n in gaps2):
+            return dsl.Invalid("cat: sizes of tensors must match except in the joined dimension (dimension 2 differs)")
+    if len(first) > 3 and axis != 3:
+        gaps3 = dsl.IntTuple(s[3] - first[3] for s in shapes)
+        if any(dsl.is_concrete_int(n) and n != 0 for n in gaps3):
+            return dsl.Invalid("cat: sizes of tensors must match except in the joined dimension (dimension 3 differs)")
+    if len(first) > 4 and axis != 4:
+        gaps4 = dsl.IntTuple(s[4] - first[4] for s in shapes)
+        if any(dsl.is_concrete_int(n) and n != 0 for n in gaps4):
+            return dsl.Invalid("cat: sizes of tensors must match except in the joined dimension (dimension 4 differs)")
+    if len(first) > 5 and axis != 5:
+        gaps5 = dsl.IntTuple(s[5] - first[5] for s in shapes)
+        if any(dsl.is_concrete_int(n) and n != 0 for n in gaps5):
+            return dsl.Invalid("cat: sizes of tensors must match except in the joined dimension (dimension 5 differs)")
     total = dsl.sum(dsl.IntTuple(s[axis] for s in shapes))
     return dsl.IntTuple(total if i == axis else first[i] for i in range(len(first)))
 
@@ -334,6 +358,30 @@ def stack(shapes: IntTuples, dim: int) -> IntTuple:
     if dim < 0 - len(first) - 1 or dim > len(first):
         return dsl.Invalid("stack: dimension out of range")
     axis = dim % (len(first) + 1)
+    if len(first) > 0:
+        gaps0 = dsl.IntTuple(s[0] - first[0] for s in shapes)
+        if any(dsl.is_concrete_int(n) and n != 0 for n in gaps0):
+            return dsl.Invalid("stack expects each tensor to be equal size (dimension 0 differs)")
+    if len(first) > 1:
+        gaps1 = dsl.IntTuple(s[1] - first[1] for s in shapes)
+        if any(dsl.is_concrete_int(n) and n != 0 for n in gaps1):
+            return dsl.Invalid("stack expects each tensor to be equal size (dimension 1 differs)")
+    if len(first) > 2:
+        gaps2 = dsl.IntTuple(s[2] - first[2] for s in shapes)
+        if any(dsl.is_concrete_int(n) and n != 0 for n in gaps2):
+            return dsl.Invalid("stack expects each tensor to be equal size (dimension 2 differs)")
+    if len(first) > 3:
+        gaps3 = dsl.IntTuple(s[3] - first[3] for s in shapes)
+        if any(dsl.is_concrete_int(n) and n != 0 for n in gaps3):
+            return dsl.Invalid("stack expects each tensor to be equal size (dimension 3 differs)")
+    if len(first) > 4:
+        gaps4 = dsl.IntTuple(s[4] - first[4] for s in shapes)
+        if any(dsl.is_concrete_int(n) and n != 0 for n in gaps4):
+            return dsl.Invalid("stack expects each tensor to be equal size (dimension 4 differs)")
+    if len(first) > 5:
+        gaps5 = dsl.IntTuple(s[5] - first[5] for s in shapes)
+        if any(dsl.is_concrete_int(n) and n != 0 for n in gaps5):
+            return dsl.Invalid("stack expects each tensor to be equal size (dimension 5 differs)")
     return dsl.concat(first[:axis], dsl.concat(dsl.IntTuple((len(shapes),)), first[axis:]))
 
 @type_shape_dsl_function

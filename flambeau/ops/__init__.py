@@ -10,6 +10,7 @@ from flambeau.ops import (  # noqa: F401
     conversion,
     creation,
     dunders,
+    einops,
     einsum,
     gathering,
     indexing,

@@ -36,6 +36,7 @@ from mypy.nodes import (
     Var,
 )
 from mypy.nodes import EllipsisExpr as Ellipsis_
+from mypy.options import Options
 from mypy.plugin import (
     AnalyzeTypeContext,
     AttributeContext,
@@ -935,6 +936,12 @@ def _annotated(base: Type, text: str, ctx: AnalyzeTypeContext, *, brackets: bool
 
 class ShapePlugin(Plugin):
     """Which hook answers for which name."""
+
+    def __init__(self, options: Options):
+        # x = flatten(x) gives x another shape, which is another type: a variable takes the type of its last assignment.
+        options.allow_redefinition = True
+        options.local_partial_types = True
+        super().__init__(options)
 
     def get_type_analyze_hook(self, fullname: str) -> Callable[[AnalyzeTypeContext], Type] | None:
         if fullname in ("typing.Annotated", "typing_extensions.Annotated"):
