@@ -427,3 +427,46 @@ def test_without_llvmlite_the_cpu_is_numpy() -> None:
 def test_describe() -> None:
     found = backend(256).describe()
     assert found["vector_bits"] == 256 and "LLVM" in found["compiler"] and found["threads"] >= 1
+
+
+def test_packed_operands_are_kept_while_they_stay_as_they_are() -> None:
+    """A matrix that is multiplied again and again is packed twice at most; overwritten, it is packed anew."""
+    sys.path.insert(0, str(Path(__file__).parent.parent / "schedule"))
+    from graphs import leaf, make
+
+    from flambeau.schedule import prepare
+
+    cpu = backend(512)
+    rng = np.random.default_rng(0)
+    a, b = rng.standard_normal((96, 64)).astype(np.float32), rng.standard_normal((64, 80)).astype(np.float32)
+    plan, *_ = prepare([make("contract", (leaf(a), leaf(b)), (0, 1), (1, 2), (0, 2))])
+    given = [upload(cpu, a), upload(cpu, b)]
+    out = np.zeros((96, 80), np.float32)
+    for _ in range(4):
+        (found,) = cpu.execute(plan, given, (), frozenset())
+        np.testing.assert_allclose(download(cpu, found, out), a @ b, rtol=1e-4, atol=1e-5)
+    kept = [g for g in given if g.packed]
+    assert kept and all(p is not None for g in kept for p in g.packed.values())
+    add_one = Plan(
+        (Value(float32, 96 * 64, "input"), Value(float32, 96 * 64, "output")),
+        (Step(plus(96 * 64, 1.0), (0, 1)),),
+        (0,),
+        (),
+        (1,),
+        {1: 0},
+    )
+    (given[0],) = cpu.execute(add_one, [given[0]], (), frozenset({0}))
+    for _ in range(3):
+        (found,) = cpu.execute(plan, given, (), frozenset())
+        np.testing.assert_allclose(download(cpu, found, out), (a + 1) @ b, rtol=1e-4, atol=1e-5)
+
+
+def test_profiled_runs_name_each_kernel() -> None:
+    from flambeau import profiler
+
+    cpu = backend(512)
+    x = np.zeros(1000, np.float32)
+    with profiler.profile() as p:
+        (out,) = cpu.execute(chain(1000, 3), [upload(cpu, x)], (), frozenset())
+    np.testing.assert_array_equal(download(cpu, out, x), x + 3)
+    assert sum(e.count for e in p.key_averages() if e.key == "LoopKernel") == 3

@@ -17,11 +17,12 @@ from flambeau.codegen.llvm.target import Target
 from flambeau.devices.cpu.compiler import Compiler
 from flambeau.devices.cpu.executable import Executable
 from flambeau.devices.cpu.machine import host
-from flambeau.devices.cpu.memory import Buffer, Pool
+from flambeau.devices.cpu.memory import Buffer, Pool, Region
 from flambeau.devices.cpu.runner import Team
 from flambeau.dtypes import dtype
 from flambeau.graph.node import Node
 from flambeau.graph.numpy import np
+from flambeau.profiler import recorder
 
 __all__ = ["CpuBackend"]
 
@@ -38,7 +39,7 @@ class CpuBackend:
         self.compiler = Compiler(self.target)
         self.team = Team(self.compiler.jit, config.num_threads())
         self._lock = threading.RLock()
-        self._arena: Buffer | None = None
+        self._arena = Region()
         atexit.register(_at_exit, weakref.ref(self))
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=_Forked(self))
@@ -72,8 +73,9 @@ class CpuBackend:
                 kept = plan.executable = {}
             executable = kept.get(donated)
             if executable is None or executable.threads != self.team.threads:
-                executable = kept[donated] = Executable(plan, donated, self.compiler, self.pool, self.team.threads)
-            return executable.run(self.team, inputs, scalars, self._arena_of)
+                with recorder.span("compile", "compile"):
+                    executable = kept[donated] = Executable(plan, donated, self.compiler, self.pool, self.team)
+            return executable.run(self.team, inputs, scalars, self._arena)
 
     def synchronize(self) -> None:
         """Plans have run when `execute` returns: nothing is pending."""
@@ -92,13 +94,12 @@ class CpuBackend:
 
     def memory_stats(self) -> dict[str, int]:
         """`live_bytes` and `buffers` of tensors, `peak_bytes`, `pooled_bytes` that wait for reuse, and `arena_bytes`."""
-        arena = 0 if self._arena is None else self._arena.nbytes
-        return {**self.pool.statistics(), "arena_bytes": arena}
+        return {**self.pool.statistics(), "arena_bytes": self._arena.nbytes}
 
     def empty_cache(self) -> None:
         """Gives memory that waits for reuse back to the system."""
         with self._lock:
-            self._arena = None
+            self._arena.release()
             self.pool.trim()
 
     def describe(self) -> dict[str, Any]:
@@ -119,14 +120,6 @@ class CpuBackend:
             "kernels_loaded": self.compiler.loaded,
             **self.memory_stats(),
         }
-
-    def _arena_of(self, nbytes: int) -> int:
-        """The address of the memory that plans keep their temporaries in; it grows to what the largest needs."""
-        arena = self._arena
-        if arena is None or arena.nbytes < nbytes:
-            self._arena = None  # back to the pool before more is asked for
-            arena = self._arena = self.pool.allocate(nbytes)
-        return arena.address
 
     def _after_fork(self) -> None:
         self._lock = threading.RLock()

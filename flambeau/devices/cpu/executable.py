@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import builtins
 import ctypes
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,10 +19,11 @@ from flambeau.devices.cpu import host
 from flambeau.devices.cpu.arena import Block, homes, lifetimes, place
 from flambeau.devices.cpu.compiler import Compiled, Compiler
 from flambeau.devices.cpu.cost import nanoseconds
-from flambeau.devices.cpu.memory import Buffer, Pool
+from flambeau.devices.cpu.memory import Buffer, Pool, Region
 from flambeau.devices.cpu.runner import ENTRY_WORDS, Team
 from flambeau.devices.cpu.scalars import ScalarBlock
 from flambeau.kernels.ir import RoutineKernel, SortKernel
+from flambeau.profiler import recorder
 from flambeau.schedule.plan import Plan
 
 __all__ = ["Executable"]
@@ -42,11 +44,25 @@ class _Stretch:
     after: Callable[[], None] | None = None
 
 
+@dataclass(frozen=True)
+class _Pack:
+    """An entry that packs an input which this plan leaves as it is: the entry's word in the table of entries, its function,
+    the input's position, and the result's place in the table and bytes."""
+
+    word: int
+    function: int
+    position: int
+    index: int
+    nbytes: int
+
+
 class Executable:
     """A plan for a team, with a given set of inputs whose memory may be overwritten."""
 
-    def __init__(self, plan: Plan, donated: frozenset[int], compiler: Compiler, pool: Pool, threads: int) -> None:
-        self.pool, self.threads = pool, threads
+    def __init__(self, plan: Plan, donated: frozenset[int], compiler: Compiler, pool: Pool, team: Team) -> None:
+        self.pool, self.threads, self.donated = pool, team.threads, donated
+        self._nothing = team.nothing
+        threads = team.threads
         native = [s.kernel for s in plan.steps if not isinstance(s.kernel, RoutineKernel | SortKernel)]
         compiler.prepare(native, threads)
         self.home = home = homes(plan, donated)
@@ -58,6 +74,7 @@ class Executable:
         blocks = self._blocks(plan, compiled)
         self.arena_bytes = place([b for _, b in blocks])
         self.arena_offsets = [(index, b.offset) for index, b in blocks]
+        self._offset_of = dict(self.arena_offsets)
         count = len(self.table_index) + len(self._scratch_index)
         self.table = (ctypes.c_int64 * max(count, 1))()
         self.arena_at = -1
@@ -67,6 +84,7 @@ class Executable:
             self.table[self.table_index[v]] = address
         self.input_places = [self.table_index[home[v]] for v in plan.inputs]
         self._plan_outputs(plan)
+        self._packs: list[_Pack] = []
         self._build(plan, compiled)
 
     # --- building
@@ -108,13 +126,21 @@ class Executable:
         reporting: list[tuple[int, int, tuple[Message, ...]]] = []
         stretches: list[_Stretch] = []
         first, work = 0, 0.0
+        written = {self.home[v] for s in plan.steps for v, slot in zip(s.arguments, s.kernel.slots) if slot.access != "in"}
+        unchanging = {v: i for i, v in enumerate(plan.inputs) if v not in written}
+        self.names: list[tuple[str, int]] = []
+        """For each step what a profile calls it, and its number of entries (-1: a host function)."""
         for number, step in enumerate(plan.steps):
             kernel = step.kernel
+            name = "+".join(step.origin) or type(kernel).__name__
+            if step.is_copy and len({self.home[v] for v in step.arguments}) == 1:
+                continue
             code = compiled.get(number)
             if code is None:
                 places = [self.table_index[self.home[v]] for v in step.arguments]
                 after = host.bind(kernel, self.table, places)
                 stretches.append(_Stretch(first, len(entries) - first, work, after))
+                self.names.append((name, -1))
                 first, work = len(entries), 0.0
                 continue
             start = len(cells)
@@ -126,8 +152,14 @@ class Executable:
             if code.messages:
                 reporting.append((len(cells), len(reporting), code.messages))
                 cells.append(0)
-            entries += [(address, start) for address, _, _ in code.packs]
+            for address, slot, block in code.packs:
+                position = unchanging.get(step.arguments[slot])
+                if position is not None:
+                    index, word = self._scratch_index[number, block], ENTRY_WORDS * len(entries)
+                    self._packs.append(_Pack(word, address, position, index, code.scratch[block]))
+                entries.append((address, start))
             entries += [(address, start) for address in code.addresses]
+            self.names.append((name, len(code.packs) + len(code.addresses)))
             work += nanoseconds(kernel)
             if work > _STRETCH:
                 stretches.append(_Stretch(first, len(entries) - first, work))
@@ -152,11 +184,13 @@ class Executable:
 
     # --- running
 
-    def run(self, team: Team, inputs: Sequence[Buffer], scalars: Sequence[Any], arena: Callable[[int], int]) -> list[Buffer]:
-        """Runs the plan once. `arena` gives the address of an arena of so many bytes."""
+    def run(self, team: Team, inputs: Sequence[Buffer], scalars: Sequence[Any], arena: Region) -> list[Buffer]:
+        """Runs the plan once. Raises what kernels report."""
         table = self.table
         for index, buffer in zip(self.input_places, inputs, strict=True):
             table[index] = buffer.address
+        for position in self.donated:
+            inputs[position].packed = None
         allocate = self.pool.allocate
         outputs: list[Buffer] = []
         for source, index, nbytes in self.outputs:
@@ -167,21 +201,62 @@ class Executable:
                 buffer = inputs[source] if source >= 0 else outputs[-2 - source]
             outputs.append(buffer)
         if self.arena_bytes:
-            at = arena(self.arena_bytes)
+            at = arena.at_least(self.arena_bytes)
             if at != self.arena_at:
                 for index, offset in self.arena_offsets:
                     table[index] = at + offset
                 self.arena_at = at
         if scalars:
             self.scalars.set(scalars)
-        for s in self.stretches:
-            if s.count:
-                team.run(self.program_address, self.entries_address + 8 * ENTRY_WORDS * s.first, s.count, s.work < _ALONE)
-            if s.after is not None:
-                s.after()
+        kept = self._choose_packs(inputs) if self._packs else ()
+        if recorder.active is None:
+            for s in self.stretches:
+                if s.count:
+                    team.run(self.program_address, self.entries_address + 8 * ENTRY_WORDS * s.first, s.count, s.work < _ALONE)
+                if s.after is not None:
+                    s.after()
+        else:
+            self._run_observed(team, recorder.active)
         if self._reporting and bytes(self._errors) != self._no_errors:
             self._raise()
+        for packed, function, buffer in kept:
+            packed[function] = buffer
         return outputs
+
+    def _choose_packs(self, inputs: Sequence[Buffer]) -> list[tuple[dict[int, Buffer | None], int, Buffer]]:
+        """Skips packing where an input's packed form was kept. The second time that an input is packed the result is kept:
+        (where to note it, under what, the memory)."""
+        kept = []
+        for pack in self._packs:
+            source = inputs[pack.position]
+            packed = source.packed
+            if packed is None:
+                packed = source.packed = {}
+            found = packed.get(pack.function)
+            self._entries[pack.word] = pack.function if found is None else self._nothing
+            if found is not None:
+                self.table[pack.index] = found.address
+            elif pack.function in packed:
+                buffer = self.pool.allocate(pack.nbytes)
+                self.table[pack.index] = buffer.address
+                kept.append((packed, pack.function, buffer))
+            else:
+                packed[pack.function] = None
+                self.table[pack.index] = self.arena_at + self._offset_of[pack.index]
+        return kept
+
+    def _run_observed(self, team: Team, profile: Any) -> None:
+        """Runs step by step, each timed."""
+        entry = 0
+        functions = iter([s.after for s in self.stretches if s.after is not None])
+        for name, count in self.names:
+            begin = time.perf_counter_ns()
+            if count < 0:
+                next(functions)()
+            else:
+                team.run(self.program_address, self.entries_address + 8 * ENTRY_WORDS * entry, count, False)
+                entry += count
+            profile.launched(name, begin, time.perf_counter_ns())
 
     def _raise(self) -> None:
         found = list(self._errors)

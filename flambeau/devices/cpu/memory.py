@@ -7,12 +7,13 @@ pool holds no more than half of what is in use plus a constant, and gives the re
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import mmap
 import threading
 from typing import Any
 
-__all__ = ["Buffer", "Pool"]
+__all__ = ["Buffer", "Pool", "Region", "block_size"]
 
 _ALIGNMENT = 64
 _SLAB = 1 << 20
@@ -33,20 +34,31 @@ def block_size(nbytes: int) -> int:
     return -(-nbytes // step) * step
 
 
-def _anonymous(size: int) -> mmap.mmap:
-    """Fresh memory that a forked child gets a copy of."""
-    if hasattr(mmap, "MAP_PRIVATE"):
-        return mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    return mmap.mmap(-1, size)
+def map_anonymous(size: int) -> mmap.mmap:
+    """Fresh memory that a forked child gets a copy of. Raises MemoryError when the system has none."""
+    try:
+        if hasattr(mmap, "MAP_PRIVATE"):
+            memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        else:
+            memory = mmap.mmap(-1, size)
+    except (OSError, ValueError, OverflowError) as error:
+        raise MemoryError(f"the CPU could not allocate {size} bytes: {error}") from None
+    if size >= _HUGE and hasattr(mmap, "MADV_HUGEPAGE"):
+        with contextlib.suppress(OSError):  # advice that this system doesn't take
+            memory.madvise(mmap.MADV_HUGEPAGE)
+    return memory
 
 
 class Buffer:
     """A block of memory at `address`; the first `nbytes` bytes of it are the tensor's."""
 
-    __slots__ = ("address", "nbytes", "_block", "_pool", "__weakref__")
+    __slots__ = ("address", "nbytes", "packed", "_block", "_pool", "__weakref__")
 
     def __init__(self, address: int, nbytes: int, block: int, pool: Pool) -> None:
         self.address, self.nbytes, self._block, self._pool = address, nbytes, block, pool
+        self.packed: dict[int, Buffer | None] | None = None
+        """What kernels made of the contents and may use again while those stay: by the address of the packing function; None
+        where it was made but not kept. Whoever overwrites the contents sets this to None."""
 
     def __del__(self) -> None:
         self._pool.free(self.address, self._block)
@@ -55,6 +67,31 @@ class Buffer:
     def __array_interface__(self) -> dict[str, Any]:
         """NumPy's way to the memory: an array over it keeps the buffer alive."""
         return {"data": (self.address, False), "shape": (self.nbytes,), "typestr": "|u1", "version": 3}
+
+
+class Region:
+    """Memory that grows when more is asked for, and loses its contents then."""
+
+    def __init__(self) -> None:
+        self.nbytes = 0
+        self._memory: mmap.mmap | None = None
+        self._address = 0
+
+    def at_least(self, nbytes: int) -> int:
+        """The address of so many bytes. Raises MemoryError when the system has none."""
+        if nbytes > self.nbytes:
+            self.release()
+            size = -(-nbytes // _SLAB) * _SLAB
+            self._memory = map_anonymous(size)
+            self._address = ctypes.addressof(ctypes.c_char.from_buffer(self._memory))
+            self.nbytes = size
+        return self._address
+
+    def release(self) -> None:
+        """Gives the memory back to the system."""
+        if self._memory is not None:
+            self._memory.close()
+        self._memory, self.nbytes = None, 0
 
 
 class Pool:
@@ -121,15 +158,10 @@ class Pool:
 
     def _map(self, size: int) -> int:
         try:
-            memory = _anonymous(size)
-        except (OSError, ValueError) as error:
+            memory = map_anonymous(size)
+        except MemoryError:
             self.trim()
-            try:
-                memory = _anonymous(size)
-            except (OSError, ValueError):
-                raise MemoryError(f"the CPU could not allocate {size} bytes: {error}") from None
-        if size >= _HUGE and hasattr(mmap, "MADV_HUGEPAGE"):
-            memory.madvise(mmap.MADV_HUGEPAGE)
+            memory = map_anonymous(size)
         address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
         self._maps[address] = memory
         return address

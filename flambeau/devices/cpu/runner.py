@@ -50,6 +50,10 @@ def _source(target: Target) -> str:
 {declared}
 declare i64 @syscall(i64, ...)
 
+define void @flambeau_nothing(ptr %arguments, i64 %thread, i64 %threads) {{
+  ret void
+}}
+
 define void @flambeau_fill(ptr %program) {{
 entry:
   %cells = load ptr, ptr %program, align 8
@@ -228,13 +232,14 @@ class _Natives:
             )
             source = source[: source.index("define void @flambeau_help")]
             source = source.replace("call void @flambeau_announce(ptr %control, ptr %entries, i64 %count, i64 %threads)", "")
-        names = ["flambeau_run", "flambeau_walk"]
+        names = ["flambeau_run", "flambeau_walk", "flambeau_nothing"]
         if sys.platform.startswith("linux"):
             names += ["flambeau_announce", "flambeau_help"]
         addresses = dict(zip(names, jit.load(jit.assemble(source), tuple(names)), strict=True))
         p, i = ctypes.c_void_p, ctypes.c_int64
         self.run = ctypes.CFUNCTYPE(None, p, p, i, i, p, i)(addresses["flambeau_run"])
         self.walk = ctypes.CFUNCTYPE(None, p, i, i, i, p)(addresses["flambeau_walk"])
+        self.nothing = addresses["flambeau_nothing"]
         self.announce: Any = None
         self.help: Any = None
         if "flambeau_help" in addresses:
@@ -248,6 +253,8 @@ class Team:
     def __init__(self, jit: Jit, threads: int) -> None:
         self._natives = _Natives(jit)
         self.threads = threads
+        self.nothing = self._natives.nothing
+        """The address of a function for entries that do nothing in this run."""
         self._helpers: list[threading.Thread] = []
         self._reset()
 
