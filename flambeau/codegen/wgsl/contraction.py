@@ -36,7 +36,7 @@ def as_loops(kernel: ContractionKernel) -> LoopKernel:
     keep = accumulation_type(kernel)
     factors = []
     for operand in (kernel.a, kernel.b):
-        loaded = load_operand(operand, kernel.slots[operand.slot].dtype, kernel.extents, axis)
+        loaded = load_operand(operand, kernel.slots[operand.slot].dtype, kernel.extents, axis, (kernel.outputs, summed))
         factors.append(loaded if loaded.dtype is keep else Expr("cast", (loaded,), keep))
     product = Expr("bitwise_and" if keep is bool_ else "mul", tuple(factors), keep)
     kind = "any" if keep is bool_ else "sum"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from flambeau.codegen.wgsl.traverse import rebuild
 from flambeau.dtypes import bool_, dtype, float32, int64
 from flambeau.kernels.ir import Affine, ContractionKernel, Expr, Operand
 
-__all__ = ["accumulation_type", "bounds", "load_operand", "substitute_epilogue", "index_literal", "binary"]
+__all__ = ["accumulation_type", "bounds", "linear_sum", "load_operand", "substitute_epilogue", "index_literal", "binary"]
 
 
 def index_literal(value: int) -> Expr:
@@ -25,15 +25,6 @@ def accumulation_type(kernel: ContractionKernel) -> dtype:
     return float32 if d.category == 2 and d.itemsize < 4 else d
 
 
-def _position(p: Affine, axis: dict[int, Expr]) -> Expr:
-    terms: Expr | None = None if p.offset == 0 and p.terms else index_literal(p.offset)
-    for k, coefficient in p.terms:
-        term = axis[k] if coefficient == 1 else binary("mul", axis[k], index_literal(coefficient))
-        terms = term if terms is None else binary("add", terms, term)
-    assert terms is not None
-    return terms
-
-
 def bounds(p: Affine, extents: Sequence[int]) -> tuple[int, int]:
     """The least and the greatest position, before `every`."""
     low = p.offset + sum(min(0, c * (extents[k] - 1)) for k, c in p.terms)
@@ -41,32 +32,78 @@ def bounds(p: Affine, extents: Sequence[int]) -> tuple[int, int]:
     return low, high
 
 
-def load_operand(operand: Operand, type: dtype, extents: Sequence[int], axis: dict[int, Expr]) -> Expr:
-    """The operand's element for these axes, zero outside its memory."""
-    index: Expr | None = None
-    mask: Expr | None = None
+def load_operand(
+    operand: Operand,
+    type: dtype,
+    extents: Sequence[int],
+    axis: Mapping[int, Expr],
+    groups: Sequence[Sequence[int]],
+    mask: Expr | None = None,
+) -> Expr:
+    """The operand's element for these axes, zero outside its memory and where `mask` fails.
+
+    The address is a sum with one term for each of `groups` of axes, so that each term is computed where its axes are known.
+    """
+    stride = 1
+    strides = []
+    for n in reversed(operand.shape):
+        strides.append(stride)
+        stride *= n
+    strides.reverse()
+    linear: dict[int, int] = {}
+    constant = 0
+    others: list[Expr] = []
 
     def require(condition: Expr) -> None:
         nonlocal mask
         mask = condition if mask is None else binary("bitwise_and", mask, condition, bool_)
 
-    for size, p in zip(operand.shape, operand.positions, strict=True):
-        position = _position(p, axis)
+    for n, p, stride in zip(operand.shape, operand.positions, strides, strict=True):
         low, high = bounds(p, extents)
-        if low < 0:
-            require(binary("ge", position, index_literal(0), bool_))
-        if high >= size * p.every:
-            require(binary("lt", position, index_literal(size * p.every), bool_))
-        if p.every > 1:
-            require(binary("eq", binary("remainder", position, index_literal(p.every)), index_literal(0), bool_))
-            position = binary("floor_divide", position, index_literal(p.every))
-        index = position if index is None else binary("add", binary("mul", index, index_literal(size)), position)
-    if index is None:
-        index = index_literal(0)
+        if low < 0 or high >= n * p.every or p.every > 1:
+            position = linear_sum(dict(p.terms), p.offset, extents, axis, groups)
+            above = binary("ge", position, index_literal(0), bool_)
+            below = binary("lt", position, index_literal(n * p.every), bool_)
+            if low < 0 and high >= n * p.every:
+                require(binary("bitwise_and", above, below, bool_))
+            elif low < 0:
+                require(above)
+            elif high >= n * p.every:
+                require(below)
+            if p.every > 1:
+                remainder = binary("remainder", position, index_literal(p.every))
+                require(binary("eq", remainder, index_literal(0), bool_))
+                others.append(binary("mul", binary("floor_divide", position, index_literal(p.every)), index_literal(stride)))
+                continue
+        constant += p.offset * stride
+        for k, c in p.terms:
+            linear[k] = linear.get(k, 0) + c * stride
+    index = linear_sum(linear, constant, extents, axis, groups)
+    for e in others:
+        index = binary("add", index, e)
     return Expr("load", (index,) if mask is None else (index, mask), type, operand.slot)
 
 
-def substitute_epilogue(epilogue: Expr, total: Expr, axis: dict[int, Expr]) -> Expr:
+def linear_sum(
+    terms: Mapping[int, int], constant: int, extents: Sequence[int], axis: Mapping[int, Expr], groups: Sequence[Sequence[int]]
+) -> Expr:
+    """constant + Σ coefficient·axis, added up group by group."""
+    total: Expr | None = None
+    for group in groups:
+        part: Expr | None = None
+        for k in group:
+            c = terms.get(k, 0)
+            if c and extents[k] > 1:
+                term = axis[k] if c == 1 else binary("mul", axis[k], index_literal(c))
+                part = term if part is None else binary("add", part, term)
+        if part is not None:
+            if constant:
+                part, constant = binary("add", part, index_literal(constant)), 0
+            total = part if total is None else binary("add", total, part)
+    return index_literal(constant) if total is None else total
+
+
+def substitute_epilogue(epilogue: Expr, total: Expr, axis: Mapping[int, Expr]) -> Expr:
     """The epilogue with the sum in place of `accumulator`, and its axes replaced by `axis`."""
 
     def visit(e: Expr, args: tuple[Expr, ...]) -> Expr:

@@ -20,7 +20,7 @@ from flambeau.codegen.wgsl.emit import Emitter
 from flambeau.codegen.wgsl.library import with_library
 from flambeau.codegen.wgsl.loops import append_loops, bind_memories, make_memories, workgroup_grid, workgroup_number
 from flambeau.codegen.wgsl.merging import merge
-from flambeau.codegen.wgsl.operands import accumulation_type, bounds, index_literal, load_operand, substitute_epilogue
+from flambeau.codegen.wgsl.operands import accumulation_type, bounds, index_literal, linear_sum, load_operand, substitute_epilogue
 from flambeau.codegen.wgsl.program import Dispatch, Program
 from flambeau.codegen.wgsl.target import Target
 from flambeau.codegen.wgsl.traverse import walk
@@ -227,12 +227,8 @@ def _packed(
     order = (*form.outer, *form.inner, *form.rows)
     extents = kernel.extents
     axis = {k: Expr("axis", (), int64, i) for i, k in enumerate(order)}
-    loaded = load_operand(
-        form.row_operand,
-        kernel.slots[form.row_operand.slot].dtype,
-        extents,
-        {k: index_literal(0) for k in range(len(extents))} | axis,
-    )
+    type = kernel.slots[form.row_operand.slot].dtype
+    loaded = load_operand(form.row_operand, type, extents, axis, (form.rows, form.outer, form.inner))
     if loaded.dtype is not float32:
         loaded = Expr("cast", (loaded,), float32)
     index: Expr = axis[order[0]]
@@ -301,66 +297,10 @@ class _Tiles:
             self.fresh_axis += 1
         return result
 
-    def load(self, operand: Operand, axis: dict[int, Expr], groups: Sequence[Sequence[int]], extra: Expr | None) -> Expr:
-        """The operand's element: its address as a sum of one term for each group of axes, so that each is computed where it is known."""
-        kernel = self.kernel
-        strides = []
-        stride = 1
-        for n in reversed(operand.shape):
-            strides.append(stride)
-            stride *= n
-        strides.reverse()
-        mask = extra
-        linear: dict[int, int] = {}
-        constant = 0
-        others: list[Expr] = []
-
-        def require(condition: Expr) -> None:
-            nonlocal mask
-            mask = condition if mask is None else Expr("bitwise_and", (mask, condition), bool_)
-
-        for n, p, stride in zip(operand.shape, operand.positions, strides):
-            low, high = bounds(p, kernel.extents)
-            if low < 0 or high >= n * p.every or p.every > 1:
-                position = self.sum_of(dict(p.terms), p.offset, axis, groups)
-                above = Expr("ge", (position, index_literal(0)), bool_)
-                below = Expr("lt", (position, index_literal(n * p.every)), bool_)
-                if low < 0 and high >= n * p.every:
-                    require(Expr("bitwise_and", (above, below), bool_))
-                elif low < 0:
-                    require(above)
-                elif high >= n * p.every:
-                    require(below)
-                if p.every > 1:
-                    remainder = Expr("remainder", (position, index_literal(p.every)), int64)
-                    require(Expr("eq", (remainder, index_literal(0)), bool_))
-                    quotient = Expr("floor_divide", (position, index_literal(p.every)), int64)
-                    others.append(Expr("mul", (quotient, index_literal(stride)), int64))
-                    continue
-            constant += p.offset * stride
-            for k, c in p.terms:
-                linear[k] = linear.get(k, 0) + c * stride
-        index = self.sum_of(linear, constant, axis, groups)
-        for e in others:
-            index = Expr("add", (index, e), int64)
-        return Expr("load", (index,) if mask is None else (index, mask), kernel.slots[operand.slot].dtype, operand.slot)
-
-    def sum_of(self, terms: dict[int, int], constant: int, axis: dict[int, Expr], groups: Sequence[Sequence[int]]) -> Expr:
-        total: Expr | None = None
-        for group in groups:
-            part: Expr | None = None
-            for k in group:
-                c = terms.get(k, 0)
-                if c and self.kernel.extents[k] > 1:
-                    term = axis[k] if c == 1 else Expr("mul", (axis[k], index_literal(c)), int64)
-                    part = term if part is None else Expr("add", (part, term), int64)
-            if part is not None:
-                if constant:
-                    part, constant = Expr("add", (part, index_literal(constant)), int64), 0
-                total = part if total is None else Expr("add", (total, part), int64)
-        if total is None:
-            return index_literal(constant)
-        return total
+    def load(self, operand: Operand, axis: dict[int, Expr], groups: Sequence[Sequence[int]], within: Expr | None) -> Expr:
+        """The operand's element, zero outside its memory and where `within` fails."""
+        type = self.kernel.slots[operand.slot].dtype
+        return load_operand(operand, type, self.kernel.extents, axis, groups, within)
 
     def innermost_stride(self, operand: Operand, axes: Sequence[int]) -> int:
         """The address' coefficient of the fastest of `axes`."""
@@ -680,7 +620,7 @@ class _Tiles:
                 axis = {**zero, **batch, **rows, **columns[j]}
                 e.accumulator = f"sum_{i}_{j}" if direct else f"sum_{i}_{j // 4}.{'xyzw'[j % 4]}"
                 value = e.value(substitute_epilogue(kernel.epilogue, self.accumulator(), axis))
-                index = e.index(self.sum_of(strides, 0, axis, [form.rows, form.columns, form.batch]))
+                index = e.index(linear_sum(strides, 0, kernel.extents, axis, [form.rows, form.columns, form.batch]))
                 if self.parts > 1:
                     index = f"part * {stride}u + {index}"
                 for line in out.store(index, value):
@@ -731,7 +671,7 @@ class _Tiles:
                 axis = {**zero, **batch, **rows, **columns[4 * j + part]}
                 e.accumulator = f"sum_{i}_{j}.{'xyzw'[part]}"
                 values.append(e.value(substitute_epilogue(kernel.epilogue, self.accumulator(), axis)))
-            index = e.index(self.sum_of(strides, 0, {**zero, **batch, **rows, **columns[4 * j]}, groups))
+            index = e.index(linear_sum(strides, 0, kernel.extents, {**zero, **batch, **rows, **columns[4 * j]}, groups))
             if self.parts > 1:
                 index = f"part * {size}u + {index}"
             e.line(f"{e.memories[self.out].vector(index)} = vec4<f32>({', '.join(values)});")

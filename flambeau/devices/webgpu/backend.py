@@ -200,7 +200,24 @@ class WebGPUBackend:
         return found
 
     def _forget_bind_groups(self) -> None:
+        """Drops all bind groups; those of commands not yet submitted go with the commands."""
+        self.flush()
         self._bind_groups.clear()
+        self.host.drop_bind_groups()
+
+    def release_memory(self) -> int:
+        """Gives idle memory back to the driver; returns how many bytes."""
+        with self._lock:
+            self.flush()
+            return self.pool.release()
+
+    async def download_async(self, buffer: Buffer, nbytes: int) -> memoryview:
+        """`download` for a page whose call stack can't be suspended."""
+        self.flush()
+        padded = max(4, -(-nbytes // 4) * 4)
+        data = await self.host.read_async([(buffer.block.handle, 0, padded), (self._errors.handle, 0, _ERROR_BYTES)])  # type: ignore[attr-defined]
+        self._raise_failed_check(data[padded:])
+        return data[:nbytes]
 
     def _results(
         self, plan: Plan, values: list[Any], blocks: list[Block | None], owned: dict[int, Block], donated: frozenset[int]

@@ -51,6 +51,9 @@ class Host(Protocol):
     def create_bind_group(self, writable: tuple[bool, ...], entries: Sequence[tuple[Any, int, int]]) -> Any:
         """Binds (buffer, offset, bytes) in order, for pipelines of the same `writable`."""
 
+    def drop_bind_groups(self) -> None:
+        """Says that no bind group made so far will be used again."""
+
     def submit(self, commands: Sequence[Command], timed: bool = False) -> Any:
         """Runs commands in order; with `timed`, returns something that `timings` turns into nanoseconds of each dispatch."""
 

@@ -214,6 +214,9 @@ class NativeHost:
             ],
         )
 
+    def drop_bind_groups(self) -> None:
+        pass
+
     # --- running ------------------------------------------------------------------------------------------------------
     def submit(self, commands: Sequence[Command], timed: bool = False) -> Any:
         encoder = self.device.create_command_encoder()
