@@ -10,30 +10,51 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from flambeau.autograd.modes import no_grad, state
+from flambeau.dtypes import finfo
+from flambeau.graph.node import Node, Primitive
+from flambeau.graph.primitives import elementwise as e
+from flambeau.graph.primitives.movement import EXPAND, RESHAPE
+from flambeau.graph.primitives.reduction import SUM
 from flambeau.nn.functional.arguments import as_tensor_argument, check_device, check_floating, scalar_name
-from flambeau.ops.composite import Composite, record, untaped
+from flambeau.nn.functional.padding import pad
+from flambeau.nn.functional.pooling import avg_pool3d
+from flambeau.ops.composite import Composite, record
 from flambeau.ops.formula import in_wide
-from flambeau.ops.operands import accumulation_dtype, cast
+from flambeau.ops.nodes import converted, number_like, shaped
+from flambeau.ops.operands import accumulation_dtype, cast, expand
 from flambeau.ops.registry import operator, write_out
 from flambeau.shapes import normalization as rules
-from flambeau.tensor import Tensor
+from flambeau.shapes.broadcasting import broadcast
+from flambeau.tensor import Tensor, from_node
 
 __all__ = [
     "batch_norm", "group_norm", "instance_norm", "layer_norm", "local_response_norm", "normalize", "rms_norm",
 ]  # fmt: skip
 
 
-def _moments(x: Tensor, dims: tuple[int, ...], eps: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Mean, variance (by n) and 1/√(variance + eps), with the reduced dimensions of size 1, in the accumulation dtype."""
+# --- tensors: what the gradient is written in ------------------------------------------------------------------------------
+def _apply(primitive: Primitive, *tensors: Tensor) -> Tensor:
+    return Tensor._apply(primitive, tensors)
+
+
+def _total(t: Tensor, dims: tuple[int, ...]) -> Tensor:
+    """The sum over some dimensions, which stay with size 1."""
+    total = Tensor._apply(SUM, (t,), (dims, tuple(t._shape)))
+    kept = tuple([1 if d in dims else n for d, n in enumerate(t._shape)])
+    return Tensor._apply(RESHAPE, (total,), (kept, tuple(total._shape)))
+
+
+def _recorded_moments(x: Tensor, dims: tuple[int, ...], eps: float) -> tuple[Tensor, Tensor]:
+    """Mean and 1/√(variance + eps), with their history."""
     x = cast(x, accumulation_dtype(x.dtype))
     n = math.prod(x.shape[d] for d in dims)
-    mean = x.sum(dims, keepdim=True) / n
+    mean = _total(x, dims) / n
     centered = x - mean
-    variance = (centered * centered).sum(dims, keepdim=True) / n
-    return mean, variance, (variance + eps).rsqrt()
+    return mean, (_total(centered * centered, dims) / n + eps).rsqrt()
 
 
 def _gradient(g: Tensor, y: Any, inputs: Sequence[Any], params: tuple[Any, ...]) -> list[Any]:
@@ -44,46 +65,89 @@ def _gradient(g: Tensor, y: Any, inputs: Sequence[Any], params: tuple[Any, ...])
     """
     x, mean, scale = inputs[:3]
     dims, eps, shape, own_moments = params
-    wide = accumulation_dtype(x.dtype)
-    weight = inputs[3] if len(inputs) > 3 else None
     if own_moments and state.enabled:
-        mean, _, scale = _moments(x, dims, eps)
-    g_wide = cast(g, wide)
-    parameter_dims = tuple(d for d, n in enumerate(shape) if n == 1 and x.shape[d] != 1)
+        mean, scale = _recorded_moments(x, dims, eps)
+    full, type = tuple(x.shape), x.dtype
+    wide = accumulation_dtype(type)
+    n = math.prod(full[d] for d in dims)
+    g = cast(g, wide)
+    others = tuple([d for d, size in enumerate(shape) if size == 1 and full[d] != 1])
+    # Where a weight is one for all elements of a mean, the two sums of dx are those of the weight and of the bias.
+    shared = all(shape[d] == 1 for d in dims)
+    weight = None if len(inputs) < 4 else cast(inputs[3], wide).reshape(shape) if isinstance(inputs[3], Tensor) else inputs[3]
 
-    def normalized() -> Tensor:
-        return (cast(x, wide) - mean) * scale
+    @cache
+    def centered() -> Tensor:
+        return _apply(e.SUB, cast(x, wide), expand(mean, full))
+
+    @cache
+    def sums(weighted: bool) -> tuple[Tensor, Tensor]:
+        """Σ g and Σ g·(x − mean) over the axes."""
+        t = _apply(e.MUL, g, expand(weight, full)) if weighted else g
+        return _total(t, dims), _total(_apply(e.MUL, t, centered()), dims)
 
     def by_input() -> Tensor:
-        gw = g_wide if weight is None else g_wide * cast(weight, wide).reshape(shape)
+        factor = scale
+        if weight is not None:
+            factor = expand(scale, broadcast(tuple(scale.shape), shape)) * expand(weight, broadcast(tuple(scale.shape), shape))
         if not own_moments:
-            return cast(gw * scale, x.dtype)
-        n = math.prod(x.shape[d] for d in dims)
-        hat = normalized()
-        first = gw.sum(dims, keepdim=True) / n
-        second = (gw * hat).sum(dims, keepdim=True) / n
-        return cast(scale * (gw - first - hat * second), x.dtype)
+            return cast(_apply(e.MUL, g, expand(factor, full)), type)
+        weighted = weight is not None and not shared
+        first, second = sums(weighted)
+        t = _apply(e.MUL, g, expand(weight, full)) if weighted else g
+        slope = _apply(e.MUL, _apply(e.MUL, scale, scale), second / n)
+        t = _apply(e.SUB, t, expand(first / n, full))
+        t = _apply(e.SUB, t, _apply(e.MUL, centered(), expand(slope, full)))
+        return cast(_apply(e.MUL, t, expand(scale if weighted else factor, full)), type)
 
-    def summed(t: Tensor, like: Any) -> Tensor:
-        if parameter_dims:
-            t = t.sum(parameter_dims)
+    def by_weight() -> Tensor:
+        if shared:
+            t = _apply(e.MUL, sums(False)[1], scale)
+            return fitted(t, inputs[3])
+        return fitted(_apply(e.MUL, _apply(e.MUL, g, centered()), expand(scale, full)), inputs[3])
+
+    def by_bias() -> Tensor:
+        return fitted(sums(False)[0] if shared and isinstance(x, Tensor) else g, inputs[4])
+
+    def fitted(t: Tensor, like: Any) -> Tensor:
+        remaining = tuple([d for d in others if t._shape[d] != 1])
+        if remaining:
+            t = Tensor._apply(SUM, (t,), (remaining, tuple(t._shape)))
         return cast(t.reshape(tuple(like.shape)), like.dtype)
 
-    return [
-        by_input,
-        None,
-        None,
-        lambda: summed(g_wide * normalized(), weight),
-        lambda: summed(g_wide, inputs[4]),
-    ][: len(inputs)]
+    return [by_input, None, None, by_weight, by_bias][: len(inputs)]
 
 
 _NORMALIZE = Composite("normalization", _gradient, reads=((0, 1, 2, 3), (), (), (0, 1, 2), ()))
 
 
+# --- nodes: what the forward pass builds -----------------------------------------------------------------------------------
+def _stretched(node: Node, shape: tuple[int, ...]) -> Node:
+    return node if node.shape == shape else EXPAND((node,), (shape, node.shape))
+
+
+def _mean(x: Node, dims: tuple[int, ...], n: int) -> Node:
+    """The mean over some dimensions, which stay with size 1."""
+    total = SUM((x,), (dims, x.shape))
+    kept = tuple([1 if d in dims else size for d, size in enumerate(x.shape)])
+    return shaped(e.DIV((total, number_like(n, total))), kept)
+
+
+def _moments(x: Tensor, dims: tuple[int, ...], eps: float) -> tuple[Node, Node, Node]:
+    """Mean, variance (by n) and 1/√(variance + eps), with the reduced dimensions of size 1, in the accumulation dtype."""
+    node = x._value()
+    node = converted(node, accumulation_dtype(node.dtype))
+    n = math.prod(node.shape[d] for d in dims)
+    mean = _mean(node, dims, n)
+    centered = e.SUB((node, _stretched(mean, node.shape)))
+    variance = _mean(e.MUL((centered, centered)), dims, n)
+    return mean, variance, e.RSQRT((e.ADD((variance, number_like(eps, variance))),))
+
+
 def _scaled(
     x: Tensor,
-    moments: tuple[Tensor, Tensor, Tensor],
+    mean: Node,
+    scale: Node,
     dims: tuple[int, ...],
     eps: float,
     weight: Tensor | None,
@@ -91,19 +155,21 @@ def _scaled(
     shape: tuple[int, ...],
     own_moments: bool,
 ) -> Tensor:
-    """(x − mean)·r·weight + bias, recorded as one operator. `shape` is that of weight and bias against x."""
+    """(x − mean)·(r·weight) + bias, recorded as one operator. `shape` is that of weight and bias against x."""
     if bias is not None and weight is None:
-        return _scaled(x, moments, dims, eps, None, None, shape, own_moments) + bias.reshape(shape)
-    mean, _, scale = moments
-    with untaped():
-        y = (cast(x, mean.dtype) - mean) * scale
-        if weight is not None:
-            y = y * cast(weight, mean.dtype).reshape(shape)
-        if bias is not None:
-            y = y + cast(bias, mean.dtype).reshape(shape)
-        y = cast(y, x.dtype)
-    parameters = tuple(t for t in (weight, bias) if t is not None)
-    return record(_NORMALIZE, y, (x, mean, scale, *parameters), (dims, eps, shape, own_moments))
+        return _scaled(x, mean, scale, dims, eps, None, None, shape, own_moments) + bias.reshape(shape)
+    node = x._value()
+    full, type = node.shape, node.dtype
+    factor = scale
+    if weight is not None:
+        common = broadcast(scale.shape, shape)
+        w = shaped(converted(weight._value(), mean.dtype), shape)
+        factor = e.MUL((_stretched(scale, common), _stretched(w, common)))
+    y = e.MUL((e.SUB((converted(node, mean.dtype), _stretched(mean, full))), _stretched(factor, full)))
+    if bias is not None:
+        y = e.ADD((y, _stretched(shaped(converted(bias._value(), mean.dtype), shape), full)))
+    inputs = [x, from_node(mean), from_node(scale), *(t for t in (weight, bias) if t is not None)]
+    return record(_NORMALIZE, from_node(converted(y, type)), inputs, (dims, eps, shape, own_moments))
 
 
 def _check(name: str, input: Any, *others: Tensor | None) -> None:
@@ -120,17 +186,25 @@ def _shape_of(t: Tensor | None) -> tuple[int, ...] | None:
     return None if t is None else tuple(t._shape)
 
 
+def _follow(running: Tensor | None, new: Node, factor: float, momentum: float) -> None:
+    """Moves a running moment towards factor·new, in place."""
+    if running is None:
+        return
+    own = running._value()
+    new = converted(shaped(new, own.shape), own.dtype)
+    if factor != 1:
+        new = e.MUL((new, number_like(factor, new)))
+    old = e.MUL((own, number_like(1 - momentum, own)))
+    with no_grad():
+        running._assign(from_node(e.ADD((old, e.MUL((new, number_like(momentum, new)))))))
+
+
 def _update_running(
-    running_mean: Tensor | None, running_var: Tensor | None, mean: Tensor, variance: Tensor, n: int, momentum: float
+    running_mean: Tensor | None, running_var: Tensor | None, mean: Node, variance: Node, n: int, momentum: float
 ) -> None:
     """Moves the running moments towards the batch's, the variance as the unbiased one."""
-    with no_grad():
-        if running_mean is not None:
-            new = cast(mean.reshape(running_mean.shape), running_mean.dtype)
-            running_mean._assign(running_mean * (1 - momentum) + new * momentum)
-        if running_var is not None:
-            new = cast((variance * (n / (n - 1) if n > 1 else math.nan)).reshape(running_var.shape), running_var.dtype)
-            running_var._assign(running_var * (1 - momentum) + new * momentum)
+    _follow(running_mean, mean, 1, momentum)
+    _follow(running_var, variance, n / (n - 1) if n > 1 else math.nan, momentum)
 
 
 @operator(namespace="nn.functional", method=False)
@@ -156,18 +230,15 @@ def batch_norm(
             missing = "running_mean" if running_mean is None else "running_var"
             raise RuntimeError(f"Expected {missing} to be defined in evaluation mode")
         wide = accumulation_dtype(input.dtype)
-        with untaped():
-            mean = cast(running_mean, wide).reshape(shape)
-            scale = (cast(running_var, wide).reshape(shape) + eps).rsqrt()
-        return _scaled(input, (mean, mean, scale), dims, eps, weight, bias, shape, False)
+        mean = shaped(converted(running_mean._value(), wide), shape)
+        variance = shaped(converted(running_var._value(), wide), shape)
+        scale = e.RSQRT((e.ADD((variance, number_like(eps, variance))),))
+        return _scaled(input, mean, scale, dims, eps, weight, bias, shape, False)
     if input.numel() == 0:
         return input * 1
-    with untaped():
-        moments = _moments(input, dims, eps)
-    if running_mean is not None or running_var is not None:
-        n = input.numel() // input.shape[1]
-        _update_running(running_mean, running_var, moments[0], moments[1], n, momentum)
-    return _scaled(input, moments, dims, eps, weight, bias, shape, True)
+    mean, variance, scale = _moments(input, dims, eps)
+    _update_running(running_mean, running_var, mean, variance, input.numel() // input.shape[1], momentum)
+    return _scaled(input, mean, scale, dims, eps, weight, bias, shape, True)
 
 
 @operator(namespace="nn.functional", method=False)
@@ -193,13 +264,11 @@ def instance_norm(
         return input * 1
     dims = tuple(range(2, input.ndim))
     shape = (1, input.shape[1]) + (1,) * (input.ndim - 2)
-    with untaped():
-        moments = _moments(input, dims, eps)
-        if running_mean is not None or running_var is not None:
-            n = math.prod(input.shape[2:])
-            mean, variance = (m.sum(0, keepdim=True) / input.shape[0] for m in moments[:2])
-            _update_running(running_mean, running_var, mean, variance, n, momentum)
-    return _scaled(input, moments, dims, eps, weight, bias, shape, True)
+    mean, variance, scale = _moments(input, dims, eps)
+    if running_mean is not None or running_var is not None:
+        over_batch = [_mean(m, (0,), input.shape[0]) for m in (mean, variance)]
+        _update_running(running_mean, running_var, *over_batch, math.prod(input.shape[2:]), momentum)
+    return _scaled(input, mean, scale, dims, eps, weight, bias, shape, True)
 
 
 @operator(namespace="nn.functional", method=False)
@@ -219,9 +288,8 @@ def layer_norm(
     count = len(normalized_shape)
     dims = tuple(range(input.ndim - count, input.ndim))
     shape = (1,) * (input.ndim - count) + normalized_shape
-    with untaped():
-        moments = _moments(input, dims, eps)
-    return _scaled(input, moments, dims, eps, weight, bias, shape, True)
+    mean, _, scale = _moments(input, dims, eps)
+    return _scaled(input, mean, scale, dims, eps, weight, bias, shape, True)
 
 
 @operator("layer_norm", method=False)
@@ -251,9 +319,8 @@ def group_norm(
     rest = math.prod(input.shape[2:])
     x = input.reshape(n, num_groups, each, rest)
     shape = (1, num_groups, each, 1)
-    with untaped():
-        moments = _moments(x, (2, 3), eps)
-    return _scaled(x, moments, (2, 3), eps, weight, bias, shape, True).reshape(input.shape)
+    mean, _, scale = _moments(x, (2, 3), eps)
+    return _scaled(x, mean, scale, (2, 3), eps, weight, bias, shape, True).reshape(input.shape)
 
 
 @operator("group_norm", method=False)
@@ -277,8 +344,6 @@ def rms_norm(input: Tensor, normalized_shape: Sequence[int], weight: Tensor | No
     normalized_shape = tuple(normalized_shape)
     rules.layer_norm(tuple(input._shape), normalized_shape, _shape_of(weight))
     if eps is None:
-        from flambeau.dtypes import finfo
-
         eps = finfo(accumulation_dtype(input.dtype)).eps
     dims = tuple(range(input.ndim - len(normalized_shape), input.ndim))
 
@@ -292,16 +357,12 @@ def rms_norm(input: Tensor, normalized_shape: Sequence[int], weight: Tensor | No
 @operator(namespace="nn.functional", method=False)
 def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Tensor:
     """input / (k + alpha·mean of squares over `size` neighbouring channels)^beta."""
-    from flambeau.nn.functional.pooling import avg_pool3d
-
     rules.local_response_norm(tuple(as_tensor_argument(input, "local_response_norm", "input")._shape))
     if input.numel() == 0:
         return input
     n, channels = input.shape[:2]
     squares = (input * input).reshape(n, 1, channels, -1, 1)
     before = size // 2
-    from flambeau.nn.functional.padding import pad
-
     squares = pad(squares, (0, 0, 0, 0, before, (size - 1) // 2))
     mean = avg_pool3d(squares, (size, 1, 1), stride=1).reshape(input.shape)
     return input / (mean * alpha + k).pow(beta)
