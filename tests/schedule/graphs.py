@@ -131,7 +131,8 @@ class _Builder:
     def make_constant(self) -> Node:
         x = self.pick()
         value = self.choose([0, 1, 2, -1])
-        c = make("constant", (), float(value) if x.dtype is float32 else (x.dtype is bool_ and value == 1) or value, x.dtype)
+        value = float(value) if x.dtype is float32 else bool(value) if x.dtype is bool_ else value
+        c = make("constant", (), value, x.dtype)
         return broadcast(c, x.shape)
 
     def make_scalar(self) -> Node:
