@@ -3,16 +3,19 @@
 `Team.run` makes one native call (without the GIL); it fills the entries' argument arrays from a table of addresses, lets the
 helper threads in, walks the entries and returns when all threads are done. Helpers wait in native code on Linux, spinning a
 little and then asleep on a futex, elsewhere in Python on a semaphore. They start when first needed, and again in a forked
-child.
+child. A woken helper often lands on its caller's processor and stays there while both spin, so that the two take turns: on
+Linux each helper moves to a processor of its own, counted from the caller's, whenever the caller has moved.
 
 A program is an array of i64: address of the argument cells, of the table, of the pairs (cell, table index), number of pairs.
 An entry is three i64: function, its argument array, and whether a barrier follows. The control block holds, a cache line
-each: the generation that helpers wait on, the number of sleepers, what to run, and the barrier's two words.
+each: the generation that helpers wait on, the number of sleepers, what to run, and the barrier's two words; then the
+processors.
 """
 
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
 import threading
 from typing import Any
@@ -26,7 +29,10 @@ ENTRY_WORDS = 3
 _SPINS = 2000
 _LINE = 64
 _GENERATION, _SLEEPERS, _ENTRIES, _COUNT, _THREADS, _ARRIVED, _BARRIER = 0, 64, 128, 136, 144, 192, 256
-_CONTROL_BYTES = 320
+_CALLER = 152  # the processor that the caller ran on
+_PROCESSORS = 320  # how many we may run on, then their numbers
+_MOST_PROCESSORS = 1024
+_CONTROL_BYTES = _PROCESSORS + 8 + 8 * _MOST_PROCESSORS
 _FUTEX = {"x86_64": 202, "aarch64": 98, "arm64": 98}
 
 
@@ -49,6 +55,8 @@ def _source(target: Target) -> str:
 {declaration}
 {declared}
 declare i64 @syscall(i64, ...)
+declare i32 @sched_getcpu()
+declare i32 @sched_setaffinity(i32, i64, ptr)
 
 define void @flambeau_nothing(ptr %arguments, i64 %thread, i64 %threads) {{
   ret void
@@ -141,6 +149,9 @@ define void @flambeau_announce(ptr %control, ptr %entries, i64 %count, i64 %thre
   store i64 %count, ptr %c, align 8
   %t = getelementptr i8, ptr %control, i64 {_THREADS}
   store i64 %threads, ptr %t, align 8
+  %here = call i32 @sched_getcpu()
+  %p = getelementptr i8, ptr %control, i64 {_CALLER}
+  store i32 %here, ptr %p, align 4
   %old = atomicrmw add ptr %control, i32 1 seq_cst
   %s = getelementptr i8, ptr %control, i64 {_SLEEPERS}
   %sleeping = load atomic i32, ptr %s seq_cst, align 4
@@ -148,6 +159,42 @@ define void @flambeau_announce(ptr %control, ptr %entries, i64 %count, i64 %thre
   br i1 %any, label %wake, label %done
 wake:
   %r = call i64 (i64, ...) @syscall(i64 {futex}, ptr %control, i32 129, i32 2147483647, ptr null, ptr null, i32 0)
+  br label %done
+done:
+  ret void
+}}
+
+define void @flambeau_move(ptr %control, i64 %thread, i32 %caller) {{
+entry:
+  %n = getelementptr i8, ptr %control, i64 {_PROCESSORS}
+  %count = load i64, ptr %n, align 8
+  %list = getelementptr i64, ptr %n, i64 1
+  %from = sext i32 %caller to i64
+  %some = icmp ugt i64 %count, 1
+  br i1 %some, label %look, label %done
+look:
+  %i = phi i64 [ 0, %entry ], [ %next, %other ]
+  %place = getelementptr i64, ptr %list, i64 %i
+  %number = load i64, ptr %place, align 8
+  %is = icmp eq i64 %number, %from
+  br i1 %is, label %found, label %other
+other:
+  %next = add i64 %i, 1
+  %more = icmp ult i64 %next, %count
+  br i1 %more, label %look, label %done
+found:
+  %sum = add i64 %i, %thread
+  %slot = urem i64 %sum, %count
+  %target = getelementptr i64, ptr %list, i64 %slot
+  %processor = load i64, ptr %target, align 8
+  %mask = alloca [{_MOST_PROCESSORS // 64} x i64], align 8
+  store [{_MOST_PROCESSORS // 64} x i64] zeroinitializer, ptr %mask, align 8
+  %which = lshr i64 %processor, 6
+  %word = getelementptr i64, ptr %mask, i64 %which
+  %bit = and i64 %processor, 63
+  %set = shl i64 1, %bit
+  store i64 %set, ptr %word, align 8
+  %ignored = call i32 @sched_setaffinity(i32 0, i64 {_MOST_PROCESSORS // 8}, ptr %mask)
   br label %done
 done:
   ret void
@@ -171,10 +218,12 @@ entry:
   %e = getelementptr i8, ptr %control, i64 {_ENTRIES}
   %c = getelementptr i8, ptr %control, i64 {_COUNT}
   %t = getelementptr i8, ptr %control, i64 {_THREADS}
+  %p = getelementptr i8, ptr %control, i64 {_CALLER}
   %start = trunc i64 %first to i32
   br label %wait
 wait:
   %seen = phi i32 [ %start, %entry ], [ %generation, %ran ]
+  %caller = phi i32 [ -1, %entry ], [ %caller1, %ran ]
   br label %spin
 spin:
   %k = phi i64 [ 1, %wait ], [ %k1, %again ]
@@ -210,6 +259,13 @@ got:
 work:
   %entries = load ptr, ptr %e, align 8
   %threads = load i64, ptr %t, align 8
+  %caller1 = load i32, ptr %p, align 4
+  %moved = icmp ne i32 %caller, %caller1
+  br i1 %moved, label %move, label %begin
+move:
+  call void @flambeau_move(ptr %control, i64 %thread, i32 %caller1)
+  br label %begin
+begin:
   call void @flambeau_walk(ptr %entries, i64 %count, i64 %thread, i64 %threads, ptr %control)
   br label %ran
 ran:
@@ -226,7 +282,8 @@ class _Natives:
     def __init__(self, jit: Jit) -> None:
         source = _source(jit.target)
         if not sys.platform.startswith("linux"):
-            source = source.replace("declare i64 @syscall(i64, ...)", "")
+            for name in ("i64 @syscall(i64, ...)", "i32 @sched_getcpu()", "i32 @sched_setaffinity(i32, i64, ptr)"):
+                source = source.replace(f"declare {name}", "")
             source = (
                 source[: source.index("define void @flambeau_announce")] + source[source.index("define void @flambeau_run") :]
             )
@@ -262,6 +319,10 @@ class Team:
         memory = ctypes.create_string_buffer(_CONTROL_BYTES + _LINE)
         self._memory = memory
         self._control = ctypes.addressof(memory) + -ctypes.addressof(memory) % _LINE
+        if hasattr(os, "sched_getaffinity"):
+            usable = [p for p in sorted(os.sched_getaffinity(0)) if p < _MOST_PROCESSORS]
+            words = (ctypes.c_int64 * (1 + _MOST_PROCESSORS)).from_address(self._control + _PROCESSORS)
+            words[: 1 + len(usable)] = [len(usable), *usable]
         self._helpers = []
         self._starts: list[threading.Semaphore] = []
         self._work: tuple[int, int, int] | None = None
