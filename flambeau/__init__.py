@@ -41,7 +41,6 @@ from flambeau.size import Size
 from flambeau.tensor import Tensor
 from flambeau.version import __version__
 
-
 for _d in _dtypes.ALL:
     globals()[_d.name] = _d
 globals().update(_dtypes.ALIASES)

@@ -6,6 +6,7 @@ May import `flambeau.tensor`, `flambeau.autograd`, `flambeau.shapes` and what th
 from flambeau.ops import (  # noqa: F401
     activation,
     arithmetic,
+    at,
     comparison,
     conversion,
     creation,

@@ -6,12 +6,14 @@ May import what `flambeau.ops` may, and einops.
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
-import einops
-from einops._backends import AbstractBackend
-
 from flambeau.tensor import Tensor
+
+# By name, so that a type checker does not follow einops into every tensor library that it knows.
+einops: Any = importlib.import_module("einops")
+AbstractBackend: Any = importlib.import_module("einops._backends").AbstractBackend
 
 __all__ = ["rearrange", "reduce", "repeat"]
 
@@ -101,7 +103,7 @@ def rearrange(tensor: Tensor | list[Tensor], pattern: str, **axes_lengths: int) 
     possible. Raises einops' EinopsError (a RuntimeError).
     """
     _tensor("rearrange", tensor)
-    return einops.rearrange(tensor, pattern, **axes_lengths)  # type: ignore[type-var, return-value]
+    return einops.rearrange(tensor, pattern, **axes_lengths)
 
 
 def reduce(tensor: Tensor | list[Tensor], pattern: str, reduction: Any, **axes_lengths: int) -> Tensor:
@@ -110,10 +112,10 @@ def reduce(tensor: Tensor | list[Tensor], pattern: str, reduction: Any, **axes_l
     The reduction is "min", "max", "sum", "mean", "prod", "any", "all" or a function of (tensor, dimensions).
     """
     _tensor("reduce", tensor)
-    return einops.reduce(tensor, pattern, reduction, **axes_lengths)  # type: ignore[type-var, return-value]
+    return einops.reduce(tensor, pattern, reduction, **axes_lengths)
 
 
 def repeat(tensor: Tensor | list[Tensor], pattern: str, **axes_lengths: int) -> Tensor:
     """`rearrange` that adds dimensions of given sizes: ``repeat(x, "h w -> h w c", c=3)``."""
     _tensor("repeat", tensor)
-    return einops.repeat(tensor, pattern, **axes_lengths)  # type: ignore[type-var, return-value]
+    return einops.repeat(tensor, pattern, **axes_lengths)

@@ -529,20 +529,42 @@ def _message(name: str, error: Exception) -> str:
 
 def _getitem(ctx: MethodContext) -> Type:
     """``x[…]``: integers, slices, None, …, masks and integer tensors."""
-    default = get_proper_type(ctx.default_return_type)
     try:
-        shape = shape_of(ctx.type)
         reader = Reader(ctx.api)
         expression = ctx.args[0][0]
         items = expression.items if isinstance(expression, TupleExpr) else [expression]
-        index = [_index_item(item, reader) for item in items]
-        if isinstance(default, Instance):
-            return with_shape(default, index_rule(shape, index), ctx.api)
+        return _indexed(ctx, [_index_item(item, reader) for item in items])
     except CANNOT as error:
         ctx.api.fail(str(error), ctx.context)
     except (Unknown, TypeError):
         pass
     return ctx.default_return_type
+
+
+def _at(ctx: MethodContext) -> Type:
+    """``x.at(0, (1, 5), None, ...)``: as `_getitem`, a tuple being a range."""
+    try:
+        reader = Reader(ctx.api)
+        index: list[Any] = []
+        for item in ctx.args[0]:
+            if isinstance(item, TupleExpr):
+                ends = [None if isinstance(e, NameExpr) and e.name == "None" else reader.size(e) for e in item.items]
+                index.append(slice(*ends))
+            else:
+                index.append(_index_item(item, reader))
+        return _indexed(ctx, index)
+    except CANNOT as error:
+        ctx.api.fail(str(error), ctx.context)
+    except (Unknown, TypeError):
+        pass
+    return ctx.default_return_type
+
+
+def _indexed(ctx: MethodContext, index: list[Any]) -> Type:
+    default = get_proper_type(ctx.default_return_type)
+    if not isinstance(default, Instance):
+        raise Unknown
+    return with_shape(default, index_rule(shape_of(ctx.type), index), ctx.api)
 
 
 def _index_item(item: Expression, reader: Reader) -> Any:
@@ -794,13 +816,18 @@ class _Substitute(TypeTranslator):
         return with_shape(kind, shape, self.api)
 
     def visit_type_alias_type(self, kind: Any) -> Type:
-        return get_proper_type(kind).accept(self)
+        return kind  # it may be recursive
 
 
 def _mentions_shape(signature: CallableType) -> bool:
-    return any(pattern_of(kind) is not None for kind in (*signature.arg_types, signature.ret_type)) or any(
-        isinstance(get_proper_type(kind), (UnionType, TupleType)) for kind in signature.arg_types
-    )
+    return any(_holds_shape(kind) for kind in (*signature.arg_types, signature.ret_type))
+
+
+def _holds_shape(kind: Type) -> bool:
+    if isinstance(kind, Instance | TupleType | UnionType):
+        parts = kind.items if isinstance(kind, TupleType | UnionType) else ()
+        return pattern_of(kind) is not None or any(_holds_shape(part) for part in parts)
+    return False
 
 
 def _unified(ctx: FunctionSigContext | MethodSigContext) -> FunctionLike:
@@ -973,6 +1000,8 @@ class ShapePlugin(Plugin):
         if owner in (TENSOR, PARAMETER):
             if name == "__getitem__":
                 return _getitem
+            if name == "at":
+                return _at
             signatures = BY_NAME.get(("m", name))
             return Call(signatures, method=True) if signatures else None
         if name in ("__call__", "forward") and owner.startswith(STUBS + "nn."):

@@ -1,0 +1,141 @@
+"""``flambeau check FILE…``: runs a type checker over programs and prints what it finds, one line each.
+
+May import nothing of flambeau: it starts the checker as a process of its own.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+CHECKERS = ("pyrefly", "mypy")
+TIMEOUT = 600  # seconds
+
+
+class Problem(NamedTuple):
+    """One finding: where (line and column count from 1) and what."""
+
+    path: str
+    line: int
+    column: int
+    message: str
+
+
+class CheckError(RuntimeError):
+    """The checker could not be run."""
+
+
+def installed(checker: str) -> bool:
+    """Whether a checker, and what it needs for shapes, can be imported."""
+    needed = ("pyrefly", "shape_extensions") if checker == "pyrefly" else ("mypy",)
+    return all(importlib.util.find_spec(module) is not None for module in needed)
+
+
+def check(files: Sequence[str | os.PathLike[str]], *, checker: str | None = None) -> list[Problem]:
+    """The shape, dtype, device and other type errors of the files.
+
+    `checker` is "pyrefly" (with which shapes are computed), "mypy" (with the plugin), or None for the first that is installed.
+    Raises FileNotFoundError for a file that is not there, ValueError for an unknown checker, CheckError where none can be run.
+    """
+    paths = [Path(file) for file in files]
+    for path in paths:
+        if not path.exists():
+            raise FileNotFoundError(f"no such file: {path}")
+    if checker is not None and checker not in CHECKERS:
+        raise ValueError(f"unknown checker {checker!r}, expected one of {', '.join(CHECKERS)}")
+    chosen = checker or next((name for name in CHECKERS if installed(name)), None)
+    if chosen is None or not installed(chosen):
+        raise CheckError(f"{chosen or 'a type checker'} is not installed: pip install 'flambeau[check]'")
+    if not paths:
+        return []
+    return _pyrefly(paths) if chosen == "pyrefly" else _mypy(paths)
+
+
+def _package_parent() -> str:
+    return str(Path(__file__).resolve().parent.parent)
+
+
+def _run(command: list[str], environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT, env=environment, check=False)
+    except subprocess.TimeoutExpired:
+        raise CheckError(f"{command[2]} took more than {TIMEOUT} seconds") from None
+
+
+def _pyrefly(paths: Sequence[Path]) -> list[Problem]:
+    command = [sys.executable, "-m", "pyrefly", "check", *map(str, paths), "--output-format", "json"]
+    command += ["--python-interpreter-path", sys.executable, "--preset", "default"]
+    if "site-packages" not in _package_parent():  # an editable install: Pyrefly does not run its import hook
+        command += ["--search-path", _package_parent()]
+    done = _run(command)
+    try:
+        found = json.loads(done.stdout)["errors"]
+    except (json.JSONDecodeError, KeyError):
+        raise CheckError(f"pyrefly failed: {(done.stderr or done.stdout).strip()}") from None
+    return sorted(
+        Problem(error["path"], error["line"], error["column"], _short(error.get("description") or error["concise_description"]))
+        for error in found
+        if error.get("severity", "error") == "error"
+    )
+
+
+def _short(message: str) -> str:
+    """The message without what the checker says of its own machinery."""
+    text = " ".join(message.split())
+    return text.removeprefix("Cannot evaluate type-level shape DSL call: ")
+
+
+def _mypy(paths: Sequence[Path]) -> list[Problem]:
+    with tempfile.TemporaryDirectory(prefix="flambeau-check-") as folder:
+        config = Path(folder) / "mypy.ini"
+        lines = ["[mypy]", "plugins = flambeau.typing.mypy"]
+        if "site-packages" not in _package_parent():
+            lines += [f"mypy_path = {_package_parent()}", "[mypy-flambeau.*]", "ignore_errors = True"]
+        config.write_text("\n".join(lines) + "\n")
+        command = [sys.executable, "-m", "mypy", "--config-file", str(config), "--output", "json", *map(str, paths)]
+        environment = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join([_package_parent(), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep),
+        }
+        done = _run(command, environment)
+    problems = []
+    for line in done.stdout.splitlines():
+        try:
+            error = json.loads(line)
+        except json.JSONDecodeError:
+            continue
+        if error["severity"] == "error":
+            problems.append(Problem(error["file"], error["line"], error["column"] + 1, _short(error["message"])))
+    if done.returncode > 1 and not problems:
+        raise CheckError(f"mypy failed: {(done.stderr or done.stdout).strip()}")
+    return sorted(problems)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """``flambeau check [--checker NAME] FILE…``: 0 without errors, 1 with some, 2 where the checker could not be run."""
+    import argparse
+
+    parser = argparse.ArgumentParser(prog="flambeau check", description="Check the shapes, dtypes and devices of programs.")
+    parser.add_argument("files", nargs="+", metavar="FILE")
+    parser.add_argument("--checker", choices=CHECKERS, help="the type checker to run (the first installed)")
+    options = parser.parse_args(arguments)
+    try:
+        problems = check(options.files, checker=options.checker)
+    except (FileNotFoundError, CheckError) as error:
+        print(f"flambeau check: {error}", file=sys.stderr)
+        return 2
+    here = Path.cwd()
+    for problem in problems:
+        path = Path(problem.path)
+        shown = path.relative_to(here) if path.is_relative_to(here) else path
+        print(f"{shown}:{problem.line}:{problem.column}: {problem.message}")
+    count = len(problems)
+    print(f"{count} error{'' if count == 1 else 's'} in {len(options.files)} file{'' if len(options.files) == 1 else 's'}")
+    return 1 if problems else 0
