@@ -7,18 +7,18 @@ from typing import Any, NamedTuple
 from flambeau.ops import creation
 from flambeau.optim import checks
 from flambeau.optim.optimizer import Group, Optimizer
-from flambeau.optim.run_time import RunTime
+from flambeau.optim.run_time import RunTime, State
 from flambeau.tensor import Tensor
 
 __all__ = ["Adadelta"]
 
 
 class _Values(NamedTuple):
-    lr: Tensor
-    fresh: Tensor
+    lr: Any
+    fresh: Any
     """1 - rho"""
-    eps: Tensor
-    weight_decay: Tensor
+    eps: Any
+    weight_decay: Any
 
 
 class Adadelta(Optimizer):
@@ -57,15 +57,15 @@ class Adadelta(Optimizer):
         state["square_avg"] = creation.zeros_like(param)
         state["acc_delta"] = creation.zeros_like(param)
 
-    def _values(self, at: RunTime, group: Group, step: Tensor) -> _Values:
+    def _values(self, at: RunTime, group: Group, step: Any) -> _Values:
         return _Values(at(lambda g: g["lr"]), at(lambda g: 1 - g["rho"]), at(lambda g: g["eps"]), at(lambda g: g["weight_decay"]))
 
-    def _update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: Group, values: _Values) -> None:
+    def _update(self, param: Any, grad: Any, state: State, group: Group, values: _Values) -> Any:
         if group["weight_decay"] != 0:
             grad = grad + param * values.weight_decay
         square, changes = state["square_avg"], state["acc_delta"]
         new_square = square + (grad * grad - square) * values.fresh
         change = ((changes + values.eps) / (new_square + values.eps)).sqrt() * grad
-        square._assign(new_square)
-        changes._assign(changes + (change * change - changes) * values.fresh)
-        param._assign(param - change * values.lr)
+        state["square_avg"] = new_square
+        state["acc_delta"] = changes + (change * change - changes) * values.fresh
+        return param - change * values.lr

@@ -7,17 +7,17 @@ from typing import Any, NamedTuple
 from flambeau.ops import creation
 from flambeau.optim import checks
 from flambeau.optim.optimizer import Group, Optimizer
-from flambeau.optim.run_time import RunTime
+from flambeau.optim.run_time import RunTime, State
 from flambeau.tensor import Tensor
 
 __all__ = ["Adagrad"]
 
 
 class _Values(NamedTuple):
-    rate: Tensor
+    rate: Any
     """lr / (1 + (t - 1) · lr_decay)"""
-    eps: Tensor
-    weight_decay: Tensor
+    eps: Any
+    weight_decay: Any
 
 
 class Adagrad(Optimizer):
@@ -66,15 +66,14 @@ class Adagrad(Optimizer):
     def _start(self, param: Tensor, grad: Tensor, group: Group, state: dict[str, Any]) -> None:
         state["sum"] = creation.full_like(param, group["initial_accumulator_value"])
 
-    def _values(self, at: RunTime, group: Group, step: Tensor) -> _Values:
+    def _values(self, at: RunTime, group: Group, step: Any) -> _Values:
         rate = at(lambda g: g["lr"])
         if group["lr_decay"] != 0:
-            rate = rate / ((step.to(at.dtype) - 1) * at(lambda g: g["lr_decay"]) + 1)
+            rate = rate / ((step - 1) * at(lambda g: g["lr_decay"]) + 1)
         return _Values(rate, at(lambda g: g["eps"]), at(lambda g: g["weight_decay"]))
 
-    def _update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: Group, values: _Values) -> None:
+    def _update(self, param: Any, grad: Any, state: State, group: Group, values: _Values) -> Any:
         if group["weight_decay"] != 0:
             grad = grad + param * values.weight_decay
-        total = state["sum"]
-        total._assign(total + grad * grad)
-        param._assign(param - grad * values.rate / (total.sqrt() + values.eps))
+        total = state["sum"] = state["sum"] + grad * grad
+        return param - grad * values.rate / (total.sqrt() + values.eps)

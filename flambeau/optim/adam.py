@@ -4,25 +4,26 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from flambeau.ops import creation, pointwise
+from flambeau.ops import creation
+from flambeau.ops.elements import maximum
 from flambeau.optim import checks
 from flambeau.optim.optimizer import Group, Optimizer
-from flambeau.optim.run_time import RunTime
+from flambeau.optim.run_time import RunTime, State
 from flambeau.tensor import Tensor
 
 __all__ = ["Adam", "AdamW"]
 
 
 class _Values(NamedTuple):
-    fresh1: Tensor
+    fresh1: Any
     """1 - beta1: what a new gradient weighs"""
-    fresh2: Tensor
+    fresh2: Any
     """1 - beta2"""
-    size: Tensor
+    size: Any
     """lr · √c₂ / c₁, c the bias corrections 1 - betaᵗ"""
-    eps: Tensor
+    eps: Any
     """eps · √c₂"""
-    decay: Tensor
+    decay: Any
     """weight_decay, or 1 - lr · weight_decay where it is decoupled"""
 
 
@@ -78,7 +79,7 @@ class Adam(Optimizer):
         if group["amsgrad"]:
             state["max_exp_avg_sq"] = creation.zeros_like(param)
 
-    def _values(self, at: RunTime, group: Group, step: Tensor) -> _Values:
+    def _values(self, at: RunTime, group: Group, step: Any) -> _Values:
         first = at.one_minus_power(lambda g: g["betas"][0], step)
         root = at.one_minus_power(lambda g: g["betas"][1], step).sqrt()
         decoupled = group["decoupled_weight_decay"]
@@ -90,7 +91,7 @@ class Adam(Optimizer):
             at(lambda g: 1 - g["lr"] * g["weight_decay"] if decoupled else g["weight_decay"]),
         )
 
-    def _update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: Group, values: _Values) -> None:
+    def _update(self, param: Any, grad: Any, state: State, group: Group, values: _Values) -> Any:
         start = param
         if group["weight_decay"] != 0:
             if group["decoupled_weight_decay"]:
@@ -100,12 +101,10 @@ class Adam(Optimizer):
         mean, square = state["exp_avg"], state["exp_avg_sq"]
         new_mean = mean + (grad - mean) * values.fresh1
         new_square = square + (grad * grad - square) * values.fresh2
-        mean._assign(new_mean)
-        square._assign(new_square)
+        state["exp_avg"], state["exp_avg_sq"] = new_mean, new_square
         if group["amsgrad"]:
-            new_square = pointwise.maximum(state["max_exp_avg_sq"], new_square)
-            state["max_exp_avg_sq"]._assign(new_square)
-        param._assign(start - new_mean * values.size / (new_square.sqrt() + values.eps))
+            new_square = state["max_exp_avg_sq"] = maximum(state["max_exp_avg_sq"], new_square)
+        return start - new_mean * values.size / (new_square.sqrt() + values.eps)
 
 
 class AdamW(Adam):

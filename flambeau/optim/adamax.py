@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from flambeau.ops import creation, pointwise
+from flambeau.ops import creation
+from flambeau.ops.elements import maximum
 from flambeau.optim import checks
 from flambeau.optim.optimizer import Group, Optimizer
-from flambeau.optim.run_time import RunTime
+from flambeau.optim.run_time import RunTime, State
 from flambeau.tensor import Tensor
 
 __all__ = ["Adamax"]
 
 
 class _Values(NamedTuple):
-    rate: Tensor
+    rate: Any
     """lr / (1 - beta1ᵗ)"""
-    fresh1: Tensor
+    fresh1: Any
     """1 - beta1"""
-    beta2: Tensor
-    eps: Tensor
-    weight_decay: Tensor
+    beta2: Any
+    eps: Any
+    weight_decay: Any
 
 
 class Adamax(Optimizer):
@@ -59,7 +60,7 @@ class Adamax(Optimizer):
         state["exp_avg"] = creation.zeros_like(param)
         state["exp_inf"] = creation.zeros_like(param)
 
-    def _values(self, at: RunTime, group: Group, step: Tensor) -> _Values:
+    def _values(self, at: RunTime, group: Group, step: Any) -> _Values:
         return _Values(
             at(lambda g: g["lr"]) / at.one_minus_power(lambda g: g["betas"][0], step),
             at(lambda g: 1 - g["betas"][0]),
@@ -68,12 +69,11 @@ class Adamax(Optimizer):
             at(lambda g: g["weight_decay"]),
         )
 
-    def _update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: Group, values: _Values) -> None:
+    def _update(self, param: Any, grad: Any, state: State, group: Group, values: _Values) -> Any:
         if group["weight_decay"] != 0:
             grad = grad + param * values.weight_decay
         mean, largest = state["exp_avg"], state["exp_inf"]
         new_mean = mean + (grad - mean) * values.fresh1
-        new_largest = pointwise.maximum(largest * values.beta2, grad.abs() + values.eps)
-        mean._assign(new_mean)
-        largest._assign(new_largest)
-        param._assign(param - new_mean * values.rate / new_largest)
+        new_largest = maximum(largest * values.beta2, grad.abs() + values.eps)
+        state["exp_avg"], state["exp_inf"] = new_mean, new_largest
+        return param - new_mean * values.rate / new_largest

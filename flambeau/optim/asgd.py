@@ -5,20 +5,21 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from flambeau.ops import creation
+from flambeau.ops.elements import maximum
 from flambeau.optim import checks
 from flambeau.optim.optimizer import Group, Optimizer
-from flambeau.optim.run_time import RunTime
+from flambeau.optim.run_time import RunTime, State
 from flambeau.tensor import Tensor
 
 __all__ = ["ASGD"]
 
 
 class _Values(NamedTuple):
-    lambd: Tensor
-    weight_decay: Tensor
-    eta: Tensor
+    lambd: Any
+    weight_decay: Any
+    eta: Any
     """lr / (1 + lambd · lr · t)^alpha: the rate of the next step"""
-    mu: Tensor
+    mu: Any
     """1 / max(1, t - t0): what the next step weighs in the average"""
 
 
@@ -58,20 +59,19 @@ class ASGD(Optimizer):
         state["mu"] = RunTime.zero(param) + 1
         state["ax"] = creation.zeros_like(param)
 
-    def _values(self, at: RunTime, group: Group, step: Tensor) -> _Values:
-        time = step.to(at.dtype)
+    def _values(self, at: RunTime, group: Group, step: Any) -> _Values:
+        time = step
         lr = at(lambda g: g["lr"])
         lambd = at(lambda g: g["lambd"])
         eta = lr / (lambd * lr * time + 1) ** at(lambda g: g["alpha"])
-        mu = 1 / (time - at(lambda g: g["t0"])).clamp(min=1)
+        mu = 1 / maximum(time - at(lambda g: g["t0"]), at(lambda g: 1.0))
         return _Values(lambd, at(lambda g: g["weight_decay"]), eta, mu)
 
-    def _update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: Group, values: _Values) -> None:
+    def _update(self, param: Any, grad: Any, state: State, group: Group, values: _Values) -> Any:
         if group["weight_decay"] != 0:
             grad = grad + param * values.weight_decay
         eta, mu, average = state["eta"], state["mu"], state["ax"]
         new_param = param * (1 - values.lambd * eta) - grad * eta
-        average._assign(average + (new_param - average) * mu)
-        param._assign(new_param)
-        eta._assign(values.eta.to(eta.dtype))
-        mu._assign(values.mu.to(mu.dtype))
+        state["ax"] = average + (new_param - average) * mu
+        state["eta"], state["mu"] = values.eta, values.mu
+        return new_param

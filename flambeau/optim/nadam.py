@@ -8,25 +8,25 @@ from typing import Any, NamedTuple
 from flambeau.ops import creation
 from flambeau.optim import checks
 from flambeau.optim.optimizer import Group, Optimizer
-from flambeau.optim.run_time import RunTime
+from flambeau.optim.run_time import RunTime, State
 from flambeau.tensor import Tensor
 
 __all__ = ["NAdam"]
 
 
 class _Values(NamedTuple):
-    lr: Tensor
-    mu: Tensor
+    lr: Any
+    mu: Any
     """β₁ (1 - 0.96^(t·momentum_decay) / 2)"""
-    mu_next: Tensor
-    correction2: Tensor
+    mu_next: Any
+    correction2: Any
     """1 - β₂ᵗ"""
-    fresh1: Tensor
+    fresh1: Any
     """1 - β₁"""
-    fresh2: Tensor
+    fresh2: Any
     """1 - β₂"""
-    eps: Tensor
-    decay: Tensor
+    eps: Any
+    decay: Any
     """weight_decay, or 1 - lr · weight_decay where it is decoupled"""
 
 
@@ -71,10 +71,10 @@ class NAdam(Optimizer):
         state["exp_avg"] = creation.zeros_like(param)
         state["exp_avg_sq"] = creation.zeros_like(param)
 
-    def _values(self, at: RunTime, group: Group, step: Tensor) -> _Values:
+    def _values(self, at: RunTime, group: Group, step: Any) -> _Values:
         exponent = at(lambda g: g["momentum_decay"] * math.log(0.96))
         beta1 = at(lambda g: g["betas"][0])
-        time = step.to(at.dtype)
+        time = step
         decoupled = group["decoupled_weight_decay"]
         return _Values(
             at(lambda g: g["lr"]),
@@ -87,21 +87,19 @@ class NAdam(Optimizer):
             at(lambda g: 1 - g["lr"] * g["weight_decay"] if decoupled else g["weight_decay"]),
         )
 
-    def _update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: Group, values: _Values) -> None:
+    def _update(self, param: Any, grad: Any, state: State, group: Group, values: _Values) -> Any:
         start = param
         if group["weight_decay"] != 0:
             if group["decoupled_weight_decay"]:
                 start = param * values.decay
             else:
                 grad = grad + param * values.decay
-        product, mean, square = state["mu_product"], state["exp_avg"], state["exp_avg_sq"]
+        mean, square = state["exp_avg"], state["exp_avg_sq"]
         new_mean = mean + (grad - mean) * values.fresh1
         new_square = square + (grad * grad - square) * values.fresh2
-        product._assign((product.to(values.mu.dtype) * values.mu).to(product.dtype))
-        new_product = product.to(values.mu.dtype)
-        mean._assign(new_mean)
-        square._assign(new_square)
-        from_grad = values.lr * (1 - values.mu) / (1 - new_product)
-        from_mean = values.lr * values.mu_next / (1 - new_product * values.mu_next)
+        product = state["mu_product"] = state["mu_product"] * values.mu
+        state["exp_avg"], state["exp_avg_sq"] = new_mean, new_square
+        from_grad = values.lr * (1 - values.mu) / (1 - product)
+        from_mean = values.lr * values.mu_next / (1 - product * values.mu_next)
         scale = (new_square / values.correction2).sqrt() + values.eps
-        param._assign(start - (grad * from_grad + new_mean * from_mean) / scale)
+        return start - (grad * from_grad + new_mean * from_mean) / scale

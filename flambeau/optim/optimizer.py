@@ -1,7 +1,7 @@
 """Optimizer: parameter groups, their state and hooks, and the frame that every update rule fits in.
 
-May import: ops, autograd, tensor, utils.hooks, optim.run_time. Every number that an update needs is a tensor or a run-time
-scalar, never read on the host, so that a recorded step can be replayed while schedulers change the groups.
+May import: ops, autograd, tensor, utils.hooks, optim.run_time. No rule (but L-BFGS) reads a value on the host, so a recorded step
+can be replayed while schedulers change the groups.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 from flambeau.autograd.modes import enable_grad, set_grad_enabled
 from flambeau.nn.modules.module import type_name
-from flambeau.optim.run_time import RunTime
+from flambeau.optim.run_time import RunTime, State
 from flambeau.tensor import Tensor
 from flambeau.utils.hooks import RemovableHandle
 
@@ -212,15 +212,19 @@ class Optimizer:
         states = self._states(active, group)
         if self._counts_steps:
             self._count(states, len(active) != len(group["params"]), group)
-        values: dict[Any, Any] = {}
-        for (param, grad), state in zip(active, states):
-            count = state.get("step")
-            key = (param.dtype, param.device, id(count))
-            if key not in values:
-                values[key] = self._values(RunTime(self, number, param), group, count)
-            if group.get("maximize"):
-                grad = -grad
-            self._update(param, grad, state, group, values[key])
+        kept: dict[Any, tuple[RunTime, Any]] = {}
+        for (param, grad), tensors in zip(active, states):
+            count = tensors.get("step")
+            key = (param._storage.dtype, param._storage.device, id(count))
+            if key not in kept:
+                at = RunTime(self, number, param)
+                kept[key] = at, self._values(at, group, None if count is None else at.read(count))
+            at, values = kept[key]
+            direction = at.read(grad)
+            state = State(at, tensors, param.dtype)
+            updated = self._update(at.read(param), -direction if group.get("maximize") else direction, state, group, values)
+            state.commit()
+            at.write(param, updated)
 
     def _states(self, active: list[tuple[Tensor, Tensor]], group: Group) -> list[dict[str, Any]]:
         """The state of each parameter; those that are updated for the first time share a new step."""
@@ -261,11 +265,11 @@ class Optimizer:
         """Fills the state of a parameter that is updated for the first time."""
 
     def _values(self, at: RunTime, group: Group, step: Any) -> Any:
-        """What the update of all parameters of one dtype, device and step needs: numbers as tensors."""
+        """What the update of all parameters of one dtype, device and step needs: zero-dimensional values."""
         raise NotImplementedError
 
-    def _update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: Group, values: Any) -> None:
-        """Writes the new values of one parameter and its state."""
+    def _update(self, param: Any, grad: Any, state: State, group: Group, values: Any) -> Any:
+        """The new value of one parameter; the new values of its state are put into `state`."""
         raise NotImplementedError
 
     # Hooks

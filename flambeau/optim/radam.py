@@ -4,28 +4,29 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from flambeau.ops import creation, pointwise
+from flambeau.ops import creation
+from flambeau.ops.elements import where
 from flambeau.optim import checks
 from flambeau.optim.optimizer import Group, Optimizer
-from flambeau.optim.run_time import RunTime
+from flambeau.optim.run_time import RunTime, State
 from flambeau.tensor import Tensor
 
 __all__ = ["RAdam"]
 
 
 class _Values(NamedTuple):
-    rate: Tensor
+    rate: Any
     """lr / (1 - β₁ᵗ)"""
-    rectified: Tensor
+    rectified: Any
     """whether the variance is tractable at this step"""
-    factor: Tensor
+    factor: Any
     """the rectification times √(1 - β₂ᵗ)"""
-    fresh1: Tensor
+    fresh1: Any
     """1 - β₁"""
-    fresh2: Tensor
+    fresh2: Any
     """1 - β₂"""
-    eps: Tensor
-    decay: Tensor
+    eps: Any
+    decay: Any
     """weight_decay, or 1 - lr · weight_decay where it is decoupled"""
 
 
@@ -67,13 +68,13 @@ class RAdam(Optimizer):
         state["exp_avg"] = creation.zeros_like(param)
         state["exp_avg_sq"] = creation.zeros_like(param)
 
-    def _values(self, at: RunTime, group: Group, step: Tensor) -> _Values:
+    def _values(self, at: RunTime, group: Group, step: Any) -> _Values:
         correction2 = at.one_minus_power(lambda g: g["betas"][1], step)
         limit = at(lambda g: 2 / (1 - g["betas"][1]) - 1)
         # With c = 1 - β₂ᵗ, the length of the average is ρ = ρ∞ - 2t (1 - c) / c; for small t the terms nearly cancel.
-        length = limit - 2 * step.to(at.dtype) * (1 - correction2) / correction2
+        length = limit - 2 * step * (1 - correction2) / correction2
         rectified = length > 5.0
-        safe = pointwise.where(rectified, length, 6.0)
+        safe = where(rectified, length, 6.0)
         ratio = (safe - 4) * (safe - 2) * limit / ((limit - 4) * (limit - 2) * safe)
         decoupled = group["decoupled_weight_decay"]
         return _Values(
@@ -86,7 +87,7 @@ class RAdam(Optimizer):
             at(lambda g: 1 - g["lr"] * g["weight_decay"] if decoupled else g["weight_decay"]),
         )
 
-    def _update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: Group, values: _Values) -> None:
+    def _update(self, param: Any, grad: Any, state: State, group: Group, values: _Values) -> Any:
         start = param
         if group["weight_decay"] != 0:
             if group["decoupled_weight_decay"]:
@@ -96,7 +97,6 @@ class RAdam(Optimizer):
         mean, square = state["exp_avg"], state["exp_avg_sq"]
         new_mean = mean + (grad - mean) * values.fresh1
         new_square = square + (grad * grad - square) * values.fresh2
-        mean._assign(new_mean)
-        square._assign(new_square)
+        state["exp_avg"], state["exp_avg_sq"] = new_mean, new_square
         adaptive = values.factor / (new_square.sqrt() + values.eps)
-        param._assign(start - new_mean * values.rate * pointwise.where(values.rectified, adaptive, 1.0))
+        return start - new_mean * values.rate * where(values.rectified, adaptive, 1.0)

@@ -7,19 +7,19 @@ from typing import Any, NamedTuple
 from flambeau.ops import creation
 from flambeau.optim import checks
 from flambeau.optim.optimizer import Group, Optimizer
-from flambeau.optim.run_time import RunTime
+from flambeau.optim.run_time import RunTime, State
 from flambeau.tensor import Tensor
 
 __all__ = ["RMSprop"]
 
 
 class _Values(NamedTuple):
-    lr: Tensor
-    fresh: Tensor
+    lr: Any
+    fresh: Any
     """1 - alpha"""
-    eps: Tensor
-    momentum: Tensor
-    weight_decay: Tensor
+    eps: Any
+    momentum: Any
+    weight_decay: Any
 
 
 class RMSprop(Optimizer):
@@ -65,7 +65,7 @@ class RMSprop(Optimizer):
         if group["centered"]:
             state["grad_avg"] = creation.zeros_like(param)
 
-    def _values(self, at: RunTime, group: Group, step: Tensor) -> _Values:
+    def _values(self, at: RunTime, group: Group, step: Any) -> _Values:
         return _Values(
             at(lambda g: g["lr"]),
             at(lambda g: 1 - g["alpha"]),
@@ -74,19 +74,16 @@ class RMSprop(Optimizer):
             at(lambda g: g["weight_decay"]),
         )
 
-    def _update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: Group, values: _Values) -> None:
+    def _update(self, param: Any, grad: Any, state: State, group: Group, values: _Values) -> Any:
         if group["weight_decay"] != 0:
             grad = grad + param * values.weight_decay
         square = state["square_avg"]
-        square._assign(square + (grad * grad - square) * values.fresh)
-        variance = square
+        variance = state["square_avg"] = square + (grad * grad - square) * values.fresh
         if group["centered"]:
             mean = state["grad_avg"]
-            mean._assign(mean + (grad - mean) * values.fresh)
-            variance = square - mean * mean
+            mean = state["grad_avg"] = mean + (grad - mean) * values.fresh
+            variance = variance - mean * mean
         change = grad / (variance.sqrt() + values.eps)
         if group["momentum"] > 0:
-            buffer = state["momentum_buffer"]
-            buffer._assign(buffer * values.momentum + change)
-            change = buffer
-        param._assign(param - change * values.lr)
+            change = state["momentum_buffer"] = state["momentum_buffer"] * values.momentum + change
+        return param - change * values.lr

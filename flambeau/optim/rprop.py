@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from flambeau.ops import creation, pointwise
+from flambeau.ops import creation
+from flambeau.ops.elements import maximum, minimum, where
 from flambeau.optim import checks
 from flambeau.optim.optimizer import Group, Optimizer
-from flambeau.optim.run_time import RunTime
+from flambeau.optim.run_time import RunTime, State
 from flambeau.tensor import Tensor
 
 __all__ = ["Rprop"]
 
 
 class _Values(NamedTuple):
-    shrink: Tensor
-    grow: Tensor
-    smallest: Tensor
-    largest: Tensor
+    shrink: Any
+    grow: Any
+    smallest: Any
+    largest: Any
 
 
 class Rprop(Optimizer):
@@ -53,7 +54,7 @@ class Rprop(Optimizer):
         state["prev"] = creation.zeros_like(param)
         state["step_size"] = creation.full_like(grad, float(group["lr"]))
 
-    def _values(self, at: RunTime, group: Group, step: Tensor) -> _Values:
+    def _values(self, at: RunTime, group: Group, step: Any) -> _Values:
         return _Values(
             at(lambda g: g["etas"][0]),
             at(lambda g: g["etas"][1]),
@@ -61,15 +62,11 @@ class Rprop(Optimizer):
             at(lambda g: g["step_sizes"][1]),
         )
 
-    def _update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: Group, values: _Values) -> None:
-        previous, size = state["prev"], state["step_size"]
-        agreement = grad * previous
+    def _update(self, param: Any, grad: Any, state: State, group: Group, values: _Values) -> Any:
+        agreement = grad * state["prev"]
         turned = agreement < 0
-        factor = pointwise.where(turned, values.shrink, pointwise.where(agreement > 0, values.grow, 1.0))
-        new_size = pointwise.minimum(
-            pointwise.maximum(size * factor.to(size.dtype), values.smallest.to(size.dtype)), values.largest.to(size.dtype)
-        )
-        grad = grad.masked_fill(turned, 0)
-        size._assign(new_size)
-        previous._assign(grad)
-        param._assign(param - grad.sign() * new_size)
+        factor = where(turned, values.shrink, where(agreement > 0, values.grow, 1.0))
+        size = minimum(maximum(state["step_size"] * factor, values.smallest), values.largest)
+        grad = where(turned, 0.0, grad)
+        state["step_size"], state["prev"] = size, grad
+        return param - grad.sign() * size

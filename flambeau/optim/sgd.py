@@ -6,17 +6,17 @@ from typing import Any, NamedTuple
 
 from flambeau.optim import checks
 from flambeau.optim.optimizer import Group, Optimizer
-from flambeau.optim.run_time import RunTime
+from flambeau.optim.run_time import RunTime, State
 from flambeau.tensor import Tensor
 
 __all__ = ["SGD"]
 
 
 class _Values(NamedTuple):
-    lr: Tensor
-    weight_decay: Tensor
-    momentum: Tensor
-    kept: Tensor
+    lr: Any
+    weight_decay: Any
+    momentum: Any
+    kept: Any
     """1 - dampening"""
 
 
@@ -62,7 +62,7 @@ class SGD(Optimizer):
 
     def _start(self, param: Tensor, grad: Tensor, group: Group, state: dict[str, Any]) -> None:
         if group["momentum"] != 0:
-            state["momentum_buffer"] = None
+            state["momentum_buffer"] = None  # the first one is the first gradient
 
     def _values(self, at: RunTime, group: Group, step: Any) -> _Values:
         return _Values(
@@ -72,15 +72,14 @@ class SGD(Optimizer):
             at(lambda g: 1 - g["dampening"]),
         )
 
-    def _update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: Group, values: _Values) -> None:
+    def _update(self, param: Any, grad: Any, state: State, group: Group, values: _Values) -> Any:
         if group["weight_decay"] != 0:
             grad = grad + param * values.weight_decay
         if group["momentum"] != 0:
-            buffer = state.get("momentum_buffer")
-            if buffer is None:
-                buffer = state["momentum_buffer"] = grad.detach().clone()
-            else:
+            buffer = grad
+            if "momentum_buffer" in state:
                 kept = grad if group["dampening"] == 0 else grad * values.kept
-                buffer._assign(buffer * values.momentum + kept)
+                buffer = state["momentum_buffer"] * values.momentum + kept
+            state["momentum_buffer"] = buffer
             grad = grad + buffer * values.momentum if group["nesterov"] else buffer
-        param._assign(param - grad * values.lr)
+        return param - grad * values.lr

@@ -271,3 +271,69 @@ def test_step_with_a_closure_gives_the_loss():
 
     first = float(optimizer.step(closure))
     assert float(optimizer.step(closure)) < first
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "NAdam", "RAdam"])
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_half_parameters(name, dtype):
+    """Updates of half parameters are computed in float32 and rounded once, so they're at least as near as PyTorch's."""
+    exact = parameters(torch, "float64")
+    reference = getattr(torch.optim, name)(exact, lr=0.01)
+    params = [p.detach().to(getattr(flambeau, dtype)).requires_grad_() for p in parameters(flambeau, "float32")]
+    optimizer = getattr(optim, name)(params, lr=0.01)
+    for step in range(5):
+        advance(torch, reference, exact, [step], "float64")
+        for param, grad in zip(params, gradients(step, "float32")):
+            param.grad = flambeau.tensor(grad.tolist()).to(param.dtype)
+        optimizer.step()
+    for param, value in zip(params, exact):
+        assert param.dtype is getattr(flambeau, dtype)
+        error = np.abs(param.detach().float().numpy() - value.detach().numpy()).max()
+        assert error < {"float16": 0.01, "bfloat16": 0.06}[dtype]
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "RMSprop", "Adagrad", "Adadelta", "NAdam", "RAdam", "ASGD"])
+def test_differentiable_updates(name):
+    """The gradient of the updated parameter with respect to its gradient's factor, as in meta-learning."""
+    found = []
+    for library in (flambeau, torch):
+        leaf = library.tensor([1.0, -2.0, 3.0], dtype=library.float64, requires_grad=True)
+        factor = library.tensor(0.7, dtype=library.float64, requires_grad=True)
+        param = leaf.clone()
+        optimizer = getattr(library.optim, name)([param], lr=0.1, differentiable=True)
+        for step in range(3):
+            param.grad = factor * leaf.detach() * (step + 1) + factor**2
+            optimizer.step()
+        param.sum().backward()
+        found.append((leaf.grad.numpy(), factor.grad.numpy()))
+    for a, b in zip(*found):
+        np.testing.assert_allclose(a, b, rtol=1e-4)  # PyTorch computes the corrections in float32 here
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "NAdam", "RAdam"])
+def test_a_recorded_step_follows_the_schedule(name):
+    results = []
+    for compiled in (False, True):
+        flambeau.manual_seed(0)
+        params = parameters(flambeau, "float32")
+        options = {"momentum": 0.9} if name == "SGD" else {}
+        optimizer = getattr(optim, name)(params, lr=0.1, weight_decay=0.01, **options)
+        scheduler = optim.lr_scheduler.ExponentialLR(optimizer, 0.7)
+
+        def step(x, optimizer=optimizer, params=params):
+            optimizer.zero_grad()
+            loss = sum((p * x).sum() ** 2 for p in params)
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        run = flambeau.compile(step) if compiled else step
+        losses = []
+        for _ in range(8):
+            losses.append(run(flambeau.tensor(0.1)).item())
+            scheduler.step()
+        results.append((losses, [p.tolist() for p in params], optimizer.state_dict()["param_groups"]))
+        assert all(float(s["step"]) == 8 for s in optimizer.state_dict()["state"].values() if "step" in s)
+    np.testing.assert_allclose(results[0][0], results[1][0], rtol=1e-5)
+    for a, b in zip(results[0][1], results[1][1]):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
