@@ -123,7 +123,7 @@ def _adaptive_max_pool(spatial: int, input: Any, output_size: Any) -> tuple[Tens
 def _chosen(blocks: Tensor, along: list[Tensor], sizes: tuple[int, ...]) -> Tensor:
     """Where in its plane the maximum of each block lies; `along` has the blocks' positions along each dimension."""
     rank = len(sizes)
-    flat, _ = first_maximum(blocks, rank)
+    flat = first_maximum(blocks, rank)
     width = math.prod(blocks._shape[blocks.ndim - rank :])
     plane = None
     for place, size in zip(along, sizes):

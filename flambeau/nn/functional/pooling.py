@@ -60,30 +60,32 @@ def _kernel_dims(t: Tensor, form: Windows) -> tuple[int, ...]:
     return tuple(range(t.ndim - len(form.kernel), t.ndim))
 
 
-def first_maximum(blocks: Tensor, rank: int) -> tuple[Tensor, list[Tensor]]:
-    """Of the last `rank` dimensions: the flat position of the maximum, and its position along each."""
+def first_maximum(blocks: Tensor, rank: int) -> Tensor:
+    """The flat position of the first maximum over the last `rank` dimensions, int64."""
     kernel = tuple(blocks._shape[blocks.ndim - rank :])
     lead = tuple(blocks._shape[: blocks.ndim - rank])
-    flat = blocks.reshape((*lead, math.prod(kernel))).argmax(-1)
-    along = []
-    rest = flat
-    for k in reversed(kernel):
-        along.insert(0, rest % k if k > 1 else rest * 0)
-        rest = rest.div(k, rounding_mode="floor") if k > 1 else rest
-    return flat, along
+    return blocks.reshape((*lead, math.prod(kernel))).argmax(-1)
 
 
 def _indices(x: Tensor, form: Windows) -> Tensor:
-    """Where in its plane (row-major) each window's maximum lies, int64."""
+    """Where in its plane (row-major) each window's first maximum lies, int32 (int64 for planes too large for that).
+
+    The smallest place that holds the maximum, so no position has to be taken apart into rows and columns.
+    """
     rank = len(form.sizes)
-    _, along = first_maximum(windows(x, form, lowest(x.dtype)), rank)
-    total = None
-    for dim, offset in enumerate(along):
-        start = positions(form.counts[dim], offset.ndim, offset.ndim - rank + dim, x._storage.device)
-        place = start * form.stride[dim] + offset * form.dilation[dim] - form.padding[dim]
-        total = place if total is None else total * form.sizes[dim] + place
-    assert total is not None
-    return total
+    blocks = windows(x, form, lowest(x.dtype))
+    dims = _kernel_dims(blocks, form)
+    is_maximum = (blocks == blocks.amax(dims, keepdim=True)) | (blocks != blocks)
+    device, narrow = x._storage.device, math.prod(form.sizes) < 2**31
+    place = None
+    for dim in range(rank):
+        start = positions(form.counts[dim], 2 * rank, dim, device, narrow) * form.stride[dim]
+        along = start + positions(form.kernel[dim], 2 * rank, rank + dim, device, narrow) * form.dilation[dim] - form.padding[dim]
+        if form.padding[dim]:
+            is_maximum = is_maximum & (along >= 0) & (along < form.sizes[dim])
+        place = along if place is None else place * form.sizes[dim] + along
+    assert place is not None
+    return place.masked_fill(~is_maximum, iinfo(place.dtype).max).amin(dims)
 
 
 def _max_gradient(g: Tensor, y: Any, inputs: Any, params: tuple[Any, ...]) -> tuple[Any]:
@@ -91,7 +93,7 @@ def _max_gradient(g: Tensor, y: Any, inputs: Any, params: tuple[Any, ...]) -> tu
     (x,) = inputs
     (form,) = params
     with untaped():
-        chosen = covering(cast(_indices(x, form), int32), form, -1)
+        chosen = covering(_indices(x, form), form, -1)
         own = _flat_positions(form, x._storage.device)
         elsewhere = chosen != own
     return (covering(g, form, 0).masked_fill(elsewhere, 0).sum(_kernel_dims(chosen, form)),)
@@ -127,7 +129,7 @@ def _max_pool(
     if not with_indices:
         return y
     with untaped():
-        return y, _indices(x, form)
+        return y, cast(_indices(x, form), int64)
 
 
 def _make_max_pool(spatial: int) -> Callable[..., Any]:
