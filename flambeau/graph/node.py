@@ -37,7 +37,7 @@ class Primitive:
         saves: which of "inputs" and "output" the gradient reads; the tape keeps only those. "shapes" instead of "inputs":
             of the inputs only their shape and dtype are read.
         reads: for each input, the inputs that its own gradient reads, where that is not all of them: the tape keeps only
-            what the gradients asked for need (of others it hands on shape and dtype).
+            what the gradients asked for need (of others it hands on shape and dtype). Or a function of params that says so.
     """
 
     __slots__ = ("name", "kind", "infer", "evaluate", "gradient", "saves_inputs", "saves_output", "reads")
@@ -50,7 +50,7 @@ class Primitive:
         evaluate: Callable[..., Any],
         gradient: Callable[..., Sequence[Any]] | None = None,
         saves: str = "inputs",
-        reads: tuple[tuple[int, ...], ...] | None = None,
+        reads: tuple[tuple[int, ...], ...] | Callable[..., Any] | None = None,
     ) -> None:
         self.name, self.kind, self.infer, self.evaluate, self.gradient = name, kind, infer, evaluate, gradient
         self.saves_inputs, self.saves_output = "inputs" in saves or "shapes" in saves, "output" in saves
@@ -112,6 +112,16 @@ class Node:
         for s in self.shape:
             n *= s
         return n
+
+    def twin(self, buffer: Any) -> Node:
+        """A leaf of the same kind that holds `buffer`: quicker than making one from its parts."""
+        twin = object.__new__(Node)
+        twin.primitive, twin.inputs, twin.params = self.primitive, self.inputs, self.params
+        twin.shape, twin.dtype, twin.device = self.shape, self.dtype, self.device
+        twin.signature, twin.origin = self.signature, None
+        twin.buffer = buffer
+        twin.serial = next(_counter)
+        return twin
 
     def realize(self, buffer: Any) -> None:
         """Gives the node its value and lets go of what it was computed from."""

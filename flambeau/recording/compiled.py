@@ -83,9 +83,10 @@ class CompiledFunction:
         key, tensors = guard_of(args, kwargs)
         with self._lock:
             for recording in self._recordings.get(key, ()):
-                if recording.fits(tensors):
+                storages = recording.find(tensors)
+                if storages is not None:
                     self.replays += 1
-                    return recording.replay(tensors)
+                    return recording.replay(tensors, storages)
             if key in self._plain:
                 return self.function(*args, **kwargs)
             return self._record(key, tensors, args, kwargs)

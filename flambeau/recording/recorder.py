@@ -17,7 +17,7 @@ from flambeau.graph.primitives.leaf import BUFFER
 from flambeau.storage import RECORDERS, Storage, pending, realize
 from flambeau.tensor import Tensor
 
-__all__ = ["Recorder", "RandomUse", "leaf"]
+__all__ = ["Recorder", "RandomUse", "Leaf"]
 
 
 class Recorder:
@@ -68,7 +68,7 @@ class Recorder:
             return
         if node.buffer is None:  # a fill that nobody looked at, or another thread's work
             devices.backend(node.device).realize([node])
-        storage.node = leaf(node.shape, node.dtype, node.device, node.buffer)
+        storage.node = Leaf(node).holding(node.buffer)
         self.leaves[storage] = storage.node, tensor
         storage.version += 1
 
@@ -117,11 +117,17 @@ class RandomUse:
         self.generator, self.start, self.blocks = generator, 0, 0
 
 
-def leaf(shape: tuple[int, ...], type: dtype, device: str, buffer: Any) -> Node:
-    """A leaf that holds `buffer`."""
-    found = Node(BUFFER, (), (), shape, type, device)
-    found.buffer = buffer
-    return found
+class Leaf:
+    """Makes leaves of one shape, dtype and device: what a replay does for every value that it hands out."""
+
+    __slots__ = ("_like",)
+
+    def __init__(self, like: Node) -> None:
+        self._like = Node(BUFFER, (), (), like.shape, like.dtype, like.device)
+
+    def holding(self, buffer: Any) -> Node:
+        """A leaf that holds `buffer`."""
+        return self._like.twin(buffer)
 
 
 def _next_serial() -> int:

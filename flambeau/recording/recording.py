@@ -15,10 +15,10 @@ from flambeau.autograd.modes import state
 from flambeau.autograd.tape import Edge
 from flambeau.dtypes import float32
 from flambeau.graph.node import Node
-from flambeau.graph.primitives.leaf import scalar_value
+from flambeau.graph.primitives.leaf import BUFFER, scalar_value
 from flambeau.recording.arguments import rebuild
 from flambeau.recording.gradient import Joint
-from flambeau.recording.recorder import RandomUse, Recorder, leaf
+from flambeau.recording.recorder import Leaf, RandomUse, Recorder
 from flambeau.schedule import prepare
 from flambeau.storage import Storage, pending, realize
 from flambeau.tensor import Tensor, over
@@ -29,26 +29,31 @@ __all__ = ["Recording"]
 class Place:
     """Where a replay finds a storage: in an argument, in a tensor that the function knows, or as such a tensor's gradient."""
 
-    __slots__ = ("argument", "tensor", "is_grad", "size", "type", "device")
+    __slots__ = ("argument", "tensor", "is_grad", "size", "type", "device", "known")
 
     def __init__(self, storage: Storage, argument: int | None, tensor: Tensor | None, is_grad: bool) -> None:
         self.argument, self.tensor, self.is_grad = argument, tensor, is_grad
         self.size, self.type, self.device = storage.size, storage.dtype, storage.device
+        self.known: Storage | None = None
 
-    def find(self, arguments: Sequence[Tensor]) -> Storage:
-        if self.argument is not None:
-            return arguments[self.argument]._storage
-        assert self.tensor is not None
+    def find(self, arguments: Sequence[Tensor]) -> Storage | None:
+        """The storage in a call with these arguments, or None where it is not like the recorded one."""
+        if self.argument is not None:  # the guard has compared everything but what a view looks into
+            storage = arguments[self.argument]._storage
+            return storage if storage.size == self.size else None
+        tensor: Any = self.tensor
         if self.is_grad:
-            assert self.tensor._grad is not None
-            return self.tensor._grad._storage
-        return self.tensor._storage
-
-    def fits(self, arguments: Sequence[Tensor]) -> bool:
-        if self.is_grad and (self.tensor._grad is None or self.tensor._grad._strides is not None):  # type: ignore[union-attr]
-            return False
-        storage = self.find(arguments)
-        return storage.size == self.size and storage.dtype is self.type and storage.device == self.device
+            tensor = tensor._grad
+            if tensor is None or tensor._strides is not None:
+                return None
+        storage = tensor._storage
+        if storage is self.known:
+            return storage
+        if storage.size != self.size or storage.dtype is not self.type or storage.device != self.device:
+            return None
+        if not self.is_grad:
+            self.known = storage
+        return storage
 
 
 class Result:
@@ -179,7 +184,7 @@ class Recording:
     def _compile(self, outputs: list[Node]) -> None:
         """Schedules the call and computes it once."""
         self.computed = [i for i, node in enumerate(outputs) if node.buffer is None]
-        self.shapes = [(node.shape, node.dtype, node.device) for node in outputs]
+        self.leaves = [Leaf(node) for node in outputs]
         leaf_places = {node.serial: self._place(s, t) for s, (node, t) in self._recorder.leaves.items()}
         self._leaf_places = leaf_places
         # An output that is an input's value unchanged, or a value made once while recording.
@@ -206,19 +211,27 @@ class Recording:
         return by_place
 
     # --- replaying -------------------------------------------------------------------------------------------------------
-    def fits(self, arguments: Sequence[Tensor]) -> bool:
-        """Whether a call with these arguments (whose guard is equal) would do what was recorded."""
+    def find(self, arguments: Sequence[Tensor]) -> list[Storage] | None:
+        """The storages that a call with these arguments (whose guard is equal) would read and write.
+
+        None when the call would not do what was recorded.
+        """
         for module, training, ids in self.modules:
             if module.training is not training or _parameter_ids(module) != ids:
-                return False
+                return None
         for tensor, had in self.grads_at_start:
             if (tensor._grad is not None) is not had:
-                return False
-        return all(place.fits(arguments) for place in self._places)
+                return None
+        found = []
+        for place in self._places:
+            storage = place.find(arguments)
+            if storage is None:
+                return None
+            found.append(storage)
+        return found
 
-    def replay(self, arguments: Sequence[Tensor]) -> Any:
-        """Does the call again with other arguments of the same kind, and today's state."""
-        storages = [place.find(arguments) for place in self._places]
+    def replay(self, arguments: Sequence[Tensor], storages: list[Storage]) -> Any:
+        """Does the call again with other arguments of the same kind, and today's state (what `find` found)."""
         waiting = [s.node for s in storages if s.node.buffer is None]
         if waiting:
             realize(waiting)
@@ -233,7 +246,7 @@ class Recording:
         if self.plan is not None:
             donated = frozenset() if self.joint is not None else self._donated(storages)
             computed = self.backend.execute(self.plan, buffers, values, donated)
-        found: list[Any] = [None] * len(self.shapes)
+        found: list[Any] = [None] * len(self.leaves)
         for i, buffer in zip(self.computed, computed):
             found[i] = buffer
         for i, source in self.copied.items():
@@ -243,12 +256,12 @@ class Recording:
 
         def storage_of(i: int) -> Storage:
             if i not in nodes:
-                nodes[i] = Storage(leaf(*self.shapes[i], found[i]))
+                nodes[i] = Storage(self.leaves[i].holding(found[i]))
             return nodes[i]
 
         for place, i in self.written:
             storage = storages[place]
-            storage.node = leaf(*self.shapes[i], found[i])
+            storage.node = self.leaves[i].holding(found[i])
             storage.version += 1
             storage.autograd_version += 1
         for tensor, final in self.final_grads:
@@ -282,7 +295,7 @@ def _holders(storages: list[Storage], place: int) -> tuple[int, int]:
 
 def _calibrate() -> tuple[int, int]:
     """What `_holders` says when only the storage holds the node, and only the node and the list of a plan's inputs the buffer."""
-    storages = [Storage(leaf((), float32, "", bytearray()))]
+    storages = [Storage(Leaf(Node(BUFFER, (), (), (), float32, "")).holding(bytearray()))]
     buffers = [storages[0].node.buffer]
     found = _holders(storages, 0)
     del buffers
