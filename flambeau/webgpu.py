@@ -6,6 +6,7 @@ May import `flambeau.devices`, `flambeau.device`, `flambeau.storage`.
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -28,6 +29,8 @@ __all__ = [
     "set_batch_threshold",
     "get_batch_threshold",
     "batch",
+    "initialize",
+    "fetch",
     "OutOfMemoryError",
 ]
 
@@ -134,6 +137,36 @@ def set_batch_threshold(kernels: int) -> None:
 def get_batch_threshold() -> int:
     """What `set_batch_threshold` set."""
     return _backend(None).threshold
+
+
+async def initialize(device: _Where = None) -> None:
+    """Opens the adapter, in a page whose call stack can't be suspended; elsewhere the first use does so by itself."""
+    name = as_device_name("webgpu" if device is None else device)
+    if sys.platform == "emscripten" and name not in {b.name for b in devices.started()}:
+        from flambeau.devices.webgpu import WebGPUBackend
+        from flambeau.devices.webgpu.browser import open_host_async
+
+        index = int(name.partition(":")[2] or 0)
+        devices.adopt(name, WebGPUBackend(await open_host_async(index), index))
+
+
+async def fetch(tensor: Any) -> Any:
+    """The tensor's value on the cpu device, awaited: for a page where `tensor.item()` can't wait for the GPU.
+
+    Raises IndexError and the like where the computation failed.
+    """
+    from flambeau.storage import realize
+    from flambeau.tensor import from_bytes
+
+    node = tensor.detach().contiguous()._value()
+    realize([node])
+    backend = devices.backend(node.device)
+    nbytes = node.size * node.dtype.itemsize
+    if sys.platform == "emscripten" and node.device.startswith("webgpu"):
+        data = await backend.download_async(node.buffer, nbytes)  # type: ignore[attr-defined]
+    else:
+        data = backend.download(node.buffer, nbytes)
+    return from_bytes(data, tensor.dtype, tuple(tensor.shape), "cpu")
 
 
 @contextlib.contextmanager

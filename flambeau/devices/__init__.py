@@ -8,7 +8,7 @@ import threading
 
 from flambeau.devices.base import Backend
 
-__all__ = ["Backend", "backend", "started", "DEVICE_TYPES"]
+__all__ = ["Backend", "adopt", "backend", "started", "DEVICE_TYPES"]
 
 DEVICE_TYPES = ("cpu", "reference", "webgpu")
 _started: dict[str, Backend] = {}
@@ -30,6 +30,11 @@ def backend(name: str) -> Backend:
                 module = importlib.import_module(f"flambeau.devices.{kind}")
                 found = _started[name] = module.start(int(index or 0))
     return found
+
+
+def adopt(name: str, opened: Backend) -> None:
+    """Makes a device that was opened elsewhere (awaited, in a page) the one of that name."""
+    _started[name] = opened
 
 
 def started() -> list[Backend]:

@@ -22,9 +22,15 @@ class ReferenceBackend:
         return True
 
     def upload(self, data: Any, nbytes: int) -> Any:
-        return np.frombuffer(bytearray(memoryview(data).cast("B")[:nbytes]), np.uint8)
+        copied = bytearray(memoryview(data).cast("B")[:nbytes])
+        try:
+            return np.frombuffer(copied, np.uint8)
+        except ModuleNotFoundError:  # a page without NumPy holds values that come from the GPU, and reads them
+            return copied
 
     def download(self, buffer: Any, nbytes: int) -> memoryview:
+        if isinstance(buffer, bytearray):
+            return memoryview(buffer)[:nbytes]
         return memoryview(np.ascontiguousarray(buffer).reshape(-1).view(np.uint8))[:nbytes]
 
     def realize(self, nodes: Sequence[Node]) -> None:

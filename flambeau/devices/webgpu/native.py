@@ -45,7 +45,9 @@ def _package() -> Any:
 def _dawn_toggles() -> None:
     extras = importlib.import_module("wgpudawn.backends.dawn.extras")
     known = set(extras.all_toggles())
-    extras.set_instance_extras(enable_toggles=[t for t in DAWN_TOGGLES if t in known])
+    # timestamps are rounded to 0.1 ms unless told otherwise: a page might spy with them, a program of one's own need not
+    disabled = [t for t in ("timestamp_quantization",) if t in known]
+    extras.set_instance_extras(enable_toggles=[t for t in DAWN_TOGGLES if t in known], disable_toggles=disabled)
 
 
 def _adapters() -> list[Any]:
