@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections import OrderedDict
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from flambeau.dtypes import float32
@@ -79,7 +80,8 @@ def _prepare(nodes: Sequence[Node]) -> tuple[Plan, list[Node], list[Node], list[
         if len(PLANS) > CAPACITY:
             PLANS.popitem(last=False)
     else:
-        PLANS.move_to_end(structure)
+        with suppress(KeyError):  # another thread may have let it go
+            PLANS.move_to_end(structure)
     return plan, inputs, scalars, order
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
-from flambeau.dtypes import dtype, iinfo, int32, int64
+from flambeau.dtypes import dtype, iinfo, int64
 from flambeau.nn.functional.arguments import as_tensor_argument, hashable, scalar_name
 from flambeau.nn.functional.windows import Windows, behind, covering, positions, windows
 from flambeau.ops.composite import Composite, record, untaped
