@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import subprocess
+import sys
 
 from benchmarks.timing import with_tuned_malloc
 
@@ -20,6 +22,10 @@ def main() -> None:
     if unknown:
         parser.error(f"no such benchmark: {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}")
     with_tuned_malloc()
+    if len(options.names) > 1:  # each in a process of its own: what one leaves in memory is not the next one's
+        for name in options.names:
+            subprocess.run([sys.executable, "-m", "benchmarks", name, "--case", options.case], check=True)
+        return
     import torch
 
     import flambeau
