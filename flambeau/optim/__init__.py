@@ -6,6 +6,7 @@ May import: ops, autograd, tensor, dtypes, utils.hooks, nn.modules.module (for n
 from __future__ import annotations
 
 from flambeau.optim import lr_scheduler as lr_scheduler
+from flambeau.optim import swa_utils as swa_utils
 from flambeau.optim.adadelta import Adadelta
 from flambeau.optim.adagrad import Adagrad
 from flambeau.optim.adam import Adam, AdamW
@@ -34,4 +35,5 @@ __all__ = [
     "Rprop",
     "SGD",
     "lr_scheduler",
+    "swa_utils",
 ]
