@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from flambeau.codegen.llvm import contraction, loops
 from flambeau.codegen.llvm.lowered import Lowered, Message
 from flambeau.codegen.llvm.target import Target
 from flambeau.devices.cpu.cache import DiskCache
@@ -129,12 +130,8 @@ class Compiler:
 
     def _lower(self, kernel: Kernel, threads: int) -> Lowered:
         if isinstance(kernel, LoopKernel):
-            from flambeau.codegen.llvm import loops
-
             return loops.lower(kernel, self.target)
         assert isinstance(kernel, ContractionKernel), kernel
-        from flambeau.codegen.llvm import contraction
-
         return contraction.lower(kernel, self.target, threads)
 
     def _load(self, data: bytes) -> Compiled:
