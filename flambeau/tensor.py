@@ -179,10 +179,13 @@ class Tensor:
         return t
 
     # --- writing ---------------------------------------------------------------------------------------------------------
-    def _assign(self, value: Tensor) -> Tensor:
-        """Writes `value` (of this shape and dtype) into this tensor's memory and onto the tape; gives self."""
+    def _assign(self, value: Tensor, *, is_uniform: bool = False) -> Tensor:
+        """Writes `value` (of this shape and dtype) into this tensor's memory and onto the tape; gives self.
+
+        `is_uniform`: all elements are one number, so that it doesn't matter which of several writes to a place wins.
+        """
         recorded = state.enabled and (value._requires_grad or self.requires_grad)
-        self._check_writable(recorded)
+        self._check_writable(recorded, is_uniform)
         if RECORDERS and pending.recorder is not None:
             pending.recorder.read(self)
         storage, node = self._storage, value._value()
@@ -202,7 +205,7 @@ class Tensor:
             self._base_version = self._counter.autograd_version
         return self
 
-    def _check_writable(self, recorded: bool) -> None:
+    def _check_writable(self, recorded: bool, may_overlap: bool = False) -> None:
         if recorded and self._grad_fn is None and self._requires_grad:
             raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
         if recorded and self._base is not None and self._base._grad_fn is None and self._base._requires_grad:
@@ -212,7 +215,7 @@ class Tensor:
                 "Inplace update to inference tensor outside InferenceMode is not allowed. "
                 "You can make a clone to get a normal tensor before doing inplace update."
             )
-        if self._strides is not None and any(s == 0 and n > 1 for s, n in zip(self._strides, self._shape)):
+        if self._strides is not None and not may_overlap and any(s == 0 and n > 1 for s, n in zip(self._strides, self._shape)):
             raise RuntimeError(
                 "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
                 "Please clone() the tensor before performing the operation."
@@ -223,11 +226,12 @@ class Tensor:
         base = self._base
         if base is None or self._strides is None:
             for t in (self,) if base is None else (self, base):
+                before = t._edge() if t.requires_grad else (None, 0)
                 t._requires_grad = True
                 function, output = value._edge() if value.requires_grad else (None, 0)
                 if t is not self and function is not None and tuple(t._shape) != tuple(value._shape):
                     function, output = _ReshapeGradient(((function, output),), value._shape), 0
-                t._grad_fn = function if function is not None else _DetachedWrite(())
+                t._grad_fn = function if function is not None else _DetachedWrite((before,))
                 t._output_index = output
             return
         shape, strides, offset = self._shape, self._strides, self._offset
@@ -745,6 +749,8 @@ class PrimitiveGradient(GradientFunction):
         self.saved: tuple[Any, ...] = ()
         if primitive.saves_inputs:
             reads = primitive.reads
+            if reads.__class__ is _Function:
+                reads = reads(params)
             if reads is None:
                 self.saved = tuple([SavedTensor(t, False) for t in tensors])
             else:
@@ -835,9 +841,10 @@ class _ReshapeGradient(GradientFunction):
 
 
 class _DetachedWrite(GradientFunction):
-    """A value without history was written over one that had it: gradients end here."""
+    """A value without history was written over one that had it: nothing of the gradient goes further."""
 
     __slots__ = ()
 
     def backward(self, gradients: list[Any]) -> Sequence[Any]:
-        return ()
+        g = gradients[0]
+        return (None if self.next_functions[0][0] is None else g.new_zeros(tuple(g.shape)),)

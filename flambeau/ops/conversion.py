@@ -229,7 +229,7 @@ def fill_(self: Tensor, value: Any) -> Tensor:
         raise TypeError(f"fill_(): argument 'value' (position 1) must be Number, not {value.__class__.__name__}")
     type = self._storage.dtype
     check_fits(found, type)
-    return self._assign(expand(scalar(found, type, self._storage.device), tuple(self._shape)))
+    return self._assign(expand(scalar(found, type, self._storage.device), tuple(self._shape)), is_uniform=True)
 
 
 @operator(namespace=None)

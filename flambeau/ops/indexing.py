@@ -56,6 +56,8 @@ def _as_item(item: Any, device: str) -> Any:
         if found.dtype.category == 2 and not found.numel():
             found = cast(found, int64)
         return _as_item(found, device) if found._shape else int(found.item())
+    if isinstance(item, (str, bytes)):
+        raise TypeError(f"new(): invalid data type '{type(item).__name__}'")
     try:
         return as_index(item)
     except TypeError:
@@ -106,13 +108,13 @@ def _basic(t: Tensor, items: list[Any]) -> tuple[Tensor, list[Tensor | None]]:
     for item in items:
         if item is None:
             new_shape.append(1)
-            new_strides.append(0)
+            new_strides.append(shape[dim] * strides[dim] if dim < len(shape) else 1)
             advanced.append(None)
             reshaped = True
             continue
         if isinstance(item, bool):
             new_shape.append(1)
-            new_strides.append(0)
+            new_strides.append(shape[dim] * strides[dim] if dim < len(shape) else 1)
             advanced.append(tensor([0] if item else [], dtype=int64, device=t.device))
             reshaped = True
             continue
@@ -198,6 +200,8 @@ class _Plan:
                     )
                 index = index.to(t.device)
             moved.append(index)
+        if 0 in [shape[d] for d in indexed] and 0 not in self.common:
+            raise IndexError("index is out of bounds for dimension with size 0")
         together = indexed[-1] - indexed[0] + 1 == len(indexed)
         self.at = indexed[0] if together else 0
         others = [d for d in range(len(shape)) if d not in indexed]
@@ -206,7 +210,9 @@ class _Plan:
         self.flat = 1
         for d in indexed:
             self.flat *= shape[d]
-        if len(moved) == 1:
+        if 0 in self.common:
+            linear = moved[0].new_empty(self.common)
+        elif len(moved) == 1:
             linear = moved[0]
         else:
             linear = None
@@ -280,8 +286,6 @@ def _getitem(self: Tensor, index: Any) -> Tensor:
 
 def _take(t: Tensor, advanced: list[Tensor | None]) -> Tensor:
     plan = _Plan(t, advanced)
-    if plan.flat == 0 and plan.places._shape[0]:
-        raise IndexError(f"index is out of bounds for dimension with size 0 (shape {list(t._shape)})")
     return plan.result(along(plan.front(t), plan.places, 0))
 
 
@@ -305,8 +309,9 @@ def _fit(value: Tensor, shape: tuple[int, ...]) -> Tensor:
     own = tuple(value._shape)
     extra = len(own) - len(shape)
     if extra > 0 and all(n == 1 for n in own[:extra]):
-        value = reshape(value, own[extra:])
-    elif own != shape and broadcast_fails(own, shape):
+        own = own[extra:]
+        value = reshape(value, own)
+    if own != shape and broadcast_fails(own, shape):
         raise RuntimeError(
             f"shape mismatch: value tensor of shape {list(own)} cannot be broadcast to indexing result of shape {list(shape)}"
         )
@@ -326,8 +331,6 @@ def _setitem(self: Tensor, index: Any, value: Any) -> None:
     if isinstance(index, Tensor) and index.dtype is bool_ and index._shape and _set_masked(self, index, value):
         return
     items = _items(self, index)
-    if any(item is False for item in items):
-        return
     source = _value_tensor(self, value)
     target, advanced = _basic(self, items)
     if target is self:
@@ -342,7 +345,8 @@ def _setitem(self: Tensor, index: Any, value: Any) -> None:
         target.copy_(source)
         return
     if source.dtype is not self.dtype:
-        if source._shape:
+        tensors = [item for item in items if isinstance(item, Tensor)]
+        if source.numel() != 1 or len(tensors) != 1 or tensors[0].dtype is not bool_:
             raise RuntimeError(
                 f"Index put requires the source and destination dtypes match, got {scalar_name(self)} for the destination and "
                 f"{scalar_name(source)} for the source."
@@ -364,11 +368,14 @@ def _with_put(target: Tensor, advanced: list[Tensor | None], source: Tensor, mod
 def _set_masked(self: Tensor, mask: Tensor, value: Any) -> bool:
     """`self[mask] = number`, which needs no count of the mask's elements. Says whether it was that."""
     if isinstance(value, Tensor):
-        if value._shape:
+        if value.numel() != 1 or len(value._shape) > len(self._shape):
             return False
-        value = cast(value, self.dtype)
-    elif python_number(value) is None:
-        return False
+        value = cast(reshape(value, ()), self.dtype)
+    else:
+        value = python_number(value)
+        if value is None:
+            return False
+        check_fits(value, self.dtype)
     rank = len(mask._shape)
     if rank > len(self._shape) or tuple(mask._shape) != tuple(self._shape[:rank]):
         return False

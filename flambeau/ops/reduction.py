@@ -167,7 +167,6 @@ CHOSEN = Composite("index_select_along", _one_place, reads=((1,), ()))
 """Inputs (x, places); params = (dim, keepdim): a result that is x at those places of `dim`."""
 
 
-
 def _evenly(g: Tensor, y: Tensor, inputs: Any, params: tuple[Any, ...]) -> tuple[Any]:
     """Equal extrema share the gradient; NaNs do where the extremum is one."""
     (x,) = inputs

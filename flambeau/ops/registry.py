@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from flambeau.autograd.modes import state
+from flambeau.autograd.tape import SavedTensor
 from flambeau.dtypes import can_cast
-from flambeau.tensor import Tensor, from_node
+from flambeau.tensor import PrimitiveGradient, Tensor, from_node
 
 __all__ = ["OPERATORS", "Operator", "in_place", "operator", "scalar_name", "write_out", "write_in_place"]
 
@@ -83,13 +84,22 @@ def _in_place(function: Callable[..., Any], name: str) -> Callable[..., Any]:
 
 
 def in_place(function: Callable[..., Tensor], target: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-    """`function` of the tensor, written into it. What the gradient keeps of the operand is its value before the write."""
-    operand = target
-    if state.enabled and isinstance(target, Tensor):
-        operand = from_node(target._value())
-        if target.requires_grad:
-            operand = operand._with_tape(*target._edge()) if target._grad_fn is not None else target
-    return write_in_place(target, function(operand, *args, **kwargs))
+    """`function` of the tensor, written into it.
+
+    On the tape, as in PyTorch, what the gradient reads of the old value is kept beside the new one, and what it reads of the
+    result is the tensor's own, so that a later write to it is an error.
+    """
+    if not state.enabled or not (target.requires_grad or any([isinstance(a, Tensor) and a.requires_grad for a in args])):
+        return write_in_place(target, function(target, *args, **kwargs))
+    target._check_writable(True)
+    before = from_node(target._value())
+    before._requires_grad, before._grad_fn, before._output_index = target.requires_grad, target.grad_fn, target._output_index
+    result = function(before, *args, **kwargs)
+    write_in_place(target, result)
+    entry = result._grad_fn
+    if result.dtype is target.dtype and isinstance(entry, PrimitiveGradient) and entry.saved_output is not None:
+        entry.saved_output = SavedTensor(target, True)
+    return target
 
 
 def _with_out(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import flambeau
 from flambeau.ops.registry import OPERATORS
 from tests.helpers.oracle import check, check_gradients
-from tests.ops.table import ELSEWHERE, EXAMPLES, FIRST_ORDER, LOOSE, NOT_DIFFERENTIABLE, Draw
+from tests.ops.table import ELSEWHERE, EXAMPLES, LOOSE, Draw
 
 OWN = {
     key: o for key, o in OPERATORS.items() if key[0] in ("", None, "linalg") and o.function.__module__.startswith("flambeau.ops")
@@ -55,8 +55,8 @@ def test_every_operator_has_examples() -> None:
 @given(seed=st.integers(0, 2**32 - 1), data=st.data())
 def test_operator(key: tuple[str | None, str], device: str, seed: int, data: st.DataObject) -> None:
     mine, theirs = _both(key)
-    for example, dtypes in EXAMPLES[key]:
-        args, kwargs = _arguments(example(Draw(seed, data.draw(st.sampled_from(dtypes)))))
+    for example in EXAMPLES[key]:
+        args, kwargs = _arguments(example.draw(Draw(seed, data.draw(st.sampled_from(example.dtypes)))))
         where = {} if _takes_tensors((args, kwargs)) else {"device": device} if _takes_device(mine) else {}
         call = (lambda *a, **k: mine(*a, **k, **where)) if where else mine
         check(call, theirs, args, kwargs, device=device, factor=LOOSE.get(key, 1.0))
@@ -72,28 +72,28 @@ def _takes_device(f: Any) -> bool:
     return "device" in inspect.signature(f).parameters
 
 
-DIFFERENTIABLE = [key for key in KEYS if key not in NOT_DIFFERENTIABLE]
+DIFFERENTIABLE = [key for key in KEYS if any(example.differentiable for example in EXAMPLES[key])]
 
 
 @pytest.mark.parametrize("key", DIFFERENTIABLE, ids=_name)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_gradients(key: tuple[str | None, str], device: str, seed: int) -> None:
     mine, theirs = _both(key)
-    for example, _ in EXAMPLES[key]:
+    for example in EXAMPLES[key]:
         draw = Draw(seed, torch.float64)
-        args, kwargs = _arguments(example(draw))
+        args, kwargs = _arguments(example.draw(draw))
+        if not example.differentiable:
+            continue
         try:
             theirs(*args, **kwargs)
         except Exception:  # an example of an error
             continue
-        second = key not in FIRST_ORDER and not draw.is_singular
+        second = example.second and not draw.is_singular
         check_gradients(mine, theirs, args, kwargs, device=device, second=second, factor=LOOSE.get(key, 1.0))
 
 
 IN_PLACE = [
-    key
-    for key in KEYS
-    if key in OPERATORS and OPERATORS[key].has_inplace and key[1] not in ("cumsum", "cumprod", "float_power")
+    key for key in KEYS if key in OPERATORS and OPERATORS[key].has_inplace and key[1] not in ("cumsum", "cumprod", "float_power")
 ]
 """PyTorch's in-place cumsum, cumprod and float_power have dtype rules of their own."""
 
@@ -102,8 +102,8 @@ IN_PLACE = [
 @given(seed=st.integers(0, 2**32 - 1), data=st.data())
 def test_in_place(key: tuple[str | None, str], device: str, seed: int, data: st.DataObject) -> None:
     name = key[1] + "_"
-    for example, dtypes in EXAMPLES[key]:
-        args, kwargs = _arguments(example(Draw(seed, data.draw(st.sampled_from(dtypes)))))
+    for example in EXAMPLES[key]:
+        args, kwargs = _arguments(example.draw(Draw(seed, data.draw(st.sampled_from(example.dtypes)))))
         if args and isinstance(args[0], torch.Tensor):
             factor = LOOSE.get(key, 1.0)
             check(getattr(flambeau.Tensor, name), getattr(torch.Tensor, name), args, kwargs, device=device, factor=factor)
@@ -114,8 +114,8 @@ def test_in_place(key: tuple[str | None, str], device: str, seed: int, data: st.
 def test_out(key: tuple[str | None, str], device: str, seed: int) -> None:
     """`out=` takes the result and its shape, and is what is given back."""
     mine, theirs = _both(key)
-    for example, _ in EXAMPLES[key]:
-        args, kwargs = _arguments(example(Draw(seed, torch.float32)))
+    for example in EXAMPLES[key]:
+        args, kwargs = _arguments(example.draw(Draw(seed, torch.float32)))
         try:
             result = theirs(*args, **kwargs)
             theirs(*args, **kwargs, out=torch.empty(0, dtype=result.dtype))

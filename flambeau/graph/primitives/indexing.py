@@ -87,6 +87,7 @@ SCATTER = Primitive(
     _scatter,
     _scatter_gradient,
     saves="inputs output",
+    reads=lambda params: ((1,), (), (1,)) if params[1] in ("set", "add") else None,
 )
 """`params = (axis, mode)`, mode one of "set", "add", "mul", "amax", "amin"; inputs (base, int64 index, source of index's shape):
 out = base, then out[index[i, j, …], j, …] is combined with source[i, j, …] for axis 0. With "set" and repeated places the

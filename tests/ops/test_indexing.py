@@ -1,0 +1,192 @@
+"""`x[index]` and `x[index] = value` against PyTorch, for drawn indices of every kind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.helpers.oracle import check, check_gradients
+
+SHAPES = st.lists(st.integers(0, 4), min_size=0, max_size=4).map(tuple)
+
+
+@st.composite
+def slices(draw: st.DrawFn, size: int) -> slice:
+    bound = st.none() | st.integers(-size - 2, size + 2)
+    return slice(draw(bound), draw(bound), draw(st.none() | st.integers(1, 3)))
+
+
+@st.composite
+def indices(draw: st.DrawFn, shape: tuple[int, ...]) -> Any:
+    """An index of a tensor of that shape: basic items, lists, integer tensors that broadcast, and masks; now and then a wrong one."""
+    items: list[Any] = []
+    common = draw(st.sampled_from([(), (1,), (3,), (2, 3)]))
+    dim = 0
+    ellipsis = draw(st.integers(0, 8))
+    while dim < len(shape):
+        if len(items) == ellipsis:
+            items.append(Ellipsis)
+            dim += draw(st.integers(0, len(shape) - dim))
+            ellipsis = -1
+            continue
+        size = shape[dim]
+        kind = draw(
+            st.sampled_from(["int", "slice", "slice", "all", "none", "tensor", "list", "mask", "wide mask", "bool", "stop"])
+        )
+        low, high = (-size, size - 1) if size else (0, 0)
+        if draw(st.integers(0, 40)) == 0:
+            high += 1
+        if kind == "int":
+            items.append(draw(st.integers(low, high)))
+        elif kind == "slice":
+            items.append(draw(slices(size)))
+        elif kind == "all":
+            items.append(slice(None))
+        elif kind == "none":
+            items.append(None)
+            continue
+        elif kind == "tensor":
+            part = draw(st.sampled_from([common, common[1:], (1,)]))
+            n = int(torch.Size(part).numel())
+            values = draw(st.lists(st.integers(low, high), min_size=n, max_size=n))
+            items.append(torch.tensor(values, dtype=draw(st.sampled_from([torch.int64, torch.int32]))).reshape(part))
+        elif kind == "list":
+            n = common[-1] if common else 1
+            items.append(draw(st.lists(st.integers(low, high), min_size=n, max_size=n)))
+        elif kind in ("mask", "wide mask"):
+            count = min(2, len(shape) - dim) if kind == "wide mask" else 1
+            part = shape[dim : dim + count]
+            n = int(torch.Size(part).numel())
+            items.append(torch.tensor(draw(st.lists(st.booleans(), min_size=n, max_size=n)), dtype=torch.bool).reshape(part))
+            dim += count
+            continue
+        elif kind == "bool":
+            items.append(draw(st.booleans()))
+            continue
+        else:
+            break
+        dim += 1
+    if len(items) == 1 and draw(st.booleans()) and not isinstance(items[0], list):
+        return items[0]
+    return tuple(items)
+
+
+def _tensor(shape: tuple[int, ...], dtype: torch.dtype = torch.float64) -> torch.Tensor:
+    return (torch.arange(torch.Size(shape).numel()) + 1).to(dtype).reshape(shape)
+
+
+def get(x: Any, index: Any) -> Any:
+    return x[index]
+
+
+def put(x: Any, index: Any, value: Any) -> Any:
+    x = x.clone()
+    x[index] = value
+    return x
+
+
+@given(data=st.data(), shape=SHAPES)
+def test_get(device: str, data: st.DataObject, shape: tuple[int, ...]) -> None:
+    index = data.draw(indices(shape))
+    x = _tensor(shape)
+    if len(shape) >= 2 and data.draw(st.booleans()):
+        x = _tensor((shape[1], shape[0], *shape[2:])).transpose(0, 1)
+    check(get, get, (x, index), device=device)
+
+
+@given(data=st.data(), shape=SHAPES)
+def test_put(device: str, data: st.DataObject, shape: tuple[int, ...]) -> None:
+    index = data.draw(indices(shape))
+    x = _tensor(shape)
+    try:
+        found = tuple(x[index].shape)
+    except Exception:
+        found = shape
+    kind = data.draw(st.sampled_from(["number", "scalar", "whole", "broadcast", "leading ones", "wrong"]))
+    value: Any = 0.5
+    if kind == "scalar":
+        value = torch.tensor(0.5)
+    elif kind == "whole":
+        value = -_tensor(found)
+    elif kind == "broadcast":
+        value = -_tensor(found[1:])
+    elif kind == "leading ones":
+        value = -_tensor((1, *found))
+    elif kind == "wrong":
+        value = -_tensor((*found, 2))
+    places = [i for i in (index if isinstance(index, tuple) else (index,)) if isinstance(i, (list, torch.Tensor))]
+    if kind != "number" and any(isinstance(i, list) or i.dtype != torch.bool for i in places):
+        value = value if kind in ("scalar", "wrong") else torch.full_like(value, 0.5)  # which of several writes wins is not said
+    check(put, put, (x, index, value), device=device)
+
+
+@given(data=st.data(), shape=SHAPES)
+def test_gradients_of_get(device: str, data: st.DataObject, shape: tuple[int, ...]) -> None:
+    index = data.draw(indices(shape))
+    x = _tensor(shape)
+    try:
+        x[index]
+    except Exception:
+        return
+    check_gradients(lambda x: x[_mine(index, device)] ** 2, lambda x: x[index] ** 2, (x,), device=device)
+
+
+def _mine(index: Any, device: str) -> Any:
+    from tests.helpers.oracle import translate
+
+    return translate(index, device)
+
+
+def test_gradients_of_put(device: str) -> None:
+    def step(x: Any, v: Any) -> Any:
+        y = x * 2
+        y[1:, 0] = v
+        y[0] = 3.0
+        return y * y
+
+    check_gradients(step, step, (_tensor((3, 2)), _tensor((2,))), device=device)
+
+
+def test_gradients_of_put_at_positions(device: str) -> None:
+    places = torch.tensor([2, 0])
+
+    def run(places: Any) -> Any:
+        def step(x: Any, v: Any) -> Any:
+            y = x * 2
+            y[places] = v
+            return y * y
+
+        return step
+
+    check_gradients(run(_mine(places, device)), run(places), (_tensor((3, 2)), _tensor((2, 2))), device=device)
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        (0, 0, 0), slice(None, None, -1), slice(None, None, 0), 5, -4, "a", 1.5, (slice(None), 2), torch.tensor([1.5]),
+        torch.tensor([True, False]), torch.tensor([5]), (Ellipsis, Ellipsis, 0), torch.zeros(3, 3, dtype=torch.bool), (None, 3),
+        torch.tensor([0, 1], dtype=torch.uint8), slice(0.5, None), ([0, 1], [0, 1, 2]),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_errors(device: str, index: Any) -> None:
+    check(get, get, (_tensor((3, 2)), index), device=device)
+    check(put, put, (_tensor((3, 2)), index, 0.0), device=device)
+
+
+def test_zero_dimensional(device: str) -> None:
+    for index in (0, Ellipsis, None, True, False, torch.tensor(True), (), slice(None)):
+        check(get, get, (torch.tensor(2.0), index), device=device)
+
+
+def test_values(device: str) -> None:
+    """What may be assigned: numbers convert, tensors of other dtypes only where PyTorch lets them."""
+    for dtype in (torch.float32, torch.int64, torch.bool):
+        for value in (1, 2.5, True, torch.tensor(1.5), torch.tensor([2], dtype=torch.int32), [1], "a", float("inf")):
+            for index in (0, slice(1), torch.tensor([0]), torch.tensor([True, False, True])):
+                check(put, put, (torch.zeros(3, dtype=dtype), index, value), device=device)
