@@ -261,7 +261,8 @@ class Program:
     def bind(self, arrays: list[np.ndarray]) -> Any:
         """The argument array for these slots."""
         places = [a.ctypes.data for a in arrays] + [s.ctypes.data for s in self.scratch]
-        return (ctypes.c_void_p * (len(places) + 1))(*places, None)
+        self.errors = (ctypes.c_int64 * 2)()
+        return (ctypes.c_void_p * (len(places) + 1))(*places, ctypes.addressof(self.errors))
 
     def pack(self, arguments: Any) -> None:
         for phase in self.packs:

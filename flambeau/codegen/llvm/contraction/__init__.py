@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from flambeau.codegen.llvm.builder import Module
 from flambeau.codegen.llvm.contraction.direct import direct
 from flambeau.codegen.llvm.contraction.dot import Dot, plan_dot
+from flambeau.codegen.llvm.contraction.epilogue import ContractionModule
 from flambeau.codegen.llvm.contraction.form import Form, merge, normalize, simplify
 from flambeau.codegen.llvm.contraction.panel import Panel, plan_panel
 from flambeau.codegen.llvm.contraction.roles import PHASE, Pack, Scratch
@@ -24,8 +25,18 @@ __all__ = ["lower", "Pack"]
 
 
 def lower(kernel: ContractionKernel, target: Target, threads: int) -> Lowered:
-    """LLVM IR for the kernel. `threads` is the number that will usually run it; any number may."""
-    module = Module(target.attributes)
+    """LLVM IR for the kernel. `threads` is the number that will usually run it; any number may.
+
+    The result's `packs` are `Pack`s (see `roles.py`).
+    """
+    lowered = _lower(kernel, target, threads, 0)
+    if lowered.messages:  # the error word's address stands after the scratch blocks, whose number is known now
+        lowered = _lower(kernel, target, threads, len(kernel.slots) + len(lowered.scratch))
+    return lowered
+
+
+def _lower(kernel: ContractionKernel, target: Target, threads: int, error_place: int) -> Lowered:
+    module = ContractionModule(target, kernel.slots, error_place)
     slots = len(kernel.slots)
     scratch = Scratch(slots)
     packs: dict[object, Pack] = {}
@@ -44,7 +55,8 @@ def lower(kernel: ContractionKernel, target: Target, threads: int) -> Lowered:
                 plan.build(module, name, slots, scratch, pack)
             names.append(name)
     _in_turn(module, "contraction", names)
-    return Lowered(module.text(), ("contraction",), tuple(scratch.sizes), packs=tuple(packs.values()))
+    messages = tuple(module.messages.found)
+    return Lowered(module.text(), ("contraction",), tuple(scratch.sizes), messages, tuple(packs.values()))
 
 
 def _plans(form: Form, target: Target, threads: int) -> list[tuple[Form, Winograd | WinogradWeight | Dot | Panel | None]]:

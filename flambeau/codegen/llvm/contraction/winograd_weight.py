@@ -1,9 +1,10 @@
 """The weight gradient of a 3×3 convolution of stride 1 by the transpose of Winograd's F(2×2, 3×3), again with 4/9 of the
 multiplications.
 
-The gradient of Aᵀ[(G g Gᵀ) ⊙ (Bᵀ d B)]A with respect to g is Gᵀ[(A y Aᵀ) ⊙ (Bᵀ d B)]G, with y the 2×2 tile of the result's gradient.
-The sum over tiles stands between the brackets: sixteen matrix products, rows the left operand's channels, columns the right's,
-terms the tiles. Both transforms are made with lanes along tiles and transposed in registers on their way to memory.
+The gradient of Aᵀ[(G g Gᵀ) ⊙ (Bᵀ d B)]A with respect to g is Gᵀ[(A y Aᵀ) ⊙ (Bᵀ d B)]G, where y is the 2×2 tile of the
+result's gradient. The sum over tiles stands between the brackets: sixteen matrix products, rows the left operand's channels,
+columns the right's, terms the tiles. Both transforms are made with lanes along tiles and transposed in registers on their
+way to memory.
 
 A thread takes a range of the right operand's channels. For each block of tile lines it transforms those channels, then the left
 operand's by groups of rows, and adds the products to its sums; the last step transforms the sums through the epilogue.
