@@ -93,7 +93,7 @@ class CpuBackend:
         return self.team.threads
 
     def memory_stats(self) -> dict[str, int]:
-        """`live_bytes` and `buffers` of tensors, `peak_bytes`, `pooled_bytes` that wait for reuse, and `arena_bytes`."""
+        """`live_bytes` and `buffers` of tensors, `pooled_bytes` that wait for reuse, and `arena_bytes` for temporaries."""
         return {**self.pool.statistics(), "arena_bytes": self._arena.nbytes}
 
     def empty_cache(self) -> None:

@@ -20,7 +20,7 @@ from flambeau.devices.cpu.arena import Block, homes, lifetimes, place
 from flambeau.devices.cpu.compiler import Compiled, Compiler
 from flambeau.devices.cpu.cost import nanoseconds
 from flambeau.devices.cpu.memory import Buffer, Pool, Region
-from flambeau.devices.cpu.runner import ENTRY_WORDS, Team
+from flambeau.devices.cpu.runner import ALONE, BARRIER, ENTRY_WORDS, Team
 from flambeau.devices.cpu.scalars import ScalarBlock
 from flambeau.kernels.ir import RoutineKernel, SortKernel
 from flambeau.profiler import recorder
@@ -30,6 +30,8 @@ __all__ = ["Executable"]
 
 _ALONE = 20_000.0
 """Nanoseconds of estimated work below which the caller's thread runs a plan alone."""
+_SHORT = 3_000.0
+"""Nanoseconds of estimated work below which one thread runs a kernel: consecutive ones need no barrier between them."""
 _STRETCH = 50_000_000.0
 """Nanoseconds after which Python gets a chance to see Ctrl-C."""
 
@@ -122,7 +124,8 @@ class Executable:
     def _build(self, plan: Plan, compiled: dict[int, Compiled]) -> None:
         cells: list[int] = []
         pairs: list[int] = []
-        entries: list[tuple[int, int]] = []
+        entries: list[tuple[int, int, bool]] = []
+        """Function, first argument cell, whether one thread does it."""
         reporting: list[tuple[int, int, tuple[Message, ...]]] = []
         stretches: list[_Stretch] = []
         first, work = 0, 0.0
@@ -144,6 +147,8 @@ class Executable:
                 first, work = len(entries), 0.0
                 continue
             start = len(cells)
+            estimate = nanoseconds(kernel)
+            is_short = estimate < _SHORT
             sources = [self.table_index[self.home[v]] for v in step.arguments]
             sources += [self._scratch_index[number, k] for k in range(len(code.scratch))]
             for source in sources:
@@ -157,10 +162,10 @@ class Executable:
                 if position is not None:
                     index, word = self._scratch_index[number, block], ENTRY_WORDS * len(entries)
                     self._packs.append(_Pack(word, address, position, index, code.scratch[block]))
-                entries.append((address, start))
-            entries += [(address, start) for address in code.addresses]
+                entries.append((address, start, is_short))
+            entries += [(address, start, is_short) for address in code.addresses]
             self.names.append((name, len(code.packs) + len(code.addresses)))
-            work += nanoseconds(kernel)
+            work += estimate
             if work > _STRETCH:
                 stretches.append(_Stretch(first, len(entries) - first, work))
                 first, work = len(entries), 0.0
@@ -176,7 +181,11 @@ class Executable:
         for cell, index, _ in reporting:
             self._cells[cell] = ctypes.addressof(self._errors) + 16 * index
         base = ctypes.addressof(self._cells)
-        words = [w for address, start in entries for w in (address, base + 8 * start, 1)]
+        ends = {s.first + s.count - 1 for s in stretches}
+        words: list[int] = []
+        for number, (address, start, is_short) in enumerate(entries):
+            goes_on = is_short and number not in ends and entries[number + 1][2]
+            words += [address, base + 8 * start, ALONE * is_short | BARRIER * (not goes_on)]
         self._entries = (ctypes.c_int64 * max(len(words), 1))(*words)
         self._program = (ctypes.c_int64 * 4)(base, ctypes.addressof(self.table), ctypes.addressof(self._pairs), len(pairs) // 2)
         self.program_address = ctypes.addressof(self._program)

@@ -1,8 +1,8 @@
 """Host memory for tensors: blocks of 64-byte aligned memory, pooled by size.
 
 A `Buffer` gives its block back when nothing refers to it. Blocks that were freed wait in the pool for the next buffer of
-about their size (fresh memory costs a page fault for every 4 KiB, which is often more than computing what goes into it); the
-pool holds no more than half of what is in use plus a constant, and gives the rest to the system. May import NumPy.
+about their size (fresh memory costs a page fault for every 4 KiB, which is often more than computing what goes into it); of
+large blocks the pool keeps no more than a quarter of what is in use plus a constant. Imports nothing of flambeau.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _LARGE = 1 << 18
 """Blocks of at least this size are mapped one by one."""
 _HUGE = 4 << 20
 """Blocks of at least this size ask for huge pages."""
-_KEPT = 256 << 20
+_KEPT = 64 << 20
 
 
 def block_size(nbytes: int) -> int:
@@ -49,19 +49,38 @@ def map_anonymous(size: int) -> mmap.mmap:
     return memory
 
 
+class _Size:
+    """Blocks of one size: how many there are, and the addresses of those that wait for use.
+
+    Small blocks come and go by single list operations, which no lock needs to guard; large ones through the pool, which bounds
+    how many wait.
+    """
+
+    __slots__ = ("block", "count", "pool", "waiting")
+
+    def __init__(self, block: int, pool: Pool | None) -> None:
+        self.block, self.pool = block, pool
+        self.count = 0
+        self.waiting: list[int] = []
+
+
 class Buffer:
     """A block of memory at `address`; the first `nbytes` bytes of it are the tensor's."""
 
-    __slots__ = ("address", "nbytes", "packed", "_block", "_pool", "__weakref__")
+    __slots__ = ("__weakref__", "_size", "address", "nbytes", "packed")
 
-    def __init__(self, address: int, nbytes: int, block: int, pool: Pool) -> None:
-        self.address, self.nbytes, self._block, self._pool = address, nbytes, block, pool
+    def __init__(self, address: int, nbytes: int, size: _Size) -> None:
+        self.address, self.nbytes, self._size = address, nbytes, size
         self.packed: dict[int, Buffer | None] | None = None
         """What kernels made of the contents and may use again while those stay: by the address of the packing function; None
         where it was made but not kept. Whoever overwrites the contents sets this to None."""
 
     def __del__(self) -> None:
-        self._pool.free(self.address, self._block)
+        size = self._size
+        if size.pool is None:
+            size.waiting.append(self.address)
+        else:
+            size.pool.free_large(self.address, size)
 
     @property
     def __array_interface__(self) -> dict[str, Any]:
@@ -95,66 +114,97 @@ class Region:
 
 
 class Pool:
-    """Free blocks by size, and what is in use."""
+    """Blocks by size. `_by_bytes` finds the size for a number of bytes that was asked for before."""
 
     def __init__(self) -> None:
-        self.free_blocks: dict[int, list[int]] = {}
-        self.live = self.peak = self.waiting = 0
-        self.count = 0
+        self._sizes: dict[int, _Size] = {}
+        self._by_bytes: dict[int, _Size] = {}
         self._maps: dict[int, mmap.mmap] = {}
+        self._waiting = self._live = 0
+        """Bytes of large blocks."""
+        self._kept = _KEPT
         self._lock = threading.RLock()  # a buffer may be freed by the collector while its own thread allots
 
     def allocate(self, nbytes: int) -> Buffer:
         """A buffer of uninitialised memory. Raises MemoryError when the system has none."""
+        size = self._by_bytes.get(nbytes)
+        if size is None:
+            size = self._size_for(nbytes)
+        try:
+            if size.pool is not None:
+                address = self._allocate_large(size)
+            else:
+                address = size.waiting.pop()
+        except IndexError:
+            address = self._allocate_fresh(size)
+        return Buffer(address, nbytes, size)
+
+    def _size_for(self, nbytes: int) -> _Size:
         block = block_size(nbytes)
         with self._lock:
-            waiting = self.free_blocks.get(block)
-            if waiting:
-                address = waiting.pop()
-                self.waiting -= block
-            else:
-                address = self._fresh(block)
-            self.live += block
-            self.count += 1
-            if self.live > self.peak:
-                self.peak = self.live
-        return Buffer(address, nbytes, block, self)
+            size = self._sizes.get(block)
+            if size is None:
+                size = self._sizes[block] = _Size(block, self if block >= _LARGE else None)
+            if len(self._by_bytes) > 10_000:
+                self._by_bytes.clear()
+            self._by_bytes[nbytes] = size
+            return size
 
-    def free(self, address: int, block: int, large: int = _LARGE, kept: int = _KEPT) -> None:
-        """Takes a block back. The limits are arguments because buffers die after the module's names when Python exits."""
+    def _allocate_large(self, size: _Size) -> int:
         with self._lock:
-            self.live -= block
-            self.count -= 1
-            if block >= large and self.waiting + block > kept + self.live // 2:
-                self._unmap(address)
+            if size.waiting:
+                address = size.waiting.pop()
+                self._waiting -= size.block
+            else:
+                address = self._map(size.block)
+                size.count += 1
+            self._live += size.block
+            return address
+
+    def _allocate_fresh(self, size: _Size) -> int:
+        """A slab cut into blocks; the first of them."""
+        with self._lock:
+            slab = self._map(_SLAB)
+            addresses = range(slab, slab + _SLAB - size.block + 1, size.block)
+            size.count += len(addresses)
+            size.waiting.extend(reversed(addresses[1:]))
+            return addresses[0]
+
+    def free_large(self, address: int, size: _Size) -> None:
+        """Takes a large block back; it waits, or goes to the system where enough is waiting."""
+        with self._lock:
+            self._live -= size.block
+            if self._waiting + size.block > self._kept + self._live // 4:
+                size.count -= 1
+                self._maps.pop(address).close()
                 return
-            self.free_blocks.setdefault(block, []).append(address)
-            self.waiting += block
+            size.waiting.append(address)
+            self._waiting += size.block
 
     def trim(self) -> None:
         """Gives the large waiting blocks back to the system."""
         with self._lock:
-            for block in [b for b in self.free_blocks if b >= _LARGE]:
-                for address in self.free_blocks.pop(block):
-                    self.waiting -= block
-                    self._unmap(address)
+            for size in self._sizes.values():
+                if size.pool is not None:
+                    size.count -= len(size.waiting)
+                    for address in size.waiting:
+                        self._maps.pop(address).close()
+                    size.waiting.clear()
+            self._waiting = 0
 
     def after_fork(self) -> None:
         """In a forked child: another thread may have held the lock."""
         self._lock = threading.RLock()
 
     def statistics(self) -> dict[str, int]:
-        """Bytes in use now and at most, bytes waiting in the pool, and the number of buffers in use."""
-        return {"live_bytes": self.live, "peak_bytes": self.peak, "pooled_bytes": self.waiting, "buffers": self.count}
-
-    def _fresh(self, block: int) -> int:
-        if block >= _LARGE:
-            return self._map(block)
-        slab = self._map(_SLAB)
-        addresses = list(range(slab, slab + _SLAB - block + 1, block))
-        self.free_blocks.setdefault(block, []).extend(reversed(addresses[1:]))
-        self.waiting += block * (len(addresses) - 1)
-        return addresses[0]
+        """`live_bytes` in `buffers` that are in use, and `pooled_bytes` that wait."""
+        with self._lock:
+            in_use = [(s.block, s.count - len(s.waiting), len(s.waiting)) for s in self._sizes.values()]
+        return {
+            "live_bytes": sum(block * used for block, used, _ in in_use),
+            "buffers": sum(used for _, used, _ in in_use),
+            "pooled_bytes": sum(block * waiting for block, _, waiting in in_use),
+        }
 
     def _map(self, size: int) -> int:
         try:
@@ -165,6 +215,3 @@ class Pool:
         address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
         self._maps[address] = memory
         return address
-
-    def _unmap(self, address: int) -> None:
-        self._maps.pop(address).close()

@@ -1,15 +1,17 @@
 """The native runner: threads that walk a list of (function, arguments) entries together, with no Python in between.
 
 `Team.run` makes one native call (without the GIL); it fills the entries' argument arrays from a table of addresses, lets the
-helper threads in, walks the entries and returns when all threads are done. Helpers wait in native code on Linux, spinning a
-little and then asleep on a futex, elsewhere in Python on a semaphore. They start when first needed, and again in a forked
-child. A woken helper often lands on its caller's processor and stays there while both spin, so that the two take turns: on
-Linux each helper moves to a processor of its own, counted from the caller's, whenever the caller has moved.
+helper threads in, walks the entries and returns when all threads are done. On Linux whoever waits, helpers for work and all
+threads at a barrier, spins for some tens of microseconds and then sleeps on a futex: on a busy machine, where the thread that
+is waited for may not be running, that lets it run. Elsewhere helpers wait in Python on a semaphore, and barriers yield. Helpers
+start when first needed, and again in a forked child. A woken helper often lands on its caller's processor and stays there while
+both spin, so that the two take turns: on Linux each helper moves to a processor of its own, counted from the caller's, whenever
+the caller has moved.
 
 A program is an array of i64: address of the argument cells, of the table, of the pairs (cell, table index), number of pairs.
-An entry is three i64: function, its argument array, and whether a barrier follows. The control block holds, a cache line
-each: the generation that helpers wait on, the number of sleepers, what to run, and the barrier's two words; then the
-processors.
+An entry is three i64: function, its argument array, and flags: 1 where a barrier follows, 2 where the first thread does it
+alone. The control block holds, a cache line each: the generation that helpers wait on, the number of sleepers, what to run, and
+the barrier's two words (with the number of its sleepers); then the processors.
 """
 
 from __future__ import annotations
@@ -23,12 +25,15 @@ from typing import Any
 from flambeau.codegen.llvm.target import Target
 from flambeau.devices.cpu.jit import Jit
 
-__all__ = ["Team", "ENTRY_WORDS"]
+__all__ = ["ALONE", "BARRIER", "ENTRY_WORDS", "Team"]
 
 ENTRY_WORDS = 3
+BARRIER, ALONE = 1, 2
+"""Flags of an entry."""
 _SPINS = 2000
 _LINE = 64
-_GENERATION, _SLEEPERS, _ENTRIES, _COUNT, _THREADS, _ARRIVED, _BARRIER = 0, 64, 128, 136, 144, 192, 256
+_GENERATION, _SLEEPERS, _ENTRIES, _COUNT, _THREADS, _ARRIVED, _TURN = 0, 64, 128, 136, 144, 192, 256
+_WAITERS = 264  # how many sleep at the barrier
 _CALLER = 152  # the processor that the caller ran on
 _PROCESSORS = 320  # how many we may run on, then their numbers
 _MOST_PROCESSORS = 1024
@@ -45,12 +50,29 @@ def _pause(target: Target) -> tuple[str, str]:
     return "", ""
 
 
+def _has_futex(target: Target) -> bool:
+    return sys.platform.startswith("linux") and target.architecture in _FUTEX
+
+
 def _source(target: Target) -> str:
     """The runner's LLVM IR."""
     declaration, pause = _pause(target)
     give_way = "call i32 @SwitchToThread()" if sys.platform == "win32" else "call i32 @sched_yield()"
     declared = "declare i32 @SwitchToThread()" if sys.platform == "win32" else "declare i32 @sched_yield()"
     futex = _FUTEX.get(target.architecture, 0)
+    if _has_futex(target):  # a waiter notes itself, then looks again inside the kernel; the opener opens, then looks for waiters
+        wake_waiters = f"""%waiting = load atomic i32, ptr %waiters seq_cst, align 4
+  %some_wait = icmp ne i32 %waiting, 0
+  br i1 %some_wait, label %wake, label %latch
+wake:
+  %woken = call i64 (i64, ...) @syscall(i64 {futex}, ptr %turn, i32 129, i32 2147483647, ptr null, ptr null, i32 0)
+  br label %latch"""
+        wait_for_turn = f"""%up = atomicrmw add ptr %waiters, i32 1 seq_cst
+  %before_sleep = trunc i64 %now to i32
+  %slept = call i64 (i64, ...) @syscall(i64 {futex}, ptr %turn, i32 128, i32 %before_sleep, ptr null, ptr null, i32 0)
+  %down = atomicrmw sub ptr %waiters, i32 1 seq_cst"""
+    else:
+        wake_waiters, wait_for_turn = "br label %latch", f"%ignored = {give_way}"
     return f"""
 {declaration}
 {declared}
@@ -93,7 +115,8 @@ done:
 define void @flambeau_walk(ptr %entries, i64 %count, i64 %thread, i64 %threads, ptr %control) {{
 entry:
   %arrived = getelementptr i8, ptr %control, i64 {_ARRIVED}
-  %turn = getelementptr i8, ptr %control, i64 {_BARRIER}
+  %turn = getelementptr i8, ptr %control, i64 {_TURN}
+  %waiters = getelementptr i8, ptr %control, i64 {_WAITERS}
   %alone = icmp eq i64 %threads, 1
   %some = icmp sgt i64 %count, 0
   br i1 %some, label %top, label %done
@@ -104,8 +127,21 @@ top:
   %second = getelementptr i64, ptr %item, i64 1
   %arguments = load ptr, ptr %second, align 8
   %third = getelementptr i64, ptr %item, i64 2
-  %waits = load i64, ptr %third, align 8
+  %flags = load i64, ptr %third, align 8
+  %sole = and i64 %flags, {ALONE}
+  %is_sole = icmp ne i64 %sole, 0
+  br i1 %is_sole, label %single, label %shared
+single:
+  %is_first = icmp eq i64 %thread, 0
+  br i1 %is_first, label %do, label %after
+do:
+  call void %function(ptr %arguments, i64 0, i64 1)
+  br label %after
+shared:
   call void %function(ptr %arguments, i64 %thread, i64 %threads)
+  br label %after
+after:
+  %waits = and i64 %flags, {BARRIER}
   %free = icmp eq i64 %waits, 0
   %skips = or i1 %free, %alone
   br i1 %skips, label %latch, label %meet
@@ -118,22 +154,25 @@ meet:
 open:
   store atomic i64 0, ptr %arrived monotonic, align 8
   %following = add i64 %now, 1
-  store atomic i64 %following, ptr %turn release, align 8
-  br label %latch
+  store atomic i64 %following, ptr %turn seq_cst, align 8
+  {wake_waiters}
 spin:
-  %k = phi i64 [ 1, %meet ], [ %k1, %check ]
+  %k = phi i64 [ 1, %meet ], [ %k1, %again ]
   {pause}
-  %low = and i64 %k, 127
-  %due = icmp eq i64 %low, 0
-  br i1 %due, label %yield, label %check
-yield:
-  %ignored = {give_way}
-  br label %check
-check:
   %k1 = add i64 %k, 1
   %seen = load atomic i64, ptr %turn acquire, align 8
   %same = icmp eq i64 %seen, %now
-  br i1 %same, label %spin, label %latch
+  br i1 %same, label %still, label %latch
+still:
+  %tired = icmp sgt i64 %k1, {_SPINS}
+  br i1 %tired, label %rest, label %again
+again:
+  br label %spin
+rest:
+  {wait_for_turn}
+  %later = load atomic i64, ptr %turn acquire, align 8
+  %unchanged = icmp eq i64 %later, %now
+  br i1 %unchanged, label %rest, label %latch
 latch:
   %next = add i64 %i, 1
   %more = icmp slt i64 %next, %count
@@ -232,13 +271,6 @@ spin:
   br i1 %is, label %got, label %idle
 idle:
   {pause}
-  %low = and i64 %k, 127
-  %due = icmp eq i64 %low, 0
-  br i1 %due, label %yield, label %rest
-yield:
-  %ignored = {give_way}
-  br label %rest
-rest:
   %k1 = add i64 %k, 1
   %more = icmp slt i64 %k1, {_SPINS}
   br i1 %more, label %again, label %sleep
@@ -281,7 +313,7 @@ class _Natives:
 
     def __init__(self, jit: Jit) -> None:
         source = _source(jit.target)
-        if not sys.platform.startswith("linux"):
+        if not _has_futex(jit.target):
             for name in ("i64 @syscall(i64, ...)", "i32 @sched_getcpu()", "i32 @sched_setaffinity(i32, i64, ptr)"):
                 source = source.replace(f"declare {name}", "")
             source = (
@@ -290,7 +322,7 @@ class _Natives:
             source = source[: source.index("define void @flambeau_help")]
             source = source.replace("call void @flambeau_announce(ptr %control, ptr %entries, i64 %count, i64 %threads)", "")
         names = ["flambeau_run", "flambeau_walk", "flambeau_nothing"]
-        if sys.platform.startswith("linux"):
+        if _has_futex(jit.target):
             names += ["flambeau_announce", "flambeau_help"]
         addresses = dict(zip(names, jit.load(jit.assemble(source), tuple(names)), strict=True))
         p, i = ctypes.c_void_p, ctypes.c_int64

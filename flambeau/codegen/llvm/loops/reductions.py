@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from flambeau.codegen.llvm import elementwise
 from flambeau.codegen.llvm.builder import Function, Int, Value, constant, element_of, lanes_of, poison, vector
-from flambeau.codegen.llvm.loops.schedule import SHORT, fitting
+from flambeau.codegen.llvm.loops.schedule import SHORT, fitting, walk
 from flambeau.codegen.llvm.values import is_half, literal, register_type, round_to
 from flambeau.dtypes import bool_, dtype
 from flambeau.kernels.ir import Expr
@@ -28,6 +28,8 @@ _BLOCK = 128
 """Terms that one float accumulator takes before it is added to the total."""
 _UNROLLED = 16
 """Turns of a reduction's loops that are written out one by one."""
+_UNROLLED_BODY = 1000
+"""Expressions that this may make at most."""
 
 
 def lowest(type: dtype, kind: str) -> Value:
@@ -274,7 +276,7 @@ def _accumulate(
                 ev.hoist(bodies)
                 return loop(depth + 1, c)
 
-        if isinstance(low, int) and isinstance(high, int) and 0 < (high - low) * inner[depth + 1] <= _UNROLLED:
+        if isinstance(low, int) and isinstance(high, int) and 0 < (high - low) * inner[depth + 1] <= unrolled:
             for i in range(low, high):
                 carried = turn(i, list(carried))
             return list(carried)
@@ -282,6 +284,7 @@ def _accumulate(
 
     turns = [-(-extent // lanes) if axis == lane else extent for axis, extent in axes]
     inner = [math.prod(turns[depth:]) for depth in range(len(axes) + 1)]
+    unrolled = min(_UNROLLED, _UNROLLED_BODY // sum(1 for _ in walk(bodies)))
     is_blocked = any(p.is_long_sum for p in parts) and inner[0] > 2 * _BLOCK
     if math.prod(extent for _, extent in axes) == 0:
         carried = start()
