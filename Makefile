@@ -33,7 +33,7 @@ lint: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
-	$(BIN)/mypy flambeau
+	$(BIN)/python tools/check_types.py
 
 stubs: $(VENV)/.test
 	$(BIN)/python tools/make_stubs.py

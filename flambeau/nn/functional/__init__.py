@@ -5,6 +5,8 @@ They are operators like those of `flambeau.ops` and may import what those may. T
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from flambeau.nn.functional import (  # noqa: F401 - each registers its operators
     activation,
     adaptive_pooling,
@@ -28,3 +30,7 @@ from flambeau.ops.registry import OPERATORS
 globals().update({name: o.public for (namespace, name), o in OPERATORS.items() if namespace == "nn.functional"})
 
 __all__ = sorted(name for namespace, name in OPERATORS if namespace == "nn.functional")
+
+if TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any: ...
