@@ -470,6 +470,8 @@ class Call:
             if not self._fits(signature, arguments):
                 continue
             values = values_of(signature.parameters, arguments, reader)
+            if "**axes" in signature.parameters:
+                values["Names"] = _named_sizes(ctx, reader)
             if self.method and isinstance(ctx, MethodContext):
                 self._receiver(signature, ctx, values)
             try:
@@ -522,8 +524,18 @@ class Call:
         return TupleType([with_shape(piece, shape, ctx.api) for shape in shapes], default)
 
 
+def _named_sizes(ctx: FunctionContext | MethodContext, reader: Reader) -> dict[str, Any]:
+    """The sizes given as ``**axes``."""
+    for callee_name, names, expressions in zip(ctx.callee_arg_names, ctx.arg_names, ctx.args):
+        if callee_name == "axes":
+            return {name: reader.size(item) for name, item in zip(names, expressions) if name is not None}
+    return {}
+
+
 def _message(name: str, error: Exception) -> str:
     text = str(error)
+    if name.startswith("__"):  # an operator: the line shows it
+        return text
     return text if text.lower().startswith(name.lower()) else f"{name}: {text}"
 
 
