@@ -287,7 +287,7 @@ def test_division_of_positions(bits: int) -> None:
 
 
 @pytest.mark.parametrize("bits", WIDTHS)
-@pytest.mark.parametrize("n", [1, 3, 64, 1001])
+@pytest.mark.parametrize("n", [1, 3, 64, 1001, 70_001])
 @pytest.mark.parametrize("offset", [0, 5, 2**32 - 3, -1])
 def test_random_words(bits: int, n: int, offset: int) -> None:
     seed = -1234567890123456789

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flambeau.codegen.llvm.builder import Function, Value, constant
+from flambeau.codegen.llvm.builder import Function, Value, constant, poison, vector
+from flambeau.codegen.llvm.indices import Linear
 from flambeau.graph.primitives.random import MULTIPLIERS, ROUNDS, WEYL
 from flambeau.kernels.ir import Expr
 
@@ -21,6 +22,8 @@ def words(ev: Evaluator, e: Expr) -> Value:
     f = ev.f
     seed, offset = ev.evaluate(e.args[0]), ev.evaluate(e.args[1])
     index = ev.indices.linear(e.args[2])
+    if _is_in_blocks(ev, e, index):
+        return _blocks(ev, index, seed, offset)
     position = ev.places(index) if ev.varies(e) else f.integer(ev.position(index))
     if ev.varies(e):
         seed, offset = ev.spread(seed), ev.spread(offset)
@@ -32,6 +35,31 @@ def words(ev: Evaluator, e: Expr) -> Value:
     for k in (2, 1, 0):
         word = f.select(f.test("icmp eq", which, constant(type, k)), results[k], word)
     return f.cast("trunc", word, "i32")
+
+
+def _is_in_blocks(ev: Evaluator, e: Expr, index: Linear) -> bool:
+    """Whether the lanes hold whole blocks in order. (A lane axis starts at multiples of the number of lanes.)"""
+    if not ev.varies(e) or ev.lanes % 4 or any(ev.varies(a) for a in e.args[:2]):
+        return False
+    assert ev.lane is not None
+    others = [c for t, c in index.terms if not (t.op == "axis" and t.param == ev.lane)]
+    return index.is_affine_in(ev.lane) and index.coefficient(ev.lane) == 1 and all(c % 4 == 0 for c in (index.constant, *others))
+
+
+def _blocks(ev: Evaluator, index: Linear, seed: Value, offset: Value) -> Value:
+    """Each block computed once, and its four words laid side by side."""
+    f = ev.f
+    count = ev.lanes // 4
+    first = f.binary("lshr", f.integer(ev.position(index)), constant("i64", 2))
+    block = f.binary("add", f.splat(f.binary("add", offset, first), count), f.steps(count))
+    results = [f.cast("trunc", r, "i32") for r in rounds(f, block, f.splat(seed, count))]
+    if count == 1:
+        result = poison(vector("i32", 4))
+        for k, word in enumerate(results):
+            result = f.insert(result, word, k)
+        return result
+    halves = [f.shuffle(results[k], results[k + 1], list(range(2 * count))) for k in (0, 2)]
+    return f.shuffle(halves[0], halves[1], [(lane % 4) * count + lane // 4 for lane in range(ev.lanes)])
 
 
 def rounds(f: Function, block: Value, seed: Value) -> list[Value]:
