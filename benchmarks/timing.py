@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 
 __all__ = ["measure", "geometric_mean", "table", "with_tuned_malloc"]
 
+_UNCOUNTED = 3
 _PAUSE = 0.03
 """Seconds; OpenMP's threads have stopped spinning by then."""
 
@@ -29,8 +30,8 @@ def measure(candidates: dict[str, Callable[[], object]], seconds: float = 1.5, r
     """Median seconds of one call of each candidate. Each is warmed up, then all run in turns: at least `rounds` rounds, and
     until `seconds` a candidate are spent.
 
-    Before each turn there is a pause and one call that doesn't count: a library's threads go on spinning for a while after
-    its last call, on the cores that the next one needs.
+    Before each turn there is a pause and a few calls that don't count: a library's threads go on spinning for a while after
+    its last call, on the cores that the next one needs, and its own have to wake and find theirs.
     """
     for f in candidates.values():
         for _ in range(3):
@@ -46,7 +47,8 @@ def measure(candidates: dict[str, Callable[[], object]], seconds: float = 1.5, r
     while done < rounds or time.perf_counter() < finish:
         for name, f in candidates.items():
             time.sleep(_PAUSE)
-            f()
+            for _ in range(_UNCOUNTED):
+                f()
             start = time.perf_counter()
             for _ in range(repeat[name]):
                 f()
