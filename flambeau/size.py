@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any, SupportsIndex
 
 __all__ = ["Size", "contiguous_strides"]
@@ -42,6 +43,7 @@ class Size(tuple):
         return Size, (tuple(self),)
 
 
+@lru_cache(maxsize=1 << 14)
 def contiguous_strides(shape: tuple[int, ...]) -> tuple[int, ...]:
     """Row-major strides in elements, counting empty dimensions as one as PyTorch does."""
     strides = [0] * len(shape)

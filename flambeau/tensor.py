@@ -136,7 +136,14 @@ class Tensor:
         self, primitive: Primitive, params: tuple[Any, ...], shape: tuple[int, ...], strides: tuple[int, ...], offset: int
     ) -> Tensor:
         """A tensor that shares this one's storage: `primitive` says what it reads, the strides where it writes."""
-        node = primitive((self._value(),), params)
+        view = self._alias(primitive((self._value(),), params), shape, strides, offset)
+        if state.enabled and self.requires_grad and self._storage.dtype.category == 2:
+            view._requires_grad = True
+            view._grad_fn = PrimitiveGradient(primitive, (self,), params, view)
+        return view
+
+    def _alias(self, node: Node, shape: tuple[int, ...], strides: tuple[int, ...], offset: int) -> Tensor:
+        """A view without its tape entry: `node` is what it reads."""
         view = object.__new__(Tensor)
         _initialise(view, self._storage, shape)
         view._node, view._node_version = node, self._storage.version
@@ -146,9 +153,6 @@ class Tensor:
         view._inference = self._inference
         view._base = self if self._base is None else self._base
         view._base_version = self._counter.autograd_version
-        if state.enabled and self.requires_grad and self._storage.dtype.category == 2:
-            view._requires_grad = True
-            view._grad_fn = PrimitiveGradient(primitive, (self,), params, view)
         return view
 
     @staticmethod
@@ -754,10 +758,10 @@ class PrimitiveGradient(GradientFunction):
             if reads is None:
                 self.saved = tuple([SavedTensor(t, False) for t in tensors])
             else:
-                wanted: set[int] = set()
+                wanted: tuple[int, ...] = ()
                 for t, read in zip(tensors, reads):
                     if t._requires_grad:
-                        wanted.update(read)
+                        wanted += read
                 self.saved = tuple([SavedTensor(t, False) if i in wanted else _Form(t) for i, t in enumerate(tensors)])
         self.saved_output = SavedTensor(output, True) if primitive.saves_output else None
         self.released = False

@@ -17,7 +17,7 @@ from flambeau.ops.gathering import along, flat_positions, into, masked_fill
 from flambeau.ops.joining import stack
 from flambeau.ops.operands import cast, check_fits, check_tensor, expand, python_number, scalar
 from flambeau.ops.registry import operator, scalar_name, write_in_place
-from flambeau.ops.views import alias, drop_dim, reshape, slice_dim, slice_view
+from flambeau.ops.views import alias, pick, reshape, slice_dim, slice_view
 from flambeau.shapes.broadcasting import broadcast
 from flambeau.shapes.broadcasting import expand as expand_rule
 from flambeau.shapes.errors import ShapeError
@@ -275,7 +275,7 @@ def _getitem(self: Tensor, index: Any) -> Tensor:
         size = self._shape[0]
         if not -size <= index < size:
             raise IndexError(f"index {index} is out of bounds for dimension 0 with size {size}")
-        return drop_dim(slice_dim(self, 0, index + size if index < 0 else index, 1), 0)
+        return pick(self, 0, index + size if index < 0 else index)
     items = _items(self, index)
     result, advanced = _basic(self, items)
     for found in advanced:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from flambeau.graph.primitives.contraction import CONTRACT
@@ -13,6 +14,9 @@ from flambeau.shapes import matmul as rules
 from flambeau.tensor import Tensor
 
 __all__ = ["matmul", "mm", "bmm", "mv", "dot", "addmm", "baddbmm", "outer", "tensordot", "kron", "contract"]
+
+
+_matmul_rule = lru_cache(maxsize=1 << 12)(rules.matmul)
 
 
 def contract(a: Tensor, b: Tensor, a_labels: tuple[int, ...], b_labels: tuple[int, ...], labels: tuple[int, ...]) -> Tensor:
@@ -51,7 +55,7 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
     """
     a, b = _operands("matmul", input, other, "other")
     left, right = tuple(a._shape), tuple(b._shape)
-    shape = rules.matmul(left, right)
+    shape = _matmul_rule(left, right)
     if len(left) == 1 and len(right) == 1:
         return contract(a, b, (0,), (0,), ())
     if len(right) <= 2:

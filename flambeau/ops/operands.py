@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from operator import index as as_index
 from typing import Any
 
 from flambeau.dtypes import default_dtype, dtype, float32, promote, scalar_dtype
 from flambeau.graph.primitives.elementwise import CAST
-from flambeau.graph.primitives.leaf import CONSTANT, number
+from flambeau.graph.primitives.leaf import number
 from flambeau.graph.primitives.movement import EXPAND, RESHAPE
 from flambeau.shapes.broadcasting import broadcast
 from flambeau.storage import ProgramStorage, pending
@@ -144,7 +145,7 @@ _C_NAMES = {
     "int64": "int64_t",
 }
 _constants: dict[Any, Tensor] = {}
-"""Numbers that are baked into programs, repeated to a shape: they are asked for again and again."""
+"""Numbers repeated to a shape: the same ones are asked for again and again."""
 
 
 def filled(value: Any, type: dtype, device: str, shape: tuple[int, ...]) -> Tensor:
@@ -158,12 +159,16 @@ def filled(value: Any, type: dtype, device: str, shape: tuple[int, ...]) -> Tens
     node = number(value, type, device)
     result = from_node(node)
     if shape:
-        result = expand(result, shape)
-    if node.primitive is CONSTANT and value == value and found is None:
+        ones, zeros = _UNITS[len(shape)] if len(shape) < 8 else ((1,) * len(shape), (0,) * len(shape))
+        result = result._alias(EXPAND((RESHAPE((node,), (ones, ())),), (shape, ones)), shape, zeros, 0)
+    if value == value and found is None:
         if len(_constants) > 4096:
             _constants.clear()
         result = _constants[key] = over(ProgramStorage(result._value()), shape)
     return result
+
+
+_UNITS = [((1,) * rank, (0,) * rank) for rank in range(8)]
 
 
 def cast(t: Tensor, type: dtype) -> Tensor:
@@ -177,18 +182,20 @@ def expand(t: Tensor, shape: tuple[int, ...]) -> Tensor:
     own = t._shape
     if own == shape:
         return t
-    strides = t._strides
-    if strides is None:
-        strides = t.stride()
-    lead = len(shape) - len(own)
-    if lead:
-        own = (1,) * lead + tuple(own)
-        strides = (0,) * lead + strides
-        t = t._view(RESHAPE, (own, tuple(t._shape)), own, strides, t._offset)
-        if own == shape:
+    padded, before, after = _expansion(tuple(own), t.stride(), shape)
+    if len(padded) != len(own):
+        t = t._view(RESHAPE, (padded, tuple(own)), padded, before, t._offset)
+        if padded == shape:
             return t
-    strides = tuple([0 if n == 1 and m != 1 else s for n, m, s in zip(own, shape, strides)])
-    return t._view(EXPAND, (shape, tuple(own)), shape, strides, t._offset)
+    return t._view(EXPAND, (shape, padded), shape, after, t._offset)
+
+
+@lru_cache(maxsize=1 << 12)
+def _expansion(own: tuple[int, ...], strides: tuple[int, ...], shape: tuple[int, ...]) -> Any:
+    """A shape with leading ones, and its strides before and after it is repeated to `shape`."""
+    lead = len(shape) - len(own)
+    padded, before = (1,) * lead + own, (0,) * lead + strides
+    return padded, before, tuple([0 if n == 1 and m != 1 else s for n, m, s in zip(padded, shape, before)])
 
 
 def result_dtype(values: Sequence[Any]) -> dtype:
@@ -237,6 +244,9 @@ def same_device(tensors: Sequence[Tensor]) -> tuple[str, Sequence[Tensor]]:
     return device, [t if t._storage.device == device else t.to(device) for t in tensors]
 
 
+_common_shape = lru_cache(maxsize=1 << 12)(broadcast)
+
+
 def _argument_error(name: str, value: Any, position: int) -> TypeError:
     which = ("input", "other")[position] if position < 2 else f"operand {position}"
     return TypeError(f"{name}(): argument '{which}' (position {position + 1}) must be Tensor, not {value.__class__.__name__}")
@@ -277,7 +287,7 @@ def operands(name: str, *values: Any, type: dtype | None = None, float_result: b
     shape = tuple(moved[0]._shape)
     for t in moved:
         if t._shape != shape:
-            shape = broadcast(*[tuple(t._shape) for t in moved])
+            shape = _common_shape(*[tuple(t._shape) for t in moved])
             break
     remaining = iter(moved)
     result = []
@@ -298,8 +308,11 @@ def pair(name: str, a: Any, b: Any) -> tuple[Tensor, ...]:
         mine = a._storage
         if isinstance(b, Tensor):
             theirs = b._storage
-            if mine.dtype is theirs.dtype and a._shape == b._shape and mine.device == theirs.device:
-                return a, b
+            if mine.dtype is theirs.dtype and mine.device == theirs.device:
+                if a._shape == b._shape:
+                    return a, b
+                shape = _common_shape(tuple(a._shape), tuple(b._shape))
+                return expand(a, shape), expand(b, shape)
         elif (b.__class__ is float and mine.dtype.category == 2) or (b.__class__ is int and mine.dtype.category):
             return a, filled(b, mine.dtype, mine.device, a._shape)
     return operands(name, a, b)

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from flambeau.dtypes import bool_
-from flambeau.graph.node import Primitive
+from flambeau.graph.node import Node, Primitive
 from flambeau.graph.primitives import elementwise as e
 from flambeau.ops.arithmetic import add, mul, sub
 from flambeau.ops.comparison import isnan
@@ -27,7 +27,7 @@ from flambeau.ops.operands import (
 )
 from flambeau.ops.registry import operator, scalar_name
 from flambeau.shapes.broadcasting import broadcast
-from flambeau.tensor import Tensor
+from flambeau.tensor import Tensor, from_node
 
 __all__ = ["where", "clamp", "lerp", "addcmul", "addcdiv", "sigmoid", "relu", "nan_to_num", "unary_operand"]
 
@@ -232,18 +232,21 @@ def reciprocal(input: Tensor) -> Tensor:
 _sigmoid = Composite("sigmoid", lambda g, y, inputs, params: (lambda: g * ((1 - y) * y),), saves="output")
 
 
-def _logistic(x: Tensor) -> Tensor:
-    one = filled(1, x.dtype, x._storage.device, tuple(x._shape))
-    return _apply(e.DIV, (one, _apply(e.ADD, (one, _apply(e.EXP, (_apply(e.NEG, (x,)),))))))
+def _logistic(x: Tensor) -> Node:
+    node, own = x._value(), x._storage.dtype
+    wide = accumulation_dtype(own)
+    one = filled(1, wide, node.device, tuple(x._shape))._value()
+    if wide is not own:
+        node = e.CAST((node,), (wide, own))
+    node = e.DIV((one, e.ADD((one, e.EXP((e.NEG((node,)),))))))
+    return node if wide is own else e.CAST((node,), (own, wide))
 
 
 @operator("sigmoid", inplace=True, out=True, inplace_function=True)
 def sigmoid(input: Tensor) -> Tensor:
     """1 / (1 + exp(-input))."""
     x = unary_operand("sigmoid", input)
-    with untaped():
-        y = _in_wide(_logistic, x)
-    return record(_sigmoid, y, (x,))
+    return record(_sigmoid, from_node(_logistic(x)), (x,))
 
 
 _relu = Composite("relu", lambda g, y, inputs, params: (lambda: g.masked_fill(y <= 0, 0),), saves="output")
@@ -254,9 +257,9 @@ def relu(input: Tensor) -> Tensor:
     """max(input, 0); NaN stays."""
     if check_tensor(input, "relu", "input").dtype.category == 0:
         raise RuntimeError("Boolean inputs not supported for relu")
-    with untaped():
-        y = _apply(e.MAXIMUM, pair("relu", input, 0))
-    return record(_relu, y, (input,))
+    node = input._value()
+    zero = filled(0, input._storage.dtype, node.device, tuple(input._shape))._value()
+    return record(_relu, from_node(e.MAXIMUM((node, zero))), (input,))
 
 
 @operator(inplace=True, out=True)

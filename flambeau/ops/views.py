@@ -7,8 +7,10 @@ Each view says twice where its elements are: structurally (a movement primitive,
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
+from flambeau.autograd.modes import state
 from flambeau.dtypes import dtype as dtype_class
 from flambeau.graph.primitives.movement import AS_STRIDED, EXPAND, PERMUTE, RESHAPE, SLICE, WINDOW
 from flambeau.ops.operands import check_tensor, dims_argument, integer, sizes
@@ -19,6 +21,12 @@ from flambeau.shapes.dims import wrap_dim, wrap_dims
 from flambeau.shapes.views import unfold as unfold_rule
 from flambeau.size import contiguous_strides
 from flambeau.tensor import Tensor
+
+# The rules over plain sizes are asked again and again with the same arguments.
+_view_rule = lru_cache(maxsize=1 << 12)(rules.view)
+_reshape_rule = lru_cache(maxsize=1 << 12)(rules.reshape)
+_strides_rule = lru_cache(maxsize=1 << 12)(rules.view_strides)
+_permutation_rule = lru_cache(maxsize=1 << 12)(rules.permutation)
 
 __all__ = ["reshape", "permute", "transpose", "select", "narrow", "slice_view", "squeeze", "unsqueeze", "expand", "unfold"]
 
@@ -46,7 +54,7 @@ def view(self: Tensor, *shape: Any, dtype: Any = None) -> Tensor:
 
         return _bitcast(self, dtype or shape[0])
     wanted = sizes("view", shape, "size")
-    result, strides = rules.view(tuple(self._shape), self.stride(), wanted)
+    result, strides = _view_rule(tuple(self._shape), self.stride(), wanted)
     return _reshaped(self, result, strides)
 
 
@@ -55,8 +63,8 @@ def reshape(input: Tensor, *shape: Any) -> Tensor:
     """The elements in row-major order under another shape: a view where possible, else a copy."""
     check_tensor(input, "reshape", "input")
     own = tuple(input._shape)
-    wanted = rules.reshape(own, sizes("reshape", shape, "shape"))
-    strides = contiguous_strides(wanted) if input._strides is None else rules.view_strides(own, input.stride(), wanted)
+    wanted = _reshape_rule(own, sizes("reshape", shape, "shape"))
+    strides = contiguous_strides(wanted) if input._strides is None else _strides_rule(own, input.stride(), wanted)
     if strides is None:
         return Tensor._apply(RESHAPE, (input,), (wanted, own))
     return _reshaped(input, wanted, strides)
@@ -156,7 +164,7 @@ def _permuted(t: Tensor, order: tuple[int, ...]) -> Tensor:
 @operator()
 def permute(input: Tensor, *dims: Any) -> Tensor:
     """Dimension i of the result is dimension dims[i]."""
-    order = rules.permutation(len(check_tensor(input, "permute", "input")._shape), sizes("permute", dims, "dims"))
+    order = _permutation_rule(len(check_tensor(input, "permute", "input")._shape), sizes("permute", dims, "dims"))
     return _permuted(input, order)
 
 
@@ -317,7 +325,19 @@ def select(input: Tensor, dim: int, index: int) -> Tensor:
     i = integer(index, "select", "index")
     rules.select(shape, dim, i)
     d = wrap_dim(dim, len(shape))
-    return drop_dim(slice_dim(input, d, i + shape[d] if i < 0 else i, 1), d)
+    return pick(input, d, i + shape[d] if i < 0 else i)
+
+
+def pick(t: Tensor, dim: int, index: int) -> Tensor:
+    """One index (counted from 0) of dimension `dim`, which goes."""
+    if state.enabled and t.requires_grad:
+        return drop_dim(slice_dim(t, dim, index, 1), dim)
+    shape, strides = tuple(t._shape), t.stride()
+    rank = len(shape)
+    starts = (*(0,) * dim, index, *(0,) * (rank - dim - 1))
+    one, rest = (*shape[:dim], 1, *shape[dim + 1 :]), (*shape[:dim], *shape[dim + 1 :])
+    node = RESHAPE((SLICE((t._value(),), (starts, (1,) * rank, one, shape)),), (rest, one))
+    return t._alias(node, rest, (*strides[:dim], *strides[dim + 1 :]), t._offset + index * strides[dim])
 
 
 @operator()

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from flambeau.graph.primitives.movement import PAD
 from flambeau.nn.functional.arguments import as_tensor_argument
 from flambeau.ops.joining import cat
-from flambeau.ops.operands import filled
 from flambeau.ops.registry import operator
 from flambeau.shapes import joining as rules
 from flambeau.tensor import Tensor
@@ -25,7 +24,7 @@ def _constant(x: Tensor, low: Sequence[int], high: Sequence[int], value: float) 
         return x.clone()
     type = x._storage.dtype
     value = bool(value) if type.category == 0 else int(value) if type.category == 1 else float(value)
-    filled(value, type, x._storage.device, ())  # checks that an integer fits
+    check_fits(value, type)
     return Tensor._apply(PAD, (x,), (low, high, (0,) * len(low), value))
 
 

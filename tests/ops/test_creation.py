@@ -1,0 +1,115 @@
+"""New tensors, conversions and devices where the table of examples doesn't reach."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+import torch
+
+import flambeau
+from tests.helpers.oracle import compare, to_flambeau
+
+
+def test_empty(device: str) -> None:
+    x = flambeau.empty(2, 3, device=device)
+    assert tuple(x.shape) == (2, 3) and x.dtype is flambeau.float32
+    assert flambeau.empty_like(x, dtype=flambeau.int64).dtype is flambeau.int64
+    assert x.new_empty((4,)).shape == (4,)
+    strided = flambeau.empty_strided((2, 3), (1, 2), device=device)
+    assert strided.stride() == (1, 2)
+    strided.fill_(3)
+    assert strided.tolist() == [[3.0] * 3] * 2
+    with pytest.raises(RuntimeError):
+        flambeau.empty(-2, device=device)
+
+
+def test_made_tensors_have_memory_of_their_own(device: str) -> None:
+    """Writing to one constant never shows in another of the same value."""
+    a, b = flambeau.zeros(3, device=device), flambeau.zeros(3, device=device)
+    a.add_(1)
+    a[0] = 5
+    assert b.tolist() == [0, 0, 0] and flambeau.zeros(3, device=device).tolist() == [0, 0, 0]
+    c, d = flambeau.full((), 2.0, device=device), flambeau.full((), 2.0, device=device)
+    c.mul_(4)
+    assert d.item() == 2 and (flambeau.ones(2, device=device) * 2.0).tolist() == [2, 2]
+    x = flambeau.ones(3, device=device)
+    x.fill_(7.0)
+    y = flambeau.ones(3, device=device).fill_(7.0)
+    x.add_(1)
+    assert y.tolist() == [7, 7, 7]
+
+
+def test_source_is_copied() -> None:
+    array = np.arange(3.0)
+    for make in (flambeau.tensor, flambeau.from_numpy, flambeau.as_tensor):
+        x = make(array)
+        array[0] = 9
+        assert x.tolist() == [0, 1, 2]
+        array[0] = 0
+    x = flambeau.tensor([1.0, 2.0])
+    assert flambeau.as_tensor(x) is x and flambeau.tensor(x) is not x
+
+
+def test_default_dtype_and_device() -> None:
+    flambeau.set_default_dtype(flambeau.float64)
+    try:
+        assert flambeau.ones(1).dtype is flambeau.float64 and (flambeau.tensor([1]) / 2).dtype is flambeau.float64
+        assert flambeau.tensor([1.5]).dtype is flambeau.float64
+    finally:
+        flambeau.set_default_dtype(flambeau.float32)
+    with flambeau.device("reference"):
+        assert str(flambeau.ones(1).device) == "reference"
+    assert str(flambeau.ones(1).device) == "cpu"
+    with pytest.raises(TypeError):
+        flambeau.set_default_dtype(flambeau.int64)
+
+
+def test_between_devices(device: str) -> None:
+    x = torch.arange(6.0).reshape(2, 3)
+    mine = to_flambeau(x, device).requires_grad_()
+    there = mine.to("reference") * 2
+    assert str(there.device) == "reference" and there.requires_grad
+    there.sum().backward()
+    assert mine.grad is not None and mine.grad.device == mine.device and mine.grad.tolist() == [[2.0] * 3] * 2
+    compare(mine.detach().cpu(), x)
+    assert mine.pin_memory() is mine
+    if device != "cpu":
+        with pytest.raises(RuntimeError):
+            mine + flambeau.ones(2, 3, device="cpu")
+        compare((mine.detach() + flambeau.tensor(1.0)).cpu(), x + 1)
+    with pytest.raises(RuntimeError):
+        mine.cuda()
+
+
+def test_numpy_values_mix_in(device: str) -> None:
+    x = flambeau.ones(2, device=device)
+    for number in (np.float32(2), np.int64(2), np.float64(2), np.bool_(True)):
+        expected = torch.ones(2) * number
+        compare(x * number, expected)
+        compare(number * x if not isinstance(number, np.generic) else x * number, expected)
+    assert flambeau.zeros(np.int64(2), device=device).shape == (2,)
+
+
+def test_copies_and_pickles(device: str) -> None:
+    x = flambeau.arange(6.0, device=device).reshape(2, 3)
+    y = copy.deepcopy(x)
+    y[0, 0] = 9
+    assert x[0, 0].item() == 0
+    z = pickle.loads(pickle.dumps(x[:, 1]))
+    assert z.tolist() == [1, 4] and z.device == x.device
+
+
+def test_reflected_operators() -> None:
+    x = flambeau.tensor([1, 2, 4])
+    assert (3 - x).tolist() == [2, 1, -1] and (8 // x).tolist() == [8, 4, 2] and (5 % x).tolist() == [0, 1, 1]
+    assert (2**x).tolist() == [2, 4, 16] and (8 / x).tolist() == [8, 4, 2] and (6 & x).tolist() == [0, 2, 4]
+    assert (1 << x).tolist() == [2, 4, 16] and (x == "a") is False and (x != None) is True  # noqa: E711
+    for wrong in ("a", [1], None, object()):
+        with pytest.raises(TypeError):
+            x + wrong
+        with pytest.raises(TypeError):
+            wrong - x
+    assert divmod(x, 3)[0].tolist() == [0, 0, 1]

@@ -1,0 +1,157 @@
+"""Random operators: the same numbers for a seed everywhere, the right distributions, PyTorch's errors, and generators' states."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+import flambeau
+from flambeau.generator import Generator
+from tests.helpers.oracle import to_torch
+
+DRAWS = {
+    "rand": lambda d, g: flambeau.rand(7, 3, device=d, generator=g),
+    "rand64": lambda d, g: flambeau.rand(5, dtype=flambeau.float64, device=d, generator=g),
+    "rand16": lambda d, g: flambeau.rand(9, dtype=flambeau.float16, device=d, generator=g),
+    "randn": lambda d, g: flambeau.randn(7, 3, device=d, generator=g),
+    "randint": lambda d, g: flambeau.randint(-5, 9, (20,), device=d, generator=g),
+    "randint wide": lambda d, g: flambeau.randint(0, 2**40, (5,), device=d, generator=g),
+    "randperm": lambda d, g: flambeau.randperm(12, device=d, generator=g),
+    "bernoulli": lambda d, g: flambeau.bernoulli(flambeau.full((20,), 0.4, device=d), generator=g),
+    "uniform_": lambda d, g: flambeau.zeros(6, device=d).uniform_(-1, 3, generator=g),
+    "exponential_": lambda d, g: flambeau.zeros(6, device=d).exponential_(2.0, generator=g),
+    "random_": lambda d, g: flambeau.zeros(6, dtype=flambeau.uint8, device=d).random_(generator=g),
+    "multinomial": lambda d, g: flambeau.multinomial(flambeau.tensor([0.1, 0.5, 0.4], device=d), 2, generator=g),
+}
+
+
+@pytest.mark.parametrize("name", DRAWS)
+def test_same_numbers_on_every_device(name: str, device: str) -> None:
+    if device.startswith("webgpu") and "64" in name:
+        pytest.skip("no float64 here")
+    mine = DRAWS[name](device, Generator().manual_seed(11))
+    theirs = DRAWS[name]("reference", Generator().manual_seed(11))
+    import torch
+
+    torch.testing.assert_close(to_torch(mine), to_torch(theirs), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", DRAWS)
+def test_a_seed_starts_over_and_draws_differ(name: str, device: str) -> None:
+    if device.startswith("webgpu") and "64" in name:
+        pytest.skip("no float64 here")
+    g = Generator().manual_seed(3)
+    first, second = DRAWS[name](device, g), DRAWS[name](device, g)
+    again = DRAWS[name](device, Generator().manual_seed(3))
+    assert first.tolist() == again.tolist()
+    if name not in ("multinomial",):
+        assert first.tolist() != second.tolist()
+
+
+def test_default_generator_and_states() -> None:
+    flambeau.manual_seed(5)
+    assert flambeau.initial_seed() == 5
+    state = flambeau.get_rng_state()
+    a = flambeau.rand(4, device="reference").tolist()
+    flambeau.set_rng_state(state)
+    assert flambeau.rand(4, device="reference").tolist() == a
+    g = flambeau.Generator().manual_seed(5)
+    assert flambeau.rand(4, device="reference", generator=g).tolist() == a
+    copy = g.clone_state()
+    assert (
+        flambeau.rand(3, device="reference", generator=g).tolist()
+        == flambeau.rand(3, device="reference", generator=copy).tolist()
+    )
+    assert flambeau.seed() != 5
+    for wrong in ("a", None):
+        with pytest.raises(TypeError):
+            flambeau.manual_seed(wrong)  # type: ignore[arg-type]
+    with pytest.raises(RuntimeError):
+        flambeau.manual_seed(2**64)
+    with pytest.raises(TypeError):
+        flambeau.set_rng_state([1])  # type: ignore[arg-type]
+
+
+def _moments(t: Any) -> tuple[float, float]:
+    values = to_torch(t).double()
+    return float(values.mean()), float(values.std())
+
+
+@pytest.mark.parametrize(
+    ("draw", "mean", "deviation"),
+    [
+        (lambda x, g: x.uniform_(2, 4, generator=g), 3.0, 1 / math.sqrt(3)),
+        (lambda x, g: x.normal_(1, 2, generator=g), 1.0, 2.0),
+        (lambda x, g: x.exponential_(0.5, generator=g), 2.0, 2.0),
+        (lambda x, g: x.geometric_(0.25, generator=g), 4.0, math.sqrt(12)),
+        (lambda x, g: x.log_normal_(0, 0.5, generator=g), math.exp(0.125), math.sqrt(math.exp(0.25) * (math.exp(0.25) - 1))),
+        (lambda x, g: x.bernoulli_(0.3, generator=g), 0.3, math.sqrt(0.21)),
+        (lambda x, g: x.random_(0, 10, generator=g), 4.5, math.sqrt(99 / 12)),
+        (lambda x, g: flambeau.poisson(x.fill_(3.0), generator=g), 3.0, math.sqrt(3)),
+        (lambda x, g: x.copy_(flambeau.normal(2.0, 0.5, (20000,), generator=g, device="reference")), 2.0, 0.5),
+    ],
+)
+def test_moments(draw: Any, mean: float, deviation: float) -> None:
+    """20,000 draws: mean and deviation within six standard errors."""
+    x = draw(flambeau.zeros(20000, device="reference"), Generator().manual_seed(1))
+    m, s = _moments(x)
+    assert abs(m - mean) < 6 * deviation / math.sqrt(20000)
+    assert abs(s - deviation) < 0.06 * deviation
+
+
+def test_cauchy_quartiles() -> None:
+    x = to_torch(flambeau.zeros(20000, device="reference").cauchy_(1.0, 2.0, generator=Generator().manual_seed(2)))
+    assert abs(float(x.median()) - 1) < 0.1
+    assert abs(float(x.quantile(0.75)) - 3) < 0.2
+
+
+def test_uniform_stays_below_one_and_covers_integers() -> None:
+    for dtype in (flambeau.float32, flambeau.float16, flambeau.bfloat16, flambeau.float64):
+        x = to_torch(flambeau.rand(20000, dtype=dtype, device="reference"))
+        assert 0 <= float(x.min()) and float(x.max()) < 1
+    assert sorted(set(flambeau.randint(3, 7, (500,), device="reference").tolist())) == [3, 4, 5, 6]
+
+
+def test_permutation_and_draws_without_replacement(device: str) -> None:
+    assert sorted(flambeau.randperm(50, device=device).tolist()) == list(range(50))
+    weights = flambeau.tensor([[0.0, 1.0, 2.0, 1.0], [1.0, 0.0, 1.0, 1.0]], device=device)
+    rows = flambeau.multinomial(weights, 3).tolist()
+    assert sorted(rows[0]) == [1, 2, 3] and sorted(rows[1]) == [0, 2, 3]
+    many = to_torch(flambeau.multinomial(weights[0], 4000, True))
+    share = many.bincount(minlength=4).double() / 4000
+    assert share[0] == 0 and abs(float(share[2]) - 0.5) < 0.06
+
+
+@pytest.mark.parametrize(
+    ("call", "kind"),
+    [
+        (lambda: flambeau.randint(5, 5, (2,)), RuntimeError),
+        (lambda: flambeau.randint(0, 300, (2,), dtype=flambeau.uint8), RuntimeError),
+        (lambda: flambeau.rand(-1), RuntimeError),
+        (lambda: flambeau.rand(2, dtype=flambeau.int64), NotImplementedError),
+        (lambda: flambeau.randperm(-1), RuntimeError),
+        (lambda: flambeau.normal(0.0, -1.0, (2,)), RuntimeError),
+        (lambda: flambeau.zeros(2).uniform_(2, 1), RuntimeError),
+        (lambda: flambeau.zeros(2).exponential_(0), RuntimeError),
+        (lambda: flambeau.zeros(2).bernoulli_(1.5), RuntimeError),
+        (lambda: flambeau.multinomial(flambeau.ones(3), 4), RuntimeError),
+        (lambda: flambeau.multinomial(flambeau.ones(2, 2, 2), 1), RuntimeError),
+        (lambda: flambeau.bernoulli(flambeau.ones(2, dtype=flambeau.int64)), NotImplementedError),
+        (lambda: flambeau.ones(2, requires_grad=True).normal_(), RuntimeError),
+        (lambda: flambeau.randint(3), TypeError),
+    ],
+)
+def test_errors(call: Any, kind: type[Exception]) -> None:
+    with pytest.raises(kind):
+        call()
+
+
+def test_like_and_inference_of_dtypes() -> None:
+    x = flambeau.zeros(2, 3, dtype=flambeau.float64, device="reference")
+    for made in (flambeau.rand_like(x), flambeau.randn_like(x), flambeau.randint_like(x, 5)):
+        assert made.dtype is x.dtype and tuple(made.shape) == (2, 3) and made.device == x.device
+    assert flambeau.rand(2, requires_grad=True, device="reference").requires_grad
+    out = flambeau.empty(0, device="reference")
+    assert flambeau.randn(3, out=out) is out and out.shape == (3,)
