@@ -59,9 +59,9 @@ def _bench(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from flambeau.check import check
+    from flambeau.check import main as check
 
-    return check(options.files)
+    return check([*(("--checker", options.checker) if options.checker else ()), "--", *options.files])
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -75,6 +75,7 @@ def main(arguments: list[str] | None = None) -> int:
     bench.set_defaults(run=_bench)
     check = commands.add_parser("check", help="find shape, dtype and device errors in programs without running them")
     check.add_argument("files", nargs="+", metavar="FILE")
+    check.add_argument("--checker", choices=("pyrefly", "mypy"), help="the type checker to run (the first that is installed)")
     check.set_defaults(run=_check)
     options = parser.parse_args(arguments)
     return options.run(options)

@@ -127,6 +127,9 @@ def pool(
         return dsl.Invalid("pooling: the kernel must be at least 1")
     if any(dsl.is_concrete_int(n) and n < 1 for n in stride):
         return dsl.Invalid("pooling: the stride must be at least 1")
+    margins = dsl.IntTuple(k // 2 - t // 2 for k, t in zip(kernel, total))
+    if any(dsl.is_concrete_int(n) and n < 0 for n in margins):
+        return dsl.Invalid("pooling: the padding must be at most half of the kernel")
     if ceil_mode:
         rounded = dsl.IntTuple(
             (input[lead + i] + total[i] - dilation[i] * (kernel[i] - 1) - 1 + stride[i] - 1) // stride[i] + 1
@@ -146,6 +149,8 @@ def pool(
 
 @type_shape_dsl_function
 def last_sizes(input: IntTuple, count: int) -> IntTuple:
+    if len(input) < count:
+        return dsl.Invalid("the input has too few dimensions")
     return dsl.IntTuple(input[len(input) - count + i] for i in range(count))
 
 @type_shape_dsl_function
@@ -153,6 +158,10 @@ def replace_last(input: IntTuple, sizes: IntTuple, spatial: int) -> IntTuple:
     lead = len(input) - spatial
     if lead != 1 and lead != 2:
         return dsl.Invalid("the input must be [N, C, *sizes] or [C, *sizes]")
+    if len(sizes) != spatial:
+        return dsl.Invalid("one size for each spatial dimension is needed")
+    if any(dsl.is_concrete_int(n) and n < 0 for n in sizes):
+        return dsl.Invalid("sizes must not be negative")
     return dsl.concat(input[:lead], sizes)
 
 @type_shape_dsl_function
@@ -191,6 +200,8 @@ def reshape(shape: IntTuple, sizes: IntTuple) -> IntTuple:
 @type_shape_dsl_function
 def flatten(shape: IntTuple, start_dim: int, end_dim: int) -> IntTuple:
     if len(shape) == 0:
+        if start_dim < 0 - 1 or start_dim > 0 or end_dim < 0 - 1 or end_dim > 0:
+            return dsl.Invalid("flatten: dimension out of range")
         return dsl.IntTuple((1,))
     if start_dim < 0 - len(shape) or start_dim >= len(shape) or end_dim < 0 - len(shape) or end_dim >= len(shape):
         return dsl.Invalid("flatten: dimension out of range")
@@ -240,6 +251,8 @@ def permute(shape: IntTuple, dims: int | tuple[int, ...] | None) -> IntTuple:
 @type_shape_dsl_function
 def transpose(shape: IntTuple, dim0: int, dim1: int) -> IntTuple:
     if len(shape) == 0:
+        if dim0 < 0 - 1 or dim0 > 0 or dim1 < 0 - 1 or dim1 > 0:
+            return dsl.Invalid("transpose: dimension out of range")
         return shape
     if dim0 < 0 - len(shape) or dim0 >= len(shape) or dim1 < 0 - len(shape) or dim1 >= len(shape):
         return dsl.Invalid("transpose: dimension out of range")
@@ -273,6 +286,8 @@ def squeeze(shape: IntTuple, dim: int | tuple[int, ...] | None) -> IntTuple:
         return dsl.IntTuple(n for n in shape if n != 1)
     if dsl.is_int_value(dim):
         if len(shape) == 0:
+            if dim < 0 - 1 or dim > 0:
+                return dsl.Invalid("squeeze: dimension out of range")
             return shape
         if dim < 0 - len(shape) or dim >= len(shape):
             return dsl.Invalid("squeeze: dimension out of range")
@@ -312,6 +327,9 @@ def expand(shape: IntTuple, sizes: IntTuple) -> IntTuple:
     if lead < 0:
         return dsl.Invalid("expand: fewer sizes than the tensor has dimensions")
     padded = dsl.concat(dsl.IntTuple(1 for i in range(lead)), shape)
+    new_sizes = sizes[:lead]
+    if any(dsl.is_concrete_int(n) and n < 0 for n in new_sizes):
+        return dsl.Invalid("expand: -1 cannot stand for a new dimension")
     conflicts = dsl.IntTuple((old - 1) * (new - old) * (new + 1) for old, new in zip(padded, sizes))
     if any(dsl.is_concrete_int(n) and n != 0 for n in conflicts):
         return dsl.Invalid("expand: a size that is not 1 must stay")
@@ -324,6 +342,14 @@ def cat(shapes: IntTuples, dim: int) -> IntTuple:
     first = shapes[0]
     if dim < 0 - len(first) or dim >= len(first):
         return dsl.Invalid("cat: dimension out of range")
+    if len(shapes) > 1:
+        second = shapes[1]
+        if len(second) != len(first):
+            return dsl.Invalid("cat: tensors must have the same number of dimensions")
+    if len(shapes) > 2:
+        third = shapes[2]
+        if len(third) != len(first):
+            return dsl.Invalid("cat: tensors must have the same number of dimensions")
     axis = dim % len(first)
     if len(first) > 0 and axis != 0:
         gaps0 = dsl.IntTuple(s[0] - first[0] for s in shapes)
@@ -357,6 +383,14 @@ def stack(shapes: IntTuples, dim: int) -> IntTuple:
     first = shapes[0]
     if dim < 0 - len(first) - 1 or dim > len(first):
         return dsl.Invalid("stack: dimension out of range")
+    if len(shapes) > 1:
+        second = shapes[1]
+        if len(second) != len(first):
+            return dsl.Invalid("stack: tensors must have the same number of dimensions")
+    if len(shapes) > 2:
+        third = shapes[2]
+        if len(third) != len(first):
+            return dsl.Invalid("stack: tensors must have the same number of dimensions")
     axis = dim % (len(first) + 1)
     if len(first) > 0:
         gaps0 = dsl.IntTuple(s[0] - first[0] for s in shapes)
@@ -419,6 +453,8 @@ def bmm(left: IntTuple, right: IntTuple) -> IntTuple:
 
 @type_shape_dsl_function
 def linear(input: IntTuple, weight: IntTuple) -> IntTuple:
+    if len(weight) == 1:
+        return dsl.IntTuple.gradual()
     if len(input) == 0 or len(weight) != 2:
         return dsl.Invalid("linear: the input must be [..., in] and the weight [out, in]")
     shapes = dsl.IntTuples((input, weight))
@@ -451,20 +487,22 @@ def loss(shape: IntTuple, reduction: str) -> IntTuple:
 def class_loss(input: IntTuple, target: IntTuple, reduction: str) -> IntTuple:
     if len(input) == 0:
         return dsl.Invalid("the input must be [C] or [N, C, ...]")
+    if reduction != "none" and reduction != "mean" and reduction != "sum":
+        return dsl.Invalid("reduction must be 'none', 'mean' or 'sum'")
     if len(input) == 1:
+        if len(target) > 1 or any(dsl.is_concrete_int(n) and n != 1 for n in target):
+            return dsl.Invalid("the target of an input [C] is one class number")
+        if len(target) == 1:
+            return dsl.IntTuple.gradual()
         return dsl.IntTuple(())
     if len(target) != len(input) - 1:
         return dsl.Invalid("the target must hold class numbers [N, ...] for an input [N, C, ...]")
-    if len(target) != 1 and reduction == "none":
-        return target
-    batch = input[0]
-    given = target[0]
-    if dsl.is_concrete_int(batch) and dsl.is_concrete_int(given) and batch != given:
-        return dsl.Invalid("the input's batch size is not the target's")
+    rest = dsl.concat(input[:1], input[2:])
+    differences = dsl.IntTuple(a - b for a, b in zip(rest, target))
+    if any(dsl.is_concrete_int(n) and n != 0 for n in differences):
+        return dsl.Invalid("the target's batch and sizes are not the input's")
     if reduction == "none":
         return target
-    if reduction != "mean" and reduction != "sum":
-        return dsl.Invalid("reduction must be 'none', 'mean' or 'sum'")
     return dsl.IntTuple(())
 
 @type_shape_dsl_function
@@ -508,9 +546,15 @@ def resized(shape: IntTuple, size: int | tuple[int, ...] | None) -> IntTuple:
     if size is None:
         return dsl.IntTuple.gradual()
     if dsl.is_int_value(size):
+        if size < 1:
+            return dsl.Invalid("interpolate: sizes must be at least 1")
         return dsl.concat(shape[:2], dsl.IntTuple(size + 0 for i in range(len(shape) - 2)))
+    if len(size) == 1:
+        return dsl.IntTuple.gradual()
     if len(size) != len(shape) - 2:
         return dsl.Invalid("interpolate: one size for each spatial dimension is needed")
+    if any(n < 1 for n in size):
+        return dsl.Invalid("interpolate: sizes must be at least 1")
     return dsl.concat(shape[:2], dsl.IntTuple(n + 0 for n in size))
 
 @type_shape_dsl_function
@@ -624,7 +668,10 @@ def pair(rows: Int, columns: Int) -> IntTuple:
 
 @type_shape_dsl_function
 def between(start: Int, end: Int) -> IntTuple:
-    return dsl.IntTuple((end - start,))
+    count = dsl.IntTuple((end - start,))
+    if any(dsl.is_concrete_int(n) and n < 0 for n in count):
+        return dsl.Invalid("arange: the end is before the start")
+    return count
 
 @type_shape_dsl_function
 def conv_module(
@@ -656,7 +703,12 @@ def padding_or_same(padding: int | tuple[int, ...] | None, kernel: IntTuple, dil
         return dsl.IntTuple(dilation[i] * (kernel[i] - 1) for i in range(len(kernel)))
     if dsl.is_int_value(padding):
         return dsl.IntTuple(2 * padding + 0 * n for n in kernel)
-    return dsl.IntTuple(2 * p for p in padding)
+    amounts = dsl.IntTuple(2 * p for p in padding)
+    if len(amounts) == 1:
+        return dsl.IntTuple.gradual()
+    if len(amounts) != len(kernel):
+        return dsl.Invalid("expected one padding, or one for each spatial dimension")
+    return amounts
 
 @type_shape_dsl_function
 def conv_transpose_module(

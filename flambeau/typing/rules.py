@@ -144,10 +144,14 @@ def pool(input: Shape, kernel: Shape, stride: Shape, total: Shape, dilation: Sha
 
 
 def last_sizes(input: Shape, count: Dim) -> Shape:
+    if len(input) < count:
+        raise ShapeError(f"expected an input of {count} or more dimensions, got {show(input)}")
     return tuple(input[len(input) - count :])
 
 
 def replace_last(input: Shape, sizes: Shape, spatial: Dim) -> Shape:
+    if len(sizes) != spatial:
+        raise ShapeError(f"expected {spatial} sizes, got {show(sizes)}")
     return pooling.adaptive_pool(input, sizes, spatial=spatial)
 
 
@@ -236,6 +240,8 @@ def chunk(shape: Shape, chunks: Dim, dim: Dim) -> Shapes:
 
 
 def split(shape: Shape, size: Axes, dim: Dim) -> Shapes:
+    if size is None:
+        raise TypeError("split(): split_size must be an int or a tuple of ints, got None")
     axis = dims.wrap_dim(dim, len(shape))
     return tuple((*shape[:axis], piece, *shape[axis + 1 :]) for piece in joining.split_sizes(shape, size, dim))
 

@@ -72,7 +72,7 @@ torch.randn(2, 3).sum(dim=2)  # E
 torch.randn(2, 3).softmax(dim=2)  # E
 torch.randn(2, 3).unflatten(1, (2, 2))  # E
 torch.randn(2, 3).expand(4, 3)  # E
-torch.bmm(torch.randn(2, 3, 4), torch.randn(2, 5, 6))  # E: all
+torch.bmm(torch.randn(2, 3, 4), torch.randn(2, 5, 6))  # E
 nn.Linear(4, 5)(torch.randn(2, 3))  # E: all
 nn.BatchNorm2d(4)(image)  # E
 nn.LayerNorm(16)(torch.randn(2, 8))  # E
