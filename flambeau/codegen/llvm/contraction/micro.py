@@ -51,6 +51,7 @@ def product(
     panels: tuple[Int, Int],
     begin: Callable[[Int, Int, int], list[Value]],
     end: Callable[[Int, Int, int, list[Value]], None],
+    along_rows: bool = False,
 ) -> None:
     """Sums over `terms` (at least one) of left[panel][term][row]·right[term][column]: all tiles of `columns` columns and of the
     panels from panels[0] to before panels[1].
@@ -59,6 +60,13 @@ def product(
     multiple of `lanes` columns. `begin(panel, column, width)` gives the accumulators to start from, row by row, and
     `end(panel, column, width, accumulators)` takes them when they are complete.
     """
+    if along_rows:  # a panel's whole rows one after another: what `end` writes lies together
+
+        def one(p: Int, _: list[Value]) -> None:
+            product(f, tile, type, lanes, left, panel_pitch, right, pitch, terms, columns, (p, f.add(p, 1)), begin, end)
+
+        f.loop(panels[0], panels[1], 1, one)
+        return
     vectors = f.div(f.add(columns, lanes - 1), lanes)
     full = f.div(vectors, tile.width)
 

@@ -342,7 +342,22 @@ class Panel:
                     with f.when(f.compare("slt", row, self.rows)):
                         done(row, column, group)
 
-        product(f, self.tile, self.type, lanes, left, self.terms * height, right, self.pitch, terms, columns, panels, begin, end)
+        product(
+            f,
+            self.tile,
+            self.type,
+            lanes,
+            left,
+            self.terms * height,
+            right,
+            self.pitch,
+            terms,
+            columns,
+            panels,
+            begin,
+            end,
+            done is not None,
+        )
 
     def _finish(
         self,
@@ -398,8 +413,8 @@ def plan_panel(form: Form, target: Target, threads: int) -> Panel | None:
     if rows < 2 or columns < lanes // 2:
         return None
     tile = register_tile(rows, target.registers)
-    # the sum: blocks that leave a tile of the right operand in the first cache
-    most = max(16, target.l1 // (tile.width * lanes * bits // 8))
+    # the sum: blocks of which a tile of the right operand nearly fits the first cache (it streams well from the second)
+    most = max(16, 2 * target.l1 // (tile.width * lanes * bits // 8))
     split, inside = r.summed[-1], 1
     while split > r.summed[0] and inside * extents[split] < most:
         inside *= extents[split]
