@@ -28,20 +28,38 @@ def leaf_on(backend: Any, array: Any) -> Node:
 
 
 class Runner:
-    """Runs the plan that computes `node` on a native webgpu backend."""
+    """Runs the plan that computes `nodes` on a native webgpu backend."""
 
-    def __init__(self, backend: Any, node: Node) -> None:
+    def __init__(self, backend: Any, *nodes: Node) -> None:
         self.backend = backend
-        self.plan, inputs, _ = prepare([node])
+        self.plan, inputs, _ = prepare(nodes)
         self.inputs = [n.buffer for n in inputs]
         backend.flush()
 
     def value(self) -> Any:
-        """The result's bytes as float32."""
+        """The first result's bytes as float32."""
+        return self.values()[0]
+
+    def values(self) -> list[Any]:
+        """Every result's bytes as float32."""
         import numpy as np
 
-        (result,) = self.backend.execute(self.plan, self.inputs, (), frozenset())
-        return np.frombuffer(self.backend.download(result, result.nbytes), np.float32)
+        results = self.backend.execute(self.plan, self.inputs, (), frozenset())
+        return [np.frombuffer(self.backend.download(r, r.nbytes), np.float32) for r in results]
+
+    def host_microseconds(self, runs: int = 300) -> float:
+        """What the host spends on each kernel of a plan run again and again: recording and submitting."""
+        backend = self.backend
+        best = float("inf")
+        for _ in range(5):
+            backend.synchronize()
+            before, start = backend.dispatches, time.perf_counter()
+            for _ in range(runs):
+                backend.execute(self.plan, self.inputs, (), frozenset())
+            backend.flush()
+            best = min(best, (time.perf_counter() - start) / (backend.dispatches - before))
+        backend.synchronize()
+        return best * 1e6
 
     def _pass(self, runs: int) -> float:
         """Milliseconds on the GPU of `runs` runs."""

@@ -49,7 +49,7 @@ def main() -> None:
         expected = None
         lines = []
         suggested: list[Any] = []
-        for tile in tiling._TILES:
+        for tile in (tiling._LARGE, tiling._WIDE, *tiling._TILES):
             for split in (1, 2, 4, 8, 16):
 
                 def choose(rows: int, columns: int, size: int, batches: int, target: Any) -> Any:

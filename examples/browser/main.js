@@ -60,6 +60,7 @@ window.page = {
   adapter: (name) => { $("adapter").textContent = name; },
   report: (json) => {
     const { step, loss, accuracy, samples, speed } = JSON.parse(json);
+    if (!losses.length) $("state").textContent = "training";
     losses.push(...loss);
     $("step").textContent = step;
     $("value").textContent = losses.at(-1).toFixed(4);

@@ -99,12 +99,9 @@ def form_of(kernel: ContractionKernel) -> Form | None:
     return Form(batch, rows, columns, outer, inner, row_operand, column_operand)
 
 
+_LARGE = Tile(256, 128, 16, 16, 8)
+_WIDE = Tile(64, 128, 16, 8, 8)
 _TILES = (
-    Tile(256, 128, 16, 16, 8),
-    Tile(128, 256, 16, 8, 16),
-    Tile(128, 128, 16, 8, 8),
-    Tile(64, 128, 16, 8, 8),
-    Tile(128, 64, 16, 8, 8),
     Tile(64, 64, 16, 8, 4),
     Tile(32, 128, 16, 4, 8),
     Tile(32, 64, 16, 4, 4),
@@ -112,9 +109,10 @@ _TILES = (
     Tile(16, 64, 16, 4, 4),
     Tile(8, 64, 32, 2, 4),
 )
+"""From the usual one to those for few rows or columns."""
 _DIRECT = Tile(0, 0, 1, 4, 8)
-_ENOUGH = 264
-"""Workgroups that fill a large GPU twice over."""
+_ENOUGH = 256
+"""Workgroups that keep a large GPU busy: with fewer, a long sum is split."""
 
 
 def _padded(n: int, tile: int) -> int:
@@ -122,26 +120,29 @@ def _padded(n: int, tile: int) -> int:
 
 
 def choose_tile(rows: int, columns: int, size: int, batches: int, target: Target) -> tuple[Tile, int]:
-    """The tile, and into how many parts the sum is split."""
-    best: tuple[float, Tile, int] | None = None
-    for tile in _TILES:
+    """The tile, and into how many parts the sum is split: what was fastest in `benchmarks/webgpu/tune.py` on an H100."""
+
+    def fits(tile: Tile) -> bool:
         memory = 4 * tile.step * (tile.rows + 4 + tile.columns + 4)
-        if tile.invocations > target.max_invocations or memory > target.max_workgroup_bytes:
-            continue
-        groups = -(-rows // tile.rows) * -(-columns // tile.columns) * batches
-        steps = -(-size // tile.step)
-        split = 1
-        while groups * split < _ENOUGH // 2 and steps // (2 * split) >= 8 and split < 64:
-            split *= 2
-        waste = _padded(rows, tile.rows) * _padded(columns, tile.columns) / (rows * columns)
-        # loads of workgroup memory per product, and how much of the GPU has work
-        intensity = 1 + 3 * (tile.own_rows + tile.own_columns) / (tile.own_rows * tile.own_columns)
-        idle = max(1.0, _ENOUGH / 2 / (groups * split))
-        cost = waste * intensity * idle * (1.15 if split > 1 else 1)
-        if best is None or cost < best[0]:
-            best = (cost, tile, split)
-    assert best is not None
-    return best[1], best[2]
+        return tile.invocations <= target.max_invocations and memory <= target.max_workgroup_bytes
+
+    def groups(tile: Tile) -> int:
+        return -(-rows // tile.rows) * -(-columns // tile.columns) * batches
+
+    def waste(tile: Tile) -> float:
+        return _padded(rows, tile.rows) * _padded(columns, tile.columns) / (rows * columns)
+
+    if fits(_LARGE) and groups(_LARGE) >= _ENOUGH and waste(_LARGE) < 1.1:
+        return _LARGE, 1
+    if size < 256 and fits(_WIDE) and groups(_WIDE) >= _ENOUGH and waste(_WIDE) < 1.1:
+        return _WIDE, 1  # short sums: the wider tile reads its rows less often
+    candidates = [t for t in _TILES if fits(t)]
+    least = min(waste(t) for t in candidates)
+    tile = next(t for t in candidates if waste(t) <= 1.25 * least)
+    split, steps = 1, -(-size // tile.step)
+    while groups(tile) * split < _ENOUGH and steps >= 8 * split and split < 64:
+        split *= 2
+    return tile, split
 
 
 def generate_tiles(
