@@ -6,8 +6,10 @@ May import `flambeau.tensor` and below.
 from __future__ import annotations
 
 import random
+import sys
 import warnings
 from collections.abc import Callable, Sequence
+from types import ModuleType
 from typing import Any
 
 from flambeau.autograd.interface import grad
@@ -353,3 +355,13 @@ def gradgradcheck(
         fast_mode=fast_mode,
         masked=masked,
     )
+
+
+class _CallableModule(ModuleType):
+    """`autograd.gradcheck` is the function even where this module of the same name has been imported."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> bool:
+        return gradcheck(*args, **kwargs)
+
+
+sys.modules[__name__].__class__ = _CallableModule

@@ -178,11 +178,12 @@ def run_cases(build: Any, device: str) -> None:
 
     cases = Cases()
     build(cases)
+    compiled = device != "reference"  # where every new shape is new code: a sample of the calls, first derivatives alone
     for name, calls in cases.by_name.items():
-        for args, kwargs, second, loosen in calls:
+        for args, kwargs, second, loosen in [*calls[:1], *calls[1::5]] if compiled else calls:
             compare(
                 getattr(torch.nn.functional, name), getattr(functional, name), args, kwargs, device,
-                second=second, what=name, loosen=loosen,
+                second=second and not compiled, what=name, loosen=loosen,
             )  # fmt: skip
 
 

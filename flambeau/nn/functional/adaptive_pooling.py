@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from flambeau.dtypes import int32, int64
 from flambeau.nn.functional.arguments import as_tensor_argument, check_floating, hashable
 from flambeau.nn.functional.pooling import _avg_pool, _each, _max_pool, first_maximum, lowest
 from flambeau.nn.functional.windows import positions
@@ -104,8 +105,6 @@ def _adaptive_max_pool(spatial: int, input: Any, output_size: Any) -> tuple[Tens
     shape = _shape(x, output_size, spatial, name)
     out = shape[-spatial:]
     if 0 in shape:
-        from flambeau.dtypes import int64
-
         return x.new_zeros(shape), lambda: x.new_zeros(shape, dtype=int64)
     kernel = _even(x, out)
     if kernel is not None:
@@ -121,7 +120,7 @@ def _adaptive_max_pool(spatial: int, input: Any, output_size: Any) -> tuple[Tens
 
 
 def _chosen(blocks: Tensor, along: list[Tensor], sizes: tuple[int, ...]) -> Tensor:
-    """Where in its plane the maximum of each block lies; `along` has the blocks' positions along each dimension."""
+    """Where in its plane the maximum of each block lies, int64; `along` has the blocks' positions along each dimension."""
     rank = len(sizes)
     flat = first_maximum(blocks, rank)
     width = math.prod(blocks._shape[blocks.ndim - rank :])
@@ -130,7 +129,7 @@ def _chosen(blocks: Tensor, along: list[Tensor], sizes: tuple[int, ...]) -> Tens
         plane = place if plane is None else plane * size + place
     assert plane is not None
     plane = plane.expand(tuple(blocks._shape)).reshape((*flat._shape, width))
-    return plane.gather(-1, flat.unsqueeze(-1)).squeeze(-1)
+    return cast(plane.gather(-1, cast(flat, int64).unsqueeze(-1)).squeeze(-1), int64)
 
 
 def _picked(x: Tensor, places: Tensor, spatial: int) -> Tensor:
@@ -168,7 +167,7 @@ adaptive_max_pool1d_with_indices, adaptive_max_pool2d_with_indices, adaptive_max
 def _starts(samples: Tensor, size: int, kernel: int, out: int, device: str) -> Tensor:
     """[N, C, out]: where windows begin, from one uniform sample a plane (Graham, "Fractional Max-Pooling", 2015)."""
     if out == 1:
-        return cast(samples.new_zeros(samples.shape), positions(1, 1, 0, device).dtype).unsqueeze(-1) + (size - kernel)
+        return cast(samples.new_zeros(samples.shape), int32).unsqueeze(-1) + (size - kernel)
     alpha = (size - kernel) / (out - 1)
     window = positions(out, 1, 0, device)
     u = samples.unsqueeze(-1)
@@ -206,7 +205,7 @@ def _fractional(
             place = here if place is None else place * sizes[dim] + here
         assert place is not None
         width = math.prod(kernel)
-        place = place.expand((*planes, *out, *kernel)).reshape((*planes, -1))
+        place = cast(place, int64).expand((*planes, *out, *kernel)).reshape((*planes, -1))
         blocks = x.detach().reshape((*planes, -1)).gather(-1, place).reshape((*planes, *out, width))
         chosen = blocks.argmax(-1, keepdim=True)
         indices = place.reshape(blocks.shape).gather(-1, chosen).reshape(shape)

@@ -37,7 +37,7 @@ def _in_range(target: Tensor, classes: int, ignored: Tensor) -> Tensor:
 
 def _is_class(target: Tensor, classes: int, axis: int) -> Tensor:
     """Bool, of the input's shape: whether this is the target's class."""
-    return target.unsqueeze(axis) == positions(classes, target.ndim + 1, axis, target._storage.device)
+    return target.unsqueeze(axis) == positions(classes, target.ndim + 1, axis, target._storage.device, int64)
 
 
 def _check_target(input: Tensor, target: Tensor) -> Tensor:
@@ -134,7 +134,7 @@ def _cross_entropy_gradient(g: Tensor, y: Any, inputs: Sequence[Any], params: tu
         else:
             total = from_node(spread(log_sum._value(), axis, classes))
             probability = Tensor._apply(e.EXP, (Tensor._apply(e.SUB, (cast(x, wide), total)),))
-        number = positions(classes, len(shape), axis, device)._value()
+        number = positions(classes, len(shape), axis, device, int64)._value()
         is_class = e.EQ((spread(target._value(), axis, classes), EXPAND((number,), (shape, number.shape))))
         difference = Tensor._apply(e.SUB, (probability, from_node(converted(is_class, wide))))
         coefficient = Tensor._apply(e.MUL, (expand(cast(g, wide), tuple(scale.shape)), scale))

@@ -376,3 +376,16 @@ def conv_transpose3d(
     A dimension's result has (size − 1)·stride − 2·padding + dilation·(kernel − 1) + output_padding + 1 elements.
     """
     return _convolve_transposed(3, input, weight, bias, stride, padding, output_padding, groups, dilation)
+
+
+@operator(method=False)
+@operator(namespace="nn.functional", method=False)
+def conv_tbc(input: Tensor, weight: Tensor, bias: Tensor, pad: int = 0) -> Tensor:
+    """conv1d of input [T, N, C] with weight [kT, C, O], plus bias [O]: [T', N, O]."""
+    if as_tensor_argument(input, "conv_tbc", "input", 1).ndim != 3:
+        raise RuntimeError("Input must have 3 dims: time, batch, in_channel")
+    if as_tensor_argument(weight, "conv_tbc", "weight", 2).ndim != 3:
+        raise RuntimeError("Weight tensor must have 3 dims: kernel_width, in_channels, out_channels.")
+    if as_tensor_argument(bias, "conv_tbc", "bias", 3).ndim != 1:
+        raise RuntimeError("Bias must be 1-D")
+    return conv1d(input.permute(1, 2, 0), weight.permute(2, 1, 0), bias, padding=pad).permute(2, 0, 1)

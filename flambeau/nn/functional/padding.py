@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from flambeau.graph.primitives.movement import PAD
 from flambeau.nn.functional.arguments import as_tensor_argument
 from flambeau.ops.joining import cat
+from flambeau.ops.operands import check_fits
 from flambeau.ops.registry import operator
 from flambeau.shapes import joining as rules
 from flambeau.tensor import Tensor

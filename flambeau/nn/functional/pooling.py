@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
-from flambeau.dtypes import dtype, iinfo, int64
+from flambeau.dtypes import dtype, iinfo, int32, int64
 from flambeau.nn.functional.arguments import as_tensor_argument, hashable, scalar_name
 from flambeau.nn.functional.windows import Windows, behind, covering, positions, windows
 from flambeau.ops.composite import Composite, record, untaped
@@ -60,32 +60,35 @@ def _kernel_dims(t: Tensor, form: Windows) -> tuple[int, ...]:
     return tuple(range(t.ndim - len(form.kernel), t.ndim))
 
 
-def first_maximum(blocks: Tensor, rank: int) -> Tensor:
-    """The flat position of the first maximum over the last `rank` dimensions, int64."""
+def first_maximum(blocks: Tensor, rank: int) -> tuple[Tensor, list[Tensor]]:
+    """Of the last `rank` dimensions: the flat position of the maximum, and its position along each, int32."""
     kernel = tuple(blocks._shape[blocks.ndim - rank :])
     lead = tuple(blocks._shape[: blocks.ndim - rank])
-    return blocks.reshape((*lead, math.prod(kernel))).argmax(-1)
+    flat = cast(blocks.reshape((*lead, math.prod(kernel))).argmax(-1), int32)
+    along: list[Tensor] = []
+    rest = flat
+    for k in reversed(kernel):
+        along.insert(0, rest % k if len(along) < rank - 1 else rest)
+        if len(along) < rank:
+            rest = rest.div(k, rounding_mode="floor")
+    return flat, along
 
 
 def _indices(x: Tensor, form: Windows) -> Tensor:
-    """Where in its plane (row-major) each window's first maximum lies, int32 (int64 for planes too large for that).
-
-    The smallest place that holds the maximum, so no position has to be taken apart into rows and columns.
-    """
+    """Where in its plane (row-major) each window's maximum lies, int32."""
     rank = len(form.sizes)
-    blocks = windows(x, form, lowest(x.dtype))
-    dims = _kernel_dims(blocks, form)
-    is_maximum = (blocks == blocks.amax(dims, keepdim=True)) | (blocks != blocks)
-    device, narrow = x._storage.device, math.prod(form.sizes) < 2**31
-    place = None
-    for dim in range(rank):
-        start = positions(form.counts[dim], 2 * rank, dim, device, narrow) * form.stride[dim]
-        along = start + positions(form.kernel[dim], 2 * rank, rank + dim, device, narrow) * form.dilation[dim] - form.padding[dim]
-        if form.padding[dim]:
-            is_maximum = is_maximum & (along >= 0) & (along < form.sizes[dim])
-        place = along if place is None else place * form.sizes[dim] + along
-    assert place is not None
-    return place.masked_fill(~is_maximum, iinfo(place.dtype).max).amin(dims)
+    _, along = first_maximum(windows(x, form, lowest(x.dtype)), rank)
+    total = None
+    for dim, offset in enumerate(along):
+        start = positions(form.counts[dim], offset.ndim, offset.ndim - rank + dim, x._storage.device)
+        if form.stride[dim] > 1:
+            start = start * form.stride[dim]
+        if form.dilation[dim] > 1:
+            offset = offset * form.dilation[dim]
+        place = start + offset - form.padding[dim] if form.padding[dim] else start + offset
+        total = place if total is None else total * form.sizes[dim] + place
+    assert total is not None
+    return total
 
 
 def _max_gradient(g: Tensor, y: Any, inputs: Any, params: tuple[Any, ...]) -> tuple[Any]:
@@ -104,7 +107,7 @@ def _flat_positions(form: Windows, device: str) -> Tensor:
     rank = len(form.sizes)
     total = None
     for dim, size in enumerate(form.sizes):
-        place = positions(size, 2 * rank, dim, device, narrow=True)
+        place = positions(size, 2 * rank, dim, device)
         total = place if total is None else total * size + place
     assert total is not None
     return total

@@ -50,8 +50,8 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     return split.permute((*range(n + 1), n + 2, n + 4, n + 1, n + 3)).reshape(shape)
 
 
-@operator(method=False)
-@operator(namespace="nn.functional", method=False)
+@operator("channel_shuffle", "native_channel_shuffle", method=False)
+@operator("channel_shuffle", "native_channel_shuffle", namespace="nn.functional", method=False)
 def channel_shuffle(input: Tensor, groups: int) -> Tensor:
     """[N, C, ...] with the channels of `groups` groups dealt out in turn."""
     shape = joining.channel_shuffle(tuple(as_tensor_argument(input, "channel_shuffle", "input")._shape), groups)

@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from flambeau.dtypes import int32, int64
+from flambeau.dtypes import dtype, int32
 from flambeau.graph.primitives.movement import PAD, SLICE, WINDOW
 from flambeau.ops.creation import iota
 from flambeau.tensor import Tensor
@@ -60,10 +60,10 @@ def windows(x: Tensor, form: Windows, value: float) -> Tensor:
     return Tensor._apply(WINDOW, (x,), (tuple(range(x.ndim - rank, x.ndim)), form.kernel, form.stride, form.dilation))
 
 
-def positions(count: int, rank: int, dim: int, device: str, narrow: bool = False) -> Tensor:
-    """0 … count−1 along dimension `dim` of `rank`, the others of size 1."""
+def positions(count: int, rank: int, dim: int, device: str, type: dtype = int32) -> Tensor:
+    """0 … count−1 along dimension `dim` of `rank`, the others of size 1. int32 does for a plane, and is quick everywhere."""
     shape = tuple(count if d == dim else 1 for d in range(rank))
-    return iota(count, int32 if narrow else int64, device).reshape(shape)
+    return iota(count, type, device).reshape(shape)
 
 
 def covering(y: Tensor, form: Windows, value: float) -> Tensor:
