@@ -245,8 +245,14 @@ def run(library, module, inputs, training, case):
     return values, gradients, dict(module.named_buffers())
 
 
+@pytest.mark.parametrize("device", ["cpu", "reference"])
 @pytest.mark.parametrize("case", LAYERS, ids=identifier)
-def test_layer(case):
+def test_layer(case, device):
+    with flambeau.device(device):
+        check_layer(case)
+
+
+def check_layer(case):
     ours, theirs = build(case)
     assert repr(ours) == repr(theirs)
     assert str(list(ours.state_dict())) == str(list(theirs.state_dict()))
