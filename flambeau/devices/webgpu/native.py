@@ -124,6 +124,7 @@ class NativeHost:
         self._reading = usage.MAP_READ | usage.COPY_DST
         self._layouts: dict[tuple[bool, ...], tuple[Any, Any]] = {}
         self._staging: dict[int, Any] = {}
+        self._mark = self.create_buffer(256)
         self._query_usage = usage.QUERY_RESOLVE | usage.COPY_SRC
 
     # --- memory -------------------------------------------------------------------------------------------------------
@@ -301,10 +302,8 @@ class NativeHost:
         return result
 
     def synchronize(self) -> None:
-        try:
-            self.queue.on_submitted_work_done_sync()
-        except Exception as error:
-            raise self._translated(error) from error
+        # not on_submitted_work_done_sync: wgpu-py 0.32 calls it with the wrong signature
+        self.read([(self._mark, 0, 4)])
 
     def _translated(self, error: Exception) -> Exception:
         text = str(error).lower()
