@@ -1,25 +1,25 @@
 """einops on our tensors: `flambeau.rearrange`, `reduce`, `repeat`, and the backend with which einops' own functions work.
 
 The einops package reads the patterns and plans the steps; the steps are our operators, so they are views where they can be.
-May import what `flambeau.ops` may, and einops.
+einops finds a backend among the subclasses of its `AbstractBackend`. As importing flambeau does not import einops, ours is made
+when einops is imported, by whoever does it: a finder in `sys.meta_path` waits for that. May import what `flambeau.ops` may.
 """
 
 from __future__ import annotations
 
 import importlib
+import sys
+from importlib.machinery import ModuleSpec, PathFinder
+from types import ModuleType
 from typing import Any
 
 from flambeau.tensor import Tensor
 
-# By name, so that a type checker does not follow einops into every tensor library that it knows.
-einops: Any = importlib.import_module("einops")
-AbstractBackend: Any = importlib.import_module("einops._backends").AbstractBackend
-
 __all__ = ["rearrange", "reduce", "repeat"]
 
 
-class FlambeauBackend(AbstractBackend):
-    """What einops needs of a tensor library. It finds this class by itself: it looks at the subclasses of its base."""
+class _Backend:
+    """What einops needs of a tensor library."""
 
     framework_name = "flambeau"
 
@@ -90,6 +90,48 @@ class FlambeauBackend(AbstractBackend):
         return einsum(pattern, *x)
 
 
+class _AfterImport:
+    """A loader that has einops' module loaded as always, and then adds our backend to it."""
+
+    def __init__(self, loader: Any) -> None:
+        self.loader = loader
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        return self.loader.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        self.loader.exec_module(module)
+        _add_backend(module)
+
+
+class _Waiting:
+    """A finder for einops' backends alone; it goes once they are found."""
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        if name != "einops._backends":
+            return None
+        sys.meta_path[:] = [finder for finder in sys.meta_path if finder is not self]
+        spec = PathFinder.find_spec(name, path, target)
+        if spec is not None and spec.loader is not None:
+            spec.loader = _AfterImport(spec.loader)  # type: ignore[assignment]
+        return spec
+
+
+def _add_backend(module: Any) -> None:
+    module.FlambeauBackend = type("FlambeauBackend", (_Backend, module.AbstractBackend), {})
+
+
+if "einops._backends" in sys.modules:
+    _add_backend(sys.modules["einops._backends"])
+else:
+    sys.meta_path.insert(0, _Waiting())
+
+
+def _einops() -> Any:
+    """By name, so that a type checker does not follow einops into every tensor library that it knows."""
+    return importlib.import_module("einops")
+
+
 def _tensor(name: str, tensor: object) -> None:
     several = isinstance(tensor, (list, tuple)) and tensor and all(isinstance(one, Tensor) for one in tensor)
     if not isinstance(tensor, Tensor) and not several:
@@ -103,7 +145,7 @@ def rearrange(tensor: Tensor | list[Tensor], pattern: str, **axes_lengths: int) 
     possible. Raises einops' EinopsError (a RuntimeError).
     """
     _tensor("rearrange", tensor)
-    return einops.rearrange(tensor, pattern, **axes_lengths)
+    return _einops().rearrange(tensor, pattern, **axes_lengths)
 
 
 def reduce(tensor: Tensor | list[Tensor], pattern: str, reduction: Any, **axes_lengths: int) -> Tensor:
@@ -112,10 +154,10 @@ def reduce(tensor: Tensor | list[Tensor], pattern: str, reduction: Any, **axes_l
     The reduction is "min", "max", "sum", "mean", "prod", "any", "all" or a function of (tensor, dimensions).
     """
     _tensor("reduce", tensor)
-    return einops.reduce(tensor, pattern, reduction, **axes_lengths)
+    return _einops().reduce(tensor, pattern, reduction, **axes_lengths)
 
 
 def repeat(tensor: Tensor | list[Tensor], pattern: str, **axes_lengths: int) -> Tensor:
     """`rearrange` that adds dimensions of given sizes: ``repeat(x, "h w -> h w c", c=3)``."""
     _tensor("repeat", tensor)
-    return einops.repeat(tensor, pattern, **axes_lengths)
+    return _einops().repeat(tensor, pattern, **axes_lengths)

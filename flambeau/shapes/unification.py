@@ -55,7 +55,7 @@ def match(pattern: Sequence[Any], shape: Sequence[Any], bindings: Bindings, *, w
         if len(free) == 1 and (solution := _solve(value, free[0], given)) is not None:
             bindings[free[0]] = solution
             continue
-        if free and not isinstance(value, int):
+        if free and not _impossible(value, free, given):
             continue
         if _equal(value, given) is False:
             spelled = f"{expected} = {value}" if isinstance(expected, Symbolic) else f"{expected}"
@@ -79,6 +79,13 @@ def _name(size: Symbolic) -> str:
         if coefficient == 1 and len(monomial) == 1 and monomial[0][1] == 1 and not monomial[0][0].opaque:
             return monomial[0][0].text
     return ""
+
+
+def _impossible(size: Symbolic, free: Sequence[str], given: Any) -> bool:
+    """Whether no value of one free name can make the size what is given: 2·H is never 7."""
+    if len(free) != 1 or not isinstance(given, int) or size.opaque():
+        return False
+    return all(len(monomial) <= 1 for monomial in size.terms) and all(power == 1 for m in size.terms for _, power in m)
 
 
 def _solve(size: Symbolic, name: str, given: Any) -> Any:
