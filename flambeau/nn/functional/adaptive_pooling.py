@@ -129,7 +129,7 @@ def _chosen(blocks: Tensor, along: list[Tensor], sizes: tuple[int, ...]) -> Tens
         plane = place if plane is None else plane * size + place
     assert plane is not None
     plane = plane.expand(tuple(blocks._shape)).reshape((*flat._shape, width))
-    return cast(plane.gather(-1, cast(flat, int64).unsqueeze(-1)).squeeze(-1), int64)
+    return cast(plane.gather(-1, flat.unsqueeze(-1)).squeeze(-1), int64)
 
 
 def _picked(x: Tensor, places: Tensor, spatial: int) -> Tensor:

@@ -60,35 +60,36 @@ def _kernel_dims(t: Tensor, form: Windows) -> tuple[int, ...]:
     return tuple(range(t.ndim - len(form.kernel), t.ndim))
 
 
-def first_maximum(blocks: Tensor, rank: int) -> tuple[Tensor, list[Tensor]]:
-    """Of the last `rank` dimensions: the flat position of the maximum, and its position along each, int32."""
+def first_maximum(blocks: Tensor, rank: int) -> Tensor:
+    """The flat position of the first maximum over the last `rank` dimensions, int64."""
     kernel = tuple(blocks._shape[blocks.ndim - rank :])
     lead = tuple(blocks._shape[: blocks.ndim - rank])
-    flat = cast(blocks.reshape((*lead, math.prod(kernel))).argmax(-1), int32)
-    along: list[Tensor] = []
-    rest = flat
-    for k in reversed(kernel):
-        along.insert(0, rest % k if len(along) < rank - 1 else rest)
-        if len(along) < rank:
-            rest = rest.div(k, rounding_mode="floor")
-    return flat, along
+    return blocks.reshape((*lead, math.prod(kernel))).argmax(-1)
 
 
 def _indices(x: Tensor, form: Windows) -> Tensor:
-    """Where in its plane (row-major) each window's maximum lies, int32."""
+    """Where in its plane (row-major) each window's first maximum lies, int32 (int64 for planes too large for that).
+
+    The smallest place that holds the maximum, so no position has to be taken apart into rows and columns.
+    """
     rank = len(form.sizes)
-    _, along = first_maximum(windows(x, form, lowest(x.dtype)), rank)
-    total = None
-    for dim, offset in enumerate(along):
-        start = positions(form.counts[dim], offset.ndim, offset.ndim - rank + dim, x._storage.device)
-        if form.stride[dim] > 1:
-            start = start * form.stride[dim]
+    blocks = windows(x, form, lowest(x.dtype))
+    dims = _kernel_dims(blocks, form)
+    is_maximum = (blocks == blocks.amax(dims, keepdim=True)) | (blocks != blocks)
+    device, type = x._storage.device, int32 if math.prod(form.sizes) < 2**31 else int64
+    place = None
+    for dim in range(rank):
+        along = positions(form.kernel[dim], 2 * rank, rank + dim, device, type)
         if form.dilation[dim] > 1:
-            offset = offset * form.dilation[dim]
-        place = start + offset - form.padding[dim] if form.padding[dim] else start + offset
-        total = place if total is None else total * form.sizes[dim] + place
-    assert total is not None
-    return total
+            along = along * form.dilation[dim]
+        start = positions(form.counts[dim], 2 * rank, dim, device, type)
+        along = along + (start * form.stride[dim] if form.stride[dim] > 1 else start)
+        if form.padding[dim]:
+            along = along - form.padding[dim]
+            is_maximum = is_maximum & (along >= 0) & (along < form.sizes[dim])
+        place = along if place is None else place * form.sizes[dim] + along
+    assert place is not None
+    return place.masked_fill(~is_maximum, iinfo(place.dtype).max).amin(dims)
 
 
 def _max_gradient(g: Tensor, y: Any, inputs: Any, params: tuple[Any, ...]) -> tuple[Any]:
@@ -97,17 +98,17 @@ def _max_gradient(g: Tensor, y: Any, inputs: Any, params: tuple[Any, ...]) -> tu
     (form,) = params
     with untaped():
         chosen = covering(_indices(x, form), form, -1)
-        own = _flat_positions(form, x._storage.device)
+        own = _flat_positions(form, chosen)
         elsewhere = chosen != own
     return (covering(g, form, 0).masked_fill(elsewhere, 0).sum(_kernel_dims(chosen, form)),)
 
 
-def _flat_positions(form: Windows, device: str) -> Tensor:
-    """0, 1, … over the plane, of shape (*sizes, 1, …), int32."""
+def _flat_positions(form: Windows, like: Tensor) -> Tensor:
+    """0, 1, … over the plane, of shape (*sizes, 1, …)."""
     rank = len(form.sizes)
     total = None
     for dim, size in enumerate(form.sizes):
-        place = positions(size, 2 * rank, dim, device)
+        place = positions(size, 2 * rank, dim, like._storage.device, like.dtype)
         total = place if total is None else total * size + place
     assert total is not None
     return total
