@@ -18,7 +18,7 @@ from flambeau.codegen.llvm.builder import Function, Int, Module, Value, bits_of,
 from flambeau.codegen.llvm.contraction.elements import pointers, read_many, sum_type
 from flambeau.codegen.llvm.contraction.epilogue import finish, store
 from flambeau.codegen.llvm.contraction.form import Form
-from flambeau.codegen.llvm.contraction.roles import PHASE, place, share, unravel
+from flambeau.codegen.llvm.contraction.roles import PART, every, place, unravel
 from flambeau.codegen.llvm.target import Target
 
 __all__ = ["direct"]
@@ -27,16 +27,17 @@ UNROLLED = 16
 """Most terms of a sum that are written out."""
 
 
-def direct(module: Module, name: str, form: Form, slots: int, target: Target) -> None:
-    """Adds the function `name` to the module."""
-    f = module.function(name, PHASE)
+def direct(module: Module, name: str, form: Form, slots: int, target: Target) -> int:
+    """Adds the function `name` to the module; gives the number of its units of work."""
+    f = module.function(name, PART)
     memory = pointers(f, slots)
     lanes = target.lanes(bits_of(sum_type(form.a.type)))
     if _lanes_along_sum(form, lanes):
-        _along_sum(f, form, memory, lanes, target.registers)
+        units = _along_sum(f, form, memory, lanes, target.registers)
     else:
-        _along_output(f, form, memory, lanes)
+        units = _along_output(f, form, memory, lanes)
     f.finish()
+    return units
 
 
 def _lanes_along_sum(form: Form, lanes: int) -> bool:
@@ -77,7 +78,7 @@ def _nest(f: Function, form: Form, axes: Sequence[int], index: list[Int], held: 
     return f.loop(0, form.extents[axes[0]], 1, lambda k, s: _nest(f, form, axes[1:], place(index, axes[:1], [k]), s, body), held)
 
 
-def _along_output(f: Function, form: Form, memory: list[Value], lanes: int) -> None:
+def _along_output(f: Function, form: Form, memory: list[Value], lanes: int) -> int:
     """Tiles of a few lines by two vectors of the innermost output axis."""
     count = len(form.extents)
     inner = form.outputs - 1 if form.outputs else None
@@ -154,11 +155,11 @@ def _along_output(f: Function, form: Form, memory: list[Value], lanes: int) -> N
                 lambda: [f.loop(y, tall, 1, lambda k, _: line(k, 1)), []][1],
             )
 
-    low, high = share(f, units)
-    f.loop(low, high, 1, unit)
+    every(f, unit)
+    return units
 
 
-def _along_sum(f: Function, form: Form, memory: list[Value], lanes: int, registers: int) -> None:
+def _along_sum(f: Function, form: Form, memory: list[Value], lanes: int, registers: int) -> int:
     """Several outputs at once, each a vector of partial sums."""
     count = len(form.extents)
     inner = count - 1
@@ -192,5 +193,5 @@ def _along_sum(f: Function, form: Form, memory: list[Value], lanes: int, registe
             result = finish(f, form, memory, f.total(total), where, None, 1)
             store(f, form, memory, result, where, None, 1)
 
-    low, high = share(f, prod(form.extents[k] for k in outer))
-    f.loop(low, high, 1, unit)
+    every(f, unit)
+    return prod(form.extents[k] for k in outer)

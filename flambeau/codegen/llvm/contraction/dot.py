@@ -19,7 +19,7 @@ from flambeau.codegen.llvm.contraction.elements import pointers, position, read,
 from flambeau.codegen.llvm.contraction.epilogue import finish, store
 from flambeau.codegen.llvm.contraction.form import Form, View, epilogue_axes
 from flambeau.codegen.llvm.contraction.micro import Tile
-from flambeau.codegen.llvm.contraction.roles import PHASE, Roles, Scratch, ceiling, place, roles, share, size_of, unravel
+from flambeau.codegen.llvm.contraction.roles import PART, Roles, Scratch, ceiling, every, place, roles, size_of, unravel
 from flambeau.codegen.llvm.target import Target
 from flambeau.codegen.llvm.values import memory_type
 
@@ -101,10 +101,10 @@ class Dot:
         """Elements kept for a tile's sums."""
         return ceiling(self.tile.height * self.tile.width, self.lanes) * self.lanes
 
-    def build(self, module: Module, name: str, slots: int, scratch: Scratch) -> None:
-        """Adds the function."""
+    def build(self, module: Module, name: str, slots: int, scratch: Scratch) -> int:
+        """Adds the function; gives the number of its units of work."""
         r, extents, tile = self.roles, self.form.extents, self.tile
-        f = module.function(name, PHASE)
+        f = module.function(name, PART)
         memory = pointers(f, slots)
         thread = f.minimum(f.parameters[1], self.threads - 1)
         row_parts, column_parts = self.parts
@@ -163,9 +163,9 @@ class Dot:
             blocks(0, index)
             self._finish(f, memory, sums, index, (top, bottom), (first, last), column_tiles)
 
-        low, high = share(f, batches * row_parts * column_parts, self.threads)
-        f.loop(low, high, 1, unit)
+        every(f, unit)
         f.finish()
+        return batches * row_parts * column_parts
 
     def _copy(
         self, f: Function, memory: list[Value], side: Side, target: Value, index: list[Int], steps: Int, first: Int, last: Int

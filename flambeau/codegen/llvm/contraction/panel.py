@@ -21,7 +21,20 @@ from flambeau.codegen.llvm.contraction.elements import pointers, read, read_flat
 from flambeau.codegen.llvm.contraction.epilogue import finish, store
 from flambeau.codegen.llvm.contraction.form import Form, epilogue_axes
 from flambeau.codegen.llvm.contraction.micro import Tile, product, register_tile
-from flambeau.codegen.llvm.contraction.roles import PHASE, Pack, Roles, Scratch, ceiling, place, roles, share, size_of, unravel
+from flambeau.codegen.llvm.contraction.roles import (
+    PART,
+    PHASE,
+    Pack,
+    Roles,
+    Scratch,
+    ceiling,
+    every,
+    place,
+    roles,
+    share,
+    size_of,
+    unravel,
+)
 from flambeau.codegen.llvm.target import Target
 
 __all__ = ["Panel", "plan_panel"]
@@ -157,9 +170,9 @@ class Panel:
 
     # --- columns
 
-    def build(self, module: Module, name: str, slots: int, scratch: Scratch, pack: Pack) -> None:
-        """The function that makes the sums from what `pack` packed."""
-        f = module.function(name, PHASE)
+    def build(self, module: Module, name: str, slots: int, scratch: Scratch, pack: Pack) -> int:
+        """Adds the function that makes the sums from what `pack` packed; gives the number of its units of work."""
+        f = module.function(name, PART)
         form, r, extents = self.form, self.roles, self.form.extents
         memory = pointers(f, slots)
         packed = scratch.pointer(f, pack.scratch)
@@ -237,9 +250,9 @@ class Panel:
             if not self.fused:
                 self._finish(f, memory, sums, index, at_line, first, last, lines, start, length)
 
-        low, high = share(f, prod(counts), self.threads)
-        f.loop(low, high, 1, unit)
+        every(f, unit)
         f.finish()
+        return prod(counts)
 
     def _clear(self, f: Function, sums: Value, rows: Int) -> None:
         nothing = zero(vector(self.type, self.lanes))

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
 
 from flambeau.codegen.llvm.builder import Function, Int, Value
 from flambeau.codegen.llvm.contraction.form import Form, View
 
-__all__ = ["PHASE", "Pack", "Roles", "Scratch", "roles", "share", "unravel", "ceiling"]
+__all__ = ["PART", "PHASE", "Pack", "Roles", "Scratch", "roles", "every", "share", "unravel", "ceiling"]
 
 
 PHASE = (("ptr", "arguments"), ("i64", "thread"), ("i64", "threads"))
 """A phase function's parameters."""
+PART = (("ptr", "arguments"), ("i64", "thread"), ("i64", "first"), ("i64", "last"))
+"""The parameters of a function that does the units of work from `first` to before `last`, on any thread."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,12 @@ def share(f: Function, units: int, most: int | None = None) -> tuple[Int, Int]:
         thread, threads = f.minimum(thread, most), f.minimum(threads, most)
     low, high = (f.op("i64", f"udiv i64 {f.mul(t, units)}, {threads}") for t in (thread, f.add(thread, 1)))
     return low, f.minimum(high, units)
+
+
+def every(f: Function, unit: Callable[[Int, list[Value]], None]) -> None:
+    """Does the units of work that a function with parameters `PART` was asked for."""
+    _, _, first, last = f.parameters
+    f.loop(first, last, 1, unit)
 
 
 def unravel(f: Function, flat: Int, extents: Sequence[int]) -> list[Int]:

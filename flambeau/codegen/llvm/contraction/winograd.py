@@ -21,11 +21,13 @@ from flambeau.codegen.llvm.contraction.epilogue import finish, store
 from flambeau.codegen.llvm.contraction.form import Check, Form, View, epilogue_axes, substitute
 from flambeau.codegen.llvm.contraction.micro import Tile, product, register_tile
 from flambeau.codegen.llvm.contraction.roles import (
+    PART,
     PHASE,
     Pack,
     Roles,
     Scratch,
     ceiling,
+    every,
     place,
     roles,
     share,
@@ -234,10 +236,10 @@ class Winograd:
         f.finish()
         return Pack(name, r.left.slot, block)
 
-    def build(self, module: Module, name: str, slots: int, scratch: Scratch, pack: Pack) -> None:
-        """The function that convolves, from the taps that `pack` transformed."""
+    def build(self, module: Module, name: str, slots: int, scratch: Scratch, pack: Pack) -> int:
+        """Adds the function that convolves, from the taps that `pack` transformed; gives the number of its units of work."""
         _form, r, extents = self.form, self.roles, self.form.extents
-        f = module.function(name, PHASE)
+        f = module.function(name, PART)
         memory = pointers(f, slots)
         thread = f.minimum(f.parameters[1], self.threads - 1)
         sizes = {
@@ -278,9 +280,9 @@ class Winograd:
             f.loop(0, POINTS, 1, point)
             self._transform_sums(f, memory, sums, index, at_line, lines)
 
-        low, high = share(f, size_of(extents, r.batch) * blocks, self.threads)
-        f.loop(low, high, 1, unit)
+        every(f, unit)
         f.finish()
+        return size_of(extents, r.batch) * blocks
 
     def _transform_image(
         self,

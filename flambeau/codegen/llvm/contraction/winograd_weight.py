@@ -22,7 +22,7 @@ from flambeau.codegen.llvm.contraction.elements import pointers, read, sum_type
 from flambeau.codegen.llvm.contraction.epilogue import finish, store
 from flambeau.codegen.llvm.contraction.form import Check, Form, View, epilogue_axes, substitute
 from flambeau.codegen.llvm.contraction.micro import Tile, product
-from flambeau.codegen.llvm.contraction.roles import PHASE, Roles, Scratch, ceiling, place, roles, share, size_of, unravel
+from flambeau.codegen.llvm.contraction.roles import PART, Roles, Scratch, ceiling, every, place, roles, size_of, unravel
 from flambeau.codegen.llvm.contraction.winograd import FILTER, INPUT, OUTPUT, POINTS, transform
 from flambeau.codegen.llvm.target import Target
 
@@ -146,10 +146,10 @@ class WinogradWeight:
     def sums_pitch(self) -> int:
         return self.per + self.lanes
 
-    def build(self, module: Module, name: str, slots: int, scratch: Scratch) -> None:
-        """Adds the function."""
+    def build(self, module: Module, name: str, slots: int, scratch: Scratch) -> int:
+        """Adds the function; gives the number of its units of work."""
         r, extents, lanes, height = self.roles, self.form.extents, self.lanes, self.tile.height
-        f = module.function(name, PHASE)
+        f = module.function(name, PART)
         memory = pointers(f, slots)
         thread = f.minimum(f.parameters[1], self.threads - 1)
 
@@ -229,9 +229,9 @@ class WinogradWeight:
             f.loop(0, line_count, self.lines, lines_from)
             self._finish(f, memory, sums, sum_plane, index, first, channels)
 
-        low, high = share(f, size_of(extents, r.batch) * self.parts, self.threads)
-        f.loop(low, high, 1, unit)
+        every(f, unit)
         f.finish()
+        return size_of(extents, r.batch) * self.parts
 
     def _views(self, view: View, reach: int) -> list[View]:
         """The even and odd columns of a view. Tiles past the last output read zeros; `reach` is how far its taps reach."""
