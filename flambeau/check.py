@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -80,16 +81,29 @@ def _pyrefly(paths: Sequence[Path]) -> list[Problem]:
     except (json.JSONDecodeError, KeyError):
         raise CheckError(f"pyrefly failed: {(done.stderr or done.stdout).strip()}") from None
     return sorted(
-        Problem(error["path"], error["line"], error["column"], _short(error.get("description") or error["concise_description"]))
+        Problem(error["path"], error["line"], error["column"], plain(error.get("description") or error["concise_description"]))
         for error in found
         if error.get("severity", "error") == "error"
     )
 
 
-def _short(message: str) -> str:
-    """The message without what the checker says of its own machinery."""
+def plain(message: str) -> str:
+    """A checker's message on one line, without what it says of its own machinery and without lists of overloads."""
     text = " ".join(message.split())
-    return text.removeprefix("Cannot evaluate type-level shape DSL call: ")
+    for pattern, replacement in _PLAINER:
+        text = re.sub(pattern, replacement, text)
+    return text.strip()
+
+
+_PLAINER = (
+    (r"Cannot evaluate type-level shape DSL call: ", ""),
+    (r"gufunc: core dimension '(\w+)' has conflicting extents (.+?) and (\S+)", r"size \2 meets size \3 in dimension '\1'"),
+    (r"Cannot broadcast dimension Int\[(.+?)\] with dimension Int\[(.+?)\]", r"cannot broadcast size \1 with size \2"),
+    (r"Shape dimension mismatch: expected Int\[(.+)\], got Int\[(.+)\]$", r"(expected size \1, got \2)"),
+    (r"Possible overloads:.*?\[closest match\].*?(?=Argument `|`[^`]*` is not |$)", ""),
+    (r"No matching overload found for function `[\w.]*?(\w+)` called with arguments: \((.*?)\)(?= |$)", r"\1 cannot take (\2):"),
+    (r"flambeau\._(?:pyrefly|portable)\.(?:_?\w+\.)", ""),
+)
 
 
 def _mypy(paths: Sequence[Path]) -> list[Problem]:
@@ -112,7 +126,7 @@ def _mypy(paths: Sequence[Path]) -> list[Problem]:
         except json.JSONDecodeError:
             continue
         if error["severity"] == "error":
-            problems.append(Problem(error["file"], error["line"], error["column"] + 1, _short(error["message"])))
+            problems.append(Problem(error["file"], error["line"], error["column"] + 1, plain(error["message"])))
     if done.returncode > 1 and not problems:
         raise CheckError(f"mypy failed: {(done.stderr or done.stdout).strip()}")
     return sorted(problems)
