@@ -68,13 +68,15 @@ class _Formatter:
             sizes = [abs(v) for v in finite]
             largest, smallest = max(sizes), min(sizes)
             self.whole = all(v == math.ceil(v) for v in finite)
-            self.scientific = largest / smallest > 1000.0 or largest > 1.0e8 or (not self.whole and smallest < 1.0e-4)
+            self.scientific = (
+                largest / smallest > 1000.0 or largest > 1.0e8 or (not self.whole and smallest < 1.0e-4)
+                if options.sci_mode is None
+                else options.sci_mode
+            )
             form, extra = (
                 (f".{options.precision}e", 0) if self.scientific else (".0f", 1) if self.whole else (f".{options.precision}f", 0)
             )
             self.width = max(self.width, max(len(format(v, form)) + extra for v in finite))
-        if options.sci_mode is not None:
-            self.scientific = options.sci_mode
 
     def format(self, value: Any) -> str:
         if not self.is_floating:

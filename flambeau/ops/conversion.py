@@ -14,7 +14,7 @@ from flambeau.ops.composite import Composite, record
 from flambeau.ops.operands import cast, check_fits, check_tensor, expand, python_number, result_dtype, scalar, sizes
 from flambeau.ops.registry import operator
 from flambeau.shapes.broadcasting import expand as expand_rule
-from flambeau.size import contiguous_strides
+from flambeau.size import Size, contiguous_strides
 from flambeau.tensor import Tensor, from_bytes, from_node
 
 __all__ = ["to", "clone", "contiguous", "copy_"]
@@ -217,7 +217,7 @@ def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
     return self._assign(expand(value, shape))
 
 
-@operator(namespace=None)
+@operator()
 def fill_(self: Tensor, value: Any) -> Tensor:
     """Writes a number (or a zero-dimensional tensor) into every element."""
     if isinstance(value, Tensor):
@@ -232,7 +232,7 @@ def fill_(self: Tensor, value: Any) -> Tensor:
     return self._assign(expand(scalar(found, type, self._storage.device), tuple(self._shape)), is_uniform=True)
 
 
-@operator(namespace=None)
+@operator()
 def zero_(self: Tensor) -> Tensor:
     """Writes zeros."""
     return fill_(self, 0)
@@ -275,7 +275,7 @@ class _Shaped:
         self._shape = shape
 
 
-@operator(namespace=None)
+@operator()
 def resize_as_(self: Tensor, other: Tensor) -> Tensor:
     """`resize_` to another tensor's shape."""
     return resize_(self, tuple(other._shape))
@@ -390,3 +390,97 @@ def is_set_to(self: Tensor, tensor: Tensor) -> bool:
         and self.stride() == tensor.stride()
         and self.storage_offset() == tensor.storage_offset()
     )
+
+
+# --- names of what is trivial here ---------------------------------------------------------------------------------------
+@operator("conj", "conj_physical", "resolve_conj", "resolve_neg")
+def conj(input: Tensor) -> Tensor:
+    """The tensor itself: its elements are real."""
+    return check_tensor(input, "conj", "input")
+
+
+@operator("real", method=False)
+def _real_part(input: Tensor) -> Tensor:
+    """The tensor itself: its elements are real."""
+    return check_tensor(input, "real", "input")
+
+
+@operator()
+def is_conj(input: Tensor) -> bool:
+    """Whether the tensor is marked as conjugated: never."""
+    return False
+
+
+@operator()
+def is_neg(input: Tensor) -> bool:
+    """Whether the tensor is marked as negated: never."""
+    return False
+
+
+@operator("detach", method=False)
+def _detach(input: Tensor) -> Tensor:
+    """The same memory without history."""
+    return check_tensor(input, "detach", "input").detach()
+
+
+@operator("detach_", method=False)
+def _detach_in_place(input: Tensor) -> Tensor:
+    """Forgets the tensor's history, in place."""
+    return check_tensor(input, "detach_", "input").detach_()
+
+
+@operator("is_inference", method=False)
+def _is_inference(input: Tensor) -> bool:
+    """Whether the tensor was made in inference mode."""
+    return input.is_inference()
+
+
+@operator("is_signed", method=False)
+def _is_signed(input: Tensor) -> bool:
+    """Whether the dtype has negative numbers."""
+    return input.is_signed()
+
+
+@operator()
+def get_device(input: Tensor) -> int:
+    """The number of the device; -1 in the host's memory."""
+    return input.device.index if input.device.index is not None else -1
+
+
+@operator(namespace=None)
+def share_memory_(self: Tensor) -> Tensor:
+    """The tensor itself: its memory is not shared between processes."""
+    return self
+
+
+@operator(namespace=None)
+def apply_(self: Tensor, callable: Any) -> Tensor:
+    """Writes a Python function of each element: slow, for the host only."""
+    if not self._storage.device.startswith(("cpu", "reference")):
+        raise TypeError(f"apply_ is only implemented on CPU tensors, not on {self._storage.device}")
+    from flambeau.host import flatten, pack
+
+    found, _ = flatten(self.detach().tolist())
+    data = pack([callable(v) for v in found], self.dtype)
+    return self._assign(from_bytes(data, self.dtype, self._shape, self._storage.device))
+
+
+@operator(namespace=None)
+def map_(self: Tensor, other: Tensor, callable: Any) -> Tensor:
+    """Writes a Python function of each pair of elements: slow, for the host only."""
+    if not self._storage.device.startswith(("cpu", "reference")):
+        raise TypeError(f"map_ is only implemented on CPU tensors, not on {self._storage.device}")
+    from flambeau.host import flatten, pack
+
+    mine, _ = flatten(self.detach().tolist())
+    theirs, _ = flatten(expand(other.detach(), tuple(self._shape)).tolist())
+    data = pack([callable(a, b) for a, b in zip(mine, theirs)], self.dtype)
+    return self._assign(from_bytes(data, self.dtype, self._shape, self._storage.device))
+
+
+@operator(namespace=None)
+def new(self: Tensor, *args: Any) -> Tensor:
+    """A tensor of this one's dtype: of given sizes, or of given numbers."""
+    if args and not isinstance(args[0], int):
+        return self.new_tensor(args[0]) if not isinstance(args[0], Size) else self.new_empty(args[0])
+    return self.new_empty(args or (0,))

@@ -17,7 +17,7 @@ from flambeau.ops.gathering import along, flat_positions, into, masked_fill
 from flambeau.ops.joining import stack
 from flambeau.ops.operands import cast, check_fits, check_tensor, expand, python_number, scalar
 from flambeau.ops.registry import operator, scalar_name, write_in_place
-from flambeau.ops.views import alias, pick, reshape, slice_dim, slice_view
+from flambeau.ops.views import alias, pick, reshape, slice_view
 from flambeau.shapes.broadcasting import broadcast
 from flambeau.shapes.broadcasting import expand as expand_rule
 from flambeau.shapes.errors import ShapeError

@@ -918,3 +918,52 @@ def tensorsolve(A: Tensor, B: Tensor, dims: Any = None) -> Tensor:
         A = A.movedim(tuple(dims), tuple(range(len(A._shape) - len(dims), len(A._shape))))
     rest = tuple(A._shape[len(B._shape) :])
     return solve(A.reshape(B.numel(), math.prod(rest)), B.reshape(-1)).reshape(rest)
+
+
+_lu_factor_ex_result = result_type("linalg_lu_factor_ex", "LU pivots info")
+_solve_ex_result = result_type("linalg_solve_ex", "result info")
+
+
+@operator("lu_factor_ex", namespace="linalg", method=False)
+def lu_factor_ex(A: Tensor, *, pivot: bool = True, check_errors: bool = False) -> Any:
+    """`lu_factor`, and for each matrix 0 or the place (from 1) of the first zero on U's diagonal."""
+    packed, pivots = lu_factor(A, pivot=pivot)
+    zero = packed.detach().diagonal(0, -2, -1) == 0
+    info = (zero.to(int32).argmax(-1) + 1) * zero.any(-1)
+    return _lu_factor_ex_result(packed, pivots, cast(info, int32))
+
+
+@operator("solve_ex", namespace="linalg", method=False)
+def solve_ex(A: Tensor, B: Tensor, *, left: bool = True, check_errors: bool = False) -> Any:
+    """`solve`, and for each matrix 0 or the place (from 1) of the first zero pivot."""
+    info = lu_factor_ex(A.detach())[2]
+    return _solve_ex_result(solve(A, B, left=left), info)
+
+
+@operator("householder_product", namespace="linalg", method=False)
+def householder_product(A: Tensor, tau: Tensor) -> Tensor:
+    """The first columns of H₁H₂…, reflections H = I - τ v vᵀ whose vectors lie below A's diagonal."""
+    _check("linalg.householder_product", A, square_too=False)
+    *_, m, n = A._shape
+    result = _identity(A, m)[:, :n].expand((*A._shape[:-2], m, n))
+    lower = A.tril(-1) + _identity(A, m)[:, :n]
+    for k in range(tau._shape[-1] - 1, -1, -1):
+        v = lower[..., :, k : k + 1]
+        result = result - tau[..., k, None, None] * v @ (v.mT @ result)
+    return result
+
+
+@operator("orgqr")
+def orgqr(input: Tensor, tau: Tensor) -> Tensor:
+    """`linalg.householder_product`."""
+    return householder_product(input, tau)
+
+
+_triangular_result = result_type("triangular_solve", "solution cloned_coefficient")
+
+
+@operator("triangular_solve")
+def _old_triangular_solve(b: Tensor, A: Tensor, upper: bool = True, transpose: bool = False, unitriangular: bool = False) -> Any:
+    """X of A X = b (of Aᵀ X = b with `transpose`) for triangular A, and a copy of A."""
+    left = A.mT if transpose else A
+    return _triangular_result(solve_triangular(left, b, upper=upper != transpose, unitriangular=unitriangular), A.clone())

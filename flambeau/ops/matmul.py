@@ -173,7 +173,7 @@ def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: An
     return _added(input, contract(a, b, (0, 1), (1, 2), (0, 2)), beta, alpha)
 
 
-@operator(inplace=True, out=True)
+@operator(inplace=True, inplace_function=True, out=True)
 def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """beta·input + alpha·(mat @ vec)."""
     a, b = _operands("addmv", mat, vec, "vec")

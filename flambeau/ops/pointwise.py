@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from flambeau.dtypes import bool_
+from flambeau.dtypes import bool_, float64, int32
 from flambeau.graph.node import Node, Primitive
 from flambeau.graph.primitives import elementwise as e
 from flambeau.ops.arithmetic import add, mul, sub
@@ -26,6 +26,7 @@ from flambeau.ops.operands import (
     scalar,
 )
 from flambeau.ops.registry import operator, scalar_name
+from flambeau.ops.results import result_type
 from flambeau.shapes.broadcasting import broadcast
 from flambeau.tensor import Tensor, from_node
 
@@ -141,7 +142,7 @@ def round(input: Tensor, *, decimals: int = 0) -> Tensor:
     return _in_wide(shifted, input)
 
 
-@operator(inplace=True, out=True)
+@operator(inplace=True, inplace_function=True, out=True)
 def frac(input: Tensor) -> Tensor:
     """What is left of the whole part: input - trunc(input)."""
     if check_tensor(input, "frac", "input").dtype.category != 2:
@@ -262,19 +263,19 @@ def relu(input: Tensor) -> Tensor:
     return record(_relu, from_node(e.MAXIMUM((node, zero))), (input,))
 
 
-@operator(inplace=True, out=True)
+@operator(inplace=True, inplace_function=True, out=True)
 def deg2rad(input: Tensor) -> Tensor:
     """Degrees as radians."""
     return mul(unary_operand("deg2rad", input), math.pi / 180)
 
 
-@operator(inplace=True, out=True)
+@operator(inplace=True, inplace_function=True, out=True)
 def rad2deg(input: Tensor) -> Tensor:
     """Radians as degrees."""
     return mul(unary_operand("rad2deg", input), 180 / math.pi)
 
 
-@operator(inplace=True, out=True)
+@operator(inplace=True, inplace_function=True, out=True)
 def logit(input: Tensor, eps: float | None = None) -> Tensor:
     """log(x / (1 - x)), x clamped to [eps, 1 - eps] where `eps` is given."""
     x = unary_operand("logit", input)
@@ -291,7 +292,7 @@ def _one(x: Tensor) -> Tensor:
     return filled(1, x.dtype, x._storage.device, tuple(x._shape))
 
 
-@operator(inplace=True, out=True)
+@operator(inplace=True, inplace_function=True, out=True)
 def nan_to_num(input: Tensor, nan: float | None = None, posinf: float | None = None, neginf: float | None = None) -> Tensor:
     """NaN replaced by `nan` (0), infinities by `posinf` and `neginf` (the largest finite numbers)."""
     if check_tensor(input, "nan_to_num", "input").dtype.category != 2:
@@ -407,13 +408,13 @@ def logical_either(a: Tensor, b: Tensor) -> Tensor:
     return _apply(e.BITWISE_OR, (a, b))
 
 
-@operator(inplace=True, out=True)
+@operator(inplace=True, inplace_function=True, out=True)
 def clamp_min(input: Tensor, min: Any) -> Tensor:
     """max(input, min)."""
     return clamp(input, min=min)
 
 
-@operator(inplace=True, out=True)
+@operator(inplace=True, inplace_function=True, out=True)
 def clamp_max(input: Tensor, max: Any) -> Tensor:
     """min(input, max)."""
     return clamp(input, max=max)
@@ -599,7 +600,7 @@ def _logaddexp(name: str, input: Tensor, other: Tensor, up: Any, down: Any) -> T
     return record(_LOGADDEXP, y, (a, b), (up,))
 
 
-@operator(inplace=True, out=True)
+@operator(inplace=True, inplace_function=True, out=True)
 def xlogy(input: Any, other: Any) -> Tensor:
     """input·log(other), and 0 where input is 0 (unless other is NaN)."""
     a, b = operands("xlogy", input, other, float_result=True)
@@ -617,7 +618,7 @@ _XLOGY = Composite(
 )
 
 
-@operator(inplace=True, out=True)
+@operator(inplace=True, inplace_function=True, out=True)
 def ldexp(input: Tensor, other: Tensor) -> Tensor:
     """input · 2^other."""
     a, b = operands("ldexp", input, other, float_result=True)
@@ -634,7 +635,7 @@ def heaviside(input: Tensor, values: Tensor) -> Tensor:
         return choose(a == 0, b, choose(a > 0, 1, 0, "heaviside").to(b.dtype), "heaviside")
 
 
-@operator(inplace=True, out=True)
+@operator(inplace=True, inplace_function=True, out=True)
 def sinc(input: Tensor) -> Tensor:
     """sin(πx) / (πx), and 1 at 0."""
     x = unary_operand("sinc", input)
@@ -661,3 +662,39 @@ def _sinc_gradient(g: Tensor, y: Tensor, inputs: Any, params: Any) -> tuple[Any]
 
 
 _SINC = Composite("sinc", _sinc_gradient)
+
+
+@operator()
+def angle(input: Tensor) -> Tensor:
+    """0 for positive numbers, π for negative ones."""
+    x = unary_operand("angle", input)
+    with untaped():
+        y = choose(isnan(x), x, choose(x < 0, math.pi, 0.0, "angle"), "angle").to(x.dtype)
+    return record(_ANGLE, y, (x,))
+
+
+_ANGLE = Composite("angle", lambda g, y, inputs, params: (lambda: g * 0,), saves="")
+_frexp_result = result_type("frexp", "mantissa exponent")
+
+
+@operator()
+def frexp(input: Tensor) -> Any:
+    """mantissa · 2^exponent with a mantissa of size in [½, 1); exponents are int32."""
+    if check_tensor(input, "frexp", "input").dtype.category != 2:
+        raise NotImplementedError("torch.frexp() only supports floating-point dtypes")
+    x = input.detach()
+    with untaped():
+        wide = cast(x, float64) if _has_float64(x) else cast(x, accumulation_dtype(x.dtype))
+        plain = (wide != 0) & (wide.abs() < math.inf)
+        size = choose(plain, wide.abs(), 1.0, "frexp").to(wide.dtype)
+        exponent = log2(size).floor() + 1
+        share = size / pow_of_two(exponent)
+        exponent = choose(share >= 1, exponent + 1, choose(share < 0.5, exponent - 1, exponent, "frexp"), "frexp")
+        exponent = cast(choose(plain, exponent, 0.0, "frexp").to(wide.dtype), int32)
+    return _frexp_result(input / pow_of_two(cast(exponent, wide.dtype)).to(input.dtype), exponent)
+
+
+def _has_float64(t: Tensor) -> bool:
+    from flambeau import devices
+
+    return devices.backend(t._storage.device).supports(float64)

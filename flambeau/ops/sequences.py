@@ -324,6 +324,72 @@ def slice_scatter(
 
 
 @operator(method=False)
+def unravel_index(indices: Tensor, shape: Any) -> tuple[Tensor, ...]:
+    """The positions, a tensor for each dimension, of flat indices into a shape."""
+    from flambeau.ops.operands import sizes
+
+    if indices.dtype.category == 2:
+        raise ValueError("expected 'indices' to be an integer dtype, but got " + str(indices.dtype))
+    rest, result = indices, []
+    for n in reversed(sizes("unravel_index", (shape,) if not isinstance(shape, int) else ((shape,),), "shape")):
+        result.append(rest.remainder(n))
+        rest = rest.div(n, rounding_mode="floor")
+    return tuple(reversed(result))
+
+
+def _window(name: str, shape_of: Any, doc: str) -> None:
+    def window(
+        window_length: int,
+        periodic: bool = True,
+        *args: Any,
+        dtype: dtype | None = None,
+        device: Any = None,
+        layout: Any = None,
+        requires_grad: bool = False,
+        **parameters: Any,
+    ) -> Tensor:
+        n = integer(window_length, name, "window_length")
+        if n < 0:
+            raise RuntimeError(f"{name} requires non-negative window_length, got window_length={n}")
+        type = dtype or default_dtype()
+        if type.category != 2:
+            raise RuntimeError(f"{name} expects floating point dtypes, got: TensorOptions(dtype={type})")
+        where = as_device_name(device)
+        wide = _wide(type, where)
+        count = n + 1 if periodic else n
+        if n <= 1:
+            result = cast(iota(n, int64, where), wide) + 1
+        else:
+            result = shape_of(cast(iota(n, int64, where), wide), count - 1, *args, **parameters)
+        return _finish(cast(result, type), None, requires_grad)
+
+    window.__name__ = window.__qualname__ = name
+    window.__doc__ = doc
+    operator(name, method=False)(window)
+
+
+def _hamming(k: Tensor, last: int, alpha: float = 0.54, beta: float = 0.46) -> Tensor:
+    return alpha - beta * (k * (2 * math.pi / last)).cos()
+
+
+def _blackman(k: Tensor, last: int) -> Tensor:
+    angle = k * (2 * math.pi / last)
+    return 0.42 - 0.5 * angle.cos() + 0.08 * (angle * 2).cos()
+
+
+def _kaiser(k: Tensor, last: int, beta: float = 12.0) -> Tensor:
+    side = k * (2 / last) - 1
+    return (beta * (1 - side * side).clamp(min=0).sqrt()).i0() / filled(beta, k.dtype, k._storage.device, ()).i0()
+
+
+_window("hann_window", lambda k, last: _hamming(k, last, 0.5, 0.5), "Hann's window: ½ - ½ cos(2πk/(N-1)).")
+_window("hamming_window", _hamming, "Hamming's window: α - β cos(2πk/(N-1)).")
+_window("blackman_window", _blackman, "Blackman's window: 0.42 - 0.5 cos(2πk/(N-1)) + 0.08 cos(4πk/(N-1)).")
+_window("bartlett_window", lambda k, last: 1 - (k * (2 / last) - 1).abs(), "Bartlett's window, a triangle: 1 - |2k/(N-1) - 1|.")
+_window("kaiser_window", _kaiser, "Kaiser's window: I₀(β√(1 - (2k/(N-1) - 1)²)) / I₀(β).")
+
+
+@operator(method=False)
 def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
     """Powers of a vector's elements, N (the vector's length) of them a row, decreasing unless told."""
     count = x._shape[-1] if N is None else N

@@ -269,7 +269,7 @@ def _bessel(order: int, x: Tensor) -> Tensor:
     return value if order == 0 else value * x.sgn()
 
 
-@operator(inplace=True, out=True)
+@operator(inplace=True, inplace_function=True, out=True)
 def i0(input: Tensor) -> Tensor:
     """The modified Bessel function of the first kind and order 0."""
     x = unary_operand("i0", input)
@@ -294,7 +294,7 @@ def _whole_operands(name: str, input: Tensor, other: Tensor) -> tuple[Tensor, Te
     return a, b
 
 
-@operator(inplace=True, out=True)
+@operator(inplace=True, inplace_function=True, out=True)
 def gcd(input: Tensor, other: Tensor) -> Tensor:
     """The greatest common divisor, by Euclid's algorithm for as many steps as the dtype can need (Lamé's theorem)."""
     a, b = _whole_operands("gcd", input, other)
@@ -307,7 +307,7 @@ def gcd(input: Tensor, other: Tensor) -> Tensor:
     return a
 
 
-@operator(inplace=True, out=True)
+@operator(inplace=True, inplace_function=True, out=True)
 def lcm(input: Tensor, other: Tensor) -> Tensor:
     """The least common multiple."""
     a, b = _whole_operands("lcm", input, other)

@@ -494,6 +494,73 @@ def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None
     return whole_memory(input)._view(AS_STRIDED, (shape, strides, offset, total), shape, strides, offset)
 
 
+def _copying(name: str, function: Any) -> None:
+    """The form of a view that copies: `permute_copy` and so on."""
+
+    def copied(*args: Any, **kwargs: Any) -> Any:
+        found = function(*args, **kwargs)
+        return found.clone() if isinstance(found, Tensor) else tuple([t.clone() for t in found])
+
+    copied.__name__ = copied.__qualname__ = name + "_copy"
+    copied.__doc__ = f"`{name}`, copied."
+    operator(name + "_copy", method=False)(copied)
+
+
+for _name, _function in (
+    ("alias", alias), ("as_strided", as_strided), ("detach", lambda x: x), ("diagonal", diagonal), ("expand", expand),
+    ("permute", permute), ("select", select), ("split", split), ("split_with_sizes", split_with_sizes), ("squeeze", squeeze),
+    ("t", t), ("transpose", transpose), ("unbind", unbind), ("unfold", unfold), ("unsqueeze", unsqueeze), ("view", view),
+):  # fmt: skip
+    _copying(_name, _function)
+
+
+@operator()
+def unsafe_split(tensor: Tensor, split_size: int, dim: int = 0) -> tuple[Tensor, ...]:
+    """`split`."""
+    return split(tensor, split_size, dim)
+
+
+@operator()
+def unsafe_chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
+    """`chunk`."""
+    return chunk(input, chunks, dim)
+
+
+@operator(namespace=None)
+def sum_to_size(self: Tensor, *size: Any) -> Tensor:
+    """The sum over dimensions that `size`, which broadcasts to this shape, lacks or has of size 1."""
+    wanted, own = sizes("sum_to_size", size), tuple(self._shape)
+    lead = len(own) - len(wanted)
+    if lead < 0 or any(m not in (1, n) for n, m in zip(own[lead:], wanted)):
+        raise RuntimeError(f"size {{{list(wanted)}}} is not expandable to size {{{list(own)}}}.")
+    dims = (*range(lead), *(d + lead for d, m in enumerate(wanted) if m == 1 and own[d + lead] != 1))
+    return reshape(self.sum(dims, keepdim=True), wanted) if dims else self
+
+
+@operator(namespace=None)
+def fill_diagonal_(self: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:
+    """Writes a number on the main diagonal; with `wrap` it goes on after as many rows as columns."""
+    shape = tuple(self._shape)
+    if len(shape) < 2:
+        raise RuntimeError("dimensions must larger than 1")
+    if len(shape) > 2 and len(set(shape)) > 1:
+        raise RuntimeError("all dimensions of input must be of equal length")
+    step = sum(self.stride())
+    n = min(shape)
+    if wrap and len(shape) == 2 and shape[0] > shape[1] + 1:
+        n = -(-(shape[0] * shape[1]) // (shape[1] + 1))
+    as_strided(self, (n,), (step,), self.storage_offset()).fill_(fill_value)
+    return self
+
+
+@operator()
+def as_strided_scatter(input: Tensor, src: Tensor, size: Any, stride: Any, storage_offset: int | None = None) -> Tensor:
+    """input with `src` written where `as_strided` reads."""
+    result = input.clone()
+    as_strided(result, size, stride, storage_offset).copy_(src)
+    return result
+
+
 def _in_place_view(name: str, function: Any) -> None:
     """The in-place form of a change of shape: this tensor becomes the view."""
 

@@ -163,3 +163,23 @@ add("zero_", lambda r: (r.f(2, 3),), lambda r: (r.f(3, 2).t(),), ns=None, dtypes
 add("resize_", lambda r: (r.f(2, 3), (3,)), lambda r: (r.f(2, 3), 3, 2), ns=None, dtypes=ALL, diff=False)
 add("resize_as_", lambda r: (r.f(2, 3), r.f(3, 2)), ns=None, diff=False)
 add("set_", lambda r: (r.f(2, 3), r.f(4)), ns=None, diff=False)
+add("unravel_index", lambda r: (torch.tensor([0, 5, 11]), (3, 4)), lambda r: (torch.tensor(7), 10), diff=False)
+add(
+    "hann_window hamming_window blackman_window bartlett_window",
+    lambda r: (6,),
+    lambda r: (5, False),
+    lambda r: (1,),
+    lambda r: (-1,),
+    diff=False,
+)
+add("kaiser_window", lambda r: (6,), lambda r: (5, False), lambda r: (7, True, 4.0), diff=False)
+add("conj conj_physical resolve_conj resolve_neg real", lambda r: (r.f(2, 3),))
+add("is_conj is_neg is_inference is_signed", lambda r: (r.f(2),), dtypes=ALL, diff=False)
+add("zero_", lambda r: (r.f(2, 3),), diff=False)
+add("resize_as_", lambda r: (r.f(2, 3), r.f(4)), diff=False)
+add("detach", lambda r: (r.f(2, 3),))
+add("detach_", lambda r: (r.f(2, 3),), diff=False)
+add("get_device", lambda r: (r.f(2),), diff=False)
+add("share_memory_", lambda r: (r.f(2),), ns=None, diff=False)
+add("apply_", lambda r: (r.f(2, 3), lambda v: v * 2), ns=None, dtypes=NUMBERS, diff=False)
+add("map_", lambda r: (r.f(2, 3), r.f(2, 3), lambda a, b: a - b), ns=None, dtypes=(torch.float64, torch.int64), diff=False)

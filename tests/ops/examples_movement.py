@@ -235,3 +235,30 @@ add("trace", lambda r: (r.f(3, 4),), lambda r: (r.f(2),), dtypes=NUMBERS)
 add("diagonal_scatter", lambda r: (r.f(3, 3), r.f(3)), lambda r: (r.f(3, 3), r.f(2), 1))
 add("select_scatter", lambda r: (r.f(3, 2), r.f(2), 0, 1), lambda r: (r.f(3, 2), r.f(3), 0, 1))
 add("slice_scatter", lambda r: (r.f(4, 2), r.f(2, 2), 0, 1, 3), lambda r: (r.f(4, 2), r.f(2, 2), 0, 0, 4, 2))
+add("unsafe_split", lambda r: (r.f(5, 2), 2))
+add("unsafe_chunk", lambda r: (r.f(5, 2), 2))
+add("alias_copy squeeze_copy t_copy", lambda r: (r.f(1, 3),))
+add("detach_copy", lambda r: (r.f(2, 3),))
+add("as_strided_copy", lambda r: (r.f(6), (2, 2), (1, 2)))
+add("diagonal_copy", lambda r: (r.f(3, 3),))
+add("expand_copy", lambda r: (r.f(2, 1), (2, 3)))
+add("permute_copy", lambda r: (r.f(2, 3), (1, 0)))
+add("select_copy", lambda r: (r.f(2, 3), 0, 1))
+add("split_copy", lambda r: (r.f(5, 2), 2))
+add("split_with_sizes_copy", lambda r: (r.f(5, 2), [2, 3]))
+add("transpose_copy", lambda r: (r.f(2, 3), 0, 1))
+add("unbind_copy", lambda r: (r.f(2, 3),))
+add("unfold_copy", lambda r: (r.f(5), 0, 2, 1))
+add("unsqueeze_copy", lambda r: (r.f(2, 3), 1))
+add("view_copy", lambda r: (r.f(2, 3), (3, 2)))
+add("sum_to_size", lambda r: (r.f(2, 3), 1, 3), lambda r: (r.f(2, 3), (3,)), lambda r: (r.f(2, 3), 2, 2), ns=None)
+add(
+    "fill_diagonal_",
+    lambda r: (r.f(3, 4), 2),
+    lambda r: (r.f(7, 3), 1, True),
+    lambda r: (r.f(3, 3, 3), 5),
+    lambda r: (r.f(3), 1),
+    ns=None,
+    diff=False,
+)
+add("as_strided_scatter", lambda r: (r.f(6), r.f(2, 2), (2, 2), (1, 2)), diff=False)  # PyTorch swaps what is kept of the gradient

@@ -181,3 +181,15 @@ add("inverse det logdet slogdet", lambda r: (r.regular(3, 3),), **OLD)
 add("pinverse", lambda r: (r.f(3, 2),), **OLD)
 add("matrix_power", lambda r: (r.regular(3, 3), 2), **OLD)
 add("matrix_exp", lambda r: (r.f(3, 3),), dtypes=WIDE, loose=200.0, second=False)
+add(
+    "lu_factor_ex",
+    lambda r: (r.regular(3, 3),),
+    lambda r: (torch.ones(2, 2, dtype=r.dtype),),
+    ns="linalg",
+    dtypes=WIDE,
+    diff=False,
+)
+add("solve_ex", lambda r: (r.regular(3, 3), r.f(3, 2)), **LINALG)
+add("householder_product", lambda r: torch.geqrf(r.f(4, 3)), **LINALG)
+add("orgqr", lambda r: torch.geqrf(r.f(4, 3)), **OLD)
+add("triangular_solve", lambda r: (r.f(3, 2), r.regular(3, 3)), lambda r: (r.f(3, 2), r.regular(3, 3), True, True), **OLD)
