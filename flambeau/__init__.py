@@ -47,7 +47,7 @@ globals().update(_dtypes.ALIASES)
 globals().update({name: o.public for (namespace, name), o in _OPERATORS.items() if namespace == ""})
 
 _MODULES = frozenset((
-    "nn", "optim", "utils", "linalg", "fft", "special", "distributions", "random", "profiler", "webgpu", "typing", "testing",
+    "nn", "optim", "utils", "linalg", "special", "random", "profiler", "webgpu", "typing", "testing",
     "serialization", "version",
 ))  # fmt: skip
 _ELSEWHERE = {

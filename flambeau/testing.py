@@ -1,0 +1,94 @@
+"""`torch.testing`: `assert_close`, and tensors to test with. May import `flambeau.tensor` and the operators."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from flambeau.dtypes import dtype, promote
+from flambeau.ops.creation import as_tensor
+from flambeau.tensor import Tensor
+
+__all__ = ["assert_close"]
+
+_TOLERANCES = {"float16": (1e-3, 1e-5), "bfloat16": (1.6e-2, 1e-5), "float32": (1.3e-6, 1e-5), "float64": (1e-7, 1e-7)}
+"""(rtol, atol) where none is given, as PyTorch's; other dtypes compare exactly."""
+
+
+def assert_close(
+    actual: Any,
+    expected: Any,
+    *,
+    allow_subclasses: bool = True,
+    rtol: float | None = None,
+    atol: float | None = None,
+    equal_nan: bool = False,
+    check_device: bool = True,
+    check_dtype: bool = True,
+    check_layout: bool = True,
+    check_stride: bool = False,
+    msg: str | None = None,
+) -> None:
+    """Raises AssertionError unless |actual - expected| ≤ atol + rtol·|expected| everywhere.
+
+    Takes tensors, numbers, and sequences or mappings of them; shapes, dtypes and devices must agree too. Without tolerances,
+    PyTorch's for the (promoted) dtype are used; `rtol` and `atol` are given both or neither (ValueError).
+    """
+    if (rtol is None) != (atol is None):
+        raise ValueError("rtol and atol must both be specified or both be unspecified")
+    options = {
+        "rtol": rtol, "atol": atol, "equal_nan": equal_nan, "check_device": check_device, "check_dtype": check_dtype,
+        "check_stride": check_stride,
+    }  # fmt: skip
+    problem = _difference(actual, expected, "", options)
+    if problem is not None:
+        raise AssertionError(msg or problem)
+
+
+def _difference(actual: Any, expected: Any, where: str, options: dict[str, Any]) -> str | None:
+    """What differs first, in words; None when nothing does."""
+    if isinstance(actual, Mapping) and isinstance(expected, Mapping):
+        if actual.keys() != expected.keys():
+            return f"The keys of the mappings do not match: {sorted(map(str, actual))} and {sorted(map(str, expected))}{where}"
+        found = (_difference(actual[k], expected[k], f"{where}\nThe failure occurred for item [{k!r}]", options) for k in actual)
+        return next((f for f in found if f is not None), None)
+    if _is_sequence(actual) and _is_sequence(expected):
+        if len(actual) != len(expected):
+            return f"The length of the sequences mismatch: {len(actual)} != {len(expected)}{where}"
+        pairs = enumerate(zip(actual, expected, strict=True))
+        found = (_difference(a, e, f"{where}\nThe failure occurred for item [{i}]", options) for i, (a, e) in pairs)
+        return next((f for f in found if f is not None), None)
+    return _tensor_difference(as_tensor(actual).detach(), as_tensor(expected).detach(), where, options)
+
+
+def _is_sequence(value: Any) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, (str, bytes))
+
+
+def _tensor_difference(a: Tensor, e: Tensor, where: str, options: dict[str, Any]) -> str | None:
+    if tuple(a.shape) != tuple(e.shape):
+        return f"The values for attribute 'shape' do not match: {a.shape} != {e.shape}.{where}"
+    if options["check_device"] and a.device != e.device:
+        return f"The values for attribute 'device' do not match: {a.device} != {e.device}.{where}"
+    if options["check_dtype"] and a.dtype is not e.dtype:
+        return f"The values for attribute 'dtype' do not match: {a.dtype} != {e.dtype}.{where}"
+    if options["check_stride"] and a.stride() != e.stride():
+        return f"The values for attribute 'stride()' do not match: {a.stride()} != {e.stride()}.{where}"
+    common: dtype = promote(a.dtype, e.dtype)
+    rtol, atol = options["rtol"], options["atol"]
+    if rtol is None:
+        rtol, atol = _TOLERANCES.get(common.name, (0.0, 0.0))
+    a, e = a.to("cpu").to(common), e.to("cpu").to(common)
+    close = a.isclose(e, rtol=rtol, atol=atol, equal_nan=options["equal_nan"])
+    if close.all().item():
+        return None
+    wrong = int((~close).sum().item())
+    kind = "Scalars" if a.ndim == 0 else "Tensor-likes"
+    difference = (a.double() - e.double()).abs()
+    worst = int(difference.reshape(-1).nan_to_num(float("inf")).argmax().item())
+    return (
+        f"{kind} are not close!\n\nMismatched elements: {wrong} / {a.numel()} ({wrong / a.numel():.1%})\n"
+        f"Greatest absolute difference: {difference.reshape(-1)[worst].item()} at flat index {worst} "
+        f"({a.reshape(-1)[worst].item()} instead of {e.reshape(-1)[worst].item()}); "
+        f"allowed: rtol {rtol}, atol {atol}{where}"
+    )
