@@ -76,6 +76,9 @@ class UninitializedTensorMixin:
     """A parameter or buffer whose shape isn't known before a module's first call."""
 
     cls_to_become: type[Tensor] = Tensor
+    device: Any
+    dtype: Any
+    requires_grad: bool
 
     def materialize(self, shape: Any, device: Any = None, dtype: Any = None) -> None:
         """Becomes an ordinary tensor of `shape`, with uninitialised values."""

@@ -67,6 +67,8 @@ def init_weight_and_bias(weight: Tensor, bias: Tensor | None) -> None:
 class Bilinear(Module):
     """y = x₁ᵀ A x₂ + b. Inputs (*, in1_features) and (*, in2_features), output (*, out_features)."""
 
+    bias: Tensor | None
+
     def __init__(
         self,
         in1_features: int,

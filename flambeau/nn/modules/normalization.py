@@ -111,6 +111,8 @@ class GroupNorm(_Affine):
 class RMSNorm(Module):
     """x / √(mean(x²) + eps) · weight over the last dimensions, of `normalized_shape` (Zhang & Sennrich 2019)."""
 
+    weight: Tensor | None
+
     def __init__(
         self,
         normalized_shape: int | tuple[int, ...],

@@ -140,6 +140,10 @@ class MaxUnpool3d(_MaxUnpoolNd):
 class _AvgPoolNd(Module):
     """What the average poolings hold."""
 
+    kernel_size: Size
+    stride: Size
+    padding: Size
+
     def extra_repr(self) -> str:
         return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
 
@@ -235,6 +239,7 @@ class _FractionalMaxPool(Module):
 
     _function: Any
     _dims: int
+    _random_samples: Tensor | None
 
     def __init__(
         self,

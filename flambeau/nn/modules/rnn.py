@@ -382,6 +382,7 @@ class RNNCellBase(Module):
 
     bias_ih: Tensor | None
     bias_hh: Tensor | None
+    nonlinearity: str
 
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool, num_chunks: int, device: Any = None, dtype: Any = None
@@ -432,13 +433,9 @@ class RNNCellBase(Module):
             state = (zeros, zeros) if mode == "LSTM" else (zeros,)
         for index, part in enumerate(state):
             if part.size(0) != input.size(0):
-                raise RuntimeError(
-                    f"Input batch size {input.size(0)} doesn't match hidden{index} batch size {part.size(0)}"
-                )
+                raise RuntimeError(f"Input batch size {input.size(0)} doesn't match hidden{index} batch size {part.size(0)}")
             if part.size(1) != self.hidden_size:
-                raise RuntimeError(
-                    f"hidden{index} has inconsistent hidden_size: got {part.size(1)}, expected {self.hidden_size}"
-                )
+                raise RuntimeError(f"hidden{index} has inconsistent hidden_size: got {part.size(1)}, expected {self.hidden_size}")
         from_input = F.linear(input, self.weight_ih, self.bias_ih)
         from_hidden = F.linear(state[0], self.weight_hh, self.bias_hh)
         state = _STEPS[mode][0](from_input, from_hidden, state)

@@ -39,6 +39,8 @@ def _activation(activation: Activation) -> Callable[[Tensor], Tensor]:
 class _Layer(Module):
     """What encoder and decoder layers share: the feed-forward part, and the norms before or after each part."""
 
+    norm_first: bool
+
     def _feed_forward(
         self, d_model: int, hidden: int, dropout: float, activation: Activation, bias: bool, factory: dict[str, Any]
     ) -> None:

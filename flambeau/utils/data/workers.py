@@ -133,8 +133,8 @@ class Workers:
         self._timeout = timeout
         self._by_process = context is not None
         make_queue = context.Queue if self._by_process else queue.SimpleQueue
-        self._results = make_queue()
-        self._tasks = [make_queue() for _ in range(count)]
+        self._results: Any = make_queue()
+        self._tasks: list[Any] = [make_queue() for _ in range(count)]
         method, kind = ("multiprocessing", "process") if self._by_process else ("thread", "thread")
         self._running: list[Any] = []
         for number, tasks in enumerate(self._tasks):
