@@ -297,14 +297,19 @@ def _load_legacy(file: Any, name: str, map_location: Any, encoding: str) -> Any:
     system = pickles.read(file, none, name, encoding)
     swap = isinstance(system, dict) and system.get("little_endian", True) != (sys.byteorder == "little")
     begin = file.tell()
+    size = file.seek(0, os.SEEK_END)
+    file.seek(begin)
     found: dict[str, tuple[StorageType, str]] = {}
 
     def note(identity: Any) -> LoadedStorage:
         kind, key, location, count = _described(identity)
         if len(identity) > 5 and identity[5] is not None:
             raise TypeError("a storage that views another one")
+        nbytes = count * (1 if kind.dtype is None else kind.dtype.itemsize)
+        if nbytes > size:
+            raise RuntimeError(f"{name}: the file is truncated or damaged: the storage {key} is larger than the file")
         found[key] = kind, location
-        return LoadedStorage(bytes(count * (1 if kind.dtype is None else kind.dtype.itemsize)), kind.dtype, "cpu")
+        return LoadedStorage(bytes(nbytes), kind.dtype, "cpu")
 
     pickles.read(file, note, name, encoding)
     keys = pickles.read(file, none, name, encoding)

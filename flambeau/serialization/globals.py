@@ -76,6 +76,12 @@ def _encode(text: str, encoding: str = "latin1") -> bytes:
     return codecs.encode(text, "latin1")
 
 
+def _bytearray(data: Any = b"", *encoding: str) -> bytearray:
+    if not isinstance(data, (bytes, str)):  # a number would be a size, as large as the file likes
+        raise TypeError("a bytearray of something that is no bytes")
+    return bytearray(data, *encoding)  # type: ignore[arg-type]
+
+
 _ALLOWED: dict[str, Any] = {
     "collections.OrderedDict": OrderedDict,
     "collections.Counter": Counter,
@@ -89,7 +95,7 @@ _ALLOWED: dict[str, Any] = {
     "torch.Size": _size,
     "torch.device": device,
     "_codecs.encode": _encode,
-    "builtins.bytearray": bytearray,
+    "builtins.bytearray": _bytearray,
     "builtins.set": set,
     "builtins.complex": complex,
 }

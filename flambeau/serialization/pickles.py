@@ -67,7 +67,11 @@ class _Reader(pickle._Unpickler):
         else:
             raise TypeError(f"attributes for a {type(instance).__name__}")
 
-    dispatch = {**pickle._Unpickler.dispatch, pickle.BUILD[0]: _set_state}
+    def _bytearray(self) -> None:
+        """BYTEARRAY8, without allotting what the file promises before it is there."""
+        self.append(bytearray(self.read(int.from_bytes(self.read(8), "little"))))
+
+    dispatch = {**pickle._Unpickler.dispatch, pickle.BUILD[0]: _set_state, pickle.BYTEARRAY8[0]: _bytearray}
 
 
 def read(file: Any, load_storage: Callable[[Any], Any], name: str, encoding: str = "utf-8") -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import pickle
+import random
 import zipfile
 from collections import Counter, OrderedDict
 
@@ -324,3 +325,46 @@ def test_a_missing_device_says_what_to_do(tmp_path):
     with pytest.raises(RuntimeError, match="map_location"):
         flambeau.load(tmp_path / "y.pth")
     assert flambeau.load(tmp_path / "y.pth", map_location="cpu").tolist() == [1, 1]
+
+
+def test_a_small_file_takes_little_memory(tmp_path):
+    for attack in (
+        b"\x80\x02c__builtin__\nbytearray\n\x8a\x05\x00\x00\x00\x00\x7f\x85R.",  # bytearray(size)
+        b"\x80\x05\x96\x00\x00\x00\x00\x7f\x00\x00\x00.",  # BYTEARRAY8 of that size
+        b"\x80\x05\x8e\x00\x00\x00\x00\x7f\x00\x00\x00.",  # BINBYTES8
+    ):
+        with pytest.raises((pickle.UnpicklingError, RuntimeError)):
+            flambeau.load(archive_of(attack, tmp_path))
+
+
+@pytest.mark.parametrize("old", [False, True])
+def test_damaged_pickles_are_errors(tmp_path, old):
+    """Any byte of the pickle may be any other: an error, or a value, but nothing else happens."""
+    torch.save({"x": torch.arange(6.0).reshape(2, 3), "y": [1, "two", torch.ones(1, dtype=torch.int8)]}, tmp_path / "x.pth",
+               _use_new_zipfile_serialization=not old)  # fmt: skip
+    rng = random.Random(0)
+    if old:
+        whole = (tmp_path / "x.pth").read_bytes()
+    else:
+        with zipfile.ZipFile(tmp_path / "x.pth") as archive:
+            parts = {entry: archive.read(entry) for entry in archive.namelist()}
+        pickled = next(entry for entry in parts if entry.endswith("data.pkl"))
+        whole = parts[pickled]
+    errors = 0
+    for _ in range(400):
+        damaged = bytearray(whole)
+        for _ in range(rng.randint(1, 3)):
+            damaged[rng.randrange(len(whole))] = rng.randrange(256)
+        file = io.BytesIO()
+        if old:
+            file.write(damaged)
+        else:
+            with zipfile.ZipFile(file, "w") as archive:
+                for entry, data in parts.items():
+                    archive.writestr(entry, bytes(damaged) if entry == pickled else data)
+        file.seek(0)
+        try:
+            flambeau.load(file)
+        except (pickle.UnpicklingError, RuntimeError, EOFError):
+            errors += 1
+    assert errors > 100
