@@ -13,6 +13,7 @@ from flambeau.nn.functional import (  # noqa: F401 - each registers its operator
     attention,
     classification,
     convolution,
+    ctc,
     distance,
     dropout,
     embedding,

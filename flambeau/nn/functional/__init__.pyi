@@ -13,5 +13,3 @@ else:
     from flambeau._portable._functional import *
 
 from typing import Any
-
-def __getattr__(name: str) -> Any: ...

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,7 +19,6 @@ from flambeau.nn.functional.loss import reduction_of
 from flambeau.nn.functional.softmax import log_softmax
 from flambeau.nn.functional.windows import positions
 from flambeau.ops.composite import Composite, record, untaped
-from flambeau.ops.formula import in_wide
 from flambeau.ops.nodes import converted, number_like, reduced, shaped, spread
 from flambeau.ops.operands import accumulation_dtype, cast, expand
 from flambeau.ops.registry import operator
@@ -323,112 +321,3 @@ def multilabel_soft_margin_loss(
     if weight is not None:
         loss = loss * weight
     return reduced_loss(loss.sum(x.ndim - 1) / x.shape[-1], reduction)
-
-
-# --- connectionist temporal classification -------------------------------------------------------------------------------------
-def _lengths(value: Any, name: str, device: str) -> list[int]:
-    if isinstance(value, Tensor):
-        if value.dtype.category != 1:
-            raise RuntimeError(f"{name} must be integral")
-        value = value.reshape(-1).tolist()
-    return [int(v) for v in value] if isinstance(value, (list, tuple)) else [int(value)]
-
-
-def _label_rows(targets: Tensor, lengths: list[int]) -> list[list[int]]:
-    if targets.ndim == 1 and sum(lengths) <= targets.shape[0]:
-        flat = targets.tolist()
-        starts = [sum(lengths[:i]) for i in range(len(lengths))]
-        return [flat[a : a + n] for a, n in zip(starts, lengths)]
-    rows = targets.tolist() if targets.ndim == 2 else [targets.tolist()]
-    return [row[:n] for row, n in zip(rows, lengths)]
-
-
-@operator(namespace="nn.functional", method=False)
-def ctc_loss(
-    log_probs: Tensor,
-    targets: Tensor,
-    input_lengths: Any,
-    target_lengths: Any,
-    blank: int = 0,
-    reduction: str = "mean",
-    zero_infinity: bool = False,
-) -> Tensor:
-    """The loss of all alignments of a label sequence (Graves et al., "Connectionist Temporal Classification", 2006).
-
-    log_probs [T, N, C] or [T, C]; targets [N, S] or concatenated. The mean divides each loss by its target's length first. As
-    in PyTorch the gradient takes log_probs to come from a log-softmax. Raises RuntimeError for lengths that don't fit.
-    """
-    from flambeau.ops.creation import tensor
-
-    reduction = reduction_of(reduction)
-    x = as_tensor_argument(log_probs, "ctc_loss", "log_probs", 1)
-    as_tensor_argument(targets, "ctc_loss", "targets", 2)
-    check_floating("ctc_loss_cpu", x)
-    device = x._storage.device
-    steps, label_counts = (
-        _lengths(v, n, device) for v, n in ((input_lengths, "input_lengths"), (target_lengths, "target_lengths"))
-    )
-    rules.ctc_loss(tuple(x._shape), tuple(targets._shape), (len(steps),), (len(label_counts),), reduction)
-    batched = x.ndim == 3
-    if not batched:
-        x = x.unsqueeze(1)
-    time, _, classes = x.shape
-    if not 0 <= blank < classes:
-        raise RuntimeError("blank must be in label range")
-    for length in steps:
-        if not 0 <= length <= time:
-            raise RuntimeError(
-                f"Expected input_lengths to have value at most {time}, but got value {length} (while checking arguments for "
-                "ctc_loss_cpu)"
-            )
-    rows = _label_rows(targets, label_counts)
-    longest = max(label_counts, default=0)
-    extended = [[blank] + [v for label in row for v in (label, blank)] + [blank] * (2 * (longest - len(row))) for row in rows]
-    may_skip = [[s >= 2 and row[s] != blank and row[s] != row[s - 2] for s in range(2 * longest + 1)] for row in extended]
-    states = tensor(extended, dtype=int64, device=device)
-    skips = tensor(may_skip, device=device)
-    ends = tensor([[2 * n, max(2 * n - 1, 0)] for n in label_counts], dtype=int64, device=device)
-    loss = in_wide(lambda x: _ctc(x, states, skips, ends, steps, label_counts), x)
-    # PyTorch's gradient adds the softmax that it takes log_probs to come from: a term that is 0 and whose derivative is that.
-    active = positions(time, 3, 0, device) < tensor(steps, device=device).reshape(1, -1, 1)
-    mass = x.exp().masked_fill(~active, 0).sum((0, 2))
-    loss = loss + (mass - mass.detach())
-    if zero_infinity:
-        loss = loss.masked_fill(loss.detach() == math.inf, 0)
-    if not batched:
-        loss = loss.reshape(())
-    if reduction == "mean":
-        divisor = tensor([max(n, 1) for n in label_counts], dtype=loss.dtype, device=device)
-        return (loss / (divisor if batched else divisor.reshape(()))).mean()
-    return reduced_loss(loss, reduction)
-
-
-def _ctc(x: Tensor, states: Tensor, skips: Tensor, ends: Tensor, steps: list[int], label_counts: list[int]) -> Tensor:
-    """−log of the probability of all paths, by the forward recursion over time."""
-    time, batch, _ = x.shape
-    width = states.shape[1]
-    emitted = x.gather(2, states.unsqueeze(0).expand((time, batch, width)))
-    lowest = -1e30 if x.dtype.itemsize < 8 else -1e300  # −∞ whose differences are not NaN
-    place = positions(width, 2, 1, x._storage.device)
-    alpha = emitted[0].masked_fill(place > 1, lowest) if time else emitted.new_zeros((batch, width))
-    if width == 1 and time:
-        alpha = emitted[0]
-    from flambeau.nn.functional.padding import pad
-    from flambeau.ops.creation import tensor
-
-    lasting = tensor(steps, device=x.device).reshape(-1, 1)
-    for t in range(1, max(steps, default=0)):
-        before = pad(alpha, (1, 0), value=lowest)[:, :width]
-        skipped = pad(alpha, (2, 0), value=lowest)[:, :width].masked_fill(~skips, lowest)
-        top = alpha.maximum(before).maximum(skipped).detach()
-        total = ((alpha - top).exp() + (before - top).exp() + (skipped - top).exp()).log() + top
-        alpha = (lasting > t).where(total + emitted[t], alpha)
-    final = alpha.gather(1, ends)
-    single = tensor([n == 0 for n in label_counts], device=x.device)
-    first, second = final[:, 0], final[:, 1].masked_fill(single, lowest)
-    top = first.maximum(second).detach()
-    result = -(((first - top).exp() + (second - top).exp()).log() + top)
-    result = result.masked_fill(result.detach() > -lowest / 2, math.inf)
-    empty = tensor([n == 0 for n in steps], device=x.device)
-    nothing = result.new_zeros(result.shape).masked_fill(~single, math.inf)
-    return empty.where(nothing, result)
