@@ -11,8 +11,15 @@ from flambeau import autograd as autograd
 from flambeau import linalg as linalg
 from flambeau import nn as nn
 from flambeau import optim as optim
+from flambeau import profiler as profiler
+from flambeau import random as random
+from flambeau import serialization as serialization
+from flambeau import special as special
+from flambeau import testing as testing
 from flambeau import typing as typing
 from flambeau import utils as utils
+from flambeau import version as version
+from flambeau import webgpu as webgpu
 from flambeau.autograd.modes import enable_grad as enable_grad
 from flambeau.autograd.modes import inference_mode as inference_mode
 from flambeau.autograd.modes import is_grad_enabled as is_grad_enabled
@@ -33,5 +40,3 @@ else:
     from flambeau._portable._dtypes import *
     from flambeau._portable._functions import *
     from flambeau._portable._tensor import Tensor as Tensor
-
-def __getattr__(name: str) -> Any: ...

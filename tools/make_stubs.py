@@ -494,6 +494,57 @@ def filled(template: str, signatures: list, kind: str) -> str:
     return text
 
 
+def modules() -> str:
+    """The modules that `flambeau` has as attributes, as imports."""
+    import importlib.util
+
+    import flambeau
+
+    there = [name for name in sorted(flambeau._MODULES) if importlib.util.find_spec(f"flambeau.{name}") is not None]
+    return "".join(f"from flambeau import {name} as {name}\n" for name in there)
+
+
+def rest_of(namespace: str, written: str, kind: str) -> str:
+    """What the run time has and no signature describes, with open types: for completion, and so that a typo is an error."""
+    import importlib
+    import inspect
+
+    module = importlib.import_module("flambeau" + namespace)
+    defined = set(re.findall(r"^(?:@overload\n)?(?:def|class) (\w+)|^from .* import .*?(?:as )?(\w+)$|^(\w+): ", written, re.M))
+    known = {name for match in defined for name in match if name} | {"functional", "init", "utils", "modules"}
+    lines = []
+    for name in sorted(vars(module) if namespace else set(module.__all__) | set(vars(module))):
+        value = getattr(module, name, None)
+        if name.startswith("_") or name in known or not name.isidentifier() or inspect.ismodule(value):
+            continue
+        if getattr(value, "__module__", "").startswith("flambeau") is False and not isinstance(value, float | type(None)):
+            continue
+        if namespace == ".nn" and inspect.isclass(value) and issubclass(value, module.Module):
+            lines.append(f"class {name}(Module):\n    def __init__(self, *args: Any, **kwargs: Any) -> None: ...")
+            if kind == "portable":
+                lines.append("    def __call__(self, *args: Any, **kwargs: Any) -> Any: ...")
+        elif callable(value) and not inspect.isclass(value):
+            lines.append(f"def {name}{_open_parameters(value)} -> Any: ...")
+        else:
+            lines.append(f"{name}: Any")
+    return "\n".join(lines) + "\n"
+
+
+def _open_parameters(function: object) -> str:
+    import inspect
+
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return "(*args: Any, **kwargs: Any)"
+    parameters = [
+        p.replace(annotation=inspect.Parameter.empty, default=... if p.default is not p.empty else p.empty)
+        for p in signature.parameters.values()
+    ]
+    text = str(signature.replace(parameters=parameters, return_annotation=inspect.Signature.empty))
+    return text.replace("=Ellipsis", "=...")
+
+
 def _per_dimension(match: re.Match) -> str:
     return "".join(match.group(1).replace("{n}", n) for n in "123")
 
@@ -510,13 +561,19 @@ def generate() -> dict[Path, str]:
         folder = PACKAGE / f"_{kind}"
         for template in sorted((ROOT / "tools" / "stubs").glob(f"{kind}_*.pyi.in")):
             name = template.name.removeprefix(f"{kind}_").removesuffix(".in")
-            result[folder / name] = HEADER + filled(template.name, signatures, kind)
+            text = filled(template.name, signatures, kind)
+            namespace = {"_functions.pyi": "", "_functional.pyi": ".nn.functional", "nn.pyi": ".nn"}.get(name)
+            if namespace is not None:
+                others = (ROOT / "tools" / "stubs" / f"{kind}__aliases.pyi.in").read_text() if not namespace else ""
+                gate = (ROOT / "tools" / "stubs" / "gate___init__.pyi.in").read_text() if not namespace else ""
+                text += rest_of(namespace, text + others + gate + "\nclass Tensor: ...\n", kind)
+            result[folder / name] = HEADER + text
     variables = PACKAGE / "_portable" / "_variables.pyi"  # last: by now every union has been met
     unions = (f'{name} = TypeVar("{name}", bound={_with_dtypes(union)}, default=Any)' for union, name in UNIONS.items())
     result[variables] = result[variables].replace("# {union_variables}\n", "\n".join(unions) + "\n")
     for template in sorted((ROOT / "tools" / "stubs").glob("gate_*.pyi.in")):
         where = template.name.removeprefix("gate_").removesuffix(".pyi.in").replace(".", "/") + ".pyi"
-        result[PACKAGE / where] = HEADER + template.read_text()
+        result[PACKAGE / where] = HEADER + template.read_text().replace("# {modules}\n", modules())
     return result
 
 

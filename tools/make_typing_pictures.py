@@ -93,7 +93,7 @@ def draw(source: str, title: str) -> str:
     rows, y = [], 48.0
     for number, line in enumerate(source.splitlines(), 1):
         y += LINE
-        shown = line.removesuffix("  # ?")
+        shown, code = line.removesuffix("  # ?"), y
         rows.append(f'<text x="16" y="{y}" fill="#6e7681">{number:>2}</text>')
         rows.append(f'<text x="{LEFT}" y="{y}" xml:space="preserve">{coloured(shown)}</text>')
         if number in types:
@@ -107,7 +107,7 @@ def draw(source: str, title: str) -> str:
                 f'<text x="{x:.1f}" y="{y}" fill="#8b949e" xml:space="preserve">{escape(hint)}</text>'
             )
         for column, end, message in errors.get(number, ()):
-            rows.append(wave(column, min(end, len(shown) + 1), y + 5))
+            rows.append(wave(column, min(end, len(shown) + 1), code + 5))
             for part in wrapped("✗ " + message, int((WIDTH - LEFT - 24) / CHARACTER)):
                 y += LINE
                 rows.append(f'<text x="{LEFT}" y="{y}" fill="#f14c4c" xml:space="preserve">{escape(part)}</text>')

@@ -17,5 +17,3 @@ from typing import Any
 from flambeau.nn import functional as functional
 from flambeau.nn import init as init
 from flambeau.nn import utils as utils
-
-def __getattr__(name: str) -> Any: ...

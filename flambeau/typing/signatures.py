@@ -44,7 +44,7 @@ def _add(names: str, places: str, parameters: str, result: str) -> None:
 # --- one tensor in, one of its shape out
 
 _add(
-    "abs absolute neg negative positive sign sgn floor ceil round trunc fix clone contiguous detach conj resolve_conj "
+    "abs absolute neg negative positive sign sgn floor ceil round trunc fix clone detach conj resolve_conj "
     "resolve_neg square nan_to_num",
     "tm", INPUT, SAME,
 )  # fmt: skip
@@ -58,6 +58,7 @@ _add(
     "atanh arcsinh arccosh arctanh sigmoid erf erfc erfinv lgamma digamma reciprocal deg2rad rad2deg logit i0 sinc",
     "tm", INTS, "Tensor[float32, V, S]",
 )  # fmt: skip
+_add("contiguous", "m", f"{INPUT}, memory_format: Any = ...", SAME)
 _add("relu", "tmi", INPUT, SAME)
 _add("relu relu6 selu celu silu mish hardswish hardsigmoid", "f", f"{INPUT}, inplace: bool = False", SAME)
 _add("elu", "f", f"{INPUT}, alpha: float = 1.0, inplace: bool = False", SAME)
@@ -150,7 +151,8 @@ _add("narrow", "tm", f"{INPUT}, dim: Dim, start: Size1, length: Size2", "Tensor[
 _add("cat concat concatenate", "t", "tensors: List[D, V, Ss], dim: Dim = 0", "Tensor[D, V, cat(Ss, Dim)]")
 _add("stack", "t", "tensors: List[D, V, Ss], dim: Dim = 0", "Tensor[D, V, stack(Ss, Dim)]")
 _add("chunk", "tm", f"{INPUT}, chunks: Dim1, dim: Dim2 = 0", "Pieces[D, V, chunk(S, Dim1, Dim2)]")
-_add("split", "tm", f"{INPUT}, split_size: Axes, dim: Dim = 0", "Pieces[D, V, split(S, Axes, Dim)]")
+_add("split", "m", f"{INPUT}, split_size: Axes, dim: Dim = 0", "Pieces[D, V, split(S, Axes, Dim)]")
+_add("split", "t", "tensor: Tensor[D, V, S], split_size_or_sections: Axes, dim: Dim = 0", "Pieces[D, V, split(S, Axes, Dim)]")
 _add("tensor_split", "tm", f"{INPUT}, indices_or_sections: int | list[int] | tuple[int, ...], dim: int = 0",
      "tuple[Tensor[D, V], ...]")  # fmt: skip
 _add("unbind", "tm", f"{INPUT}, dim: Dim = 0", "tuple[Tensor[D, V, select(S, Dim)], ...]")
@@ -175,7 +177,7 @@ _add("where", "t", "condition: Tensor[bool, V, S], input: Tensor[D, V, T], other
      "Tensor[D, V, broadcast3(S, T, U)]")  # fmt: skip
 _add("where", "t", "condition: Tensor[bool, V, S], input: Tensor[D, V, T], other: float", "Tensor[D, V, broadcast(S, T)]")
 _add("where", "t", "condition: Tensor[bool, V, S], input: float, other: Tensor[D, V, T]", "Tensor[D, V, broadcast(S, T)]")
-_add("one_hot", "f", f"{INTS}, num_classes: Size", "Tensor[int64, V, append(S, Size)]")
+_add("one_hot", "f", "tensor: Tensor[DI, V, S], num_classes: Size", "Tensor[int64, V, append(S, Size)]")
 _add("embedding", "f", "input: Tensor[DI, V, S], weight: Tensor[D, V, W], padding_idx: int | None = None, "
      "max_norm: float | None = None, norm_type: float = 2.0, scale_grad_by_freq: bool = False, sparse: bool = False",
      "Tensor[D, V, embedding(S, W)]")  # fmt: skip
@@ -187,7 +189,8 @@ _add("matmul", "tm", _PAIR.format("other"), "Tensor[D, V, matmul(S, T)]")
 _add("mm", "tm", _PAIR.format("mat2"), "Tensor[D, V, mm(S, T)]")
 _add("bmm", "tm", _PAIR.format("mat2"), "Tensor[D, V, bmm(S, T)]")
 _add("mv", "tm", _PAIR.format("vec"), "Tensor[D, V, matmul(S, T)]")
-_add("dot vdot", "tm", _PAIR.format("other"), "Tensor[D, V, matmul(S, T)]")
+_add("dot", "tm", _PAIR.format("tensor"), "Tensor[D, V, matmul(S, T)]")
+_add("vdot", "tm", _PAIR.format("other"), "Tensor[D, V, matmul(S, T)]")
 _add("addmm", "tm", "input: Tensor[D, V, U], mat1: Tensor[D, V, S], mat2: Tensor[D, V, T], *, beta: float = 1, alpha: float = 1",
      "Tensor[D, V, mm(S, T)]")  # fmt: skip
 _add("baddbmm", "tm",
@@ -320,7 +323,8 @@ _binary("mul multiply remainder fmod maximum minimum fmax fmin floor_divide", "t
 _binary("pow", "tm", "exponent")
 for _names, _places, _extra in (
     ("__truediv__ __rtruediv__", "m", ""),
-    ("div divide true_divide", "tm", ", *, rounding_mode: str | None = None"),
+    ("div divide", "tm", ", *, rounding_mode: str | None = None"),
+    ("true_divide", "tm", ""),
     ("atan2 arctan2 hypot copysign", "tm", ""),
 ):
     _add(_names, _places, f"{FLOATS}, other: Tensor[DF, V, T]{_extra}", f"Tensor[DF, V, {_BROADCAST}]")
@@ -417,7 +421,8 @@ _module("Flatten", "start_dim: Dim1 = 1, end_dim: Dim2 = -1", "flatten(S, Dim1, 
 _module("PixelShuffle", "upscale_factor: Dim1", "pixel_shuffle(S, Dim1)")
 _module("CrossEntropyLoss", "weight: Any = None, size_average: Any = None, ignore_index: int = -100, reduce: Any = None, "
         "reduction: Text = 'mean'", "class_or_probability_loss(S, T, Text)")  # fmt: skip
-_module("MSELoss L1Loss SmoothL1Loss HuberLoss", "size_average: Any = None, reduce: Any = None, reduction: Text = 'mean'",
+_module("HuberLoss", "reduction: Text = 'mean'", "loss(broadcast(S, T), Text)")
+_module("MSELoss L1Loss SmoothL1Loss", "size_average: Any = None, reduce: Any = None, reduction: Text = 'mean'",
         "loss(broadcast(S, T), Text)")  # fmt: skip
 _module("BCELoss BCEWithLogitsLoss", "weight: Any = None, size_average: Any = None, reduce: Any = None, reduction: Text = 'mean'",
         "loss(same(S, T), Text)")  # fmt: skip
