@@ -24,6 +24,13 @@ def _causal(rows: int, columns: int, device: str) -> Tensor:
     return positions(columns, 2, 1, device) > positions(rows, 2, 0, device)
 
 
+def _scores(query: Tensor, key: Tensor, factor: float) -> Tensor:
+    """query·keyᵀ·factor. Half types are scaled before, so that the product stays in range; others after, in the same kernel."""
+    if query.dtype.itemsize == 2:
+        return (query * factor).matmul(key.transpose(-2, -1))
+    return query.matmul(key.transpose(-2, -1)) * factor
+
+
 def _weights(scores: Tensor, mask: Tensor | None, is_causal: bool, p: float) -> Tensor:
     if is_causal:
         scores = scores.masked_fill(_causal(scores.shape[-2], scores.shape[-1], scores._storage.device), -math.inf)
@@ -73,7 +80,7 @@ def scaled_dot_product_attention(
         key = key.repeat_interleave(query.shape[-3] // key.shape[-3], -3)
         value = value.repeat_interleave(query.shape[-3] // value.shape[-3], -3)
     factor = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
-    scores = (query * factor).matmul(key.transpose(-2, -1))
+    scores = _scores(query, key, factor)
     return _weights(scores, attn_mask, is_causal, dropout_p).matmul(value)
 
 
@@ -195,7 +202,7 @@ def multi_head_attention_forward(
             raise AssertionError(f"expecting key_padding_mask shape of {(batch, source)}, but got {padding.shape}")
         spread = padding.reshape(batch, 1, 1, source).expand((batch, num_heads, 1, source)).reshape(batch * num_heads, 1, source)
         mask = spread if mask is None else mask + spread
-    scores = (q * math.sqrt(1.0 / head)).matmul(k.transpose(-2, -1))
+    scores = _scores(q, k, math.sqrt(1.0 / head))
     weights = softmax(scores if mask is None else scores + mask, -1)
     if dropout_p > 0.0 and training:
         weights = dropout(weights, dropout_p)

@@ -199,23 +199,20 @@ def gaussian_nll_loss(
 ) -> Tensor:
     """(log var + (input − target)²/var)/2, `var` counting at least `eps`; with `full`, plus log(2π)/2."""
     as_tensor_argument(input, "gaussian_nll_loss", "input", 1)
-    if not isinstance(var, Tensor):
-        if var < 0:
-            raise ValueError("var has negative entry/entries")
-        var = input.detach().new_full(input.shape, var)
-    elif bool((var < 0).any()):
+    if bool((var < 0).any()) if isinstance(var, Tensor) else var < 0:
         raise ValueError("var has negative entry/entries")
-    if var.shape != input.shape:
-        if tuple(input.shape[:-1]) == tuple(var.shape):
-            var = var.unsqueeze(-1)
-        elif var.ndim != input.ndim or any(m not in (1, n) for m, n in zip(var.shape, input.shape)):
+    variance = var if isinstance(var, Tensor) else input.detach().new_full(input.shape, var)
+    if variance.shape != input.shape:
+        if tuple(input.shape[:-1]) == tuple(variance.shape):
+            variance = variance.unsqueeze(-1)
+        elif variance.ndim != input.ndim or any(m not in (1, n) for m, n in zip(variance.shape, input.shape)):
             raise ValueError("var is of incorrect size")
     if reduction not in REDUCTIONS:
         raise ValueError(reduction + " is not valid")
-    # The floor on var must not take its gradient away.
-    var = var + (var.detach().clamp_min(eps) - var.detach())
+    # The floor on the variance must not take its gradient away.
+    variance = variance + (variance.detach().clamp_min(eps) - variance.detach())
     difference = input - target
-    loss = (var.log() + difference * difference / var) * 0.5
+    loss = (variance.log() + difference * difference / variance) * 0.5
     if full:
         loss = loss + 0.5 * math.log(2 * math.pi)
     return reduced(loss, reduction)
