@@ -109,6 +109,9 @@ class ProgramStorage(Storage):
     __slots__ = ()
     is_program = True
 
+    def _wait(self) -> None:
+        """It is computed inside what uses it."""
+
 
 def _is_filled(node: Node) -> bool:
     """Whether a node is a baked number repeated: it costs nothing until it is looked at, so it need not wait."""

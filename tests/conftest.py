@@ -32,5 +32,7 @@ def device(request: pytest.FixtureRequest) -> str:
         except (ImportError, RuntimeError) as error:
             _missing[name] = str(error) or type(error).__name__
     if _missing[name]:
+        if os.environ.get("CI"):
+            pytest.fail(f"CI must have every device, and there is no {name}: {_missing[name]}")
         pytest.skip(f"no {name}: {_missing[name]}")
     return name

@@ -20,6 +20,11 @@ def close(a: torch.Tensor, b: torch.Tensor, tolerance: float = 1e-5) -> None:
     assert torch.allclose(a, b, rtol=tolerance, atol=tolerance), (a, b)
 
 
+def here(t: oracle.Tensor) -> torch.Tensor:
+    """PyTorch's tensor on the device under test."""
+    return torch.from_numpy(t.numpy()).to(torch.get_default_device())
+
+
 def test_a_pure_function_replays() -> None:
     @torch.compile
     def f(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
@@ -99,7 +104,7 @@ def test_a_training_step_equals_pytorch(make: object, set_to_none: bool) -> None
     oracle.manual_seed(0)
     theirs = oracle.nn.Sequential(oracle.nn.Linear(6, 16), oracle.nn.Tanh(), oracle.nn.Linear(16, 3))
     mine = nn.Sequential(nn.Linear(6, 16), nn.Tanh(), nn.Linear(16, 3))
-    mine.load_state_dict({k: torch.from_numpy(v.numpy()) for k, v in theirs.state_dict().items()})
+    mine.load_state_dict({k: here(v) for k, v in theirs.state_dict().items()})
     optimizers = make(oracle, theirs.parameters()), make(torch, mine.parameters())
     schedules = oracle.optim.lr_scheduler.StepLR(optimizers[0], 2, 0.5), torch.optim.lr_scheduler.StepLR(optimizers[1], 2, 0.5)
 
@@ -114,13 +119,13 @@ def test_a_training_step_equals_pytorch(make: object, set_to_none: bool) -> None
     for _ in range(8):
         x, y = oracle.randn(10, 6), oracle.randint(0, 3, (10,))
         expected = step(oracle, theirs, optimizers[0], x, y)
-        got = compiled(torch.from_numpy(x.numpy()), torch.from_numpy(y.numpy()))
+        got = compiled(here(x), here(y))
         assert abs(got.item() - expected.item()) < 1e-4
         for schedule in schedules:
             schedule.step()
         for p, q in zip(mine.parameters(), theirs.parameters(), strict=True):
-            assert oracle.allclose(oracle.from_numpy(p.detach().numpy()), q, atol=1e-4)
-            assert oracle.allclose(oracle.from_numpy(p.grad.numpy()), q.grad, atol=1e-4)
+            assert oracle.allclose(oracle.from_numpy(p.detach().cpu().numpy()), q, atol=1e-4)
+            assert oracle.allclose(oracle.from_numpy(p.grad.cpu().numpy()), q.grad, atol=1e-4)
     assert compiled.replays >= 5
     with pytest.raises(RuntimeError, match="second time"):
         got.backward()
