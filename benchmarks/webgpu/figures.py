@@ -86,7 +86,12 @@ def convolutions(backend: Any, backward: bool) -> Table:
     ratios = []
     for case in CONVOLUTIONS:
         oh, ow = case.out_size
-        shapes = (case.n, case.c, case.h, case.w), (case.o, case.c // case.groups, case.kernel, case.kernel), (case.o,), (case.n, case.o, oh, ow)
+        shapes = (
+            (case.n, case.c, case.h, case.w),
+            (case.o, case.c // case.groups, case.kernel, case.kernel),
+            (case.o,),
+            (case.n, case.o, oh, ow),
+        )
         arrays = [rng.standard_normal(s).astype(np.float32) for s in shapes]
         options = (case.stride, case.padding, case.dilation, case.groups)
         x, w, b, g = (flambeau.tensor(a, device="webgpu", requires_grad=backward and i < 3) for i, a in enumerate(arrays))
@@ -106,7 +111,8 @@ def convolutions(backend: Any, backward: bool) -> Table:
 
             def make(layout: Any) -> Callable[[], Any]:
                 tensors = [
-                    torch.from_numpy(a).cuda().to(memory_format=layout if a.ndim == 4 else torch.contiguous_format) for a in arrays
+                    torch.from_numpy(a).cuda().to(memory_format=layout if a.ndim == 4 else torch.contiguous_format)
+                    for a in arrays
                 ]
                 if not backward:
                     return lambda: torch.nn.functional.conv2d(*tensors[:3], *options)
@@ -131,7 +137,7 @@ def matmuls(backend: Any) -> Table:
         a, b = (rng.standard_normal((n, n)).astype(dtype) for _ in range(2))
         x, y = flambeau.tensor(a, device="webgpu"), flambeau.tensor(b, device="webgpu")
         runner = Runner(backend, *nodes_of([x @ y]))
-        (result,) = backend.execute(runner.plan, runner.inputs, (), frozenset())
+        (result,) = backend.execute(runner.plan, runner.inputs, runner.scalars, frozenset())
         found = np.frombuffer(backend.download(result, result.nbytes), dtype).reshape(n, n)[:16].astype("f8")
         wanted = a[:16].astype("f8") @ b.astype("f8")
         error = float(np.abs(found - wanted).max() / np.abs(wanted).max())
@@ -166,7 +172,12 @@ def main() -> None:
     lines = [f"## {backend.host.name}, {package} {backend.host._package.__version__}", ""]  # type: ignore[attr-defined]
     print("\n".join(lines), flush=True)
     failed = []
-    for part in (lambda: convolutions(backend, False), lambda: matmuls(backend), lambda: host_cost(backend), lambda: convolutions(backend, True)):
+    for part in (
+        lambda: convolutions(backend, False),
+        lambda: matmuls(backend),
+        lambda: host_cost(backend),
+        lambda: convolutions(backend, True),
+    ):
         try:
             lines += [*part().lines, ""]
         except Exception as error:  # the other figures are wanted all the same

@@ -24,14 +24,19 @@ def main() -> None:
         rows = []
         for _ in range(10):
             backend.flush()
-            backend.execute(runner.plan, runner.inputs, (), frozenset())
+            backend.execute(runner.plan, runner.inputs, runner.scalars, frozenset())
             commands, backend._commands = backend._commands, []
             backend._batch += 1
             token = backend.host.submit(commands, timed=True)
             rows.append([(b - a) / 1e3 for a, b in backend.host.timings(token)])
         grids = [c[3:6] for c in commands if c[0] == "dispatch"]
         times = [statistics.median(column) for column in zip(*rows)]
-        print(case, " ".join(f"{t:.1f}us{g}" for t, g in zip(times, grids)), f"together {runner.milliseconds(3) * 1e3:.1f}us", flush=True)
+        print(
+            case,
+            " ".join(f"{t:.1f}us{g}" for t, g in zip(times, grids)),
+            f"together {runner.milliseconds(3) * 1e3:.1f}us",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

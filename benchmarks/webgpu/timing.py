@@ -8,6 +8,7 @@ from typing import Any
 
 from flambeau.graph.node import PRIMITIVES, Node
 from flambeau.graph.numpy import from_array_type
+from flambeau.graph.primitives.leaf import scalar_value
 from flambeau.schedule import prepare
 
 __all__ = ["make_on", "leaf_on", "Runner"]
@@ -32,7 +33,8 @@ class Runner:
 
     def __init__(self, backend: Any, *nodes: Node) -> None:
         self.backend = backend
-        self.plan, inputs, _ = prepare(nodes)
+        self.plan, inputs, scalars = prepare(nodes)
+        self.scalars = [scalar_value(n) for n in scalars]
         self.inputs = [n.buffer for n in inputs]
         backend.flush()
 
@@ -44,7 +46,7 @@ class Runner:
         """Every result's bytes as float32."""
         import numpy as np
 
-        results = self.backend.execute(self.plan, self.inputs, (), frozenset())
+        results = self.backend.execute(self.plan, self.inputs, self.scalars, frozenset())
         return [np.frombuffer(self.backend.download(r, r.nbytes), np.float32) for r in results]
 
     def host_microseconds(self, runs: int = 300) -> float:
@@ -55,7 +57,7 @@ class Runner:
             backend.synchronize()
             before, start = backend.dispatches, time.perf_counter()
             for _ in range(runs):
-                backend.execute(self.plan, self.inputs, (), frozenset())
+                backend.execute(self.plan, self.inputs, self.scalars, frozenset())
             backend.flush()
             best = min(best, (time.perf_counter() - start) / (backend.dispatches - before))
         backend.synchronize()
@@ -67,7 +69,7 @@ class Runner:
         backend.flush()
         backend.holding += 1
         for _ in range(runs):
-            backend.execute(self.plan, self.inputs, (), frozenset())
+            backend.execute(self.plan, self.inputs, self.scalars, frozenset())
         commands, backend._commands = backend._commands, []
         backend.holding -= 1
         backend._batch += 1

@@ -263,14 +263,16 @@ def _is_along_groups(reductions: Sequence[Expr], group: Sequence[tuple[int, int]
 
 
 def _team_size(groups: int, work: int, along_groups: bool, wide: int, target: Target) -> int:
+    """How many invocations share a group: enough to fill the GPU, and to read memory in order, each with something to do."""
     if target.is_software:
         enough, most = 16, 64
     else:
         enough, most = (1 << 14 if along_groups else 1 << 22), wide
     if groups >= enough or work < 8:
         return 1
+    least = 4 if groups < 4096 else 16  # elements that each invocation takes
     team = 1
-    while team < most and team * 4 <= work and (groups * team < enough or not along_groups):
+    while team < most and team * least <= work and (groups * team < enough or not along_groups):
         team *= 2
     return team
 

@@ -82,7 +82,7 @@ def form_of(kernel: ContractionKernel) -> Form | None:
     summed = [k for k in range(len(extents)) if k not in kernel.outputs and extents[k] > 1]
     size = prod(extents[k] for k in summed)
     row_count, column_count = prod(extents[k] for k in rows), prod(extents[k] for k in columns)
-    if min(row_count, column_count) < 4 or size < 4 or row_count * column_count < 64:
+    if min(row_count, column_count) < 2 or size < 4 or row_count * column_count < 64:
         return None
     checked: set[int] = set()
     for operand in (kernel.a, kernel.b):

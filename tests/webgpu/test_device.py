@@ -1,0 +1,145 @@
+"""The device as programs see it: memory that stays flat, limits that are told, the profiler, the knobs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import flambeau
+import flambeau.nn.functional as F
+from flambeau import nn
+from flambeau.devices.webgpu import OutOfMemoryError
+
+
+def small_net() -> Any:
+    return nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 36, 3)).to("webgpu")
+
+
+def train(steps: int) -> list[float]:
+    flambeau.manual_seed(0)
+    net = small_net()
+    optimizer = flambeau.optim.SGD(net.parameters(), lr=0.05, momentum=0.9)
+    x = flambeau.randn(8, 1, 6, 6, device="webgpu")
+    y = flambeau.randint(0, 3, (8,), device="webgpu")
+    losses = []
+    for step in range(steps):
+        optimizer.zero_grad()
+        loss = F.cross_entropy(net(x), y)
+        loss.backward()
+        optimizer.step()
+        if step % 20 == 0 or step == steps - 1:
+            losses.append(loss.item())
+    return losses
+
+
+def test_memory_stays_flat_over_a_thousand_steps(backend: Any) -> None:
+    losses = train(100)
+    flambeau.webgpu.synchronize()
+    reserved, held = flambeau.webgpu.memory_reserved(), flambeau.webgpu.memory_allocated()
+    losses = train(1000)
+    flambeau.webgpu.synchronize()
+    assert losses[-1] < 0.1 * losses[0]
+    assert flambeau.webgpu.memory_reserved() <= 1.5 * reserved + (1 << 20)
+    assert flambeau.webgpu.memory_allocated() <= held + (1 << 16)
+
+
+def test_a_tensor_too_large_is_an_error_and_the_process_goes_on(backend: Any) -> None:
+    limit = backend.target.max_buffer_bytes
+    with pytest.raises(OutOfMemoryError, match="largest buffer"):
+        backend.pool.allocate(limit + 4096)
+    assert flambeau.ones(3, device="webgpu").sum().item() == 3
+
+
+def test_a_binding_in_pieces_computes_right(adapter: Any) -> None:
+    x = np.random.default_rng(0).standard_normal(1000).astype(np.float32)
+    buffer = adapter.upload(x.view(np.uint8), x.nbytes)
+    assert bytes(adapter.download(buffer, x.nbytes)) == x.tobytes()
+
+
+def test_upload_does_not_overtake_commands_that_wait(backend: Any) -> None:
+    """A block that is freed and written again while commands that read it have not been submitted."""
+    results = []
+    for i in range(20):
+        x = flambeau.full((5000,), float(i)).to("webgpu")
+        results.append((x * 2).sum())
+        del x
+    assert [r.item() for r in results] == [2.0 * i * 5000 for i in range(20)]
+
+
+def test_an_index_out_of_bounds_is_an_error_and_told_once(backend: Any) -> None:
+    x = flambeau.arange(6, device="webgpu")
+    with pytest.raises(IndexError, match="index 9 is out of bounds"):
+        x[flambeau.tensor([1, 9], device="webgpu")].tolist()
+    assert x[flambeau.tensor([1, -1], device="webgpu")].tolist() == [1, 5]
+
+
+def test_knobs(backend: Any) -> None:
+    assert flambeau.webgpu.is_available() and flambeau.webgpu.device_count() >= 1
+    assert flambeau.webgpu.get_device_name() == backend.host.name
+    before = flambeau.webgpu.get_batch_threshold()
+    with pytest.raises(ValueError, match="positive integer"):
+        flambeau.webgpu.set_batch_threshold(0)
+    flambeau.webgpu.set_batch_threshold(1)
+    try:
+        submissions = backend.submissions
+        with flambeau.webgpu.batch():
+            tensors = [flambeau.ones(4, device="webgpu") * i for i in range(3, 6)]
+            for t in tensors:
+                flambeau.storage.realize([t._value()])
+            assert backend.submissions == submissions
+        assert backend.submissions == submissions + 1
+    finally:
+        flambeau.webgpu.set_batch_threshold(before)
+    stats = flambeau.webgpu.memory_stats()
+    assert stats["reserved_bytes.all.current"] >= stats["allocated_bytes.all.current"] >= 0
+    assert "Allocated memory" in flambeau.webgpu.memory_summary()
+    flambeau.webgpu.synchronize()
+    flambeau.webgpu.empty_cache()
+    assert flambeau.webgpu.memory_stats()["reserved_bytes.all.current"] <= stats["reserved_bytes.all.current"]
+
+
+def test_float64_without_native_support_says_what_to_do() -> None:
+    from tests.webgpu.conftest import described
+    from tests.webgpu.test_graphs import Uploading, graphs
+
+    device = described({"has_float64": False})
+    assert not device.supports(flambeau.float64)
+    from flambeau.schedule import realize
+
+    node = graphs.make("exp", (graphs.leaf(np.ones(3)),))
+    with pytest.raises(RuntimeError, match="no float64: convert to float32"):
+        realize(Uploading(device, donate=False), [node])
+
+
+def test_profile_names_kernels_by_their_operators(backend: Any, tmp_path: Path) -> None:
+    x = flambeau.randn(64, 64, device="webgpu")
+    flambeau.webgpu.synchronize()
+    with flambeau.profiler.profile() as p:
+        with flambeau.profiler.record_function("forward"):
+            y = (x @ x).softmax(-1)
+            y.sum().item()
+    averages = p.key_averages()
+    kernels = [a for a in averages if a.category == "kernel"]
+    assert any(a.key == "forward" and a.cpu_time_total > 0 for a in averages)
+    assert kernels and any("exp" in a.key or "contract" in a.key or "div" in a.key for a in kernels), [a.key for a in kernels]
+    if backend.host.has_timestamps:
+        assert sum(a.device_time_total for a in kernels) > 0
+    table = averages.table(sort_by="self_device_time_total", row_limit=5)
+    assert "# of Calls" in table
+    path = tmp_path / "trace.json"
+    p.export_chrome_trace(str(path))
+    names = {e["name"] for e in json.loads(path.read_text())["traceEvents"]}
+    assert "forward" in names and {a.key for a in kernels} <= names
+    with pytest.raises(AttributeError, match="sort_by"):
+        averages.table(sort_by="nonsense")
+
+
+def test_host_routines_are_visible(backend: Any) -> None:
+    a = flambeau.eye(4, device="webgpu") * 4
+    with flambeau.profiler.profile() as p:
+        flambeau.linalg.cholesky(a).sum().item()
+    assert any(e.category == "routine" and "cholesky" in e.name for e in p.events())
