@@ -329,6 +329,8 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     check_tensor(input, "masked_fill", "input")
     _mask("masked_fill", mask)
     shape = tuple(input._shape)
+    if value.__class__ is int and value == 0 and mask._shape == shape and mask._storage.device == input._storage.device:
+        return _apply(WHERE, (mask, filled(0, input._storage.dtype, input._storage.device, shape), input))
     if mask._shape != shape:
         shape = broadcast(shape, tuple(mask._shape))
     type, device = input._storage.dtype, input._storage.device

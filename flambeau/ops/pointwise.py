@@ -380,14 +380,14 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
     limits = [v for v in (low, high) if v is not None]
     for v in limits:
         check_fits(v, result_dtype((input, v)))
-    (x, *_) = operands("clamp", input, *limits)
-    with untaped():
-        y = x
-        if low is not None:
-            y = _apply(e.MAXIMUM, pair("clamp", y, low))
-        if high is not None:
-            y = _apply(e.MINIMUM, pair("clamp", y, high))
-    return record(_CLAMP, y, (x,), (low, high))
+    type, device, shape = result_dtype((input, *limits)), input._storage.device, tuple(input._shape)
+    x = cast(input, type)
+    node = x._value()
+    if low is not None:
+        node = e.MAXIMUM((node, filled(low, type, device, shape)._value()))
+    if high is not None:
+        node = e.MINIMUM((node, filled(high, type, device, shape)._value()))
+    return record(_CLAMP, from_node(node), (x,), (low, high))
 
 
 def _clamp_by_tensors(input: Tensor, low: Any, high: Any) -> Tensor:

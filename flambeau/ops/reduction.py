@@ -8,14 +8,16 @@ from typing import Any
 from flambeau.dtypes import bool_, dtype, int64
 from flambeau.graph.node import Primitive
 from flambeau.graph.primitives import reduction as r
+from flambeau.graph.primitives.elementwise import CAST, DIV
+from flambeau.graph.primitives.movement import RESHAPE
 from flambeau.ops.composite import Composite, record, untaped
-from flambeau.ops.operands import accumulation_dtype, cast, check_tensor, dims_argument, expand
+from flambeau.ops.operands import accumulation_dtype, cast, check_tensor, dims_argument, expand, filled
 from flambeau.ops.registry import operator, scalar_name
 from flambeau.ops.results import result_type
 from flambeau.ops.views import reshape
 from flambeau.shapes import reduction as rules
 from flambeau.shapes.dims import wrap_dim, wrap_dims
-from flambeau.tensor import Tensor
+from flambeau.tensor import Tensor, from_node
 
 __all__ = ["sum", "mean", "prod", "amax", "amin", "max", "min", "argmax", "argmin", "any", "all", "logsumexp", "norm", "restored"]
 
@@ -75,6 +77,15 @@ def _count(shape: tuple[int, ...], axes: tuple[int, ...]) -> int:
     return n
 
 
+def _mean_gradient(g: Tensor, y: Any, inputs: Any, params: tuple[Any, ...]) -> tuple[Tensor]:
+    (x,) = inputs
+    axes, count, keepdim = params
+    return (restored(g / count, axes, tuple(x.shape), keepdim),)
+
+
+_MEAN = Composite("mean", _mean_gradient, saves="shapes")
+
+
 @operator(out=True)
 def mean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: dtype | None = None) -> Tensor:
     """The mean over `dim`. Raises RuntimeError for integers unless a floating `dtype` is given."""
@@ -86,10 +97,20 @@ def mean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: dtype 
             f"Got: {scalar_name(input) if dtype is None else dtype}"
         )
     axes = _axes("mean", input, dim)
-    x = cast(input, accumulation_dtype(type))
-    count = _count(tuple(input._shape), axes)
-    total = reduced(r.SUM, x, axes, keepdim)
-    return cast(total / count if count else total * math.nan, type)
+    x = cast(input, type)
+    own, wide = tuple(x._shape), accumulation_dtype(type)
+    count = _count(own, axes)
+    node = x._value()
+    if wide is not type:
+        node = CAST((node,), (wide, type))
+    if axes:
+        node = r.SUM((node,), (tuple(sorted(axes)), own))
+        if keepdim:
+            node = RESHAPE((node,), (tuple([1 if d in axes else n for d, n in enumerate(own)]), node.shape))
+    node = DIV((node, filled(float(count), wide, node.device, node.shape)._value()))
+    if wide is not type:
+        node = CAST((node,), (type, wide))
+    return record(_MEAN, from_node(node), (x,), (axes, count, keepdim))
 
 
 @operator(out=True)
@@ -193,9 +214,12 @@ def _extremum(name: str, primitive: Primitive, index: Primitive, two: str, resul
         rules.reduce_nonempty(shape, d if shape else None, keepdim, name=name)
         if not shape:
             return result(input.clone(), input.new_zeros((), dtype=int64))
-        x = input.detach()
-        places = reduced(index, x, (d,), keepdim)
-        values = reduced(primitive, x, (d,), keepdim)
+        node, params = input._value(), ((d,), shape)
+        found, best = index((node,), params), primitive((node,), params)
+        if keepdim:
+            kept = (*shape[:d], 1, *shape[d + 1 :])
+            found, best = RESHAPE((found,), (kept, found.shape)), RESHAPE((best,), (kept, best.shape))
+        places, values = from_node(found), from_node(best)
         return result(record(CHOSEN, values, (input, places), (d, keepdim)), places)
 
     function.__name__ = function.__qualname__ = name

@@ -109,7 +109,7 @@ def test_put(device: str, data: st.DataObject, shape: tuple[int, ...]) -> None:
     kind = data.draw(st.sampled_from(["number", "scalar", "whole", "broadcast", "leading ones", "wrong"]))
     value: Any = 0.5
     if kind == "scalar":
-        value = torch.tensor(0.5)
+        value = torch.tensor(0.5, dtype=torch.float64)
     elif kind == "whole":
         value = -_tensor(found)
     elif kind == "broadcast":

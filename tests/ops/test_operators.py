@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 import flambeau
@@ -58,7 +58,12 @@ def test_every_operator_has_examples() -> None:
     assert not missing
 
 
+FEW = settings(max_examples=3, phases=[Phase.explicit, Phase.generate])
+"""Each example is checked for a few draws; which values they hold matters little, so nothing is shrunk."""
+
+
 @pytest.mark.parametrize("key", KEYS, ids=_name)
+@FEW
 @given(seed=st.integers(0, 2**32 - 1), data=st.data())
 def test_operator(key: tuple[str | None, str], device: str, seed: int, data: st.DataObject) -> None:
     mine, theirs = _both(key)
@@ -82,6 +87,7 @@ DIFFERENTIABLE = [key for key in KEYS if any(example.differentiable for example 
 
 
 @pytest.mark.parametrize("key", DIFFERENTIABLE, ids=_name)
+@FEW
 @given(seed=st.integers(0, 2**32 - 1))
 def test_gradients(key: tuple[str | None, str], device: str, seed: int) -> None:
     mine, theirs = _both(key)
@@ -105,6 +111,7 @@ IN_PLACE = [
 
 
 @pytest.mark.parametrize("key", IN_PLACE, ids=_name)
+@FEW
 @given(seed=st.integers(0, 2**32 - 1), data=st.data())
 def test_in_place(key: tuple[str | None, str], device: str, seed: int, data: st.DataObject) -> None:
     name = key[1] + "_"
@@ -116,6 +123,7 @@ def test_in_place(key: tuple[str | None, str], device: str, seed: int, data: st.
 
 
 @pytest.mark.parametrize("key", [k for k in KEYS if k in OPERATORS and OPERATORS[k].takes_out], ids=_name)
+@FEW
 @given(seed=st.integers(0, 2**32 - 1))
 def test_out(key: tuple[str | None, str], device: str, seed: int) -> None:
     """`out=` takes the result and its shape, and is what is given back."""
