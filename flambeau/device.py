@@ -10,14 +10,15 @@ __all__ = ["device", "default_device", "set_default_device", "as_device_name"]
 _TYPES = ("cpu", "reference", "webgpu")
 
 
-class device:  # noqa: N801 - PyTorch's name
+class device:
     """A device type and an index: `device("webgpu:0")`, `device("cpu")`. Also a context manager that sets the default."""
 
     __slots__ = ("type", "index", "_previous")
 
     def __init__(self, type: Any, index: int | None = None) -> None:
         if isinstance(type, device):
-            type, index = type.type, type.index if index is None else index
+            index = type.index if index is None else index
+            type = str(type.type)
         if not isinstance(type, str):
             raise TypeError(f"device(): argument 'type' must be str, not {type.__class__.__name__}")
         name, colon, number = type.partition(":")
@@ -29,8 +30,8 @@ class device:  # noqa: N801 - PyTorch's name
             if not number.isdigit():
                 raise RuntimeError(f"Invalid device string: '{type}'")
             index = int(number)
-        self.type = name
-        self.index = index
+        self.type: str = name
+        self.index: int | None = index
         self._previous: list[str] = []
 
     def __str__(self) -> str:

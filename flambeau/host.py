@@ -85,7 +85,8 @@ def unpack(data: memoryview, type: dtype) -> list[Any]:
         return list(struct.unpack(f"{len(data) // 2}e", data))
     if type.name == "bool":
         return [b != 0 for b in data.tolist()]
-    return data.cast(_CODES[type.name]).tolist()
+    code: Any = _CODES[type.name]
+    return data.cast(code).tolist()
 
 
 def flatten(data: Any) -> tuple[list[Any], tuple[int, ...]]:

@@ -53,8 +53,19 @@ class Tensor:
     _storage: Storage
     _shape: tuple[int, ...]
     _strides: tuple[int, ...] | None  # None: row-major over the whole storage
+    _offset: int
+    _node: Any  # what this view reads, while `_node_version` is the storage's; None before
+    _node_version: int
+    _counter: Any  # has `autograd_version`: the storage, or a counter that `.data` made
+    _requires_grad: bool
     _grad: Tensor | None
     _grad_fn: GradientFunction | None
+    _output_index: int
+    _accumulate: Any  # the AccumulateGrad of a leaf, or a weak reference to it
+    _base: Tensor | None
+    _base_version: int
+    _retains_grad: bool
+    _inference: bool
     __hash__ = object.__hash__
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
@@ -628,7 +639,7 @@ class Tensor:
 
     def __contains__(self, element: Any) -> bool:
         if isinstance(element, (Tensor, int, float, bool)):
-            return bool((self == element).any())
+            return bool((self == element).any())  # type: ignore[attr-defined]
         raise RuntimeError(f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}.")
 
     def __format__(self, spec: str) -> str:

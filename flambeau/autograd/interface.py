@@ -17,7 +17,7 @@ def _as_tuple(value: Any) -> tuple[Any, ...]:
 
 def _initial_gradients(outputs: tuple[Tensor, ...], gradients: tuple[Any, ...]) -> list[Tensor]:
     """The gradients to start from: given ones, checked against their outputs, or 1 for an output of one element."""
-    result = []
+    result: list[Tensor] = []
     for output, gradient in zip(outputs, gradients):
         if gradient is None:
             if output.requires_grad and output.numel() != 1:

@@ -207,8 +207,8 @@ def run_backward(
     the gradients at them are returned, by (id of function, output); `hooks_at_inputs` tells whether tensor hooks at those
     places run first.
     """
-    wanted: set[tuple[int, int]] | None = None
-    needed: set[int] | None = None
+    wanted: Any = None  # the places asked for, as (id of function, output)
+    needed: Any = None  # the functions on the way there, by id
     if inputs is not None:
         wanted = {(id(f), i) for f, i in inputs}
         targets = {id(f) for f, _ in inputs}
@@ -232,12 +232,12 @@ def run_backward(
         slots[output] = gradient if slots[output] is None else slots[output] + gradient
 
     with set_grad_enabled(create_graph):
-        for (function, output), gradient in zip(roots, gradients):
-            add(function, output, gradient)
+        for (root, output), gradient in zip(roots, gradients):
+            add(root, output, gradient)
         while queue:
             _, key, function = heapq.heappop(queue)
             grads = pending.pop(key)
-            if function.tensor_hooks and (hooks_at_inputs or key in needed):  # type: ignore[operator]
+            if function.tensor_hooks and (hooks_at_inputs or key in needed):
                 for output, hooks in function.tensor_hooks.items():
                     for hook in list(hooks.values()):
                         if grads[output] is not None:

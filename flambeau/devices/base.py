@@ -30,13 +30,13 @@ class Backend(Protocol):
     def upload(self, data: Any, nbytes: int) -> Buffer:
         """Copies `nbytes` bytes of a bytes-like object to the device."""
 
-    def download(self, buffer: Buffer, nbytes: int) -> memoryview:
+    def download(self, buffer: Any, nbytes: int) -> memoryview:
         """The first `nbytes` bytes as a memoryview of format "B", on the host. A device in host memory gives its own memory."""
 
     def realize(self, nodes: Sequence[Node]) -> None:
         """Computes the nodes (and gives each its buffer), in as few kernels as it can."""
 
-    def execute(self, plan: Any, inputs: Sequence[Buffer], scalars: Sequence[Any], donated: frozenset[int]) -> list[Buffer]:
+    def execute(self, plan: Any, inputs: Sequence[Any], scalars: Sequence[Any], donated: frozenset[int]) -> list[Any]:
         """Runs a plan on these inputs; `donated` are positions in `inputs` whose memory may be overwritten."""
 
     def synchronize(self) -> None:

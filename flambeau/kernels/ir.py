@@ -10,14 +10,15 @@ op              param                                   meaning
 axis            the axis' number                        the loop variable, int64
 literal         the number                              a constant of `dtype`
 load            the slot                                args (index,) or (index, mask): element of a slot; 0 where mask is false
-a primitive     None                                    an elementwise primitive by its name (`add`, `exp`, `where`, `floor_divide` …)
+a primitive     None                                    an elementwise primitive by its name (`add`, `exp`, `where` …)
 cast, bitcast   None                                    args (x,): conversion of args[0] to `dtype`
 reduce          (kind, ((axis, extent), …))             args (body,): sum, prod, max, min, any, all, argmax, argmin over new axes
                                                         (those two give the row-major position over all of them)
 scan            (kind, axis)                            args (body,): running combination along a parallel axis, in order
 philox          None                                    args (seed, offset, position): uint32, see primitives/random.py
-check           the error's text                        args (index, size literal), int64: a position in [-size, size) made non-negative. One
-                                                        outside is an IndexError with that text, `{value}` in it standing for the position
+check           the error's text                        args (index, size literal), int64: a position in [-size, size) made
+                                                        non-negative. One outside is an IndexError with that text, `{value}` in it
+                                                        standing for the position
 accumulator     None                                    in a contraction's epilogue: the sum of products
 ==============  ======================================  ======================================================================
 
@@ -31,6 +32,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from flambeau.dtypes import dtype
+from flambeau.dtypes import dtype as DType  # an Expr has an attribute of that name
 
 __all__ = [
     "Expr",
@@ -55,7 +57,7 @@ class Expr:
     __slots__ = ("op", "args", "dtype", "param", "axes", "__weakref__")
     op: str
     args: tuple[Expr, ...]
-    dtype: dtype
+    dtype: DType
     param: Any
     axes: frozenset[int]
     """The axes that the value varies with (those a reduce binds are not among them)."""

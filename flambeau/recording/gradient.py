@@ -15,6 +15,7 @@ from flambeau.graph.node import Node
 from flambeau.graph.primitives.leaf import BUFFER, scalar_value
 from flambeau.recording.recorder import Recorder
 from flambeau.schedule import prepare
+from flambeau.schedule.plan import Plan
 from flambeau.storage import realize
 from flambeau.tensor import Tensor, from_node
 
@@ -136,7 +137,11 @@ class Joint:
         wanted = [n for n in self._gradients if n is not None]
         computed = list({n.serial: n for n in wanted if n.buffer is None}.values())
         position = {n.serial: i for i, n in enumerate(computed)}
-        self.plan, inputs, self.scalars = prepare(computed) if computed else (None, [], [])
+        self.plan: Plan | None = None
+        inputs: list[Node] = []
+        self.scalars: list[Node] = []
+        if computed:
+            self.plan, inputs, self.scalars = prepare(computed)
 
         def source(node: Node) -> Any:
             if node.serial in self._seed_number:

@@ -20,6 +20,7 @@ from flambeau.recording.arguments import rebuild
 from flambeau.recording.gradient import Joint
 from flambeau.recording.recorder import Leaf, RandomUse, Recorder
 from flambeau.schedule import prepare
+from flambeau.schedule.plan import Plan
 from flambeau.storage import Storage, pending, realize
 from flambeau.tensor import Tensor, over
 
@@ -188,10 +189,14 @@ class Recording:
         leaf_places = {node.serial: self._place(s, t) for s, (node, t) in self._recorder.leaves.items()}
         self._leaf_places = leaf_places
         # An output that is an input's value unchanged, or a value made once while recording.
-        self.copied = {i: leaf_places.get(node.serial, node) for i, node in enumerate(outputs) if node.buffer is not None}
+        self.copied: dict[int, Any] = {i: leaf_places.get(node.serial, node) for i, node in enumerate(outputs) if node.buffer is not None}
         wanted = [outputs[i] for i in self.computed]
-        self.plan, inputs, self.scalars = prepare(wanted) if wanted else (None, [], [])
-        self.sources = [leaf_places.get(node.serial, node) for node in inputs]
+        self.plan: Plan | None = None
+        inputs: list[Node] = []
+        self.scalars: list[Node] = []
+        if wanted:
+            self.plan, inputs, self.scalars = prepare(wanted)
+        self.sources: list[Any] = [leaf_places.get(node.serial, node) for node in inputs]
         buffers = [node.buffer for node in inputs]
         if self.plan is not None:
             values = [scalar_value(node) for node in self.scalars]

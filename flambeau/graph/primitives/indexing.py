@@ -80,7 +80,7 @@ def _scatter_gradient(g: Any, y: Any, inputs: Any, params: tuple[Any, ...]) -> t
     return (lambda: share * kept, None, lambda: gathered(share) * chosen)
 
 
-SCATTER = Primitive(
+SCATTER: Primitive = Primitive(
     "scatter",
     "indexing",
     lambda inputs, params: (inputs[0].shape, inputs[0].dtype),

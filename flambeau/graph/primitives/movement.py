@@ -19,7 +19,7 @@ def _apply(like: Any, primitive: Primitive, tensors: tuple[Any, ...], params: tu
 
 
 # --- reshape -----------------------------------------------------------------------------------------------------------
-RESHAPE = Primitive(
+RESHAPE: Primitive = Primitive(
     "reshape",
     "movement",
     lambda inputs, params: (params[0], inputs[0].dtype),
@@ -30,7 +30,7 @@ RESHAPE = Primitive(
 """`params = (shape, the operand's shape)`: the same row-major order under another shape."""
 
 # --- permute -----------------------------------------------------------------------------------------------------------
-PERMUTE = Primitive(
+PERMUTE: Primitive = Primitive(
     "permute",
     "movement",
     lambda inputs, params: (tuple(inputs[0].shape[d] for d in params[0]), inputs[0].dtype),
