@@ -155,6 +155,7 @@ def lower_contraction(
     for view in views:
         if view.base.number not in memory:
             raise Unfusable(view.base)
+    assert lowering.core_index is not None
     if any(space.affine(i) is None for i in lowering.core_index):
         raise Unfusable(core)
     if not _is_plain(epilogue):

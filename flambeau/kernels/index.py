@@ -32,6 +32,11 @@ def literal(n: int) -> Expr:
     return Expr("literal", (), int64, n)
 
 
+def _divided(what: object) -> tuple[Index, int]:
+    """Of a quotient's or remainder's atom: what is divided, and by what."""
+    return what  # type: ignore[return-value]
+
+
 class Space:
     """The axes of one kernel, and the arithmetic on positions over them."""
 
@@ -133,9 +138,9 @@ class Space:
         for atom in list(terms):
             kind, what, _, _ = self._atoms[atom]
             if kind == "mod" and terms.get(atom):
-                quotient = self._ids.get(("div", what, *self._quotient_bounds(what)))  # type: ignore[arg-type]
+                x, n = _divided(what)
+                quotient = self._ids.get(("div", what, *self._quotient_bounds((x, n))))
                 c = terms[atom]
-                x, n = what  # type: ignore[misc]
                 if quotient is not None and terms.get(quotient) == c * n:
                     del terms[quotient], terms[atom]
                     return self.add((offset, tuple(terms.items())), self.scale(x, c))
@@ -285,7 +290,7 @@ class Space:
             elif kind == "value":
                 part = what  # type: ignore[assignment]
             else:
-                x, n = what  # type: ignore[misc]
+                x, n = _divided(what)
                 part = Expr("floor_divide" if kind == "div" else "remainder", (self.express(x), literal(n)), int64)
             if c != 1:
                 part = Expr("mul", (part, literal(c)), int64)

@@ -64,7 +64,7 @@ class Expr:
 
     _table: WeakValueDictionary[Any, Expr] = WeakValueDictionary()
 
-    def __new__(cls, op: str, args: tuple[Expr, ...], type: dtype, param: Any = None) -> Expr:
+    def __new__(cls, op: str, args: tuple[Expr, ...], type: DType, param: Any = None) -> Expr:
         key = (op, tuple(map(id, args)), type, param, param.__class__, repr(param) if isinstance(param, float) else None)
         found = cls._table.get(key)
         if found is not None:

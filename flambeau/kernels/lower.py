@@ -20,14 +20,8 @@ __all__ = ["Unfusable", "Write", "Lowering", "lower_loops", "moved"]
 Mask = frozenset[Condition]
 Key = tuple[Operation, tuple[Index, ...], Mask]
 NO_MASK: Mask = frozenset()
-_IDENTITIES: dict[str, Callable[[dtype], Any]] = {
-    "sum": lambda d: 0,
-    "prod": lambda d: 1,
-    "any": lambda d: False,
-    "all": lambda d: True,
-    "max": lambda d: float("-inf"),
-    "min": lambda d: float("inf"),
-}
+_IDENTITIES = {"sum": 0, "prod": 1, "any": False, "all": True, "max": float("-inf"), "min": float("inf")}
+"""What a reduction of nothing gives."""
 
 
 class Unfusable(Exception):
@@ -42,8 +36,8 @@ class Unfusable(Exception):
 class Write:
     """What one store of a loop kernel does: elements of `value` go to `target`'s memory.
 
-    `kind` is "all" (the target is the value), "copy" (the target starts as the value), "part" (at `offset` along `axis` of a concatenation), "assign" (at strided
-    positions) or "scatter" (at positions that an index operand gives).
+    `kind` is "all" (the target is the value), "copy" (the target starts as the value), "part" (at `offset` along `axis` of a
+    concatenation), "assign" (at strided positions) or "scatter" (at positions that an index operand gives).
     """
 
     target: Operation
@@ -267,6 +261,7 @@ class Lowering:
             return ((source, tuple(at), mask),), lambda inside: inside
         inner = mask | frozenset(conditions)
         test = space.test(inner)
+        assert test is not None
 
         def choose(inside: Expr) -> Expr:
             if inside.op == "load" and inside.args[1:] == (test,) and value == 0:
@@ -280,7 +275,7 @@ class Lowering:
         dims = sorted(operation.params[0])
         kind, type = operation.name, operation.dtype
         if 0 in source.shape:
-            return Expr("literal", (), type, _IDENTITIES[kind](type))
+            return Expr("literal", (), type, _IDENTITIES[kind])
         inner, numbers = self.reduce_axes(operation, dims, source.shape)
         kept, opened = iter(index), iter(inner)
         at = tuple(next(opened) if d in dims else next(kept) for d in range(len(source.shape)))

@@ -301,7 +301,7 @@ class Fusion:
     # --- kernels with several results ----------------------------------------------------------------------------------
     def _group(self) -> None:
         needs: dict[int, frozenset[int]] = {}
-        reduced: dict[int, frozenset[object]] = {}
+        reduced: dict[int, frozenset[Any]] = {}
         unit_of: dict[int, Unit] = {}
         recent: dict[object, list[Unit]] = {}
         cones: dict[int, int] = {}
@@ -312,7 +312,7 @@ class Fusion:
                 cones[o.number] = 0
                 continue
             direct: set[int] = set()
-            opened: set[object] = set()
+            opened: set[Any] = set()
             cone = 1 << o.number
             for i in o.inputs:
                 if i.number in self.memory:
@@ -379,8 +379,8 @@ class Fusion:
         return True
 
     @staticmethod
-    def _row(key: object) -> int:
-        axes, shape = key  # type: ignore[misc]
+    def _row(key: tuple[tuple[int, ...], tuple[int, ...]]) -> int:
+        axes, shape = key
         n = 1
         for d in axes:
             n *= shape[d]

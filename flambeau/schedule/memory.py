@@ -105,7 +105,7 @@ def _candidates(plan: Plan, number: int, new: int) -> list[int]:
     found: dict[int, None] = {}
     seen: set[Expr] = set()
     while front:
-        behind = []
+        behind: list[Expr] = []
         for e in front:
             if e not in seen:
                 seen.add(e)

@@ -96,7 +96,8 @@ def _launches(unit: Unit, fusion: Fusion) -> list[Launch]:
     if unit.core is not None:
         return [lower_contraction(unit.core, root, memory, heights)]
     if root.name == "concatenate":
-        result, offset = [], 0
+        result: list[Launch] = []
+        offset = 0
         (axis,) = root.params
         for part in root.inputs:
             if part.size:
@@ -109,15 +110,13 @@ def _launches(unit: Unit, fusion: Fusion) -> list[Launch]:
             lower_loops([Write(root, root.inputs[0], "copy")], memory, heights),
             lower_loops([Write(root, value, root.name)], memory, heights),
         ]
+    operands = [*root.inputs, root]
+    slots = tuple(Slot(o.dtype, o.size, "out" if o is root else "in") for o in operands)
     if root.name == "argsort":
-        (source,) = root.inputs
         length = root.shape[-1] if root.shape else 1
-        slots = (Slot(source.dtype, source.size, "in"), Slot(root.dtype, root.size, "out"))
-        return [(SortKernel(root.size // length, length, root.params[1], slots), [source, root])]
+        return [(SortKernel(root.size // length, length, root.params[1], slots), operands)]
     if root.name == "routine":
         name, arguments, shape, _ = root.params
-        operands = [*root.inputs, root]
-        slots = tuple(Slot(o.dtype, o.size, "out" if o is root else "in") for o in operands)
         return [(RoutineKernel(name, arguments, (*(o.shape for o in root.inputs), shape), slots), operands)]
     return [lower_loops([Write(r, r) for r in unit.roots], memory, heights)]
 

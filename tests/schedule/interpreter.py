@@ -148,6 +148,7 @@ class _Loops:
             return np.where(index < 0, index + size, index)
         if e.op == "philox":
             seed, offset, position = args
+            position = np.maximum(position, 0)  # below zero only where a mask takes the value away again
             n = int(position.max()) + 1
             node = SimpleNamespace(size=n, shape=(n,))
             words = PRIMITIVES["random_bits"].evaluate(node, int(seed.reshape(-1)[0]), int(offset.reshape(-1)[0]))
