@@ -18,7 +18,15 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "flambeau"
         shutil.copytree(ROOT / "flambeau", copy, ignore=shutil.ignore_patterns("*.pyi", "__pycache__", "py.typed"))
-        command = [sys.executable, "-m", "mypy", "--config-file", str(ROOT / "pyproject.toml"), "--cache-dir", str(ROOT / ".mypy_cache")]
+        command = [
+            sys.executable,
+            "-m",
+            "mypy",
+            "--config-file",
+            str(ROOT / "pyproject.toml"),
+            "--cache-dir",
+            str(ROOT / ".mypy_cache"),
+        ]
         return subprocess.run([*command, "flambeau"], cwd=folder, check=False).returncode
 
 
