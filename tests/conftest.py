@@ -15,6 +15,13 @@ settings.register_profile(
 settings.register_profile("thorough", settings.get_profile("quick"), max_examples=300)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
+
+def pytest_configure(config: pytest.Config) -> None:
+    """PyTorch, the oracle, warns about its own functions; flambeau's warnings are errors where a test says so."""
+    config.addinivalue_line("filterwarnings", "ignore::UserWarning:torch")
+    config.addinivalue_line("filterwarnings", "ignore::UserWarning:tests")
+
+
 DEVICES = os.environ.get("FLAMBEAU_TEST_DEVICES", "reference,cpu,webgpu").split(",")
 """The devices to test; one that isn't there is skipped."""
 

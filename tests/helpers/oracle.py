@@ -12,8 +12,10 @@ from typing import Any
 import torch
 
 import flambeau
+from flambeau import devices
+from flambeau.device import as_device_name
 
-__all__ = ["to_flambeau", "to_torch", "translate", "compare", "check", "check_gradients", "outcome"]
+__all__ = ["to_flambeau", "to_torch", "translate", "compare", "check", "check_gradients", "outcome", "supports"]
 
 RELATIVE = {"float16": 2e-3, "bfloat16": 1.6e-2, "float32": 1.3e-6, "float64": 1e-7}
 ABSOLUTE = {"float16": 2e-3, "bfloat16": 1.6e-2, "float32": 1e-5, "float64": 1e-7}
@@ -127,7 +129,20 @@ def _tensors(value: Any) -> list[Any]:
     return [t for v in value.values() for t in _tensors(v)] if isinstance(value, dict) else []
 
 
-ERRORS = (RuntimeError, TypeError, ValueError, IndexError, NotImplementedError)
+def supports(device: str, dtype: torch.dtype) -> bool:
+    """Whether tensors of that dtype can live on the device."""
+    return devices.backend(as_device_name(device)).supports(dtype_of(dtype))
+
+
+def _supported(value: Any, device: str) -> bool:
+    """Whether the device has the dtypes of all tensors (and dtypes named) in nested arguments."""
+    if isinstance(value, dict):
+        return all(_supported(v, device) for v in value.values())
+    if isinstance(value, (list, tuple)):
+        return all(_supported(v, device) for v in value)
+    if isinstance(value, torch.Tensor):
+        return supports(device, value.dtype)
+    return not isinstance(value, torch.dtype) or value.is_complex or supports(device, value)
 
 
 def same_error(mine: BaseException, theirs: BaseException) -> bool:
@@ -159,8 +174,13 @@ def check(
     Arguments that the call wrote into are compared too. Gives both results.
     """
     kwargs = kwargs or {}
+    if not _supported((args, kwargs), device):
+        return None, None
     my_args, my_kwargs = translate(args, device), translate(kwargs, device)
     expected, error = outcome(theirs, args, kwargs)
+    if not _supported(expected, device):
+        assert outcome(mine, my_args, my_kwargs)[1] is not None, f"no error, though {device} lacks the result's dtype"
+        return None, None
     found, my_error = outcome(mine, my_args, my_kwargs)
     if my_error is None and error is not None:
         for t in _tensors(found):  # errors about values show when values are computed
@@ -213,6 +233,8 @@ def check_gradients(
         return {k: leaf(v) for k, v in value.items()} if isinstance(value, dict) else value
 
     args, kwargs = leaf(args), leaf(kwargs)
+    if not _supported((args, kwargs), device):
+        return
     my_args, my_kwargs = translate(args, device), translate(kwargs, device)
     inputs = [t for t in _tensors((args, kwargs)) if t.requires_grad]
     my_inputs = [t for t in _tensors((my_args, my_kwargs)) if t.requires_grad]
