@@ -183,7 +183,7 @@ _SELU_ALPHA, _SELU_SCALE = 1.6732632423543772848170429916717, 1.0507009873554804
 
 
 @operator(namespace="nn.functional", method=False)
-def gelu(input: Tensor, approximate: str = "none") -> Tensor:
+def gelu(input: Tensor, *, approximate: str = "none") -> Tensor:
     """input·Φ(input), Φ the normal distribution function; with `approximate="tanh"` by the tanh formula."""
     _argument(input, "gelu", "GeluKernelImpl")
     if approximate not in ("none", "tanh"):

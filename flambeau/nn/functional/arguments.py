@@ -4,16 +4,28 @@ from __future__ import annotations
 
 from typing import Any
 
-from flambeau.ops.operands import as_tensor_argument
+from flambeau.ops.operands import as_tensor_argument, integer
 from flambeau.ops.registry import scalar_name
 from flambeau.tensor import Tensor
 
-__all__ = ["as_tensor_argument", "check_device", "check_floating", "hashable", "scalar_name"]
+__all__ = ["as_tensor_argument", "check_device", "check_floating", "geometry", "hashable", "scalar_name"]
 
 
 def hashable(value: Any) -> Any:
     """Lists (and tensors' shapes) as tuples, so that geometry can be looked up."""
     return tuple(value) if isinstance(value, (list, tuple)) else value
+
+
+def geometry(value: Any, function: str, argument: str) -> Any:
+    """A kernel's size, stride, padding or dilation as an int or a tuple of ints; a string or None as it is.
+
+    Raises TypeError for bools and floats.
+    """
+    if value.__class__ is int or value is None or isinstance(value, str):
+        return value
+    if isinstance(value, (list, tuple)):
+        return tuple([v if v.__class__ is int else integer(v, function, argument) for v in value])
+    return integer(value, function, argument)
 
 
 def check_device(first: Tensor, *others: Tensor | None) -> None:

@@ -20,8 +20,9 @@ from flambeau.graph.node import Node
 from flambeau.graph.primitives.contraction import CONTRACT
 from flambeau.graph.primitives.elementwise import ADD
 from flambeau.graph.primitives.movement import EXPAND, PAD, RESHAPE, SLICE, WINDOW
-from flambeau.nn.functional.arguments import as_tensor_argument, check_device, hashable, scalar_name
+from flambeau.nn.functional.arguments import as_tensor_argument, check_device, geometry, scalar_name
 from flambeau.ops.composite import Composite, record
+from flambeau.ops.operands import integer
 from flambeau.ops.registry import operator
 from flambeau.shapes import convolution as rules
 from flambeau.tensor import Tensor, from_node
@@ -240,11 +241,18 @@ def _check(name: str, input: Any, weight: Any, bias: Any) -> None:
 def _convolve(
     spatial: int, input: Tensor, weight: Tensor, bias: Tensor | None, stride: Any, padding: Any, dilation: Any, groups: int
 ) -> Tensor:
-    _check(f"conv{spatial}d", input, weight, bias)
+    name = f"conv{spatial}d"
+    _check(name, input, weight, bias)
     form, shape = _forward_form(
-        tuple(input._shape), tuple(weight._shape), None if bias is None else tuple(bias._shape),
-        hashable(stride), hashable(padding), hashable(dilation), groups, spatial,
-    )  # fmt: skip
+        tuple(input._shape),
+        tuple(weight._shape),
+        None if bias is None else tuple(bias._shape),
+        geometry(stride, name, "stride"),
+        geometry(padding, name, "padding"),
+        geometry(dilation, name, "dilation"),
+        integer(groups, name, "groups"),
+        spatial,
+    )
     return _derivative(form, "y", input, weight, shape, bias)
 
 
@@ -259,11 +267,19 @@ def _convolve_transposed(
     groups: int,
     dilation: Any,
 ) -> Tensor:
-    _check(f"conv_transpose{spatial}d", input, weight, bias)
+    name = f"conv_transpose{spatial}d"
+    _check(name, input, weight, bias)
     form, shape = _transposed_form(
-        tuple(input._shape), tuple(weight._shape), None if bias is None else tuple(bias._shape),
-        hashable(stride), hashable(padding), hashable(extra), groups, hashable(dilation), spatial,
-    )  # fmt: skip
+        tuple(input._shape),
+        tuple(weight._shape),
+        None if bias is None else tuple(bias._shape),
+        geometry(stride, name, "stride"),
+        geometry(padding, name, "padding"),
+        geometry(extra, name, "output_padding"),
+        integer(groups, name, "groups"),
+        geometry(dilation, name, "dilation"),
+        spatial,
+    )
     return _derivative(form, "x", weight, input, shape, bias)
 
 

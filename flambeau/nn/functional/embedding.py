@@ -50,7 +50,8 @@ def _check(name: str, indices: Any, weight: Any) -> Tensor:
             f"torch.{_old_name(indices)} instead (while checking arguments for {name})"
         )
     check_device(indices, weight)
-    return cast(indices, int64)
+    # Without its sign a negative index is out of the lookup's range, as it must be.
+    return cast(indices, int64).bitwise_and(2**63 - 1)
 
 
 def _old_name(t: Tensor) -> str:

@@ -140,7 +140,11 @@ def huber_loss(
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
     distance = (a - b).abs()
     loss = (distance <= delta).where(distance * distance * 0.5, (distance - 0.5 * delta) * delta)
-    return _weighted(loss, weight, reduction, tuple(input._shape))
+    if weight is not None:
+        if tuple(weight._shape) != tuple(input._shape):
+            raise ValueError("Weights and input must have the same size.")
+        loss = loss * weight  # whose mean is not divided by the weights' sum, unlike that of the other losses
+    return reduced(loss, reduction)
 
 
 @operator(namespace="nn.functional", method=False)

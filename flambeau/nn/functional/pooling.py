@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from flambeau.dtypes import dtype, iinfo, int32, int64
-from flambeau.nn.functional.arguments import as_tensor_argument, hashable, scalar_name
+from flambeau.nn.functional.arguments import as_tensor_argument, geometry, scalar_name
 from flambeau.nn.functional.windows import Windows, behind, covering, positions, windows
 from flambeau.ops.composite import Composite, record, untaped
 from flambeau.ops.operands import cast
@@ -48,6 +48,10 @@ def _form(
     found = rules.pooling(shape, kernel, stride, padding, dilation, ceil_mode, spatial=spatial, operator=name)
     sizes = (shape[-spatial:], found.kernel, found.stride, found.padding, found.dilation, found.shape[-spatial:])
     return Windows(*sizes), found.shape
+
+
+def _geometry(name: str, **values: Any) -> list[Any]:
+    return [geometry(value, name, argument) for argument, value in values.items()]
 
 
 def lowest(type: dtype) -> Any:
@@ -124,7 +128,7 @@ def _max_pool(
     x = as_tensor_argument(input, name, "input")
     if x.dtype.category == 0:
         raise NotImplementedError(f"\"{name}\" not implemented for 'Bool'")
-    arguments = (hashable(kernel), hashable(stride), hashable(padding), hashable(dilation))
+    arguments = _geometry(name, kernel_size=kernel, stride=stride, padding=padding, dilation=dilation)
     form, _ = _form(tuple(x._shape), *arguments, ceil_mode, spatial, name)
     with untaped():
         blocks = windows(x, form, lowest(x.dtype))
@@ -216,7 +220,9 @@ def _avg_pool(
         raise NotImplementedError(f"\"{name}\" not implemented for '{scalar_name(x)}'")
     if override == 0:
         raise RuntimeError("divisor must be not zero")
-    form, _ = _form(tuple(x._shape), hashable(kernel), hashable(stride), hashable(padding), 1, ceil_mode, spatial, name)
+    form, _ = _form(
+        tuple(x._shape), *_geometry(name, kernel_size=kernel, stride=stride, padding=padding), 1, ceil_mode, spatial, name
+    )
     if spatial == 3 and any(size < k for size, k in zip(form.sizes, form.kernel)):  # PyTorch checks this in 3-d alone
         raise RuntimeError(f"input image {show(form.sizes)} smaller than kernel size {show(form.kernel)}")
     with untaped():
@@ -266,7 +272,7 @@ def _make_lp_pool(spatial: int) -> Callable[..., Any]:
         """(Σ xᵖ)^(1/p) over each window, as PyTorch computes it: a window that hangs over counts as a full one."""
         name = f"lp_pool{spatial}d"
         shape = tuple(as_tensor_argument(input, name, "input")._shape)
-        form, _ = _form(shape, hashable(kernel_size), hashable(stride), 0, 1, ceil_mode, spatial, name)
+        form, _ = _form(shape, *_geometry(name, kernel_size=kernel_size, stride=stride), 0, 1, ceil_mode, spatial, name)
         mean = _avg_pool(spatial, input.pow(norm_type), kernel_size, stride, 0, ceil_mode, True, None)
         return (mean.sign() * mean.abs().relu() * math.prod(form.kernel)).pow(1.0 / norm_type)
 
