@@ -117,8 +117,8 @@ def conv_transpose(
     return dsl.concat(input[:lead], dsl.concat(dsl.IntTuple((weight[1] * groups,)), out))
 
 @type_shape_dsl_function
-def pool(
-    input: IntTuple, kernel: IntTuple, stride: IntTuple, total: IntTuple, dilation: IntTuple, ceil_mode: bool, spatial: int
+def pool_floor(
+    input: IntTuple, kernel: IntTuple, stride: IntTuple, total: IntTuple, dilation: IntTuple, spatial: int
 ) -> IntTuple:
     lead = len(input) - spatial
     if lead != 1 and lead != 2:
@@ -130,22 +130,46 @@ def pool(
     margins = dsl.IntTuple(k // 2 - t // 2 for k, t in zip(kernel, total))
     if any(dsl.is_concrete_int(n) and n < 0 for n in margins):
         return dsl.Invalid("pooling: the padding must be at most half of the kernel")
-    if ceil_mode:
-        rounded = dsl.IntTuple(
-            (input[lead + i] + total[i] - dilation[i] * (kernel[i] - 1) - 1 + stride[i] - 1) // stride[i] + 1
-            for i in range(spatial)
-        )
-        last = dsl.IntTuple((input[lead + i] + total[i] // 2 - 1) // stride[i] + 1 for i in range(spatial))
-        out = dsl.IntTuple(
-            a if a == b else b if dsl.is_concrete_int(a) and dsl.is_concrete_int(b) and b < a else a for a, b in zip(rounded, last)
-        )
-    else:
-        out = dsl.IntTuple(
-            (input[lead + i] + total[i] - dilation[i] * (kernel[i] - 1) - 1) // stride[i] + 1 for i in range(spatial)
-        )
+    out = dsl.IntTuple(
+        (input[lead + i] + total[i] - dilation[i] * (kernel[i] - 1) - 1) // stride[i] + 1 for i in range(spatial)
+    )
     if any(dsl.is_concrete_int(n) and n < 1 for n in out):
         return dsl.Invalid("pooling: the window is larger than the padded input")
     return dsl.concat(input[:lead], out)
+
+@type_shape_dsl_function
+def pool_ceil(
+    input: IntTuple, kernel: IntTuple, stride: IntTuple, total: IntTuple, dilation: IntTuple, spatial: int
+) -> IntTuple:
+    lead = len(input) - spatial
+    if lead != 1 and lead != 2:
+        return dsl.Invalid("pooling: the input must be [N, C, *sizes] or [C, *sizes]")
+    if any(dsl.is_concrete_int(n) and n < 1 for n in kernel):
+        return dsl.Invalid("pooling: the kernel must be at least 1")
+    if any(dsl.is_concrete_int(n) and n < 1 for n in stride):
+        return dsl.Invalid("pooling: the stride must be at least 1")
+    margins = dsl.IntTuple(k // 2 - t // 2 for k, t in zip(kernel, total))
+    if any(dsl.is_concrete_int(n) and n < 0 for n in margins):
+        return dsl.Invalid("pooling: the padding must be at most half of the kernel")
+    rounded = dsl.IntTuple(
+        (input[lead + i] + total[i] - dilation[i] * (kernel[i] - 1) - 1 + stride[i] - 1) // stride[i] + 1
+        for i in range(spatial)
+    )
+    last = dsl.IntTuple((input[lead + i] + total[i] // 2 - 1) // stride[i] + 1 for i in range(spatial))
+    out = dsl.IntTuple(
+        a if a == b else b if dsl.is_concrete_int(a) and dsl.is_concrete_int(b) and b < a else a for a, b in zip(rounded, last)
+    )
+    if any(dsl.is_concrete_int(n) and n < 1 for n in out):
+        return dsl.Invalid("pooling: the window is larger than the padded input")
+    return dsl.concat(input[:lead], out)
+
+@type_shape_dsl_function
+def pool(
+    input: IntTuple, kernel: IntTuple, stride: IntTuple, total: IntTuple, dilation: IntTuple, ceil_mode: bool, spatial: int
+) -> IntTuple:
+    if ceil_mode:
+        return pool_ceil(input, kernel, stride, total, dilation, spatial)
+    return pool_floor(input, kernel, stride, total, dilation, spatial)
 
 @type_shape_dsl_function
 def last_sizes(input: IntTuple, count: int) -> IntTuple:
@@ -559,6 +583,8 @@ def resized(shape: IntTuple, size: int | tuple[int, ...] | None) -> IntTuple:
 
 @type_shape_dsl_function
 def topk(shape: IntTuple, k: Int, dim: int) -> IntTuple:
+    if len(shape) == 0:
+        return dsl.IntTuple.gradual()
     if dim < 0 - len(shape) or dim >= len(shape):
         return dsl.Invalid("topk: dimension out of range")
     axis = dim % len(shape)
@@ -766,3 +792,100 @@ def split(shape: IntTuple, size: int | tuple[int, ...] | None, dim: int) -> IntT
     if any(dsl.is_concrete_int(n) and n != 0 for n in rest):
         return dsl.Invalid("split: the sizes do not add up to the dimension")
     return dsl.IntTuples(dsl.IntTuple(n if i == axis else shape[i] for i in range(len(shape))) for n in pieces)
+
+# A module's code is its kind and what its shape depends on, as one tuple, so that `Sequential` can run through its layers.
+
+@type_shape_dsl_function
+def conv_code(
+    in_channels: Int, out_channels: Int, kernel: IntTuple, stride: IntTuple, total: IntTuple, dilation: IntTuple
+) -> IntTuple:
+    return dsl.concat(
+        dsl.IntTuple((3, in_channels, out_channels)), dsl.concat(kernel, dsl.concat(stride, dsl.concat(total, dilation)))
+    )
+
+@type_shape_dsl_function
+def conv_transpose_code(
+    in_channels: Int,
+    out_channels: Int,
+    kernel: IntTuple,
+    stride: IntTuple,
+    total: IntTuple,
+    output_padding: IntTuple,
+    dilation: IntTuple,
+) -> IntTuple:
+    return dsl.concat(
+        dsl.IntTuple((4, in_channels, out_channels)),
+        dsl.concat(kernel, dsl.concat(stride, dsl.concat(total, dsl.concat(output_padding, dilation)))),
+    )
+
+@type_shape_dsl_function
+def pool_code(kernel: IntTuple, stride: IntTuple, total: IntTuple, dilation: IntTuple, ceil_mode: bool) -> IntTuple:
+    if ceil_mode:
+        return dsl.concat(dsl.IntTuple((6,)), dsl.concat(kernel, dsl.concat(stride, dsl.concat(total, dilation))))
+    return dsl.concat(dsl.IntTuple((5,)), dsl.concat(kernel, dsl.concat(stride, dsl.concat(total, dilation))))
+
+@type_shape_dsl_function
+def adaptive_code(sizes: IntTuple) -> IntTuple:
+    return dsl.concat(dsl.IntTuple((9,)), sizes)
+
+@type_shape_dsl_function
+def flatten_code(start_dim: int, end_dim: int) -> IntTuple:
+    return dsl.IntTuple((2, start_dim + 0, end_dim + 0))
+
+@type_shape_dsl_function
+def layer(shape: IntTuple, code: IntTuple) -> IntTuple:
+    kind = code[0]
+    if kind == 0:
+        return shape
+    if kind == 1:
+        weight = dsl.IntTuple((code[2], code[1]))
+        return linear(shape, weight)
+    if kind == 2:
+        if len(shape) > 0 and code[1] == 1 and code[2] + 1 == 0:
+            rest = dsl.prod(shape[1:])
+            return dsl.concat(shape[:1], dsl.IntTuple((rest,)))
+        return dsl.IntTuple.gradual()
+    if kind == 3:
+        n = (len(code) - 3) // 4
+        in_channels = code[1]
+        out_channels = code[2]
+        kernel = code[3 : 3 + n]
+        stride = code[3 + n : 3 + 2 * n]
+        total = code[3 + 2 * n : 3 + 3 * n]
+        dilation = code[3 + 3 * n :]
+        return conv_module(shape, in_channels, out_channels, kernel, stride, total, dilation, n)
+    if kind == 4:
+        m = (len(code) - 3) // 5
+        ins = code[1]
+        outs = code[2]
+        window = code[3 : 3 + m]
+        step = code[3 + m : 3 + 2 * m]
+        padding = code[3 + 2 * m : 3 + 3 * m]
+        extra = code[3 + 3 * m : 3 + 4 * m]
+        spacing = code[3 + 4 * m :]
+        return conv_transpose_module(shape, ins, outs, window, step, padding, extra, spacing, m)
+    if kind == 5 or kind == 6:
+        p = (len(code) - 1) // 4
+        size = code[1 : 1 + p]
+        hop = code[1 + p : 1 + 2 * p]
+        margin = code[1 + 2 * p : 1 + 3 * p]
+        gap = code[1 + 3 * p :]
+        if kind == 5:
+            return pool_floor(shape, size, hop, margin, gap, p)
+        return pool_ceil(shape, size, hop, margin, gap, p)
+    if kind == 7:
+        if len(shape) < 2:
+            return dsl.Invalid("the input must be [N, C, *sizes]")
+        given = shape[1]
+        expected = code[1]
+        if dsl.is_concrete_int(given) and dsl.is_concrete_int(expected) and given != expected:
+            return dsl.Invalid("the input's channels are not those of the layer")
+        return shape
+    if kind == 8:
+        last = code[1:]
+        return normalized(shape, last)
+    if kind == 9:
+        wanted = code[1:]
+        q = len(code) - 1
+        return replace_last(shape, wanted, q)
+    return dsl.IntTuple.gradual()

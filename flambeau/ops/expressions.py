@@ -75,8 +75,8 @@ def _function(name: str) -> Callable[..., Any] | None:
 class Expression:
     """A parsed expression; call it with its names as keywords.
 
-    `names` are what it needs, in the order of their first use; `text` is what it was made from; `graph()` prints its
-    operations, one a line.
+    `names` are what it needs, in the order of their first use; `text` is what it was made from, `tree` what was read (Python's
+    own syntax tree); `graph()` prints its operations, one a line.
     """
 
     def __init__(self, text: str):
@@ -96,7 +96,7 @@ class Expression:
         found: dict[str, None] = {}
         self._check(tree, found)
         self.names = tuple(found)
-        self._tree = tree
+        self.tree = tree
         code = compile(ast.fix_missing_locations(ast.Expression(tree)), "<tx>", "eval")
         self._code = code
         self._globals: dict[str, Any] = {"__builtins__": {}, **CONSTANTS, **self._functions}
@@ -167,7 +167,7 @@ class Expression:
         """
         missing = [name for name in self.names if name not in values]
         if missing:
-            where = next(n for n in ast.walk(self._tree) if isinstance(n, ast.Name) and n.id == missing[0])
+            where = next(n for n in ast.walk(self.tree) if isinstance(n, ast.Name) and n.id == missing[0])
             raise self._fail(where, f"no value for {', '.join(missing)}")
         extra = [name for name in values if name not in self.names]
         if extra:
@@ -178,7 +178,7 @@ class Expression:
             return eval(self._code, {**self._globals, **values})  # the tree was checked: names, operators and known calls
         except (RuntimeError, ValueError, IndexError, TypeError, NotImplementedError):
             pass
-        return self._located(self._tree, values)
+        return self._located(self.tree, values)
 
     def _located(self, node: ast.expr, values: Mapping[str, Any]) -> Any:
         """Evaluates part by part, to say which part fails."""
@@ -227,7 +227,7 @@ class Expression:
     def graph(self) -> str:
         """The operations in the order in which they are done, one a line: ``%2 = %1 + b``."""
         lines: list[str] = []
-        self._line(self._tree, lines)
+        self._line(self.tree, lines)
         return "\n".join(lines)
 
     def _line(self, node: ast.expr, lines: list[str]) -> str:

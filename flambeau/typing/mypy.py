@@ -694,6 +694,63 @@ def _nested(expression: Expression) -> tuple[tuple[int, ...], set[str]]:
     raise Unknown
 
 
+def _expression(ctx: FunctionContext) -> Type:
+    """``tx("…")``: read now; its text is kept in its type."""
+    from flambeau.ops.expressions import ExpressionError, tx
+
+    default = get_proper_type(ctx.default_return_type)
+    if not ctx.args or not ctx.args[0] or not isinstance(ctx.args[0][0], StrExpr) or not isinstance(default, Instance):
+        return ctx.default_return_type
+    text = ctx.args[0][0].value
+    try:
+        tx(text)
+    except ExpressionError as error:
+        ctx.api.fail(" ".join(str(error).split("\n")[:1]), ctx.context)
+        return ctx.default_return_type
+    return default.copy_modified(args=[LiteralType(text, ctx.api.named_generic_type("builtins.str", []))])
+
+
+def _expression_called(ctx: MethodContext) -> Type:
+    """``tx("…")(x=x)``: the names it needs, and its shape."""
+    from flambeau.ops.expressions import tx
+    from flambeau.typing.expressions import NotKnown
+    from flambeau.typing.expressions import shape_of as expression_shape
+
+    kind, default = get_proper_type(ctx.type), get_proper_type(ctx.default_return_type)
+    literal = get_proper_type(kind.args[0]) if isinstance(kind, Instance) and kind.args else None
+    if not isinstance(literal, LiteralType) or not isinstance(literal.value, str) or not isinstance(default, Instance):
+        return ctx.default_return_type
+    expression = tx(literal.value)
+    given = {name: item for names, items in zip(ctx.arg_names, ctx.args) for name, item in zip(names, items) if name is not None}
+    missing = [name for name in expression.names if name not in given]
+    extra = [name for name in given if name not in expression.names]
+    if missing or extra:
+        text = f"no value for {', '.join(missing)}" if missing else f"{', '.join(extra)} is not in the expression"
+        ctx.api.fail(f"tx(): {text}: {literal.value!r}", ctx.context)
+        return ctx.default_return_type
+    reader, shapes = Reader(ctx.api), {}
+    first: Instance | None = None
+    for name, item in given.items():
+        try:
+            shapes[name] = shape_of(reader.type_of(item))
+        except Unknown:
+            continue
+        found = reader.type_of(item)
+        first = found if first is None and isinstance(found, Instance) else first
+
+    def signatures(name: str) -> list[Signature]:
+        return BY_NAME.get(("t", name), BY_NAME.get(("f", name), []))
+
+    try:
+        shape = expression_shape(expression.tree, shapes, signatures, evaluate, _parameters)
+    except CANNOT as error:
+        ctx.api.fail(f"tx({literal.value!r}): {error}", ctx.context)
+        return ctx.default_return_type
+    except (NotKnown, Unknown, TypeError):
+        return ctx.default_return_type
+    return with_shape(first or default, shape, ctx.api)
+
+
 # --- modules
 
 
@@ -998,6 +1055,8 @@ class ShapePlugin(Plugin):
                 return _factory
             if name == "tensor":
                 return _tensor_literal
+            if name == "tx":
+                return _expression
             signatures = BY_NAME.get(("t", name))
             return Call(signatures, method=False) if signatures else None
         if module == "_functional":
@@ -1016,6 +1075,8 @@ class ShapePlugin(Plugin):
                 return _at
             signatures = BY_NAME.get(("m", name))
             return Call(signatures, method=True) if signatures else None
+        if owner == STUBS + "_functions.Expression" and name == "__call__":
+            return _expression_called
         if name in ("__call__", "forward") and owner.startswith(STUBS + "nn."):
             return _module_called
         return None

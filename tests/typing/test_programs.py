@@ -1,7 +1,7 @@
 """Programs with planted errors, and programs without any, for each type checker: every one on its line, and nothing else.
 
 Each checker runs once, over all programs. A line ending in ``# E`` must be reported by Pyrefly and by mypy with the plugin; one
-ending in ``# E: all`` by pyright and ty as well.
+ending in ``# E: all`` by pyright and ty as well, one in ``# E: mypy`` by the plugin alone.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from flambeau.check import check
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 PROGRAMS = sorted((HERE / "programs").glob("*.py"))
-MARK = re.compile(r"#\s*E(: all)?\s*$")
+MARK = re.compile(r"#\s*E(?:: (all|mypy))?\s*$")
 
 
-def planted(path: Path, *, everywhere: bool) -> set[int]:
-    """The lines that a checker must report."""
+def planted(path: Path, *said_by: str) -> set[int]:
+    """The lines whose mark is among these: "" (Pyrefly and mypy), "all" and "mypy"."""
     lines = path.read_text().splitlines()
     marks = {number: MARK.search(line) for number, line in enumerate(lines, 1)}
-    return {number for number, mark in marks.items() if mark and (mark.group(1) or not everywhere)}
+    return {number for number, mark in marks.items() if mark and (mark.group(1) or "") in said_by}
 
 
 def in_scripts(name: str) -> str | None:
@@ -87,31 +87,31 @@ def ty():
     return by_line((path, int(line), text) for path, line, text in pattern.findall(done.stdout))
 
 
-def agree(path: Path, found: dict[str, dict[int, str]], *, everywhere: bool) -> None:
-    expected, reported = planted(path, everywhere=everywhere), found[path.name]
-    missed = sorted(expected - set(reported))
-    false = {line: message for line, message in reported.items() if line not in planted(path, everywhere=False)}
+def agree(path: Path, found: dict[str, dict[int, str]], *said_by: str) -> None:
+    reported = found[path.name]
+    missed = sorted(planted(path, *said_by) - set(reported))
+    false = {line: message for line, message in reported.items() if line not in planted(path, "", "all", "mypy")}
     assert not missed and not false, f"{path.name}: missed lines {missed}, reported without reason {false}"
 
 
 @pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: path.stem)
 def test_pyrefly(path, pyrefly):
-    agree(path, pyrefly, everywhere=False)
+    agree(path, pyrefly, "", "all")
 
 
 @pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: path.stem)
 def test_mypy_with_the_plugin(path, mypy):
-    agree(path, mypy, everywhere=False)
+    agree(path, mypy, "", "all", "mypy")
 
 
 @pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: path.stem)
 def test_pyright(path, pyright):
-    agree(path, pyright, everywhere=True)
+    agree(path, pyright, "all")
 
 
 @pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: path.stem)
 def test_ty(path, ty):
-    agree(path, ty, everywhere=True)
+    agree(path, ty, "all")
 
 
 def test_mypy_messages_carry_the_numbers(mypy):

@@ -81,3 +81,9 @@ nn.ConvTranspose2d(4, 8, 2, 2)(image)  # E
 torch.rearrange(image, "n c (h p) (w q) -> n (h w) (p q c)", p=5, q=4)  # E
 F.pixel_shuffle(torch.randn(1, 6, 4, 4), 2)  # E
 F.scaled_dot_product_attention(queries, torch.randn(8, 30, 32), torch.randn(8, 30, 32))  # E
+
+# layers in a row
+trunk = nn.Sequential(nn.Conv2d(3, 16, 3), nn.BatchNorm2d(16), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(3600, 10))
+trunk(image)
+trunk(torch.randn(8, 1, 32, 32))  # E
+trunk(torch.randn(8, 3, 28, 28))  # E
