@@ -1,9 +1,7 @@
-"""For tests and benchmarks: kernels of convolutions and products, their meaning in NumPy, and running them."""
+"""For tests and benchmarks: kernels of convolutions and products, and their meaning in NumPy."""
 
 from __future__ import annotations
 
-import ctypes
-import threading
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -11,10 +9,6 @@ from typing import Any
 import numpy as np
 
 from flambeau import dtypes
-from flambeau.codegen.llvm.contraction import lower
-from flambeau.codegen.llvm.lowered import Lowered
-from flambeau.codegen.llvm.target import Target
-from flambeau.devices.cpu.machine import host
 from flambeau.dtypes import dtype
 from flambeau.graph.numpy import array_type
 from flambeau.kernels.ir import Affine, ContractionKernel, Expr, Operand, Slot
@@ -222,66 +216,3 @@ def meaning(k: ContractionKernel, arrays: list[np.ndarray], extra: Any = None) -
     if extra is not None:
         sums = extra(sums)
     return np.asarray(sums).astype(array_type(k.slots[-1].dtype))
-
-
-# --- running ------------------------------------------------------------------------------------------------------------
-
-
-def aligned(nbytes: int) -> np.ndarray:
-    raw = np.zeros(nbytes + 128, np.uint8)
-    start = -raw.ctypes.data % 64
-    return raw[start : start + nbytes]
-
-
-class Program:
-    """A kernel compiled for this machine at a vector width, with its scratch memory."""
-
-    def __init__(self, k: ContractionKernel, bits: int | None = None, threads: int = 2, target: Target | None = None) -> None:
-        import llvmlite.binding as llvm
-
-        llvm.initialize_native_target()
-        llvm.initialize_native_asmprinter()
-        self.kernel, self.threads = k, threads
-        target = target or host(bits)
-        self.lowered: Lowered = lower(k, target, threads)
-        self.module = llvm.parse_assembly(self.lowered.ir)
-        self.module.verify()
-        self.machine = llvm.Target.from_default_triple().create_target_machine(cpu=target.cpu, features=target.features, opt=3)
-        options = llvm.create_pipeline_tuning_options(3)
-        options.loop_vectorization = options.slp_vectorization = options.loop_unrolling = False
-        builder = llvm.create_pass_builder(self.machine, options)
-        builder.getModulePassManager().run(self.module, builder)
-        self.engine = llvm.create_mcjit_compiler(self.module, self.machine)
-        self.engine.finalize_object()
-        form = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
-        self.packs = [form(self.engine.get_function_address(p.function)) for p in self.lowered.packs]
-        self.phases = [form(self.engine.get_function_address(n)) for n in self.lowered.functions]
-        self.scratch = [aligned(n) for n in self.lowered.scratch]
-
-    def bind(self, arrays: list[np.ndarray]) -> Any:
-        """The argument array for these slots."""
-        places = [a.ctypes.data for a in arrays] + [s.ctypes.data for s in self.scratch]
-        self.errors = (ctypes.c_int64 * 2)()
-        return (ctypes.c_void_p * (len(places) + 1))(*places, ctypes.addressof(self.errors))
-
-    def pack(self, arguments: Any) -> None:
-        for phase in self.packs:
-            self.spread(phase, arguments)
-
-    def spread(self, phase: Any, arguments: Any) -> None:
-        others = [threading.Thread(target=phase, args=(arguments, t, self.threads)) for t in range(1, self.threads)]
-        for t in others:
-            t.start()
-        phase(arguments, 0, self.threads)
-        for t in others:
-            t.join()
-
-    def __call__(self, arrays: list[np.ndarray]) -> np.ndarray:
-        """Runs on the input arrays; gives the result, dense, in the outputs' shape."""
-        out = self.kernel.slots[-1]
-        flat = aligned(max(1, out.size) * out.dtype.itemsize)[: out.size * out.dtype.itemsize].view(array_type(out.dtype))
-        arguments = self.bind([*[np.ascontiguousarray(a) for a in arrays], flat])
-        self.pack(arguments)
-        for phase in self.phases:
-            self.spread(phase, arguments)
-        return flat.reshape([self.kernel.extents[x] for x in self.kernel.outputs])

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from flambeau import dtypes
 from flambeau.devices.cpu.machine import widest_vectors
 from flambeau.graph.numpy import array_type
-from flambeau.kernels.ir import Affine
+from flambeau.kernels.ir import Affine, ContractionKernel, Expr, Slot
 
-from .contractions import Conv, Program, conv_forward, conv_input, conv_weight, kernel, matmul, meaning
+from .contractions import Conv, accumulator, conv_forward, conv_input, conv_weight, kernel, matmul, meaning
+from .support import add, axis, backend, literal, run
 
 WIDTHS = [bits for bits in (128, 256, 512) if bits <= widest_vectors()]
 QUICK = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
@@ -37,10 +38,10 @@ def data(k, seed=0):
 
 
 def check(k, bits, threads=2, extra=None):
-    if bits == 128 and k.slots[-1].dtype is dtypes.float16: return
     arrays = data(k)
     want = meaning(k, arrays, None if extra is None else lambda sums: extra(sums, arrays))
-    got = Program(k, bits, threads)(arrays)
+    (got,) = run(backend(bits, threads), k, [*arrays, np.zeros(k.slots[-1].size, want.dtype)])
+    got = got.reshape(want.shape)
     if want.dtype.kind in "iub":
         np.testing.assert_array_equal(got, want)
     else:
@@ -136,3 +137,83 @@ def test_matrix_product(sizes, a, b, batch, type, bits, threads):
 @pytest.mark.parametrize("type", dtypes.ALL, ids=lambda d: d.name)
 def test_every_dtype(type, bits):
     check(matmul(5, 9, 33, type=type), bits)
+
+
+BIG = [  # large enough for each schedule: Winograd and its transpose, panels, dot products, blocks of the sum and of columns
+    Conv(2, 32, 13, 17, 40, 3, 3, 1, 1),
+    Conv(1, 35, 16, 70, 33, 3, 3, 1, 2),
+    Conv(1, 32, 14, 15, 32, 3, 3, 1, 2, 2),
+    Conv(2, 64, 9, 20, 48, 3, 3, 2, 1),
+    Conv(1, 3, 40, 64, 20, 7, 7, 2, 3),
+    Conv(3, 48, 9, 9, 64, 1, 1),
+    Conv(2, 40, 7, 17, 24, 1, 7, 1, (0, 3)),
+    Conv(2, 64, 10, 12, 64, 3, 3, 1, 1, 1, 2),
+    Conv(2, 24, 30, 37, 24, 3, 3, 1, 1, 1, 24),
+    Conv(2, 24, 31, 36, 24, 3, 3, 2, 1, 1, 24),
+]
+
+
+@pytest.mark.parametrize("bits", WIDTHS)
+@pytest.mark.parametrize("s", BIG, ids=str)
+def test_large_convolution(s, bits):
+    k = conv_forward(s)
+    check(k, bits, 2, bias_of(k))
+    check(conv_input(s), bits, 2)
+    check(conv_weight(s), bits, 2)
+
+
+@pytest.mark.parametrize("bits", WIDTHS)
+@pytest.mark.parametrize("sizes", [(70, 700, 90), (3, 1000, 200), (300, 40, 7), (1, 600, 600), (600, 600, 1), (130, 1, 130)])
+@pytest.mark.parametrize("b", ["kn", "nk"])
+def test_large_matrix_product(sizes, b, bits):
+    check(matmul(*sizes, "mk", b), bits)
+
+
+def _call(op, *args):
+    return Expr(op, args, args[0].dtype)
+
+
+@pytest.mark.parametrize("bits", WIDTHS)
+@pytest.mark.parametrize("s", [BIG[0], BIG[2], BIG[3], BIG[5], BIG[8], Conv(1, 2, 5, 6, 3, 2, 2)], ids=str)
+def test_epilogue(s, bits):
+    """Scale a channel, add a residual read transposed, a mask by position, and a rectifier."""
+    type = dtypes.float32
+    g, n, o, (oh, ow) = s.groups, s.n, s.o // s.groups, s.out
+    shape = (n, g, o, oh, ow)
+    place = add(add(Expr("mul", (axis(0), literal(o)), dtypes.int64), axis(2)), literal(0))
+    scale = Expr("load", (place,), type, 2)
+    strides = {4: 1, 1: ow, 0: ow * n, 2: ow * n * g, 3: ow * n * g * o}  # the residual lies as [oh, o, g, n, ow]
+    where = literal(0)
+    for k, stride in strides.items():
+        where = add(where, Expr("mul", (axis(k), literal(stride)), dtypes.int64))
+    residual = Expr("load", (where,), type, 3)
+    kept = Expr("ne", (Expr("remainder", (add(axis(3), axis(4)), literal(3)), dtypes.int64), literal(1)), dtypes.bool_)
+    value = _call("add", _call("mul", accumulator(type), scale), residual)
+    value = _call("maximum", Expr("where", (kept, value, literal(-7.0, type)), type), literal(-5.0, type))
+    plain = conv_forward(s, bias=False)
+    size = int(np.prod(shape))
+    more = (Slot(type, s.o, "in"), Slot(type, size, "in"))
+    k = ContractionKernel(
+        plain.extents, plain.outputs, plain.a, plain.b, value, (*plain.slots[:2], *more, Slot(type, size, "out"))
+    )
+
+    def extra(sums, arrays):
+        scales = arrays[2].reshape(1, g, o, 1, 1).astype(np.float64)
+        residuals = arrays[3].reshape(oh, o, g, n, ow).transpose(3, 2, 1, 0, 4)
+        rows, columns = np.ogrid[:oh, :ow]
+        value = np.where((rows + columns) % 3 != 1, sums * scales + residuals, -7.0)
+        return np.maximum(value, -5.0)
+
+    check(k, bits, 2, extra)
+
+
+@pytest.mark.parametrize("make", [conv_forward, conv_input, conv_weight])
+def test_accuracy(make):
+    """Real numbers: as near to a float64 sum as a plain float32 sum of that length is expected to be."""
+    s = Conv(2, 64, 20, 22, 64, 3, 3, 1, 1)
+    k = make(s, bias=False) if make is conv_forward else make(s)
+    r = np.random.default_rng(0)
+    arrays = [r.standard_normal(x.size, dtype=np.float32) for x in k.slots[:-1]]
+    want = meaning(k, arrays).astype(np.float64)
+    (got,) = run(backend(WIDTHS[-1]), k, [*arrays, np.zeros(want.size, np.float32)])
+    assert np.abs(got.reshape(want.shape) - want).max() <= 2e-6 * np.abs(want).max()

@@ -40,7 +40,7 @@ def lower(kernel: ContractionKernel, target: Target, threads: int) -> Lowered:
 def _lower(kernel: ContractionKernel, target: Target, threads: int, error_place: int) -> Lowered:
     module = ContractionModule(target, kernel.slots, error_place)
     slots = len(kernel.slots)
-    scratch = Scratch(slots)
+    scratch = Scratch(slots, threads)
     packs: dict[object, Pack] = {}
     parts: list[tuple[str, int]] = []
     plans = [plan for form in dense_parts(normalize(kernel)) for plan in _plans(form, target, threads)]

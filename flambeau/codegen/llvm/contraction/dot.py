@@ -59,7 +59,6 @@ class Dot:
     roles: Roles
     tile: Tile
     lanes: int
-    threads: int
     left: Side
     right: Side
     split: int
@@ -106,16 +105,13 @@ class Dot:
         r, extents, tile = self.roles, self.form.extents, self.tile
         f = module.function(name, PART)
         memory = pointers(f, slots)
-        thread = f.minimum(f.parameters[1], self.threads - 1)
         row_parts, column_parts = self.parts
         tall = ceiling(ceiling(self.rows, tile.height), row_parts) * tile.height
         wide = ceiling(ceiling(self.columns, tile.width), column_parts) * tile.width
         row_tiles, column_tiles = tall // tile.height, wide // tile.width
 
         def block(key: str, elements: int) -> Value:
-            size = ceiling(elements * self.bytes, 64) * 64 + 64
-            number = scratch.shared(key, size * self.threads)
-            return f.address(scratch.pointer(f, number), f.mul(thread, size), "i8")
+            return scratch.private(f, key, elements * self.bytes + 64)
 
         left = memory[r.left.slot] if self.left.direct else block("left", row_tiles * tile.height * self.pitch)
         right = memory[r.right.slot] if self.right.direct else block("right", self.strip * self.pitch)
@@ -391,4 +387,4 @@ def plan_dot(form: Form, target: Target, threads: int) -> Dot | None:
     parts = (cut, 1) if by_rows else (1, cut)
     per = ceiling(counts[1], parts[1]) * tile.width
     strip = min(per, max(1, target.l2 // 8 // (step * inside * bytes_ * tile.width)) * tile.width)
-    return Dot(form, r, tile, lanes, threads, side(r.left, r.rows), side(r.right, r.columns), split, step, parts, strip)
+    return Dot(form, r, tile, lanes, side(r.left, r.rows), side(r.right, r.columns), split, step, parts, strip)

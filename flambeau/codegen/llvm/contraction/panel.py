@@ -48,7 +48,6 @@ class Panel:
     roles: Roles
     tile: Tile
     lanes: int
-    threads: int
     lines: int
     """Lines in a block of columns."""
     segment: int
@@ -110,12 +109,7 @@ class Panel:
         left = size_of(self.form.extents, self.roles.batch) * self.panels * self.terms * self.tile.height
         right = self.step * self.inside * self.pitch + self.lanes
         sums = 0 if self.fused else ceiling(self.panels, self.groups) * self.tile.height * self.pitch
-        line = 64
-        return (
-            (left + 2 * max(16, self.lanes)) * self.bytes,
-            self.threads * ceiling(right * self.bytes, line) * line,
-            self.threads * ceiling(sums * self.bytes, line) * line,
-        )
+        return (left + 2 * max(16, self.lanes)) * self.bytes, right * self.bytes, sums * self.bytes
 
     # --- the left operand
 
@@ -176,9 +170,7 @@ class Panel:
         form, r, extents = self.form, self.roles, self.form.extents
         memory = pointers(f, slots)
         packed = scratch.pointer(f, pack.scratch)
-        thread = f.minimum(f.parameters[1], self.threads - 1)
-        blocks_of = [(scratch.shared(name, size), size) for name, size in zip(("right", "sums"), self.sizes[1:])]
-        right, sums = (f.address(scratch.pointer(f, b), f.mul(thread, size // self.threads), "i8") for b, size in blocks_of)
+        right, sums = (scratch.private(f, key, size) for key, size in zip(("right", "sums"), self.sizes[1:]))
         inner = r.columns[-1]
         fixed = r.batch + (self.line_axes[:-1] if self.span else ())
         line_count = size_of(extents, self.spanned)
@@ -470,7 +462,7 @@ def plan_panel(form: Form, target: Target, threads: int) -> Panel | None:
     )
     units = batch * (size_of(extents, line_axes) // count if line_axes else 1) * ceiling(count, lines) * ceiling(line, segment)
     groups = min(ceiling(rows, tile.height), ceiling(threads, units)) if units < threads else 1
-    return Panel(form, r, tile, lanes, threads, lines, segment, span, split, step, groups, fused)
+    return Panel(form, r, tile, lanes, lines, segment, span, split, step, groups, fused)
 
 
 def _balanced(blocks: int, threads: int, others: int) -> int:

@@ -43,29 +43,34 @@ class Roles:
 
 
 class Scratch:
-    """The scratch blocks of a kernel under construction: their sizes, and where their pointers stand among the arguments."""
+    """The scratch blocks of a kernel under construction: their sizes in bytes, and their pointers. Each of `threads` threads has
+    private ones of its own."""
 
-    def __init__(self, slots: int) -> None:
-        self._slots = slots
-        self._shared: dict[str, int] = {}
+    def __init__(self, slots: int, threads: int) -> None:
+        self._slots, self._threads = slots, threads
+        self._private: dict[str, int] = {}
         self.sizes: list[int] = []
 
     def own(self, size: int) -> int:
-        """A block of its own; gives its number."""
+        """A block that all threads see; gives its number."""
         self.sizes.append(size)
         return len(self.sizes) - 1
 
-    def shared(self, name: str, size: int) -> int:
-        """A block that several phases use in turn, each for itself."""
-        if name not in self._shared:
-            self._shared[name] = self.own(0)
-        number = self._shared[name]
-        self.sizes[number] = max(self.sizes[number], size)
-        return number
-
     def pointer(self, f: Function, number: int) -> Value:
-        """The block's address."""
+        """Such a block's address."""
         return f.load("ptr", f.address(f.parameters[0], self._slots + number, "ptr"), 8)
+
+    def private(self, f: Function, name: str, size: int) -> Value:
+        """The address of the thread's block of that name. Parts share it by name, each using it while it runs: a thread may be in
+        one part and the next thread in another, so blocks of different threads never lie in one."""
+        if name not in self._private:
+            self._private[name] = len(self.sizes)
+            self.sizes += [0] * self._threads
+        first = self._private[name]
+        for number in range(first, first + self._threads):
+            self.sizes[number] = max(self.sizes[number], size)
+        thread = f.minimum(f.parameters[1], self._threads - 1)
+        return f.load("ptr", f.address(f.parameters[0], f.add(thread, self._slots + first), "ptr"), 8)
 
 
 def roles(form: Form) -> Roles:

@@ -130,7 +130,6 @@ class Winograd:
     columns_window: Window
     tile: Tile
     lanes: int
-    threads: int
     lines: int
     """Lines of tiles in a block."""
 
@@ -241,15 +240,11 @@ class Winograd:
         _form, r, extents = self.form, self.roles, self.form.extents
         f = module.function(name, PART)
         memory = pointers(f, slots)
-        thread = f.minimum(f.parameters[1], self.threads - 1)
         sizes = {
-            "image": ceiling(self.terms * self.stride * self.bytes, 64) * 64 + 64,
-            "sums": ceiling(self.panels * self.tile.height * self.stride * self.bytes, 64) * 64 + 64,
+            "image": self.terms * self.stride * self.bytes + 64,
+            "sums": self.panels * self.tile.height * self.stride * self.bytes + 64,
         }
-        image, sums = (
-            f.address(scratch.pointer(f, scratch.shared(n, size * self.threads)), f.mul(thread, size), "i8")
-            for n, size in sizes.items()
-        )
+        image, sums = (scratch.private(f, key, size) for key, size in sizes.items())
         taps = scratch.pointer(f, pack.scratch)
         line_count = 1
         for e in self.line_extents:
@@ -473,4 +468,4 @@ def plan_winograd(form: Form, target: Target, threads: int) -> Winograd | None:
     blocks = ceiling(line_count, lines)
     while batch * blocks < 8 * threads and (batch * blocks) % threads and blocks < line_count:
         blocks += 1
-    return Winograd(form, r, *windows, tile, lanes, threads, ceiling(line_count, blocks))
+    return Winograd(form, r, *windows, tile, lanes, ceiling(line_count, blocks))

@@ -85,7 +85,6 @@ class WinogradWeight:
     columns_window: Window
     tile: Tile
     lanes: int
-    threads: int
     lines: int
     """Lines of tiles in a block."""
     parts: int
@@ -151,11 +150,9 @@ class WinogradWeight:
         r, extents, lanes, height = self.roles, self.form.extents, self.lanes, self.tile.height
         f = module.function(name, PART)
         memory = pointers(f, slots)
-        thread = f.minimum(f.parameters[1], self.threads - 1)
 
         def block(key: str, elements: int) -> Value:
-            size = ceiling(elements * self.bytes, 64) * 64 + 64
-            return f.address(scratch.pointer(f, scratch.shared(key, size * self.threads)), f.mul(thread, size), "i8")
+            return scratch.private(f, key, elements * self.bytes + 64)
 
         all_rows = ceiling(self.rows, lanes) * lanes
         right_plane, left_plane = self.terms * self.pitch, self.group * self.terms
@@ -371,4 +368,4 @@ def plan_winograd_weight(form: Form, target: Target, threads: int) -> WinogradWe
     lines = max(1, min(line_count, min(max(room, 4 * lanes), 160) // wide))
     lines = ceiling(line_count, ceiling(line_count, lines))
     tile = Tile(lanes // 2, 3)
-    return WinogradWeight(form, r, *windows, tile, lanes, threads, lines, parts, group)
+    return WinogradWeight(form, r, *windows, tile, lanes, lines, parts, group)
