@@ -1,0 +1,46 @@
+"""`flambeau check`: what it prints, and its exit status."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from flambeau.check import check, main, plain
+
+
+def run(*arguments: str, folder) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "flambeau", "check", *arguments], capture_output=True, text=True, cwd=folder)
+
+
+@pytest.fixture
+def programs(tmp_path):
+    (tmp_path / "good.py").write_text("import flambeau as torch\n\nx = torch.randn(2, 3) @ torch.randn(3, 4)\n")
+    (tmp_path / "bad.py").write_text("import flambeau as torch\n\nx = torch.randn(2, 3) @ torch.randn(4, 5)\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize("checker", ["pyrefly", "mypy"])
+def test_the_command(programs, checker):
+    pytest.importorskip(checker)
+    good = run("--checker", checker, "good.py", folder=programs)
+    assert (good.returncode, good.stdout) == (0, "0 errors in 1 file\n"), good.stderr
+    bad = run("--checker", checker, "good.py", "bad.py", folder=programs)
+    assert bad.returncode == 1
+    lines = bad.stdout.splitlines()
+    assert lines[0].startswith("bad.py:3:") and "3" in lines[0] and "4" in lines[0]
+    assert lines[-1].endswith("in 2 files")
+
+
+def test_what_cannot_be_checked(programs, capsys):
+    assert main([str(programs / "missing.py")]) == 2
+    assert "no such file" in capsys.readouterr().err
+    with pytest.raises(ValueError, match="unknown checker"):
+        check([], checker="other")
+
+
+def test_messages_are_made_plain():
+    assert plain("Cannot evaluate type-level shape DSL call: gufunc: core dimension 'k' has conflicting extents H - 1 and 4") == (
+        "size H - 1 meets size 4 in dimension 'k'"
+    )
