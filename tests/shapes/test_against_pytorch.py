@@ -46,7 +46,7 @@ def zeros(shape, dtype=torch.float32):
 # Where several things are wrong at once, PyTorch's order of checks, and so the class of its error, follows no rule.
 ANY_ERROR = {
     "unflatten", "diagonal", "products", "added_products", "batch_norm", "cross_entropy_probabilities", "interpolate", "scatter",
-    "amax", "cross_entropy", "nested", "permute",
+    "amax", "cross_entropy", "group_norm", "nested", "permute",
 }  # fmt: skip
 
 RULES = {}
