@@ -169,7 +169,8 @@ def frombuffer(buffer: Any, *, dtype: dtype, count: int = -1, offset: int = 0, r
     if count < 0:
         if (len(data) - offset) % size:
             raise ValueError(
-                f"buffer length ({len(data) - offset} bytes) after offset ({offset} bytes) must be a multiple of element size ({size})"
+                f"buffer length ({len(data) - offset} bytes) after offset ({offset} "
+                f"bytes) must be a multiple of element size ({size})"
             )
         count = (len(data) - offset) // size
     if offset + count * size > len(data):
@@ -198,9 +199,8 @@ def _check_sizes(shape: tuple[int, ...]) -> None:
 def _supported(type: dtype, device: str) -> dtype:
     from flambeau import devices
 
-    if type is float64 or type.itemsize == 2:
-        if not devices.backend(device).supports(type):
-            raise TypeError(f"device {device} has no {type}: use another dtype, such as torch.float32")
+    if (type is float64 or type.itemsize == 2) and not devices.backend(device).supports(type):
+        raise TypeError(f"device {device} has no {type}: use another dtype, such as torch.float32")
     return type
 
 

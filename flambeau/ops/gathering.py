@@ -52,7 +52,8 @@ def _check_index_shape(name: str, index: tuple[int, ...], input: tuple[int, ...]
     for k, (a, b) in enumerate(zip(index, input)):
         if k != d and a > b:
             raise RuntimeError(
-                f"Size does not match at dimension {k} expected index {list(index)} to be no larger than self {list(input)} apart "
+                f"Size does not match at dimension {k} expected index {list(index)} "
+                f"to be no larger than self {list(input)} apart "
                 f"from dimension {d}"
             )
 
@@ -166,7 +167,7 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
     return gather(expand(input, (*shape[:d], a[d], *shape[d + 1 :])), d, expand(places, (*shape[:d], b[d], *shape[d + 1 :])))
 
 
-# --- whole slices along one dimension --------------------------------------------------------------------------------------------
+# --- whole slices along one dimension ----------------------------------------------------------------------------------
 def along(t: Tensor, places: Tensor, d: int) -> Tensor:
     """The slices of dimension d at a vector of places: x[…, places[k], …]."""
     shape = tuple(t._shape)
@@ -212,11 +213,13 @@ def _index_source(name: str, input: Tensor, d: int, places: Tensor, source: Tens
     if len(source._shape) > 1 or (source._shape and len(shape) > 1) or (source._shape and source._shape[0] != n):
         if len(source._shape) != len(shape) or source._shape[d] != n:
             raise (IndexError if name == "index_copy" else RuntimeError)(
-                f"{name}(): Number of indices ({n}) should be equal to source.size(dim): ({source._shape[d] if d < len(source._shape) else 1}), for dim: {d}"
+                f"{name}(): Number of indices ({n}) should be equal to source.size(dim): "
+                f"({source._shape[d] if d < len(source._shape) else 1}), for dim: {d}"
             )
         if any(k != d and a != b for k, (a, b) in enumerate(zip(shape, source._shape))):
             raise RuntimeError(
-                f"{name}(): Source/destination tensor must have same slice shapes. Destination slice shape: {list(shape)} at dimension {d} and source slice shape: {list(source._shape)} at dimension {d}."
+                f"{name}(): Source/destination tensor must have same slice shapes. Destination slice shape: {list(shape)} "
+                f"at dimension {d} and source slice shape: {list(source._shape)} at dimension {d}."
             )
     return reshape(source, (*shape[:d], n, *shape[d + 1 :])) if shape else source
 
@@ -276,7 +279,7 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     return result if input._shape else reshape(result, ())
 
 
-# --- by flat positions -------------------------------------------------------------------------------------------------------------
+# --- by flat positions -------------------------------------------------------------------------------------------------
 @operator(out=True)
 def take(input: Tensor, index: Tensor) -> Tensor:
     """The elements at positions of the flattened tensor, in the index's shape."""
@@ -295,7 +298,8 @@ def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) 
         raise IndexError(f"put_(): Expected a long tensor for index, but got {scalar_name(index)}")
     if source.dtype is not input.dtype:
         raise RuntimeError(
-            f"put_(): self and source expected to have the same dtype, but got self.dtype = {input.dtype} and source.dtype = {source.dtype}"
+            "put_(): self and source expected to have the same dtype, but got "
+            f"self.dtype = {input.dtype} and source.dtype = {source.dtype}"
         )
     if source.numel() != index.numel():
         raise IndexError(
@@ -314,7 +318,7 @@ def put_(self: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) 
     return write_in_place(self, put(self, index, source, accumulate))
 
 
-# --- by masks ------------------------------------------------------------------------------------------------------------------------
+# --- by masks ----------------------------------------------------------------------------------------------------------
 def _mask(name: str, mask: Any) -> Tensor:
     if not isinstance(mask, Tensor):
         raise TypeError(f"{name}(): argument 'mask' (position 2) must be Tensor, not {type(mask).__name__}")
@@ -366,7 +370,8 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     _mask("masked_scatter", mask)
     if source.dtype is not input.dtype:
         raise RuntimeError(
-            f"masked_scatter_: expected self and source to have same dtypes but got {scalar_name(input)} and {scalar_name(source)}"
+            "masked_scatter_: expected self and source to have same dtypes but "
+            f"got {scalar_name(input)} and {scalar_name(source)}"
         )
     shape = broadcast(tuple(input._shape), tuple(mask._shape))
     positions = flat_positions(reshape(expand(mask, shape), (-1,)))

@@ -27,7 +27,7 @@ from flambeau.tensor import Tensor
 __all__ = ["index_put", "nonzero", "argwhere", "nonzero_tuple"]
 
 
-# --- reading an index ------------------------------------------------------------------------------------------------------------
+# --- reading an index --------------------------------------------------------------------------------------------------
 def _bound(value: Any) -> int | None:
     if value is None or value.__class__ is int:
         return value
@@ -260,7 +260,7 @@ def _checked(vector: Tensor, size: int, dim: int) -> Tensor:
     return Tensor._apply(GATHER, (iota(size, int64, vector._storage.device), vector), (0,))
 
 
-# --- tensor[index] -----------------------------------------------------------------------------------------------------------------
+# --- tensor[index] -----------------------------------------------------------------------------------------------------
 def _getitem(self: Tensor, index: Any) -> Tensor:
     """The elements at an index: a view for integers, slices, None and Ellipsis, a copy for masks and integer tensors.
 
@@ -289,7 +289,7 @@ def _take(t: Tensor, advanced: list[Tensor | None]) -> Tensor:
     return plan.result(along(plan.front(t), plan.places, 0))
 
 
-# --- tensor[index] = value -----------------------------------------------------------------------------------------------------------
+# --- tensor[index] = value ---------------------------------------------------------------------------------------------
 def _value_tensor(self: Tensor, value: Any) -> Tensor:
     if isinstance(value, Tensor):
         return value
@@ -390,7 +390,7 @@ Tensor.__getitem__ = _getitem  # type: ignore[attr-defined]
 Tensor.__setitem__ = _setitem  # type: ignore[attr-defined]
 
 
-# --- as functions ----------------------------------------------------------------------------------------------------------------------
+# --- as functions ------------------------------------------------------------------------------------------------------
 @operator()
 def index_put(input: Tensor, indices: Sequence[Tensor | None], values: Tensor, accumulate: bool = False) -> Tensor:
     """`input[indices] = values` (or `+=` with `accumulate`, places repeating), as a new tensor."""

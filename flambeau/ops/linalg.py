@@ -25,7 +25,7 @@ from flambeau.tensor import Tensor
 __all__ = ["cholesky", "inv", "solve", "det", "slogdet", "qr", "svd", "eigh", "pinv", "matrix_norm", "vector_norm", "cross"]
 
 
-# --- calling the host ----------------------------------------------------------------------------------------------------------------
+# --- calling the host --------------------------------------------------------------------------------------------------
 def _check(name: str, a: Any, square_too: bool = True) -> Tensor:
     check_tensor(a, name, "A")
     if len(a._shape) < 2:
@@ -75,7 +75,7 @@ def _identity(like: Tensor, n: int) -> Tensor:
     return eye(n, dtype=like.dtype, device=like.device)
 
 
-# --- Cholesky --------------------------------------------------------------------------------------------------------------------------
+# --- Cholesky ----------------------------------------------------------------------------------------------------------
 def _half_lower(t: Tensor) -> Tensor:
     """The lower triangle with half the diagonal."""
     return t.tril(-1) + t.tril().triu() * 0.5
@@ -181,7 +181,7 @@ def _cholesky_solve_gradient(g: Tensor, y: Tensor, inputs: Any, params: Any) -> 
 _CHOLESKY_SOLVE = Composite("cholesky_solve", _cholesky_solve_gradient, saves="inputs output")
 
 
-# --- inverses and systems -----------------------------------------------------------------------------------------------------------------
+# --- inverses and systems ----------------------------------------------------------------------------------------------
 def _inverse_gradient(gs: Any, ys: Any, inputs: Any) -> tuple[Any]:
     return (lambda: -(ys[0].mT @ gs[0] @ ys[0].mT),)
 
@@ -233,7 +233,8 @@ def _right_sides(name: str, a: Tensor, b: Tensor, left: bool) -> tuple[Tensor, T
     check_tensor(b, name, "B", 2)
     if a.dtype is not b.dtype:
         raise RuntimeError(
-            f"{name}: Expected A and B to have the same dtype, but found A of type {scalar_name(a)} and B of type {scalar_name(b)} instead"
+            f"{name}: Expected A and B to have the same dtype, but found A of type "
+            f"{scalar_name(a)} and B of type {scalar_name(b)} instead"
         )
     is_vector = len(b._shape) == 1 or (len(a._shape) - 1 == len(b._shape) and tuple(b._shape) == tuple(a._shape[:-1]))
     if is_vector:
@@ -242,7 +243,8 @@ def _right_sides(name: str, a: Tensor, b: Tensor, left: bool) -> tuple[Tensor, T
         a, b = a.mT, b.mT
     if a._shape[-1] != b._shape[-2]:
         raise RuntimeError(
-            f"{name}: Incompatible shapes of A and B for the equation AX = B ({a._shape[-2]}x{a._shape[-1]} and {b._shape[-2]}x{b._shape[-1]})"
+            f"{name}: Incompatible shapes of A and B for the equation AX = B "
+            f"({a._shape[-2]}x{a._shape[-1]} and {b._shape[-2]}x{b._shape[-1]})"
         )
     lead = broadcast(tuple(a._shape[:-2]), tuple(b._shape[:-2]))
     return a.expand((*lead, *a._shape[-2:])), b.expand((*lead, *b._shape[-2:])), is_vector
@@ -293,7 +295,7 @@ def solve_triangular(A: Tensor, B: Tensor, *, upper: bool, left: bool = True, un
     return _triangular(A.expand((*lead, *A._shape[-2:])), B.expand((*lead, *B._shape[-2:])), upper, unitriangular)
 
 
-# --- determinants -----------------------------------------------------------------------------------------------------------------------------
+# --- determinants ------------------------------------------------------------------------------------------------------
 def _wide(t: Tensor) -> Tensor:
     return t.unsqueeze(-1).unsqueeze(-1)
 
@@ -344,7 +346,7 @@ def logdet(input: Tensor) -> Tensor:
     return log.masked_fill(sign == -1, math.nan)
 
 
-# --- factorisations ---------------------------------------------------------------------------------------------------------------------------
+# --- factorisations ----------------------------------------------------------------------------------------------------
 _qr_result = result_type("linalg_qr", "Q R")
 
 
@@ -360,7 +362,10 @@ def _qr_gradient(mode: str) -> Any:
         (a,) = inputs
         rows, columns = a.shape[-2:]
         if mode == "r":
-            raise RuntimeError("The derivative of linalg.qr depends on Q, which is not computed when mode='r'. Please use linalg.qr(A, mode='reduced') if you are going to require gradients.")  # fmt: skip
+            raise RuntimeError(
+                "The derivative of linalg.qr depends on Q, which is not computed when mode='r'. "
+                "Please use linalg.qr(A, mode='reduced') if you are going to require gradients."
+            )
         if mode == "complete" and rows > columns:
             raise RuntimeError("The QR decomposition is not differentiable when mode='complete' and nrows > ncols.")
         (gq, gr), (q, r) = gs, ys
@@ -524,7 +529,7 @@ def lu_factor(A: Tensor, *, pivot: bool = True) -> Any:
     if not pivot:
         raise RuntimeError("linalg.lu_factor: LU without pivoting is not implemented on the CPU")
     if A.requires_grad:
-        p, lower, upper = lu(A)
+        _, lower, upper = lu(A)
         n = upper._shape[-2]
         return _lu_result(_packed(lower, upper, n), _factored(A)[1])
     return _lu_result(*_factored(A))
@@ -623,7 +628,7 @@ def _no_complex(name: str) -> Any:
 eig, eigvals = _no_complex("eig"), _no_complex("eigvals")
 
 
-# --- pseudo-inverses and least squares -----------------------------------------------------------------------------------------------------------
+# --- pseudo-inverses and least squares ---------------------------------------------------------------------------------
 def _pinv_gradient(g: Tensor, y: Tensor, inputs: Any, params: Any) -> tuple[Any]:
     """G. Golub, V. Pereyra, "The differentiation of pseudo-inverses" (1973)."""
     (a,) = inputs
@@ -713,7 +718,7 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
     return _lstsq_result(x.squeeze(-1) if is_vector else x, residuals, rank, s if chosen in ("gelsd", "gelss") else empty)
 
 
-# --- powers ----------------------------------------------------------------------------------------------------------------------------------
+# --- powers ------------------------------------------------------------------------------------------------------------
 def _power(name: str, a: Tensor, n: int) -> Tensor:
     check_tensor(a, name, "A")
     if len(a._shape) < 2:
@@ -769,7 +774,7 @@ def _old_matrix_exp(input: Tensor) -> Tensor:
     return matrix_exp(input)
 
 
-# --- norms -------------------------------------------------------------------------------------------------------------------------------------
+# --- norms -------------------------------------------------------------------------------------------------------------
 @operator("vector_norm", namespace="linalg", method=False, out=True)
 def vector_norm(x: Tensor, ord: Any = 2, dim: Any = None, keepdim: bool = False, *, dtype: dtype | None = None) -> Tensor:
     """(Σ |x|^ord)^(1/ord) over `dim` (everything by default), with the limits for ord 0, ∞ and -∞."""
@@ -779,7 +784,8 @@ def vector_norm(x: Tensor, ord: Any = 2, dim: Any = None, keepdim: bool = False,
     axes = wrap_dims(dims_argument(dim), len(x._shape))
     if any(x._shape[d] == 0 for d in axes) and (ord < 0 or math.isinf(ord)):
         raise RuntimeError(
-            f"linalg.vector_norm cannot compute the {float(ord)} norm on an empty tensor because the operation does not have an identity"
+            f"linalg.vector_norm cannot compute the {float(ord)} norm on an empty "
+            "tensor because the operation does not have an identity"
         )
     return _vector_norm(x if dtype is None else cast(x, dtype), float(ord), axes, keepdim)
 
@@ -839,7 +845,7 @@ def cond(A: Tensor, p: Any = None) -> Tensor:
     return matrix_norm(A, p) * matrix_norm(inv(A), p)
 
 
-# --- products ------------------------------------------------------------------------------------------------------------------------------------
+# --- products ----------------------------------------------------------------------------------------------------------
 def _cross(a: Tensor, b: Tensor, d: int) -> Tensor:
     x, y = (t.movedim(d, 0) for t in (a, b))
     from flambeau.ops.joining import stack

@@ -38,7 +38,8 @@ def _operands(name: str, a: Any, b: Any, second: str = "mat2") -> tuple[Tensor, 
 
 _C_NAMES = {
     "float32": "float", "float64": "double", "float16": "c10::Half", "bfloat16": "c10::BFloat16", "int64": "long int",
-    "int32": "int", "int16": "short int", "int8": "signed char", "uint8": "unsigned char", "bool": "bool", "uint32": "unsigned int",
+    "int32": "int", "int16": "short int", "int8": "signed char", "uint8": "unsigned char", "bool": "bool",
+    "uint32": "unsigned int",
 }  # fmt: skip
 
 
@@ -46,7 +47,7 @@ def _c_name(t: Tensor) -> str:
     return _C_NAMES[t.dtype.name]
 
 
-# --- two operands ----------------------------------------------------------------------------------------------------------------
+# --- two operands ------------------------------------------------------------------------------------------------------
 @operator("matmul", out=True)
 def matmul(input: Tensor, other: Tensor) -> Tensor:
     """input @ other: [..., M, K] and [..., K, N] to [..., M, N], leading dimensions broadcast; a vector is one row or column.
@@ -150,7 +151,7 @@ def inner(input: Tensor, other: Tensor) -> Tensor:
     return tensordot(input, other, ([-1], [-1]))
 
 
-# --- with something added -------------------------------------------------------------------------------------------------------------
+# --- with something added ----------------------------------------------------------------------------------------------
 def _added(input: Tensor, product: Tensor, beta: Any, alpha: Any) -> Tensor:
     """beta·input + alpha·product; with beta 0 the input isn't read."""
     if input.dtype is not product.dtype:
@@ -209,7 +210,7 @@ def addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alph
     return _added(input, contract(a, b, (0, 1, 2), (0, 2, 3), (1, 3)), beta, alpha)
 
 
-# --- of any rank -------------------------------------------------------------------------------------------------------------------------
+# --- of any rank -------------------------------------------------------------------------------------------------------
 @operator(method=False, out=True)
 def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
     """Products summed over the last `dims` dimensions of a and the first of b, or over given pairs of dimensions."""

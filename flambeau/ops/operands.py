@@ -21,7 +21,8 @@ from flambeau.tensor import Tensor, from_node, over
 
 __all__ = [
     "Scalar", "as_tensor_argument", "result_dtype", "operands", "pair", "cast", "scalar", "filled", "expand", "same_device",
-    "python_number", "sizes", "dims_argument", "floating", "accumulation_dtype", "check_tensor", "check_fits", "integer", "wrapped",
+    "python_number", "sizes", "dims_argument", "floating", "accumulation_dtype", "check_tensor", "check_fits", "integer",
+    "wrapped",
 ]  # fmt: skip
 
 Scalar = (bool, int, float)

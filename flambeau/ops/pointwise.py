@@ -329,7 +329,8 @@ def choose(condition: Tensor, input: Any, other: Any, name: str) -> Tensor:
             number = python_number(v)
             if number is None:
                 raise TypeError(
-                    f"{name}(): argument '{('input', 'other')[position]}' (position {position + 2}) must be Tensor, not {type(v).__name__}"
+                    f"{name}(): argument '{('input', 'other')[position]}' (position "
+                    f"{position + 2}) must be Tensor, not {type(v).__name__}"
                 )
             v = number
         values.append(v)

@@ -19,7 +19,7 @@ from flambeau.tensor import Tensor
 __all__ = ["bits", "uniform", "standard_normal", "rand", "randn", "randint", "randperm", "bernoulli", "multinomial", "normal"]
 
 
-# --- bits to numbers ---------------------------------------------------------------------------------------------------------------
+# --- bits to numbers ---------------------------------------------------------------------------------------------------
 def bits(shape: tuple[int, ...], device: str, generator: Generator | None) -> Tensor:
     """Uniform 32-bit words."""
     n = math.prod(shape)
@@ -87,7 +87,7 @@ def _floating(name: str, type: dtype) -> dtype:
     return type
 
 
-# --- new tensors ---------------------------------------------------------------------------------------------------------------------
+# --- new tensors -------------------------------------------------------------------------------------------------------
 def _maker(name: str, draw: Any, kernel: str, doc: str) -> Any:
     def make(
         *size: Any,
@@ -246,7 +246,7 @@ def normal(
     return _finish(out, drawn * std + mean, requires_grad)
 
 
-# --- draws -----------------------------------------------------------------------------------------------------------------------------
+# --- draws -------------------------------------------------------------------------------------------------------------
 @operator(out=True)
 def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | None = None) -> Tensor:
     """1 with the probability that each element says (or p), else 0, in the input's dtype."""
@@ -316,7 +316,7 @@ def _steps(n: int, device: str) -> Tensor:
     return iota(n, int64, device)
 
 
-# --- in place ----------------------------------------------------------------------------------------------------------------------------
+# --- in place ----------------------------------------------------------------------------------------------------------
 def _in_place(name: str, doc: str) -> Any:
     def register(draw: Any) -> Any:
         def fill(self: Tensor, *args: Any, generator: Generator | None = None, **kwargs: Any) -> Tensor:

@@ -137,7 +137,7 @@ def count_nonzero(input: Tensor, dim: Any = None) -> Tensor:
     return sum(cast(check_tensor(input, "count_nonzero", "input").detach(), bool_), dim)
 
 
-# --- truth -----------------------------------------------------------------------------------------------------------------------
+# --- truth -------------------------------------------------------------------------------------------------------------
 def _truth(primitive: Primitive, name: str, doc: str) -> Any:
     def function(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
         axes = _axes(name, input, dim)
@@ -156,7 +156,7 @@ any = _truth(r.ANY, "any", "Whether one element is not zero (uint8 for uint8, el
 all = _truth(r.ALL, "all", "Whether every element is not zero (uint8 for uint8, else bool).")
 
 
-# --- extrema -----------------------------------------------------------------------------------------------------------------------
+# --- extrema -----------------------------------------------------------------------------------------------------------
 def _even_extremum(primitive: Primitive, name: str, doc: str) -> Any:
     def function(input: Tensor, dim: Any = (), keepdim: bool = False) -> Tensor:
         axes = _axes(name, input, dim)
@@ -243,7 +243,8 @@ def _position(name: str, primitive: Primitive) -> Any:
         d = None if dim is None else dims_argument(dim)
         if d is None and 0 in shape:
             raise IndexError(
-                f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument."
+                f"{name}(): Expected reduction dim to be specified for input.numel() == "
+                "0. Specify the reduction dim with the 'dim' argument."
             )
         rules.reduce_nonempty(shape, d if shape else None, keepdim, name=name)
         if d is not None:
@@ -275,7 +276,7 @@ def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> 
     return _aminmax_result(amin(input, axes, keepdim), amax(input, axes, keepdim))
 
 
-# --- norms and the like ---------------------------------------------------------------------------------------------------------------
+# --- norms and the like ------------------------------------------------------------------------------------------------
 def _logsumexp_gradient(g: Tensor, y: Tensor, inputs: Any, params: tuple[Any, ...]) -> tuple[Any]:
     (x,) = inputs
     axes, keepdim = params

@@ -89,7 +89,7 @@ def in_place(function: Callable[..., Tensor], target: Tensor, *args: Any, **kwar
     On the tape, as in PyTorch, what the gradient reads of the old value is kept beside the new one, and what it reads of the
     result is the tensor's own, so that a later write to it is an error.
     """
-    if not state.enabled or not (target.requires_grad or any([isinstance(a, Tensor) and a.requires_grad for a in args])):
+    if not state.enabled or not (target.requires_grad or any(isinstance(a, Tensor) and a.requires_grad for a in args)):
         return write_in_place(target, function(target, *args, **kwargs))
     target._check_writable(True)
     before = from_node(target._value())

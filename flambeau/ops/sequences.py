@@ -189,7 +189,7 @@ def eye(
     return _finish(cast(same, dtype or default_dtype()), out, requires_grad)
 
 
-# --- triangles ---------------------------------------------------------------------------------------------------------------------
+# --- triangles ---------------------------------------------------------------------------------------------------------
 def _side(rows: int, columns: int, device: str) -> Tensor:
     """column - row of each element, int64 [rows, columns]."""
     return iota(columns, int64, device) - reshape(iota(rows, int64, device), (rows, 1))
@@ -300,7 +300,8 @@ def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
     part = result.select(dim, index)
     if tuple(part._shape) != tuple(src._shape):
         raise RuntimeError(
-            f"expected src to have a size equal to the slice of self. src size = {list(src._shape)}, slice size = {list(part._shape)}"
+            "expected src to have a size equal to the slice of self. src size = "
+            f"{list(src._shape)}, slice size = {list(part._shape)}"
         )
     part.copy_(src)
     return result
@@ -317,7 +318,8 @@ def slice_scatter(
     part = result[tuple(index)]
     if tuple(part._shape) != tuple(src._shape):
         raise RuntimeError(
-            f"expected src to have a size equal to the slice of self. src size = {list(src._shape)}, slice size = {list(part._shape)}"
+            "expected src to have a size equal to the slice of self. src size = "
+            f"{list(src._shape)}, slice size = {list(part._shape)}"
         )
     part.copy_(src)
     return result

@@ -21,7 +21,7 @@ from flambeau.tensor import Tensor
 __all__ = ["sort", "argsort", "topk", "kthvalue", "median", "quantile", "unique", "bincount", "searchsorted", "bucketize"]
 
 
-# --- order -------------------------------------------------------------------------------------------------------------------------
+# --- order -------------------------------------------------------------------------------------------------------------
 def _order(t: Tensor, d: int, descending: bool) -> Tensor:
     """The stable order of elements along d (int64)."""
     return Tensor._apply(ARGSORT, (t.detach(),), (d, bool(descending)))
@@ -85,7 +85,7 @@ def _at_rank(input: Tensor, d: int, rank: int, keepdim: bool) -> tuple[Tensor, T
     return (values, places) if keepdim else (values.squeeze(d), places.squeeze(d))
 
 
-# --- medians and quantiles --------------------------------------------------------------------------------------------------------------
+# --- medians and quantiles ---------------------------------------------------------------------------------------------
 _median_result = result_type("median", "values indices")
 _nanmedian_result = result_type("nanmedian", "values indices")
 
@@ -216,7 +216,7 @@ def nanquantile(input: Tensor, q: Any, dim: int | None = None, keepdim: bool = F
     return _quantile("nanquantile", input, q, dim, keepdim, interpolation, True)
 
 
-# --- searches ------------------------------------------------------------------------------------------------------------------------------
+# --- searches ----------------------------------------------------------------------------------------------------------
 @operator(method=False, out=True)
 def searchsorted(
     sorted_sequence: Tensor,
@@ -252,7 +252,8 @@ def searchsorted(
     if len(edges._shape) > 1 and tuple(edges._shape[:-1]) != tuple(input._shape[:-1]):
         raise RuntimeError(
             "torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries tensor and "
-            f"input value tensor must match, but we got boundaries tensor {list(edges._shape)} and input value tensor {list(input._shape)}"
+            "input value tensor must match, but we got boundaries tensor "
+            f"{list(edges._shape)} and input value tensor {list(input._shape)}"
         )
     a = input.detach().unsqueeze(-1)
     b = edges.detach() if len(edges._shape) == 1 else edges.detach().unsqueeze(-2)
@@ -283,7 +284,7 @@ def isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, inve
     return found.logical_not() if invert else found
 
 
-# --- sets and counts ---------------------------------------------------------------------------------------------------------------------------
+# --- sets and counts ---------------------------------------------------------------------------------------------------
 def _runs(fresh: Tensor, n: int) -> tuple[Tensor, Tensor, Tensor]:
     """From which elements of a row begin a new run: where runs begin, each element's run, the runs' lengths."""
     starts = flat_positions(fresh)
@@ -311,7 +312,8 @@ def _differs(x: Tensor) -> Tensor:
 def unique(
     input: Tensor, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
 ) -> Any:
-    """The distinct elements in order (or slices of `dim`); also where each went and how many there are of each. Computes the input."""
+    """The distinct elements in order (or slices of `dim`); also where each went and how many there are of each.
+    Computes the input."""
     x = check_tensor(input, "unique", "input").detach()
     device = x._storage.device
     if dim is None:
@@ -346,7 +348,8 @@ def unique(
 
 @operator(method=True)
 def unique_consecutive(input: Tensor, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None) -> Any:
-    """Of each run of equal elements (or slices of `dim`) one; also each element's run and the runs' lengths. Computes the input."""
+    """Of each run of equal elements (or slices of `dim`) one; also each element's run and the runs' lengths.
+    Computes the input."""
     x = check_tensor(input, "unique_consecutive", "input").detach()
     moved = reshape(x, (-1,)) if dim is None else x.movedim(dim, 0)
     n = moved._shape[0] if moved._shape else 1

@@ -1,4 +1,6 @@
-"""Special functions: gamma and its derivatives, inverse error functions, Bessel functions, gcd. May import what `flambeau.ops` may.
+"""Special functions: gamma and its derivatives, inverse error functions, Bessel functions, gcd.
+
+May import what `flambeau.ops` may.
 
 Each is composed of primitives, so that it runs in fused kernels on every device. Sources stand at each.
 """
@@ -35,7 +37,7 @@ def polynomial(x: Tensor, coefficients: tuple[float, ...]) -> Tensor:
     return result
 
 
-# --- error functions ---------------------------------------------------------------------------------------------------------------
+# --- error functions ---------------------------------------------------------------------------------------------------
 def _erfc_value(x: Tensor) -> Tensor:
     """1 - erf near 0; for |x| ≥ 0.5 exp(-x²)·P(1/(1 + x/2)) would lose digits in float64, so a continued fraction serves there.
 
@@ -98,7 +100,7 @@ def erfinv(input: Tensor) -> Tensor:
     ))  # fmt: skip
 
 
-# --- gamma ---------------------------------------------------------------------------------------------------------------------------
+# --- gamma -------------------------------------------------------------------------------------------------------------
 # Stirling's series with Bernoulli numbers after shifting the argument up (Abramowitz and Stegun 6.1.41, 6.3.18, 6.4.11).
 _BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510)
 _SHIFT = 8
@@ -245,7 +247,7 @@ def mvlgamma(input: Tensor, p: int) -> Tensor:
     return total
 
 
-# --- Bessel functions ----------------------------------------------------------------------------------------------------------------
+# --- Bessel functions --------------------------------------------------------------------------------------------------
 def _bessel(order: int, x: Tensor) -> Tensor:
     """I₀ or I₁ by the power series for |x| < 15 and the asymptotic series beyond (Abramowitz and Stegun 9.6.10, 9.7.1)."""
     size = x.abs()
@@ -284,7 +286,7 @@ def _i1(x: Tensor) -> Tensor:
     return _composed("i1", x, lambda t: _bessel(1, t), gradient)
 
 
-# --- whole numbers -------------------------------------------------------------------------------------------------------------------
+# --- whole numbers -----------------------------------------------------------------------------------------------------
 def _whole_operands(name: str, input: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
     check_tensor(input, name, "input")
     check_tensor(other, name, "other", 2)

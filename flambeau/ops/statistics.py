@@ -17,7 +17,7 @@ from flambeau.tensor import Tensor
 __all__ = ["var", "std", "var_mean", "std_mean", "cov", "corrcoef", "trapezoid"]
 
 
-# --- variance ------------------------------------------------------------------------------------------------------------------------
+# --- variance ----------------------------------------------------------------------------------------------------------
 def _var_gradient(g: Tensor, y: Any, inputs: Any, params: tuple[Any, ...]) -> tuple[Any]:
     (x,) = inputs
     axes, divisor, keepdim = params
@@ -107,7 +107,7 @@ def std_mean(
     return _root(_variance("std_mean", input, dim, unbiased, keepdim, correction)), input.mean(plain, keepdim)
 
 
-# --- covariance ------------------------------------------------------------------------------------------------------------------------
+# --- covariance --------------------------------------------------------------------------------------------------------
 @operator()
 def cov(input: Tensor, *, correction: int = 1, fweights: Tensor | None = None, aweights: Tensor | None = None) -> Tensor:
     """Covariances of the rows of a matrix, columns being observations with optional frequencies and weights."""
@@ -126,7 +126,8 @@ def cov(input: Tensor, *, correction: int = 1, fweights: Tensor | None = None, a
             )
         if given.numel() != n:
             raise RuntimeError(
-                f"cov(): expected {name} to have the same numel as there are observations in the input but got {given.numel()} != {n}"
+                f"cov(): expected {name} to have the same numel as there are "
+                f"observations in the input but got {given.numel()} != {n}"
             )
         weights = given.to(x.dtype) if weights is None else weights * given.to(x.dtype)
     total: Any = float(n) if weights is None else weights.sum()
@@ -159,7 +160,7 @@ def corrcoef(input: Tensor) -> Tensor:
     return (c / deviation.unsqueeze(1) / deviation).clamp(-1, 1)
 
 
-# --- integrals by rule ---------------------------------------------------------------------------------------------------------------------
+# --- integrals by rule -------------------------------------------------------------------------------------------------
 def _strips(name: str, y: Tensor, x: Tensor | None, dx: float, dim: int) -> Tensor:
     d = wrap_dim(dim, len(check_tensor(y, name, "y")._shape))
     n = y._shape[d]

@@ -141,7 +141,8 @@ def atleast_2d(*tensors: Any) -> Any:
 
 @operator()
 def atleast_3d(*tensors: Any) -> Any:
-    """The tensor, or each of several, with at least three dimensions: a vector lies along the second, a matrix on the first two."""
+    """The tensor, or each of several, with at least three dimensions: a vector lies along the second, a matrix on
+    the first two."""
     from flambeau.shapes.joining import at_least_3d
 
     return _at_least(tensors, lambda t: t if len(t._shape) >= 3 else reshape(t, at_least_3d(tuple(t._shape))))
@@ -402,12 +403,14 @@ def _split_at(name: str, dim: int, rank: int) -> Any:
     def split_there(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
         if len(input._shape) < rank:
             raise RuntimeError(
-                f"torch.{name} requires a tensor with at least {rank} dimension{'s' if rank > 1 else ''}, but got a tensor with {len(input._shape)} dimensions!"
+                f"torch.{name} requires a tensor with at least {rank} dimension{'s' if rank > 1 else ''}, "
+                f"but got a tensor with {len(input._shape)} dimensions!"
             )
         axis = 0 if name == "hsplit" and len(input._shape) == 1 else dim
         if isinstance(indices_or_sections, int) and (indices_or_sections == 0 or input._shape[axis] % indices_or_sections):
             raise RuntimeError(
-                f"torch.{name} attempted to split along dimension {axis}, but the size of the dimension {input._shape[axis]} is not "
+                f"torch.{name} attempted to split along dimension {axis}, but the "
+                f"size of the dimension {input._shape[axis]} is not "
                 f"divisible by the split_size {indices_or_sections}!"
             )
         return tensor_split(input, indices_or_sections, axis)

@@ -22,7 +22,7 @@ ABSOLUTE = {"float16": 2e-3, "bfloat16": 1.6e-2, "float32": 1e-5, "float64": 1e-
 """PyTorch's own tolerances; for half types also absolute, since PyTorch rounds between steps in some functions."""
 
 
-# --- between the libraries -----------------------------------------------------------------------------------------------------------
+# --- between the libraries ---------------------------------------------------------------------------------------------
 def dtype_of(d: torch.dtype) -> Any:
     return getattr(flambeau, str(d).removeprefix("torch."))
 
@@ -76,7 +76,7 @@ def translate(value: Any, device: str) -> Any:
     return value
 
 
-# --- comparing ----------------------------------------------------------------------------------------------------------------------------
+# --- comparing ---------------------------------------------------------------------------------------------------------
 def compare(mine: Any, theirs: Any, what: str = "result", factor: float = 1.0) -> None:
     """Raises AssertionError where flambeau's result isn't PyTorch's: type, dtype, shape and values."""
     if isinstance(theirs, torch.Tensor):
@@ -211,7 +211,7 @@ def check(
     return found, expected
 
 
-# --- gradients ----------------------------------------------------------------------------------------------------------------------------------
+# --- gradients ---------------------------------------------------------------------------------------------------------
 def check_gradients(
     mine: Callable[..., Any],
     theirs: Callable[..., Any],

@@ -48,7 +48,8 @@ add("mvlgamma", lambda r: (r.pos(4) + 2, 3), loose=20)
 # --- two operands --------------------------------------------------------------------------------------------------
 BROADCAST = (
     lambda r: (r.f(2, 3), r.f(2, 3)), lambda r: (r.f(2, 1), r.f(3)), lambda r: (r.f(2, 3), 2), lambda r: (r.f(2, 3), 1.5),
-    lambda r: (r.f(2, 3), r.f(2)), lambda r: (r.f(3), torch.tensor(2)), lambda r: (r.f(3), torch.tensor(1.5)), lambda r: (r.f(3), "x"),
+    lambda r: (r.f(2, 3), r.f(2)), lambda r: (r.f(3), torch.tensor(2)), lambda r: (r.f(3), torch.tensor(1.5)),
+    lambda r: (r.f(3), "x"),
 )  # fmt: skip
 add("add sub subtract mul multiply eq ne not_equal lt less le less_equal gt greater ge greater_equal", *BROADCAST, dtypes=ALL)
 add(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from tests.ops.draw import WIDE, add
@@ -69,15 +71,18 @@ add("chain_matmul", lambda r: (r.f(2, 3), r.f(3, 4), r.f(4, 2)), dtypes=WIDE)
 add("einsum", *[lambda r, e=e, shapes=shapes: (e, *(r.f(*s) for s in shapes)) for e, shapes in (
     ("ij,jk->ik", ((2, 3), (3, 4))), ("ij,jk", ((2, 3), (3, 4))), ("ii->i", ((3, 3),)), ("ii", ((3, 3),)), ("ij->ji", ((2, 3),)),
     ("bij,bjk,kl->bil", ((2, 2, 3), (2, 3, 4), (4, 2))), ("...ij,...jk->...ik", ((5, 2, 3), (3, 4))), ("i,j->ij", ((2,), (3,))),
-    ("ij->", ((2, 3),)), ("ij,kj->ik", ((2, 3), (4, 3))), ("ij,jk->ik", ((2, 3), (2, 3))), ("iji->j", ((2, 3, 2),)), ("i,i", ((3,), (3,))),
-    ("ij,ij->ij", ((2, 3), (2, 3))), ("ij,j->i", ((2, 1), (3,))), ("a..., b->ab...", ((2, 3), (4,))), ("ij,k->ik", ((2, 3), (4,))),
+    ("ij->", ((2, 3),)), ("ij,kj->ik", ((2, 3), (4, 3))), ("ij,jk->ik", ((2, 3), (2, 3))), ("iji->j", ((2, 3, 2),)),
+    ("i,i", ((3,), (3,))),
+    ("ij,ij->ij", ((2, 3), (2, 3))), ("ij,j->i", ((2, 1), (3,))), ("a..., b->ab...", ((2, 3), (4,))),
+    ("ij,k->ik", ((2, 3), (4,))),
     ("i->ij", ((2,),)), ("b i, b j -> b", ((2, 3), (2, 4))), ("ij...->...i", ((2, 3, 4),)),
-)], lambda r: (r.f(2, 3), [0, 1], r.f(3, 4), [1, 2], [0, 2]), lambda r: (r.f(2, 3), [0, Ellipsis], [Ellipsis, 0]), dtypes=WIDE, loose=4)  # fmt: skip
+)], lambda r: (r.f(2, 3), [0, 1], r.f(3, 4), [1, 2], [0, 2]), lambda r: (r.f(2, 3), [0, Ellipsis], [Ellipsis, 0]),
+    dtypes=WIDE, loose=4)  # fmt: skip
 add("cross", lambda r: (r.f(2, 3), r.f(2, 3)), lambda r: (r.f(3, 2), r.f(3, 2), 0), lambda r: (r.f(2, 2), r.f(2, 2)))
 
 
 # --- linear algebra ------------------------------------------------------------------------------------------------
-LINALG = dict(ns="linalg", dtypes=WIDE, loose=200.0)
+LINALG: Any = {"ns": "linalg", "dtypes": WIDE, "loose": 200.0}
 add(
     "cholesky",
     lambda r: (r.spd(3, 3),),
@@ -173,7 +178,7 @@ add(
 )
 add("lu_factor lu", lambda r: (r.regular(3, 3),), lambda r: (r.f(4, 3),), ns="linalg", dtypes=WIDE, loose=200.0, diff=False)
 add("eig eigvals", ns="linalg")
-OLD = dict(dtypes=WIDE, loose=200.0)
+OLD: Any = {"dtypes": WIDE, "loose": 200.0}
 add("cholesky", lambda r: (r.spd(3, 3),), **OLD)
 add("cholesky_inverse", lambda r: (r.regular(3, 3).tril(),), **OLD)
 add("cholesky_solve", lambda r: (r.f(3, 2), r.regular(3, 3).tril()), **OLD)

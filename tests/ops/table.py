@@ -22,6 +22,8 @@ ELSEWHERE: dict[str, str] = {}
 ELSEWHERE.update({
     **dict.fromkeys(["empty", "empty_like", "empty_strided", "new_empty"], "test_creation"),
     **dict.fromkeys(["cpu", "cuda", "pin_memory", "new"], "test_creation"),
-    **dict.fromkeys(["rand", "rand_like", "randn", "randn_like", "randint", "randint_like", "randperm", "normal", "bernoulli", "multinomial", "poisson", "uniform_", "normal_", "exponential_", "log_normal_", "cauchy_", "geometric_", "bernoulli_", "random_"], "test_random"),
+    **dict.fromkeys(["rand", "rand_like", "randn", "randn_like", "randint", "randint_like", "randperm", "normal", "bernoulli",
+    "multinomial", "poisson", "uniform_", "normal_", "exponential_", "log_normal_", "cauchy_", "geometric_", "bernoulli_",
+    "random_"], "test_random"),
     **dict.fromkeys(["qr", "svd", "eigh", "lstsq", "eig", "eigvals"], "test_linalg"),
 })  # fmt: skip

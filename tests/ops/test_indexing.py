@@ -22,7 +22,8 @@ def slices(draw: st.DrawFn, size: int) -> slice:
 
 @st.composite
 def indices(draw: st.DrawFn, shape: tuple[int, ...]) -> Any:
-    """An index of a tensor of that shape: basic items, lists, integer tensors that broadcast, and masks; now and then a wrong one."""
+    """An index of a tensor of that shape: basic items, lists, integer tensors that broadcast, and masks; now and
+    then a wrong one."""
     items: list[Any] = []
     common = draw(st.sampled_from([(), (1,), (3,), (2, 3)]))
     dim = 0

@@ -54,9 +54,11 @@ def _exactly(mine: Any, theirs: Any) -> None:
         lambda t: t.tensor([1e-5, 1.0]), lambda t: t.tensor([1e9, 1.0]), lambda t: t.tensor([float("nan"), 1.0]),
         lambda t: t.tensor([float("inf"), 1.5, -2.25]), lambda t: t.ones(2, 3, dtype=t.float16), lambda t: t.tensor(True),
         lambda t: t.ones(3, requires_grad=True), lambda t: t.ones(2, 2, requires_grad=True) * 2, lambda t: t.eye(3).double(),
-        lambda t: t.arange(24).reshape(2, 3, 4), lambda t: t.tensor([[-1.5, 200.25], [3.0, 0.001]]), lambda t: t.tensor([0.1] * 40),
+        lambda t: t.arange(24).reshape(2, 3, 4), lambda t: t.tensor([[-1.5, 200.25], [3.0, 0.001]]),
+        lambda t: t.tensor([0.1] * 40),
         lambda t: t.ones(2, dtype=t.uint8), lambda t: t.Size([2, 3]), lambda t: t.float32, lambda t: t.finfo(t.float32),
-        lambda t: t.iinfo(t.int8), lambda t: t.tensor([[1, 2], [3, 4]]).max(1), lambda t: t.tensor(2**40), lambda t: t.arange(30) * 1000,
+        lambda t: t.iinfo(t.int8), lambda t: t.tensor([[1, 2], [3, 4]]).max(1), lambda t: t.tensor(2**40),
+        lambda t: t.arange(30) * 1000,
     ],
 )  # fmt: skip
 def test_exact_text(make: Any) -> None:
