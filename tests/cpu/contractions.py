@@ -184,35 +184,35 @@ def matmul(
 # --- meaning ------------------------------------------------------------------------------------------------------------
 
 
-def _expand(operand: Operand, data: np.ndarray, extents: tuple[int, ...]) -> np.ndarray:
-    """The operand's value at every point of the axes."""
-    grids = np.meshgrid(*[np.arange(e) for e in extents], indexing="ij", sparse=True) if extents else []
-    inside: Any = np.ones(extents, bool)
-    where: Any = np.zeros(extents, np.int64)
+def _expand(operand: Operand, data: np.ndarray, extents: tuple[int, ...]) -> tuple[np.ndarray, list[int]]:
+    """The operand's values over the axes that it depends on, and those axes."""
+    axes = sorted({axis for p in operand.positions for axis, _ in p.terms})
+    shape = tuple(extents[k] for k in axes)
+    grids = dict(zip(axes, np.meshgrid(*[np.arange(n) for n in shape], indexing="ij", sparse=True) if axes else ()))
+    inside: Any = np.ones(shape, bool)
+    where: Any = np.zeros(shape, np.int64)
     for size, position in zip(operand.shape, operand.positions, strict=True):
-        at: Any = np.full(extents, position.offset, np.int64)
+        at: Any = np.full(shape, position.offset, np.int64)
         for axis, coefficient in position.terms:
             at = at + coefficient * grids[axis]
         inside = inside & (at >= 0) & (at % position.every == 0) & (at // position.every < size)
         where = where * size + at // position.every
     flat = np.append(data.reshape(-1), np.zeros(1, data.dtype))
-    return flat[np.where(inside, where, data.size)]
+    return flat[np.where(inside, where, data.size)], axes
 
 
 def meaning(k: ContractionKernel, arrays: list[np.ndarray], extra: Any = None) -> np.ndarray:
-    """The kernel's result. `extra(sums, output axes' grids)` is the epilogue in NumPy; without it the sum is cast."""
+    """The kernel's result. `extra(sums)` is the epilogue in NumPy; without it the sum is cast."""
     type = k.slots[k.a.slot].dtype
-    a = _expand(k.a, arrays[k.a.slot], k.extents)
-    b = _expand(k.b, arrays[k.b.slot], k.extents)
-    if type.category == 2:
-        a, b = a.astype(np.float64), b.astype(np.float64)
-    elif type is dtypes.bool_:
-        a, b = a.astype(np.int64), b.astype(np.int64)
-    summed = tuple(x for x in range(len(k.extents)) if x not in k.outputs)
+    held: Any = array_type(type)
+    if type.category != 1:
+        held = np.float64 if type.category == 2 else np.int64
+    (a, in_a), (b, in_b) = (_expand(side, arrays[side.slot].astype(held), k.extents) for side in (k.a, k.b))
+    lone = [x for x in range(len(k.extents)) if x not in in_a and x not in in_b]
+    ones = np.ones([k.extents[x] for x in lone], held)
     with np.errstate(all="ignore"):
-        sums = (a * b).sum(axis=summed, dtype=a.dtype)
-    kept = [x for x in range(len(k.extents)) if x in k.outputs]
-    sums = np.transpose(sums, [kept.index(x) for x in k.outputs])
+        b = np.multiply.outer(b, ones).astype(held)
+        sums = np.einsum(a, in_a, b, in_b + lone, list(k.outputs), optimize=type.category == 2)
     if extra is not None:
         sums = extra(sums)
     return np.asarray(sums).astype(array_type(k.slots[-1].dtype))

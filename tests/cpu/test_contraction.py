@@ -210,7 +210,7 @@ def test_epilogue(s, bits):
 @pytest.mark.parametrize("make", [conv_forward, conv_input, conv_weight])
 def test_accuracy(make):
     """Real numbers: as near to a float64 sum as a plain float32 sum of that length is expected to be."""
-    s = Conv(2, 64, 20, 22, 64, 3, 3, 1, 1)
+    s = Conv(2, 48, 20, 22, 48, 3, 3, 1, 1)
     k = make(s, bias=False) if make is conv_forward else make(s)
     r = np.random.default_rng(0)
     arrays = [r.standard_normal(x.size, dtype=np.float32) for x in k.slots[:-1]]
