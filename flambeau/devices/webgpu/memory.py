@@ -52,6 +52,7 @@ class Pool:
     def __init__(self, host: Host) -> None:
         self.host = host
         self.idle: defaultdict[int, list[Block]] = defaultdict(list)
+        self._blocks: dict[int, Block] = {}  # all of them: the collector must not find a block's handle garbage with its buffer
         self.reserved = self.allocated = self.reserved_peak = self.allocated_peak = 0
         self.allocations = self.creations = self.failures = 0
         self.on_release: Any = None
@@ -91,7 +92,9 @@ class Pool:
         self.creations += 1
         self.reserved += size
         self.reserved_peak = max(self.reserved_peak, self.reserved)
-        return Block(handle, size)
+        block = Block(handle, size)
+        self._blocks[block.number] = block
+        return block
 
     def free(self, block: Block) -> None:
         """Takes a block back."""
@@ -107,6 +110,7 @@ class Pool:
             while blocks:
                 block = blocks.pop()
                 released += block.nbytes
+                del self._blocks[block.number]
                 self.host.destroy_buffer(block.handle)
         self.reserved -= released
         return released

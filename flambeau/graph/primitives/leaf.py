@@ -45,6 +45,8 @@ IOTA = Primitive(
 """`params = (n, dtype)`: 0, 1, … n-1."""
 
 _BAKED = frozenset((0.0, 1.0, -1.0, 2.0, 0.5, -2.0, -0.5))
+_BAKED_INTEGERS = range(-4, 17)
+"""Strides, kernel sizes, counts of dimensions: dividing by a known one is far quicker."""
 
 
 def scalar_value(node: Node) -> Any:
@@ -60,6 +62,8 @@ def number(value: Any, type: dtype, device: str) -> Node:
             value = bool(value)
         elif type.category == 1:
             value = int(value)
+            if value in _BAKED_INTEGERS:
+                return CONSTANT((), (value, type), device)
         if value != value:
             value = math.nan  # one object, so that every NaN is one program
         if (value in _BAKED and math.copysign(1, value) == math.copysign(1, value or 1)) or value != value or type is bool_:
