@@ -315,3 +315,36 @@ def lcm(input: Tensor, other: Tensor) -> Tensor:
     a, b = _whole_operands("lcm", input, other)
     common = gcd(a, b)
     return mul(a.div(common.masked_fill(common == 0, 1), rounding_mode="trunc"), b).abs()
+
+
+# --- torch.special alone -------------------------------------------------------------------------------------------------
+@operator(namespace="special", method=False, out=True)
+def entr(input: Tensor) -> Tensor:
+    """-x log x for positive numbers, 0 at 0, -∞ below."""
+    x = unary_operand("entr", input)
+    return (-x * x.masked_fill(x == 0, 1).log()).masked_fill(x < 0, -math.inf)
+
+
+@operator(namespace="special", method=False, out=True)
+def ndtr(input: Tensor) -> Tensor:
+    """The area under the normal curve up to each number."""
+    return erfc(unary_operand("ndtr", input) * -math.sqrt(0.5)) * 0.5
+
+
+@operator(namespace="special", method=False, out=True)
+def ndtri(input: Tensor) -> Tensor:
+    """The inverse of `ndtr`."""
+    return erfinv(unary_operand("ndtri", input) * 2 - 1) * math.sqrt(2)
+
+
+@operator(namespace="special", method=False, out=True)
+def i1(input: Tensor) -> Tensor:
+    """The modified Bessel function of the first kind and order 1."""
+    return _i1(unary_operand("i1", input))
+
+
+@operator(namespace="special", method=False, out=True)
+def xlog1py(input: Any, other: Any) -> Tensor:
+    """input · log(1 + other), and 0 where input is 0 (unless other is NaN)."""
+    x, y = operands("xlog1py", input, other, float_result=True)
+    return x * y.masked_fill((x == 0) & (y == y), 0).log1p()

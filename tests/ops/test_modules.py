@@ -9,7 +9,7 @@ import flambeau
 from tests.helpers.oracle import check, check_gradients
 
 
-@pytest.mark.parametrize("name", ["expit", "gammaln", "psi", "entr", "ndtr", "ndtri", "erf", "log1p", "i0"])
+@pytest.mark.parametrize("name", ["expit", "gammaln", "psi", "entr", "ndtr", "ndtri", "erf", "log1p", "i0", "i1"])
 def test_special_of_one_number(name: str, device: str) -> None:
     x = torch.tensor([0.1, 0.3, 0.5, 0.9], dtype=torch.float64)
     mine, theirs = getattr(flambeau.special, name), getattr(torch.special, name)
