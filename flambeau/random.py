@@ -1,9 +1,9 @@
-"""`torch.random`: the default generator's functions, and `fork_rng`. May import `flambeau.generator`."""
+"""`torch.random`: the default generator's state. May import `flambeau.generator`."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from flambeau.generator import default_generator, get_rng_state, initial_seed, manual_seed, seed, set_rng_state
@@ -11,14 +11,12 @@ from flambeau.generator import default_generator, get_rng_state, initial_seed, m
 __all__ = ["default_generator", "fork_rng", "get_rng_state", "initial_seed", "manual_seed", "seed", "set_rng_state"]
 
 
-@contextmanager
+@contextlib.contextmanager
 def fork_rng(devices: Any = None, enabled: bool = True) -> Iterator[None]:
-    """The default generator's state is put back at the end; `devices` is accepted, one generator serves them all."""
-    if not enabled:
-        yield
-        return
+    """Restores the default generator's state at the end of the block. One generator serves every device."""
     state = get_rng_state()
     try:
         yield
     finally:
-        set_rng_state(state)
+        if enabled:
+            set_rng_state(state)

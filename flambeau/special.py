@@ -1,48 +1,21 @@
-"""`torch.special`: special functions under their names in mathematics. May import `flambeau.ops`."""
+"""`torch.special`: special functions, under the names they have there.
+
+Filled from the operator registry; may import `flambeau.ops` and `flambeau.nn.functional`.
+"""
 
 from __future__ import annotations
 
-import math
-from typing import Any
-
+from flambeau.nn.functional.softmax import log_softmax as log_softmax
+from flambeau.nn.functional.softmax import softmax as softmax
 from flambeau.ops.registry import OPERATORS
-from flambeau.tensor import Tensor
 
-_NAMES = {
-    "digamma": "digamma", "psi": "digamma", "erf": "erf", "erfc": "erfc", "erfinv": "erfinv", "exp2": "exp2", "expm1": "expm1",
-    "expit": "sigmoid", "gammaln": "lgamma", "i0": "i0", "log1p": "log1p", "logit": "logit", "logsumexp": "logsumexp",
-    "multigammaln": "mvlgamma", "polygamma": "polygamma", "round": "round", "sinc": "sinc", "xlogy": "xlogy",
-    "softmax": "softmax", "log_softmax": "log_softmax",
-}  # fmt: skip
-globals().update({name: OPERATORS["", own].public for name, own in _NAMES.items()})
+_SAME = (
+    "digamma", "entr", "erf", "erfc", "erfcx", "erfinv", "exp2", "expm1", "gammainc", "gammaincc", "i0", "i0e", "i1", "i1e",
+    "log1p", "log_ndtr", "logit", "logsumexp", "multigammaln", "ndtr", "ndtri", "polygamma", "round", "sinc", "xlog1py", "xlogy", "zeta",
+)  # fmt: skip
+_OTHER_NAMES = {"expit": "sigmoid", "gammaln": "lgamma", "psi": "digamma", "multigammaln": "mvlgamma"}
 
-
-def entr(input: Tensor) -> Any:
-    """-x log x for positive numbers, 0 at 0, -∞ below."""
-    x: Any = input
-    return (-x * x.masked_fill(x == 0, 1).log()).masked_fill(x < 0, -math.inf)
-
-
-def ndtr(input: Tensor) -> Any:
-    """The area under the normal curve up to each number."""
-    x: Any = input
-    return (x * -math.sqrt(0.5)).erfc() * 0.5
-
-
-def ndtri(input: Tensor) -> Any:
-    """The inverse of `ndtr`."""
-    x: Any = input
-    return (x * 2 - 1).erfinv() * math.sqrt(2)
-
-
-def xlog1py(input: Any, other: Any) -> Any:
-    """input · log1p(other), and 0 where input is 0."""
-    a, b = (v if isinstance(v, Tensor) else None for v in (input, other))
-    like: Any = a if a is not None else b
-    x: Any = input if a is not None else like.new_full((), input)
-    y: Any = other if b is not None else like.new_full((), other)
-    nothing = (x == 0) & (y == y)
-    return x * y.masked_fill(nothing, 0).log1p()
-
-
-__all__ = sorted([*_NAMES, "entr", "ndtr", "ndtri", "xlog1py"])
+_found = {name: OPERATORS.get(("special", name)) or OPERATORS.get(("", name)) for name in _SAME}
+_found.update({name: OPERATORS.get(("", other)) for name, other in _OTHER_NAMES.items()})
+globals().update({name: o.public for name, o in _found.items() if o is not None})
+__all__ = sorted(["log_softmax", "softmax", *(name for name, o in _found.items() if o is not None)])
