@@ -31,7 +31,7 @@ __all__ = [
     "batch",
     "initialize",
     "fetch",
-    "OutOfMemoryError",
+    "OutOfMemoryError",  # noqa: F822 - made by __getattr__
 ]
 
 _Where = Device | str | int | None

@@ -24,7 +24,9 @@ def main() -> None:
     if not (chosen.pyodide / "pyodide.mjs").exists():
         sys.exit(f"no Pyodide in {chosen.pyodide}: run `npm install` in {HERE} first, or pass --pyodide FOLDER")
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run([sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, str(ROOT)], check=True)
+        subprocess.run(
+            [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, str(ROOT)], check=True
+        )
         (wheel,) = Path(folder).glob("*.whl")
 
         class Handler(http.server.SimpleHTTPRequestHandler):

@@ -21,7 +21,6 @@ class ProfilerActivity(enum.Enum):
 
     CPU = 0
     CUDA = 2
-    WEBGPU = 2
 
 
 class ProfilerAction(enum.Enum):
@@ -34,7 +33,7 @@ class ProfilerAction(enum.Enum):
 
 
 def schedule(*, wait: int, warmup: int, active: int, repeat: int = 0, skip_first: int = 0) -> Callable[[int], ProfilerAction]:
-    """A function from the step's number to what the profiler does in it: `wait` steps off, `warmup` without keeping, `active` recorded."""
+    """What the profiler does in each step: `wait` steps off, `warmup` without keeping, `active` recorded; `repeat` times (0: always)."""
     if min(wait, warmup, repeat, skip_first) < 0 or active <= 0:
         raise ValueError("schedule expects wait, warmup, repeat and skip_first of at least 0 and active of at least 1")
 

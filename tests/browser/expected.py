@@ -32,10 +32,13 @@ def main() -> None:
         stored.append(
             {
                 "arguments": [stride, padding, dilation, groups],
-                **{name: [list(t.shape), [float(f"{v:.8g}") for v in t.detach().flatten().tolist()]] for name, t in tensors.items()},
+                **{
+                    name: [list(t.shape), [float(f"{v:.8g}") for v in t.detach().flatten().tolist()]]
+                    for name, t in tensors.items()
+                },
             }
         )
-    Path(__file__).with_name("conv2d.json").write_text(json.dumps(stored, separators=(',', ':')) + "\n")
+    Path(__file__).with_name("conv2d.json").write_text(json.dumps(stored, separators=(",", ":")) + "\n")
 
 
 if __name__ == "__main__":

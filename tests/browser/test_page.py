@@ -24,7 +24,9 @@ def _missing() -> str | None:
     if not (HERE / "node_modules" / "pyodide").exists():
         if shutil.which("npm") is None:
             return "npm is not installed"
-        done = subprocess.run(["npm", "install", "--no-audit", "--no-fund"], cwd=HERE, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            ["npm", "install", "--no-audit", "--no-fund"], cwd=HERE, capture_output=True, text=True, check=False
+        )
         if done.returncode:
             return f"npm could not install pyodide and playwright-core: {done.stderr[-300:]}"
     return None
@@ -87,3 +89,20 @@ def test_a_page_computes_trains_and_waits(wheel: Path) -> None:
     assert found["fetched"] == ["cpu", [2.0, 2.0, 2.0]]
     assert found["kernels"]
     assert 0 < found["memory"] < 4 << 20
+
+
+@pytest.mark.slow
+def test_the_example_trains_draws_and_stops(wheel: Path, tmp_path: Path) -> None:
+    picture = tmp_path / "page.png"
+    done = subprocess.run(
+        ["node", str(HERE / "example.mjs"), str(wheel), "40", str(picture)],
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
+    )
+    outcome = json.loads(done.stdout.strip().splitlines()[-1])
+    assert "error" not in outcome, outcome
+    assert 40 <= outcome["step"] < 60, "the stop button ends the training"
+    assert outcome["state"].startswith("stopped: reads") and outcome["samples"] == 32
+    assert picture.stat().st_size > 10_000

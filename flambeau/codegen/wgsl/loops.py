@@ -82,7 +82,9 @@ _FAIL = """fn fail(check: u32, low: i32, high: i32) {
 
 def bind_memories(memories: Sequence[Memory], has_checks: bool = False) -> tuple[str, tuple[Binding, ...]]:
     """Declarations and bindings of every distinct memory, in order, then of the buffer for failed checks if it is needed."""
-    text, bindings, done = "", [], set()
+    text = ""
+    bindings: list[Binding] = []
+    done: set[int] = set()
     for memory in memories:
         if id(memory) not in done:
             done.add(id(memory))

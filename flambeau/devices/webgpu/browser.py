@@ -75,7 +75,16 @@ class BrowserHost:
 
         self._to_js = to_js
         self._shim = shim
-        for name in ("createBuffer", "destroyBuffer", "write", "createPipeline", "createBindGroup", "dropBindGroups", "submit", "read"):
+        for name in (
+            "createBuffer",
+            "destroyBuffer",
+            "write",
+            "createPipeline",
+            "createBindGroup",
+            "dropBindGroups",
+            "submit",
+            "read",
+        ):
             setattr(self, "_" + name, getattr(shim, name))  # a method looked up once costs a third
         facts = json.loads(shim.description)
         limits, features = facts["limits"], facts["features"]

@@ -4,6 +4,7 @@ WGSL's own are either loosely bounded (exp, sin, pow) or free to assume that NaN
 Polynomials were fitted by least squares at Chebyshev nodes, weighted towards the smallest largest relative error.
 """
 
+# ruff: noqa: E501 - polynomials are one line each
 __all__ = ["SOURCE"]
 
 SOURCE = """

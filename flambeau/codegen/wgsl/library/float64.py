@@ -1,5 +1,6 @@
 """float64 functions for adapters with native float64, which have arithmetic but neither functions nor access to the bits."""
 
+# ruff: noqa: E501 - polynomials are one line each
 __all__ = ["SOURCE"]
 
 SOURCE = """

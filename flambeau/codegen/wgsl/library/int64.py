@@ -1,5 +1,6 @@
 """64-bit integers on two words, `vec2<u32>(low, high)`, exact in every operation."""
 
+# ruff: noqa: E501 - polynomials are one line each
 __all__ = ["SOURCE"]
 
 SOURCE = """
