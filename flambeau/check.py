@@ -39,8 +39,12 @@ def installed(checker: str) -> bool:
     return all(importlib.util.find_spec(module) is not None for module in needed)
 
 
-def check(files: Sequence[str | os.PathLike[str]], *, checker: str | None = None) -> list[Problem]:
-    """The shape, dtype, device and other type errors of the files.
+# What an error about tensors speaks of, in either checker's words.
+_ABOUT_TENSORS = re.compile(r"Tensor\b|type-level shape|flambeau|IntTuple|Int\[|Flag\[|\bshape\b|floating|dtype")
+
+
+def check(files: Sequence[str | os.PathLike[str]], *, checker: str | None = None, everything: bool = False) -> list[Problem]:
+    """The shape, dtype and device errors of the files; with `everything` the checker's other errors too.
 
     `checker` is "pyrefly" (with which shapes are computed), "mypy" (with the plugin), or None for the first that is installed.
     Raises FileNotFoundError for a file that is not there, ValueError for an unknown checker, CheckError where none can be run.
@@ -56,7 +60,7 @@ def check(files: Sequence[str | os.PathLike[str]], *, checker: str | None = None
         raise CheckError(f"{chosen or 'a type checker'} is not installed: pip install 'flambeau[check]'")
     if not paths:
         return []
-    return _pyrefly(paths) if chosen == "pyrefly" else _mypy(paths)
+    return _pyrefly(paths, everything) if chosen == "pyrefly" else _mypy(paths, everything)
 
 
 def _package_parent() -> str:
@@ -70,7 +74,7 @@ def _run(command: list[str], environment: dict[str, str] | None = None) -> subpr
         raise CheckError(f"{command[2]} took more than {TIMEOUT} seconds") from None
 
 
-def _pyrefly(paths: Sequence[Path]) -> list[Problem]:
+def _pyrefly(paths: Sequence[Path], everything: bool) -> list[Problem]:
     command = [sys.executable, "-m", "pyrefly", "check", *map(str, paths), "--output-format", "json"]
     command += ["--python-interpreter-path", sys.executable, "--preset", "default"]
     if "site-packages" not in _package_parent():  # an editable install: Pyrefly does not run its import hook
@@ -83,7 +87,7 @@ def _pyrefly(paths: Sequence[Path]) -> list[Problem]:
     return sorted(
         Problem(error["path"], error["line"], error["column"], plain(error.get("description") or error["concise_description"]))
         for error in found
-        if error.get("severity", "error") == "error"
+        if error.get("severity", "error") == "error" and (everything or _ABOUT_TENSORS.search(error["description"]))
     )
 
 
@@ -106,7 +110,7 @@ _PLAINER = (
 )
 
 
-def _mypy(paths: Sequence[Path]) -> list[Problem]:
+def _mypy(paths: Sequence[Path], everything: bool) -> list[Problem]:
     with tempfile.TemporaryDirectory(prefix="flambeau-check-") as folder:
         config = Path(folder) / "mypy.ini"
         lines = ["[mypy]", "plugins = flambeau.typing.mypy"]
@@ -125,7 +129,8 @@ def _mypy(paths: Sequence[Path]) -> list[Problem]:
             error = json.loads(line)
         except json.JSONDecodeError:
             continue
-        if error["severity"] == "error":
+        about_tensors = error["code"] == "shape" or _ABOUT_TENSORS.search(error["message"])
+        if error["severity"] == "error" and (everything or about_tensors):
             problems.append(Problem(error["file"], error["line"], error["column"] + 1, plain(error["message"])))
     if done.returncode > 1 and not problems:
         raise CheckError(f"mypy failed: {(done.stderr or done.stdout).strip()}")
@@ -138,10 +143,11 @@ def main(arguments: Sequence[str]) -> int:
 
     parser = argparse.ArgumentParser(prog="flambeau check", description="Check the shapes, dtypes and devices of programs.")
     parser.add_argument("files", nargs="+", metavar="FILE")
+    parser.add_argument("--all", action="store_true", help="the checker's other errors too")
     parser.add_argument("--checker", choices=CHECKERS, help="the type checker to run (the first installed)")
     options = parser.parse_args(arguments)
     try:
-        problems = check(options.files, checker=options.checker)
+        problems = check(options.files, checker=options.checker, everything=options.all)
     except (FileNotFoundError, CheckError) as error:
         print(f"flambeau check: {error}", file=sys.stderr)
         return 2

@@ -152,7 +152,7 @@ def pyrefly_definition(signature, *, method: bool, overloaded: bool, static_name
         variables = [v for v in variables if v.partition(":")[0] not in ("D", "V", "S")]
     variables += [f"B{i + 1}: {_with_dtypes(union)}" for i, union in enumerate(unions)]
     result = re.sub(r"Pieces\[(\w+), (\w+), (.*)\]$", r"MapIntTuples[lambda One: Tensor[\1, \2, One], \3]", result)
-    plain = result.startswith(("Tensor", "MapIntTuples"))
+    plain = result.startswith(("Tensor", "MapIntTuples", "ValuesIndices"))
     result = re.sub(r"(\w+)\(", r"rule.\1(", result if plain else qualified(result))
     head = f"[{', '.join(variables)}]" if variables else ""
     line = f"def {name}{head}({', '.join(texts)}) -> {result}: ..."
@@ -259,7 +259,9 @@ def portable_definition(signature, *, method: bool, overloaded: bool, static_nam
         if method and position == 0:
             variable = "self"
         texts.append(f"{variable}: {qualified(annotation)}" + (f" = {parameter.default}" if parameter.default else ""))
-    result = result if result.startswith("Tensor") else qualified(result).replace("builtins.builtins.", "builtins.")
+    result = (
+        result if result.startswith(("Tensor", "ValuesIndices")) else qualified(result).replace("builtins.builtins.", "builtins.")
+    )
     line = f"def {name}({', '.join(texts)}) -> {result}: ..."
     return _overload(overloaded) + _tensor_dtypes(line) + _ignored(name)
 

@@ -13,21 +13,21 @@ from ._dtypes import bool as bool
 from ._dtypes import device as device
 from ._dtypes import dtype as dtype
 from ._dtypes import float16 as float16
-from ._dtypes import float16 as half
-from ._dtypes import float32 as float
 from ._dtypes import float32 as float32
-from ._dtypes import float64 as double
 from ._dtypes import float64 as float64
 from ._dtypes import int16 as int16
-from ._dtypes import int16 as short
-from ._dtypes import int32 as int
 from ._dtypes import int32 as int32
 from ._dtypes import int64 as int64
-from ._dtypes import int64 as long
 from ._dtypes import int8 as int8
 from ._dtypes import uint8 as uint8
 from ._dtypes import uint32 as uint32
 
+half = float16
+float = float32
+double = float64
+short = int16
+int = int32
+long = int64
 F = TypeVar("F", bound=Callable[..., Any])
 
 def compile(model: F, **options: Any) -> F: ...

@@ -128,7 +128,7 @@ def _mentions_tensor(annotation: Any) -> bool:
     return _tensor_type(annotation) is not None
 
 
-def _check_tensor(value: Any, wanted: type, parameters: tuple[Any, ...], bindings: Bindings, what: str) -> None:
+def _check_tensor(value: Any, wanted: type[Any], parameters: tuple[Any, ...], bindings: Bindings, what: str) -> None:
     if not isinstance(value, wanted):
         raise TypeError(f"{what}: expected a {wanted.__name__}, got {type(value).__name__}")
     for parameter in parameters:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from mypy.checker import TypeChecker
+from mypy.errorcodes import ErrorCode
 from mypy.nodes import (
     ARG_POS,
     CallExpr,
@@ -75,6 +76,7 @@ from flambeau.typing.shape_strings import ShapeStringError, Star, parse
 from flambeau.typing.signatures import MODULES, SIGNATURES, Signature
 
 STUBS = "flambeau._portable."
+SHAPE = ErrorCode("shape", "Sizes of tensors that do not fit", "flambeau")
 TENSOR = STUBS + "_tensor.Tensor"
 PARAMETER = STUBS + "_tensor.Parameter"
 MODULE = STUBS + "nn.Module"
@@ -453,7 +455,11 @@ def _reshaped(kind: Type, shapes: list[tuple[Any, ...] | None], api: Any) -> Typ
         shape = shapes.pop(0) if shapes else None
         return kind if shape is None else with_shape(kind, shape, api)
     if isinstance(kind, TupleType):
-        return kind.copy_modified(items=[_reshaped(item, shapes, api) for item in kind.items])
+        items = [_reshaped(item, shapes, api) for item in kind.items]
+        fallback = kind.partial_fallback
+        if len(fallback.args) == len(items):  # ValuesIndices, whose attributes are typed by its arguments
+            fallback = fallback.copy_modified(args=items)
+        return kind.copy_modified(items=items, fallback=fallback)
     return kind
 
 
@@ -479,7 +485,7 @@ class Call:
                     return self._pieces(signature, ctx, values)
                 shapes = shapes_in(signature.result, values)
             except CANNOT as error:
-                ctx.api.fail(_message(signature.name, error), ctx.context)
+                ctx.api.fail(_message(signature.name, error), ctx.context, code=SHAPE)
                 return ctx.default_return_type
             except Unknown:
                 continue
@@ -547,7 +553,7 @@ def _getitem(ctx: MethodContext) -> Type:
         items = expression.items if isinstance(expression, TupleExpr) else [expression]
         return _indexed(ctx, [_index_item(item, reader) for item in items])
     except CANNOT as error:
-        ctx.api.fail(str(error), ctx.context)
+        ctx.api.fail(str(error), ctx.context, code=SHAPE)
     except (Unknown, TypeError):
         pass
     return ctx.default_return_type
@@ -566,7 +572,7 @@ def _at(ctx: MethodContext) -> Type:
                 index.append(_index_item(item, reader))
         return _indexed(ctx, index)
     except CANNOT as error:
-        ctx.api.fail(str(error), ctx.context)
+        ctx.api.fail(str(error), ctx.context, code=SHAPE)
     except (Unknown, TypeError):
         pass
     return ctx.default_return_type
@@ -620,7 +626,7 @@ def _transposed(ctx: AttributeContext) -> Type:
         if isinstance(default, Instance):
             return with_shape(default, rule(shape_of(ctx.type)), ctx.api)
     except CANNOT as error:
-        ctx.api.fail(str(error), ctx.context)
+        ctx.api.fail(str(error), ctx.context, code=SHAPE)
     except Unknown:
         pass
     return ctx.default_attr_type
@@ -705,7 +711,7 @@ def _expression(ctx: FunctionContext) -> Type:
     try:
         tx(text)
     except ExpressionError as error:
-        ctx.api.fail(" ".join(str(error).split("\n")[:1]), ctx.context)
+        ctx.api.fail(" ".join(str(error).split("\n")[:1]), ctx.context, code=SHAPE)
         return ctx.default_return_type
     return default.copy_modified(args=[LiteralType(text, ctx.api.named_generic_type("builtins.str", []))])
 
@@ -726,7 +732,7 @@ def _expression_called(ctx: MethodContext) -> Type:
     extra = [name for name in given if name not in expression.names]
     if missing or extra:
         text = f"no value for {', '.join(missing)}" if missing else f"{', '.join(extra)} is not in the expression"
-        ctx.api.fail(f"tx(): {text}: {literal.value!r}", ctx.context)
+        ctx.api.fail(f"tx(): {text}: {literal.value!r}", ctx.context, code=SHAPE)
         return ctx.default_return_type
     reader, shapes = Reader(ctx.api), {}
     first: Instance | None = None
@@ -744,7 +750,7 @@ def _expression_called(ctx: MethodContext) -> Type:
     try:
         shape = expression_shape(expression.tree, shapes, signatures, evaluate, _parameters)
     except CANNOT as error:
-        ctx.api.fail(f"tx({literal.value!r}): {error}", ctx.context)
+        ctx.api.fail(f"tx({literal.value!r}): {error}", ctx.context, code=SHAPE)
         return ctx.default_return_type
     except (NotKnown, Unknown, TypeError):
         return ctx.default_return_type
@@ -849,7 +855,7 @@ def _module_called(ctx: MethodContext) -> Type:
         inputs = [get_proper_type(types[0]) for types in ctx.arg_types if types]
         result = call_module(get_proper_type(ctx.type), inputs, ctx.api)
     except CANNOT as error:
-        ctx.api.fail(str(error), ctx.context)
+        ctx.api.fail(str(error), ctx.context, code=SHAPE)
         return ctx.default_return_type
     except Unknown:
         return ctx.default_return_type
@@ -921,7 +927,7 @@ def _unified(ctx: FunctionSigContext | MethodSigContext) -> FunctionLike:
         try:
             match(pattern, shape, bindings, what=f"{name}: argument '{signature.arg_names[position]}'")
         except ShapeError as error:
-            ctx.api.fail(str(error), expressions[0])
+            ctx.api.fail(str(error), expressions[0], code=SHAPE)
         proper = get_proper_type(kind)
         if isinstance(proper, Instance):  # already judged: the argument's own shape passes
             kinds[position] = with_shape(proper, shape, ctx.api)
@@ -1012,7 +1018,7 @@ def _annotated(base: Type, text: str, ctx: AnalyzeTypeContext, *, brackets: bool
     try:
         dimensions = parse(text)
     except ShapeStringError as error:
-        ctx.api.fail(str(error), ctx.context)
+        ctx.api.fail(str(error), ctx.context, code=SHAPE)
         return base
     api = ctx.api
     items: list[Type] = []

@@ -94,9 +94,9 @@ _add("logcumsumexp", "tm", f"{INPUT}, dim: Dim", "Tensor[D, V, along(S, Dim)]")
 _add("argsort", "tm", f"{INPUT}, dim: Dim = -1, descending: bool = False, stable: bool = False",
      "Tensor[int64, V, along(S, Dim)]")  # fmt: skip
 _add("sort", "tm", f"{INPUT}, dim: Dim = -1, descending: bool = False, stable: bool = False",
-     "tuple[Tensor[D, V, along(S, Dim)], Tensor[int64, V, along(S, Dim)]]")  # fmt: skip
+     "ValuesIndices[Tensor[D, V, along(S, Dim)], Tensor[int64, V, along(S, Dim)]]")  # fmt: skip
 _add("topk", "tm", f"{INPUT}, k: Size, dim: Dim = -1, largest: bool = True, sorted: bool = True",
-     "tuple[Tensor[D, V, topk(S, Size, Dim)], Tensor[int64, V, topk(S, Size, Dim)]]")  # fmt: skip
+     "ValuesIndices[Tensor[D, V, topk(S, Size, Dim)], Tensor[int64, V, topk(S, Size, Dim)]]")  # fmt: skip
 
 # --- reductions
 
@@ -116,7 +116,7 @@ _add("all any", "tm", f"{INPUT}, {_OVER}", f"Tensor[bool, V, {_REDUCED}]")
 _add("count_nonzero", "tm", f"{INPUT}, dim: Axes = None", "Tensor[int64, V, reduce(S, Axes, False)]")
 _add("norm", "tm", f"{INPUT}, p: Any = 'fro', {_OVER}", f"Tensor[D, V, {_REDUCED}]")
 _add("max min median nanmedian mode", "tm", f"{INPUT}, dim: Dim, keepdim: Keep = False",
-     "tuple[Tensor[D, V, reduce(S, Dim, Keep)], Tensor[int64, V, reduce(S, Dim, Keep)]]")  # fmt: skip
+     "ValuesIndices[Tensor[D, V, reduce(S, Dim, Keep)], Tensor[int64, V, reduce(S, Dim, Keep)]]")  # fmt: skip
 _add("max min median nanmedian", "tm", INPUT, "Tensor[D, V, []]")
 _add("max min", "tm", f"{INPUT}, other: Tensor[D, V, T]", "Tensor[D, V, broadcast(S, T)]")
 

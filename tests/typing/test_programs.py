@@ -43,7 +43,7 @@ def by_line(problems) -> dict[str, dict[int, str]]:
 
 
 def with_flambeau_check(checker: str) -> dict[str, dict[int, str]]:
-    return by_line((problem.path, problem.line, problem.message) for problem in check(PROGRAMS, checker=checker))
+    return by_line((problem.path, problem.line, problem.message) for problem in check(PROGRAMS, checker=checker, everything=True))
 
 
 @pytest.fixture(scope="session")

@@ -77,3 +77,30 @@ def symbolic(
 
 
 flat = symbolic(x, torch.randn(5, 4, 3))
+
+# what real programs do with tensors whose shapes nobody wrote down
+largest = -x.abs().max(dim=1).values + x.topk(2, dim=1).indices.sum()
+rows = torch.stack([row for row in matrix])
+counters = torch.zeros(2, 3, dtype=torch.long).fill_(3)
+counters[counters > 1] = 0
+broad = x[:, None].expand(-1, 5, -1, -1, -1).permute(1, 0, 2, 3, 4).contiguous()
+
+
+class Untyped(nn.Module):
+    """No annotation anywhere."""
+
+    def __init__(self, hidden=32):
+        super().__init__()
+        self.layers = nn.ModuleList([nn.Linear(10, 32), nn.Linear(32, hidden)])
+        self.scale = nn.Parameter(torch.ones(1))
+        self.register_buffer("steps", torch.zeros(1))
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = F.relu(layer(x))
+        return x * self.scale
+
+
+untyped = Untyped().to("cpu")
+answer = untyped(torch.randn(5, 10))
+total = sum(p.numel() for p in untyped.parameters())
