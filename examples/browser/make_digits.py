@@ -1,4 +1,4 @@
-"""Writes `digits.bin` from scikit-learn's handwritten digits: 1,797 records of 64 brightnesses (0 to 16) and a label, one byte each.
+"""Writes `digits.bin` from scikit-learn's handwritten digits: 1,797 records of 64 brightnesses (0 to 16) and a label, in bytes.
 
 python examples/browser/make_digits.py
 """

@@ -33,7 +33,7 @@ class ProfilerAction(enum.Enum):
 
 
 def schedule(*, wait: int, warmup: int, active: int, repeat: int = 0, skip_first: int = 0) -> Callable[[int], ProfilerAction]:
-    """What the profiler does in each step: `wait` steps off, `warmup` without keeping, `active` recorded; `repeat` times (0: always)."""
+    """What the profiler does in each step: `wait` steps off, `warmup` without keeping, `active` recorded, `repeat` times."""
     if min(wait, warmup, repeat, skip_first) < 0 or active <= 0:
         raise ValueError("schedule expects wait, warmup, repeat and skip_first of at least 0 and active of at least 1")
 
@@ -223,7 +223,8 @@ class profile:
     def events(self) -> EventList:
         """All events, in order of their start."""
         self._require_end()
-        return EventList(sorted(self._events, key=lambda e: e.start))
+        events: list[FunctionEvent] = sorted(self._events, key=lambda e: e.start)
+        return EventList(events)
 
     def key_averages(self, group_by_input_shape: bool = False, group_by_stack_n: int = 0) -> EventList:
         """Events added up by name; `.table(sort_by=…)` prints them."""

@@ -1,6 +1,7 @@
 """The `webgpu` device: kernels as WGSL, run natively through wgpu-py or in a web page through the browser's `navigator.gpu`.
 
-May import `flambeau.codegen.wgsl`, `flambeau.kernels`, `flambeau.schedule`, `flambeau.graph`, `flambeau.dtypes`, `flambeau.profiler`.
+May import `flambeau.codegen.wgsl`, `flambeau.kernels`, `flambeau.schedule`, `flambeau.graph`, `flambeau.dtypes` and
+`flambeau.profiler`.
 """
 
 from __future__ import annotations

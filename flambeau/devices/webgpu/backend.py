@@ -1,6 +1,7 @@
 """`WebGPUBackend`: the device: plans become command lists, submitted when something is read or enough waits.
 
-May import `flambeau.codegen.wgsl`, `flambeau.kernels`, `flambeau.schedule`, `flambeau.graph`, `flambeau.dtypes`, `flambeau.profiler`.
+May import `flambeau.codegen.wgsl`, `flambeau.kernels`, `flambeau.schedule`, `flambeau.graph`, `flambeau.dtypes` and
+`flambeau.profiler`.
 """
 
 from __future__ import annotations

@@ -22,7 +22,8 @@ class DeviceLostError(RuntimeError):
 
 
 Command = tuple[Any, ...]
-"""One of ("dispatch", pipeline, bind group, x, y, z, label), ("copy", source, offset, target, offset, bytes), ("clear", buffer, bytes)."""
+"""One of ("dispatch", pipeline, bind group, x, y, z, label), ("copy", source, offset, target, offset, bytes) and
+("clear", buffer, bytes)."""
 
 
 class Host(Protocol):

@@ -1,4 +1,4 @@
-"""Whether float32 products may be rounded: `set_float32_matmul_precision`. May import `flambeau.precision` where it exists."""
+"""Whether float32 products may be rounded, as `set_float32_matmul_precision` says. Imports nothing of flambeau."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from itertools import pairwise
 
 from flambeau.codegen.wgsl.library import float32, float64, int64, random, words
 
@@ -20,7 +21,7 @@ _WORD = re.compile(r"\b[A-Za-z_]\w*\b")
 def _split(source: str) -> dict[str, str]:
     starts = [m.start() for m in _DECLARATION.finditer(source)] + [len(source)]
     parts = {}
-    for begin, end in zip(starts, starts[1:]):
+    for begin, end in pairwise(starts):
         text = source[begin:end].strip()
         parts[_DECLARATION.match(text)[1]] = text  # type: ignore[index]
     return parts
