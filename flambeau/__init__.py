@@ -35,11 +35,16 @@ from flambeau.layout import (
     preserve_format,
     strided,
 )
-from flambeau.ops.einops import rearrange, reduce, repeat
 from flambeau.ops.registry import OPERATORS as _OPERATORS
 from flambeau.size import Size
 from flambeau.tensor import Tensor
 from flambeau.version import __version__
+
+try:
+    from flambeau.ops.einops import rearrange, reduce, repeat
+except ModuleNotFoundError as error:  # a page may lack the einops package; everything else works
+    if error.name != "einops":
+        raise
 
 for _d in _dtypes.ALL:
     globals()[_d.name] = _d

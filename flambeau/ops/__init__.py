@@ -11,7 +11,6 @@ from flambeau.ops import (  # noqa: F401
     conversion,
     creation,
     dunders,
-    einops,
     einsum,
     gathering,
     indexing,
