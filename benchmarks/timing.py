@@ -23,7 +23,7 @@ def with_tuned_malloc() -> None:
     """Starts this program again with glibc's malloc thresholds raised, unless they are: they count only from the start."""
     if any(os.environ.get(k) != v for k, v in _MALLOC.items()):
         os.environ.update(_MALLOC)
-        os.execv(sys.executable, [sys.executable, "-m", "benchmarks", *sys.argv[1:]])
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
 def measure(candidates: dict[str, Callable[[], object]], seconds: float = 1.5, rounds: int = 7) -> dict[str, float]:
