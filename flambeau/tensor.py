@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from types import GenericAlias
+from types import FunctionType, GenericAlias
 from typing import TYPE_CHECKING, Any
 
 from flambeau import devices
 from flambeau.autograd.modes import state
 from flambeau.autograd.tape import AccumulateGrad, Edge, GradientFunction, RemovableHandle, SavedTensor, freed_error
 from flambeau.device import as_device_name, device
-from flambeau.dtypes import default_dtype, dtype
+from flambeau.dtypes import dtype
 from flambeau.graph import primitives as p
 from flambeau.graph.node import Node, Primitive
 from flambeau.host import nest, unpack
@@ -120,6 +120,9 @@ class Tensor:
         __setitem__: Any
 
         def __init__(self, *args: Any, device: Any = None) -> None: ...
+        def __eq__(self, other: object) -> Any: ...
+        def __ne__(self, other: object) -> Any: ...
+        def __repr__(self) -> str: ...
         def __getattr__(self, name: str) -> Any: ...
 
     # --- the value as a node ---------------------------------------------------------------------------------------------
@@ -763,8 +766,8 @@ class PrimitiveGradient(GradientFunction):
         self.primitive, self.params = primitive, params
         self.saved: tuple[Any, ...] = ()
         if primitive.saves_inputs:
-            reads = primitive.reads
-            if reads.__class__ is _Function:
+            reads: Any = primitive.reads
+            if reads.__class__ is FunctionType:
                 reads = reads(params)
             if reads is None:
                 self.saved = tuple([SavedTensor(t, False) for t in tensors])
@@ -789,15 +792,12 @@ class PrimitiveGradient(GradientFunction):
         found = self.primitive.gradient(gradients[0], output, inputs, self.params)
         results = []
         for (function, _), part in zip(self.next_functions, found):
-            results.append(None if function is None else part() if part.__class__ is _Function else part)
+            results.append(None if function is None else part() if part.__class__ is FunctionType else part)
         return results
 
     def release(self) -> None:
         if self.saved or self.saved_output is not None:
             self.saved, self.saved_output, self.released = (), None, True
-
-
-_Function = type(lambda: None)
 
 
 class CopySlices(GradientFunction):

@@ -105,7 +105,7 @@ class FunctionGradient(GradientFunction):
             raise RuntimeError(
                 f"function {self.name()} returned an incorrect number of gradients (expected {expected}, got {len(found)})"
             )
-        results = []
+        results: list[Any] = []
         for i, (form, g) in enumerate(zip(self.inputs, found)):
             if form is not None:
                 results.append(None if g is None else form.fit(g, self.name(), len(results)))

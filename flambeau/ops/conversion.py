@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
-from flambeau import device as _device
 from flambeau import dtypes
 from flambeau.device import as_device_name
+from flambeau.device import device as Device
 from flambeau.dtypes import ALIASES, dtype
 from flambeau.graph.primitives.elementwise import BITCAST
 from flambeau.graph.primitives.movement import PAD, RESHAPE
@@ -21,7 +23,13 @@ __all__ = ["to", "clone", "contiguous", "copy_"]
 
 # --- copies ------------------------------------------------------------------------------------------------------------
 _CLONE = Composite("clone", lambda g, y, inputs, params: (g,), saves="")
-_TO_DEVICE = Composite("to_copy", lambda g, y, inputs, params: (to(g, params[0]),), saves="")
+
+
+def _moved_back(g: Tensor, y: Any, inputs: Sequence[Any], params: tuple[Any, ...]) -> tuple[Tensor]:
+    return (to(g, params[0]),)
+
+
+_TO_DEVICE = Composite("to_copy", _moved_back, saves="")
 
 
 @operator()
@@ -96,7 +104,7 @@ def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
             type, device = first.dtype, first._storage.device
         elif isinstance(first, dtype):
             type = first
-        elif first is None or (isinstance(first, (str, int, _device.device)) and not isinstance(first, bool)):
+        elif first is None or (isinstance(first, (str, int, Device)) and not isinstance(first, bool)):
             device = None if first is None else as_device_name(first)
             if positional and (positional[0] is None or isinstance(positional[0], dtype)):
                 type = positional.pop(0)
@@ -253,7 +261,7 @@ def resize_(self: Tensor, *size: Any, memory_format: Any = None) -> Tensor:
     if self._requires_grad:
         raise RuntimeError("cannot resize variables that require grad")
     offset = self.storage_offset()
-    wanted, storage = offset + Tensor.numel(_Shaped(shape)), self._storage
+    wanted, storage = offset + math.prod(shape), self._storage
     if wanted > storage.size:
         node = storage.node
         if len(node.shape) != 1:
@@ -266,13 +274,6 @@ def resize_(self: Tensor, *size: Any, memory_format: Any = None) -> Tensor:
     self._strides, self._offset = (None, 0) if whole else (contiguous_strides(shape), offset)
     self._node_version = -1
     return self
-
-
-class _Shaped:
-    """Something with a shape, to count elements of."""
-
-    def __init__(self, shape: tuple[int, ...]) -> None:
-        self._shape = shape
 
 
 @operator()

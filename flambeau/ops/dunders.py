@@ -61,7 +61,6 @@ for _name, _function in (
     ("ge", comparison.ge),
 ):  # fmt: skip
     _define(f"__{_name}__", _forward(_function))
-Tensor.__hash__ = object.__hash__  # type: ignore[method-assign]
 
 for _name, _in_place in (
     ("add", "add_"), ("sub", "sub_"), ("mul", "mul_"), ("truediv", "div_"), ("floordiv", "floor_divide_"), ("mod", "remainder_"),

@@ -35,7 +35,7 @@ class _Backend:
         return x.detach().cpu().numpy()
 
     def arange(self, start: int, stop: int) -> Tensor:
-        from flambeau.ops.creation import arange
+        from flambeau.ops.sequences import arange
 
         return arange(start, stop)
 

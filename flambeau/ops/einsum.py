@@ -63,8 +63,8 @@ def einsum(equation: Any, *operands: Any) -> Tensor:
         named = len(labels) - (rules.ELLIPSIS in labels)
         parts.append(_prepared(t, spelled(labels, len(t._shape) - named), extent))
     output = spelled(parsed.output, rank)
-    result, labels = _contracted(parts, output, extent)
-    return _arranged(result, labels, output, extent)
+    result, order = _contracted(parts, output, extent)
+    return _arranged(result, order, output, extent)
 
 
 def _from_sublists(arguments: tuple[Any, ...]) -> tuple[str, list[Any]]:

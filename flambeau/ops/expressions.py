@@ -182,7 +182,7 @@ class Expression:
 
     def _located(self, node: ast.expr, values: Mapping[str, Any]) -> Any:
         """Evaluates part by part, to say which part fails."""
-        parts = {
+        parts: dict[ast.AST, Any] = {
             child: self._located(child, values)
             for child in ast.iter_child_nodes(node)
             if isinstance(child, ast.expr) and not (isinstance(node, ast.Call) and child is node.func)

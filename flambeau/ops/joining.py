@@ -295,12 +295,12 @@ def pad_constant(input: Tensor, widths: Sequence[tuple[int, int]], value: Any = 
             if length < 0:
                 raise ShapeError(f"padding ({low}, {high}) at dimension {d} of {list(input._shape)} leaves a negative size")
             result = slice_dim(result, d, first, length)
-    low = tuple([max(a, 0) for a, _ in widths])
-    high = tuple([max(b, 0) for _, b in widths])
-    if not any(low) and not any(high):
+    before = tuple([max(low, 0) for low, _ in widths])
+    after = tuple([max(high, 0) for _, high in widths])
+    if not any(before) and not any(after):
         return result.clone() if result._storage is input._storage else result
     if result.dtype.category == 1:
         value = int(value)
     elif result.dtype.category == 0:
         value = bool(value)
-    return Tensor._apply(PAD, (result,), (low, high, (0,) * len(low), value))
+    return Tensor._apply(PAD, (result,), (before, after, (0,) * len(before), value))

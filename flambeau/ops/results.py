@@ -15,5 +15,5 @@ def _text(self: Any) -> str:
 
 def result_type(name: str, fields: str) -> Any:
     """A named tuple class that prints as PyTorch's does."""
-    base = namedtuple(name, fields)
+    base = namedtuple(name, fields)  # type: ignore[misc] # mypy knows named tuples by literal names only
     return type(name, (base,), {"__slots__": (), "__repr__": _text, "__module__": "torch.return_types"})

@@ -194,7 +194,7 @@ def _quantile(name: str, input: Tensor, q: Any, dim: int | None, keepdim: bool, 
         weight = (position - below) if interpolation == "linear" else (position != below).to(x.dtype) * 0.5
         high = gather(ordered, -1, position.ceil().to(int64))
         result = low.lerp(high, weight)
-    if whole:
+    if dim is None:
         result = reshape(result, (*result._shape[-1:], *(1,) * rank)) if keepdim else reshape(result, (-1,))
         result = result if keepdim else reshape(result, (-1,))
     else:

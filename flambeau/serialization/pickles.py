@@ -25,11 +25,15 @@ from flambeau.tensor import Tensor
 __all__ = ["read", "write"]
 
 
+_Unpickler: Any = pickle._Unpickler  # Any, because typeshed leaves out what the classes below build on
+_Pickler: Any = pickle._Pickler
+
+
 class _Refused(pickle.UnpicklingError):
     """The message is the whole story: it isn't wrapped in another."""
 
 
-class _Reader(pickle._Unpickler):
+class _Reader(_Unpickler):
     """The interpreted unpickler, because its handling of attributes can be replaced: see `_set_state`.
 
     Objects are made by calling what `globals` allows; their attributes are out of a pickle's reach, else it could give a tensor
@@ -71,7 +75,7 @@ class _Reader(pickle._Unpickler):
         """BYTEARRAY8, without allotting what the file promises before it is there."""
         self.append(bytearray(self.read(int.from_bytes(self.read(8), "little"))))
 
-    dispatch = {**pickle._Unpickler.dispatch, pickle.BUILD[0]: _set_state, pickle.BYTEARRAY8[0]: _bytearray}
+    dispatch = {**_Unpickler.dispatch, pickle.BUILD[0]: _set_state, pickle.BYTEARRAY8[0]: _bytearray}
 
 
 def read(file: Any, load_storage: Callable[[Any], Any], name: str, encoding: str = "utf-8") -> Any:
@@ -124,7 +128,7 @@ class _StorageReference:
         self.identity = identity
 
 
-class _Writer(pickle._Pickler):
+class _Writer(_Pickler):
     """Protocol 2, as PyTorch writes. The interpreted pickler, because the compiled one insists on importing what it names."""
 
     def __init__(self, file: Any, protocol: int, store: Callable[[Tensor], tuple[str, int]]) -> None:
@@ -183,7 +187,7 @@ class _Writer(pickle._Pickler):
             count if typed else count * type.itemsize,
         ))  # fmt: skip
         view = (storage, tensor.storage_offset(), tuple(tensor.shape), tuple(tensor.stride()))
-        flags = (original.requires_grad, OrderedDict())
+        flags: tuple[bool, dict[str, Any]] = (original.requires_grad, OrderedDict())
         if typed:
             self.save_reduce(_REBUILD["_rebuild_tensor_v2"], (*view, *flags), obj=original)
         else:

@@ -32,6 +32,7 @@ def wrap_dims(dims: int | Sequence[int] | None, rank: int, *, empty_is_all: bool
     """
     if dims is None:
         return tuple(range(rank))
+    wrapped: tuple[int, ...]
     if isinstance(dims, int):
         wrapped = (wrap_dim(dims, rank),)
     else:

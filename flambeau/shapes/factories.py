@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from flambeau.shapes.errors import ShapeError, show
 from flambeau.shapes.sizes import Shape, Size, less
 
 
-def sizes_argument(sizes: Sequence[object], *, name: str = "size") -> Shape:
+def sizes_argument(sizes: Sequence[Any], *, name: str = "size") -> Shape:
     """``f(2, 3)`` and ``f((2, 3))`` alike. Raises TypeError for what is not an integer, RuntimeError for a negative size."""
     if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)):
         sizes = sizes[0]

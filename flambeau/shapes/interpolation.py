@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from flambeau.shapes.errors import ShapeError, require, show
 from flambeau.shapes.sizes import Shape, Size, differ, equal, less
@@ -48,6 +49,7 @@ def interpolate(
     if size is not None and scale_factor is not None:
         raise ValueError("only one of size or scale_factor should be defined")
     spatial = tuple(input[2:])
+    given: Any
     if size is not None:
         given, name = size, "output"
     elif scale_factor is not None:

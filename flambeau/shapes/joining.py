@@ -121,11 +121,12 @@ def split_sizes(shape: Sequence[Size], split_size: Size | Sequence[Size], dim: i
     if equal(split_size, 0) is True:
         require(equal(size, 0), f"split_size can only be 0 if dimension size is 0, but got dimension size of {size}")
         return (0,)
-    pieces = (size + split_size - 1) // split_size
+    length: Size = split_size
+    pieces = (size + length - 1) // length
     if not isinstance(pieces, int):
         raise TypeError(f"the number of pieces of split is not known: {size} by {split_size}")
     pieces = max(pieces, 1)
-    return tuple(split_size if piece < pieces - 1 else size - split_size * piece for piece in range(pieces))
+    return tuple(length if piece < pieces - 1 else size - length * piece for piece in range(pieces))
 
 
 def chunk_sizes(shape: Sequence[Size], chunks: int, dim: int = 0) -> tuple[Size, ...]:

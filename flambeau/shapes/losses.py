@@ -102,7 +102,7 @@ def cross_entropy(
             f"cross_entropy: weight tensor should be defined either for all {classes} classes or no classes but got weight tensor"
             f" of shape: {show(weight)}"
         )
-    return reduced(input[:1] + input[2:] if len(input) > 1 else (), reduction)
+    return reduced((*input[:1], *input[2:]) if len(input) > 1 else (), reduction)
 
 
 def multi_margin_loss(

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import overload
 
 __all__ = [
     "Value",
@@ -327,6 +328,10 @@ class Function:
             return fold[predicate](a, b)
         return self.op("i1", f"icmp {predicate} i64 {a}, {b}")
 
+    @overload
+    def both(self, a: Value, b: Value) -> Value: ...
+    @overload
+    def both(self, a: bool | Value, b: bool | Value) -> bool | Value: ...
     def both(self, a: bool | Value, b: bool | Value) -> bool | Value:
         """The conjunction of two conditions (folded where one is known); lane by lane for vectors."""
         if isinstance(a, bool):

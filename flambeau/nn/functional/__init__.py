@@ -15,17 +15,17 @@ from flambeau.nn.functional import (  # noqa: F401 - each registers its operator
     convolution,
     ctc,
     distance,
-    dropout,
-    embedding,
     interpolation,
-    linear,
     loss,
     normalization,
     padding,
     pooling,
-    softmax,
     vision,
 )
+from flambeau.nn.functional.dropout import dropout as dropout  # the topics with a function of their name
+from flambeau.nn.functional.embedding import embedding as embedding
+from flambeau.nn.functional.linear import linear as linear
+from flambeau.nn.functional.softmax import softmax as softmax
 from flambeau.ops.registry import OPERATORS
 
 globals().update({name: o.public for (namespace, name), o in OPERATORS.items() if namespace == "nn.functional"})

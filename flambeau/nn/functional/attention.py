@@ -72,7 +72,9 @@ def scaled_dot_product_attention(
             f"{scalar_name(attn_mask)} and  query.dtype: {scalar_name(query)} instead."
         )
     rules.scaled_dot_product_attention(
-        *(tuple(t._shape) for t in (query, key, value)),
+        tuple(query._shape),
+        tuple(key._shape),
+        tuple(value._shape),
         None if attn_mask is None else tuple(attn_mask._shape),
         enable_gqa=enable_gqa,
     )

@@ -162,7 +162,8 @@ def _gradient(g: Tensor, y: Any, operands: Sequence[Tensor], params: tuple[Any, 
     values = {by: g, first: a, second: b}
 
     def part(name: str, shape: tuple[int, ...]) -> Tensor:
-        return _derivative(form, name, *(values[other] for other in _DERIVATIVES[name][1]), shape)
+        left, right = (values[other] for other in _DERIVATIVES[name][1])
+        return _derivative(form, name, left, right, shape)
 
     found: list[Any] = [lambda: part(first, tuple(a.shape)), lambda: part(second, tuple(b.shape))]
     if len(operands) > 2:

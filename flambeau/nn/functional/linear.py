@@ -79,7 +79,8 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
     """Σ input1[..., i]·weight[o, i, j]·input2[..., j] + bias[o]."""
     for position, (name, t) in enumerate((("input1", input1), ("input2", input2), ("weight", weight))):
         as_tensor_argument(t, "bilinear", name, position + 1)
-    rules.bilinear(*(tuple(t._shape) for t in (input1, input2, weight)), None if bias is None else tuple(bias._shape))
+    first, second, wanted = (tuple(t._shape) for t in (input1, input2, weight))
+    rules.bilinear(first, second, wanted, None if bias is None else tuple(bias._shape))
     for t in (input2, weight):
         if t.dtype is not input1.dtype:
             raise RuntimeError(f"expected scalar type {scalar_name(input1)} but found {scalar_name(t)}")

@@ -74,7 +74,9 @@ def _gradient(g: Tensor, y: Any, inputs: Sequence[Any], params: tuple[Any, ...])
     others = tuple([d for d, size in enumerate(shape) if size == 1 and full[d] != 1])
     # Where a weight is one for all elements of a mean, the two sums of dx are those of the weight and of the bias.
     shared = all(shape[d] == 1 for d in dims)
-    weight = None if len(inputs) < 4 else cast(inputs[3], wide).reshape(shape) if isinstance(inputs[3], Tensor) else inputs[3]
+    weight: Any = (
+        None if len(inputs) < 4 else cast(inputs[3], wide).reshape(shape) if isinstance(inputs[3], Tensor) else inputs[3]
+    )
 
     @cache
     def centered() -> Tensor:
@@ -221,8 +223,8 @@ def batch_norm(
     """[N, C, ...] normalised over all but C: by the batch's moments in training (the running ones follow in place), else by
     the running ones."""
     _check("batch_norm", input, running_mean, running_var, weight, bias)
-    parameters = (running_mean, running_var, weight, bias)
-    rules.batch_norm(tuple(input._shape), *map(_shape_of, parameters), training)
+    mean_shape, var_shape, weight_shape, bias_shape = map(_shape_of, (running_mean, running_var, weight, bias))
+    rules.batch_norm(tuple(input._shape), mean_shape, var_shape, weight_shape, bias_shape, training)
     dims = tuple(d for d in range(input.ndim) if d != 1)
     shape = (1, input.shape[1]) + (1,) * (input.ndim - 2)
     if not training:
@@ -254,8 +256,8 @@ def instance_norm(
 ) -> Tensor:
     """[N, C, ...] normalised over all but N and C; running moments, where given, follow the mean over N in place."""
     _check("instance_norm", input, running_mean, running_var, weight, bias)
-    parameters = (running_mean, running_var, weight, bias)
-    rules.instance_norm(tuple(input._shape), *map(_shape_of, parameters), use_input_stats)
+    mean_shape, var_shape, weight_shape, bias_shape = map(_shape_of, (running_mean, running_var, weight, bias))
+    rules.instance_norm(tuple(input._shape), mean_shape, var_shape, weight_shape, bias_shape, use_input_stats)
     if not use_input_stats:
         if running_mean is None or running_var is None:
             raise RuntimeError("Expected running_mean and running_var to be defined when use_input_stats is false")
@@ -266,8 +268,8 @@ def instance_norm(
     shape = (1, input.shape[1]) + (1,) * (input.ndim - 2)
     mean, variance, scale = _moments(input, dims, eps)
     if running_mean is not None or running_var is not None:
-        over_batch = [_mean(m, (0,), input.shape[0]) for m in (mean, variance)]
-        _update_running(running_mean, running_var, *over_batch, math.prod(input.shape[2:]), momentum)
+        batch_mean, batch_variance = (_mean(m, (0,), input.shape[0]) for m in (mean, variance))
+        _update_running(running_mean, running_var, batch_mean, batch_variance, math.prod(input.shape[2:]), momentum)
     return _scaled(input, mean, scale, dims, eps, weight, bias, shape, True)
 
 

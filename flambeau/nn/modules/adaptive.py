@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from flambeau.nn import functional as F
@@ -75,7 +75,8 @@ class AdaptiveLogSoftmaxWithLoss(Module):
     def reset_parameters(self) -> None:
         """As every linear layer."""
         self.head.reset_parameters()
-        for to_hidden, to_classes in self.tail:
+        clusters: Iterable[Any] = self.tail
+        for to_hidden, to_classes in clusters:
             to_hidden.reset_parameters()
             to_classes.reset_parameters()
 

@@ -244,8 +244,8 @@ class ModuleDict(Module):
             raise TypeError(
                 f"ModuleDict.update should be called with an iterable of key/value pairs, but got {type(modules).__name__}"
             )
-        is_mapping = isinstance(modules, (Mapping, ModuleDict))
-        for key, module in modules.items() if is_mapping else _pairs("ModuleDict", modules):
+        pairs = modules.items() if isinstance(modules, (Mapping, ModuleDict)) else _pairs("ModuleDict", modules)
+        for key, module in pairs:
             self[key] = module
 
 

@@ -144,7 +144,8 @@ class _ConvTransposeNd(_ConvNd):
     def __init__(self, *args: Any, padding_mode: str, **kwargs: Any) -> None:
         if padding_mode != "zeros":
             raise ValueError(f'Only "zeros" padding mode is supported for {type(self).__name__}')
-        super().__init__(*args, padding_mode=padding_mode, **kwargs)
+        kwargs["padding_mode"] = padding_mode
+        super().__init__(*args, **kwargs)
 
     def _output_padding(self, input: Tensor, output_size: Sequence[int] | None) -> tuple[int, ...]:
         """The rows to add at the end of each dimension, so that the output has `output_size`."""

@@ -116,6 +116,13 @@ class LazyLinear(LazyModuleMixin, Linear):
 
 
 class _LazyConv(LazyModuleMixin):
+    weight: Any  # what the convolution beside it has
+    bias: Any
+    in_channels: int
+    out_channels: int
+    kernel_size: tuple[int, ...]
+    groups: int
+
     def _defer(self, out_channels: int, bias: bool, device: Any, dtype: Any) -> None:
         self.weight = UninitializedParameter(device=device, dtype=dtype)
         self.out_channels = out_channels
@@ -145,6 +152,11 @@ class _LazyConv(LazyModuleMixin):
 
 
 class _LazyNorm(LazyModuleMixin):
+    weight: Any  # what the normalisation beside it has
+    bias: Any
+    num_features: int
+    num_batches_tracked: Any
+
     def __init__(
         self,
         eps: float = 1e-5,

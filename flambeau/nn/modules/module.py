@@ -50,6 +50,7 @@ class Module(ModuleTree, ModuleState):
     """
 
     training: bool
+    _is_full_backward_hook: bool | None
     dump_patches: bool = False
     call_super_init: bool = False
     _compiled_call_impl: Callable[..., Any] | None = None

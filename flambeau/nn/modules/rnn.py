@@ -207,6 +207,7 @@ class RNNBase(Module):
 
         Input (T, N, input_size), (N, T, input_size) with `batch_first`, (T, input_size), or a PackedSequence.
         """
+        state: State | None
         if isinstance(input, PackedSequence):
             sizes = input.batch_sizes.tolist()
             self.check_input(input.data, input.batch_sizes)

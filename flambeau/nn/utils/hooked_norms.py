@@ -17,14 +17,14 @@ from flambeau.tensor import Tensor
 __all__ = ["remove_spectral_norm", "remove_weight_norm", "spectral_norm", "weight_norm"]
 
 
-def _find(module: Module, kind: type, name: str) -> int | None:
+def _find(module: Module, kind: type[Any], name: str) -> int | None:
     for key, hook in module._forward_pre_hooks.items():
         if isinstance(hook, kind) and hook.name == name:
             return key
     return None
 
 
-def _refuse_second(module: Module, kind: type, name: str, what: str) -> None:
+def _refuse_second(module: Module, kind: type[Any], name: str, what: str) -> None:
     if _find(module, kind, name) is not None:
         raise RuntimeError(f"Cannot register two {what} hooks on the same parameter {name}")
 

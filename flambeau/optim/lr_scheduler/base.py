@@ -69,7 +69,7 @@ def _track_step(optimizer: Any) -> None:
     if hasattr(optimizer.step, "_wrapped_by_lr_sched"):
         return
     function = optimizer.step.__func__
-    reference = weakref.ref(optimizer)
+    reference: Callable[[], Any] = weakref.ref(optimizer)
 
     @functools.wraps(function)
     def step(*args: Any, **kwargs: Any) -> Any:

@@ -104,7 +104,11 @@ class CyclicLR(_WithMomentum):
         """The height of the triangle at cycle or batch x."""
         if self._scale_fn_custom is not None:
             return self._scale_fn_custom(x)
-        scales = {"triangular": _constant, "triangular2": _halving, "exp_range": partial(_power, self.gamma)}
+        scales: dict[str, Callable[[float], float]] = {
+            "triangular": _constant,
+            "triangular2": _halving,
+            "exp_range": partial(_power, self.gamma),
+        }
         return scales[self.mode](x)
 
     def get_lr(self) -> list[Any]:

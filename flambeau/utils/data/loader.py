@@ -15,10 +15,10 @@ from flambeau.utils.data.workers import EndOfDataset, Workers, checked
 __all__ = ["DataLoader"]
 
 
-class _Endless(Sampler[None]):
+class _Endless(Sampler[Any]):
     """Stands for the indices of an iterable dataset, which has none."""
 
-    def __iter__(self) -> Iterator[None]:
+    def __iter__(self) -> Iterator[Any]:
         return cycle((None,))
 
 

@@ -10,7 +10,7 @@ May import `codegen.llvm` and the contraction's form, elements, epilogue and rol
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 from math import prod
 
@@ -25,6 +25,8 @@ __all__ = ["direct"]
 
 UNROLLED = 16
 """Most terms of a sum that are written out."""
+
+_Body = Callable[[list[Int], list[Value]], list[Value]]
 
 
 def direct(module: Module, name: str, form: Form, slots: int, target: Target) -> int:
@@ -71,7 +73,7 @@ def _shifts(form: Form, axes: Sequence[int]) -> Iterator[tuple[int, ...]]:
         yield tuple(shift)
 
 
-def _nest(f: Function, form: Form, axes: Sequence[int], index: list[Int], held: list[Value], body) -> list[Value]:
+def _nest(f: Function, form: Form, axes: Sequence[int], index: list[Int], held: list[Value], body: _Body) -> list[Value]:
     """Loops over `axes` around body(index, carried values)."""
     if not axes:
         return body(index, held)
@@ -89,7 +91,7 @@ def _along_output(f: Function, form: Form, memory: list[Value], lanes: int) -> i
     lined = form.outputs - 2 if form.outputs > 1 else None
     tall = form.extents[lined] if lined is not None else 1
     together = 1
-    if lined is not None and any(v.varies(lined) != v.varies(inner) or v.checks for v in (form.a, form.b)):
+    if lined is not None and inner is not None and any(v.varies(lined) != v.varies(inner) or v.checks for v in (form.a, form.b)):
         together = next((h for h in (4, 3, 2) if tall % h == 0), min(4, tall))
     unrolled = _tail(form, form.summed, UNROLLED)
     looped = [k for k in form.summed if k not in unrolled]

@@ -9,7 +9,7 @@ and a plain one come out alike.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
@@ -302,7 +302,7 @@ def merge(form: Form) -> Form:
         def drop(t: tuple[int, ...], i: int = i) -> tuple[int, ...]:
             return t[:i] + t[i + 1 :]
 
-        def view(v: View, drop=drop) -> View:
+        def view(v: View, drop: Callable[[tuple[int, ...]], tuple[int, ...]] = drop) -> View:
             return replace(v, strides=drop(v.strides), checks=tuple(replace(c, terms=drop(c.terms)) for c in v.checks))
 
         form = Form(

@@ -88,6 +88,8 @@ def roles(form: Form) -> Roles:
 def share(f: Function, units: int, most: int | None = None) -> tuple[Int, Int]:
     """This thread's part [low, high) of `units` pieces of work, for a function (ptr, i64 thread, i64 threads); threads from
     number `most` on get none."""
+    thread: Int
+    threads: Int
     _, thread, threads = f.parameters
     if most is not None:
         thread, threads = f.minimum(thread, most), f.minimum(threads, most)

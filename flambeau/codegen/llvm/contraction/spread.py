@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from math import gcd
+from typing import Any
 
 from flambeau.codegen.llvm.contraction.form import Check, Form, View, merge, order_summed, simplify, substitute
 
@@ -76,4 +77,5 @@ def _closed_up(form: Form, side: str, every: int) -> Form:
         elif c.every == every and 0 in form.extents:
             c = Check(0, tuple(0 for _ in c.terms), 0)
         checks.append(c)
-    return replace(form, **{side: replace(view, offset=offset, strides=tuple(strides), checks=tuple(checks))})
+    changed: dict[str, Any] = {side: replace(view, offset=offset, strides=tuple(strides), checks=tuple(checks))}
+    return replace(form, **changed)

@@ -234,8 +234,10 @@ class Evaluator:
 
     def _real(self, condition: Value) -> Value:
         """The condition in lanes that are real."""
-        if lanes_of(condition.type) == 1 or self.mask is True:
+        if lanes_of(condition.type) == 1:
             return condition
+        if isinstance(self.mask, bool):
+            return condition if self.mask else constant(condition.type, 0)
         return self.f.both(condition, self.mask)
 
     def _checked(self, e: Expr) -> Value:
