@@ -11,7 +11,8 @@ from flambeau.ops.registry import OPERATORS
 
 _SAME = (
     "digamma", "entr", "erf", "erfc", "erfcx", "erfinv", "exp2", "expm1", "gammainc", "gammaincc", "i0", "i0e", "i1", "i1e",
-    "log1p", "log_ndtr", "logit", "logsumexp", "multigammaln", "ndtr", "ndtri", "polygamma", "round", "sinc", "xlog1py", "xlogy", "zeta",
+    "log1p", "log_ndtr", "logit", "logsumexp", "multigammaln", "ndtr", "ndtri", "polygamma", "round", "sinc", "xlog1py", "xlogy",
+    "zeta",
 )  # fmt: skip
 _OTHER_NAMES = {"expit": "sigmoid", "gammaln": "lgamma", "psi": "digamma", "multigammaln": "mvlgamma"}
 

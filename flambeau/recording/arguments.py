@@ -93,8 +93,8 @@ def modes_now() -> tuple[Any, ...]:
 def guard_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, list[Tensor]]:
     """A hashable key of a call, and the tensors among its arguments.
 
-    Two calls with one key run the same operations: same structure and other arguments; tensors of the same shapes, dtypes, devices,
-    strides and need of gradients, sharing memory in the same pattern.
+    Two calls with one key run the same operations: same structure and other arguments; tensors of the same shapes, dtypes,
+    devices, strides and need of gradients, sharing memory in the same pattern.
     """
     tensors: list[Tensor] = []
     description = (flatten(args, tensors), flatten(kwargs, tensors) if kwargs else None)

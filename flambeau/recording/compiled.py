@@ -35,9 +35,9 @@ def compile(
 ) -> Any:
     """Records calls of a function or module and replays them with no graph work in Python. Also a decorator.
 
-    The first call with given shapes, dtypes, devices, other arguments, grad mode and training flags records; calls like it replay:
-    one plan of fused kernels, with parameters, optimizer state and gradients updated as the plain call would. Random numbers
-    advance. A call that looks at a value (`item()`, `print`, a branch on a tensor) runs plainly, with one warning; with
+    The first call with given shapes, dtypes, devices, other arguments, grad mode and training flags records; calls like it
+    replay: one plan of fused kernels, with parameters, optimizer state and gradients updated as the plain call would. Random
+    numbers advance. A call that looks at a value (`item()`, `print`, a branch on a tensor) runs plainly, with one warning; with
     `fullgraph` it raises RuntimeError instead. What Python does besides tensors (appending to a list, counting) happens when a
     call is recorded, not when it is replayed.
 
@@ -112,8 +112,8 @@ class CompiledFunction:
             self._plain.add(key)
             name = getattr(self.function, "__qualname__", type(self.function).__name__)
             message = (
-                f"flambeau.compile: {name} looks at a tensor's value while it runs (item(), print, bool(), numpy() or the like), so "
-                "it can't be recorded and runs plainly"
+                f"flambeau.compile: {name} looks at a tensor's value while it runs (item(), print, bool(), numpy() or the like), "
+                "so it can't be recorded and runs plainly"
             )
             if self.fullgraph:
                 raise RuntimeError(message)

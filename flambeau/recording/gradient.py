@@ -36,7 +36,8 @@ class RecordedGradient(GradientFunction):
             raise freed_error()
         if state.enabled:
             raise RuntimeError(
-                "a call recorded by flambeau.compile can't be differentiated twice: use the uncompiled function with create_graph=True"
+                "a call recorded by flambeau.compile can't be differentiated twice: use the uncompiled function with "
+                "create_graph=True"
             )
         return self.joint.run(gradients, self.saved, self.places)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from flambeau import devices
 from flambeau.autograd.tape import next_sequence
-from flambeau.dtypes import bool_, dtype
+from flambeau.dtypes import bool_
 from flambeau.graph.node import Node
 from flambeau.graph.primitives.leaf import BUFFER
 from flambeau.storage import RECORDERS, Storage, pending, realize

@@ -160,7 +160,8 @@ class Recording:
             elif known is not None:
                 tensor = known[1]
             found = self._place_of[storage] = len(self._places)
-            self._places.append(Place(storage, argument, tensor if owner is None else owner, argument is None and owner is not None))
+            is_grad = argument is None and owner is not None
+            self._places.append(Place(storage, argument, tensor if owner is None else owner, is_grad))
         return found
 
     def _left_behind(self, explained: dict[Storage, int]) -> list[Storage]:
@@ -189,7 +190,9 @@ class Recording:
         leaf_places = {node.serial: self._place(s, t) for s, (node, t) in self._recorder.leaves.items()}
         self._leaf_places = leaf_places
         # An output that is an input's value unchanged, or a value made once while recording.
-        self.copied: dict[int, Any] = {i: leaf_places.get(node.serial, node) for i, node in enumerate(outputs) if node.buffer is not None}
+        self.copied: dict[int, Any] = {
+            i: leaf_places.get(node.serial, node) for i, node in enumerate(outputs) if node.buffer is not None
+        }
         wanted = [outputs[i] for i in self.computed]
         self.plan: Plan | None = None
         inputs: list[Node] = []

@@ -143,7 +143,7 @@ def _window_rule(inputs: Any, params: tuple[Any, ...]) -> Any:
 
 
 def _window(node: Node, x: Any) -> Any:
-    dims, kernel, stride, dilation = node.params
+    dims, _, stride, dilation = node.params
     strides = list(x.strides)
     for d, s in zip(dims, stride, strict=True):
         strides[d] *= s
@@ -268,4 +268,4 @@ CONCATENATE = Primitive(
     _concatenate_gradient,
     saves="shapes",
 )
-"""`params = (axis,)`; any number (at least one) of operands of one dtype, whose shapes are equal but along `axis`, one after another."""
+"""`params = (axis,)`; one or more operands of one dtype, whose shapes are equal but along `axis`, one after another."""
