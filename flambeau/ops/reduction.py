@@ -372,7 +372,7 @@ def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, 
         raise RuntimeError(f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {scalar_name(input)}")
     x = input if dtype is None else cast(input, dtype)
     if p == "nuc":
-        from flambeau.ops.linalg import matrix_norm
+        from flambeau.ops.linalg.norms import matrix_norm
 
         return matrix_norm(x, "nuc", (-2, -1) if dim is None else dim, keepdim)
     if isinstance(p, str) and p != "fro":

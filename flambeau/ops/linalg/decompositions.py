@@ -1,0 +1,212 @@
+"""QR with its reflections, singular values, eigenvalues of symmetric matrices. May import what `flambeau.ops` may."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flambeau.ops.composite import untaped
+from flambeau.ops.linalg.routines import call_routine, check_matrices, identity
+from flambeau.ops.linalg.solving import solve_triangular
+from flambeau.ops.registry import operator
+from flambeau.ops.results import result_type
+from flambeau.tensor import Tensor
+
+__all__ = ["eigh", "eigvalsh", "householder_product", "orgqr", "qr", "svd", "svdvals"]
+
+_qr_result = result_type("linalg_qr", "Q R")
+
+
+def _qr_part(q: Tensor, r: Tensor, gq: Tensor, gr: Tensor) -> Tensor:
+    """F. Walter, L. Lehmann, "Algorithmic differentiation of linear algebra functions" (2010): QR of a tall matrix."""
+    m = r @ gr.mT - gq.mT @ q
+    symmetric = m.tril() + m.tril(-1).mT
+    return solve_triangular(r, (gq + q @ symmetric).mT, upper=True).mT
+
+
+def _qr_gradient(mode: str) -> Any:
+    def rule(gs: Any, ys: Any, inputs: Any) -> tuple[Any]:
+        (a,) = inputs
+        rows, columns = a.shape[-2:]
+        if mode == "r":
+            raise RuntimeError(
+                "The derivative of linalg.qr depends on Q, which is not computed when mode='r'. "
+                "Please use linalg.qr(A, mode='reduced') if you are going to require gradients."
+            )
+        if mode == "complete" and rows > columns:
+            raise RuntimeError("The QR decomposition is not differentiable when mode='complete' and nrows > ncols.")
+        (gq, gr), (q, r) = gs, ys
+        if rows >= columns:
+            return (lambda: _qr_part(q, r, gq, gr),)
+
+        def wide() -> Tensor:
+            from flambeau.ops.joining import cat
+
+            rest, g_rest = a[..., rows:], gr[..., rows:]
+            left = _qr_part(q, r[..., :rows], gq + rest @ g_rest.mT, gr[..., :rows])
+            return cat([left, q @ g_rest], -1)
+
+        return (wide,)
+
+    return rule
+
+
+@operator("qr", namespace="linalg", method=False, out=True)
+def qr(A: Tensor, mode: str = "reduced") -> Any:
+    """A = Q R, Q with orthonormal columns, R upper triangular; mode "reduced", "complete" or "r" (R alone)."""
+    check_matrices("linalg.qr", A, square_too=False)
+    if mode not in ("reduced", "complete", "r"):
+        raise RuntimeError(f"qr received unrecognized mode '{mode}' but expected one of 'reduced' (default), 'r', or 'complete'")
+    *lead, m, n = A._shape
+    k = m if mode == "complete" else min(m, n)
+    if mode == "r":
+        found = call_routine("qr", (A,), (mode,), ((*lead, k, n),), _qr_gradient(mode))
+        return _qr_result(A.new_empty((0,)), found[0])
+    return _qr_result(*call_routine("qr", (A,), (mode,), ((*lead, m, k), (*lead, k, n)), _qr_gradient(mode)))
+
+
+_old_qr_result = result_type("qr", "Q R")
+
+
+@operator("qr", out=True)
+def _old_qr(input: Tensor, some: bool = True) -> Any:
+    """`linalg.qr`."""
+    return _old_qr_result(*qr(input, "reduced" if some else "complete"))
+
+
+def _svd_gradient(gs: Any, ys: Any, inputs: Any) -> tuple[Any]:
+    """J. Townsend, "Differentiating the singular value decomposition" (2016)."""
+    (gu, gsigma, gvh), (u, s, vh) = gs, ys
+
+    def part() -> Tensor:
+        m, k, n = u.shape[-2], s.shape[-1], vh.shape[-1]
+        square_ = s * s
+        gap = square_.unsqueeze(-2) - square_.unsqueeze(-1)
+        eye_ = identity(s, k)
+        gap = gap + eye_  # the diagonal is not used
+        skew_u, skew_v = u.mT @ gu, vh @ gvh.mT
+        skew_u, skew_v = (skew_u - skew_u.mT) / gap, (skew_v - skew_v.mT) / gap
+        middle = skew_u * s.unsqueeze(-2) + s.unsqueeze(-1) * skew_v
+        middle = middle * (1 - eye_) + gsigma.unsqueeze(-1) * eye_
+        result = u @ middle @ vh
+        if m > k:
+            side = gu / s.unsqueeze(-2)
+            result = result + (side - u @ (u.mT @ side)) @ vh
+        if n > k:
+            side = gvh / s.unsqueeze(-1)
+            result = result + u @ (side - (side @ vh.mT) @ vh)
+        return result
+
+    return (part,)
+
+
+_svd_result = result_type("linalg_svd", "U S Vh")
+
+
+@operator("svd", namespace="linalg", method=False, out=True)
+def svd(A: Tensor, full_matrices: bool = True, *, driver: str | None = None) -> Any:
+    """A = U diag(S) Vh, singular values decreasing. Differentiable where they differ (with full_matrices=False)."""
+    check_matrices("linalg.svd", A, square_too=False)
+    *lead, m, n = A._shape
+    k = min(m, n)
+    full = full_matrices and m != n
+    if full and A.requires_grad:
+        # Only the first k columns have gradients; the others span what is left and are given without.
+        u, s, vh = svd(A, False)
+        with untaped():
+            u_all, _, vh_all = svd(A.detach(), True)
+        from flambeau.ops.joining import cat
+
+        if m > k:
+            u = cat([u, u_all[..., k:]], -1)
+        if n > k:
+            vh = cat([vh, vh_all[..., k:, :]], -2)
+        return _svd_result(u, s, vh)
+    shapes = ((*lead, m, m if full else k), (*lead, k), (*lead, n if full else k, n))
+    return _svd_result(*call_routine("svd", (A,), (full,), shapes, _svd_gradient))
+
+
+_old_svd_result = result_type("svd", "U S V")
+
+
+@operator("svd", out=True)
+def _old_svd(input: Tensor, some: bool = True, compute_uv: bool = True) -> Any:
+    """A = U diag(S) Vᵀ."""
+    u, s, vh = svd(input, not some)
+    if not compute_uv:
+        u, vh = u.new_zeros(tuple(u._shape)), vh.new_zeros(tuple(vh._shape))
+    return _old_svd_result(u, s, vh.mT)
+
+
+@operator("svdvals", namespace="linalg", method=False, out=True)
+def svdvals(A: Tensor, *, driver: str | None = None) -> Tensor:
+    """The singular values, decreasing."""
+    return svd(A, False)[1]
+
+
+def _eigh_gradient(uplo: str) -> Any:
+    def rule(gs: Any, ys: Any, inputs: Any) -> tuple[Any]:
+        (gl, gv), (values, vectors) = gs, ys
+
+        def part() -> Tensor:
+            eye_ = identity(values, values.shape[-1])
+            gap = values.unsqueeze(-2) - values.unsqueeze(-1) + eye_
+            middle = (vectors.mT @ gv) / gap * (1 - eye_) + gl.unsqueeze(-1) * eye_
+            full = vectors @ middle @ vectors.mT
+            return (full + full.mT) * 0.5
+
+        return (part,)
+
+    return rule
+
+
+_eigh_result = result_type("linalg_eigh", "eigenvalues eigenvectors")
+
+
+@operator("eigh", namespace="linalg", method=False, out=True)
+def eigh(A: Tensor, UPLO: str = "L") -> Any:
+    """Eigenvalues, increasing, and eigenvectors of symmetric matrices, of which one triangle is read."""
+    check_matrices("linalg.eigh", A)
+    if UPLO.upper() not in ("L", "U"):
+        raise RuntimeError(f"Expected UPLO argument to be 'L' or 'U', but got {UPLO}")
+    shape = tuple(A._shape)
+    return _eigh_result(*call_routine("eigh", (A,), (UPLO.upper(),), (shape[:-1], shape), _eigh_gradient(UPLO)))
+
+
+@operator("eigvalsh", namespace="linalg", method=False, out=True)
+def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
+    """The eigenvalues of symmetric matrices, increasing."""
+    return eigh(A, UPLO)[0]
+
+
+def _no_complex(name: str) -> Any:
+    def function(A: Tensor) -> Any:
+        raise RuntimeError(
+            f"linalg.{name}: the result is complex, which flambeau has no dtype for; linalg.eigh takes symmetric matrices"
+        )
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = "Not here: the result would be complex."
+    operator(name, namespace="linalg", method=False)(function)
+    return function
+
+
+eig, eigvals = _no_complex("eig"), _no_complex("eigvals")
+
+
+@operator("householder_product", namespace="linalg", method=False)
+def householder_product(A: Tensor, tau: Tensor) -> Tensor:
+    """The first columns of H₁H₂…, reflections H = I - τ v vᵀ whose vectors lie below A's diagonal."""
+    check_matrices("linalg.householder_product", A, square_too=False)
+    *_, m, n = A._shape
+    result = identity(A, m)[:, :n].expand((*A._shape[:-2], m, n))
+    lower = A.tril(-1) + identity(A, m)[:, :n]
+    for k in range(tau._shape[-1] - 1, -1, -1):
+        v = lower[..., :, k : k + 1]
+        result = result - tau[..., k, None, None] * v @ (v.mT @ result)
+    return result
+
+
+@operator("orgqr")
+def orgqr(input: Tensor, tau: Tensor) -> Tensor:
+    """`linalg.householder_product`."""
+    return householder_product(input, tau)

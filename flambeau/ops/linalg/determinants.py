@@ -1,0 +1,64 @@
+"""Determinants and their logarithms. May import what `flambeau.ops` may."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from flambeau.ops.linalg.routines import call_routine, check_matrices
+from flambeau.ops.linalg.solving import inv
+from flambeau.ops.registry import operator
+from flambeau.ops.results import result_type
+from flambeau.tensor import Tensor
+
+__all__ = ["det", "logdet", "slogdet"]
+
+
+def _wide(t: Tensor) -> Tensor:
+    return t.unsqueeze(-1).unsqueeze(-1)
+
+
+def _det(name: str, a: Tensor) -> Tensor:
+    check_matrices(name, a)
+    return call_routine(
+        "determinant", (a,), (), (tuple(a._shape[:-2]),),
+        lambda gs, ys, inputs: (lambda: _wide(gs[0] * ys[0]) * inv(inputs[0]).mT,),
+    )[0]  # fmt: skip
+
+
+@operator("det", namespace="linalg", method=False, out=True)
+def det(A: Tensor) -> Tensor:
+    """The determinant of square matrices. Its gradient needs them to be regular."""
+    return _det("linalg.det", A)
+
+
+@operator("det")
+def _old_det(input: Tensor) -> Tensor:
+    """`linalg.det`."""
+    return _det("linalg.det", input)
+
+
+_slogdet_result = result_type("slogdet", "sign logabsdet")
+
+
+@operator("slogdet", namespace="linalg", method=False, out=True)
+def slogdet(A: Tensor) -> Any:
+    """The determinant's sign and the logarithm of its size."""
+    check_matrices("linalg.slogdet", A)
+    lead = tuple(A._shape[:-2])
+    return _slogdet_result(*call_routine(
+        "sign_and_log", (A,), (), (lead, lead), lambda gs, ys, inputs: (lambda: _wide(gs[1]) * inv(inputs[0]).mT,)
+    ))  # fmt: skip
+
+
+@operator("slogdet")
+def _old_slogdet(input: Tensor) -> Any:
+    """`linalg.slogdet`."""
+    return slogdet(input)
+
+
+@operator()
+def logdet(input: Tensor) -> Tensor:
+    """log det; NaN where the determinant is negative."""
+    sign, log = slogdet(input)
+    return log.masked_fill(sign == -1, math.nan)

@@ -1,0 +1,105 @@
+"""What singular values tell of any matrix: the pseudo-inverse, the rank, least squares. May import what `flambeau.ops` may."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flambeau.dtypes import dtype, finfo
+from flambeau.ops.composite import Composite, record, untaped
+from flambeau.ops.linalg.decompositions import svd
+from flambeau.ops.linalg.routines import call_routine, check_matrices
+from flambeau.ops.registry import operator
+from flambeau.ops.results import result_type
+from flambeau.shapes.broadcasting import broadcast
+from flambeau.tensor import Tensor
+
+__all__ = ["lstsq", "matrix_rank", "pinv", "pinverse"]
+
+
+def _pinv_gradient(g: Tensor, y: Tensor, inputs: Any, params: Any) -> tuple[Any]:
+    """G. Golub, V. Pereyra, "The differentiation of pseudo-inverses" (1973)."""
+    (a,) = inputs
+
+    def part() -> Tensor:
+        p, pt, gt = y, y.mT, g.mT
+        result = -(pt @ g @ pt)
+        result = result + (gt @ p @ pt - a @ (p @ gt @ p @ pt))
+        return result + (pt @ p @ gt - (pt @ p @ gt @ p) @ a)
+
+    return (part,)
+
+
+_PINV = Composite("linalg_pinv", _pinv_gradient, saves="inputs output")
+
+
+@operator("pinv", namespace="linalg", method=False, out=True)
+def pinv(A: Tensor, rcond: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None) -> Tensor:
+    """Moore and Penrose's pseudo-inverse; singular values up to max(atol, rtol·largest) count as 0."""
+    check_matrices("linalg.pinv", A, square_too=hermitian)
+    *_, m, n = A._shape
+    rtol = rcond if rtol is None else rtol
+    with untaped():
+        u, s, vh = svd(A.detach(), False)
+        if 0 in A._shape:
+            return A.mT.clone()
+        limit = _threshold(s, m, n, A.dtype, atol, rtol)
+        inverse = (1 / s).masked_fill(s <= limit, 0)
+        y = (vh.mT * inverse.unsqueeze(-2)) @ u.mT
+    return record(_PINV, y, (A,))
+
+
+def _threshold(s: Tensor, m: int, n: int, type: dtype, atol: Any, rtol: Any) -> Tensor:
+    if rtol is None:
+        rtol = 0.0 if atol is not None and not (isinstance(atol, float) and atol == 0) else max(m, n) * finfo(type).eps
+    largest = s[..., :1]
+    relative = largest * (rtol.unsqueeze(-1) if isinstance(rtol, Tensor) and rtol._shape else rtol)
+    if atol is None:
+        return relative
+    absolute = atol.unsqueeze(-1) if isinstance(atol, Tensor) and atol._shape else atol
+    return relative.clamp(min=absolute)
+
+
+@operator("pinverse")
+def pinverse(input: Tensor, rcond: float = 1e-15) -> Tensor:
+    """`linalg.pinv`."""
+    return pinv(input, rcond)
+
+
+@operator("matrix_rank", namespace="linalg", method=False)
+def matrix_rank(A: Tensor, tol: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None) -> Tensor:
+    """How many singular values are above max(atol, rtol·largest)."""
+    check_matrices("linalg.matrix_rank", A, square_too=hermitian)
+    *_, m, n = A._shape
+    s = svd(A.detach(), False)[1]
+    if not s._shape[-1]:
+        return s.sum(-1).long()
+    limit = _threshold(s, m, n, A.dtype, tol if tol is not None else atol, 0.0 if tol is not None else rtol)
+    return (s > limit).sum(-1)
+
+
+_lstsq_result = result_type("linalg_lstsq", "solution residuals rank singular_values")
+
+
+@operator("lstsq", namespace="linalg", method=False)
+def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | None = None) -> Any:
+    """X with the least ‖A X - B‖, its squared residuals, A's rank and singular values (those of driver "gelsd")."""
+    check_matrices("linalg.lstsq", A, square_too=False)
+    if driver not in (None, "gels", "gelsy", "gelsd", "gelss"):
+        raise RuntimeError(f"linalg.lstsq: parameter `driver` should be one of (gels, gelsy, gelsd, gelss), got {driver}")
+    is_vector = len(B._shape) == 1 or len(B._shape) == len(A._shape) - 1
+    b = B.unsqueeze(-1) if is_vector else B
+    *_, m, n = A._shape
+    if b._shape[-2] != m:
+        raise RuntimeError("linalg.lstsq: input.size(-2) should match other.size(" + ("-1)" if is_vector else "-2)"))
+    lead = broadcast(tuple(A._shape[:-2]), tuple(b._shape[:-2]))
+    a, b = A.expand((*lead, m, n)), b.expand((*lead, m, b._shape[-1]))
+    cut = max(m, n) * finfo(A.dtype).eps if rcond is None else rcond
+    shapes = ((*lead, n, b._shape[-1]), lead, (*lead, min(m, n)))
+    x, rank, s = call_routine("lstsq", (a.detach(), b.detach()), (cut,), shapes)
+    if a.requires_grad or b.requires_grad:
+        x = pinv(a, cut) @ b
+    chosen = driver or "gelsy"
+    empty = A.new_empty((0,))
+    residuals = ((a @ x - b) ** 2).sum(-2) if m > n and chosen != "gelsy" else empty
+    rank = rank.long() if chosen != "gels" else empty.long()
+    return _lstsq_result(x.squeeze(-1) if is_vector else x, residuals, rank, s if chosen in ("gelsd", "gelss") else empty)

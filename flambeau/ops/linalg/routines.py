@@ -1,0 +1,71 @@
+"""Calling the host's linear algebra: checked matrices, and routines with several results and one gradient.
+
+May import what `flambeau.ops` may.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from flambeau.graph.primitives.movement import RESHAPE, SLICE
+from flambeau.graph.primitives.routine import ROUTINE
+from flambeau.ops import host_linalg  # noqa: F401 - registers the routines
+from flambeau.ops.composite import Composite, record, untaped
+from flambeau.ops.operands import check_tensor
+from flambeau.ops.registry import scalar_name
+from flambeau.shapes.matmul import square
+from flambeau.tensor import Tensor
+
+__all__ = ["call_routine", "check_matrices", "identity"]
+
+
+def check_matrices(name: str, a: Any, square_too: bool = True) -> Tensor:
+    """A tensor of float32 or float64 matrices; RuntimeError in the words of `torch.linalg` for anything else."""
+    check_tensor(a, name, "A")
+    if len(a._shape) < 2:
+        raise RuntimeError(f"{name}: The input tensor A must have at least 2 dimensions.")
+    if square_too:
+        square(tuple(a._shape), name=name)
+    if a.dtype.category != 2:
+        raise RuntimeError(f"{name}: Expected a floating point or complex tensor as input. Got {scalar_name(a)}")
+    if a.dtype.itemsize == 2:
+        raise RuntimeError(f"{name}: Low precision dtypes not supported. Got {scalar_name(a)}")
+    return a
+
+
+Shapes = tuple[tuple[int, ...], ...]
+
+
+def _unpack(flat: Tensor, shapes: Shapes) -> list[Tensor]:
+    """The results that lie one after another in a flat tensor, as tensors of their own."""
+    start, total, results = 0, flat._shape[0], []
+    for shape in shapes:
+        n = math.prod(shape)
+        part = Tensor._apply(SLICE, (flat,), ((start,), (1,), (n,), (total,)))
+        results.append(Tensor._apply(RESHAPE, (part,), (shape, (n,))))
+        start += n
+    return results
+
+
+def call_routine(
+    name: str, inputs: tuple[Tensor, ...], arguments: tuple[Any, ...], shapes: Shapes, gradient: Any = None
+) -> list[Tensor]:
+    """A routine's results. `gradient(gs, ys, inputs)` gives the inputs' gradients from lists for all results."""
+    total = sum(math.prod(shape) for shape in shapes)
+    with untaped():
+        flat = Tensor._apply(ROUTINE, inputs, ("linalg_" + name, arguments, (total,), inputs[0].dtype))
+    if gradient is not None:
+
+        def rule(g: Tensor, y: Tensor, inputs: Any, params: Any) -> Any:
+            return gradient(_unpack(g, shapes), _unpack(y, shapes), inputs)
+
+        flat = record(Composite("linalg_" + name, rule, saves="inputs output"), flat, inputs)
+    return _unpack(flat, shapes)
+
+
+def identity(like: Tensor, n: int) -> Tensor:
+    """The n×n identity of a tensor's dtype, on its device."""
+    from flambeau.ops.sequences import eye
+
+    return eye(n, dtype=like.dtype, device=like.device)
