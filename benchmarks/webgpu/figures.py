@@ -109,7 +109,7 @@ def convolutions(backend: Any, backward: bool) -> Table:
             error = max(error_of(v, e.detach().cpu().numpy()) for v, e in zip(values, wanted))
             assert error < 1e-4, (case, error)
 
-            def make(layout: Any) -> Callable[[], Any]:
+            def make(layout: Any, arrays: Any = arrays, options: Any = options) -> Callable[[], Any]:
                 tensors = [
                     torch.from_numpy(a).cuda().to(memory_format=layout if a.ndim == 4 else torch.contiguous_format)
                     for a in arrays
@@ -146,7 +146,7 @@ def matmuls(backend: Any) -> Table:
         if torch is not None and torch.cuda.is_available():
             torch.backends.cuda.matmul.allow_tf32 = False
             p, q = torch.from_numpy(a).cuda(), torch.from_numpy(b).cuda()
-            plain = cuda_milliseconds(lambda: p @ q)
+            plain = cuda_milliseconds(lambda p=p, q=q: p @ q)
         ms = runner.milliseconds()
         table.row(dtype, ms, 2 * n**3 / ms / 1e9, plain, plain / ms, error)
     return table

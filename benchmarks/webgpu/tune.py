@@ -52,7 +52,10 @@ def main() -> None:
         for tile in (tiling._LARGE, tiling._WIDE, *tiling._TILES):
             for split in (1, 2, 4, 8, 16):
 
-                def choose(rows: int, columns: int, size: int, batches: int, target: Any) -> Any:
+                def choose(
+                    rows: int, columns: int, size: int, batches: int, target: Any,
+                    *, tile: Any = tile, split: int = split, suggested: list[Any] = suggested,
+                ) -> Any:  # fmt: skip
                     suggested[:] = [suggest(rows, columns, size, batches, target)]
                     groups = -(-rows // tile.rows) * -(-columns // tile.columns) * batches
                     if split > 1 and (groups * split > 1200 or size // tile.step < 4 * split):

@@ -30,7 +30,7 @@ def main() -> None:
         (wheel,) = Path(folder).glob("*.whl")
 
         class Handler(http.server.SimpleHTTPRequestHandler):
-            extensions_map = {  # noqa: RUF012 - the base class' attribute
+            extensions_map = {  # the base class' attribute
                 **http.server.SimpleHTTPRequestHandler.extensions_map,
                 ".mjs": "text/javascript",
                 ".wasm": "application/wasm",

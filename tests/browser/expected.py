@@ -1,4 +1,4 @@
-"""Writes `conv2d.json`: PyTorch's results of a convolution and its gradients, for the page (which has no PyTorch) to compare with.
+"""Writes `conv2d.json`: PyTorch's results of a convolution and its gradients, for the page (it has no PyTorch) to compare with.
 
 python tests/browser/expected.py
 """

@@ -118,10 +118,9 @@ def test_float64_without_native_support_says_what_to_do() -> None:
 def test_profile_names_kernels_by_their_operators(backend: Any, tmp_path: Path) -> None:
     x = flambeau.randn(64, 64, device="webgpu")
     flambeau.webgpu.synchronize()
-    with flambeau.profiler.profile() as p:
-        with flambeau.profiler.record_function("forward"):
-            y = (x @ x).softmax(-1)
-            y.sum().item()
+    with flambeau.profiler.profile() as p, flambeau.profiler.record_function("forward"):
+        y = (x @ x).softmax(-1)
+        y.sum().item()
     averages = p.key_averages()
     kernels = [a for a in averages if a.category == "kernel"]
     assert any(a.key == "forward" and a.cpu_time_total > 0 for a in averages)

@@ -452,9 +452,8 @@ class Emitter:
         self.line(f"    let my_place = {mine}; let other_place = {other};")
         ahead, behind = _beats(kind, value_kind, "other", "mine"), _beats(kind, value_kind, "mine", "other")
         # a position not yet set loses to any; equal values go to the earlier position
-        self.line(
-            f"    if (other_place != 2147483647i && (my_place == 2147483647i || {ahead} || (!({behind}) && other_place < my_place))) {{"
-        )
+        is_better = f"my_place == 2147483647i || {ahead} || (!({behind}) && other_place < my_place)"
+        self.line(f"    if (other_place != 2147483647i && ({is_better})) {{")
         self.line(f"      {values}[local] = other; {places}[local] = {to_place.format('other_place')};")
         self.line("    }")
         self.line("  }")

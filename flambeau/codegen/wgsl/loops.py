@@ -320,9 +320,8 @@ def _owns_words(
     if constant % n or any(terms.get(axis, 0) % n for axis in group_axes):
         return False
     # a last word that is shared must be all this kernel's: nothing may lie behind it in the slot
-    if stride % n and ((group_axes and prod(extents[a] for a in group_axes) > 1) or constant + stride != memory.size):
-        return False
-    return True
+    is_last = not (group_axes and prod(extents[a] for a in group_axes) > 1) and constant + stride == memory.size
+    return not stride % n or is_last
 
 
 def _body(

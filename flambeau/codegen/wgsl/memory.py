@@ -49,12 +49,13 @@ class Memory:
         pieces = self.pieces()
         if self.nbytes > self.target.max_buffer_bytes:
             raise RuntimeError(
-                f"a tensor of {self.nbytes} bytes is larger than the adapter's largest buffer ({self.target.max_buffer_bytes} bytes)"
+                f"a tensor of {self.nbytes} bytes is larger than the adapter's largest buffer"
+                f" ({self.target.max_buffer_bytes} bytes)"
             )
         if len(pieces) > 1 and self.is_atomic:
             raise RuntimeError(
-                f"this kernel updates a tensor of {self.nbytes} bytes atomically, which is limited to the adapter's storage binding "
-                f"of {self.target.max_binding_bytes} bytes"
+                f"this kernel updates a tensor of {self.nbytes} bytes atomically, which is limited to the adapter's storage "
+                f"binding of {self.target.max_binding_bytes} bytes"
             )
         access = "read_write" if self.writable else "read"
         element = "vec4<f32>" if self.is_vector else storage_type(self.type, self.is_atomic)

@@ -41,7 +41,8 @@ def merge(
         options = sorted((g for g in groups.values() if len(g) > 1), key=lambda g: (g[0].writable, sum(m.nbytes for m in g)))
         if not options:
             raise RuntimeError(
-                f"a kernel needs {needed() + others} storage buffers, but the adapter allows {target.max_storage_buffers} in a shader"
+                f"a kernel needs {needed() + others} storage buffers, but the adapter allows {target.max_storage_buffers} in"
+                " a shader"
             )
         group = sorted(options[0], key=lambda m: m.nbytes)[: needed() - limit + 1]
         slot = scratch_slot + len(scratch)

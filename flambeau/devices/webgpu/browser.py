@@ -20,7 +20,8 @@ __all__ = ["open_host", "open_host_async", "adapters", "BrowserHost"]
 
 _NO_WAIT = (
     "the page can't wait for the GPU here, because Python was not entered through a promise: run the program with "
-    "pyodide.runPythonAsync, or use the awaitable forms `await flambeau.webgpu.initialize()` and `await flambeau.webgpu.fetch(tensor)`"
+    "pyodide.runPythonAsync, or use the awaitable forms `await flambeau.webgpu.initialize()` and "
+    "`await flambeau.webgpu.fetch(tensor)`"
 )
 
 

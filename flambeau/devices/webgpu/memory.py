@@ -87,7 +87,8 @@ class Pool:
             except OutOfMemoryError as error:
                 self.failures += 1
                 raise OutOfMemoryError(
-                    f"webgpu out of memory: tried to allocate {wanted} bytes on {self.host.name} with {self.allocated} bytes in use: {error}"
+                    f"webgpu out of memory: tried to allocate {wanted} bytes on {self.host.name} with"
+                    f" {self.allocated} bytes in use: {error}"
                 ) from error
         self.creations += 1
         self.reserved += size

@@ -77,7 +77,8 @@ def open_host(index: int) -> NativeHost:
     found = _adapters()
     if not found:
         raise RuntimeError(
-            "no WebGPU adapter was found: install a Vulkan driver (on Debian, `mesa-vulkan-drivers` gives one that runs on the CPU)"
+            "no WebGPU adapter was found: install a Vulkan driver (on Debian, `mesa-vulkan-drivers` gives one that runs on the"
+            " CPU)"
         )
     if index >= len(found):
         raise RuntimeError(f"webgpu device index {index} is out of range: {len(found)} adapter(s) found")

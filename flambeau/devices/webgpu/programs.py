@@ -140,7 +140,8 @@ def _compile_kernel(
         for slot in kernel.slots:
             if slot.dtype.name == "float64" and not target.has_float64:
                 raise RuntimeError(
-                    "this WebGPU adapter has no float64: convert to float32 first (tensor.float(), module.float()), or use the cpu device"
+                    "this WebGPU adapter has no float64: convert to float32 first (tensor.float(), module.float()), or use the"
+                    " cpu device"
                 )
         program = programs[key] = generate(kernel, target, same, reduced_precision)
     compiled.scratch = list(program.scratch)
