@@ -15,7 +15,7 @@ from flambeau.graph.node import Node, Primitive
 from flambeau.graph.primitives import elementwise as e
 from flambeau.graph.primitives.leaf import number
 from flambeau.graph.primitives.movement import EXPAND, RESHAPE
-from flambeau.ops import pointwise
+from flambeau.ops import choices
 from flambeau.ops.nodes import converted
 from flambeau.tensor import Tensor, from_node
 
@@ -108,14 +108,14 @@ def _either(name: str, for_tensors: Callable[..., Any]) -> Callable[[Any, Any], 
     return function
 
 
-maximum = _either("maximum", pointwise.maximum)
-minimum = _either("minimum", pointwise.minimum)
+maximum = _either("maximum", choices.maximum)
+minimum = _either("minimum", choices.minimum)
 
 
 def where(condition: Any, a: Any, b: Any) -> Any:
     """`torch.where` of values of one kind; `a` or `b` may be a number."""
     if not isinstance(condition, Elements):
-        return pointwise.where(condition, a, b)
+        return choices.where(condition, a, b)
     values = [v for v in (a, b) if isinstance(v, Elements)]
     type, device = values[0].node.dtype, values[0].node.device
     a, b = (v if isinstance(v, Elements) else Elements(number(v, type, device)) for v in (a, b))

@@ -12,9 +12,10 @@ from typing import Any
 
 from flambeau.dtypes import float64
 from flambeau.ops.arithmetic import mul
+from flambeau.ops.choices import choose
 from flambeau.ops.composite import Composite, record, untaped
 from flambeau.ops.operands import accumulation_dtype, cast, check_tensor, operands
-from flambeau.ops.pointwise import choose, unary_operand
+from flambeau.ops.pointwise import unary_operand
 from flambeau.ops.registry import operator, scalar_name
 from flambeau.tensor import Tensor
 

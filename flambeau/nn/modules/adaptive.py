@@ -9,7 +9,7 @@ from flambeau.nn import functional as F
 from flambeau.nn.modules.container import ModuleList, Sequential
 from flambeau.nn.modules.linear import Linear
 from flambeau.nn.modules.module import Module
-from flambeau.ops import joining, pointwise
+from flambeau.ops import choices, joining
 from flambeau.tensor import Tensor
 
 __all__ = ["AdaptiveLogSoftmaxWithLoss"]
@@ -104,11 +104,11 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         output = input.new_zeros(target.size(0))
         for cluster, (first, end) in enumerate(self._clusters()):
             mine = (target >= first) & (target < end)
-            place = pointwise.where(mine, self.shortlist_size + cluster, place)
-            within = pointwise.where(mine, target - first, 0)
+            place = choices.where(mine, self.shortlist_size + cluster, place)
+            within = choices.where(mine, target - first, 0)
             log_probs = F.log_softmax(self.tail[cluster](input), dim=1)
             own = log_probs.gather(1, within.unsqueeze(1)).squeeze(1)
-            output = pointwise.where(mine, own, output)
+            output = choices.where(mine, own, output)
         head = F.log_softmax(self.head(input), dim=1)
         output = output + head.gather(1, place.unsqueeze(1)).squeeze(1)
         loss = (-output).mean()
@@ -129,4 +129,4 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         clustered = in_head >= self.shortlist_size
         if not bool(clustered.any()):
             return in_head
-        return pointwise.where(clustered, self.log_prob(input).argmax(dim=1), in_head)
+        return choices.where(clustered, self.log_prob(input).argmax(dim=1), in_head)
