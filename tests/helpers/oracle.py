@@ -283,3 +283,13 @@ def check_gradients(
             assert other is None or not bool((other != 0).any()), f"second gradient {i} is missing on one side"
             continue
         compare(a.detach(), b.detach(), f"second gradient {i}", factor * 10)
+
+
+FIRST_DRAW_ONLY = ("webgpu",)
+"""Devices that take one draw of a test: a software GPU compiles each new kernel for a tenth of a second."""
+_first: dict[Any, int] = {}
+
+
+def has_enough(device: str, seed: int, *test: Any) -> bool:
+    """Whether a test has had its draws on this device, and `seed` is not the first of them."""
+    return device in FIRST_DRAW_ONLY and _first.setdefault((device, test), seed) != seed
