@@ -11,7 +11,8 @@ class Stem(nn.Module):
 
     @shape_vars("N, H, W")
     def forward(
-        self, x: Shaped[Tensor[float32, cpu], "[N, 3, H, W]"]
+        self,
+        x: Shaped[Tensor[float32, cpu], "[N, 3, H, W]"],
     ) -> Shaped[Tensor[float32, cpu], "[N, 64, H // 4, W // 4]"]:
         h = torch.relu(self.conv(x))  # ?
         return self.pool(h)
@@ -20,3 +21,5 @@ class Stem(nn.Module):
 stem = Stem()
 out = stem(torch.randn(2, 3, 224, 224))  # ?
 stem(torch.randn(3, 224, 224))
+
+# ruff: noqa: F821 - names of sizes
