@@ -25,9 +25,12 @@ from flambeau.ops import (  # noqa: F401
     reduction,
     scans,
     sequences,
+    slicing,
     softmax,
     sorting,
     special,
     statistics,
+    strided,
+    view_variants,
     views,
 )

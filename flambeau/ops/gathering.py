@@ -9,7 +9,8 @@ from flambeau.graph.primitives.elementwise import WHERE
 from flambeau.graph.primitives.indexing import GATHER, SCATTER
 from flambeau.ops.operands import cast, check_fits, check_tensor, expand, filled, python_number
 from flambeau.ops.registry import operator, scalar_name
-from flambeau.ops.views import reshape, slice_dim, slice_view
+from flambeau.ops.slicing import slice_dim, slice_view
+from flambeau.ops.views import reshape
 from flambeau.shapes.broadcasting import broadcast
 from flambeau.shapes.dims import wrap_dim
 from flambeau.tensor import Tensor

@@ -17,7 +17,8 @@ from flambeau.ops.gathering import along, flat_positions, into, masked_fill
 from flambeau.ops.joining import stack
 from flambeau.ops.operands import cast, check_fits, check_tensor, expand, python_number, scalar
 from flambeau.ops.registry import operator, scalar_name, write_in_place
-from flambeau.ops.views import alias, pick, reshape, slice_view
+from flambeau.ops.slicing import pick, slice_view
+from flambeau.ops.views import alias, reshape
 from flambeau.shapes.broadcasting import broadcast
 from flambeau.shapes.broadcasting import expand as expand_rule
 from flambeau.shapes.errors import ShapeError
@@ -161,9 +162,9 @@ def _basic(t: Tensor, items: list[Any]) -> tuple[Tensor, list[Tensor | None]]:
     if sliced:
         result = slice_view(t, tuple(starts), tuple(steps), tuple(lengths))
     if reshaped:
-        from flambeau.ops.views import _reshaped
+        from flambeau.ops.views import reshaped
 
-        result = _reshaped(result, tuple(new_shape), tuple(new_strides))
+        result = reshaped(result, tuple(new_shape), tuple(new_strides))
     return result, advanced
 
 

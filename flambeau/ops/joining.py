@@ -8,7 +8,8 @@ from typing import Any
 from flambeau.graph.primitives.movement import CONCATENATE, PAD, SLICE
 from flambeau.ops.operands import cast, check_tensor, dims_argument, expand, integer, same_device, sizes
 from flambeau.ops.registry import operator
-from flambeau.ops.views import atleast_1d, atleast_2d, atleast_3d, reshape, slice_dim, transpose, unsqueeze
+from flambeau.ops.slicing import slice_dim
+from flambeau.ops.views import atleast_1d, atleast_2d, atleast_3d, reshape, transpose, unsqueeze
 from flambeau.shapes import joining as rules
 from flambeau.shapes.dims import wrap_dim, wrap_dims
 from flambeau.shapes.errors import ShapeError

@@ -12,8 +12,8 @@ from flambeau.graph.primitives import elementwise as e
 from flambeau.graph.primitives.random import RANDOM_BITS
 from flambeau.ops.operands import accumulation_dtype, cast, check_tensor, filled, integer, pair, python_number, sizes
 from flambeau.ops.registry import operator, scalar_name, write_out
+from flambeau.ops.slicing import select
 from flambeau.ops.sorting import argsort, searchsorted, topk
-from flambeau.ops.views import select
 from flambeau.tensor import Tensor
 
 __all__ = ["bits", "uniform", "standard_normal", "rand", "randn", "randint", "randperm", "bernoulli", "multinomial", "normal"]

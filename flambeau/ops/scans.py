@@ -12,7 +12,8 @@ from flambeau.ops.operands import cast, check_tensor
 from flambeau.ops.reduction import CHOSEN
 from flambeau.ops.registry import operator, scalar_name
 from flambeau.ops.results import result_type
-from flambeau.ops.views import reshape, slice_dim
+from flambeau.ops.slicing import slice_dim
+from flambeau.ops.views import reshape
 from flambeau.shapes import reduction as rules
 from flambeau.shapes.dims import wrap_dim
 from flambeau.tensor import Tensor

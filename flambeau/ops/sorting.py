@@ -13,7 +13,8 @@ from flambeau.ops.joining import cat
 from flambeau.ops.operands import cast, check_tensor, integer, python_number
 from flambeau.ops.registry import operator, scalar_name
 from flambeau.ops.results import result_type
-from flambeau.ops.views import reshape, select, slice_dim
+from flambeau.ops.slicing import select, slice_dim
+from flambeau.ops.views import reshape
 from flambeau.shapes import reduction as rules
 from flambeau.shapes.dims import wrap_dim
 from flambeau.tensor import Tensor

@@ -10,7 +10,7 @@ from flambeau.ops.composite import Composite, record, untaped
 from flambeau.ops.operands import accumulation_dtype, cast, check_tensor, dims_argument, expand
 from flambeau.ops.reduction import reduced, restored
 from flambeau.ops.registry import operator, scalar_name
-from flambeau.ops.views import slice_dim
+from flambeau.ops.slicing import slice_dim
 from flambeau.shapes.dims import wrap_dim, wrap_dims
 from flambeau.tensor import Tensor
 

@@ -1,0 +1,188 @@
+"""Views of parts of a tensor: ranges, single indices, pieces. May import what `flambeau.ops` may."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from flambeau.autograd.modes import state
+from flambeau.graph.primitives.movement import RESHAPE, SLICE
+from flambeau.ops.operands import check_tensor, dims_argument, integer
+from flambeau.ops.registry import operator
+from flambeau.ops.views import reshaped
+from flambeau.shapes import views as rules
+from flambeau.shapes.dims import wrap_dim
+from flambeau.tensor import Tensor
+
+__all__ = ["drop_dim", "narrow", "pick", "select", "slice_dim", "slice_view", "split", "unbind"]
+
+
+def slice_view(t: Tensor, starts: tuple[int, ...], steps: tuple[int, ...], lengths: tuple[int, ...]) -> Tensor:
+    """Element i of dimension d is element starts[d] + i·steps[d]."""
+    strides = t.stride()
+    offset = t._offset
+    for a, s, n in zip(starts, strides, lengths):
+        if n:
+            offset += a * s
+    shape = tuple(t._shape)
+    return t._view(SLICE, (starts, steps, lengths, shape), lengths, tuple([s * k for s, k in zip(strides, steps)]), offset)
+
+
+def slice_dim(t: Tensor, dim: int, start: int, length: int, step: int = 1) -> Tensor:
+    """`length` elements of one dimension."""
+    shape = tuple(t._shape)
+    rank = len(shape)
+    zeros, ones = (0,) * rank, (1,) * rank
+    return slice_view(
+        t,
+        (*zeros[:dim], start, *zeros[dim + 1 :]),
+        (*ones[:dim], step, *ones[dim + 1 :]),
+        (*shape[:dim], length, *shape[dim + 1 :]),
+    )
+
+
+def drop_dim(t: Tensor, dim: int) -> Tensor:
+    """A dimension of size 1 left out."""
+    shape, strides = tuple(t._shape), t.stride()
+    return reshaped(t, (*shape[:dim], *shape[dim + 1 :]), (*strides[:dim], *strides[dim + 1 :]))
+
+
+@operator()
+def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
+    """`length` elements of dimension `dim` from `start`."""
+    first = integer(start, "narrow", "start")
+    shape = tuple(check_tensor(input, "narrow", "input")._shape)
+    rules.narrow(shape, dim, first, length)
+    d = wrap_dim(dim, len(shape))
+    return slice_dim(input, d, first + shape[d] if first < 0 else first, length)
+
+
+@operator()
+def narrow_copy(input: Tensor, dim: int, start: int, length: int) -> Tensor:
+    """`narrow`, copied."""
+    return narrow(input, dim, start, length).clone()
+
+
+@operator()
+def select(input: Tensor, dim: int, index: int) -> Tensor:
+    """One index taken of dimension `dim`, which goes."""
+    shape = tuple(check_tensor(input, "select", "input")._shape)
+    if not shape:
+        raise IndexError("select() cannot be applied to a 0-dim tensor.")
+    i = integer(index, "select", "index")
+    rules.select(shape, dim, i)
+    d = wrap_dim(dim, len(shape))
+    return pick(input, d, i + shape[d] if i < 0 else i)
+
+
+def pick(t: Tensor, dim: int, index: int) -> Tensor:
+    """One index (counted from 0) of dimension `dim`, which goes."""
+    if state.enabled and t.requires_grad:
+        return drop_dim(slice_dim(t, dim, index, 1), dim)
+    shape, strides = tuple(t._shape), t.stride()
+    rank = len(shape)
+    starts = (*(0,) * dim, index, *(0,) * (rank - dim - 1))
+    one, rest = (*shape[:dim], 1, *shape[dim + 1 :]), (*shape[:dim], *shape[dim + 1 :])
+    node = RESHAPE((SLICE((t._value(),), (starts, (1,) * rank, one, shape)),), (rest, one))
+    return t._alias(node, rest, (*strides[:dim], *strides[dim + 1 :]), t._offset + index * strides[dim])
+
+
+@operator()
+def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
+    """The slices along a dimension, as a tuple of views."""
+    d = wrap_dim(dim, len(check_tensor(input, "unbind", "input")._shape), scalar=False)
+    return tuple([select(input, d, i) for i in range(input._shape[d])])
+
+
+def _pieces(t: Tensor, dim: int, lengths: Sequence[int]) -> tuple[Tensor, ...]:
+    start, result = 0, []
+    for n in lengths:
+        result.append(slice_dim(t, dim, start, n))
+        start += n
+    return tuple(result)
+
+
+@operator()
+def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
+    """Pieces of `split_size` elements (the last may be smaller), or of the given lengths, as views."""
+    from flambeau.shapes.joining import split_sizes
+
+    shape = tuple(check_tensor(tensor, "split", "tensor")._shape)
+    wanted = dims_argument(split_size_or_sections)
+    lengths = split_sizes(shape, wanted, dim)
+    return _pieces(tensor, wrap_dim(dim, len(shape)), lengths)
+
+
+@operator()
+def split_with_sizes(input: Tensor, split_sizes: Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
+    """Pieces of the given lengths."""
+    return split(input, tuple(split_sizes), dim)
+
+
+@operator()
+def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
+    """At most `chunks` pieces of ⌈size / chunks⌉ elements, as views."""
+    from flambeau.shapes.joining import chunk_sizes
+
+    shape = tuple(check_tensor(input, "chunk", "input")._shape)
+    lengths = chunk_sizes(shape, integer(chunks, "chunk", "chunks"), dim)
+    return _pieces(input, wrap_dim(dim, len(shape)), lengths)
+
+
+@operator()
+def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
+    """Pieces as equal as can be, or cut at the given indices, as views."""
+    from flambeau.shapes.joining import tensor_split_bounds
+
+    if isinstance(indices_or_sections, Tensor):
+        indices_or_sections = indices_or_sections.tolist()
+    shape = tuple(check_tensor(input, "tensor_split", "input")._shape)
+    d = wrap_dim(dim, len(shape))
+    result = []
+    for start, stop in tensor_split_bounds(shape, dims_argument(indices_or_sections), dim):
+        first, length, _ = rules.slice_bounds(shape[d], start, stop)
+        result.append(slice_dim(input, d, first, length))
+    return tuple(result)
+
+
+def _split_at(name: str, dim: int, rank: int) -> Any:
+    def split_there(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
+        if len(input._shape) < rank:
+            raise RuntimeError(
+                f"torch.{name} requires a tensor with at least {rank} dimension{'s' if rank > 1 else ''}, "
+                f"but got a tensor with {len(input._shape)} dimensions!"
+            )
+        axis = 0 if name == "hsplit" and len(input._shape) == 1 else dim
+        if isinstance(indices_or_sections, int) and (indices_or_sections == 0 or input._shape[axis] % indices_or_sections):
+            raise RuntimeError(
+                f"torch.{name} attempted to split along dimension {axis}, but the "
+                f"size of the dimension {input._shape[axis]} is not "
+                f"divisible by the split_size {indices_or_sections}!"
+            )
+        return tensor_split(input, indices_or_sections, axis)
+
+    split_there.__name__ = split_there.__qualname__ = name
+    split_there.__doc__ = f"`tensor_split` along dimension {dim}; a number of sections must divide the size."
+    operator(name)(split_there)
+    return split_there
+
+
+hsplit = _split_at("hsplit", 1, 1)
+
+
+vsplit = _split_at("vsplit", 0, 2)
+
+
+dsplit = _split_at("dsplit", 2, 3)
+
+
+@operator()
+def unsafe_split(tensor: Tensor, split_size: int, dim: int = 0) -> tuple[Tensor, ...]:
+    """`split`."""
+    return split(tensor, split_size, dim)
+
+
+@operator()
+def unsafe_chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
+    """`chunk`."""
+    return chunk(input, chunks, dim)

@@ -1,0 +1,111 @@
+"""Windows, diagonals, and views by any strides. May import what `flambeau.ops` may."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flambeau.graph.primitives.movement import AS_STRIDED, RESHAPE, SLICE, WINDOW
+from flambeau.ops.operands import check_tensor, sizes
+from flambeau.ops.registry import operator
+from flambeau.ops.slicing import slice_dim, slice_view
+from flambeau.ops.views import permuted, reshaped
+from flambeau.shapes import views as rules
+from flambeau.shapes.dims import wrap_dim
+from flambeau.shapes.views import unfold as unfold_rule
+from flambeau.tensor import Tensor
+
+__all__ = ["as_strided", "diagonal", "unfold", "whole_memory"]
+
+
+@operator(namespace=None)
+def unfold(self: Tensor, dimension: int, size: int, step: int) -> Tensor:
+    """Windows of `size` elements every `step` along a dimension, the window's elements last."""
+    own = tuple(self._shape)
+    shape = unfold_rule(own, dimension, size, step)
+    if not own:
+        return reshaped(self, (1,), (1,)) if size == 1 else slice_dim(reshaped(self, (1,), (1,)), 0, 0, size)
+    d, strides = wrap_dim(dimension, len(own)), self.stride()
+    steps = (*strides[:d], strides[d] * step, *strides[d + 1 :], strides[d])
+    if size == 0:
+        return self.new_empty(shape)
+    return self._view(WINDOW, ((d,), (size,), (step,), (1,)), shape, steps, self._offset)
+
+
+@operator()
+def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
+    """The diagonals of the planes (dim1, dim2), put last, `offset` above the main one; a view."""
+    own = tuple(check_tensor(input, "diagonal", "input")._shape)
+    shape = rules.diagonal(own, offset, dim1, dim2)
+    a, b = wrap_dim(dim1, len(own)), wrap_dim(dim2, len(own))
+    strides, n = input.stride(), shape[-1]
+    order = (*(d for d in range(len(own)) if d not in (a, b)), a, b)
+    first_row, first_column = max(-offset, 0), max(offset, 0)
+    start = input._offset + (first_row * strides[a] + first_column * strides[b] if n else 0)
+    steps = (*(strides[d] for d in order[:-2]), strides[a] + strides[b])
+    lead = shape[:-1]
+    # The block whose main diagonal this is, flat, every (n+1)-th element. What is in between is not seen by anyone.
+    block = slice_view(permuted(input, order), (0,) * len(lead) + (first_row, first_column), (1,) * len(own), (*lead, n, n))
+    nowhere = (0,) * (len(lead) + 1)
+    flat = block._view(RESHAPE, ((*lead, n * n), (*lead, n, n)), (*lead, n * n), nowhere, start)
+    params = ((0,) * (len(lead) + 1), (1,) * len(lead) + (n + 1,), shape, (*lead, n * n))
+    return flat._view(SLICE, params, shape, steps, start)
+
+
+def whole_memory(t: Tensor) -> Tensor:
+    """All elements of the memory that a tensor views, in one dimension."""
+    root = t if t._strides is None else t._base if t._base is not None and t._base._strides is None else None
+    if root is None:
+        root = t._without_tape()
+        root._shape, root._strides, root._offset, root._node_version = (t._storage.size,), None, 0, -1
+        root._base = t._base
+    return root if len(root._shape) == 1 else reshaped(root, (root._storage.size,), (1,))
+
+
+@operator(inplace=False)
+def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None = None) -> Tensor:
+    """Any window into the memory that a tensor views: element (i…) is element storage_offset + Σ i·stride of it."""
+    shape, strides = sizes("as_strided", (size,)), sizes("as_strided", (stride,), "stride")
+    offset = input.storage_offset() if storage_offset is None else storage_offset
+    if len(shape) != len(strides):
+        raise RuntimeError("mismatch in length of strides and shape")
+    if any(s < 0 for s in strides):
+        raise RuntimeError(
+            f"as_strided: Negative strides are not supported at the moment, got strides: [{', '.join(map(str, strides))}]"
+        )
+    if any(n < 0 for n in shape):
+        raise RuntimeError(f"Trying to create tensor with negative dimension {min(shape)}: {list(shape)}")
+    if offset < 0:
+        raise RuntimeError("as_strided: Negative storage offset is not supported at the moment")
+    last = offset + 1 + sum((n - 1) * s for n, s in zip(shape, strides))
+    total = input._storage.size
+    if 0 not in shape and last > total:
+        item = input.dtype.itemsize
+        raise RuntimeError(
+            f"setStorage: sizes {list(shape)}, strides {list(strides)}, storage offset {offset}, and itemsize {item} requiring a "
+            f"storage size of {last * item} are out of bounds for storage of size {total * item}"
+        )
+    return whole_memory(input)._view(AS_STRIDED, (shape, strides, offset, total), shape, strides, offset)
+
+
+@operator(namespace=None)
+def fill_diagonal_(self: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:
+    """Writes a number on the main diagonal; with `wrap` it goes on after as many rows as columns."""
+    shape = tuple(self._shape)
+    if len(shape) < 2:
+        raise RuntimeError("dimensions must larger than 1")
+    if len(shape) > 2 and len(set(shape)) > 1:
+        raise RuntimeError("all dimensions of input must be of equal length")
+    step = sum(self.stride())
+    n = min(shape)
+    if wrap and len(shape) == 2 and shape[0] > shape[1] + 1:
+        n = -(-(shape[0] * shape[1]) // (shape[1] + 1))
+    as_strided(self, (n,), (step,), self.storage_offset()).fill_(fill_value)
+    return self
+
+
+@operator()
+def as_strided_scatter(input: Tensor, src: Tensor, size: Any, stride: Any, storage_offset: int | None = None) -> Tensor:
+    """input with `src` written where `as_strided` reads."""
+    result = input.clone()
+    as_strided(result, size, stride, storage_offset).copy_(src)
+    return result
