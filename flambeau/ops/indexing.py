@@ -104,20 +104,20 @@ def _basic(t: Tensor, items: list[Any]) -> tuple[Tensor, list[Tensor | None]]:
     new_shape: list[int] = []
     new_strides: list[int] = []
     advanced: list[Tensor | None] = []
-    sliced = reshaped = False
+    sliced = has_new_shape = False
     dim = 0
     for item in items:
         if item is None:
             new_shape.append(1)
             new_strides.append(shape[dim] * strides[dim] if dim < len(shape) else 1)
             advanced.append(None)
-            reshaped = True
+            has_new_shape = True
             continue
         if isinstance(item, bool):
             new_shape.append(1)
             new_strides.append(shape[dim] * strides[dim] if dim < len(shape) else 1)
             advanced.append(tensor([0] if item else [], dtype=int64, device=t.device))
-            reshaped = True
+            has_new_shape = True
             continue
         if isinstance(item, Tensor):
             count = len(item._shape) if item.dtype is bool_ else 1
@@ -156,12 +156,12 @@ def _basic(t: Tensor, items: list[Any]) -> tuple[Tensor, list[Tensor | None]]:
             starts.append(item + size if item < 0 else item)
             steps.append(1)
             lengths.append(1)
-            sliced = reshaped = True
+            sliced = has_new_shape = True
         dim += 1
     result = t
     if sliced:
         result = slice_view(t, tuple(starts), tuple(steps), tuple(lengths))
-    if reshaped:
+    if has_new_shape:
         from flambeau.ops.views import reshaped
 
         result = reshaped(result, tuple(new_shape), tuple(new_strides))
