@@ -7,11 +7,12 @@ llvmlite (inside functions), `flambeau.config` and `flambeau.codegen.llvm.target
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 
 import flambeau.config as config
 from flambeau.codegen.llvm.target import Target
 
-__all__ = ["host", "widest_vectors", "triple"]
+__all__ = ["host", "cache_sizes", "widest_vectors", "triple"]
 
 
 def triple() -> str:
@@ -39,6 +40,20 @@ def widest_vectors() -> int:
     return 128  # NEON, and everything else
 
 
+@cache
+def cache_sizes() -> dict[str, int]:
+    """Bytes of a core's first (data) and second level cache, as `l1` and `l2`, where the system tells (Linux)."""
+    found = {}
+    for folder in Path("/sys/devices/system/cpu/cpu0/cache").glob("index*"):
+        try:
+            level, kind, size = ((folder / name).read_text().strip() for name in ("level", "type", "size"))
+        except OSError:
+            continue
+        if level in ("1", "2") and kind in ("Data", "Unified") and size.endswith("K") and size[:-1].isdigit():
+            found[f"l{level}"] = int(size[:-1]) << 10
+    return found
+
+
 def host(bits: int | None = None) -> Target:
     """This machine as a target, with vectors of at most `bits` (default: the setting, else all there is)."""
     wanted = config.vector_bits() if bits is None else bits
@@ -64,4 +79,5 @@ def _target(bits: int) -> Target:
         cpu=llvm.get_host_cpu_name() if is_whole else ("x86-64" if architecture == "x86_64" else "generic"),
         features=",".join(("+" if on else "-") + name for name, on in sorted(features.items())),
         architecture=architecture,
+        **cache_sizes(),
     )
