@@ -17,6 +17,7 @@ from flambeau.nn.functional import (  # noqa: F401 - each registers its operator
     distance,
     interpolation,
     loss,
+    native,
     normalization,
     padding,
     pooling,

@@ -65,12 +65,6 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
     return _run(_drop, "dropout", input, p, training, inplace, False)
 
 
-@operator("dropout", method=False)
-def _torch_dropout(input: Tensor, p: float, train: bool) -> Tensor:
-    """`nn.functional.dropout`, in `torch`'s form."""
-    return _run(_drop, "dropout", input, p, train, False, False)
-
-
 @operator(namespace="nn.functional", method=False)
 def alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False) -> Tensor:
     """Dropout that keeps mean and variance of SELU's outputs (Klambauer et al., 2017)."""
@@ -140,7 +134,6 @@ def dropout3d(input: Tensor, p: float = 0.5, training: bool = True, inplace: boo
     return _by_channel("dropout3d", input, p, training, inplace, 3)
 
 
-@operator("feature_dropout", method=False)
-def feature_dropout(input: Tensor, p: float, train: bool) -> Tensor:
-    """Zeroes whole channels, in `torch`'s form."""
-    return _run(_drop, "feature_dropout", input, p, train, False, True)
+def feature_dropout(input: Tensor, p: float, training: bool, inplace: bool) -> Tensor:
+    """Zeroes whole channels of [N, C, …]; `nn.functional` has it for each number of dimensions."""
+    return _run(_drop, "feature_dropout", input, p, training, inplace, True)

@@ -294,19 +294,6 @@ def layer_norm(
     return _scaled(input, mean, scale, dims, eps, weight, bias, shape, True)
 
 
-@operator("layer_norm", method=False)
-def _torch_layer_norm(
-    input: Tensor,
-    normalized_shape: Sequence[int],
-    weight: Tensor | None = None,
-    bias: Tensor | None = None,
-    eps: float = 1e-5,
-    cudnn_enable: bool = True,
-) -> Tensor:
-    """`nn.functional.layer_norm`, in `torch`'s form."""
-    return layer_norm(input, normalized_shape, weight, bias, eps)
-
-
 @operator(namespace="nn.functional", method=False)
 def group_norm(
     input: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
@@ -323,19 +310,6 @@ def group_norm(
     shape = (1, num_groups, each, 1)
     mean, _, scale = _moments(x, (2, 3), eps)
     return _scaled(x, mean, scale, (2, 3), eps, weight, bias, shape, True).reshape(input.shape)
-
-
-@operator("group_norm", method=False)
-def _torch_group_norm(
-    input: Tensor,
-    num_groups: int,
-    weight: Tensor | None = None,
-    bias: Tensor | None = None,
-    eps: float = 1e-5,
-    cudnn_enabled: bool = True,
-) -> Tensor:
-    """`nn.functional.group_norm`, in `torch`'s form."""
-    return group_norm(input, num_groups, weight, bias, eps)
 
 
 @operator(method=False)

@@ -174,7 +174,7 @@ def _make_max_pool_with_indices(spatial: int) -> Callable[..., Any]:
 
 max_pool1d, max_pool2d, max_pool3d = _each("max_pool{}d", _make_max_pool, torch=(1, 2, 3))
 max_pool1d_with_indices, max_pool2d_with_indices, max_pool3d_with_indices = _each(
-    "max_pool{}d_with_indices", _make_max_pool_with_indices
+    "max_pool{}d_with_indices", _make_max_pool_with_indices, torch=(1,)
 )
 
 
