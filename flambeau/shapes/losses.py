@@ -29,10 +29,11 @@ def elementwise_loss(input: Sequence[Size], target: Sequence[Size], reduction: s
 def same_size_loss(input: Sequence[Size], target: Sequence[Size], reduction: str = "mean", *, logits: bool = False) -> Shape:
     """Target and input of one size: binary cross entropy. Raises ValueError."""
     if len(input) != len(target) or any(differ(a, b) for a, b in zip(input, target)):
+        wanted, given = f"torch.Size({show(input)})", f"torch.Size({show(target)})"
         if logits:
-            raise ValueError(f"Target size ({show(target)}) must be the same as input size ({show(input)})")
+            raise ValueError(f"Target size ({given}) must be the same as input size ({wanted})")
         raise ValueError(
-            f"Using a target size ({show(target)}) that is different to the input size ({show(input)}) is deprecated. Please"
+            f"Using a target size ({given}) that is different to the input size ({wanted}) is deprecated. Please"
             " ensure they have the same size."
         )
     return reduced(input, reduction)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+import flambeau
 from tests.functional.comparison import Cases, integers, normal, run_cases, uniform
 
 REDUCTIONS = ("none", "mean", "sum")
@@ -123,3 +124,13 @@ def temporal(cases: Cases) -> None:
 @pytest.mark.parametrize("build", [regression, binary, classes, temporal])
 def test_values_and_gradients(build, device):
     run_cases(build, device)
+
+
+@pytest.mark.parametrize("name", ["binary_cross_entropy", "binary_cross_entropy_with_logits"])
+def test_binary_cross_entropy_names_both_sizes(name: str) -> None:
+    messages = []
+    for library in (torch, flambeau):
+        with pytest.raises(ValueError) as caught:
+            getattr(library.nn.functional, name)(library.zeros(2, 3), library.zeros(2, 4))
+        messages.append(str(caught.value))
+    assert messages[0] == messages[1]
