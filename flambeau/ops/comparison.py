@@ -166,6 +166,8 @@ def _bitwise(primitive: Primitive, name: str, kernel: str, doc: str) -> Any:
     def combine(input: Any, other: Any) -> Tensor:
         a, b = pair(name, input, other)
         _refuse_floats(kernel, a)
+        if a.dtype is bool_ and kernel in ("lshift", "rshift"):
+            raise NotImplementedError(f"\"{kernel}_cpu\" not implemented for 'Bool'")
         return _apply(primitive, (a, b))
 
     combine.__name__ = combine.__qualname__ = name
