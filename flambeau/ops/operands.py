@@ -183,7 +183,7 @@ def expand(t: Tensor, shape: tuple[int, ...]) -> Tensor:
     own = t._shape
     if own == shape:
         return t
-    padded, before, after = _expansion(tuple(own), t.stride(), shape)
+    padded, before, after = expansion(tuple(own), t.stride(), shape)
     if len(padded) != len(own):
         t = t._view(RESHAPE, (padded, tuple(own)), padded, before, t._offset)
         if padded == shape:
@@ -192,11 +192,16 @@ def expand(t: Tensor, shape: tuple[int, ...]) -> Tensor:
 
 
 @lru_cache(maxsize=1 << 12)
-def _expansion(own: tuple[int, ...], strides: tuple[int, ...], shape: tuple[int, ...]) -> Any:
-    """A shape with leading ones, and its strides before and after it is repeated to `shape`."""
+def expansion(own: tuple[int, ...], strides: tuple[int, ...], shape: tuple[int, ...]) -> Any:
+    """A shape with leading ones, and its strides before and after it is repeated to `shape`.
+
+    A new dimension that stays 1 long steps, as in PyTorch, over the whole of the one behind it.
+    """
     lead = len(shape) - len(own)
-    padded, before = (1,) * lead + own, (0,) * lead + strides
-    return padded, before, tuple([0 if n == 1 and m != 1 else s for n, m, s in zip(padded, shape, before)])
+    after = [0 if n == 1 and m != 1 else s for n, m, s in zip(own, shape[lead:], strides)]
+    for d in range(lead - 1, -1, -1):
+        after.insert(0, shape[d + 1] * after[0] if shape[d] == 1 and after else 0)
+    return (1,) * lead + own, (*after[:lead], *strides), tuple(after)
 
 
 def result_dtype(values: Sequence[Any]) -> dtype:

@@ -12,7 +12,7 @@ from typing import Any
 
 from flambeau.dtypes import dtype as dtype_class
 from flambeau.graph.primitives.movement import EXPAND, PERMUTE, RESHAPE
-from flambeau.ops.operands import check_tensor, dims_argument, integer, sizes
+from flambeau.ops.operands import check_tensor, dims_argument, expansion, integer, sizes
 from flambeau.ops.registry import operator
 from flambeau.shapes import views as rules
 from flambeau.shapes.broadcasting import expand as expand_rule
@@ -223,13 +223,10 @@ Tensor.real = property(lambda self: self)  # type: ignore[attr-defined]
 
 # --- repeated without a copy ---------------------------------------------------------------------------------------------
 def _expanded(t: Tensor, shape: tuple[int, ...]) -> Tensor:
-    own, strides = tuple(t._shape), t.stride()
-    lead = len(shape) - len(own)
-    if lead:
-        own, strides = (1,) * lead + own, (0,) * lead + strides
-        t = reshaped(t, own, strides)
-    strides = tuple([0 if n == 1 and m != 1 else s for n, m, s in zip(own, shape, strides)])
-    return t._view(EXPAND, (shape, own), shape, strides, t._offset)
+    padded, before, after = expansion(tuple(t._shape), t.stride(), shape)
+    if len(padded) != len(t._shape):
+        t = reshaped(t, padded, before)
+    return t._view(EXPAND, (shape, padded), shape, after, t._offset)
 
 
 @operator(namespace=None)
