@@ -47,7 +47,7 @@ class Tensor:
     __slots__ = (
         "_storage", "_shape", "_strides", "_offset", "_node", "_node_version", "_counter",
         "_requires_grad", "_grad", "_grad_fn", "_output_index", "_accumulate", "_base", "_base_version", "_retains_grad",
-        "_inference", "__dict__", "__weakref__",
+        "_inference", "_origin", "__dict__", "__weakref__",
     )  # fmt: skip
 
     _storage: Storage
@@ -66,6 +66,7 @@ class Tensor:
     _base_version: int
     _retains_grad: bool
     _inference: bool
+    _origin: str | None  # for a view that may not be written on the tape: which kind (`_REFUSED`); None for others
     __hash__ = object.__hash__
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
@@ -167,7 +168,19 @@ class Tensor:
         view._inference = self._inference
         view._base = self if self._base is None else self._base
         view._base_version = self._counter.autograd_version
+        view._origin = self._origin if state.enabled or self._origin is not None else "no_grad"
         return view
+
+    def _check_origin(self, what: str) -> None:
+        """Raises RuntimeError when this is a view whose history can't be made anew; `what` was, or is being, written."""
+        if self._origin is None:
+            return
+        if self._grad_fn is None:
+            start = f"A view was created in no_grad mode and {what} modified inplace with grad mode enabled."
+        else:
+            made_by = self._grad_fn.name().removesuffix("Backward0")
+            start = f"Output {self._output_index} of {made_by} is a view and {what} modified inplace."
+        raise RuntimeError(f"{start} {_REFUSED[self._origin]}")
 
     @staticmethod
     def _apply(primitive: Primitive, tensors: Sequence[Tensor], params: tuple[Any, ...] = ()) -> Tensor:
@@ -203,6 +216,8 @@ class Tensor:
         `is_uniform`: all elements are one number, so that it doesn't matter which of several writes to a place wins.
         """
         recorded = state.enabled and (value._requires_grad or self.requires_grad)
+        if state.enabled and self._origin is not None and self._base is not None and self._base.requires_grad:
+            self._check_origin("is being")
         self._check_writable(recorded, is_uniform)
         if RECORDERS and pending.recorder is not None:
             pending.recorder.read(self)
@@ -224,6 +239,8 @@ class Tensor:
         return self
 
     def _check_writable(self, recorded: bool, may_overlap: bool = False) -> None:
+        if recorded:
+            self._check_origin("is being")
         if recorded and self._grad_fn is None and self._requires_grad:
             raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
         if recorded and self._base is not None and self._base._grad_fn is None and self._base._requires_grad:
@@ -263,6 +280,8 @@ class Tensor:
         """A view whose base was written through another alias: its history is a view of the base's."""
         base = self._base
         assert base is not None
+        if base.requires_grad:
+            self._check_origin("its base or another view of its base has been")
         self._base_version = self._counter.autograd_version
         if not base.requires_grad or base._grad_fn is None:
             return
@@ -303,7 +322,10 @@ class Tensor:
     def requires_grad(self) -> bool:
         """Whether `backward` computes a gradient for this tensor."""
         if self._base is not None and self._base_version != self._counter.autograd_version:
-            self._refresh_history()
+            if self._origin is None:
+                self._refresh_history()
+            elif self._base.requires_grad:  # asking for the history will be the error, not this
+                self._requires_grad = True
         return self._requires_grad
 
     @requires_grad.setter
@@ -638,7 +660,7 @@ class Tensor:
     def __iter__(self) -> Iterator[Tensor]:
         if not self._shape:
             raise TypeError("iteration over a 0-d tensor")
-        return iter([self[i] for i in range(self._shape[0])])
+        return iter(self.unbind(0))
 
     def __contains__(self, element: Any) -> bool:
         if isinstance(element, (Tensor, int, float, bool)):
@@ -711,6 +733,17 @@ def _initialise(t: Tensor, storage: Storage, shape: tuple[int, ...]) -> None:
     t._base_version = 0
     t._retains_grad = False
     t._inference = state.inference
+    t._origin = None
+
+
+_REFUSED = {
+    "several": "This view is the output of a function that returns multiple views. Such functions do not allow the output "
+    "views to be modified inplace. You should replace the inplace operation by an out-of-place one.",
+    "no_grad": "Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both "
+    "the view and the inplace either both inside the no_grad block (if you don't want the inplace to be tracked) or both outside "
+    "(if you want the inplace to be tracked).",
+}
+"""Why a view may not be written while gradients are recorded, by the view's `_origin`."""
 
 
 def from_node(node: Node) -> Tensor:
@@ -777,7 +810,10 @@ class PrimitiveGradient(GradientFunction):
                     if t._requires_grad:
                         wanted += read
                 self.saved = tuple([SavedTensor(t, False) if i in wanted else _Form(t) for i, t in enumerate(tensors)])
-        self.saved_output = SavedTensor(output, True) if primitive.saves_output else None
+        saves_output: Any = primitive.saves_output
+        if saves_output.__class__ is FunctionType:
+            saves_output = saves_output(params)
+        self.saved_output = SavedTensor(output, True) if saves_output else None
         self.released = False
 
     def name(self) -> str:

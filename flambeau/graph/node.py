@@ -35,7 +35,7 @@ class Primitive:
         gradient: `(grad, output, inputs, params) -> one tensor or None for each input`, written in tensor operations,
             so that it can be differentiated again; None where the primitive has no gradient.
         saves: which of "inputs" and "output" the gradient reads; the tape keeps only those. "shapes" instead of "inputs":
-            of the inputs only their shape and dtype are read.
+            of the inputs only their shape and dtype are read. Or a function of params that says so.
         reads: for each input, the inputs that its own gradient reads, where that is not all of them: the tape keeps only
             what the gradients asked for need (of others it hands on shape and dtype). Or a function of params that says so.
     """
@@ -49,12 +49,13 @@ class Primitive:
         infer: Callable[[Sequence[Node], tuple[Any, ...]], tuple[Shape, dtype]],
         evaluate: Callable[..., Any],
         gradient: Callable[..., Sequence[Any]] | None = None,
-        saves: str = "inputs",
+        saves: str | Callable[[tuple[Any, ...]], str] = "inputs",
         reads: tuple[tuple[int, ...], ...] | Callable[..., Any] | None = None,
     ) -> None:
         self.name, self.kind, self.infer, self.evaluate, self.gradient = name, kind, infer, evaluate, gradient
-        self.saves_inputs, self.saves_output = "inputs" in saves or "shapes" in saves, "output" in saves
-        self.reads = ((),) * 3 if "shapes" in saves else reads
+        self.saves_inputs: bool = not isinstance(saves, str) or "inputs" in saves or "shapes" in saves
+        self.saves_output: Any = "output" in saves if isinstance(saves, str) else lambda params: "output" in saves(params)
+        self.reads = ((),) * 3 if isinstance(saves, str) and "shapes" in saves else reads
         assert name not in PRIMITIVES, name
         PRIMITIVES[name] = self
 

@@ -91,7 +91,14 @@ def pick(t: Tensor, dim: int, index: int) -> Tensor:
 def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     """The slices along a dimension, as a tuple of views."""
     d = wrap_dim(dim, len(check_tensor(input, "unbind", "input")._shape), scalar=False)
-    return tuple([select(input, d, i) for i in range(input._shape[d])])
+    return _several([pick(input, d, i) for i in range(input._shape[d])])
+
+
+def _several(views: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """The views that one function made at once, which may not be written while gradients are recorded."""
+    for view in views:
+        view._origin = view._origin or "several"
+    return tuple(views)
 
 
 def _pieces(t: Tensor, dim: int, lengths: Sequence[int]) -> tuple[Tensor, ...]:
@@ -99,7 +106,7 @@ def _pieces(t: Tensor, dim: int, lengths: Sequence[int]) -> tuple[Tensor, ...]:
     for n in lengths:
         result.append(slice_dim(t, dim, start, n))
         start += n
-    return tuple(result)
+    return _several(result)
 
 
 @operator()

@@ -202,6 +202,55 @@ def test_writes_through_views_are_differentiated(lib):
     assert view.requires_grad and x.grad.tolist() == [2.0, 4.0, 0.0]
 
 
+@BOTH
+def test_views_that_may_not_be_written(lib):
+    def computed():
+        return leaf(lib, 1.0, 2.0, 3.0, 4.0) * 1
+
+    several = "function that returns multiple views"
+    for part in (lambda t: t.split(2)[1], lambda t: t.chunk(2)[0], lambda t: t.unbind(0)[2], lambda t: next(iter(t))):
+        with pytest.raises(RuntimeError, match=f"is being modified inplace.*{several}"):
+            part(computed()).mul_(2)
+        base = computed()
+        view = part(base)
+        base.add_(1)
+        assert view.requires_grad
+        with pytest.raises(RuntimeError, match=f"another view of its base has been modified inplace.*{several}"):
+            view.sum()
+    with pytest.raises(RuntimeError, match=several):
+        computed().split(2)[0][:1].add_(1)  # a view of such a view
+    base = computed()
+    base.tensor_split(2)[0].add_(1)  # made of slices: PyTorch lets it be written
+    base.split(2)[0].detach().add_(1)
+    base = computed()
+    with lib.no_grad():
+        view = base[:2]
+    with pytest.raises(RuntimeError, match="view was created in no_grad mode and is being modified inplace"):
+        view.mul_(leaf(lib, 1.0, 2.0))
+    with pytest.raises(RuntimeError, match="view was created in no_grad mode and is being modified inplace"):
+        view.mul_(2)
+    with lib.no_grad():
+        view.mul_(2)
+        rows = lib.zeros(2, 2)
+        for row in rows:
+            row.add_(1)
+    for row in rows:
+        row.add_(1)  # nothing is recorded
+    assert view.tolist() == [2.0, 4.0] and rows.tolist() == [[2.0, 2.0], [2.0, 2.0]]
+
+
+@BOTH
+def test_adding_at_indices_keeps_no_result(lib):
+    x = leaf(lib, 1.0, 2.0)
+    y = x * 1
+    y.index_add_(0, lib.tensor([0, 0]), lib.ones(2, dtype=lib.float64))
+    y.neg_()
+    y.scatter_(0, lib.tensor([1]), 5.0)
+    y.mul_(2)
+    y.sum().backward()
+    assert y.tolist() == [-6.0, 10.0] and x.grad.tolist() == [-2.0, 0.0]
+
+
 def test_deep_chains():
     """10,000 operations: no recursion anywhere."""
     x = leaf(flambeau, 1.0)

@@ -175,6 +175,19 @@ def test_view_as_another_dtype(device: str) -> None:
     compare(to_flambeau(y, device).view(flambeau.int32), y.view(torch.int32))
 
 
+def test_strides_of_expanded_dimensions(device: str) -> None:
+    for shape, size in (
+        ((3, 3), (1, 3, 3)),
+        ((3,), (1, 2, 3)),
+        ((), (1, 1)),
+        ((1,), (1, 2)),
+        ((2, 1), (1, 1, 2, 4)),
+        ((3, 0), (1, 3, 0)),
+    ):
+        x = torch.ones(shape)
+        assert to_flambeau(x, device).expand(size).stride() == x.expand(size).stride()
+
+
 def test_in_place_dunders_keep_identity(device: str) -> None:
     x = flambeau.ones(2, device=device)
     y = x
@@ -195,3 +208,10 @@ def test_all_pairs_of_views_compose(device: str) -> None:
             assert found.stride() == expected.stride() or 0 in expected.shape
             if device == "reference":
                 compare(found, expected)
+
+
+def test_bools_are_not_shifted(device: str) -> None:
+    bits = flambeau.tensor([True, False], device=device)
+    for shift in (flambeau.bitwise_left_shift, flambeau.bitwise_right_shift):
+        with pytest.raises(NotImplementedError, match="not implemented for 'Bool'"):
+            shift(bits, bits)

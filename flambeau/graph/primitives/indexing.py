@@ -86,7 +86,7 @@ SCATTER: Primitive = Primitive(
     lambda inputs, params: (inputs[0].shape, inputs[0].dtype),
     _scatter,
     _scatter_gradient,
-    saves="inputs output",
+    saves=lambda params: "inputs" if params[1] in ("set", "add") else "inputs output",
     reads=lambda params: ((1,), (), (1,)) if params[1] in ("set", "add") else None,
 )
 """`params = (axis, mode)`, mode one of "set", "add", "mul", "amax", "amin"; inputs (base, int64 index, source of index's shape):
