@@ -26,8 +26,16 @@ $(VENV)/.test: $(VENV)/bin/python pyproject.toml
 system:
 	bash tools/install_system.sh
 
+PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
+# What failed runs once more in fresh processes: LLVM has been seen to abort one that had compiled thousands of kernels.
+AGAIN := --last-failed --last-failed-no-failures none
+
 test: system $(VENV)/.test lint
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	export FLAMBEAU_TEST_DEVICES=reference,cpu; set -- --ignore=tests/webgpu --ignore=tests/browser; \
+	$(PYTEST) "$$@" || $(PYTEST) $(AGAIN) "$$@"
+	export FLAMBEAU_TEST_DEVICES=webgpu; set -- tests/ops tests/functional tests/autograd tests/recording tests/webgpu; \
+	$(PYTEST) "$$@" || $(PYTEST) $(AGAIN) "$$@"
+	$(BIN)/python -m pytest tests/browser
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 
-class dtype:  # noqa: N801 - PyTorch's name
+class dtype:
     """The type of a tensor's elements: `flambeau.float32` and so on.
 
     `itemsize` is in bytes. `category` is 0 for bool, 1 for integers and 2 for floating point, the order in which
@@ -150,7 +150,7 @@ def can_cast(from_: dtype, to: dtype) -> bool:
     return from_.category <= to.category
 
 
-class finfo:  # noqa: N801 - PyTorch's name
+class finfo:
     """Numerical limits of a floating dtype: `bits`, `eps`, `max`, `min`, `tiny`, `smallest_normal`, `resolution`."""
 
     def __init__(self, type: dtype | None = None) -> None:
@@ -173,7 +173,7 @@ class finfo:  # noqa: N801 - PyTorch's name
         )
 
 
-class iinfo:  # noqa: N801 - PyTorch's name
+class iinfo:
     """Numerical limits of an integer dtype: `bits`, `min`, `max`."""
 
     def __init__(self, type: dtype) -> None:
