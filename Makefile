@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export FLAMBEAU_CI := $(CI)
 
-.PHONY: demo test lint types stubs bench clean system
+.PHONY: demo test test-page lint types stubs bench clean system
 
 demo: $(VENV)/.demo
 	$(BIN)/python examples/digits.py
@@ -35,6 +35,9 @@ test: system $(VENV)/.test lint
 	$(PYTEST) "$$@" || $(PYTEST) $(AGAIN) "$$@"
 	export FLAMBEAU_TEST_DEVICES=webgpu; set -- tests/ops tests/functional tests/autograd tests/recording tests/webgpu; \
 	$(PYTEST) "$$@" || $(PYTEST) $(AGAIN) "$$@"
+
+# Headless Chromium on a software GPU: minutes, and its GPU process has been seen to die on two busy cores; not part of `make test`.
+test-page: system $(VENV)/.test
 	$(BIN)/python -m pytest tests/browser
 
 lint: $(VENV)/.test

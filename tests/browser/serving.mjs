@@ -28,6 +28,6 @@ export async function serve(folder, files) {
 export function launch() {
   return chromium.launch({
     executablePath: process.env.CHROMIUM || "/usr/bin/chromium",
-    args: ["--no-sandbox", "--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--ignore-gpu-blocklist"],
+    args: ["--no-sandbox", "--enable-unsafe-webgpu", "--disable-gpu-watchdog", "--use-webgpu-adapter=swiftshader", "--ignore-gpu-blocklist"],
   });
 }
