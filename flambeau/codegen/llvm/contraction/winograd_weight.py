@@ -24,25 +24,10 @@ from flambeau.codegen.llvm.contraction.form import Check, Form, View, epilogue_a
 from flambeau.codegen.llvm.contraction.micro import Tile, product
 from flambeau.codegen.llvm.contraction.roles import PART, Roles, Scratch, ceiling, every, place, roles, size_of, unravel
 from flambeau.codegen.llvm.contraction.winograd import FILTER, INPUT, OUTPUT, POINTS, transform
+from flambeau.codegen.llvm.shuffles import transpose
 from flambeau.codegen.llvm.target import Target
 
 __all__ = ["WinogradWeight", "plan_winograd_weight"]
-
-
-def transpose(f: Function, vectors: Sequence[Value]) -> list[Value]:
-    """As many vectors as lanes, transposed, in stages of two-operand shuffles."""
-    lanes = len(vectors)
-    held = list(vectors)
-    distance = 1
-    while distance < lanes:
-        for i in range(lanes):
-            if i & distance:
-                continue
-            a, b = held[i], held[i + distance]
-            held[i] = f.shuffle(a, b, [j if not j & distance else lanes + j - distance for j in range(lanes)])
-            held[i + distance] = f.shuffle(a, b, [j + distance if not j & distance else lanes + j for j in range(lanes)])
-        distance *= 2
-    return held
 
 
 def flipped(matrix: Sequence[Sequence[float]]) -> list[tuple[float, ...]]:
