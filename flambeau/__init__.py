@@ -70,8 +70,8 @@ _ELSEWHERE = {
     "synchronize": "flambeau.runtime",
     "set_num_threads": "flambeau.runtime",
     "get_num_threads": "flambeau.runtime",
-    "set_float32_matmul_precision": "flambeau.runtime",
-    "get_float32_matmul_precision": "flambeau.runtime",
+    "set_float32_matmul_precision": "flambeau.precision",
+    "get_float32_matmul_precision": "flambeau.precision",
     "tx": "flambeau.ops.expressions",
 }
 """Names whose module is imported when they are first used."""

@@ -1,16 +1,11 @@
-"""Process-wide switches: threads, waiting for devices, reduced precision. May import `flambeau.storage`, `flambeau.devices`."""
+"""Process-wide switches: threads, waiting for devices. May import `flambeau.storage`, `flambeau.devices`."""
 
 from __future__ import annotations
 
 from flambeau import devices
 from flambeau.storage import realize
 
-__all__ = [
-    "synchronize", "set_num_threads", "get_num_threads", "set_float32_matmul_precision", "get_float32_matmul_precision",
-]  # fmt: skip
-
-_PRECISIONS = ("highest", "high", "medium")
-_precision = "highest"
+__all__ = ["synchronize", "set_num_threads", "get_num_threads"]
 
 
 def synchronize() -> None:
@@ -32,16 +27,3 @@ def set_num_threads(threads: int) -> None:
 def get_num_threads() -> int:
     """How many threads the CPU device computes with."""
     return devices.backend("cpu").get_num_threads()  # type: ignore[attr-defined]
-
-
-def set_float32_matmul_precision(precision: str) -> None:
-    """Lets float32 products lose precision for speed: "highest" (not at all, the default), "high" or "medium"."""
-    global _precision
-    if precision not in _PRECISIONS:
-        raise RuntimeError(f"set_float32_matmul_precision expects one of {', '.join(_PRECISIONS)}, got {precision!r}")
-    _precision = precision
-
-
-def get_float32_matmul_precision() -> str:
-    """What `set_float32_matmul_precision` set."""
-    return _precision

@@ -1,7 +1,7 @@
 """`WebGPUBackend`: the device: plans become command lists, submitted when something is read or enough waits.
 
-May import `flambeau.codegen.wgsl`, `flambeau.kernels`, `flambeau.schedule`, `flambeau.graph`, `flambeau.dtypes` and
-`flambeau.profiler`.
+May import `flambeau.codegen.wgsl`, `flambeau.kernels`, `flambeau.schedule`, `flambeau.graph`, `flambeau.dtypes`,
+`flambeau.precision` and `flambeau.profiler`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from flambeau.devices.webgpu.programs import ERRORS_PLACE, Executable, Launch, S
 from flambeau.dtypes import dtype
 from flambeau.graph.node import Node
 from flambeau.host import pack
+from flambeau.precision import may_round_products
 from flambeau.profiler import recorder
 from flambeau.schedule.plan import Plan
 
@@ -128,10 +129,8 @@ class WebGPUBackend:
         return results
 
     def _executable(self, plan: Plan, donated: frozenset[int]) -> Executable:
-        from flambeau.devices.webgpu.precision import reduced_precision
-
         compiled: dict[Any, Executable] = plan.executable if isinstance(plan.executable, dict) else {}
-        reduced = reduced_precision()
+        reduced = may_round_products()
         key = (donated, reduced, id(self))
         found = compiled.get(key)
         if found is None:
