@@ -13,7 +13,7 @@ import flambeau.nn.functional as F
 from flambeau import nn
 from flambeau.tensor import Tensor
 from flambeau.typing import rules
-from flambeau.typing.mypy import _parameters
+from flambeau.typing.mypy.evaluation import parameters_of
 from flambeau.typing.signatures import MODULES, SIGNATURES
 
 HOLDERS = {"t": torch, "f": F, "m": Tensor, "i": Tensor}
@@ -32,7 +32,7 @@ def test_the_run_time_takes_these_parameters(place, name):
     names = {parameter.name for parameter in have}
     for signature in SIGNATURES:
         if signature.name == name and place in signature.places:
-            given = [p.name for p in _parameters(signature.parameters) if p.name][place in "mi" :]
+            given = [p.name for p in parameters_of(signature.parameters) if p.name][place in "mi" :]
             unknown = [
                 parameter for parameter in given if parameter not in names and (name, parameter) != ("split", "split_size")
             ]
@@ -43,7 +43,7 @@ def test_the_run_time_takes_these_parameters(place, name):
 def test_modules_take_these_parameters(name):
     have = inspect.signature(getattr(nn, name).__init__).parameters
     if "kwargs" not in have:
-        assert all(parameter.name in have for parameter in _parameters(MODULES[name].parameters))
+        assert all(parameter.name in have for parameter in parameters_of(MODULES[name].parameters))
 
 
 def rules_in(text: str) -> set[str]:
