@@ -188,6 +188,17 @@ def test_freed_memory_is_used_again() -> None:
     assert pool.allocate(1_000_000).address == address
 
 
+def test_a_full_pool_lets_go_of_what_has_waited_longest():
+    pool = Pool()
+    held = [pool.allocate((20 << 20) + (k << 21)) for k in range(3)]
+    addresses = [buffer.address for buffer in held]
+    while held:
+        held.pop(0)
+    statistics = pool.statistics()
+    assert statistics["live_bytes"] == 0 and statistics["pooled_bytes"] <= 64 << 20
+    assert [pool.allocate((20 << 20) + (k << 21)).address for k in (2, 1)] == addresses[:0:-1]
+
+
 def test_an_array_keeps_its_buffer() -> None:
     pool = Pool()
     array = np.asarray(pool.allocate(100))

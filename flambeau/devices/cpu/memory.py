@@ -2,7 +2,8 @@
 
 A `Buffer` gives its block back when nothing refers to it. Blocks that were freed wait in the pool for the next buffer of
 about their size (fresh memory costs a page fault for every 4 KiB, which is often more than computing what goes into it); of
-large blocks the pool keeps no more than a quarter of what is in use plus a constant. Imports nothing of flambeau.
+large blocks the pool keeps no more than a quarter of what is in use plus a constant, and those that were freed last. Imports
+nothing of flambeau.
 """
 
 from __future__ import annotations
@@ -120,6 +121,8 @@ class Pool:
         self._sizes: dict[int, _Size] = {}
         self._by_bytes: dict[int, _Size] = {}
         self._maps: dict[int, mmap.mmap] = {}
+        self._freed: dict[int, _Size] = {}
+        """The large blocks that wait, in the order in which they were freed."""
         self._waiting = self._live = 0
         """Bytes of large blocks."""
         self._kept = _KEPT
@@ -154,6 +157,7 @@ class Pool:
         with self._lock:
             if size.waiting:
                 address = size.waiting.pop()
+                del self._freed[address]
                 self._waiting -= size.block
             else:
                 address = self._map(size.block)
@@ -171,26 +175,33 @@ class Pool:
             return addresses[0]
 
     def free_large(self, address: int, size: _Size) -> None:
-        """Takes a large block back; it waits, or goes to the system where enough is waiting."""
+        """Takes a large block back. It waits, and those that have waited longest go to the system where too much does."""
         with self._lock:
             self._live -= size.block
-            if self._waiting + size.block > self._kept + self._live // 4:
+            most = self._kept + self._live // 4
+            if size.block > most:
                 size.count -= 1
                 self._maps.pop(address).close()
                 return
             size.waiting.append(address)
+            self._freed[address] = size
             self._waiting += size.block
+            while self._waiting > most:
+                self._release(next(iter(self._freed)))
+
+    def _release(self, address: int) -> None:
+        """Gives a large block that waits back to the system."""
+        size = self._freed.pop(address)
+        size.waiting.remove(address)
+        size.count -= 1
+        self._waiting -= size.block
+        self._maps.pop(address).close()
 
     def trim(self) -> None:
         """Gives the large waiting blocks back to the system."""
         with self._lock:
-            for size in self._sizes.values():
-                if size.pool is not None:
-                    size.count -= len(size.waiting)
-                    for address in size.waiting:
-                        self._maps.pop(address).close()
-                    size.waiting.clear()
-            self._waiting = 0
+            for address in list(self._freed):
+                self._release(address)
 
     def after_fork(self) -> None:
         """In a forked child: another thread may have held the lock."""
