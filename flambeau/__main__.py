@@ -8,6 +8,8 @@ import sys
 import time
 from typing import Any
 
+from flambeau import check as checking
+
 __all__ = ["main"]
 
 
@@ -58,12 +60,6 @@ def _bench(options: argparse.Namespace) -> int:
     return 0
 
 
-def _check(options: argparse.Namespace) -> int:
-    from flambeau.check import main as check
-
-    return check([*(("--checker", options.checker) if options.checker else ()), "--", *options.files])
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command line; gives the exit status."""
     parser = argparse.ArgumentParser(prog="flambeau", description="PyTorch's API as a compiler in pure Python.")
@@ -74,9 +70,8 @@ def main(arguments: list[str] | None = None) -> int:
     bench.add_argument("--device", default="cpu", help="cpu or webgpu")
     bench.set_defaults(run=_bench)
     check = commands.add_parser("check", help="find shape, dtype and device errors in programs without running them")
-    check.add_argument("files", nargs="+", metavar="FILE")
-    check.add_argument("--checker", choices=("pyrefly", "mypy"), help="the type checker to run (the first that is installed)")
-    check.set_defaults(run=_check)
+    checking.add_arguments(check)
+    check.set_defaults(run=checking.run)
     options = parser.parse_args(arguments)
     return options.run(options)
 

@@ -5,6 +5,7 @@ May import nothing of flambeau: it starts the checker as a process of its own.
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
 import json
 import os
@@ -21,12 +22,13 @@ TIMEOUT = 600  # seconds
 
 
 class Problem(NamedTuple):
-    """One finding: where (line and column count from 1) and what."""
+    """One finding: where (line and column count from 1) and what; `is_error` is False for what `reveal_type` tells."""
 
     path: str
     line: int
     column: int
     message: str
+    is_error: bool = True
 
 
 class CheckError(RuntimeError):
@@ -44,7 +46,7 @@ _ABOUT_TENSORS = re.compile(r"Tensor\b|type-level shape|flambeau|IntTuple|Int\[|
 
 
 def check(files: Sequence[str | os.PathLike[str]], *, checker: str | None = None, everything: bool = False) -> list[Problem]:
-    """The shape, dtype and device errors of the files; with `everything` the checker's other errors too.
+    """The shape, dtype and device errors of the files, and what `reveal_type` shows; with `everything` all other errors, too.
 
     `checker` is "pyrefly" (with which shapes are computed), "mypy" (with the plugin), or None for the first that is installed.
     Raises FileNotFoundError for a file that is not there, ValueError for an unknown checker, CheckError where none can be run.
@@ -76,7 +78,7 @@ def _run(command: list[str], environment: dict[str, str] | None = None) -> subpr
 
 def _pyrefly(paths: Sequence[Path], everything: bool) -> list[Problem]:
     command = [sys.executable, "-m", "pyrefly", "check", *map(str, paths), "--output-format", "json"]
-    command += ["--python-interpreter-path", sys.executable, "--preset", "default"]
+    command += ["--python-interpreter-path", sys.executable, "--preset", "default", "--min-severity", "info"]
     if "site-packages" not in _package_parent():  # an editable install: Pyrefly does not run its import hook
         command += ["--search-path", _package_parent()]
     done = _run(command)
@@ -84,11 +86,13 @@ def _pyrefly(paths: Sequence[Path], everything: bool) -> list[Problem]:
         found = json.loads(done.stdout)["errors"]
     except (json.JSONDecodeError, KeyError):
         raise CheckError(f"pyrefly failed: {(done.stderr or done.stdout).strip()}") from None
-    return sorted(
-        Problem(error["path"], error["line"], error["column"], plain(error.get("description") or error["concise_description"]))
-        for error in found
-        if error.get("severity", "error") == "error" and (everything or _ABOUT_TENSORS.search(error["description"]))
-    )
+    problems = []
+    for error in found:
+        text = error.get("description") or error["concise_description"]
+        is_error = error.get("severity", "error") == "error"
+        if error["name"] == "reveal-type" or (is_error and (everything or _ABOUT_TENSORS.search(text))):
+            problems.append(Problem(error["path"], error["line"], error["column"], plain(text), is_error))
+    return sorted(problems)
 
 
 def plain(message: str) -> str:
@@ -129,23 +133,24 @@ def _mypy(paths: Sequence[Path], everything: bool) -> list[Problem]:
             error = json.loads(line)
         except json.JSONDecodeError:
             continue
-        about_tensors = error["code"] == "shape" or _ABOUT_TENSORS.search(error["message"])
-        if error["severity"] == "error" and (everything or about_tensors):
-            problems.append(Problem(error["file"], error["line"], error["column"] + 1, plain(error["message"])))
+        text, is_error = error["message"], error["severity"] == "error"
+        wanted = everything or error["code"] == "shape" or _ABOUT_TENSORS.search(text)
+        if (is_error and wanted) or text.startswith("Revealed type is"):
+            problems.append(Problem(error["file"], error["line"], error["column"] + 1, plain(text), is_error))
     if done.returncode > 1 and not problems:
         raise CheckError(f"mypy failed: {(done.stderr or done.stdout).strip()}")
     return sorted(problems)
 
 
-def main(arguments: Sequence[str]) -> int:
-    """``flambeau check [--checker NAME] FILE…``: 0 without errors, 1 with some, 2 where the checker could not be run."""
-    import argparse
-
-    parser = argparse.ArgumentParser(prog="flambeau check", description="Check the shapes, dtypes and devices of programs.")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of ``flambeau check``."""
     parser.add_argument("files", nargs="+", metavar="FILE")
     parser.add_argument("--all", action="store_true", help="the checker's other errors too")
-    parser.add_argument("--checker", choices=CHECKERS, help="the type checker to run (the first installed)")
-    options = parser.parse_args(arguments)
+    parser.add_argument("--checker", choices=CHECKERS, help="the type checker to run (the first that is installed)")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Prints what is found: 0 without errors, 1 with some, 2 where the checker could not be run."""
     try:
         problems = check(options.files, checker=options.checker, everything=options.all)
     except (FileNotFoundError, CheckError) as error:
@@ -153,9 +158,9 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     here = Path.cwd()
     for problem in problems:
-        path = Path(problem.path)
+        path = Path(problem.path).resolve()
         shown = path.relative_to(here) if path.is_relative_to(here) else path
         print(f"{shown}:{problem.line}:{problem.column}: {problem.message}")
-    count = len(problems)
+    count = sum(problem.is_error for problem in problems)
     print(f"{count} error{'' if count == 1 else 's'} in {len(options.files)} file{'' if len(options.files) == 1 else 's'}")
-    return 1 if problems else 0
+    return 1 if count else 0

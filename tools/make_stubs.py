@@ -493,7 +493,10 @@ def filled(template: str, signatures: list, kind: str) -> str:
     text = text.replace("# {sizes}", ", ".join(map(str, KNOWN_SIZES))).replace("# {size_variables}\n", size_variables() + "\n")
     text = re.sub(r"^# \{for n in 1, 2, 3\}\n(.*?)^# \{end\}\n", _per_dimension, text, flags=re.M | re.S)
     text = re.sub(r"^# \{for name in (.*?)\}\n(.*?)^# \{end\}\n", _per_name, text, flags=re.M | re.S)
-    return text
+    open_constructor = (
+        r"^(class (?!Module\b)(\w+)\b[^\n]*\n    def __init__\()self, \*args: Any, \*\*kwargs: Any\) -> None: \.\.\."
+    )
+    return re.sub(open_constructor, _constructed, text, flags=re.M)
 
 
 def modules() -> str:
@@ -522,7 +525,7 @@ def rest_of(namespace: str, written: str, kind: str) -> str:
         if getattr(value, "__module__", "").startswith("flambeau") is False and not isinstance(value, float | type(None)):
             continue
         if namespace == ".nn" and inspect.isclass(value) and issubclass(value, module.Module):
-            lines.append(f"class {name}(Module):\n    def __init__(self, *args: Any, **kwargs: Any) -> None: ...")
+            lines.append(f"class {name}(Module):\n    def __init__({constructor_parameters(value)}) -> None: ...")
             if kind == "portable":
                 lines.append("    def __call__(self, *args: Any, **kwargs: Any) -> Any: ...")
         elif callable(value) and not inspect.isclass(value):
@@ -530,6 +533,38 @@ def rest_of(namespace: str, written: str, kind: str) -> str:
         else:
             lines.append(f"{name}: Any")
     return "\n".join(lines) + "\n"
+
+
+# What the annotations of constructors may name as they stand.
+_PLAIN_TYPES = frozenset(("int", "float", "bool", "str", "None", "tuple", "Any", "Tensor", "Module", "Sequence", "Mapping"))
+
+
+def constructor_parameters(module_class: type) -> str:
+    """The parameters of a module's constructor, as the run time has them."""
+    import inspect
+
+    parameters, seen_star = [], False
+    for p in inspect.signature(module_class.__init__).parameters.values():
+        if p.kind is p.KEYWORD_ONLY and not seen_star:
+            parameters.append("*")
+            seen_star = True
+        seen_star = seen_star or p.kind is p.VAR_POSITIONAL
+        text = {p.VAR_POSITIONAL: "*", p.VAR_KEYWORD: "**"}.get(p.kind, "") + p.name
+        if p.name != "self":
+            annotation = str(p.annotation)
+            known = set(re.findall(r"\w+", annotation)) <= _PLAIN_TYPES
+            text += ": " + (re.sub(r"\b(float|bool|str)\b", r"builtins.\1", annotation) if known else "Any")
+            if p.default is not p.empty:
+                simple = p.default is None or isinstance(p.default, bool | int | float | str)
+                text += f" = {p.default!r}" if simple else " = ..."
+        parameters.append(text)
+    return ", ".join(parameters)
+
+
+def _constructed(match: re.Match) -> str:
+    from flambeau import nn
+
+    return f"{match.group(1)}{constructor_parameters(getattr(nn, match.group(2)))}) -> None: ..."
 
 
 def _open_parameters(function: object) -> str:

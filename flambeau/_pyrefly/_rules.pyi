@@ -243,6 +243,11 @@ def unflatten(shape: IntTuple, dim: int, sizes: IntTuple) -> IntTuple:
     axis = dim % len(shape)
     size = shape[axis]
     if any(dsl.is_concrete_int(n) and n < 0 for n in sizes):
+        unknown = dsl.IntTuple(n for n in sizes if dsl.is_concrete_int(n) and n < 0)
+        if len(unknown) > 1:
+            return dsl.Invalid("only one dimension can be inferred")
+        if any(n + 1 != 0 for n in unknown):
+            return dsl.Invalid("invalid shape dimension")
         rest = 0 - dsl.prod(sizes)
         if dsl.is_concrete_int(size) and dsl.is_concrete_int(rest):
             if rest == 0:
@@ -792,6 +797,134 @@ def split(shape: IntTuple, size: int | tuple[int, ...] | None, dim: int) -> IntT
     if any(dsl.is_concrete_int(n) and n != 0 for n in rest):
         return dsl.Invalid("split: the sizes do not add up to the dimension")
     return dsl.IntTuples(dsl.IntTuple(n if i == axis else shape[i] for i in range(len(shape))) for n in pieces)
+
+@type_shape_dsl_function
+def outer(left: IntTuple, right: IntTuple) -> IntTuple:
+    if len(left) != 1 or len(right) != 1:
+        return dsl.Invalid("outer: both arguments must be vectors")
+    return dsl.concat(left, right)
+
+@type_shape_dsl_function
+def index_select(shape: IntTuple, dim: int, index: IntTuple) -> IntTuple:
+    if len(index) > 1:
+        return dsl.Invalid("index_select: the index must be a vector")
+    if len(shape) == 0:
+        return dsl.IntTuple.gradual()
+    if dim < 0 - len(shape) or dim >= len(shape):
+        return dsl.Invalid("index_select: dimension out of range")
+    axis = dim % len(shape)
+    count = dsl.prod(index)
+    return dsl.concat(shape[:axis], dsl.concat(dsl.IntTuple((count,)), shape[axis + 1 :]))
+
+@type_shape_dsl_function
+def repeat_interleave(shape: IntTuple, repeats: Int, dim: int) -> IntTuple:
+    if len(shape) == 0:
+        return dsl.IntTuple.gradual()
+    if dim < 0 - len(shape) or dim >= len(shape):
+        return dsl.Invalid("repeat_interleave: dimension out of range")
+    axis = dim % len(shape)
+    return dsl.IntTuple(shape[i] * repeats if i == axis else shape[i] for i in range(len(shape)))
+
+@type_shape_dsl_function
+def glu(shape: IntTuple, dim: int) -> IntTuple:
+    if dim < 0 - len(shape) or dim >= len(shape):
+        return dsl.Invalid("glu: dimension out of range")
+    axis = dim % len(shape)
+    size = shape[axis]
+    if dsl.is_concrete_int(size) and size % 2 != 0:
+        return dsl.Invalid("glu: the size to be halved must be even")
+    return dsl.IntTuple(shape[i] // 2 if i == axis else shape[i] for i in range(len(shape)))
+
+@type_shape_dsl_function
+def pixel_unshuffle(shape: IntTuple, factor: int) -> IntTuple:
+    if len(shape) < 3:
+        return dsl.Invalid("pixel_unshuffle expects input to have at least 3 dimensions")
+    height = shape[len(shape) - 2]
+    width = shape[len(shape) - 1]
+    if dsl.is_concrete_int(height) and height % factor != 0:
+        return dsl.Invalid("pixel_unshuffle: the height is not divisible by the factor")
+    if dsl.is_concrete_int(width) and width % factor != 0:
+        return dsl.Invalid("pixel_unshuffle: the width is not divisible by the factor")
+    return dsl.concat(
+        shape[:-3],
+        dsl.IntTuple((shape[len(shape) - 3] * (factor * factor), height // factor, width // factor)),
+    )
+
+@type_shape_dsl_function
+def pad_module(shape: IntTuple, amounts: int | tuple[int, ...] | None, spatial: int) -> IntTuple:
+    if amounts is None:
+        return dsl.IntTuple.gradual()
+    if len(shape) < spatial:
+        return dsl.Invalid("padding: the input has too few dimensions")
+    lead = len(shape) - spatial
+    if dsl.is_int_value(amounts):
+        out = dsl.IntTuple(shape[i] if i < lead else shape[i] + 2 * amounts for i in range(len(shape)))
+    else:
+        if len(amounts) == 1:
+            return dsl.IntTuple.gradual()
+        given = dsl.IntTuple(n + 0 for n in amounts)
+        if len(given) != 2 * spatial:
+            return dsl.Invalid("padding: one amount is needed, or two for each spatial dimension")
+        out = dsl.concat(
+            shape[:lead],
+            dsl.IntTuple(
+                shape[i] + given[2 * (len(shape) - 1 - i)] + given[2 * (len(shape) - 1 - i) + 1]
+                for i in range(len(shape))
+                if i >= lead
+            ),
+        )
+    if any(dsl.is_concrete_int(n) and n < 0 for n in out):
+        return dsl.Invalid("padding: the negative padding is larger than the input")
+    return out
+
+@type_shape_dsl_function
+def square(shape: IntTuple) -> IntTuple:
+    if len(shape) < 2:
+        return dsl.Invalid("a matrix, or a batch of them, is needed")
+    rows = shape[len(shape) - 2]
+    columns = shape[len(shape) - 1]
+    if dsl.is_concrete_int(rows) and dsl.is_concrete_int(columns) and rows != columns:
+        return dsl.Invalid("the matrices must be square")
+    return shape
+
+@type_shape_dsl_function
+def determinant(shape: IntTuple) -> IntTuple:
+    if len(shape) < 2:
+        return dsl.Invalid("a matrix, or a batch of them, is needed")
+    rows = shape[len(shape) - 2]
+    columns = shape[len(shape) - 1]
+    if dsl.is_concrete_int(rows) and dsl.is_concrete_int(columns) and rows != columns:
+        return dsl.Invalid("the matrices must be square")
+    return shape[:-2]
+
+@type_shape_dsl_function
+def features(shape: IntTuple, expected: Int) -> IntTuple:
+    if len(shape) == 0:
+        return dsl.Invalid("the input must have at least one dimension")
+    size = shape[len(shape) - 1]
+    if dsl.is_concrete_int(size) and dsl.is_concrete_int(expected) and size != expected:
+        return dsl.Invalid("the input's features are not those of the layer")
+    return shape
+
+@type_shape_dsl_function
+def rnn_output(shape: IntTuple, input_size: Int, hidden_size: Int, bidirectional: bool) -> IntTuple:
+    if len(shape) != 2 and len(shape) != 3:
+        return dsl.Invalid("a recurrent layer's input must be [time, batch, features] or [time, features]")
+    size = shape[len(shape) - 1]
+    if dsl.is_concrete_int(size) and dsl.is_concrete_int(input_size) and size != input_size:
+        return dsl.Invalid("the input's features are not those of the layer")
+    if bidirectional:
+        return dsl.concat(shape[:-1], dsl.IntTuple((2 * hidden_size,)))
+    return dsl.concat(shape[:-1], dsl.IntTuple((hidden_size,)))
+
+@type_shape_dsl_function
+def rnn_state(shape: IntTuple, hidden_size: Int, num_layers: int, bidirectional: bool, batch_first: bool) -> IntTuple:
+    if len(shape) != 2 and len(shape) != 3:
+        return dsl.Invalid("a recurrent layer's input must be [time, batch, features] or [time, features]")
+    batch = shape[0:0] if len(shape) == 2 else shape[0:1] if batch_first else shape[1:2]
+    if bidirectional:
+        return dsl.concat(dsl.IntTuple((2 * num_layers,)), dsl.concat(batch, dsl.IntTuple((hidden_size,))))
+    return dsl.concat(dsl.IntTuple((num_layers + 0,)), dsl.concat(batch, dsl.IntTuple((hidden_size,))))
 
 # A module's code is its kind and what its shape depends on, as one tuple, so that `Sequential` can run through its layers.
 

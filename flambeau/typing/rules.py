@@ -26,6 +26,7 @@ from flambeau.shapes import (
     losses,
     normalization,
     pooling,
+    recurrent,
     reduction,
     views,
 )
@@ -363,6 +364,50 @@ def between(start: Size, end: Size) -> Shape:
 
 def at(shape: Shape, items: tuple[Any, ...]) -> Shape:
     return indexing.index(shape, items)
+
+
+def outer(left: Shape, right: Shape) -> Shape:
+    return matmul_rules.outer(left, right)
+
+
+def index_select(shape: Shape, dim: Dim, index: Shape) -> Shape:
+    return indexing.index_select(shape, dim, index)
+
+
+def repeat_interleave(shape: Shape, repeats: Size, dim: Dim) -> Shape:
+    return joining.repeat_interleave(shape, repeats, dim)
+
+
+def glu(shape: Shape, dim: Dim) -> Shape:
+    return normalization.glu(shape, dim)
+
+
+def pixel_unshuffle(shape: Shape, factor: Dim) -> Shape:
+    return joining.pixel_unshuffle(shape, factor)
+
+
+def pad_module(shape: Shape, amounts: Axes, spatial: Dim) -> Shape:
+    return joining.pad(shape, per_dimension(amounts, 2 * spatial, "padding", "pad"))
+
+
+def square(shape: Shape) -> Shape:
+    return matmul_rules.square(shape, name="linalg")
+
+
+def determinant(shape: Shape) -> Shape:
+    return square(shape)[:-2]
+
+
+def features(shape: Shape, expected: Size) -> Shape:
+    return recurrent.features(shape, expected)
+
+
+def rnn_output(shape: Shape, input_size: Size, hidden_size: Size, bidirectional: Flag) -> Shape:
+    return recurrent.rnn_output(shape, input_size, hidden_size, bidirectional)
+
+
+def rnn_state(shape: Shape, hidden_size: Size, num_layers: Dim, bidirectional: Flag, batch_first: Flag) -> Shape:
+    return recurrent.rnn_state(shape, hidden_size, num_layers, bidirectional, batch_first)
 
 
 def einops_rearrange(spec: Text, shape: Shape, axes: Names) -> Shape:

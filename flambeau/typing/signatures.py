@@ -80,6 +80,15 @@ _add("tril triu", "tm", f"{INPUT}, diagonal: int = 0", SAME)
 _add("flip", "tm", f"{INPUT}, dims: Axes", SAME)
 _add("roll", "tm", f"{INPUT}, shifts: Any, dims: Any = None", SAME)
 _add("masked_fill", "tm", f"{INPUT}, mask: Tensor[bool, V, T], value: Any", SAME)
+_add("fliplr flipud frac", "tm", INPUT, SAME)
+_add("clamp_min", "tm", f"{INPUT}, min: Any", SAME)
+_add("clamp_max", "tm", f"{INPUT}, max: Any", SAME)
+_add("bernoulli", "tm", f"{FLOATS}, p: float | None = None, *, generator: Any = None", "Tensor[DF, V, S]")
+_add("gumbel_softmax", "f", "logits: Tensor[DF, V, S], tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: Dim = -1",
+     "Tensor[DF, V, along(S, Dim)]")  # fmt: skip
+_add("prelu", "f", f"{INPUT}, weight: Tensor[D, V]", SAME)
+_add("local_response_norm", "f", f"{FLOATS}, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0",
+     "Tensor[DF, V, S]")  # fmt: skip
 _add("normalize", "f", f"{INPUT}, p: float = 2.0, dim: Dim = 1, eps: float = 1e-12", "Tensor[D, V, along(S, Dim)]")
 
 # --- along one dimension
@@ -93,6 +102,9 @@ _add("cumsum cumprod", "tm", f"{INTS}, dim: Dim", "Tensor[int64, V, along(S, Dim
 _add("logcumsumexp", "tm", f"{INPUT}, dim: Dim", "Tensor[D, V, along(S, Dim)]")
 _add("argsort", "tm", f"{INPUT}, dim: Dim = -1, descending: bool = False, stable: bool = False",
      "Tensor[int64, V, along(S, Dim)]")  # fmt: skip
+_add("cummax cummin", "tm", f"{INPUT}, dim: Dim",
+     "ValuesIndices[Tensor[D, V, along(S, Dim)], Tensor[int64, V, along(S, Dim)]]")  # fmt: skip
+_add("glu", "f", f"{INPUT}, dim: Dim = -1", "Tensor[D, V, glu(S, Dim)]")
 _add("sort", "tm", f"{INPUT}, dim: Dim = -1, descending: bool = False, stable: bool = False",
      "ValuesIndices[Tensor[D, V, along(S, Dim)], Tensor[int64, V, along(S, Dim)]]")  # fmt: skip
 _add("topk", "tm", f"{INPUT}, k: Size, dim: Dim = -1, largest: bool = True, sorted: bool = True",
@@ -116,6 +128,8 @@ _add("all any", "tm", f"{INPUT}, {_OVER}", f"Tensor[bool, V, {_REDUCED}]")
 _add("count_nonzero", "tm", f"{INPUT}, dim: Axes = None", "Tensor[int64, V, reduce(S, Axes, False)]")
 _add("norm", "tm", f"{INPUT}, p: Any = 'fro', {_OVER}", f"Tensor[D, V, {_REDUCED}]")
 _add("max min median nanmedian mode", "tm", f"{INPUT}, dim: Dim, keepdim: Keep = False",
+     "ValuesIndices[Tensor[D, V, reduce(S, Dim, Keep)], Tensor[int64, V, reduce(S, Dim, Keep)]]")  # fmt: skip
+_add("kthvalue", "tm", f"{INPUT}, k: int, dim: Dim = -1, keepdim: Keep = False",
      "ValuesIndices[Tensor[D, V, reduce(S, Dim, Keep)], Tensor[int64, V, reduce(S, Dim, Keep)]]")  # fmt: skip
 _add("max min median nanmedian", "tm", INPUT, "Tensor[D, V, []]")
 _add("max min", "tm", f"{INPUT}, other: Tensor[D, V, T]", "Tensor[D, V, broadcast(S, T)]")
@@ -158,6 +172,8 @@ _add("tensor_split", "tm", f"{INPUT}, indices_or_sections: int | list[int] | tup
 _add("unbind", "tm", f"{INPUT}, dim: Dim = 0", "tuple[Tensor[D, V, select(S, Dim)], ...]")
 _add("pad", "f", f"{INPUT}, pad: Axes, mode: str = 'constant', value: float | None = None", "Tensor[D, V, pad(S, Axes)]")
 _add("pixel_shuffle", "f", f"{INPUT}, upscale_factor: Dim", "Tensor[D, V, pixel_shuffle(S, Dim)]")
+_add("pixel_unshuffle", "f", f"{INPUT}, downscale_factor: Dim", "Tensor[D, V, pixel_unshuffle(S, Dim)]")
+_add("hstack vstack dstack column_stack row_stack", "t", "tensors: List[D, V, Ss]", "Tensor[D, V]")
 _add("interpolate", "f", f"{INPUT}, size: Axes, scale_factor: None = None, mode: str = 'nearest', "
      "align_corners: bool | None = None, recompute_scale_factor: bool | None = None, antialias: bool = False",
      "Tensor[D, V, resized(S, Axes)]")  # fmt: skip
@@ -171,7 +187,6 @@ _add("interpolate", "f", f"{INPUT}, size: Any = None, scale_factor: Any = None, 
 # --- indexing by tensors
 
 _add("gather", "tm", f"{INPUT}, dim: Dim, index: Tensor[DI, V, T]", "Tensor[D, V, along(T, Dim)]")
-_add("index_select", "tm", f"{INPUT}, dim: int, index: Tensor[DI, V, T]", "Tensor[D, V]")
 _add("masked_select", "tm", f"{INPUT}, mask: Tensor[bool, V, T]", "Tensor[D, V]")
 _add("where", "t", "condition: Tensor[bool, V, S], input: Tensor[D, V, T], other: Tensor[D, V, U]",
      "Tensor[D, V, broadcast3(S, T, U)]")  # fmt: skip
@@ -181,6 +196,26 @@ _add("one_hot", "f", "tensor: Tensor[DI, V, S], num_classes: Size", "Tensor[int6
 _add("embedding", "f", "input: Tensor[DI, V, S], weight: Tensor[D, V, W], padding_idx: int | None = None, "
      "max_norm: float | None = None, norm_type: float = 2.0, scale_grad_by_freq: bool = False, sparse: bool = False",
      "Tensor[D, V, embedding(S, W)]")  # fmt: skip
+
+_add("index_select", "tm", f"{INPUT}, dim: Dim, index: Tensor[DI, V, T]", "Tensor[D, V, index_select(S, Dim, T)]")
+_add("index_add", "tm", f"{INPUT}, dim: int, index: Tensor[DI, V, T], source: Tensor[D, V, U], *, alpha: Any = 1", SAME)
+_add("index_copy", "tm", f"{INPUT}, dim: int, index: Tensor[DI, V, T], source: Tensor[D, V, U]", SAME)
+_add("index_fill", "tm", f"{INPUT}, dim: int, index: Tensor[DI, V, T], value: Any", SAME)
+_add("index_put", "tm", f"{INPUT}, indices: Any, values: Tensor[D, V, T], accumulate: bool = False", SAME)
+_add(
+    "scatter",
+    "tm",
+    f"{INPUT}, dim: int, index: Tensor[DI, V, T], src: Any = None, *, value: Any = None, reduce: Any = None",
+    SAME,
+)
+_add("scatter_add", "tm", f"{INPUT}, dim: int, index: Tensor[DI, V, T], src: Tensor[D, V, U]", SAME)
+_add("scatter_reduce", "tm", f"{INPUT}, dim: int, index: Tensor[DI, V, T], src: Tensor[D, V, U], reduce: str, *, "
+     "include_self: bool = True", SAME)  # fmt: skip
+_add("masked_scatter", "tm", f"{INPUT}, mask: Tensor[bool, V, T], source: Tensor[D, V, U]", SAME)
+_add("repeat_interleave", "tm", f"{INPUT}, repeats: Size, dim: Dim, *, output_size: int | None = None",
+     "Tensor[D, V, repeat_interleave(S, Size, Dim)]")  # fmt: skip
+_add("repeat_interleave", "tm", f"{INPUT}, repeats: Any = None, dim: Any = None, *, output_size: int | None = None",
+     "Tensor[D, V]")  # fmt: skip
 
 # --- products
 
@@ -196,6 +231,11 @@ _add("addmm", "tm", "input: Tensor[D, V, U], mat1: Tensor[D, V, S], mat2: Tensor
 _add("baddbmm", "tm",
      "input: Tensor[D, V, U], batch1: Tensor[D, V, S], batch2: Tensor[D, V, T], *, beta: float = 1, alpha: float = 1",
      "Tensor[D, V, bmm(S, T)]")  # fmt: skip
+_add("outer ger", "tm", _PAIR.format("vec2"), "Tensor[D, V, outer(S, T)]")
+_add("det logdet", "tm", FLOATS, "Tensor[DF, V, determinant(S)]")
+_add("inverse", "tm", FLOATS, "Tensor[DF, V, square(S)]")
+_add("trace", "tm", INPUT, "Tensor[D, V, []]")
+_add("dist", "tm", _PAIR.format("other") + ", p: float = 2", "Tensor[D, V, []]")
 _add("linear", "f", "input: Tensor[D, V, S], weight: Tensor[D, V, W], bias: Tensor[D, V] | None = None",
      "Tensor[D, V, linear(S, W)]")  # fmt: skip
 _add("einsum", "t", "equation: Text, *operands: *List[D, V, Ss]", "Tensor[D, V, einsum(Text, Ss)]")
@@ -276,6 +316,19 @@ _add("cross_entropy", "f", "input: Tensor[DF, V, S], target: Tensor[DF, V, T], w
      "ignore_index: int = -100, reduction: str = 'mean', label_smoothing: float = 0.0",
      "Tensor[DF, V, probability_loss(S, T)]")  # fmt: skip
 
+_add("soft_margin_loss", "f",
+     "input: Tensor[DF, V, S], target: Tensor[DF, V, T], size_average: None = None, reduce: None = None, "
+     "reduction: Text = 'mean'",
+     "Tensor[DF, V, loss(broadcast(S, T), Text)]")  # fmt: skip
+_add("hinge_embedding_loss", "f",
+     "input: Tensor[DF, V, S], target: Tensor[DF, V, T], margin: float = 1.0, size_average: None = None, reduce: None = None, "
+     "reduction: Text = 'mean'", "Tensor[DF, V, loss(broadcast(S, T), Text)]")  # fmt: skip
+_add("cosine_similarity", "tf", "x1: Tensor[DF, V, S], x2: Tensor[DF, V, T], dim: Dim = 1, eps: float = 1e-8",
+     "Tensor[DF, V, reduce(broadcast(S, T), Dim, False)]")  # fmt: skip
+_add("pairwise_distance", "tf",
+     "x1: Tensor[DF, V, S], x2: Tensor[DF, V, T], p: float = 2.0, eps: float = 1e-6, keepdim: Keep = False",
+     "Tensor[DF, V, reduce(broadcast(S, T), -1, Keep)]")  # fmt: skip
+
 # --- arithmetic: dtypes promote, shapes broadcast
 
 FLOATING = ("float16", "bfloat16", "float32", "float64")
@@ -349,6 +402,9 @@ _add("__iadd__ __isub__ __imul__ __itruediv__ __ipow__", "m", f"{INPUT}, other: 
 _add("add_ sub_ mul_ div_ pow_", "m", f"{INPUT}, other: Tensor[E, V, T]", "Tensor[D, V, into(S, T)]")
 _add("add_ sub_ mul_ div_ pow_", "m", f"{INPUT}, other: float", SAME)
 _add("copy_", "m", f"{INPUT}, src: Tensor[E, Any, T], non_blocking: bool = False", "Tensor[D, V, into(S, T)]")
+_add("logaddexp logaddexp2 nextafter gcd lcm", "tm", f"{INPUT}, other: Tensor[D, V, T]", f"Tensor[D, V, {_BROADCAST}]")
+_add("heaviside", "tm", f"{INPUT}, values: Tensor[D, V, T]", f"Tensor[D, V, {_BROADCAST}]")
+_add("xlogy", "tm", f"{FLOATS}, other: Tensor[DF, V, T]", f"Tensor[DF, V, {_BROADCAST}]")
 _add("lerp", "tm", "input: Tensor[D, V, S], end: Tensor[D, V, T], weight: float", f"Tensor[D, V, {_BROADCAST}]")
 _add("addcmul addcdiv", "tm", "input: Tensor[D, V, S], tensor1: Tensor[D, V, T], tensor2: Tensor[D, V, U], *, value: float = 1",
      "Tensor[D, V, broadcast3(S, T, U)]")  # fmt: skip
@@ -365,7 +421,7 @@ _add("reduce", "t", f"{INPUT}, pattern: Text, reduction: str, **axes: Names", "T
 class Module(NamedTuple):
     """One module: its constructor's parameters (as in `Signature`) and the shape of its result for an input of shape S.
 
-    ``T`` is the shape of a second argument. A result with ``DTYPE:`` before it gives a tensor of that dtype.
+    ``T``, ``U`` are the shapes of a second and third argument. A result with ``DTYPE:`` before it gives a tensor of that dtype.
     """
 
     name: str
@@ -417,6 +473,25 @@ for _n in (1, 2, 3):
     _module(f"BatchNorm{_n}d", "num_features: Size1", f"batch_channels(S, Size1, {_n})")
 _module("GroupNorm", "num_groups: int, num_channels: Size1", "channels(S, Size1, 2, 100)")
 _module("LayerNorm RMSNorm", "normalized_shape: Axes1", "normalized(S, spread(Axes1, 1))")
+_OUTPUT = "Tensor[D, V, rnn_output(S, Size1, Size2, Keep1)]"
+_STATE = "Tensor[D, V, rnn_state(S, Size2, Dim1, Keep1, Keep2)]"
+_SIZES = "input_size: Size1, hidden_size: Size2, num_layers: Dim1 = 1"
+_HOW = "bias: bool = True, batch_first: Keep2 = False, dropout: float = 0.0, bidirectional: Keep1 = False"
+_module("RNN", f"{_SIZES}, nonlinearity: str = 'tanh', {_HOW}", f"tuple[{_OUTPUT}, {_STATE}]")
+_module("GRU", f"{_SIZES}, {_HOW}", f"tuple[{_OUTPUT}, {_STATE}]")
+_module("LSTM", f"{_SIZES}, {_HOW}", f"tuple[{_OUTPUT}, tuple[{_STATE}, {_STATE}]]")
+_CELL = "Tensor[D, V, linear(S, pair(Size2, Size1))]"
+_module("RNNCell GRUCell", "input_size: Size1, hidden_size: Size2", _CELL)
+_module("LSTMCell", "input_size: Size1, hidden_size: Size2", f"tuple[{_CELL}, {_CELL}]")
+_module("MultiheadAttention", "embed_dim: Size1", "tuple[Tensor[D, V, features(S, Size1)], Tensor[D, V]]")
+_module("TransformerEncoderLayer TransformerDecoderLayer", "d_model: Size1", "features(S, Size1)")
+_module("Transformer", "d_model: Size1 = 512", "features(T, Size1)")
+_module("GLU", "dim: Dim1 = -1", "glu(S, Dim1)")
+_module("PixelUnshuffle", "downscale_factor: Dim1", "pixel_unshuffle(S, Dim1)")
+_module("CosineSimilarity", "dim: Dim1 = 1", "reduce(broadcast(S, T), Dim1, False)")
+for _n in (1, 2, 3):
+    _module(f"ZeroPad{_n}d ConstantPad{_n}d ReflectionPad{_n}d ReplicationPad{_n}d CircularPad{_n}d", "padding: Axes1",
+            f"pad_module(S, Axes1, {_n})")  # fmt: skip
 _module("Flatten", "start_dim: Dim1 = 1, end_dim: Dim2 = -1", "flatten(S, Dim1, Dim2)")
 _module("PixelShuffle", "upscale_factor: Dim1", "pixel_shuffle(S, Dim1)")
 _module("CrossEntropyLoss", "weight: Any = None, size_average: Any = None, ignore_index: int = -100, reduce: Any = None, "

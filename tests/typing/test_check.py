@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from flambeau.check import check, main, plain
+from flambeau.check import check, plain
 
 
 def run(*arguments: str, folder) -> subprocess.CompletedProcess[str]:
@@ -33,9 +33,21 @@ def test_the_command(programs, checker):
     assert lines[-1].endswith("in 2 files")
 
 
-def test_what_cannot_be_checked(programs, capsys):
-    assert main([str(programs / "missing.py")]) == 2
-    assert "no such file" in capsys.readouterr().err
+@pytest.mark.parametrize("checker", ["pyrefly", "mypy"])
+def test_reveal_type_is_shown_and_is_no_error(programs, checker):
+    pytest.importorskip(checker)
+    (programs / "shown.py").write_text("import flambeau as torch\n\nreveal_type(torch.randn(2, 3).sum(1))\n")
+    shown = run("--checker", checker, "shown.py", folder=programs)
+    assert shown.returncode == 0
+    first, last = shown.stdout.splitlines()
+    assert first.startswith("shown.py:3:") and "Tensor" in first and "2" in first
+    assert last == "0 errors in 1 file"
+
+
+def test_what_cannot_be_checked(programs):
+    missing = run("missing.py", folder=programs)
+    assert missing.returncode == 2
+    assert "no such file" in missing.stderr
     with pytest.raises(ValueError, match="unknown checker"):
         check([], checker="other")
 

@@ -43,7 +43,11 @@ def by_line(problems) -> dict[str, dict[int, str]]:
 
 
 def with_flambeau_check(checker: str) -> dict[str, dict[int, str]]:
-    return by_line((problem.path, problem.line, problem.message) for problem in check(PROGRAMS, checker=checker, everything=True))
+    return by_line(
+        (problem.path, problem.line, problem.message)
+        for problem in check(PROGRAMS, checker=checker, everything=True)
+        if problem.is_error
+    )
 
 
 @pytest.fixture(scope="session")

@@ -32,14 +32,14 @@ def arguments_by_name(ctx: FunctionContext | MethodContext) -> dict[str, list[Ex
     return result
 
 
-def _reshaped(kind: Type, shapes: list[tuple[Any, ...] | None], api: Any) -> Type:
+def reshaped(kind: Type, shapes: list[tuple[Any, ...] | None], api: Any) -> Type:
     """The result type with the shapes put in, in order."""
     kind = get_proper_type(kind)
     if isinstance(kind, Instance) and is_tensor(kind):
         shape = shapes.pop(0) if shapes else None
         return kind if shape is None else with_shape(kind, shape, api)
     if isinstance(kind, TupleType):
-        items = [_reshaped(item, shapes, api) for item in kind.items]
+        items = [reshaped(item, shapes, api) for item in kind.items]
         fallback = kind.partial_fallback
         if len(fallback.args) == len(items):  # ValuesIndices, whose attributes are typed by its arguments
             fallback = fallback.copy_modified(args=items)
@@ -74,7 +74,7 @@ class Call:
             except Unknown:
                 continue
             if any(shape is not None for shape in shapes):
-                return _reshaped(ctx.default_return_type, shapes, ctx.api)
+                return reshaped(ctx.default_return_type, shapes, ctx.api)
         return ctx.default_return_type
 
     def _by_name(self, ctx: FunctionContext | MethodContext, signature: Signature) -> dict[str, list[Expression]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -11,9 +12,9 @@ from mypy.plugin import FunctionContext, MethodContext
 from mypy.types import AnyType, Instance, LiteralType, ProperType, TupleType, Type, TypeOfAny, get_proper_type
 
 from flambeau.shapes.symbolic import UNKNOWN, Symbolic
-from flambeau.typing.mypy.calls import arguments_by_name, message_of
+from flambeau.typing.mypy.calls import arguments_by_name, message_of, reshaped
 from flambeau.typing.mypy.creation import dtype_type
-from flambeau.typing.mypy.evaluation import evaluate, parameters_of, values_of
+from flambeau.typing.mypy.evaluation import evaluate, parameters_of, shapes_in, values_of
 from flambeau.typing.mypy.reader import Reader
 from flambeau.typing.mypy.sizes import CANNOT, SHAPE, STUBS, Unknown, is_tensor, shape_of, with_shape
 from flambeau.typing.shape_strings import parse
@@ -72,8 +73,8 @@ def _config(kind: Instance) -> dict[str, Any]:
     return dict(values)
 
 
-def call_module(kind: ProperType, inputs: list[ProperType], api: Any) -> Type:
-    """The type that calling a module of the library gives. Raises Unknown, or what its rule raises."""
+def call_module(kind: ProperType, inputs: list[ProperType], default: Type, api: Any) -> Type:
+    """What calling a module of the library gives: `default` with shapes. Raises Unknown, or what the rule raises."""
     if not isinstance(kind, Instance):
         raise Unknown
     if not inputs:
@@ -90,20 +91,21 @@ def call_module(kind: ProperType, inputs: list[ProperType], api: Any) -> Type:
             raise Unknown
         current: Type = first
         for layer in layers.items:
-            current = call_module(get_proper_type(layer), [get_proper_type(current)], api)
+            current = call_module(get_proper_type(layer), [get_proper_type(current)], current, api)
         return current
     if name not in MODULES:
         if kind.type.get("forward") is not None and name not in ("Module", "ModuleList", "Upsample", "Unflatten"):
             return first  # the other modules of the library keep the shape
         raise Unknown
     values = {"S": shape_of(first), **_config(kind)}
-    if len(inputs) > 1:
-        values["T"] = shape_of(inputs[1])
+    for letter, other in zip("TU", inputs[1:]):
+        with contextlib.suppress(Unknown):
+            values[letter] = shape_of(other)
     dtype, _, rule = MODULES[name].result.rpartition(": ")
-    result = first
-    if dtype:
-        result = first.copy_modified(args=[dtype_type(dtype, api), *first.args[1:]])
     try:
+        if "Tensor[" in rule:
+            return reshaped(default, shapes_in(rule, values), api)
+        result = first if not dtype else first.copy_modified(args=[dtype_type(dtype, api), *first.args[1:]])
         return with_shape(result, evaluate(rule, values), api)
     except CANNOT as error:
         raise type(error)(message_of(name, error)) from None
@@ -113,7 +115,7 @@ def module_called(ctx: MethodContext) -> Type:
     """``module(x)`` and ``module.forward(x)`` for modules of the library."""
     try:
         inputs = [get_proper_type(types[0]) for types in ctx.arg_types if types]
-        result = call_module(get_proper_type(ctx.type), inputs, ctx.api)
+        result = call_module(get_proper_type(ctx.type), inputs, ctx.default_return_type, ctx.api)
     except CANNOT as error:
         ctx.api.fail(str(error), ctx.context, code=SHAPE)
         return ctx.default_return_type
