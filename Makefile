@@ -27,14 +27,10 @@ system:
 	bash tools/install_system.sh
 
 PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
-# What failed runs once more in fresh processes: LLVM has been seen to abort one that had compiled thousands of kernels.
-AGAIN := --last-failed --last-failed-no-failures none
 
 test: system $(VENV)/.test lint
-	export FLAMBEAU_TEST_DEVICES=reference,cpu; set -- --ignore=tests/webgpu --ignore=tests/browser; \
-	$(PYTEST) "$$@" || $(PYTEST) $(AGAIN) "$$@"
-	export FLAMBEAU_TEST_DEVICES=webgpu; set -- tests/ops tests/functional tests/autograd tests/recording tests/webgpu; \
-	$(PYTEST) "$$@" || $(PYTEST) $(AGAIN) "$$@"
+	FLAMBEAU_TEST_DEVICES=reference,cpu $(PYTEST) --ignore=tests/webgpu --ignore=tests/browser
+	FLAMBEAU_TEST_DEVICES=webgpu $(PYTEST) tests/ops tests/functional tests/autograd tests/recording tests/webgpu
 
 # Headless Chromium on a software GPU: minutes, and its GPU process has been seen to die on two busy cores; not part of `make test`.
 test-page: system $(VENV)/.test

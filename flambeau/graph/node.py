@@ -20,6 +20,9 @@ PRIMITIVES: dict[str, Primitive] = {}
 """Every primitive by name. Devices key their lowerings by these names."""
 
 _interned: dict[Any, int] = {}
+_INTERNED = 1 << 18
+"""How many signatures are remembered; when there are more all are forgotten, and what comes gets new numbers."""
+_signatures = itertools.count()
 _counter = itertools.count()
 
 
@@ -104,7 +107,9 @@ class Node:
         key = (primitive.name, () if primitive.name in _VALUE_FREE else params, shape, type)
         signature = _interned.get(key)
         if signature is None:
-            signature = _interned[key] = len(_interned)
+            if len(_interned) >= _INTERNED:
+                _interned.clear()
+            signature = _interned[key] = next(_signatures)
         self.signature = signature
 
     @property

@@ -21,6 +21,8 @@ from flambeau.tensor import Tensor
 __all__ = ["compile", "CompiledFunction"]
 
 _RECORDINGS_PER_KEY = 8
+_KEYS = 256
+"""How many kinds of calls a function remembers; the kind recorded first goes first."""
 
 
 def compile(
@@ -105,6 +107,8 @@ class CompiledFunction:
                         kept = self._recordings.setdefault(key, [])
                         kept.append(recording)
                         del kept[:-_RECORDINGS_PER_KEY]
+                        while len(self._recordings) > _KEYS:
+                            del self._recordings[next(iter(self._recordings))]
                     self._tried.add(key)
                 else:
                     self._plain.add(key)

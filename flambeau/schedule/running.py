@@ -5,7 +5,9 @@ May import `flambeau.schedule`, `flambeau.graph`, `flambeau.dtypes` and the `Bac
 
 from __future__ import annotations
 
+import itertools
 import sys
+import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from contextlib import suppress
@@ -22,19 +24,38 @@ if TYPE_CHECKING:
 
 __all__ = ["prepare", "realize", "PLANS"]
 
-CAPACITY = 512
-"""How many plans are kept; the one used longest ago goes first."""
+CAPACITY, MOST_STEPS = 512, 20_000
+"""How many plans are kept, and how many steps they may have together; the one used longest ago goes first."""
 PLANS: OrderedDict[tuple[Any, ...], Plan] = OrderedDict()
+_lock = threading.Lock()
 
 _leaf_codes: dict[int, int] = {}
+"""A negative number for each signature of a node in memory: what counts is its shape and dtype, not what computed it."""
 _leaf_kinds: dict[Any, int] = {}
+_LEAF_CODES = 1 << 16
+_leaf_numbers = itertools.count(1)
 
 
 def _leaf_code(node: Node) -> int:
-    """A negative number for a node in memory: what counts is its shape and dtype, not what computed it."""
+    if len(_leaf_codes) >= _LEAF_CODES:  # numbers are not used again, so that plans of before are merely not found
+        _leaf_codes.clear()
+        _leaf_kinds.clear()
     kind = (node.shape, node.dtype)
-    code = _leaf_codes[node.signature] = -1 - _leaf_kinds.setdefault(kind, len(_leaf_kinds))
+    code = _leaf_kinds.get(kind)
+    if code is None:
+        code = _leaf_kinds[kind] = -next(_leaf_numbers)
+    _leaf_codes[node.signature] = code
     return code
+
+
+def _keep(structure: tuple[Any, ...], plan: Plan) -> None:
+    """Notes a plan, and lets the longest unused go where there are too many."""
+    with _lock:
+        PLANS[structure] = plan
+        steps = sum([len(p.steps) for p in PLANS.values()])
+        while len(PLANS) > CAPACITY or (steps > MOST_STEPS and len(PLANS) > 1):
+            _, forgotten = PLANS.popitem(last=False)
+            steps -= len(forgotten.steps)
 
 
 def prepare(nodes: Sequence[Node]) -> tuple[Plan, list[Node], list[Node]]:
@@ -76,9 +97,8 @@ def _prepare(nodes: Sequence[Node]) -> tuple[Plan, list[Node], list[Node], list[
     structure = tuple(key)
     plan = PLANS.get(structure)
     if plan is None:
-        plan = PLANS[structure] = build(nodes)
-        if len(PLANS) > CAPACITY:
-            PLANS.popitem(last=False)
+        plan = build(nodes)
+        _keep(structure, plan)
     else:
         with suppress(KeyError):  # another thread may have let it go
             PLANS.move_to_end(structure)

@@ -241,27 +241,27 @@ def fresh(directory: Path, megabytes: int = 64) -> Compiler:
 def test_kernels_come_back_from_disk(tmp_path: Path) -> None:
     kernel = plus(77, 12.5)
     first = fresh(tmp_path)
-    first.get(kernel, 2)
+    first.prepare([kernel], 2)
     assert (first.compiled, first.loaded) == (1, 0)
     again = fresh(tmp_path)
-    again.get(kernel, 2)
+    again.prepare([kernel], 2)
     assert (again.compiled, again.loaded) == (0, 1)
     other = fresh(tmp_path)
-    other.get(plus(78, 12.5), 2)
+    other.prepare([plus(78, 12.5)], 2)
     assert (other.compiled, other.loaded) == (1, 0)
 
 
 @pytest.mark.parametrize("damage", ["empty", "short", "flipped", "other"])
 def test_damaged_entries_are_built_again(tmp_path: Path, damage: str) -> None:
     kernel = plus(79, 3.5)
-    fresh(tmp_path).get(kernel, 2)
+    fresh(tmp_path).prepare([kernel], 2)
     (path,) = tmp_path.glob("*/*")
     data = path.read_bytes()
     flipped = bytearray(data)
     flipped[len(data) // 2] ^= 1
     path.write_bytes({"empty": b"", "short": data[: len(data) // 2], "flipped": bytes(flipped), "other": b"x" * 500}[damage])
     compiler = fresh(tmp_path)
-    compiler.get(kernel, 2)
+    compiler.prepare([kernel], 2)
     assert (compiler.compiled, compiler.loaded) == (1, 0)
     assert path.read_bytes() == data
 
@@ -279,7 +279,7 @@ def test_the_cache_stays_within_its_limit(tmp_path: Path) -> None:
 def test_a_cache_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a directory")
     compiler = fresh(tmp_path / "file")
-    compiler.get(plus(80, 1.0), 2)
+    compiler.prepare([plus(80, 1.0)], 2)
     assert compiler.compiled == 1
 
 

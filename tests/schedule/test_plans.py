@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from graphs import copied, graphs, leaf, make
 from interpreter import Interpreter
 
+import flambeau.graph.node as node
+import flambeau.schedule.running as running
 from flambeau.devices.reference import ReferenceBackend
 from flambeau.dtypes import float32
 from flambeau.graph.numpy import array_type
@@ -102,3 +105,22 @@ def test_an_old_value_that_somebody_knows_is_kept() -> None:
     assert backend.donated == frozenset()
     realize(backend, [between])
     np.testing.assert_array_equal(between.buffer, -4)
+
+
+def test_plans_are_bounded_by_their_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "PLANS", OrderedDict())
+    monkeypatch.setattr(running, "MOST_STEPS", 6)
+    for n in range(2, 22):
+        x = leaf(np.ones((n, 3), np.float32))
+        prepare([make("argsort", (x,), 1, False), make("argsort", (x,), 1, True)])
+        assert sum(len(p.steps) for p in running.PLANS.values()) <= 6
+    assert len(running.PLANS) == 3
+
+
+def test_forgotten_signatures_are_not_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(node, "_INTERNED", 20)
+    monkeypatch.setattr(running, "_LEAF_CODES", 20)
+    for n in range(1, 60):
+        a, b = leaf(np.full(n, 2, np.float32)), leaf(np.full((n, 1), 3, np.float32))
+        check([make("mul", (a, a)), make("neg", (b,))], Interpreter())
+    assert len(node._interned) <= 20 and len(running._leaf_codes) <= 20

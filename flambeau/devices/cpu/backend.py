@@ -26,6 +26,9 @@ from flambeau.profiler import recorder
 
 __all__ = ["CpuBackend"]
 
+_VARIANTS = 8
+"""Executables of a plan that are kept, one for each set of donated inputs."""
+
 
 class CpuBackend:
     """The CPU. Any Python thread may use it; plans run one at a time, each on all the backend's threads."""
@@ -37,7 +40,7 @@ class CpuBackend:
         self.target = host() if target is None else target
         self.pool = Pool()
         self.compiler = Compiler(self.target)
-        self.team = Team(self.compiler.jit, config.num_threads())
+        self.team = Team(self.target, config.num_threads())
         self._lock = threading.RLock()
         self._arena = Region()
         atexit.register(_at_exit, weakref.ref(self))
@@ -73,6 +76,8 @@ class CpuBackend:
                 kept = plan.executable = {}
             executable = kept.get(donated)
             if executable is None or executable.threads != self.team.threads:
+                if len(kept) >= _VARIANTS:
+                    del kept[next(iter(kept))]
                 with recorder.span("compile", "compile"):
                     executable = kept[donated] = Executable(plan, donated, self.compiler, self.pool, self.team)
             return executable.run(self.team, inputs, scalars, self._arena)
@@ -118,6 +123,7 @@ class CpuBackend:
             "kernel_cache_bytes": disk.size(),
             "kernels_compiled": self.compiler.compiled,
             "kernels_loaded": self.compiler.loaded,
+            "code_bytes": self.compiler.code_bytes(),
             **self.memory_stats(),
         }
 

@@ -7,37 +7,97 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import threading
+from collections import OrderedDict
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 from flambeau.codegen.llvm import contraction, loops
 from flambeau.codegen.llvm.lowered import Lowered, Message
 from flambeau.codegen.llvm.target import Target
 from flambeau.devices.cpu.cache import DiskCache
+from flambeau.devices.cpu.code import Code
+from flambeau.devices.cpu.image import Image
 from flambeau.devices.cpu.jit import Jit
 from flambeau.kernels.fingerprint import fingerprint
 from flambeau.kernels.ir import ContractionKernel, Kernel, LoopKernel
 
-__all__ = ["Compiled", "Compiler"]
+__all__ = ["Compiled", "Compiler", "Pack"]
+
+
+KEPT = 2048
+"""How many kernels stay in memory though no plan uses them now; the one used longest ago goes first."""
 
 
 @dataclass(frozen=True)
-class Compiled:
-    """Addresses of a kernel's phases in order, and what they need (see `codegen/llvm/lowered.py`).
+class Pack:
+    """A phase that runs before the others: its address, the slot that is packed, the scratch block of the result. `name` is
+    the same for the same function only, also after its code was dropped and loaded again."""
 
-    `packs` are phases that run before the others: (address, slot that is packed, scratch block of the result).
-    """
+    name: str
+    address: int
+    slot: int
+    scratch: int
+
+
+@dataclass(frozen=True, eq=False)
+class Compiled:
+    """Addresses of a kernel's phases in order, good while `code` is held, and what they need (see `codegen/llvm/lowered.py`)."""
 
     addresses: tuple[int, ...]
     scratch: tuple[int, ...]
     messages: tuple[Message, ...]
-    packs: tuple[tuple[int, int, int], ...] = ()
+    packs: tuple[Pack, ...]
+    code: Code
+
+
+@dataclass(frozen=True)
+class _Unloaded:
+    """A kernel's image, and its functions' names in it. This is what the disk keeps."""
+
+    image: Image
+    functions: tuple[str, ...]
+    packs: tuple[tuple[str, int, int], ...]
+    scratch: tuple[int, ...]
+    messages: tuple[Message, ...]
+
+    def to_bytes(self) -> bytes:
+        image = self.image
+        head = json.dumps(
+            {
+                "alignment": image.alignment,
+                "offsets": image.functions,
+                "imports": image.imports,
+                "functions": self.functions,
+                "packs": self.packs,
+                "scratch": self.scratch,
+                "messages": [[m.exception, m.text] for m in self.messages],
+            }
+        ).encode()
+        return len(head).to_bytes(4, "little") + head + image.code
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> _Unloaded:
+        size = int.from_bytes(data[:4], "little")
+        head: dict[str, Any] = json.loads(data[4 : 4 + size])
+        image = Image(data[4 + size :], head["alignment"], head["offsets"], head["imports"])
+        packs = tuple((name, slot, block) for name, slot, block in head["packs"])
+        messages = tuple(Message(exception, text) for exception, text in head["messages"])
+        return cls(image, tuple(head["functions"]), packs, tuple(head["scratch"]), messages)
+
+    def at(self, base: int, code: Code, key: str) -> Compiled:
+        """The kernel when its image was put at `base`."""
+        place = self.image.functions
+        packs = tuple(Pack(f"{key}.{name}", base + place[name], slot, block) for name, slot, block in self.packs)
+        return Compiled(tuple(base + place[name] for name in self.functions), self.scratch, self.messages, packs, code)
+
+
+_MAKE_CODE = ("compiler", "image", "jit", "support")
 
 
 @cache
@@ -47,13 +107,14 @@ def _sources() -> str:
 
     root = Path(__file__).parents[2]
     digest = hashlib.sha256(llvmlite.__version__.encode())
-    for path in sorted([*root.glob("codegen/llvm/**/*.py"), *root.glob("devices/cpu/jit.py"), root / "dtypes.py"]):
+    own = [root / "dtypes.py", *(root / "devices/cpu" / f"{name}.py" for name in _MAKE_CODE)]
+    for path in sorted([*root.glob("codegen/llvm/**/*.py"), *own]):
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()
 
 
 class Compiler:
-    """Compiles kernels for one target and number of threads."""
+    """Compiles kernels for one target. It remembers what a plan uses, and the last `KEPT` kernels besides."""
 
     def __init__(self, target: Target, disk: DiskCache | None = None) -> None:
         self.target = target
@@ -61,85 +122,79 @@ class Compiler:
         self.disk = DiskCache() if disk is None else disk
         self.compiled = self.loaded = 0
         """How many kernels were compiled in this process, and how many came from disk."""
-        self._known: dict[tuple[Kernel, int], Compiled] = {}
-        self._by_key: dict[str, Compiled] = {}
-        self._lock = threading.Lock()
+        self._recent: OrderedDict[tuple[Kernel, int], Compiled] = OrderedDict()
+        self._alive: WeakValueDictionary[str, Compiled] = WeakValueDictionary()
+        """By the key on disk: whoever holds one keeps its code in memory."""
+        self._lock = threading.RLock()
 
-    def prepare(self, kernels: Iterable[Kernel], threads: int) -> None:
-        """Has all these kernels ready, compiling those that are missing on two threads."""
-        missing = [k for k in dict.fromkeys(kernels) if (k, threads) not in self._known]
-        if len(missing) < 2:
-            for kernel in missing:
-                self.get(kernel, threads)
-            return
-        with ThreadPoolExecutor(2, thread_name_prefix="flambeau-compile") as pool:
-            for _ in pool.map(lambda kernel: self.get(kernel, threads), missing):
-                pass
+    def prepare(self, kernels: Iterable[Kernel], threads: int) -> dict[Kernel, Compiled]:
+        """The kernels' machine code, good while the result (or each of its values) is held.
+
+        What is missing is compiled on two threads and put into memory as one block.
+        """
+        found: dict[Kernel, Compiled] = {}
+        missing: dict[Kernel, str] = {}
+        with self._lock:
+            for kernel in dict.fromkeys(kernels):
+                known = self._recent.get((kernel, threads))
+                if known is None:
+                    key = missing[kernel] = self._key(kernel, threads)
+                    known = self._alive.get(key)
+                if known is not None:
+                    found[kernel] = known
+                    missing.pop(kernel, None)
+        if missing:
+            made = self._make(missing, threads)
+            code = self.jit.load([unloaded.image for unloaded in made])
+            with self._lock:  # another thread may have been as fast
+                for (kernel, key), unloaded, base in zip(missing.items(), made, code.bases, strict=True):
+                    known = self._alive.get(key)
+                    if known is None:
+                        known = self._alive[key] = unloaded.at(base, code, key)
+                    found[kernel] = known
+        with self._lock:
+            for kernel, known in found.items():
+                self._recent[kernel, threads] = known
+                self._recent.move_to_end((kernel, threads))
+            while len(self._recent) > KEPT:
+                self._recent.popitem(last=False)
+        return found
 
     def after_fork(self) -> None:
-        """In a forked child: other threads may have held the locks."""
-        self._lock = threading.Lock()
-        self.jit.after_fork()
+        """In a forked child: another thread may have held the lock."""
+        self._lock = threading.RLock()
 
-    def get(self, kernel: Kernel, threads: int) -> Compiled:
-        """The kernel's machine code."""
-        found = self._known.get((kernel, threads))
-        if found is None:
-            found = self._known[kernel, threads] = self._find(kernel, threads)
-        return found
+    def code_bytes(self) -> int:
+        """Bytes of executable memory that hold kernels."""
+        return sum({id(c.code): c.code.size for c in list(self._alive.values())}.values())
 
-    def _find(self, kernel: Kernel, threads: int) -> Compiled:
-        key = self._key(kernel, threads)
-        with self._lock:
-            found = self._by_key.get(key)
-        if found is not None:
-            return found
+    def _make(self, missing: dict[Kernel, str], threads: int) -> list[_Unloaded]:
+        if len(missing) == 1:
+            return [self._find(kernel, key, threads) for kernel, key in missing.items()]
+        with ThreadPoolExecutor(2, thread_name_prefix="flambeau-compile") as pool:
+            return list(pool.map(lambda item: self._find(item[0], item[1], threads), missing.items()))
+
+    def _find(self, kernel: Kernel, key: str, threads: int) -> _Unloaded:
+        """From disk, else compiled."""
         kept = self.disk.get(key)
-        if kept is None:
-            data = self._compile(kernel, key, threads)
-            self.disk.put(key, data)
-            self.compiled += 1
-        else:
-            data = kept
+        if kept is not None:
             self.loaded += 1
-        with self._lock:  # another thread may have been as fast
-            found = self._by_key.get(key)
-            if found is None:
-                found = self._by_key[key] = self._load(data)
-        return found
+            return _Unloaded.from_bytes(kept)
+        lowered = self._lower(kernel, threads)
+        packs = tuple((pack.function, pack.slot, pack.scratch) for pack in lowered.packs)
+        image = self.jit.assemble(lowered.ir)
+        made = _Unloaded(image, lowered.functions, packs, lowered.scratch, lowered.messages)
+        self.disk.put(key, made.to_bytes())
+        self.compiled += 1
+        return made
 
     def _key(self, kernel: Kernel, threads: int) -> str:
         depends = threads if isinstance(kernel, ContractionKernel) else 0
         text = "\0".join([_sources(), repr(self.target), str(depends), fingerprint(kernel)])
         return hashlib.sha256(text.encode()).hexdigest()
 
-    def _compile(self, kernel: Kernel, key: str, threads: int) -> bytes:
-        lowered = self._lower(kernel, threads)
-        unique = {name: f"{name}_{key[:24]}" for name in re.findall(r"^define .*?@([\w.]+)\(", lowered.ir, re.MULTILINE)}
-        ir = re.sub(r"@([\w.]+)", lambda m: "@" + unique.get(m[1], m[1]), lowered.ir)
-        code = self.jit.assemble(ir)
-        head = json.dumps(
-            {
-                "functions": [unique[name] for name in lowered.functions],
-                "packs": [[unique[pack.function], pack.slot, pack.scratch] for pack in lowered.packs],
-                "scratch": lowered.scratch,
-                "messages": [[m.exception, m.text] for m in lowered.messages],
-            }
-        ).encode()
-        return len(head).to_bytes(4, "little") + head + code
-
     def _lower(self, kernel: Kernel, threads: int) -> Lowered:
         if isinstance(kernel, LoopKernel):
             return loops.lower(kernel, self.target)
         assert isinstance(kernel, ContractionKernel), kernel
         return contraction.lower(kernel, self.target, threads)
-
-    def _load(self, data: bytes) -> Compiled:
-        size = int.from_bytes(data[:4], "little")
-        head: dict[str, Any] = json.loads(data[4 : 4 + size])
-        names = [*head["functions"], *(name for name, _, _ in head["packs"])]
-        addresses = self.jit.load(data[4 + size :], tuple(names))
-        count = len(head["functions"])
-        messages = tuple(Message(exception, text) for exception, text in head["messages"])
-        packs = tuple((address, slot, block) for address, (_, slot, block) in zip(addresses[count:], head["packs"], strict=True))
-        return Compiled(addresses[:count], tuple(head["scratch"]), messages, packs)

@@ -17,7 +17,7 @@ from typing import Any
 from flambeau.codegen.llvm.lowered import Message
 from flambeau.devices.cpu import host
 from flambeau.devices.cpu.arena import Block, homes, lifetimes, place
-from flambeau.devices.cpu.compiler import Compiled, Compiler
+from flambeau.devices.cpu.compiler import Compiled, Compiler, Pack
 from flambeau.devices.cpu.cost import nanoseconds
 from flambeau.devices.cpu.memory import Buffer, Pool, Region
 from flambeau.devices.cpu.runner import ALONE, BARRIER, ENTRY_WORDS, Team
@@ -47,12 +47,12 @@ class _Stretch:
 
 
 @dataclass(frozen=True)
-class _Pack:
+class _Packing:
     """An entry that packs an input which this plan leaves as it is: the entry's word in the table of entries, its function,
     the input's position, and the result's place in the table and bytes."""
 
     word: int
-    function: int
+    pack: Pack
     position: int
     index: int
     nbytes: int
@@ -66,9 +66,10 @@ class Executable:
         self._nothing = team.nothing
         threads = team.threads
         native = [s.kernel for s in plan.steps if not isinstance(s.kernel, RoutineKernel | SortKernel)]
-        compiler.prepare(native, threads)
+        code = compiler.prepare(native, threads)
         self.home = home = homes(plan, donated)
-        compiled = {i: compiler.get(s.kernel, threads) for i, s in enumerate(plan.steps) if s.kernel in set(native)}
+        compiled = {i: code[s.kernel] for i, s in enumerate(plan.steps) if s.kernel in code}
+        self._code = list(compiled.values())  # keeps it in memory
 
         # The table: one address for each home of a value, then for each scratch block.
         self.table_index = {v: i for i, v in enumerate(dict.fromkeys(home))}
@@ -86,7 +87,7 @@ class Executable:
             self.table[self.table_index[v]] = address
         self.input_places = [self.table_index[home[v]] for v in plan.inputs]
         self._plan_outputs(plan)
-        self._packs: list[_Pack] = []
+        self._packs: list[_Packing] = []
         self._build(plan, compiled)
 
     # --- building
@@ -157,12 +158,12 @@ class Executable:
             if code.messages:
                 reporting.append((len(cells), len(reporting), code.messages))
                 cells.append(0)
-            for address, slot, block in code.packs:
-                position = unchanging.get(step.arguments[slot])
+            for pack in code.packs:
+                position = unchanging.get(step.arguments[pack.slot])
                 if position is not None:
-                    index, word = self._scratch_index[number, block], ENTRY_WORDS * len(entries)
-                    self._packs.append(_Pack(word, address, position, index, code.scratch[block]))
-                entries.append((address, start, is_short))
+                    index, word = self._scratch_index[number, pack.scratch], ENTRY_WORDS * len(entries)
+                    self._packs.append(_Packing(word, pack, position, index, code.scratch[pack.scratch]))
+                entries.append((pack.address, start, is_short))
             entries += [(address, start, is_short) for address in code.addresses]
             self.names.append((name, len(code.packs) + len(code.addresses)))
             work += estimate
@@ -228,30 +229,30 @@ class Executable:
             self._run_observed(team, recorder.active)
         if self._reporting and bytes(self._errors) != self._no_errors:
             self._raise()
-        for packed, function, buffer in kept:
-            packed[function] = buffer
+        for packed, name, buffer in kept:
+            packed[name] = buffer
         return outputs
 
-    def _choose_packs(self, inputs: Sequence[Buffer]) -> list[tuple[dict[int, Buffer | None], int, Buffer]]:
+    def _choose_packs(self, inputs: Sequence[Buffer]) -> list[tuple[dict[str, Buffer | None], str, Buffer]]:
         """Skips packing where an input's packed form was kept. The second time that an input is packed the result is kept:
         (where to note it, under what, the memory)."""
         kept = []
-        for pack in self._packs:
-            source = inputs[pack.position]
+        for packing in self._packs:
+            source, pack = inputs[packing.position], packing.pack
             packed = source.packed
             if packed is None:
                 packed = source.packed = {}
-            found = packed.get(pack.function)
-            self._entries[pack.word] = pack.function if found is None else self._nothing
+            found = packed.get(pack.name)
+            self._entries[packing.word] = pack.address if found is None else self._nothing
             if found is not None:
-                self.table[pack.index] = found.address
-            elif pack.function in packed:
-                buffer = self.pool.allocate(pack.nbytes)
-                self.table[pack.index] = buffer.address
-                kept.append((packed, pack.function, buffer))
+                self.table[packing.index] = found.address
+            elif pack.name in packed:
+                buffer = self.pool.allocate(packing.nbytes)
+                self.table[packing.index] = buffer.address
+                kept.append((packed, pack.name, buffer))
             else:
-                packed[pack.function] = None
-                self.table[pack.index] = self.arena_at + self._offset_of[pack.index]
+                packed[pack.name] = None
+                self.table[packing.index] = self.arena_at + self._offset_of[packing.index]
         return kept
 
     def _run_observed(self, team: Team, profile: Any) -> None:

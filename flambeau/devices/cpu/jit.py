@@ -1,17 +1,18 @@
-"""LLVM IR text → machine code in this process, by way of object code that can be kept on disk. Uses llvmlite.
+"""LLVM IR text → machine code, as images that can be kept on disk and put into memory. Uses llvmlite.
 
 Several threads may compile at the same time. llvmlite holds a lock around each call into LLVM; the two long ones, optimising
-and emitting, are made past that lock, which LLVM allows for modules of different contexts.
+and emitting, are made past that lock, which LLVM allows for modules of different contexts. May import its neighbours.
 """
 
 from __future__ import annotations
 
 import ctypes
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from flambeau.codegen.llvm.target import Target
+from flambeau.devices.cpu.code import Code
+from flambeau.devices.cpu.image import Image, link
 from flambeau.devices.cpu.support import HALF_CONVERSIONS, HALF_FUNCTIONS
 
 __all__ = ["Jit"]
@@ -22,38 +23,38 @@ def _unlocked(function: Any) -> Callable[..., Any]:
     return getattr(function, "_cfn", function)
 
 
-class Jit:
-    """A compiler for one target, and everything that it compiled (code stays until the process ends)."""
+def elf(triple: str) -> str:
+    """The target triple with ELF as its object format, which is Linux' own; calling conventions stay the system's."""
+    return triple if "linux" in triple or triple.endswith("elf") else triple + "-elf"
 
-    def __init__(self, target: Target) -> None:
+
+class Jit:
+    """A compiler and loader for one target. `triple` is for tests: another system's, whose code can't be loaded here."""
+
+    def __init__(self, target: Target, triple: str | None = None) -> None:
         import llvmlite.binding as llvm
 
         self.llvm: Any = llvm
         llvm.initialize_native_target()
         llvm.initialize_native_asmprinter()
         self.target = target
-        self._lock = threading.Lock()
+        self._triple = elf(llvm.get_process_triple() if triple is None else triple)
         self._machines: list[Any] = []
         """Target machines that nobody uses now: one compiles one module at a time."""
-        # An engine needs a module to start from; objects are added to it one by one.
-        self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), self._machine())
+        self._own: dict[str, int] = {}
+        """Functions that compiled code may call and the process lacks."""
         if target.architecture == "x86_64" and not target.has("f16c"):
-            addresses = self.load(self.assemble(HALF_CONVERSIONS), HALF_FUNCTIONS)
-            for name, address in zip(HALF_FUNCTIONS, addresses, strict=True):
-                llvm.add_symbol(name, address)
-
-    def after_fork(self) -> None:
-        """In a forked child: another thread may have held the lock."""
-        self._lock = threading.Lock()
+            image = self.assemble(HALF_CONVERSIONS)
+            self._half = self.load([image])
+            self._own = {name: self._half.bases[0] + image.functions[name] for name in HALF_FUNCTIONS}
 
     def _machine(self) -> Any:
-        llvm = self.llvm
-        return llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine(
+        return self.llvm.Target.from_triple(self._triple).create_target_machine(
             cpu=self.target.cpu, features=self.target.features, opt=2, codemodel="small", reloc="pic"
         )
 
-    def assemble(self, ir: str) -> bytes:
-        """The module's object code. Raises RuntimeError for IR that LLVM doesn't accept."""
+    def assemble(self, ir: str) -> Image:
+        """The module's code. Raises RuntimeError for IR that LLVM doesn't accept, or that `link` can't link."""
         llvm = self.llvm
         try:
             machine = self._machines.pop()
@@ -66,7 +67,7 @@ class Jit:
         _unlocked(llvm.ffi.lib.LLVMPY_RunNewModulePassManager)(builder.getModulePassManager(), module, builder)
         code = self._emit(machine, module)
         self._machines.append(machine)
-        return code
+        return link(code)
 
     def _emit(self, machine: Any, module: Any) -> bytes:
         lib = self.llvm.ffi.lib
@@ -79,12 +80,6 @@ class Jit:
         finally:
             lib.LLVMPY_DisposeMemoryBuffer(memory)
 
-    def load(self, code: bytes, functions: tuple[str, ...]) -> tuple[int, ...]:
-        """Puts object code in executable memory; the addresses of its functions. Names must be new to the process."""
-        with self._lock:
-            self._engine.add_object_file(self.llvm.object_file.ObjectFileRef.from_data(code))
-            self._engine.finalize_object()
-            addresses = tuple(self._engine.get_function_address(name) for name in functions)
-        if not all(addresses):
-            raise RuntimeError(f"the object code lacks one of {functions}")
-        return addresses
+    def load(self, images: Sequence[Image]) -> Code:
+        """Puts images into executable memory, all in one block."""
+        return Code(images, self._own)

@@ -72,8 +72,8 @@ class Buffer:
 
     def __init__(self, address: int, nbytes: int, size: _Size) -> None:
         self.address, self.nbytes, self._size = address, nbytes, size
-        self.packed: dict[int, Buffer | None] | None = None
-        """What kernels made of the contents and may use again while those stay: by the address of the packing function; None
+        self.packed: dict[str, Buffer | None] | None = None
+        """What kernels made of the contents and may use again while those stay: by the packing function's name; None
         where it was made but not kept. Whoever overwrites the contents sets this to None."""
 
     def __del__(self) -> None:

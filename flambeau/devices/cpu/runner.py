@@ -20,6 +20,7 @@ import ctypes
 import os
 import sys
 import threading
+from functools import cache
 from typing import Any
 
 from flambeau.codegen.llvm.target import Target
@@ -324,7 +325,9 @@ class _Natives:
         names = ["flambeau_run", "flambeau_walk", "flambeau_nothing"]
         if _has_futex(jit.target):
             names += ["flambeau_announce", "flambeau_help"]
-        addresses = dict(zip(names, jit.load(jit.assemble(source), tuple(names)), strict=True))
+        image = jit.assemble(source)
+        self.code = jit.load([image])
+        addresses = {name: self.code.bases[0] + image.functions[name] for name in names}
         p, i = ctypes.c_void_p, ctypes.c_int64
         self.run = ctypes.CFUNCTYPE(None, p, p, i, i, p, i)(addresses["flambeau_run"])
         self.walk = ctypes.CFUNCTYPE(None, p, i, i, i, p)(addresses["flambeau_walk"])
@@ -336,11 +339,17 @@ class _Natives:
             self.help = ctypes.CFUNCTYPE(None, p, i, i)(addresses["flambeau_help"])
 
 
+@cache
+def _natives(target: Target) -> _Natives:
+    """Made once and never dropped: a helper may sleep there as long as the process lives."""
+    return _Natives(Jit(target))
+
+
 class Team:
     """`threads` threads, the caller's among them. One call of `run` at a time."""
 
-    def __init__(self, jit: Jit, threads: int) -> None:
-        self._natives = _Natives(jit)
+    def __init__(self, target: Target, threads: int) -> None:
+        self._natives = _natives(target)
         self.threads = threads
         self.nothing = self._natives.nothing
         """The address of a function for entries that do nothing in this run."""
