@@ -37,7 +37,13 @@ def _scaled(other: Tensor, alpha: Any) -> Tensor:
 
 @operator(inplace=True, out=True)
 def add(input: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
-    """input + alpha·other, broadcast and promoted."""
+    """input + alpha·other, broadcast and promoted.
+
+    >>> torch.tensor([1, 2]) + torch.tensor([0.5, 0.5])
+    tensor([1.5000, 2.5000])
+    >>> torch.add(torch.tensor([1, 2]), 10, alpha=2)
+    tensor([21, 22])
+    """
     a, b = pair("add", input, other)
     if alpha.__class__ is not int or alpha != 1:
         b = _scaled(b, alpha)
@@ -82,6 +88,11 @@ def div(input: Tensor, other: Any, *, rounding_mode: str | None = None) -> Tenso
     """input / other: true division, or rounded towards zero ("trunc") or down ("floor").
 
     Integers divide to floats unless rounded. Raises RuntimeError for another rounding mode, and when an integer zero divides.
+
+    >>> torch.tensor([7, -7]) / 2
+    tensor([ 3.5000, -3.5000])
+    >>> torch.div(torch.tensor([7, -7]), 2, rounding_mode='floor')
+    tensor([ 3, -4])
     """
     a, b = pair("div", input, other)
     if rounding_mode is None:
@@ -126,7 +137,11 @@ def floor_divide(input: Tensor, other: Any) -> Tensor:
 
 @operator(inplace=True, out=True)
 def remainder(input: Tensor, other: Any) -> Tensor:
-    """What is left of input after dividing by other, with other's sign, as Python's `%`. `input` may be a number."""
+    """What is left of input after dividing by other, with other's sign, as Python's `%`. `input` may be a number.
+
+    >>> torch.remainder(torch.tensor([-3, 3]), 2)
+    tensor([1, 1])
+    """
     a, b = pair("remainder", input, other)
     if a.dtype.category == 0:
         raise NotImplementedError("\"remainder\" not implemented for 'Bool'")
@@ -147,6 +162,9 @@ def pow(input: Any, exponent: Any) -> Tensor:
     """input to the power of exponent; either may be a number. Small whole powers and roots are computed as products.
 
     Raises RuntimeError for an integer tensor to a negative whole number.
+
+    >>> torch.tensor([1.0, 2.0, 3.0]) ** 2
+    tensor([1., 4., 9.])
     """
     if not isinstance(exponent, Tensor) and isinstance(input, Tensor):
         number = python_number(exponent)

@@ -47,7 +47,12 @@ def nan_to_num(input: Tensor, nan: float | None = None, posinf: float | None = N
 
 @operator(out=True)
 def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
-    """input where the condition holds, else other, broadcast and promoted; with the condition alone `nonzero(as_tuple=True)`."""
+    """input where the condition holds, else other, broadcast and promoted; with the condition alone `nonzero(as_tuple=True)`.
+
+    >>> x = torch.tensor([-1.0, 2.0])
+    >>> torch.where(x > 0, x, 0.0)
+    tensor([0., 2.])
+    """
     check_tensor(condition, "where", "condition")
     if input is None and other is None:
         return condition.nonzero(as_tuple=True)
@@ -106,7 +111,11 @@ def _inside(x: Tensor, low: Any, high: Any) -> Tensor:
 
 @operator("clamp", "clip", inplace=True, out=True, inplace_function=True)
 def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
-    """input brought into [min, max], numbers or tensors, either of which may be missing; max wins where they cross. NaN stays."""
+    """input brought into [min, max], numbers or tensors, either of which may be missing; max wins where they cross. NaN stays.
+
+    >>> torch.tensor([-1.0, 0.5, 2.0]).clamp(0, 1)
+    tensor([0.0000, 0.5000, 1.0000])
+    """
     check_tensor(input, "clamp", "input")
     if min is None and max is None:
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")

@@ -95,7 +95,11 @@ def isreal(input: Tensor) -> Tensor:
 
 @operator()
 def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Tensor:
-    """Whether |input - other| ≤ atol + rtol·|other|, or both are the same infinity (or NaN with `equal_nan`)."""
+    """Whether |input - other| ≤ atol + rtol·|other|, or both are the same infinity (or NaN with `equal_nan`).
+
+    >>> torch.isclose(torch.tensor([1.0, 2.0]), torch.tensor([1.0 + 1e-9, 2.1]))
+    tensor([ True, False])
+    """
     check_tensor(input, "isclose", "input")
     check_tensor(other, "isclose", "other", 2)
     if input.dtype is not other.dtype:

@@ -123,6 +123,12 @@ def tensor(
 
     The dtype is inferred: floats become the default dtype, ints int64, bools bool; arrays keep theirs. Raises ValueError for
     nested sequences that are not rectangular, TypeError or RuntimeError for what is not a number.
+
+    >>> torch.tensor([[1, 2], [3, 4]])
+    tensor([[1, 2],
+            [3, 4]])
+    >>> torch.tensor([1.5, 2], dtype=torch.float64)
+    tensor([1.5000, 2.0000], dtype=torch.float64)
     """
     if isinstance(data, Tensor):
         result = data.detach().to(device=device, dtype=dtype, copy=True) if device is not None else data.detach().to(
@@ -149,7 +155,15 @@ def as_tensor(data: Any, dtype: dtype | None = None, device: Any = None, *, requ
 
 @operator(method=False)
 def from_numpy(ndarray: Any) -> Tensor:
-    """A tensor with a copy of a NumPy array's elements, on the CPU."""
+    """A tensor with a copy of a NumPy array's elements, on the CPU.
+
+    >>> import numpy as np
+    >>> a = np.zeros(3)
+    >>> t = torch.from_numpy(a)
+    >>> a[0] = 1.0
+    >>> t
+    tensor([0., 0., 0.], dtype=torch.float64)
+    """
     if not hasattr(ndarray, "__array_interface__") or not hasattr(ndarray, "ndim"):
         raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
     return _from_array(ndarray, None, "cpu")
@@ -304,7 +318,12 @@ def full(
     device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """A tensor filled with a number, whose kind decides the dtype unless told."""
+    """A tensor filled with a number, whose kind decides the dtype unless told.
+
+    >>> torch.full((2, 2), 7)
+    tensor([[7, 7],
+            [7, 7]])
+    """
     return _out(out, _full(sizes("full", (size,)), fill_value, dtype, as_device_name(device), requires_grad))
 
 

@@ -24,6 +24,12 @@ def einsum(equation: Any, *operands: Any) -> Tensor:
 
     A label that the output lacks is summed over, one that an operand repeats is its diagonal; `...` broadcasts. Several operands
     are contracted in a good order. Raises RuntimeError for labels or sizes that don't fit.
+
+    >>> torch.einsum('ij,jk->ik', torch.ones(2, 3), torch.ones(3, 2))
+    tensor([[3., 3.],
+            [3., 3.]])
+    >>> torch.einsum('bhqd,bhkd->bhqk', torch.ones(2, 4, 5, 8), torch.ones(2, 4, 7, 8)).shape
+    torch.Size([2, 4, 5, 7])
     """
     if isinstance(equation, str):
         tensors = operands[0] if len(operands) == 1 and isinstance(operands[0], (list, tuple)) else operands

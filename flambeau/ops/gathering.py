@@ -35,7 +35,12 @@ def _raised(t: Tensor) -> Tensor:
 
 @operator(out=True)
 def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False) -> Tensor:
-    """out[i, j, …] = input[index[i, j, …], j, …] for dim 0. Indices must lie in [0, n) (RuntimeError otherwise)."""
+    """out[i, j, …] = input[index[i, j, …], j, …] for dim 0. Indices must lie in [0, n) (RuntimeError otherwise).
+
+    >>> torch.tensor([[1, 2], [3, 4]]).gather(1, torch.tensor([[0], [1]]))
+    tensor([[1],
+            [4]])
+    """
     check_tensor(input, "gather", "input")
     places = _index("gather", index)
     d = wrap_dim(dim, len(input._shape))
@@ -104,7 +109,11 @@ def _scatter(name: str, input: Tensor, dim: int, index: Tensor, src: Any, mode: 
 
 @operator(inplace=True, out=True)
 def scatter(input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None, reduce: str | None = None) -> Tensor:
-    """out[index[i, j, …], j, …] = src[i, j, …] (a tensor or a number) for dim 0; `reduce` "add" or "multiply" combines."""
+    """out[index[i, j, …], j, …] = src[i, j, …] (a tensor or a number) for dim 0; `reduce` "add" or "multiply" combines.
+
+    >>> torch.zeros(3, dtype=torch.int64).scatter(0, torch.tensor([2, 0]), torch.tensor([5, 6]))
+    tensor([6, 0, 5])
+    """
     if reduce is not None and reduce not in ("add", "multiply"):
         raise RuntimeError("reduce argument must be either add or multiply.")
     return _scatter("scatter", input, dim, index, value if src is None else src, "set" if reduce is None else _MODES[reduce])
@@ -112,13 +121,21 @@ def scatter(input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: A
 
 @operator(inplace=True, out=True)
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
-    """out[index[i, j, …], j, …] += src[i, j, …] for dim 0."""
+    """out[index[i, j, …], j, …] += src[i, j, …] for dim 0.
+
+    >>> torch.zeros(3).scatter_add(0, torch.tensor([0, 0, 2]), torch.tensor([1.0, 2.0, 3.0]))
+    tensor([3., 0., 3.])
+    """
     return _scatter("scatter", input, dim, index, check_tensor(src, "scatter_add", "src", 4), "add")
 
 
 @operator(inplace=True, out=True)
 def scatter_reduce(input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, *, include_self: bool = True) -> Tensor:
-    """src combined into the places of index: "sum", "prod", "mean", "amax" or "amin", with what was there if `include_self`."""
+    """src combined into the places of index: "sum", "prod", "mean", "amax" or "amin", with what was there if `include_self`.
+
+    >>> torch.zeros(2).scatter_reduce(0, torch.tensor([0, 0, 1]), torch.tensor([1.0, 5.0, 3.0]), 'amax')
+    tensor([5., 3.])
+    """
     if reduce not in ("sum", "prod", "mean", "amax", "amin"):
         raise RuntimeError(f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}")
     base = input
@@ -153,7 +170,12 @@ def _neutral(reduce: str, input: Tensor) -> Any:
 
 @operator()
 def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
-    """`gather` whose operands broadcast; over the flattened tensor without `dim`."""
+    """`gather` whose operands broadcast; over the flattened tensor without `dim`.
+
+    >>> x = torch.tensor([[3, 1, 2]])
+    >>> x.take_along_dim(x.argsort(1), 1)
+    tensor([[1, 2, 3]])
+    """
     places = _index("take_along_dim", indices, int32_too=False)
     if dim is None:
         return gather(reshape(input, (-1,)), 0, reshape(places, (-1,)))
@@ -194,7 +216,12 @@ def _vector(name: str, index: Any) -> Tensor:
 
 @operator(out=True)
 def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
-    """The slices of dimension `dim` at the given places, a copy."""
+    """The slices of dimension `dim` at the given places, a copy.
+
+    >>> torch.arange(6).reshape(2, 3).index_select(1, torch.tensor([2, 0]))
+    tensor([[2, 0],
+            [5, 3]])
+    """
     places = _vector("index_select", index)
     d = wrap_dim(dim, len(check_tensor(input, "index_select", "input")._shape))
     if not input._shape:
@@ -239,7 +266,11 @@ def _by_index(name: str, input: Tensor, dim: int, index: Tensor, source: Tensor,
 
 @operator(inplace=True, out=True)
 def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Any = 1) -> Tensor:
-    """alpha·source added into the slices of `dim` at the given places (which may repeat)."""
+    """alpha·source added into the slices of `dim` at the given places (which may repeat).
+
+    >>> torch.zeros(3).index_add(0, torch.tensor([1, 1]), torch.tensor([2.0, 3.0]))
+    tensor([0., 5., 0.])
+    """
     return _by_index("index_add", input, dim, index, source, "add", alpha)
 
 
@@ -330,7 +361,11 @@ def _mask(name: str, mask: Any) -> Tensor:
 
 @operator(inplace=True)
 def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
-    """`value` (a number or a zero-dimensional tensor) where the mask holds."""
+    """`value` (a number or a zero-dimensional tensor) where the mask holds.
+
+    >>> torch.arange(4).masked_fill(torch.tensor([True, False, True, False]), -1)
+    tensor([-1,  1, -1,  3])
+    """
     check_tensor(input, "masked_fill", "input")
     _mask("masked_fill", mask)
     shape = tuple(input._shape)
@@ -358,7 +393,12 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
 
 @operator(out=True)
 def masked_select(input: Tensor, mask: Tensor) -> Tensor:
-    """The elements where the mask holds, in row-major order, in one dimension. Computes the mask to know how many."""
+    """The elements where the mask holds, in row-major order, in one dimension. Computes the mask to know how many.
+
+    >>> x = torch.arange(4)
+    >>> x.masked_select(x > 1)
+    tensor([2, 3])
+    """
     _mask("masked_select", mask)
     shape = broadcast(tuple(input._shape), tuple(mask._shape))
     flat = reshape(expand(input, shape), (-1,))

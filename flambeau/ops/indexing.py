@@ -429,7 +429,12 @@ def nonzero_tuple(mask: Tensor) -> tuple[Tensor, ...]:
 
 @operator(out=True)
 def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
-    """The positions of non-zero elements, [count, rank] (or a tuple of vectors), in row-major order."""
+    """The positions of non-zero elements, [count, rank] (or a tuple of vectors), in row-major order.
+
+    >>> torch.tensor([0, 3, 0, 4]).nonzero()
+    tensor([[1],
+            [3]])
+    """
     check_tensor(input, "nonzero", "input")
     if as_tuple:
         return nonzero_tuple(input if input._shape else reshape(input, (1,)))

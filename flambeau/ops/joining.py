@@ -30,7 +30,13 @@ def _tensors(name: str, tensors: Any) -> list[Tensor]:
 # --- joined ------------------------------------------------------------------------------------------------------------------
 @operator("cat", "concat", "concatenate", method=False, out=True)
 def cat(tensors: Any, dim: int = 0) -> Tensor:
-    """Tensors joined along an existing dimension; dtypes promote. A tensor of shape [0] joins anything."""
+    """Tensors joined along an existing dimension; dtypes promote. A tensor of shape [0] joins anything.
+
+    >>> torch.cat([torch.zeros(1, 2), torch.ones(2, 2)])
+    tensor([[0., 0.],
+            [1., 1.],
+            [1., 1.]])
+    """
     found = _tensors("cat", tensors)
     rules.cat([tuple(t._shape) for t in found], dim)
     type = found[0]._storage.dtype
@@ -51,7 +57,13 @@ def cat(tensors: Any, dim: int = 0) -> Tensor:
 
 @operator(method=False, out=True)
 def stack(tensors: Any, dim: int = 0) -> Tensor:
-    """Tensors of one shape joined along a new dimension."""
+    """Tensors of one shape joined along a new dimension.
+
+    >>> torch.stack([torch.arange(3), torch.arange(3)], dim=1)
+    tensor([[0, 0],
+            [1, 1],
+            [2, 2]])
+    """
     found = _tensors("stack", tensors)
     rules.stack([tuple(t._shape) for t in found], dim)
     d = wrap_dim(dim, len(found[0]._shape) + 1)
@@ -94,7 +106,12 @@ def column_stack(tensors: Any) -> Tensor:
 
 @operator(method=False)
 def block_diag(*tensors: Tensor) -> Tensor:
-    """Matrices along the diagonal of a larger one, zeros elsewhere."""
+    """Matrices along the diagonal of a larger one, zeros elsewhere.
+
+    >>> torch.block_diag(torch.ones(1, 2), torch.full((1, 1), 2.0))
+    tensor([[1., 1., 0.],
+            [0., 0., 2.]])
+    """
     if any(len(t._shape) > 2 for t in tensors):
         i = next(i for i, t in enumerate(tensors) if len(t._shape) > 2)
         raise RuntimeError(
@@ -121,7 +138,16 @@ def cartesian_prod(*tensors: Tensor) -> Tensor:
 
 @operator(method=False)
 def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
-    """Grids of coordinates: tensor i's elements along dimension i ("xy" exchanges the first two)."""
+    """Grids of coordinates: tensor i's elements along dimension i ("xy" exchanges the first two).
+
+    >>> x, y = torch.meshgrid(torch.arange(2), torch.arange(3), indexing='ij')
+    >>> x
+    tensor([[0, 0, 0],
+            [1, 1, 1]])
+    >>> y
+    tensor([[0, 1, 2],
+            [0, 1, 2]])
+    """
     found = list(tensors[0]) if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)) else list(tensors)
     rules.meshgrid([tuple(t._shape) for t in found], indexing)
     if any(t.dtype is not found[0].dtype for t in found):
@@ -178,7 +204,12 @@ def repeat(self: Tensor, *repeats: Any) -> Tensor:
 
 @operator()
 def tile(input: Tensor, *dims: Any) -> Tensor:
-    """`repeat`, missing counts taken as 1."""
+    """`repeat`, missing counts taken as 1.
+
+    >>> torch.tile(torch.arange(2), (2, 2))
+    tensor([[0, 1, 0, 1],
+            [0, 1, 0, 1]])
+    """
     counts = sizes("tile", dims, "dims")
     return repeat(input, (1,) * (len(input._shape) - len(counts)) + counts)
 
@@ -188,6 +219,11 @@ def repeat_interleave(input: Tensor, repeats: Any = None, dim: int | None = None
     """Each element repeated `repeats` times in its place (a number, or a tensor of one number an element of `dim`).
 
     With one argument alone, a vector of counts, the result is each index i repeated input[i] times.
+
+    >>> torch.arange(3).repeat_interleave(2)
+    tensor([0, 0, 1, 1, 2, 2])
+    >>> torch.arange(3).repeat_interleave(torch.tensor([0, 1, 2]))
+    tensor([1, 2, 2])
     """
     from flambeau.dtypes import int64
     from flambeau.ops.creation import iota
@@ -220,7 +256,12 @@ def repeat_interleave(input: Tensor, repeats: Any = None, dim: int | None = None
 # --- turned ------------------------------------------------------------------------------------------------------------------
 @operator()
 def flip(input: Tensor, *dims: Any) -> Tensor:
-    """The order of elements reversed along dimensions: a copy."""
+    """The order of elements reversed along dimensions: a copy.
+
+    >>> torch.arange(6).reshape(2, 3).flip(1)
+    tensor([[2, 1, 0],
+            [5, 4, 3]])
+    """
     own = tuple(check_tensor(input, "flip", "input")._shape)
     chosen = wrap_dims(sizes("flip", dims, "dims"), len(own), empty_is_all=False)
     starts = tuple([n - 1 if d in chosen else 0 for d, n in enumerate(own)])
@@ -248,7 +289,11 @@ def flipud(input: Tensor) -> Tensor:
 
 @operator()
 def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
-    """Elements moved along dimensions, those that fall off coming back in front; over the flattened tensor without `dims`."""
+    """Elements moved along dimensions, those that fall off coming back in front; over the flattened tensor without `dims`.
+
+    >>> torch.arange(5).roll(2)
+    tensor([3, 4, 0, 1, 2])
+    """
     own = tuple(check_tensor(input, "roll", "input")._shape)
     shifts, dims = dims_argument(shifts), dims_argument(dims)
     rules.roll(own, shifts, dims)

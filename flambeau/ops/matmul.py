@@ -53,6 +53,12 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
     """input @ other: [..., M, K] and [..., K, N] to [..., M, N], leading dimensions broadcast; a vector is one row or column.
 
     Raises RuntimeError for different dtypes or sizes that don't fit.
+
+    >>> torch.ones(2, 3) @ torch.ones(3, 4)
+    tensor([[3., 3., 3., 3.],
+            [3., 3., 3., 3.]])
+    >>> torch.matmul(torch.ones(5, 2, 3), torch.ones(3)).shape
+    torch.Size([5, 2])
     """
     a, b = _operands("matmul", input, other, "other")
     left, right = tuple(a._shape), tuple(b._shape)
@@ -96,7 +102,11 @@ def mm(input: Tensor, mat2: Tensor) -> Tensor:
 
 @operator(out=True)
 def bmm(input: Tensor, mat2: Tensor) -> Tensor:
-    """[B, M, K] and [B, K, N] to [B, M, N]."""
+    """[B, M, K] and [B, K, N] to [B, M, N].
+
+    >>> torch.bmm(torch.ones(5, 2, 3), torch.ones(5, 3, 4)).shape
+    torch.Size([5, 2, 4])
+    """
     a, b = _operands("bmm", input, mat2)
     rules.bmm(tuple(a._shape), tuple(b._shape))
     return contract(a, b, (0, 1, 2), (0, 2, 3), (0, 1, 3))
@@ -134,7 +144,13 @@ def vdot(input: Tensor, other: Tensor) -> Tensor:
 
 @operator("outer", "ger", out=True)
 def outer(input: Tensor, vec2: Tensor) -> Tensor:
-    """[M] and [N] to [M, N]: all products; dtypes promote."""
+    """[M] and [N] to [M, N]: all products; dtypes promote.
+
+    >>> torch.outer(torch.arange(3), torch.arange(2))
+    tensor([[0, 0],
+            [0, 1],
+            [0, 2]])
+    """
     check_tensor(input, "outer", "input")
     check_tensor(vec2, "outer", "vec2", 2)
     rules.outer(tuple(input._shape), tuple(vec2._shape))
@@ -213,7 +229,11 @@ def addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alph
 # --- of any rank -------------------------------------------------------------------------------------------------------
 @operator(method=False, out=True)
 def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
-    """Products summed over the last `dims` dimensions of a and the first of b, or over given pairs of dimensions."""
+    """Products summed over the last `dims` dimensions of a and the first of b, or over given pairs of dimensions.
+
+    >>> torch.tensordot(torch.ones(2, 3, 4), torch.ones(4, 3, 5), dims=([1, 2], [1, 0])).shape
+    torch.Size([2, 5])
+    """
     check_tensor(a, "tensordot", "a")
     check_tensor(b, "tensordot", "b", 2)
     if isinstance(dims, Tensor):
@@ -241,7 +261,12 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
 
 @operator(out=True)
 def kron(input: Tensor, other: Tensor) -> Tensor:
-    """The Kronecker product: every element of input times the whole of other."""
+    """The Kronecker product: every element of input times the whole of other.
+
+    >>> torch.kron(torch.eye(2), torch.ones(1, 2))
+    tensor([[1., 1., 0., 0.],
+            [0., 0., 1., 1.]])
+    """
     a, b = tuple(input._shape), tuple(other._shape)
     shape = joining.kron(a, b)
     rank = len(shape)

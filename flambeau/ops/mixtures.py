@@ -18,7 +18,11 @@ _apply = Tensor._apply
 
 @operator(inplace=True, out=True)
 def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
-    """input + weight·(end - input), from the nearer end."""
+    """input + weight·(end - input), from the nearer end.
+
+    >>> torch.tensor([0.0, 10.0]).lerp(torch.tensor([1.0, 20.0]), 0.5)
+    tensor([ 0.5000, 15.0000])
+    """
     check_tensor(end, "lerp", "end", 2)
     if input.dtype is not end.dtype:
         raise RuntimeError(f"expected dtype {input.dtype} for `end` but got dtype {end.dtype}")

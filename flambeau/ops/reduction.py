@@ -56,7 +56,13 @@ def _sum_dtype(input: Tensor, type: dtype | None) -> dtype:
 # --- sums ----------------------------------------------------------------------------------------------------------------------
 @operator(out=True)
 def sum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: dtype | None = None) -> Tensor:
-    """The sum over `dim` (an int, a tuple, None: all). Bools and integers sum as int64 unless `dtype` says otherwise."""
+    """The sum over `dim` (an int, a tuple, None: all). Bools and integers sum as int64 unless `dtype` says otherwise.
+
+    >>> torch.arange(6).reshape(2, 3).sum(1)
+    tensor([ 3, 12])
+    >>> torch.tensor([True, True]).sum()
+    tensor(2)
+    """
     axes = _axes("sum", input, dim)
     x = cast(input, _sum_dtype(input, dtype))
     return reduced(r.SUM, x, axes, keepdim) if axes else x.clone() if x is input else x
@@ -88,7 +94,11 @@ _MEAN = Composite("mean", _mean_gradient, saves="shapes")
 
 @operator(out=True)
 def mean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: dtype | None = None) -> Tensor:
-    """The mean over `dim`. Raises RuntimeError for integers unless a floating `dtype` is given."""
+    """The mean over `dim`. Raises RuntimeError for integers unless a floating `dtype` is given.
+
+    >>> torch.arange(6.0).reshape(2, 3).mean(0)
+    tensor([1.5000, 2.5000, 3.5000])
+    """
     type = dtype or check_tensor(input, "mean", "input")._storage.dtype
     if type.category != 2:
         what = "Input dtype" if dtype is None else "Optional dtype"
@@ -125,7 +135,11 @@ def nanmean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: dty
 
 @operator(out=True)
 def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: dtype | None = None) -> Tensor:
-    """The product over one dimension, or all elements'. Bools and integers multiply as int64 unless told."""
+    """The product over one dimension, or all elements'. Bools and integers multiply as int64 unless told.
+
+    >>> torch.arange(1, 5).prod()
+    tensor(24)
+    """
     axes = _axes("prod", input, dim)
     x = cast(input, _sum_dtype(input, dtype))
     return reduced(r.PROD, x, axes, keepdim) if axes else x.clone() if x is input else x
@@ -289,7 +303,11 @@ _LOGSUMEXP = Composite("logsumexp", _logsumexp_gradient, saves="inputs output")
 
 @operator("logsumexp", out=True)
 def logsumexp(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
-    """log Σ exp(input) over `dim`, without overflow."""
+    """log Σ exp(input) over `dim`, without overflow.
+
+    >>> torch.zeros(4).logsumexp(0)
+    tensor(1.3863)
+    """
     from flambeau.ops.pointwise import unary_operand
 
     axes = _axes("logsumexp", input, dim)
@@ -367,7 +385,11 @@ def vector_norm(x: Tensor, p: float, axes: tuple[int, ...], keepdim: bool) -> Te
 
 @operator(out=True)
 def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, dtype: dtype | None = None) -> Tensor:
-    """The p-norm over `dim` (all elements by default); "fro" is 2, "nuc" the sum of singular values of a matrix."""
+    """The p-norm over `dim` (all elements by default); "fro" is 2, "nuc" the sum of singular values of a matrix.
+
+    >>> torch.tensor([3.0, 4.0]).norm()
+    tensor(5.)
+    """
     if check_tensor(input, "norm", "input").dtype.category != 2 and dtype is None:
         raise RuntimeError(f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {scalar_name(input)}")
     x = input if dtype is None else cast(input, dtype)

@@ -33,7 +33,11 @@ def _scan(t: Tensor, dim: int, kind: str) -> Tensor:
 
 @operator(inplace=True, out=True)
 def cumsum(input: Tensor, dim: int, *, dtype: dtype | None = None) -> Tensor:
-    """Sums of all elements up to each one along `dim`; bools and integers as int64 unless told."""
+    """Sums of all elements up to each one along `dim`; bools and integers as int64 unless told.
+
+    >>> torch.arange(5).cumsum(0)
+    tensor([ 0,  1,  3,  6, 10])
+    """
     own = check_tensor(input, "cumsum", "input").dtype
     return _scan(cast(input, dtype or (own if own.category == 2 else int64)), dim, "sum")
 

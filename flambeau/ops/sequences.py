@@ -55,7 +55,13 @@ def arange(
     requires_grad: bool = False,
     pin_memory: bool = False,
 ) -> Tensor:
-    """start, start + step, … below end (above it for a negative step): ⌈(end - start) / step⌉ numbers; int64 if all are ints."""
+    """start, start + step, … below end (above it for a negative step): ⌈(end - start) / step⌉ numbers; int64 if all are ints.
+
+    >>> torch.arange(5)
+    tensor([0, 1, 2, 3, 4])
+    >>> torch.arange(1, 2, 0.25)
+    tensor([1.0000, 1.2500, 1.5000, 1.7500])
+    """
     if end is None:
         start, end = 0, start
     first, last, by = _number(start, "arange", "start"), _number(end, "arange", "end"), _number(step, "arange", "step")
@@ -142,7 +148,11 @@ def linspace(
     device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """`steps` numbers, evenly spaced from start to end, both included."""
+    """`steps` numbers, evenly spaced from start to end, both included.
+
+    >>> torch.linspace(0, 1, 5)
+    tensor([0.0000, 0.2500, 0.5000, 0.7500, 1.0000])
+    """
     type = dtype or default_dtype()
     return _finish(cast(_spaced("linspace", start, end, steps, as_device_name(device), type), type), out, requires_grad)
 
@@ -178,7 +188,12 @@ def eye(
     device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """[n, m] with ones on the diagonal, zeros elsewhere."""
+    """[n, m] with ones on the diagonal, zeros elsewhere.
+
+    >>> torch.eye(2)
+    tensor([[1., 0.],
+            [0., 1.]])
+    """
     rows = integer(n, "eye", "n")
     columns = rows if m is None else integer(m, "eye", "m")
     for what, value in (("n", rows), ("m", columns)):
@@ -204,7 +219,13 @@ def _triangle(name: str, input: Tensor, keeps: Any) -> Tensor:
 
 @operator(inplace=True, out=True)
 def tril(input: Tensor, diagonal: int = 0) -> Tensor:
-    """The matrices' elements on and below a diagonal, zeros above."""
+    """The matrices' elements on and below a diagonal, zeros above.
+
+    >>> torch.ones(3, 3).tril()
+    tensor([[1., 0., 0.],
+            [1., 1., 0.],
+            [1., 1., 1.]])
+    """
     return _triangle("tril", input, lambda side: side <= diagonal)
 
 
@@ -227,7 +248,12 @@ def _indices(rows: int, columns: int, first: Any, type: dtype | None, device: An
 def tril_indices(
     row: int, col: int, offset: int = 0, *, dtype: dtype | None = None, device: Any = None, layout: Any = None
 ) -> Tensor:
-    """[2, count]: rows and columns of the lower triangle's elements."""
+    """[2, count]: rows and columns of the lower triangle's elements.
+
+    >>> torch.tril_indices(3, 3)
+    tensor([[0, 1, 1, 2, 2, 2],
+            [0, 0, 1, 0, 1, 2]])
+    """
     return _indices(row, col, lambda r: builtins.range(max(0, min(col, r + offset + 1))), dtype, device)
 
 

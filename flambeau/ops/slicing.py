@@ -49,7 +49,11 @@ def drop_dim(t: Tensor, dim: int) -> Tensor:
 
 @operator()
 def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
-    """`length` elements of dimension `dim` from `start`."""
+    """`length` elements of dimension `dim` from `start`.
+
+    >>> torch.arange(10).narrow(0, 2, 3)
+    tensor([2, 3, 4])
+    """
     first = integer(start, "narrow", "start")
     shape = tuple(check_tensor(input, "narrow", "input")._shape)
     rules.narrow(shape, dim, first, length)
@@ -65,7 +69,11 @@ def narrow_copy(input: Tensor, dim: int, start: int, length: int) -> Tensor:
 
 @operator()
 def select(input: Tensor, dim: int, index: int) -> Tensor:
-    """One index taken of dimension `dim`, which goes."""
+    """One index taken of dimension `dim`, which goes.
+
+    >>> torch.arange(6).reshape(2, 3).select(1, 0)
+    tensor([0, 3])
+    """
     shape = tuple(check_tensor(input, "select", "input")._shape)
     if not shape:
         raise IndexError("select() cannot be applied to a 0-dim tensor.")
@@ -89,7 +97,11 @@ def pick(t: Tensor, dim: int, index: int) -> Tensor:
 
 @operator()
 def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
-    """The slices along a dimension, as a tuple of views."""
+    """The slices along a dimension, as a tuple of views.
+
+    >>> torch.arange(6).reshape(2, 3).unbind()
+    (tensor([0, 1, 2]), tensor([3, 4, 5]))
+    """
     d = wrap_dim(dim, len(check_tensor(input, "unbind", "input")._shape), scalar=False)
     return _several([pick(input, d, i) for i in range(input._shape[d])])
 
@@ -111,7 +123,13 @@ def _pieces(t: Tensor, dim: int, lengths: Sequence[int]) -> tuple[Tensor, ...]:
 
 @operator()
 def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
-    """Pieces of `split_size` elements (the last may be smaller), or of the given lengths, as views."""
+    """Pieces of `split_size` elements (the last may be smaller), or of the given lengths, as views.
+
+    >>> torch.arange(5).split(2)
+    (tensor([0, 1]), tensor([2, 3]), tensor([4]))
+    >>> torch.arange(5).split([1, 4])
+    (tensor([0]), tensor([1, 2, 3, 4]))
+    """
     from flambeau.shapes.joining import split_sizes
 
     shape = tuple(check_tensor(tensor, "split", "tensor")._shape)
@@ -128,7 +146,11 @@ def split_with_sizes(input: Tensor, split_sizes: Sequence[int], dim: int = 0) ->
 
 @operator()
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
-    """At most `chunks` pieces of ⌈size / chunks⌉ elements, as views."""
+    """At most `chunks` pieces of ⌈size / chunks⌉ elements, as views.
+
+    >>> torch.arange(5).chunk(2)
+    (tensor([0, 1, 2]), tensor([3, 4]))
+    """
     from flambeau.shapes.joining import chunk_sizes
 
     shape = tuple(check_tensor(input, "chunk", "input")._shape)
@@ -138,7 +160,11 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
 
 @operator()
 def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
-    """Pieces as equal as can be, or cut at the given indices, as views."""
+    """Pieces as equal as can be, or cut at the given indices, as views.
+
+    >>> torch.arange(7).tensor_split(3)
+    (tensor([0, 1, 2]), tensor([3, 4]), tensor([5, 6]))
+    """
     from flambeau.shapes.joining import tensor_split_bounds
 
     if isinstance(indices_or_sections, Tensor):

@@ -36,7 +36,11 @@ _mode_result = result_type("mode", "values indices")
 
 @operator(out=True)
 def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Any:
-    """The elements along `dim` in order, and their places; NaN counts as largest. Always stable."""
+    """The elements along `dim` in order, and their places; NaN counts as largest. Always stable.
+
+    >>> torch.tensor([3, 1, 2]).sort().indices
+    tensor([1, 2, 0])
+    """
     d = wrap_dim(dim, len(check_tensor(input, "sort", "input")._shape))
     if not input._shape:
         return _sort_result(input.clone(), input.new_zeros((), dtype=int64))
@@ -46,7 +50,11 @@ def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = 
 
 @operator(method=True)
 def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Tensor:
-    """The places of the elements along `dim` in order."""
+    """The places of the elements along `dim` in order.
+
+    >>> torch.tensor([3, 1, 2]).argsort(descending=True)
+    tensor([0, 2, 1])
+    """
     return sort(input, dim, descending)[1]
 
 
@@ -58,7 +66,11 @@ def msort(input: Tensor) -> Tensor:
 
 @operator(out=True)
 def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Any:
-    """The k largest (or smallest) elements along `dim`, in order, and their places."""
+    """The k largest (or smallest) elements along `dim`, in order, and their places.
+
+    >>> torch.tensor([1, 4, 2]).topk(2).values
+    tensor([4, 2])
+    """
     shape = tuple(check_tensor(input, "topk", "input")._shape)
     count = integer(k, "topk", "k")
     rules.topk(shape, count, dim)
@@ -115,7 +127,11 @@ def _median(name: str, input: Tensor, dim: int | None, keepdim: bool, skip_nan: 
 
 @operator(out=True)
 def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
-    """The middle element (the lower of two), of all or along `dim` with its place. NaN if there is one."""
+    """The middle element (the lower of two), of all or along `dim` with its place. NaN if there is one.
+
+    >>> torch.tensor([3, 1, 2]).median()
+    tensor(2)
+    """
     return _median("median", input, dim, keepdim, False, _median_result)
 
 
@@ -207,7 +223,11 @@ def _quantile(name: str, input: Tensor, q: Any, dim: int | None, keepdim: bool, 
 
 @operator(out=True)
 def quantile(input: Tensor, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear") -> Tensor:
-    """Where a share q of the elements lies below, of all or along `dim`; several q come first. NaN if there is one."""
+    """Where a share q of the elements lies below, of all or along `dim`; several q come first. NaN if there is one.
+
+    >>> torch.arange(5.0).quantile(0.25)
+    tensor(1.)
+    """
     return _quantile("quantile", input, q, dim, keepdim, interpolation, False)
 
 
@@ -228,7 +248,11 @@ def searchsorted(
     side: str | None = None,
     sorter: Tensor | None = None,
 ) -> Tensor:
-    """Where values would go into a sequence sorted along its last dimension: before equal elements, after with `right`."""
+    """Where values would go into a sequence sorted along its last dimension: before equal elements, after with `right`.
+
+    >>> torch.searchsorted(torch.tensor([1, 3, 5]), torch.tensor([3, 6]))
+    tensor([1, 3])
+    """
     if side is not None and side not in ("left", "right"):
         raise RuntimeError(f"torch.searchsorted(): side can only be 'left' or 'right' but got {side}")
     if side == "left" and right:
@@ -265,7 +289,11 @@ def searchsorted(
 
 @operator(method=False, out=True)
 def bucketize(input: Any, boundaries: Tensor, *, out_int32: bool = False, right: bool = False) -> Tensor:
-    """The number of the bucket between `boundaries` that each value falls into."""
+    """The number of the bucket between `boundaries` that each value falls into.
+
+    >>> torch.bucketize(torch.tensor([0.5, 3.0]), torch.tensor([1.0, 2.0, 3.0]))
+    tensor([0, 2])
+    """
     if len(check_tensor(boundaries, "bucketize", "boundaries", 2)._shape) != 1:
         raise RuntimeError(f"boundaries tensor must be 1 dimension, but got dim({boundaries.ndim})")
     return searchsorted(boundaries, input, out_int32=out_int32, right=right)
@@ -314,7 +342,11 @@ def unique(
     input: Tensor, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
 ) -> Any:
     """The distinct elements in order (or slices of `dim`); also where each went and how many there are of each.
-    Computes the input."""
+    Computes the input.
+
+    >>> torch.tensor([3, 1, 3, 2]).unique(return_counts=True)
+    (tensor([1, 2, 3]), tensor([1, 1, 2]))
+    """
     x = check_tensor(input, "unique", "input").detach()
     device = x._storage.device
     if dim is None:
@@ -366,7 +398,11 @@ def unique_consecutive(input: Tensor, return_inverse: bool = False, return_count
 
 @operator()
 def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
-    """How often each number 0, 1, … occurs in a vector, or the sum of its `weights`. Computes the input, to know the largest."""
+    """How often each number 0, 1, … occurs in a vector, or the sum of its `weights`. Computes the input, to know the largest.
+
+    >>> torch.tensor([0, 1, 1, 3]).bincount()
+    tensor([1, 2, 0, 1])
+    """
     if len(check_tensor(input, "bincount", "input")._shape) != 1 or input.dtype.category != 1:
         if input.dtype.category != 1:
             raise NotImplementedError(f"\"bincount_cpu\" not implemented for '{scalar_name(input)}'")
@@ -392,7 +428,11 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
 
 @operator(out=True)
 def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Tensor:
-    """Counts of elements in `bins` equal intervals of [min, max] (of the elements' range when both are 0)."""
+    """Counts of elements in `bins` equal intervals of [min, max] (of the elements' range when both are 0).
+
+    >>> torch.tensor([0.0, 1.0, 1.0, 2.0]).histc(bins=3)
+    tensor([1., 2., 1.])
+    """
     if check_tensor(input, "histc", "input").dtype.category != 2:
         raise NotImplementedError(f"\"histogram_cpu\" not implemented for '{scalar_name(input)}'")
     if bins <= 0:

@@ -79,13 +79,23 @@ def _root(variance: Tensor) -> Tensor:
 
 @operator(out=True)
 def var(input: Tensor, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None) -> Tensor:
-    """Σ (x - mean)² / max(0, n - correction) over `dim`; correction is 1 unless told."""
+    """Σ (x - mean)² / max(0, n - correction) over `dim`; correction is 1 unless told.
+
+    >>> torch.tensor([1.0, 3.0]).var()
+    tensor(2.)
+    >>> torch.tensor([1.0, 3.0]).var(correction=0)
+    tensor(1.)
+    """
     return _variance("var", input, dim, unbiased, keepdim, correction)
 
 
 @operator(out=True)
 def std(input: Tensor, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None) -> Tensor:
-    """The square root of the variance."""
+    """The square root of the variance.
+
+    >>> torch.tensor([1.0, 3.0]).std()
+    tensor(1.4142)
+    """
     return _root(_variance("std", input, dim, unbiased, keepdim, correction))
 
 

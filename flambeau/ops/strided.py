@@ -33,7 +33,11 @@ def unfold(self: Tensor, dimension: int, size: int, step: int) -> Tensor:
 
 @operator()
 def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
-    """The diagonals of the planes (dim1, dim2), put last, `offset` above the main one; a view."""
+    """The diagonals of the planes (dim1, dim2), put last, `offset` above the main one; a view.
+
+    >>> torch.arange(9).reshape(3, 3).diagonal()
+    tensor([0, 4, 8])
+    """
     own = tuple(check_tensor(input, "diagonal", "input")._shape)
     shape = rules.diagonal(own, offset, dim1, dim2)
     a, b = wrap_dim(dim1, len(own)), wrap_dim(dim2, len(own))
@@ -63,7 +67,12 @@ def whole_memory(t: Tensor) -> Tensor:
 
 @operator(inplace=False)
 def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None = None) -> Tensor:
-    """Any window into the memory that a tensor views: element (i…) is element storage_offset + Σ i·stride of it."""
+    """Any window into the memory that a tensor views: element (i…) is element storage_offset + Σ i·stride of it.
+
+    >>> torch.arange(6).as_strided((2, 3), (1, 2))
+    tensor([[0, 2, 4],
+            [1, 3, 5]])
+    """
     shape, strides = sizes("as_strided", (size,)), sizes("as_strided", (stride,), "stride")
     offset = input.storage_offset() if storage_offset is None else storage_offset
     if len(shape) != len(strides):

@@ -59,7 +59,16 @@ def view(self: Tensor, *shape: Any, dtype: Any = None) -> Tensor:
 
 @operator()
 def reshape(input: Tensor, *shape: Any) -> Tensor:
-    """The elements in row-major order under another shape: a view where possible, else a copy."""
+    """The elements in row-major order under another shape: a view where possible, else a copy.
+
+    >>> torch.arange(6).reshape(2, 3)
+    tensor([[0, 1, 2],
+            [3, 4, 5]])
+    >>> torch.arange(6).reshape(3, -1)
+    tensor([[0, 1],
+            [2, 3],
+            [4, 5]])
+    """
     check_tensor(input, "reshape", "input")
     own = tuple(input._shape)
     wanted = _reshape_rule(own, sizes("reshape", shape, "shape"))
@@ -83,7 +92,11 @@ def reshape_as(self: Tensor, other: Tensor) -> Tensor:
 
 @operator()
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
-    """Dimensions start_dim … end_dim, both included, made one."""
+    """Dimensions start_dim … end_dim, both included, made one.
+
+    >>> torch.zeros(2, 3, 5).flatten(1).shape
+    torch.Size([2, 15])
+    """
     shape = rules.flatten(tuple(check_tensor(input, "flatten", "input")._shape), start_dim, end_dim)
     return input if shape == tuple(input._shape) else reshape(input, shape)
 
@@ -96,7 +109,11 @@ def ravel(input: Tensor) -> Tensor:
 
 @operator()
 def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
-    """Dimension `dim` cut into `sizes`, one of which may be -1."""
+    """Dimension `dim` cut into `sizes`, one of which may be -1.
+
+    >>> torch.zeros(2, 12).unflatten(1, (3, -1)).shape
+    torch.Size([2, 3, 4])
+    """
     from flambeau.ops.operands import sizes as read_sizes
 
     wanted = rules.unflatten(
@@ -107,7 +124,13 @@ def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
 
 @operator(inplace=False)
 def squeeze(input: Tensor, dim: Any = None) -> Tensor:
-    """Dimensions of size 1 dropped: all, or those among `dim`."""
+    """Dimensions of size 1 dropped: all, or those among `dim`.
+
+    >>> torch.zeros(1, 3, 1).squeeze().shape
+    torch.Size([3])
+    >>> torch.zeros(1, 3, 1).squeeze(0).shape
+    torch.Size([3, 1])
+    """
     own = tuple(check_tensor(input, "squeeze", "input")._shape)
     dims = dims_argument(dim)
     chosen = range(len(own)) if dims is None else wrap_dims(dims, len(own), empty_is_all=False)
@@ -118,7 +141,13 @@ def squeeze(input: Tensor, dim: Any = None) -> Tensor:
 
 @operator()
 def unsqueeze(input: Tensor, dim: int) -> Tensor:
-    """A dimension of size 1 put in before `dim`."""
+    """A dimension of size 1 put in before `dim`.
+
+    >>> torch.arange(3).unsqueeze(1)
+    tensor([[0],
+            [1],
+            [2]])
+    """
     own = tuple(check_tensor(input, "unsqueeze", "input")._shape)
     d = wrap_dim(integer(dim, "unsqueeze", "dim"), len(own) + 1)
     strides = input.stride()
@@ -164,14 +193,24 @@ def permuted(t: Tensor, order: tuple[int, ...]) -> Tensor:
 
 @operator()
 def permute(input: Tensor, *dims: Any) -> Tensor:
-    """Dimension i of the result is dimension dims[i]."""
+    """Dimension i of the result is dimension dims[i].
+
+    >>> torch.zeros(2, 3, 5).permute(2, 0, 1).shape
+    torch.Size([5, 2, 3])
+    """
     order = _permutation_rule(len(check_tensor(input, "permute", "input")._shape), sizes("permute", dims, "dims"))
     return permuted(input, order)
 
 
 @operator("transpose", "swapaxes", "swapdims")
 def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
-    """Two dimensions exchanged."""
+    """Two dimensions exchanged.
+
+    >>> torch.arange(6).reshape(2, 3).transpose(0, 1)
+    tensor([[0, 3],
+            [1, 4],
+            [2, 5]])
+    """
     rank = len(check_tensor(input, "transpose", "input")._shape)
     a, b = wrap_dim(dim0, rank), wrap_dim(dim1, rank)
     order = list(range(rank))
@@ -199,7 +238,11 @@ def adjoint(input: Tensor) -> Tensor:
 
 @operator("movedim", "moveaxis")
 def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
-    """Dimensions `source` moved to the places `destination`; the others keep their order."""
+    """Dimensions `source` moved to the places `destination`; the others keep their order.
+
+    >>> torch.zeros(2, 3, 5).movedim(0, -1).shape
+    torch.Size([3, 5, 2])
+    """
     return permuted(input, rules.movedim_permutation(len(input._shape), dims_argument(source), dims_argument(destination)))
 
 

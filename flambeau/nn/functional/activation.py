@@ -69,7 +69,11 @@ _softshrink = formula(
 
 @operator(namespace="nn.functional", method=False)
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
-    """max(input, 0)."""
+    """max(input, 0).
+
+    >>> F.relu(torch.tensor([-1.0, 2.0]))
+    tensor([0., 2.])
+    """
     return in_place(_relu, input) if inplace else _relu(input)
 
 
@@ -184,7 +188,11 @@ _SELU_ALPHA, _SELU_SCALE = 1.6732632423543772848170429916717, 1.0507009873554804
 
 @operator(namespace="nn.functional", method=False)
 def gelu(input: Tensor, *, approximate: str = "none") -> Tensor:
-    """input·Φ(input), Φ the normal distribution function; with `approximate="tanh"` by the tanh formula."""
+    """input·Φ(input), Φ the normal distribution function; with `approximate="tanh"` by the tanh formula.
+
+    >>> F.gelu(torch.tensor([0.0, 1.0]))
+    tensor([0.0000, 0.8413])
+    """
     _argument(input, "gelu", "GeluKernelImpl")
     if approximate not in ("none", "tanh"):
         raise RuntimeError("approximate argument must be either none or tanh.")

@@ -56,6 +56,10 @@ def scaled_dot_product_attention(
     """softmax(query·keyᵀ·scale + mask)·value for [..., L, E], [..., S, E], [..., S, V]; scale is 1/√E where None.
 
     A bool mask says what takes part. With `enable_gqa` query may have a multiple of the heads of key and value.
+
+    >>> q = k = v = torch.randn(2, 4, 5, 8)
+    >>> F.scaled_dot_product_attention(q, k, v, is_causal=True).shape
+    torch.Size([2, 4, 5, 8])
     """
     for position, (name, t) in enumerate((("query", query), ("key", key), ("value", value))):
         as_tensor_argument(t, "scaled_dot_product_attention", name, position + 1)

@@ -98,7 +98,11 @@ def nll_loss(
     reduce: bool | None = None,
     reduction: str = "mean",
 ) -> Tensor:
-    """−weight[target]·input[target] for log-probabilities [N, C, ...] or [C]; the mean is over the weights."""
+    """−weight[target]·input[target] for log-probabilities [N, C, ...] or [C]; the mean is over the weights.
+
+    >>> F.nll_loss(F.log_softmax(torch.zeros(1, 4), dim=1), torch.tensor([2]))
+    tensor(1.3863)
+    """
     reduction = reduction_of(reduction, size_average, reduce)
     x = as_tensor_argument(input, "nll_loss_nd", "input", 1)
     target = _check_target(x, as_tensor_argument(target, "nll_loss_nd", "target", 2))
@@ -184,6 +188,9 @@ def cross_entropy(
     """−log softmax(input)[target] for scores [N, C, ...] or [C]; a floating target holds class probabilities.
 
     `label_smoothing` mixes the target with the uniform distribution. The mean is over the targets' weights.
+
+    >>> F.cross_entropy(torch.tensor([[2.0, 0.0], [0.0, 2.0]]), torch.tensor([0, 1]))
+    tensor(0.1269)
     """
     reduction = reduction_of(reduction, size_average, reduce)
     x = as_tensor_argument(input, "cross_entropy_loss", "input", 1)

@@ -298,6 +298,9 @@ def conv1d(
     """input [N, C, L] or [C, L] convolved with weight [O, C/groups, kL], plus bias [O].
 
     `padding` is an int, one a dimension, "valid" or "same". Raises RuntimeError for sizes that don't fit.
+
+    >>> F.conv1d(torch.arange(5.0).reshape(1, 1, 5), torch.ones(1, 1, 2))
+    tensor([[[1., 3., 5., 7.]]])
     """
     return _convolve(1, input, weight, bias, stride, padding, dilation, groups)
 
@@ -316,6 +319,13 @@ def conv2d(
     """input [N, C, H, W] or [C, H, W] convolved with weight [O, C/groups, kH, kW], plus bias [O].
 
     `padding` is an int, one a dimension, "valid" or "same". Raises RuntimeError for sizes that don't fit.
+
+    >>> F.conv2d(torch.ones(1, 1, 3, 3), torch.ones(1, 1, 3, 3), padding=1)
+    tensor([[[[4., 6., 4.],
+              [6., 9., 6.],
+              [4., 6., 4.]]]])
+    >>> F.conv2d(torch.randn(8, 3, 32, 32), torch.randn(16, 3, 3, 3), stride=2, padding=1).shape
+    torch.Size([8, 16, 16, 16])
     """
     return _convolve(2, input, weight, bias, stride, padding, dilation, groups)
 
@@ -334,6 +344,9 @@ def conv3d(
     """input [N, C, D, H, W] or [C, D, H, W] convolved with weight [O, C/groups, kD, kH, kW], plus bias [O].
 
     `padding` is an int, one a dimension, "valid" or "same". Raises RuntimeError for sizes that don't fit.
+
+    >>> F.conv3d(torch.randn(1, 2, 5, 6, 7), torch.randn(4, 2, 3, 3, 3)).shape
+    torch.Size([1, 4, 3, 4, 5])
     """
     return _convolve(3, input, weight, bias, stride, padding, dilation, groups)
 
@@ -372,6 +385,9 @@ def conv_transpose2d(
     """The transpose of conv2d: input [N, C, H, W] or [C, H, W], weight [C, O/groups, kH, kW], bias [O].
 
     A dimension's result has (size − 1)·stride − 2·padding + dilation·(kernel − 1) + output_padding + 1 elements.
+
+    >>> F.conv_transpose2d(torch.ones(1, 1, 2, 2), torch.ones(1, 1, 2, 2), stride=2).shape
+    torch.Size([1, 1, 4, 4])
     """
     return _convolve_transposed(2, input, weight, bias, stride, padding, output_padding, groups, dilation)
 

@@ -179,6 +179,10 @@ def ctc_loss(
 
     The mean divides each loss by its target's length first; `zero_infinity` makes impossible alignments count nothing. As in
     PyTorch the gradient takes log_probs to come from a log-softmax. Raises RuntimeError for lengths that don't fit.
+
+    >>> scores = torch.zeros(3, 1, 2).log_softmax(2)
+    >>> F.ctc_loss(scores, torch.tensor([[1]]), torch.tensor([3]), torch.tensor([1]))
+    tensor(0.2877)
     """
     reduction = reduction_of(reduction)
     x = as_tensor_argument(log_probs, "ctc_loss", "log_probs", 1)

@@ -14,7 +14,11 @@ __all__ = ["cosine_distance", "cosine_similarity", "pairwise_distance", "pdist"]
 @operator(method=False)
 @operator(namespace="nn.functional", method=False)
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
-    """x1·x2 / (max(‖x1‖, eps)·max(‖x2‖, eps)) along `dim`."""
+    """x1·x2 / (max(‖x1‖, eps)·max(‖x2‖, eps)) along `dim`.
+
+    >>> F.cosine_similarity(torch.tensor([[1.0, 0.0]]), torch.tensor([[1.0, 1.0]]))
+    tensor([0.7071])
+    """
     as_tensor_argument(x1, "cosine_similarity", "x1", 1)
     as_tensor_argument(x2, "cosine_similarity", "x2", 2)
     a, b = operands("cosine_similarity", x1, x2)

@@ -61,7 +61,11 @@ def _run(function: Any, name: str, input: Any, p: float, training: bool, inplace
 
 @operator(namespace="nn.functional", method=False)
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """In training, each element is zero with probability `p` and scaled by 1 / (1 − p) otherwise."""
+    """In training, each element is zero with probability `p` and scaled by 1 / (1 − p) otherwise.
+
+    >>> F.dropout(torch.ones(3), p=0.5, training=False)
+    tensor([1., 1., 1.])
+    """
     return _run(_drop, "dropout", input, p, training, inplace, False)
 
 

@@ -90,7 +90,12 @@ def embedding(
     scale_grad_by_freq: bool = False,
     sparse: bool = False,
 ) -> Tensor:
-    """Rows of weight [V, D] at integer indices [*]: [*, D]. Gradients are dense: `sparse` is accepted and has no effect."""
+    """Rows of weight [V, D] at integer indices [*]: [*, D]. Gradients are dense: `sparse` is accepted and has no effect.
+
+    >>> F.embedding(torch.tensor([1, 0]), torch.tensor([[0.1, 0.2], [0.3, 0.4]]))
+    tensor([[0.3000, 0.4000],
+            [0.1000, 0.2000]])
+    """
     as_tensor_argument(weight, "embedding", "weight", 2)
     shape = rules.embedding(tuple(as_tensor_argument(input, "embedding", "input")._shape), tuple(weight._shape))
     padding = _padding_row(padding_idx, weight.shape[0])
@@ -104,7 +109,12 @@ def embedding(
 
 @operator(namespace="nn.functional", method=False)
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
-    """[*] class numbers as int64 [*, num_classes] of zeros and a one; −1 takes as many classes as there are."""
+    """[*] class numbers as int64 [*, num_classes] of zeros and a one; −1 takes as many classes as there are.
+
+    >>> F.one_hot(torch.tensor([0, 2]), num_classes=3)
+    tensor([[1, 0, 0],
+            [0, 0, 1]])
+    """
     as_tensor_argument(tensor, "one_hot", "input")
     if tensor.dtype is not int64:
         raise RuntimeError("one_hot is only applicable to index tensor of type LongTensor.")

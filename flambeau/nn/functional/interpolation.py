@@ -153,6 +153,9 @@ def interpolate(
 
     Modes: "nearest", "nearest-exact", "linear" (3-d input), "bilinear" and "bicubic" (4-d), "trilinear" (5-d), "area".
     `align_corners` makes the corner elements keep their places; `antialias` widens the filter when shrinking.
+
+    >>> F.interpolate(torch.tensor([[[0.0, 2.0]]]), scale_factor=2, mode='linear', align_corners=True)
+    tensor([[[0.0000, 0.6667, 1.3333, 2.0000]]])
     """
     x = as_tensor_argument(input, "interpolate", "input")
     if mode in ("nearest", "area", "nearest-exact"):

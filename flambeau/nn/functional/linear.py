@@ -50,7 +50,12 @@ _LINEAR = Composite("addmm", _gradient, reads=((1,), (0,), ()))
 
 @operator(namespace="nn.functional", method=False)
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """input [..., I] times the transpose of weight [O, I] (or a weight [I]), plus bias [O]."""
+    """input [..., I] times the transpose of weight [O, I] (or a weight [I]), plus bias [O].
+
+    >>> F.linear(torch.ones(2, 3), torch.ones(4, 3), torch.zeros(4))
+    tensor([[3., 3., 3., 3.],
+            [3., 3., 3., 3.]])
+    """
     as_tensor_argument(input, "linear", "input", 1)
     as_tensor_argument(weight, "linear", "weight", 2)
     if bias is not None:

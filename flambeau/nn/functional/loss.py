@@ -82,7 +82,11 @@ def mse_loss(
     reduction: str = "mean",
     weight: Tensor | None = None,
 ) -> Tensor:
-    """(input − target)²."""
+    """(input − target)².
+
+    >>> F.mse_loss(torch.tensor([1.0, 2.0]), torch.tensor([1.0, 4.0]))
+    tensor(2.)
+    """
     reduction = reduction_of(reduction, size_average, reduce)
     a, b = _pair("mse_loss", input, target)
     if weight is not None:
@@ -301,7 +305,11 @@ def binary_cross_entropy_with_logits(
     reduction: str = "mean",
     pos_weight: Tensor | None = None,
 ) -> Tensor:
-    """Binary cross entropy of sigmoid(input), computed without overflow; `pos_weight` scales the positive term."""
+    """Binary cross entropy of sigmoid(input), computed without overflow; `pos_weight` scales the positive term.
+
+    >>> F.binary_cross_entropy_with_logits(torch.tensor([0.0]), torch.tensor([1.0]))
+    tensor(0.6931)
+    """
     reduction = reduction_of(reduction, size_average, reduce)
     as_tensor_argument(input, "binary_cross_entropy_with_logits", "input", 1)
     as_tensor_argument(target, "binary_cross_entropy_with_logits", "target", 2)

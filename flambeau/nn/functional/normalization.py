@@ -221,7 +221,12 @@ def batch_norm(
     eps: float = 1e-5,
 ) -> Tensor:
     """[N, C, ...] normalised over all but C: by the batch's moments in training (the running ones follow in place), else by
-    the running ones."""
+    the running ones.
+
+    >>> F.batch_norm(torch.tensor([[1.0], [3.0]]), None, None, training=True)
+    tensor([[-1.0000],
+            [ 1.0000]])
+    """
     _check("batch_norm", input, running_mean, running_var, weight, bias)
     mean_shape, var_shape, weight_shape, bias_shape = map(_shape_of, (running_mean, running_var, weight, bias))
     rules.batch_norm(tuple(input._shape), mean_shape, var_shape, weight_shape, bias_shape, training)
@@ -281,7 +286,11 @@ def layer_norm(
     bias: Tensor | None = None,
     eps: float = 1e-5,
 ) -> Tensor:
-    """Normalised over the last dimensions, which have `normalized_shape`, as weight and bias have."""
+    """Normalised over the last dimensions, which have `normalized_shape`, as weight and bias have.
+
+    >>> F.layer_norm(torch.tensor([[1.0, 3.0]]), (2,))
+    tensor([[-1.0000,  1.0000]])
+    """
     _check("layer_norm", input, weight, bias)
     normalized_shape = tuple(normalized_shape)
     rules.layer_norm(tuple(input._shape), normalized_shape, _shape_of(weight), _shape_of(bias))
@@ -346,7 +355,11 @@ def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: flo
 
 @operator(namespace="nn.functional", method=False)
 def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12, out: Tensor | None = None) -> Tensor:
-    """input divided along `dim` by its p-norm, which counts at least `eps`."""
+    """input divided along `dim` by its p-norm, which counts at least `eps`.
+
+    >>> F.normalize(torch.tensor([[3.0, 4.0]]))
+    tensor([[0.6000, 0.8000]])
+    """
     as_tensor_argument(input, "normalize", "input")
     result = input / input.norm(p, dim, keepdim=True).clamp_min(eps).expand_as(input)
     return result if out is None else write_out(out, result)

@@ -54,6 +54,12 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     """Elements put before and after: `pad` is (before, after) of the last dimension, then of the one before it, and so on.
 
     Modes: "constant" (`value`, 0 by default; negative amounts crop), "reflect", "replicate", "circular".
+
+    >>> F.pad(torch.ones(1, 2), (1, 0, 0, 1))
+    tensor([[0., 1., 1.],
+            [0., 0., 0.]])
+    >>> F.pad(torch.arange(3.0).reshape(1, 1, 3), (2, 0), mode='reflect')
+    tensor([[[2., 1., 0., 1., 2.]]])
     """
     x = as_tensor_argument(input, "pad", "input")
     amounts = tuple(int(a) for a in pad)

@@ -24,7 +24,11 @@ def _implicit_dim(name: str, rank: int, stacklevel: int) -> int:
 
 @operator(namespace="nn.functional", method=False)
 def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: dtype | None = None) -> Tensor:
-    """exp(input) divided by its sum along `dim`; `dtype` is what the input is cast to first."""
+    """exp(input) divided by its sum along `dim`; `dtype` is what the input is cast to first.
+
+    >>> F.softmax(torch.tensor([0.0, 0.0]), dim=0)
+    tensor([0.5000, 0.5000])
+    """
     if dim is None:
         dim = _implicit_dim("softmax", as_tensor_argument(input, "softmax", "input").ndim, _stacklevel)
     return _softmax(input, dim, dtype)

@@ -29,7 +29,11 @@ __all__ = ["affine_grid", "channel_shuffle", "fold", "grid_sample", "pixel_shuff
 @operator(method=False)
 @operator(namespace="nn.functional", method=False)
 def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
-    """[*, C·r², H, W] as [*, C, H·r, W·r]."""
+    """[*, C·r², H, W] as [*, C, H·r, W·r].
+
+    >>> F.pixel_shuffle(torch.randn(1, 8, 2, 2), 2).shape
+    torch.Size([1, 2, 4, 4])
+    """
     r = upscale_factor
     shape = joining.pixel_shuffle(tuple(as_tensor_argument(input, "pixel_shuffle", "input")._shape), r)
     *lead, channels, height, width = shape
@@ -71,7 +75,11 @@ def _block_form(sizes: Sequence[int], kernel: Any, dilation: Any, padding: Any, 
 
 @operator(namespace="nn.functional", method=False)
 def unfold(input: Tensor, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Tensor:
-    """[N, C, H, W] or [C, H, W] cut into sliding blocks: [N, C·kh·kw, L], a column a block."""
+    """[N, C, H, W] or [C, H, W] cut into sliding blocks: [N, C·kh·kw, L], a column a block.
+
+    >>> F.unfold(torch.randn(1, 3, 4, 4), kernel_size=2, stride=2).shape
+    torch.Size([1, 12, 4])
+    """
     x = as_tensor_argument(input, "unfold", "input")
     shape = rules.unfold_blocks(tuple(x._shape), *map(hashable, (kernel_size, dilation, padding, stride)))
     form = _block_form(x.shape[-2:], kernel_size, dilation, padding, stride, "unfold")
@@ -232,6 +240,9 @@ def grid_sample(
     """input [N, C, *S] read at grid [N, *T, d], whose last dimension is (x, y) or (x, y, z) in [−1, 1]: [N, C, *T].
 
     Modes "bilinear" (also for volumes), "nearest", "bicubic" (images only); outside: "zeros", "border" or "reflection".
+
+    >>> F.grid_sample(torch.ones(1, 1, 2, 2), torch.zeros(1, 1, 1, 2), align_corners=True)
+    tensor([[[[1.]]]])
     """
     if mode not in ("bilinear", "nearest", "bicubic"):
         raise ValueError(

@@ -23,6 +23,11 @@ class MultiheadAttention(Module):
     """Concat(head₁ … headₕ) W_o, headᵢ = softmax(Q W_q (K W_k)ᵀ / √d) V W_v (Vaswani et al. 2017).
 
     Query (L, N, embed_dim), key (S, N, kdim), value (S, N, vdim); N first with `batch_first`, or no N at all.
+
+    >>> x = torch.randn(2, 5, 16)
+    >>> output, weights = nn.MultiheadAttention(16, 4, batch_first=True)(x, x, x)
+    >>> output.shape, weights.shape
+    (torch.Size([2, 5, 16]), torch.Size([2, 5, 5]))
     """
 
     in_proj_weight: Tensor | None

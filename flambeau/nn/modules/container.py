@@ -95,6 +95,12 @@ class Sequential(_Indexed):
     """Calls its modules in turn, each on the result of the one before.
 
     Takes modules, or one OrderedDict of names and modules.
+
+    >>> model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
+    >>> model(torch.randn(3, 4)).shape
+    torch.Size([3, 2])
+    >>> model[1]
+    ReLU()
     """
 
     def __init__(self, *args: Any) -> None:
@@ -156,7 +162,12 @@ class Sequential(_Indexed):
 
 
 class ModuleList(_Indexed):
-    """A list of modules; it registers them, and has no `forward`."""
+    """A list of modules; it registers them, and has no `forward`.
+
+    >>> layers = nn.ModuleList([nn.Linear(4, 4) for _ in range(3)])
+    >>> len(layers), sum(p.numel() for p in layers.parameters())
+    (3, 60)
+    """
 
     def __init__(self, modules: Iterable[Module] | None = None) -> None:
         super().__init__()
@@ -194,7 +205,12 @@ class ModuleList(_Indexed):
 
 
 class ModuleDict(Module):
-    """A dictionary of modules, in insertion order; it registers them, and has no `forward`."""
+    """A dictionary of modules, in insertion order; it registers them, and has no `forward`.
+
+    >>> heads = nn.ModuleDict({'digits': nn.Linear(8, 10), 'letters': nn.Linear(8, 26)})
+    >>> heads['letters'].out_features
+    26
+    """
 
     def __init__(self, modules: Any = None) -> None:
         super().__init__()

@@ -183,7 +183,11 @@ class _ConvTransposeNd(_ConvNd):
 
 
 class Conv1d(_Conv):
-    """1-d convolution. Input (N, C, L) or (C, L), output (N, O, L') or (O, L')."""
+    """1-d convolution. Input (N, C, L) or (C, L), output (N, O, L') or (O, L').
+
+    >>> nn.Conv1d(16, 33, 3, stride=2)(torch.randn(20, 16, 50)).shape
+    torch.Size([20, 33, 24])
+    """
 
     _function = staticmethod(F.conv1d)
 
@@ -219,7 +223,13 @@ class Conv1d(_Conv):
 
 
 class Conv2d(_Conv):
-    """2-d convolution. Input (N, C, H, W) or (C, H, W), output (N, O, H', W') or (O, H', W')."""
+    """2-d convolution. Input (N, C, H, W) or (C, H, W), output (N, O, H', W') or (O, H', W').
+
+    >>> nn.Conv2d(3, 16, 3, padding=1)(torch.randn(8, 3, 32, 32)).shape
+    torch.Size([8, 16, 32, 32])
+    >>> nn.Conv2d(16, 16, (3, 5), groups=4, padding='same')
+    Conv2d(16, 16, kernel_size=(3, 5), stride=(1, 1), padding=same, groups=4)
+    """
 
     _function = staticmethod(F.conv2d)
 
@@ -328,7 +338,11 @@ class ConvTranspose1d(_ConvTransposeNd):
 
 
 class ConvTranspose2d(_ConvTransposeNd):
-    """2-d transposed convolution: the gradient of a convolution for its input. Input (N, C, H, W) or (C, H, W)."""
+    """2-d transposed convolution: the gradient of a convolution for its input. Input (N, C, H, W) or (C, H, W).
+
+    >>> nn.ConvTranspose2d(16, 3, 4, stride=2, padding=1)(torch.randn(1, 16, 8, 8)).shape
+    torch.Size([1, 3, 16, 16])
+    """
 
     _function = staticmethod(F.conv_transpose2d)
 

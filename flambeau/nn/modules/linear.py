@@ -29,7 +29,11 @@ class Identity(Module):
 
 
 class Linear(Module):
-    """y = x Wᵀ + b. Input (*, in_features), output (*, out_features)."""
+    """y = x Wᵀ + b. Input (*, in_features), output (*, out_features).
+
+    >>> nn.Linear(20, 30)(torch.randn(128, 20)).shape
+    torch.Size([128, 30])
+    """
 
     in_features: int
     out_features: int

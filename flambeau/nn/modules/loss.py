@@ -245,7 +245,11 @@ class SoftMarginLoss(_Loss):
 
 
 class CrossEntropyLoss(_WeightedLoss):
-    """`NLLLoss` of log_softmax(x), x (N, C, *) or (C): y are classes (N, *), or probabilities of the shape of x."""
+    """`NLLLoss` of log_softmax(x), x (N, C, *) or (C): y are classes (N, *), or probabilities of the shape of x.
+
+    >>> nn.CrossEntropyLoss(label_smoothing=0.1)(torch.zeros(2, 5), torch.tensor([1, 4]))
+    tensor(1.6094)
+    """
 
     def __init__(
         self,

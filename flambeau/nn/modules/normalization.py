@@ -52,7 +52,11 @@ class _Affine(Module):
 
 
 class LayerNorm(_Affine):
-    """(x - mean) / √(var + eps) · weight + bias over the last dimensions, of `normalized_shape` (Ba et al. 2016)."""
+    """(x - mean) / √(var + eps) · weight + bias over the last dimensions, of `normalized_shape` (Ba et al. 2016).
+
+    >>> nn.LayerNorm(32)(torch.randn(4, 10, 32)).shape
+    torch.Size([4, 10, 32])
+    """
 
     def __init__(
         self,
@@ -79,7 +83,11 @@ class LayerNorm(_Affine):
 
 
 class GroupNorm(_Affine):
-    """(x - mean) / √(var + eps) · weight + bias over groups of channels (Wu & He 2018). Input (N, C, *)."""
+    """(x - mean) / √(var + eps) · weight + bias over groups of channels (Wu & He 2018). Input (N, C, *).
+
+    >>> nn.GroupNorm(2, 6)(torch.randn(4, 6, 5)).shape
+    torch.Size([4, 6, 5])
+    """
 
     def __init__(
         self,

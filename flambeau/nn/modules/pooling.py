@@ -86,7 +86,11 @@ class MaxPool1d(_MaxPoolNd):
 
 
 class MaxPool2d(_MaxPoolNd):
-    """The largest value of each 2-d window; with `return_indices` also where it was."""
+    """The largest value of each 2-d window; with `return_indices` also where it was.
+
+    >>> nn.MaxPool2d(2)(torch.randn(1, 3, 8, 8)).shape
+    torch.Size([1, 3, 4, 4])
+    """
 
     _function = staticmethod(F.max_pool2d)
 

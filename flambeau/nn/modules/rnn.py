@@ -321,7 +321,12 @@ class RNN(RNNBase):
 
 
 class LSTM(RNNBase):
-    """Long short-term memory; the state is (h, c). With `proj_size`, h is projected to that size."""
+    """Long short-term memory; the state is (h, c). With `proj_size`, h is projected to that size.
+
+    >>> output, (h, c) = nn.LSTM(10, 20, num_layers=2, batch_first=True)(torch.randn(3, 5, 10))
+    >>> output.shape, h.shape, c.shape
+    (torch.Size([3, 5, 20]), torch.Size([2, 3, 20]), torch.Size([2, 3, 20]))
+    """
 
     def __init__(
         self,
@@ -352,7 +357,12 @@ class LSTM(RNNBase):
 
 
 class GRU(RNNBase):
-    """Gated recurrent units."""
+    """Gated recurrent units.
+
+    >>> output, h = nn.GRU(10, 20)(torch.randn(5, 3, 10))
+    >>> output.shape, h.shape
+    (torch.Size([5, 3, 20]), torch.Size([1, 3, 20]))
+    """
 
     def __init__(
         self,

@@ -28,7 +28,11 @@ Size = int | tuple[int, ...]
 
 
 class Flatten(Module):
-    """Makes dimensions `start_dim` to `end_dim` one."""
+    """Makes dimensions `start_dim` to `end_dim` one.
+
+    >>> nn.Flatten()(torch.randn(2, 3, 4, 5)).shape
+    torch.Size([2, 60])
+    """
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
         super().__init__()
@@ -65,7 +69,11 @@ class Unflatten(Module):
 
 
 class Upsample(Module):
-    """Resamples the spatial dimensions to `size` or by `scale_factor`; see `nn.functional.interpolate`."""
+    """Resamples the spatial dimensions to `size` or by `scale_factor`; see `nn.functional.interpolate`.
+
+    >>> nn.Upsample(scale_factor=2)(torch.randn(1, 3, 4, 4)).shape
+    torch.Size([1, 3, 8, 8])
+    """
 
     def __init__(
         self,

@@ -58,7 +58,11 @@ class _Table(Module):
 
 
 class Embedding(_Table):
-    """Rows of `weight` by their numbers. Input: integers (*), output (*, embedding_dim)."""
+    """Rows of `weight` by their numbers. Input: integers (*), output (*, embedding_dim).
+
+    >>> nn.Embedding(10, 3)(torch.tensor([[1, 2, 4, 5]])).shape
+    torch.Size([1, 4, 3])
+    """
 
     def __init__(
         self,

@@ -57,7 +57,11 @@ class _Layer(Module):
 
 
 class TransformerEncoderLayer(_Layer):
-    """Self-attention and a feed-forward network, each with a residual connection and layer normalisation."""
+    """Self-attention and a feed-forward network, each with a residual connection and layer normalisation.
+
+    >>> nn.TransformerEncoderLayer(16, 4, batch_first=True)(torch.randn(2, 5, 16)).shape
+    torch.Size([2, 5, 16])
+    """
 
     def __init__(
         self,
