@@ -22,7 +22,7 @@ from flambeau.devices.cpu.cost import nanoseconds
 from flambeau.devices.cpu.memory import Buffer, Pool, Region
 from flambeau.devices.cpu.runner import ALONE, BARRIER, ENTRY_WORDS, Team
 from flambeau.devices.cpu.scalars import ScalarBlock
-from flambeau.kernels.ir import RoutineKernel, SortKernel
+from flambeau.kernels.ir import Kernel, RoutineKernel, SortKernel
 from flambeau.profiler import recorder
 from flambeau.schedule.plan import Plan
 
@@ -132,8 +132,8 @@ class Executable:
         first, work = 0, 0.0
         written = {self.home[v] for s in plan.steps for v, slot in zip(s.arguments, s.kernel.slots) if slot.access != "in"}
         unchanging = {v: i for i, v in enumerate(plan.inputs) if v not in written}
-        self.names: list[tuple[str, int]] = []
-        """For each step what a profile calls it, and its number of entries (-1: a host function)."""
+        self.observed: list[tuple[str, int, Kernel]] = []
+        """For each step what a profile calls it, its number of entries (-1: a host function), and its kernel."""
         for number, step in enumerate(plan.steps):
             kernel = step.kernel
             name = "+".join(step.origin) or type(kernel).__name__
@@ -144,7 +144,7 @@ class Executable:
                 places = [self.table_index[self.home[v]] for v in step.arguments]
                 after = host.bind(kernel, self.table, places)
                 stretches.append(_Stretch(first, len(entries) - first, work, after))
-                self.names.append((name, -1))
+                self.observed.append((name, -1, kernel))
                 first, work = len(entries), 0.0
                 continue
             start = len(cells)
@@ -165,7 +165,7 @@ class Executable:
                     self._packs.append(_Packing(word, pack, position, index, code.scratch[pack.scratch]))
                 entries.append((pack.address, start, is_short))
             entries += [(address, start, is_short) for address in code.addresses]
-            self.names.append((name, len(code.packs) + len(code.addresses)))
+            self.observed.append((name, len(code.packs) + len(code.addresses), kernel))
             work += estimate
             if work > _STRETCH:
                 stretches.append(_Stretch(first, len(entries) - first, work))
@@ -259,14 +259,14 @@ class Executable:
         """Runs step by step, each timed."""
         entry = 0
         functions = iter([s.after for s in self.stretches if s.after is not None])
-        for name, count in self.names:
+        for name, count, kernel in self.observed:
             begin = time.perf_counter_ns()
             if count < 0:
                 next(functions)()
             else:
                 team.run(self.program_address, self.entries_address + 8 * ENTRY_WORDS * entry, count, False)
                 entry += count
-            profile.launched(name, begin, time.perf_counter_ns())
+            profile.launched(name, begin, time.perf_counter_ns(), kernel=kernel)
 
     def _raise(self) -> None:
         found = list(self._errors)
