@@ -52,18 +52,21 @@ def product(
     begin: Callable[[Int, Int, int], list[Value]],
     end: Callable[[Int, Int, int, list[Value]], None],
     along_rows: bool = False,
+    prefetch: bool = False,
 ) -> None:
     """Sums over `terms` (at least one) of left[panel][term][row]·right[term][column]: all tiles of `columns` columns and of the
     panels from panels[0] to before panels[1].
 
     A panel of `left` is `panel_pitch` elements from the next, a term of `right` `pitch`; `right` may be read up to the next
     multiple of `lanes` columns. `begin(panel, column, width)` gives the accumulators to start from, row by row, and
-    `end(panel, column, width, accumulators)` takes them when they are complete.
+    `end(panel, column, width, accumulators)` takes them when they are complete. `prefetch` asks for the next panel of `left` while
+    one is used: where all of it comes from far away, once.
     """
     if along_rows:  # a panel's whole rows one after another: what `end` writes lies together
 
         def one(p: Int, _: list[Value]) -> None:
-            product(f, tile, type, lanes, left, panel_pitch, right, pitch, terms, columns, (p, f.add(p, 1)), begin, end)
+            only = (p, f.add(p, 1))
+            product(f, tile, type, lanes, left, panel_pitch, right, pitch, terms, columns, only, begin, end, prefetch=prefetch)
 
         f.loop(panels[0], panels[1], 1, one)
         return
@@ -80,6 +83,8 @@ def product(
                 b = f.address(source, f.mul(k, pitch), type)
                 loaded = [f.load(vector(type, lanes), f.address(b, v * lanes, type)) for v in range(width)]
                 ak = f.address(a, f.mul(k, tile.height), type)
+                if prefetch:
+                    f.prefetch(f.address(ak, panel_pitch, type), locality=2)
                 out = []
                 for m in range(tile.height):
                     x = f.splat(f.load(type, f.address(ak, m, type)), lanes)

@@ -385,6 +385,7 @@ class Winograd:
             (0, self.panels),
             lambda p, column, width: [zero(vector(self.type, lanes))] * (height * width),
             end,
+            prefetch=True,
         )
 
     def _transform_sums(
