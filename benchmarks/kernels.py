@@ -1,7 +1,7 @@
 """Where a network's time goes: every kernel of a replayed call, with its time, its arithmetic and its memory traffic.
 
-A contraction's arithmetic is that of the direct sum (2 operations a product; products with zeros between the elements of a strided
-convolution's input gradient left out), whatever algorithm computes it: so Winograd's rates may exceed the processor's peak.
+A contraction's arithmetic is that of the direct sum (2 operations a product; products with zeros between the elements of a
+strided convolution's input gradient left out), whatever algorithm computes it: Winograd's rates may exceed the processor's peak.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ def _reduces(kernel: LoopKernel) -> list[Any]:
 
 
 def kernels(title: str, call: Callable[[], object], turns: int = 9, fewest_ms: float = 0.0) -> str:
-    """A table of the kernels of `call` in running order (medians over `turns` calls; each kernel waits for the one before, so their
-    sum is a little more than the call). Rows below `fewest_ms` are summed up in one."""
+    """A table of the kernels of `call` in running order: medians over `turns` calls. Each waits for the one before, so their
+    sum is a little more than the call. Rows below `fewest_ms` are summed up in one."""
     for _ in range(3):
         call()
     runs = []

@@ -190,7 +190,7 @@ class profile:
                 self._events.append(event)
 
     def launched(self, name: str, start_ns: int, end_ns: int, device: str = "cpu", kernel: Any = None) -> None:
-        """A kernel (in the kernel IR `kernel`) that ran from `start_ns` to `end_ns` on the host's `time.perf_counter_ns` clock."""
+        """A kernel (`kernel` in the kernel IR) that ran from `start_ns` to `end_ns` on the host's `perf_counter_ns` clock."""
         if not self._on_host and device == "cpu":
             return
         event = FunctionEvent(name, "kernel", (start_ns - self._origin) / 1e3, (end_ns - start_ns) / 1e3, 0, device)

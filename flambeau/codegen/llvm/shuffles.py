@@ -4,9 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from flambeau.codegen.llvm.builder import Function, Value
+from flambeau.codegen.llvm.builder import Function, Value, poison
 
-__all__ = ["transpose"]
+__all__ = ["gathered", "transpose"]
+
+
+def gathered(f: Function, sources: Sequence[Value], picks: Sequence[int]) -> Value:
+    """Lanes picked from all the sources, counted through (-1: any), by a chain of two-operand shuffles."""
+    lanes = len(picks)
+    used = sorted({p // lanes for p in picks if p >= 0})
+    total = sources[used[0]]
+    if len(used) == 1:
+        return f.shuffle(total, poison(total.type), [p % lanes if p >= 0 else -1 for p in picks])
+    for count in range(1, len(used)):
+        done, source = used[:count], used[count]
+        chosen = []
+        for n, p in enumerate(picks):
+            if p >= 0 and p // lanes == source:
+                chosen.append(lanes + p % lanes)
+            elif p >= 0 and p // lanes in done:
+                chosen.append(p % lanes if count == 1 else n)
+            else:
+                chosen.append(-1)
+        total = f.shuffle(total, sources[source], chosen)
+    return total
 
 
 def transpose(f: Function, vectors: Sequence[Value]) -> list[Value]:

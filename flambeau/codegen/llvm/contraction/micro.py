@@ -59,8 +59,8 @@ def product(
 
     A panel of `left` is `panel_pitch` elements from the next, a term of `right` `pitch`; `right` may be read up to the next
     multiple of `lanes` columns. `begin(panel, column, width)` gives the accumulators to start from, row by row, and
-    `end(panel, column, width, accumulators)` takes them when they are complete. `prefetch` asks for the next panel of `left` while
-    one is used: where all of it comes from far away, once.
+    `end(panel, column, width, accumulators)` takes them when they are complete. `prefetch` asks for the next panel of `left`
+    while one is used: where all of it comes from far away, once.
     """
     if along_rows:  # a panel's whole rows one after another: what `end` writes lies together
 

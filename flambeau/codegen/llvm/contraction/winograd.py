@@ -12,13 +12,13 @@ May import `codegen.llvm` and the contraction's other parts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from flambeau.codegen.llvm.builder import Function, Int, Module, Value, bits_of, bytes_of, constant, poison, vector, zero
+from flambeau.codegen.llvm.builder import Function, Int, Module, Value, bits_of, bytes_of, vector, zero
 from flambeau.codegen.llvm.contraction.elements import pointers, position, read, read_flat, sum_type
 from flambeau.codegen.llvm.contraction.epilogue import finish, store
-from flambeau.codegen.llvm.contraction.form import Check, Form, View, epilogue_axes, substitute
+from flambeau.codegen.llvm.contraction.form import Check, Form, epilogue_axes, substitute
 from flambeau.codegen.llvm.contraction.micro import Tile, product, register_tile
 from flambeau.codegen.llvm.contraction.roles import (
     PART,
@@ -34,6 +34,7 @@ from flambeau.codegen.llvm.contraction.roles import (
     size_of,
     unravel,
 )
+from flambeau.codegen.llvm.contraction.tiles import Tiles, transform
 from flambeau.codegen.llvm.target import Target
 from flambeau.codegen.llvm.values import memory_type
 
@@ -48,29 +49,6 @@ AHEAD = 2
 
 AtLine = Callable[[list[Int], Int], list[Int]]
 """(index, line of the block) → the index there."""
-
-
-def combine(f: Function, coefficients: Sequence[float], vectors: Sequence[Value]) -> Value:
-    """Σ coefficient·vector, with additions where a coefficient is 1 or -1."""
-    total: Value | None = None
-    for c, v in sorted(zip(coefficients, vectors), key=lambda p: -p[0]):  # positive ones first: nothing to negate
-        if c == 0:
-            continue
-        if total is None:
-            total = v if c == 1 else f.binary("fmul", v, constant(v.type, c))
-        elif abs(c) == 1:
-            total = f.binary("fadd" if c > 0 else "fsub", total, v)
-        else:
-            total = f.multiply_add(v, constant(v.type, c), total)
-    assert total is not None
-    return total
-
-
-def transform(f: Function, matrix: Sequence[Sequence[float]], grid: list[list[Value]]) -> list[list[Value]]:
-    """matrix · grid · matrixᵀ."""
-    columns = list(zip(*grid))
-    left = [[combine(f, row, column) for column in columns] for row in matrix]
-    return [[combine(f, row, line) for row in matrix] for line in left]
 
 
 @dataclass(frozen=True)
@@ -288,47 +266,45 @@ class Winograd:
         at_line: AtLine,
         lines: Int,
     ) -> None:
-        """The right operand's lines, transformed, to [channel][point][line·wide + tile]. Even and odd columns are read apart, and
-        those one tile further are made in registers: a load across two fresh stores would wait for both."""
+        """The right operand's lines, transformed, to [channel][point][line·wide + tile]. Vectors overhang into the next lines'
+        place, which is written after."""
         r, extents, lanes = self.roles, self.form.extents, self.lanes
         type = vector(self.type, lanes)
-        y, x = self.rows_window.axis, self.columns_window.axis
-        views = self._patch_views()
-        onward = [n + 1 for n in range(lanes)]
+        tiles = self._tiles()
+        source = memory[r.right.slot]
 
         def channel(c: Int, _: list[Value]) -> None:
             at = place(index, self.channels, unravel(f, c, [extents[k] for k in self.channels]))
             target = f.address(image, f.mul(c, self.stride), self.type)
 
-            def line(k: Int, _: list[Value]) -> None:
-                where = at_line(at, k)
+            def group(k: Int, _: list[Value]) -> None:
+                whole = isinstance(lines, int) and lines % tiles.lines == 0
+                within = [f.add(k, g) if whole or g == 0 else f.minimum(f.add(k, g), f.sub(lines, 1)) for g in range(tiles.lines)]
+                wheres = [at_line(at, line) for line in within]
                 row = f.address(target, f.mul(k, self.wide), self.type)
-                self._prefetch(f, memory[r.right.slot], where)
+                for where in wheres:
+                    self._prefetch(f, source, where)
 
-                def fetch(j: Int) -> list[Value]:
-                    out = []
+                def chunk(j: Int, first: list[Value]) -> list[Value]:
+                    last = isinstance(j, int) and j + lanes >= self.wide
+                    known = len(first) // len(INPUT)
+                    start, count = f.add(j, known * lanes // 2), tiles.vectors(j) - known
+                    fresh = [tiles.rows(f, source, where, start, count) for where in wheres]
+                    held = [[[*first[i : i + known], *rows[i]] for rows in fresh] for i in range(4)]
                     for i in range(4):
-                        lined = place(where, (y, x), (f.add(where[y], i), j))
-                        out += [read(f, memory[view.slot], view, lined, x, lanes) for view in views]
-                    return out
+                        for p, v in enumerate(tiles.points(f, held[i])):
+                            f.store(v, f.address(row, f.add(j, (4 * i + p) * self.pitch), self.type))
+                    return [] if last else [rows[0][-1] for rows in held]
 
-                def chunk(j: Int, here: list[Value]) -> list[Value]:
-                    last = isinstance(j, int) and j + lanes >= self.wide + 1
-                    after = [poison(type)] * 8 if last else fetch(f.add(j, lanes))
-                    moved = [f.shuffle(a, b, [-1 if last and n >= lanes else n for n in onward]) for a, b in zip(here, after)]
-                    grid = [here[2 * i : 2 * i + 2] + moved[2 * i : 2 * i + 2] for i in range(4)]
-                    for p, v in enumerate(v for line in transform(f, INPUT, grid) for v in line):
-                        f.store(v, f.address(row, f.add(j, p * self.pitch), self.type))
-                    return after
-
-                first = fetch(0)
+                first: list[Value] = []
                 if self.wide <= 2 * lanes:
                     for j in range(0, self.wide, lanes):
                         first = chunk(j, first)
                 else:
+                    first = [rows[0] for rows in tiles.rows(f, source, wheres[0], 0, 1)]
                     f.loop(0, self.wide, lanes, chunk, first)
 
-            f.loop(0, lines, 1, line)
+            f.loop(0, lines, tiles.lines, group)
             end = f.mul(lines, self.wide)
             for p in range(POINTS):  # what is left of the last vector must be numbers that multiply at full speed
                 f.store(zero(type), f.address(target, f.add(end, p * self.pitch), self.type))
@@ -349,9 +325,9 @@ class Winograd:
             for j in range(0, min(length, 8 * step), step):
                 f.prefetch(f.address(start, j, element))
 
-    def _patch_views(self) -> list[View]:
-        """The right operand's even and odd columns: lanes run over tiles. Tiles reach past the last output where their number is
-        odd, vectors past the last tile; the bounds added here stop both at what the outputs read."""
+    def _tiles(self) -> Tiles:
+        """The right operand's patches. Tiles reach past the last output where their number is odd, vectors past the last tile;
+        the bounds added here stop both at what the outputs read."""
         x, y = self.columns_window.axis, self.rows_window.axis
         right, count = self.roles.right, len(self.form.extents)
 
@@ -359,8 +335,7 @@ class Winograd:
             return Check(0, tuple(int(k == axis) for k in range(count)), self.form.extents[axis] + 2)
 
         bounds = (bound(x), bound(y)) if self.form.extents[y] % 2 else (bound(x),)
-        bounded = replace(self.form, a=replace(right, checks=right.checks + bounds))
-        return [substitute(bounded, {x: (parity, 2, self.wide + 1)}).a for parity in range(2)]
+        return Tiles(replace(right, checks=right.checks + bounds), y, x, self.wide, self.lanes, INPUT)
 
     def _multiply(self, f: Function, left: Value, right: Value, sums: Value, columns: Int) -> None:
         lanes, height = self.lanes, self.tile.height

@@ -23,7 +23,8 @@ from flambeau.codegen.llvm.contraction.epilogue import finish, store
 from flambeau.codegen.llvm.contraction.form import Check, Form, View, epilogue_axes, substitute
 from flambeau.codegen.llvm.contraction.micro import Tile, product
 from flambeau.codegen.llvm.contraction.roles import PART, Roles, Scratch, ceiling, every, place, roles, size_of, unravel
-from flambeau.codegen.llvm.contraction.winograd import FILTER, INPUT, OUTPUT, POINTS, transform
+from flambeau.codegen.llvm.contraction.tiles import transform
+from flambeau.codegen.llvm.contraction.winograd import FILTER, INPUT, OUTPUT, POINTS
 from flambeau.codegen.llvm.shuffles import transpose
 from flambeau.codegen.llvm.target import Target
 
