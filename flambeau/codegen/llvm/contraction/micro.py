@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from flambeau.codegen.llvm.builder import Function, Int, Value, vector
 
-__all__ = ["Tile", "register_tile", "product"]
+__all__ = ["Tile", "cycles", "register_tile", "product"]
 
 
 @dataclass(frozen=True)
@@ -21,16 +21,20 @@ class Tile:
     width: int
 
 
+def cycles(height: int, width: int) -> float:
+    """About how long a tile takes for each term: two multiply-adds or two loads a cycle, each multiply-add four cycles long, and
+    a little for every load since they are rarely all hidden, more for vectors than for broadcasts."""
+    return max(height * width / 2, (height + width) / 2, 4.0) + 0.1 * height + 0.3 * width + 0.5
+
+
 def register_tile(rows: int, registers: int, widest: int = 8) -> Tile:
-    """The tile that takes the fewest cycles a column vector: two multiply-adds or two loads a cycle, each multiply-add four
-    cycles long, and a little for every load since they are rarely all hidden, more for vectors than for broadcasts."""
+    """The tile that takes the fewest cycles a column vector."""
     best: tuple[float, Tile] | None = None
     for height in range(1, min(rows, registers // 2) + 1):
         for width in range(1, widest + 1):
             if height * width + width + 1 > registers:
                 break
-            cycles = max(height * width / 2, (height + width) / 2, 4.0) + 0.1 * height + 0.3 * width + 0.5
-            cost = -(-rows // height) * cycles / width
+            cost = -(-rows // height) * cycles(height, width) / width
             if best is None or cost < best[0] - 1e-9:
                 best = cost, Tile(height, width)
     assert best is not None

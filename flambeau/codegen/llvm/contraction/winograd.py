@@ -1,11 +1,10 @@
 """Winograd's minimal filtering F(2×2, 3×3): a 3×3 convolution of stride 1 with 4/9 of the multiplications.
 
-Four outputs of a 2×2 tile come from a 4×4 patch d and the taps g as Aᵀ[(G g Gᵀ) ⊙ (Bᵀ d B)]A (Lavin and Gray, 2015), the sum over
-channels taken between the brackets: sixteen matrix products over channels, run by the micro-kernel with tiles of the image
-as columns. The transforms only add and halve, and the short sums make the result's error smaller than the direct sum's.
+The sum over channels stands between the brackets of Aᵀ[(G g Gᵀ) ⊙ (Bᵀ d B)]A (see `filtering.py`): one matrix product over
+channels for each product of a tile, sixteen in all, run by the micro-kernel with tiles of the image as columns.
 
-The taps are transformed once into panels (a `Pack` phase). A thread takes a block of tile lines, reads each channel's lines,
-padding included, by even and odd columns, transforms them, multiplies, and transforms back through the epilogue.
+The taps are transformed once into panels (a `Pack` phase, `taps.py`). A thread takes a block of tile lines, transforms each
+channel's patches, padding included, multiplies, and transforms back through the epilogue, a group of result channels at a time.
 
 May import `codegen.llvm` and the contraction's other parts.
 """
@@ -14,12 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from math import gcd, prod
 
 from flambeau.codegen.llvm.builder import Function, Int, Module, Value, bits_of, bytes_of, vector, zero
 from flambeau.codegen.llvm.contraction.elements import pointers, position, read, read_flat, sum_type
 from flambeau.codegen.llvm.contraction.epilogue import finish, store
+from flambeau.codegen.llvm.contraction.filtering import F2, Filtering, transform
 from flambeau.codegen.llvm.contraction.form import Check, Form, epilogue_axes, substitute
-from flambeau.codegen.llvm.contraction.micro import Tile, product, register_tile
+from flambeau.codegen.llvm.contraction.micro import Tile, cycles, product, register_tile
 from flambeau.codegen.llvm.contraction.roles import (
     PART,
     PHASE,
@@ -34,18 +35,19 @@ from flambeau.codegen.llvm.contraction.roles import (
     size_of,
     unravel,
 )
-from flambeau.codegen.llvm.contraction.tiles import Tiles, transform
+from flambeau.codegen.llvm.contraction.tiles import Piece, Tiles, pieces
+from flambeau.codegen.llvm.shuffles import gathered
 from flambeau.codegen.llvm.target import Target
 from flambeau.codegen.llvm.values import memory_type
 
 __all__ = ["Winograd", "plan_winograd", "undilated"]
 
-INPUT = ((1, 0, -1, 0), (0, 1, 1, 0), (0, -1, 1, 0), (0, 1, 0, -1))
-FILTER = ((1, 0, 0), (0.5, 0.5, 0.5), (0.5, -0.5, 0.5), (0, 0, 1))
-OUTPUT = ((1, 1, 1, 0), (0, 1, -1, -1))
-POINTS = 16
 AHEAD = 2
 """How many channels ahead of its use a line is prefetched."""
+GROUP = 48
+"""About how many result channels are multiplied before their sums are transformed, where the second cache holds the patches."""
+UNROLLED = 8
+"""How many vectors of tiles are written as straight code at most."""
 
 AtLine = Callable[[list[Int], Int], list[Int]]
 """(index, line of the block) → the index there."""
@@ -106,10 +108,13 @@ class Winograd:
     roles: Roles
     rows_window: Window
     columns_window: Window
+    filtering: Filtering
     tile: Tile
     lanes: int
-    lines: int
-    """Lines of tiles in a block."""
+    blocks: int
+    """Into how many blocks the lines of tiles are cut, of as equal sizes as can be."""
+    group: int
+    """Panels of rows that are multiplied before their sums are transformed."""
 
     @property
     def type(self) -> str:
@@ -128,6 +133,10 @@ class Winograd:
         return ceiling(self.rows, self.tile.height)
 
     @property
+    def groups(self) -> int:
+        return ceiling(self.panels, self.group)
+
+    @property
     def channels(self) -> tuple[int, ...]:
         """Summed axes other than the taps."""
         return tuple(k for k in self.roles.summed if k not in (self.rows_window.taps, self.columns_window.taps))
@@ -139,41 +148,64 @@ class Winograd:
     @property
     def wide(self) -> int:
         """Tiles in a line."""
-        return ceiling(self.form.extents[self.columns_window.axis], 2)
+        return ceiling(self.form.extents[self.columns_window.axis], self.filtering.outputs)
 
     @property
     def line_axes(self) -> tuple[int, ...]:
-        """Axes that count lines of tiles; the last one's extent is halved."""
+        """Axes that count lines of tiles; the window's counts `filtering.outputs` at once."""
         return self.roles.columns[:-1]
 
     @property
     def line_extents(self) -> list[int]:
-        return [ceiling(self.form.extents[k], 2) if k == self.rows_window.axis else self.form.extents[k] for k in self.line_axes]
+        each = self.filtering.outputs
+        return [ceiling(self.form.extents[k], each if k == self.rows_window.axis else 1) for k in self.line_axes]
+
+    @property
+    def lines(self) -> int:
+        """Lines in the longest block."""
+        return ceiling(prod(self.line_extents), self.blocks)
+
+    @property
+    def together(self) -> int:
+        """How many lines are cut into vectors at once: as many as make whole vectors, which are then stored to whole cache lines,
+        or else as many as one vector holds."""
+        whole = self.lanes // gcd(self.wide, self.lanes)
+        shortest = prod(self.line_extents) // self.blocks
+        if whole <= shortest and whole * self.wide <= UNROLLED * self.lanes:
+            return whole
+        return min(self.within, shortest)
+
+    @property
+    def within(self) -> int:
+        """How many lines one vector holds."""
+        return max(1, min(4, self.lanes // self.wide))
 
     @property
     def pitch(self) -> int:
-        length = ceiling(self.lines * self.wide, self.lanes) * self.lanes + self.lanes
+        tiles = ceiling(self.lines, self.together) * self.together * self.wide
+        length = ceiling(tiles, self.lanes) * self.lanes + self.lanes
         return length + (self.lanes if length * self.bytes % 1024 == 0 else 0)
 
     @property
     def stride(self) -> int:
-        """Elements from one channel's transformed tiles, or one row's sums, to the next's: sixteen points side by side, so that
+        """Elements from one channel's transformed tiles, or one row's sums, to the next's: all points side by side, so that
         writing them stays within few pages, and a line more, off powers of two."""
-        return POINTS * self.pitch + 64 // self.bytes
+        return self.filtering.points * self.pitch + 64 // self.bytes
 
     @property
     def pack_key(self) -> object:
         """Plans with equal keys can use one pack."""
         packed = (*self.roles.batch, *self.roles.rows, *self.roles.summed)
         extents = tuple(self.form.extents[k] for k in packed)
-        return type(self), self.tile.height, self.roles.left, packed, extents
+        return type(self), self.filtering, self.tile.height, self.group, self.roles.left, packed, extents
 
     def build_pack(self, module: Module, name: str, slots: int, scratch: Scratch) -> Pack:
-        """The phase that transforms the taps, to [batch][point][panel][channel][row]."""
+        """The phase that transforms the taps, to [batch][group of panels][point][panel][channel][row]."""
         form, r, height = self.form, self.roles, self.tile.height
         batch = [form.extents[k] for k in r.batch]
-        plane = self.panels * self.terms * height
-        total = size_of(form.extents, r.batch) * POINTS * plane
+        plane = self.group * self.terms * height
+        points = self.filtering.points
+        total = prod(batch) * self.groups * points * plane
         block = scratch.own((total + 64) * self.bytes)
         f = module.function(name, PHASE)
         memory = pointers(f, slots)
@@ -181,9 +213,11 @@ class Winograd:
         lanes = 1 << (height - 1).bit_length()
 
         def unit(u: Int, _: list[Value]) -> None:
-            group, panel = f.div(u, self.panels), f.rem(u, self.panels)
-            index = place([0] * len(form.extents), r.batch, unravel(f, group, batch))
+            outer, panel = f.div(u, self.panels), f.rem(u, self.panels)
+            index = place([0] * len(form.extents), r.batch, unravel(f, outer, batch))
             first = f.mul(panel, height)
+            group = f.add(f.mul(outer, self.groups), f.div(panel, self.group))
+            base = f.add(f.mul(group, points * plane), f.mul(f.rem(panel, self.group), self.terms * height))
 
             def channel(c: Int, _: list[Value]) -> None:
                 at = place(index, self.channels, unravel(f, c, [form.extents[k] for k in self.channels]))
@@ -200,62 +234,67 @@ class Winograd:
                         else:
                             line.append(read_flat(f, source, r.left, where, r.rows, form.extents, first, lanes))
                     taps.append(line)
-                base = f.mul(f.add(f.mul(f.add(f.mul(group, POINTS * self.panels), panel), self.terms), c), height)
-                points = [v for line in transform(f, FILTER, taps) for v in line]
-                for p, v in enumerate(points):
-                    target = f.address(packed, f.add(base, p * plane), self.type)
-                    f.masked_store(v, target, f.lane_mask(0, height, lanes))
+                here = f.address(packed, f.add(base, f.mul(c, height)), self.type)
+                for p, v in enumerate(v for line in transform(f, self.filtering.filter, taps) for v in line):
+                    f.masked_store(v, f.address(here, p * plane, self.type), f.lane_mask(0, height, lanes))
 
             f.loop(0, self.terms, 1, channel)
 
-        low, high = share(f, size_of(form.extents, r.batch) * self.panels)
+        low, high = share(f, prod(batch) * self.panels)
         f.loop(low, high, 1, unit)
         f.finish()
         return Pack(name, r.left.slot, block)
 
     def build(self, module: Module, name: str, slots: int, scratch: Scratch, pack: Pack) -> int:
         """Adds the function that convolves, from the taps that `pack` transformed; gives the number of its units of work."""
-        _form, r, extents = self.form, self.roles, self.form.extents
+        r, extents, height = self.roles, self.form.extents, self.tile.height
         f = module.function(name, PART)
         memory = pointers(f, slots)
         sizes = {
             "image": self.terms * self.stride * self.bytes + 64,
-            "sums": self.panels * self.tile.height * self.stride * self.bytes + 64,
+            "sums": self.group * height * self.stride * self.bytes + 64,
         }
         image, sums = (scratch.private(f, key, size) for key, size in sizes.items())
         taps = scratch.pointer(f, pack.scratch)
-        line_count = 1
-        for e in self.line_extents:
-            line_count *= e
-        blocks = ceiling(line_count, self.lines)
+        line_count = prod(self.line_extents)
+        plane = self.group * self.terms * height
 
         def unit(u: Int, _: list[Value]) -> None:
-            group, block = f.div(u, blocks), f.rem(u, blocks)
-            index = place([0] * len(extents), r.batch, unravel(f, group, [extents[k] for k in r.batch]))
-            line = f.mul(block, self.lines)
-            lines: Int = self.lines if line_count % self.lines == 0 else f.minimum(f.sub(line_count, line), self.lines)
+            outer, block = f.div(u, self.blocks), f.rem(u, self.blocks)
+            index = place([0] * len(extents), r.batch, unravel(f, outer, [extents[k] for k in r.batch]))
+            line = f.div(f.mul(block, line_count), self.blocks)
+            after = f.div(f.mul(f.add(block, 1), line_count), self.blocks)
+            lines: Int = self.lines if line_count % self.blocks == 0 else f.sub(after, line)
 
             def at_line(index: list[Int], k: Int) -> list[Int]:
                 where = unravel(f, f.add(line, k), self.line_extents)
-                where = [f.mul(w, 2) if a == self.rows_window.axis else w for a, w in zip(self.line_axes, where)]
+                each = self.filtering.outputs
+                where = [f.mul(w, each) if a == self.rows_window.axis else w for a, w in zip(self.line_axes, where)]
                 return place(index, self.line_axes, where)
 
             self._transform_image(f, memory, image, index, at_line, lines)
             columns = f.mul(lines, self.wide)
-            plane = self.panels * self.terms * self.tile.height
 
-            def point(p: Int, _: list[Value]) -> None:
-                left = f.address(taps, f.mul(f.add(f.mul(group, POINTS), p), plane), self.type)
-                right = f.address(image, f.mul(p, self.pitch), self.type)
-                here = f.address(sums, f.mul(p, self.pitch), self.type)
-                self._multiply(f, left, right, here, columns)
+            def rows_from(g: Int, _: list[Value]) -> None:
+                first = f.mul(g, self.group)
+                panels: Int = self.group if self.panels % self.group == 0 else f.minimum(f.sub(self.panels, first), self.group)
 
-            f.loop(0, POINTS, 1, point)
-            self._transform_sums(f, memory, sums, index, at_line, lines)
+                def point(p: Int, _: list[Value]) -> None:
+                    whose = f.add(f.mul(f.add(f.mul(outer, self.groups), g), self.filtering.points), p)
+                    left = f.address(taps, f.mul(whose, plane), self.type)
+                    right = f.address(image, f.mul(p, self.pitch), self.type)
+                    self._multiply(f, left, right, f.address(sums, f.mul(p, self.pitch), self.type), columns, panels)
+
+                f.loop(0, self.filtering.points, 1, point)
+                row, count = f.mul(first, height), f.mul(panels, height)
+                count = count if self.rows % height == 0 else f.minimum(count, f.sub(self.rows, row))
+                self._transform_sums(f, memory, sums, index, at_line, lines, row, count)
+
+            f.loop(0, self.groups, 1, rows_from)
 
         every(f, unit)
         f.finish()
-        return size_of(extents, r.batch) * blocks
+        return size_of(extents, r.batch) * self.blocks
 
     def _transform_image(
         self,
@@ -268,76 +307,79 @@ class Winograd:
     ) -> None:
         """The right operand's lines, transformed, to [channel][point][line·wide + tile]. Vectors overhang into the next lines'
         place, which is written after."""
-        r, extents, lanes = self.roles, self.form.extents, self.lanes
-        type = vector(self.type, lanes)
+        r, lanes, wide, together = self.roles, self.lanes, self.wide, self.together
         tiles = self._tiles()
         source = memory[r.right.slot]
+        whole = isinstance(lines, int) and lines % together == 0
 
         def channel(c: Int, _: list[Value]) -> None:
-            at = place(index, self.channels, unravel(f, c, [extents[k] for k in self.channels]))
+            at = place(index, self.channels, unravel(f, c, [self.form.extents[k] for k in self.channels]))
+            at = place(at, (self.rows_window.taps, self.columns_window.taps), (0, 0))
             target = f.address(image, f.mul(c, self.stride), self.type)
 
             def group(k: Int, _: list[Value]) -> None:
-                whole = isinstance(lines, int) and lines % tiles.lines == 0
-                within = [f.add(k, g) if whole or g == 0 else f.minimum(f.add(k, g), f.sub(lines, 1)) for g in range(tiles.lines)]
-                wheres = [at_line(at, line) for line in within]
-                row = f.address(target, f.mul(k, self.wide), self.type)
+                numbers = [f.add(k, g) if whole or not g else f.minimum(f.add(k, g), f.sub(lines, 1)) for g in range(together)]
+                wheres = [at_line(at, number) for number in numbers]
+                row = f.address(target, f.mul(k, wide), self.type)
                 for where in wheres:
                     self._prefetch(f, source, where)
 
-                def chunk(j: Int, first: list[Value]) -> list[Value]:
-                    last = isinstance(j, int) and j + lanes >= self.wide
-                    known = len(first) // len(INPUT)
-                    start, count = f.add(j, known * lanes // 2), tiles.vectors(j) - known
-                    fresh = [tiles.rows(f, source, where, start, count) for where in wheres]
-                    held = [[[*first[i : i + known], *rows[i]] for rows in fresh] for i in range(4)]
-                    for i in range(4):
-                        for p, v in enumerate(tiles.points(f, held[i])):
-                            f.store(v, f.address(row, f.add(j, (4 * i + p) * self.pitch), self.type))
-                    return [] if last else [rows[0][-1] for rows in held]
+                def chunk(j: Int, vector: list[Piece]) -> None:
+                    for p, v in enumerate(tiles.points(f, source, wheres, vector)):
+                        f.store(v, f.address(row, f.add(j, p * self.pitch), self.type))
 
-                first: list[Value] = []
-                if self.wide <= 2 * lanes:
-                    for j in range(0, self.wide, lanes):
-                        first = chunk(j, first)
-                else:
-                    first = [rows[0] for rows in tiles.rows(f, source, wheres[0], 0, 1)]
-                    f.loop(0, self.wide, lanes, chunk, first)
+                self._chunks(f, together, chunk)
 
-            f.loop(0, lines, tiles.lines, group)
-            end = f.mul(lines, self.wide)
-            for p in range(POINTS):  # what is left of the last vector must be numbers that multiply at full speed
-                f.store(zero(type), f.address(target, f.add(end, p * self.pitch), self.type))
+            f.loop(0, lines, together, group)
+            end = f.mul(lines, wide)
+            for p in range(self.filtering.points):  # what is left of the last vector must multiply at full speed
+                f.store(zero(vector(self.type, lanes)), f.address(target, f.add(end, p * self.pitch), self.type))
 
         f.loop(0, self.terms, 1, channel)
 
+    def _chunks(self, f: Function, lines: int, chunk: Callable[[Int, list[Piece]], None]) -> None:
+        """`chunk(first tile, pieces)` for each vector of the tiles of so many lines."""
+        total, lanes = lines * self.wide, self.lanes
+        if ceiling(total, lanes) <= UNROLLED:
+            for j in range(0, total, lanes):
+                chunk(j, pieces(j, self.wide, lines, lanes))
+        else:
+            assert lines == 1
+            f.loop(0, total, lanes, lambda j, _: chunk(j, [Piece(0, j, lanes)]))
+
     def _prefetch(self, f: Function, source: Value, where: list[Int]) -> None:
-        """Asks for the line's two middle rows in a channel to come: a channel's lines are far from the last one's, where the
-        processor doesn't foresee them. A prefetch past the memory's end does nothing."""
-        view = self.roles.right
+        """Asks for rows of the line's patches in a channel to come, each row for one of the lines: a channel's lines are far from
+        the last one's, where the processor doesn't foresee them. A prefetch past the memory's end does nothing."""
+        view, y = self.roles.right, self.rows_window
         element = memory_type(view.type)
         ahead = AHEAD * view.strides[self.channels[-1]]
         length = self.form.extents[self.columns_window.axis] * abs(view.strides[self.columns_window.axis])
-        step = 64 // bytes_of(element)
-        for i in (1, 2):
-            at = place(where, [self.rows_window.axis], [f.add(where[self.rows_window.axis], i)])
+        per_line = 64 // bytes_of(element)
+        step = self.filtering.outputs * self.filtering.stride
+        skipped = (len(self.filtering.input[0]) - step) // 2
+        for i in range(skipped, skipped + step):
+            at = place(where, [y.taps], [i])
             start = f.address(source, f.add(position(f, view.offset, view.strides, at), ahead), element)
-            for j in range(0, min(length, 8 * step), step):
+            for j in range(0, min(length, 8 * per_line), per_line):
                 f.prefetch(f.address(start, j, element))
 
     def _tiles(self) -> Tiles:
-        """The right operand's patches. Tiles reach past the last output where their number is odd, vectors past the last tile;
-        the bounds added here stop both at what the outputs read."""
-        x, y = self.columns_window.axis, self.rows_window.axis
+        """The right operand's patches, pixels counted along the axes of the taps. Tiles reach past the last output where the
+        outputs of a tile don't divide theirs, vectors past the last tile; the bounds added here stop both at what the outputs
+        read."""
+        x, y = self.columns_window, self.rows_window
         right, count = self.roles.right, len(self.form.extents)
+        stride, each = self.filtering.stride, self.filtering.outputs
 
-        def bound(axis: int) -> Check:
-            return Check(0, tuple(int(k == axis) for k in range(count)), self.form.extents[axis] + 2)
+        def bound(w: Window) -> Check:
+            terms = {w.axis: stride, w.taps: 1}
+            return Check(0, tuple(terms.get(k, 0) for k in range(count)), stride * (self.form.extents[w.axis] - 1) + 3)
 
-        bounds = (bound(x), bound(y)) if self.form.extents[y] % 2 else (bound(x),)
-        return Tiles(replace(right, checks=right.checks + bounds), y, x, self.wide, self.lanes, INPUT)
+        bounds = (bound(x), bound(y)) if self.form.extents[y.axis] % each else (bound(x),)
+        view = replace(right, checks=right.checks + bounds)
+        return Tiles(view, y.taps, x.taps, stride * each, self.lanes, self.filtering.input)
 
-    def _multiply(self, f: Function, left: Value, right: Value, sums: Value, columns: Int) -> None:
+    def _multiply(self, f: Function, left: Value, right: Value, sums: Value, columns: Int, panels: Int) -> None:
         lanes, height = self.lanes, self.tile.height
 
         def end(p: Int, column: Int, width: int, totals: list[Value]) -> None:
@@ -357,7 +399,7 @@ class Winograd:
             self.stride,
             self.terms,
             columns,
-            (0, self.panels),
+            (0, panels),
             lambda p, column, width: [zero(vector(self.type, lanes))] * (height * width),
             end,
             prefetch=True,
@@ -371,52 +413,60 @@ class Winograd:
         index: list[Int],
         at_line: AtLine,
         lines: Int,
+        first: Int,
+        count: Int,
     ) -> None:
-        """The sums back to outputs, through the epilogue."""
+        """The sums of `count` rows from `first` on back to outputs, through the epilogue."""
         form, r, extents, lanes = self.form, self.roles, self.form.extents, self.lanes
         type = vector(self.type, lanes)
         y, x = self.rows_window.axis, self.columns_window.axis
+        side, each = len(self.filtering.input), self.filtering.outputs
+        within = self.within
 
         def row(m: Int, _: list[Value]) -> None:
-            at = place(index, r.rows, unravel(f, m, [extents[k] for k in r.rows]))
+            at = place(index, r.rows, unravel(f, f.add(first, m), [extents[k] for k in r.rows]))
             source = f.address(sums, f.mul(m, self.stride), self.type)
 
-            def line(k: Int, _: list[Value]) -> None:
-                where = at_line(at, k)
+            def group(k: Int, _: list[Value]) -> None:
+                wheres = [at_line(at, f.add(k, g)) for g in range(within)]
                 tiles = f.address(source, f.mul(k, self.wide), self.type)
 
-                def chunk(j: Int, _: list[Value]) -> None:
+                def chunk(j: Int, vector: list[Piece]) -> None:
                     here = f.address(tiles, j, self.type)
-                    grid = [
-                        [f.load(type, f.address(here, (4 * a + b) * self.pitch, self.type)) for b in range(4)] for a in range(4)
-                    ]
-                    out = transform(f, OUTPUT, grid)
-                    for i in range(2):
-                        lined = place(where, [y], [f.add(where[y], i)])
+                    places = [[f.address(here, (side * a + b) * self.pitch, self.type) for b in range(side)] for a in range(side)]
+                    out = transform(f, self.filtering.output, [[f.load(type, p) for p in line] for line in places])
+                    lane = 0
+                    for piece in vector:
+                        for i in range(each):
+                            where = place(wheres[piece.line], [y], [f.add(wheres[piece.line][y], i)])
+                            there: bool | Value = True
+                            if i and extents[y] % each:
+                                there = f.compare("slt", where[y], extents[y])
+                            if piece.line and not (isinstance(lines, int) and lines % within == 0):
+                                there = f.both(there, f.compare("slt", f.add(k, piece.line), lines))
+                            if there is not False:
+                                with f.when(there):
+                                    write(out[i], lane, piece, where)
+                        lane += piece.count
 
-                        def write(i: int = i, lined: list[Int] = lined) -> None:
-                            for part in range(2):
-                                start = f.add(f.mul(j, 2), part * lanes)
-                                count = f.minimum(f.sub(extents[x], start), lanes)
-                                if isinstance(count, int) and count <= 0:
-                                    continue
-                                picks = [part * lanes // 2 + n // 2 + (lanes if n % 2 else 0) for n in range(lanes)]
-                                pixels = f.shuffle(out[i][0], out[i][1], picks)
-                                pixel = place(lined, [x], [start])
-                                result = finish(f, form, memory, pixels, pixel, x, lanes, count)
-                                store(f, form, memory, result, pixel, x, lanes, count)
+                def write(out: list[Value], lane: int, piece: Piece, where: list[Int]) -> None:
+                    for part in range(0, each * piece.count, lanes):
+                        start = f.add(f.mul(piece.first, each), part)
+                        wanted = f.minimum(f.sub(extents[x], start), min(lanes, each * piece.count - part))
+                        if isinstance(wanted, int) and wanted <= 0:
+                            continue
+                        known = range(part, min(part + lanes, each * piece.count))
+                        picks = [q % each * lanes + lane + q // each for q in known]
+                        pixels = gathered(f, out, picks + [-1] * (lanes - len(picks)))
+                        pixel = place(where, [x], [start])
+                        result = finish(f, form, memory, pixels, pixel, x, lanes, wanted)
+                        store(f, form, memory, result, pixel, x, lanes, wanted)
 
-                        if i == 0 or extents[y] % 2 == 0:
-                            write()
-                        else:
-                            with f.when(f.compare("slt", lined[y], extents[y])):
-                                write()
+                self._chunks(f, within, chunk)
 
-                f.loop(0, self.wide, lanes, chunk)
+            f.loop(0, lines, within, group)
 
-            f.loop(0, lines, 1, line)
-
-        f.loop(0, self.rows, 1, row)
+        f.loop(0, count, 1, row)
 
 
 def plan_winograd(form: Form, target: Target, threads: int) -> Winograd | None:
@@ -428,20 +478,44 @@ def plan_winograd(form: Form, target: Target, threads: int) -> Winograd | None:
     if windows is None or not r.rows:
         return None
     lanes = target.lanes(bits_of(sum_type(form.a.type)))
+    filtering = F2
+    each, points = filtering.outputs, filtering.points
     height, width = (form.extents[w.axis] for w in windows)
     rows = size_of(form.extents, r.rows)
     channels = size_of(form.extents, r.summed) // 9
-    tiles = ceiling(height, 2) * ceiling(width, 2)
-    if rows < 16 or channels < 16 or lanes < 4 or 16 * tiles > 0.8 * 9 * height * width:
+    wide, tall = ceiling(width, each), ceiling(height, each)
+    if rows < 16 or channels < 16 or lanes < 4 or points * tall * wide > 0.8 * 9 * height * width:
         return None
     bytes_ = bits_of(sum_type(form.a.type)) // 8
     tile = register_tile(rows, target.registers, 4)
-    wide = ceiling(width, 2)
-    line_count = size_of(form.extents, r.columns[:-1]) // height * ceiling(height, 2)
-    room = target.l2 * 2 // 3 // (POINTS * bytes_ * (channels + rows))
-    lines = max(1, min(line_count, max(room, tile.width * lanes) // wide))
-    batch = size_of(form.extents, r.batch)
-    blocks = ceiling(line_count, lines)
-    while batch * blocks < 8 * threads and (batch * blocks) % threads and blocks < line_count:
-        blocks += 1
-    return Winograd(form, r, *windows, tile, lanes, ceiling(line_count, blocks))
+    panels = ceiling(rows, tile.height)
+    strip = tile.width * lanes
+    budget = target.l2 * 2 // 3 // (points * bytes_)
+    group = min(panels, ceiling(GROUP, tile.height))
+    room = budget // (channels + group * tile.height)
+    if room < strip:  # each group would read the patches from further away: all rows at once
+        group, room = panels, max(strip, budget // (channels + rows))
+    line_count = size_of(form.extents, r.columns[:-1]) // height * tall
+    most = max(1, min(line_count, room // wide))
+    blocks = _blocks(line_count, most, wide, size_of(form.extents, r.batch), tile, lanes, threads)
+    return Winograd(form, r, *windows, filtering, tile, lanes, blocks, group)
+
+
+def _blocks(line_count: int, most: int, wide: int, batch: int, tile: Tile, lanes: int, threads: int) -> int:
+    """The number of blocks, of at most `most` lines, that takes the slowest thread the fewest cycles: vectors should be full,
+    strips whole, and the threads have equal shares. Every block reads the taps again."""
+
+    def cost(lines: int) -> float:
+        strips, rest = divmod(ceiling(lines * wide, lanes), tile.width)
+        return strips * cycles(tile.height, tile.width) + (cycles(tile.height, rest) if rest else 0) + tile.height / 8
+
+    def slowest(blocks: int) -> float:
+        each = [cost((b + 1) * line_count // blocks - b * line_count // blocks) for b in range(blocks)]
+        units = batch * blocks
+        if units >= 16 * threads:
+            return batch * sum(each) / threads
+        shares = [range(t * units // threads, (t + 1) * units // threads) for t in range(threads)]
+        return max(sum(each[u % blocks] for u in share) for share in shares)
+
+    fewest = ceiling(line_count, most)
+    return min(range(fewest, min(line_count, 4 * fewest + threads) + 1), key=slowest)

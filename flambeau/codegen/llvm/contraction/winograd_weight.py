@@ -20,19 +20,17 @@ from dataclasses import dataclass, replace
 from flambeau.codegen.llvm.builder import Function, Int, Module, Value, bits_of, poison, vector, zero
 from flambeau.codegen.llvm.contraction.elements import pointers, read, sum_type
 from flambeau.codegen.llvm.contraction.epilogue import finish, store
+from flambeau.codegen.llvm.contraction.filtering import F2, flipped, transform
 from flambeau.codegen.llvm.contraction.form import Check, Form, View, epilogue_axes, substitute
 from flambeau.codegen.llvm.contraction.micro import Tile, product
 from flambeau.codegen.llvm.contraction.roles import PART, Roles, Scratch, ceiling, every, place, roles, size_of, unravel
-from flambeau.codegen.llvm.contraction.tiles import transform
-from flambeau.codegen.llvm.contraction.winograd import FILTER, INPUT, OUTPUT, POINTS
 from flambeau.codegen.llvm.shuffles import transpose
 from flambeau.codegen.llvm.target import Target
 
 __all__ = ["WinogradWeight", "plan_winograd_weight"]
 
 
-def flipped(matrix: Sequence[Sequence[float]]) -> list[tuple[float, ...]]:
-    return list(zip(*matrix))
+POINTS, INPUT, FILTER, OUTPUT = F2.points, F2.input, F2.filter, F2.output
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,74 @@
+"""Minimal filtering (Winograd): m outputs of three taps from fewer products than 3·m.
+
+The outputs of a tile are Aᵀ[(G g) ⊙ (Bᵀ d)] for taps g and pixels d (Lavin and Gray, 2015); in two dimensions each matrix is
+applied along both. `F2` takes four products for two outputs instead of six. No output of it depends on a pixel that isn't its
+own, so that its error is bounded by the direct sum's terms, and smaller than the direct sum's.
+
+Imports the builder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from flambeau.codegen.llvm.builder import Function, Value, constant
+
+__all__ = ["F2", "Filtering", "Matrix", "combine", "flipped", "transform"]
+
+Matrix = Sequence[Sequence[float]]
+
+
+@dataclass(frozen=True)
+class Filtering:
+    """Bᵀ (products × pixels), G (products × taps) and Aᵀ (outputs × products), for outputs at every `stride`-th pixel."""
+
+    input: tuple[tuple[float, ...], ...]
+    filter: tuple[tuple[float, ...], ...]
+    output: tuple[tuple[float, ...], ...]
+    stride: int = 1
+
+    @property
+    def outputs(self) -> int:
+        """Outputs on a tile's side."""
+        return len(self.output)
+
+    @property
+    def points(self) -> int:
+        """Products for a tile in two dimensions."""
+        return len(self.input) ** 2
+
+
+F2 = Filtering(
+    ((1, 0, -1, 0), (0, 1, 1, 0), (0, -1, 1, 0), (0, 1, 0, -1)),
+    ((1, 0, 0), (0.5, 0.5, 0.5), (0.5, -0.5, 0.5), (0, 0, 1)),
+    ((1, 1, 1, 0), (0, 1, -1, -1)),
+)
+
+
+def flipped(matrix: Matrix) -> list[tuple[float, ...]]:
+    """The transpose."""
+    return list(zip(*matrix))
+
+
+def combine(f: Function, coefficients: Sequence[float], vectors: Sequence[Value]) -> Value:
+    """Σ coefficient·vector, with additions where a coefficient is 1 or -1."""
+    total: Value | None = None
+    for c, v in sorted(zip(coefficients, vectors), key=lambda p: -p[0]):  # positive ones first: nothing to negate
+        if c == 0:
+            continue
+        if total is None:
+            total = v if c == 1 else f.binary("fmul", v, constant(v.type, c))
+        elif abs(c) == 1:
+            total = f.binary("fadd" if c > 0 else "fsub", total, v)
+        else:
+            total = f.multiply_add(v, constant(v.type, c), total)
+    assert total is not None
+    return total
+
+
+def transform(f: Function, matrix: Matrix, grid: Sequence[Sequence[Value]]) -> list[list[Value]]:
+    """matrix · grid · matrixᵀ."""
+    columns = list(zip(*grid))
+    left = [[combine(f, row, column) for column in columns] for row in matrix]
+    return [[combine(f, row, line) for row in matrix] for line in left]

@@ -1,0 +1,102 @@
+"""Tiles of an image in registers, for minimal filtering: lanes run over tiles, of one line or of several.
+
+Pixels are read in whole vectors, first combined along y, which is the same for all of them, and then parted into the tiles'
+columns and combined along x. May import `codegen.llvm` and the contraction's form, elements, filtering and roles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from flambeau.codegen.llvm.builder import Function, Int, Value, poison
+from flambeau.codegen.llvm.contraction.elements import read_many
+from flambeau.codegen.llvm.contraction.filtering import Matrix, combine
+from flambeau.codegen.llvm.contraction.form import View
+from flambeau.codegen.llvm.contraction.roles import ceiling, place
+from flambeau.codegen.llvm.shuffles import gathered
+
+__all__ = ["Piece", "Tiles", "pieces"]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Neighbouring lanes of a vector of tiles: `count` tiles of line `line` from number `first` on."""
+
+    line: int
+    first: Int
+    count: int
+
+
+def pieces(start: int, wide: int, lines: int, lanes: int) -> list[Piece]:
+    """The pieces of a vector whose lanes are the tiles from number `start` on of `lines` lines, `wide` tiles each."""
+    found = []
+    stop = min(start + lanes, wide * lines)
+    while start < stop:
+        line, first = divmod(start, wide)
+        count = min(wide - first, stop - start)
+        found.append(Piece(line, first, count))
+        start += count
+    return found
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """Tiles of `view` along its axes `y` and `x`, whose index counts pixels, every `step` of them. The result's axes are those of
+    `matrix`, which has a column for each pixel on a tile's side. The view's own bounds must keep reads past the last tile off
+    memory."""
+
+    view: View
+    y: int
+    x: int
+    step: int
+    lanes: int
+    matrix: Matrix
+
+    def points(self, f: Function, pointer: Value, wheres: Sequence[list[Int]], vector: Sequence[Piece]) -> list[Value]:
+        """One vector of tiles, transformed: a value for each pair of rows of `matrix`. `wheres` has each line's index, at the
+        pixel where its tiles begin."""
+        size = len(self.matrix[0])
+        lines: list[list[list[Value]]] = []
+        """For each piece and each row of `matrix` vectors of pixels."""
+        for piece in vector:
+            where = wheres[piece.line]
+            at = place(where, [self.x], [f.add(where[self.x], f.mul(piece.first, self.step))])
+            count = ceiling(self.step * (piece.count - 1) + size, self.lanes)
+            shifts = [
+                [i if k == self.y else v * self.lanes if k == self.x else 0 for k in range(len(where))]
+                for i in range(size)
+                for v in range(count)
+            ]
+            pixels = read_many(f, pointer, self.view, at, shifts, self.x, self.lanes)
+            grid = [pixels[i * count : (i + 1) * count] for i in range(size)]
+            lines.append([[combine(f, row, column) for column in zip(*grid)] for row in self.matrix])
+        return [v for row in range(len(self.matrix)) for v in self._along_x(f, [line[row] for line in lines], vector)]
+
+    def _along_x(self, f: Function, lines: Sequence[Sequence[Value]], vector: Sequence[Piece]) -> list[Value]:
+        columns: list[Value] = []
+        for shift in range(len(self.matrix[0])):
+            columns.append(self._column(f, lines, vector, shift, columns[shift - self.step] if shift >= self.step else None))
+        return [combine(f, row, columns) for row in self.matrix]
+
+    def _column(
+        self, f: Function, lines: Sequence[Sequence[Value]], vector: Sequence[Piece], shift: int, before: Value | None
+    ) -> Value:
+        """Pixel step·tile + shift of every tile; `before` holds those at shift - step."""
+        lanes = self.lanes
+        sources = [v for line in lines for v in line]
+        picks, moved, base = [], [], 0
+        for line, piece in zip(lines, vector):
+            for tile in range(piece.count):
+                picks.append(base * lanes + self.step * tile + shift)
+                inside = tile + 1 < piece.count  # the next lane of `before` is that tile's
+                moved.append(len(picks) if inside else picks[-1] + lanes)
+            base += len(line)
+        rest = [-1] * (lanes - len(picks))
+
+        def used(lanes_of: list[int]) -> int:
+            return len({p // lanes for p in lanes_of})
+
+        if before is not None and used(moved) < used(picks):
+            return gathered(f, [before, *sources], moved + rest)
+        return gathered(f, sources, picks + rest) if picks else poison(sources[0].type)
