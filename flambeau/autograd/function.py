@@ -163,6 +163,20 @@ class Function:
     Either `forward(ctx, *args)`, or `forward(*args)` with `setup_context(ctx, inputs, output)`. `forward` runs without a tape.
     `backward(ctx, *grad_outputs)` returns one gradient (or None) for each argument of `forward`; what it does in tensor
     operations can be differentiated again.
+
+    >>> class Cube(torch.autograd.Function):
+    ...     @staticmethod
+    ...     def forward(ctx, x):
+    ...         ctx.save_for_backward(x)
+    ...         return x**3
+    ...     @staticmethod
+    ...     def backward(ctx, grad):
+    ...         (x,) = ctx.saved_tensors
+    ...         return 3 * x**2 * grad
+    >>> x = torch.tensor(2.0, requires_grad=True)
+    >>> Cube.apply(x).backward()
+    >>> x.grad
+    tensor(12.)
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -140,6 +140,10 @@ def jacobian(
     """The derivative of every output element by every input element: shape (*output, *input), nested as outputs and inputs are.
 
     `vectorize` and `strategy` choose how PyTorch computes it; here both give the same computation.
+
+    >>> torch.autograd.functional.jacobian(lambda x: x**2, torch.tensor([1.0, 2.0]))
+    tensor([[2., 0.],
+            [0., 4.]])
     """
     if strategy not in ("reverse-mode", "forward-mode"):
         raise AssertionError(f'Expected strategy to be either "forward-mode" or "reverse-mode", got {strategy!r}')
@@ -191,7 +195,12 @@ def hessian(
     vectorize: bool = False,
     outer_jacobian_strategy: str = "reverse-mode",
 ) -> Any:
-    """The second derivatives of a single number: shape (*input, *input), for a tuple of inputs a tuple of tuples."""
+    """The second derivatives of a single number: shape (*input, *input), for a tuple of inputs a tuple of tuples.
+
+    >>> torch.autograd.functional.hessian(lambda x: (x**3).sum(), torch.tensor([1.0, 2.0]))
+    tensor([[ 6.,  0.],
+            [ 0., 12.]])
+    """
     is_tuple, _ = _as_tuple(inputs, "inputs", "hessian")
     single = _single(func, "hessian")
 

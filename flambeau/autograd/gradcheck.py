@@ -277,6 +277,10 @@ def gradcheck(
 
     `inputs` should be float64. Differences beyond atol + rtol·|numerical| raise GradcheckError, or give False where
     `raise_exception` is false. `fast_mode` compares one random projection of each Jacobian.
+
+    >>> x = torch.rand(3, dtype=torch.float64, requires_grad=True)
+    >>> torch.autograd.gradcheck(torch.sin, x)
+    True
     """
     _refuse(
         check_batched_grad=check_batched_grad,

@@ -59,6 +59,11 @@ def backward(
     """Accumulates the gradients of `tensors` into `.grad` of their leaves, or of `inputs` alone where given.
 
     Raises RuntimeError when a tensor doesn't require grad, or has several elements and no gradient in `grad_tensors`.
+
+    >>> x = torch.ones(2, requires_grad=True)
+    >>> torch.autograd.backward(2 * x, torch.tensor([1.0, 10.0]))
+    >>> x.grad
+    tensor([ 2., 20.])
     """
     roots, starts = _start(tensors, grad_tensors if grad_tensors is not None else grad_variables)
     keep = create_graph if retain_graph is None else retain_graph
@@ -94,6 +99,12 @@ def grad(
 
     An input that the outputs don't depend on raises RuntimeError, or is None with `allow_unused`, or zeros with
     `materialize_grads`.
+
+    >>> x = torch.tensor(3.0, requires_grad=True)
+    >>> (first,) = torch.autograd.grad(x**3, x, create_graph=True)
+    >>> (second,) = torch.autograd.grad(first, x)
+    >>> first.item(), second.item()
+    (27.0, 18.0)
     """
     if materialize_grads and allow_unused is False:
         raise ValueError(

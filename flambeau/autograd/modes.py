@@ -109,7 +109,14 @@ class _OptionalCall(_Mode):
 
 
 class no_grad(_OptionalCall):
-    """Operations inside are not recorded; results don't require gradients. Context manager and decorator."""
+    """Operations inside are not recorded; results don't require gradients. Context manager and decorator.
+
+    >>> x = torch.ones(2, requires_grad=True)
+    >>> with torch.no_grad():
+    ...     y = 2 * x
+    >>> y.requires_grad
+    False
+    """
 
     def __init__(self, function: Callable[..., Any] | None = None) -> None:
         super().__init__()

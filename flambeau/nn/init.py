@@ -121,7 +121,11 @@ def ones_(tensor: Tensor) -> Tensor:
 
 @no_grad()
 def zeros_(tensor: Tensor) -> Tensor:
-    """The value 0 everywhere."""
+    """The value 0 everywhere.
+
+    >>> nn.init.zeros_(torch.empty(2))
+    tensor([0., 0.])
+    """
     return tensor.zero_()
 
 
@@ -172,7 +176,12 @@ def _xavier_std(tensor: Tensor, gain: float) -> float:
 
 
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Any = None) -> Tensor:
-    """Values from U(-a, a), a = gain · √(6 / (fan_in + fan_out))."""
+    """Values from U(-a, a), a = gain · √(6 / (fan_in + fan_out)).
+
+    >>> w = torch.empty(3, 5)
+    >>> nn.init.xavier_uniform_(w).abs().max() < (6 / 8) ** 0.5
+    tensor(True)
+    """
     bound = math.sqrt(3.0) * _xavier_std(tensor, gain)
     return uniform_(tensor, -bound, bound, generator)
 
@@ -203,7 +212,11 @@ def kaiming_uniform_(
 def kaiming_normal_(
     tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", generator: Any = None
 ) -> Tensor:
-    """Values from N(0, std²), std = gain / √fan."""
+    """Values from N(0, std²), std = gain / √fan.
+
+    >>> nn.init.kaiming_normal_(torch.empty(16, 3, 3, 3)).shape
+    torch.Size([16, 3, 3, 3])
+    """
     std = _kaiming_std(tensor, a, mode, nonlinearity)
     return tensor if std is None else normal_(tensor, 0.0, std, generator)
 

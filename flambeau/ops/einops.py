@@ -143,6 +143,9 @@ def rearrange(tensor: Tensor | list[Tensor], pattern: str, **axes_lengths: int) 
 
     A list of tensors of one shape is stacked first. Sizes that the shape does not give are keywords. A view where one is
     possible. Raises einops' EinopsError (a RuntimeError).
+
+    >>> torch.rearrange(torch.zeros(2, 3, 4, 5), "b c h w -> b (h w) c").shape
+    torch.Size([2, 20, 3])
     """
     _tensor("rearrange", tensor)
     return _einops().rearrange(tensor, pattern, **axes_lengths)

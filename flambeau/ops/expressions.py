@@ -264,5 +264,9 @@ def tx(text: str) -> Expression:
 
     ``tx("relu(x @ w + b)")(x=x, w=w, b=b)``; operators, comparisons, indices, ``.T``, numbers, and the functions of `flambeau`
     and `nn.functional` by their names. Single line breaks and spaces do not matter.
+
+    >>> torch.tx("relu(x @ w + b)")(x=torch.ones(2, 3), w=torch.ones(3, 1), b=torch.tensor([-1.0]))
+    tensor([[2.],
+            [2.]])
     """
     return Expression(text)

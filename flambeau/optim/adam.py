@@ -32,6 +32,13 @@ class Adam(Optimizer):
 
     Kingma & Ba 2015; with `amsgrad` v is the largest so far (Reddi et al. 2018). The corrections are moved from the
     elements into `_Values`, by multiplying numerator and denominator with √(1 - β₂ᵗ).
+
+    >>> w = torch.tensor([1.0], requires_grad=True)
+    >>> optimizer = optim.Adam([w], lr=0.1)
+    >>> w.square().sum().backward()
+    >>> optimizer.step()
+    >>> w
+    tensor([0.9000], requires_grad=True)
     """
 
     def __init__(
@@ -108,7 +115,13 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Adam whose weight decay acts on the parameters, not on the gradients (Loshchilov & Hutter 2019)."""
+    """Adam whose weight decay acts on the parameters, not on the gradients (Loshchilov & Hutter 2019).
+
+    >>> model = nn.Linear(2, 1)
+    >>> optimizer = optim.AdamW([{'params': [model.weight]}, {'params': [model.bias], 'weight_decay': 0.0}], lr=1e-3)
+    >>> [group['weight_decay'] for group in optimizer.param_groups]
+    [0.01, 0.0]
+    """
 
     def __init__(
         self,

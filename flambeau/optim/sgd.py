@@ -24,6 +24,13 @@ class SGD(Optimizer):
     """g ← g + weight_decay · p;  b ← momentum · b + (1 - dampening) · g;  p ← p - lr · b, or lr · (g + momentum · b) if Nesterov.
 
     The first b is g (Sutskever et al. 2013, in PyTorch's form: the learning rate multiplies the momentum).
+
+    >>> model = nn.Linear(2, 1)
+    >>> optimizer = optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    >>> loss = model(torch.ones(4, 2)).square().mean()
+    >>> loss.backward()
+    >>> optimizer.step()
+    >>> optimizer.zero_grad()
     """
 
     _counts_steps = False

@@ -79,6 +79,12 @@ class profile:
         schedule: a function of the step's number (see `schedule`), moved on by `step()`.
         on_trace_ready: called with the profile when a recorded span of steps ends, and at the end.
         record_shapes, profile_memory, with_stack, with_flops, with_modules: accepted as PyTorch has them; they add nothing.
+
+    >>> with torch.profiler.profile() as p:
+    ...     with torch.profiler.record_function("forward"):
+    ...         total = torch.ones(8).exp().sum().item()
+    >>> "forward" in [event.key for event in p.key_averages()]
+    True
     """
 
     def __init__(

@@ -45,6 +45,12 @@ def compile(
 
     `dynamic`, `backend`, `mode` and `options` are accepted for PyTorch's sake and change nothing. With `disable` the function is
     returned as it is.
+
+    >>> @torch.compile
+    ... def f(x):
+    ...     return (2 * x).sin().sum()
+    >>> f(torch.zeros(3)), f(torch.zeros(3)), f.replays
+    (tensor(0.), tensor(0.), 1)
     """
     if model is None:
         return lambda f: compile(f, fullgraph=fullgraph, disable=disable)

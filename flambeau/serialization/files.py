@@ -74,6 +74,14 @@ def save(
     Tensors that share memory do so after loading too. A path ending in ".safetensors" gets that format, for a dict of names and
     tensors. A file appears only once it is whole. `pickle_module` is PyTorch's argument, and unused. Raises PicklingError for
     anything but data.
+
+    >>> import io
+    >>> file = io.BytesIO()
+    >>> torch.save(nn.Linear(2, 1).state_dict(), file)
+    >>> file.seek(0)
+    0
+    >>> {name: tuple(tensor.shape) for name, tensor in torch.load(file).items()}
+    {'weight': (1, 2), 'bias': (1,)}
     """
     if not isinstance(f, (str, os.PathLike)):
         _check_writable(f)

@@ -31,6 +31,14 @@ def checked(function: Function) -> Function:
     Arguments and result annotated ``Shaped[Tensor[dtype, device], "[…]"]`` or ``Tensor[dtype, device]``, also inside
     ``tuple[…]``, ``list[…]`` and ``… | None``, are checked; others are left alone. A parameter annotated ``int`` whose name is a
     shape variable binds it. Raises ShapeError for sizes and TypeError for a dtype, a device or what is no tensor.
+
+    >>> from flambeau.typing import Shaped, checked, shape_vars
+    >>> @checked
+    ... @shape_vars("N, M")
+    ... def gram(x: Shaped[torch.Tensor, "[N, M]"]) -> Shaped[torch.Tensor, "[M, M]"]:
+    ...     return x.T @ x
+    >>> gram(torch.ones(3, 2)).shape
+    torch.Size([2, 2])
     """
     signature = inspect.signature(function)
     names = tuple(getattr(function, "__shape_vars__", ()))

@@ -76,6 +76,12 @@ def checkpoint(
     The result is a tensor or a tuple. Random numbers are the same both times unless `preserve_rng_state` is False.
     `use_reentrant` is PyTorch's choice of an implementation, and unused; gradients reach parameters by `backward`, not by
     `autograd.grad`.
+
+    >>> layer = nn.Linear(3, 3)
+    >>> x = torch.ones(2, 3, requires_grad=True)
+    >>> torch.utils.checkpoint.checkpoint(layer, x, use_reentrant=False).sum().backward()
+    >>> x.grad.shape
+    torch.Size([2, 3])
     """
     if not is_grad_enabled():
         return function(*args, **kwargs)

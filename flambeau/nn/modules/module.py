@@ -47,6 +47,21 @@ class Module(ModuleTree, ModuleState):
 
     Subclasses call `super().__init__()` first, assign `Parameter`s and `Module`s as attributes, and define `forward`.
     Calling the module runs its hooks around `forward`.
+
+    >>> class Net(nn.Module):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.hidden = nn.Linear(4, 8)
+    ...         self.out = nn.Linear(8, 2)
+    ...     def forward(self, x):
+    ...         return self.out(torch.relu(self.hidden(x)))
+    >>> Net()
+    Net(
+      (hidden): Linear(in_features=4, out_features=8, bias=True)
+      (out): Linear(in_features=8, out_features=2, bias=True)
+    )
+    >>> Net()(torch.zeros(3, 4)).shape
+    torch.Size([3, 2])
     """
 
     training: bool

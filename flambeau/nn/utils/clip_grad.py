@@ -76,6 +76,13 @@ def clip_grad_norm_(
     """Scales the gradients of `parameters` in place so that their total norm is at most `max_norm`; returns that norm.
 
     Raises RuntimeError for a norm that isn't finite, if `error_if_nonfinite`.
+
+    >>> w = torch.zeros(2, requires_grad=True)
+    >>> w.grad = torch.tensor([3.0, 4.0])
+    >>> nn.utils.clip_grad_norm_([w], max_norm=1.0)
+    tensor(5.)
+    >>> w.grad
+    tensor([0.6000, 0.8000])
     """
     generated = isinstance(parameters, GeneratorType)
     parameters = _listed(parameters)

@@ -44,7 +44,12 @@ def _cholesky(name: str, a: Tensor, upper: bool) -> Tensor:
 
 @operator("cholesky", namespace="linalg", method=False, out=True)
 def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
-    """L with A = L Lᵀ of symmetric positive-definite matrices (of which the lower half is read). LinAlgError for others."""
+    """L with A = L Lᵀ of symmetric positive-definite matrices (of which the lower half is read). LinAlgError for others.
+
+    >>> torch.linalg.cholesky(torch.tensor([[4.0, 0.0], [0.0, 9.0]]))
+    tensor([[2., 0.],
+            [0., 3.]])
+    """
     return _cholesky("linalg.cholesky", A, upper)
 
 

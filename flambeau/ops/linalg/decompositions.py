@@ -139,7 +139,11 @@ def _old_svd(input: Tensor, some: bool = True, compute_uv: bool = True) -> Any:
 
 @operator("svdvals", namespace="linalg", method=False, out=True)
 def svdvals(A: Tensor, *, driver: str | None = None) -> Tensor:
-    """The singular values, decreasing."""
+    """The singular values, decreasing.
+
+    >>> torch.linalg.svdvals(torch.tensor([[3.0, 0.0], [0.0, 1.0]]))
+    tensor([3., 1.])
+    """
     return svd(A, False)[1]
 
 
@@ -174,7 +178,11 @@ def eigh(A: Tensor, UPLO: str = "L") -> Any:
 
 @operator("eigvalsh", namespace="linalg", method=False, out=True)
 def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
-    """The eigenvalues of symmetric matrices, increasing."""
+    """The eigenvalues of symmetric matrices, increasing.
+
+    >>> torch.linalg.eigvalsh(torch.tensor([[2.0, 0.0], [0.0, 1.0]]))
+    tensor([1., 2.])
+    """
     return eigh(A, UPLO)[0]
 
 

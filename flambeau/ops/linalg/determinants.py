@@ -28,7 +28,11 @@ def _det(name: str, a: Tensor) -> Tensor:
 
 @operator("det", namespace="linalg", method=False, out=True)
 def det(A: Tensor) -> Tensor:
-    """The determinant of square matrices. Its gradient needs them to be regular."""
+    """The determinant of square matrices. Its gradient needs them to be regular.
+
+    >>> torch.linalg.det(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+    tensor(-2.)
+    """
     return _det("linalg.det", A)
 
 

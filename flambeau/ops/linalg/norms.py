@@ -19,7 +19,11 @@ __all__ = ["cond", "matrix_norm", "norm", "vector_norm"]
 
 @operator("vector_norm", namespace="linalg", method=False, out=True)
 def vector_norm(x: Tensor, ord: Any = 2, dim: Any = None, keepdim: bool = False, *, dtype: dtype | None = None) -> Tensor:
-    """(Σ |x|^ord)^(1/ord) over `dim` (everything by default), with the limits for ord 0, ∞ and -∞."""
+    """(Σ |x|^ord)^(1/ord) over `dim` (everything by default), with the limits for ord 0, ∞ and -∞.
+
+    >>> torch.linalg.vector_norm(torch.tensor([3.0, -4.0]), ord=1)
+    tensor(7.)
+    """
     check_tensor(x, "linalg.vector_norm", "x")
     if x.dtype.category != 2 and dtype is None:
         raise RuntimeError(f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {scalar_name(x)}")
@@ -64,7 +68,11 @@ def matrix_norm(A: Tensor, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool 
 
 @operator("norm", namespace="linalg", method=False, out=True)
 def norm(A: Tensor, ord: Any = None, dim: Any = None, keepdim: bool = False, *, dtype: dtype | None = None) -> Tensor:
-    """A vector norm, or a matrix norm for two dimensions and an `ord`."""
+    """A vector norm, or a matrix norm for two dimensions and an `ord`.
+
+    >>> torch.linalg.norm(torch.tensor([[3.0, 0.0], [0.0, 4.0]]))
+    tensor(5.)
+    """
     if ord is not None and (
         isinstance(ord, str) or (dim is None and len(A._shape) == 2) or (isinstance(dim, (tuple, list)) and len(dim) == 2)
     ):

@@ -27,7 +27,12 @@ def _inv(name: str, a: Tensor) -> Tensor:
 
 @operator("inv", namespace="linalg", method=False, out=True)
 def inv(A: Tensor) -> Tensor:
-    """The inverse of square matrices; LinAlgError for singular ones."""
+    """The inverse of square matrices; LinAlgError for singular ones.
+
+    >>> torch.linalg.inv(torch.tensor([[2.0, 0.0], [0.0, 4.0]]))
+    tensor([[0.5000, 0.0000],
+            [0.0000, 0.2500]])
+    """
     return _inv("linalg.inv", A)
 
 
@@ -86,7 +91,11 @@ def _right_sides(name: str, a: Tensor, b: Tensor, left: bool) -> tuple[Tensor, T
 
 @operator("solve", namespace="linalg", method=False, out=True)
 def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
-    """X of A X = B (of X A = B with left=False); B may be a batch of vectors. LinAlgError for singular A."""
+    """X of A X = B (of X A = B with left=False); B may be a batch of vectors. LinAlgError for singular A.
+
+    >>> torch.linalg.solve(torch.tensor([[2.0, 0.0], [0.0, 4.0]]), torch.tensor([2.0, 8.0]))
+    tensor([1., 2.])
+    """
     check_matrices("linalg.solve", A)
     a, b, is_vector = _right_sides("linalg.solve", A, B, left)
     x = _solved("linalg.solve", a, b)

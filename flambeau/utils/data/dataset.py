@@ -47,7 +47,12 @@ class IterableDataset(Dataset[T], Iterable[T]):
 
 
 class TensorDataset(Dataset[tuple[Tensor, ...]]):
-    """Sample i is the i-th row of each tensor; all have as many rows."""
+    """Sample i is the i-th row of each tensor; all have as many rows.
+
+    >>> data = torch.utils.data.TensorDataset(torch.arange(4.0), torch.arange(4))
+    >>> data[2]
+    (tensor(2.), tensor(2))
+    """
 
     tensors: tuple[Tensor, ...]
 
@@ -178,6 +183,10 @@ def random_split(dataset: Any, lengths: Sequence[float], generator: Any = None) 
     """Splits a dataset at random into subsets of the given lengths, or fractions that sum up to 1.
 
     Of fractions, lengths are rounded down and what is left is dealt out one by one. ValueError when the lengths don't sum up.
+
+    >>> train, test = torch.utils.data.random_split(range(10), [0.8, 0.2])
+    >>> len(train), len(test)
+    (8, 2)
     """
     total = len(dataset)
     if math.isclose(sum(lengths), 1) and sum(lengths) <= 1:

@@ -31,6 +31,11 @@ class DataLoader:
     `num_workers` batches are prepared ahead by that many threads; give a `multiprocessing_context` ("fork", "spawn" or
     "forkserver") to have processes instead, as in PyTorch. Batches come in the sampler's order unless `in_order` is False.
     `pin_memory` and `pin_memory_device` are PyTorch's arguments, and unused.
+
+    >>> data = torch.utils.data.TensorDataset(torch.arange(5.0), torch.arange(5))
+    >>> loader = torch.utils.data.DataLoader(data, batch_size=2)
+    >>> [labels.tolist() for _, labels in loader]
+    [[0, 1], [2, 3], [4]]
     """
 
     _initialized = False
