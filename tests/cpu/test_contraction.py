@@ -144,6 +144,10 @@ BIG = [  # large enough for each schedule: Winograd and its transpose, panels, d
     Conv(1, 35, 16, 70, 33, 3, 3, 1, 2),
     Conv(1, 32, 14, 15, 32, 3, 3, 1, 2, 2),
     Conv(2, 64, 9, 20, 48, 3, 3, 2, 1),
+    Conv(1, 17, 29, 38, 36, 3, 3, 2, 1),
+    Conv(5, 24, 7, 7, 40, 3, 3, 1, 1),
+    Conv(3, 18, 16, 28, 21, 3, 3),
+    Conv(1, 16, 5, 270, 16, 3, 3, 1, 1),
     Conv(1, 3, 40, 64, 20, 7, 7, 2, 3),
     Conv(3, 48, 9, 9, 64, 1, 1),
     Conv(2, 40, 7, 17, 24, 1, 7, 1, (0, 3)),
@@ -174,7 +178,7 @@ def _call(op, *args):
 
 
 @pytest.mark.parametrize("bits", WIDTHS)
-@pytest.mark.parametrize("s", [BIG[0], BIG[2], BIG[3], BIG[5], BIG[8], Conv(1, 2, 5, 6, 3, 2, 2)], ids=str)
+@pytest.mark.parametrize("s", [BIG[0], BIG[2], BIG[3], BIG[4], BIG[5], BIG[9], BIG[12], Conv(1, 2, 5, 6, 3, 2, 2)], ids=str)
 def test_epilogue(s, bits):
     """Scale a channel, add a residual read transposed, a mask by position, and a rectifier."""
     type = dtypes.float32

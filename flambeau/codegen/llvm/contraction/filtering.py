@@ -1,8 +1,10 @@
 """Minimal filtering (Winograd): m outputs of three taps from fewer products than 3·m.
 
 The outputs of a tile are Aᵀ[(G g) ⊙ (Bᵀ d)] for taps g and pixels d (Lavin and Gray, 2015); in two dimensions each matrix is
-applied along both. `F2` takes four products for two outputs instead of six. No output of it depends on a pixel that isn't its
-own, so that its error is bounded by the direct sum's terms, and smaller than the direct sum's.
+applied along both. `F2` takes four products for two outputs instead of six. `F2_STRIDED`, for outputs at every second pixel,
+takes five: two taps meet the even pixels, which take three products for two outputs, and one tap meets the odd ones. No output of
+either depends on a pixel that isn't its own, so that the error is bounded by the direct sum's terms, and smaller than the direct
+sum's.
 
 Imports the builder.
 """
@@ -14,14 +16,15 @@ from dataclasses import dataclass
 
 from flambeau.codegen.llvm.builder import Function, Value, constant
 
-__all__ = ["F2", "Filtering", "Matrix", "combine", "flipped", "transform"]
+__all__ = ["F2", "F2_STRIDED", "Filtering", "Matrix", "combine", "flipped", "transform"]
 
 Matrix = Sequence[Sequence[float]]
 
 
 @dataclass(frozen=True)
 class Filtering:
-    """Bᵀ (products × pixels), G (products × taps) and Aᵀ (outputs × products), for outputs at every `stride`-th pixel."""
+    """Bᵀ (products × pixels), G (products × taps; rows may repeat the last one) and Aᵀ (outputs × products), for outputs at every
+    `stride`-th pixel."""
 
     input: tuple[tuple[float, ...], ...]
     filter: tuple[tuple[float, ...], ...]
@@ -34,6 +37,11 @@ class Filtering:
         return len(self.output)
 
     @property
+    def filters(self) -> int:
+        """Rows of G that differ."""
+        return len(dict.fromkeys(self.filter))
+
+    @property
     def points(self) -> int:
         """Products for a tile in two dimensions."""
         return len(self.input) ** 2
@@ -43,6 +51,12 @@ F2 = Filtering(
     ((1, 0, -1, 0), (0, 1, 1, 0), (0, -1, 1, 0), (0, 1, 0, -1)),
     ((1, 0, 0), (0.5, 0.5, 0.5), (0.5, -0.5, 0.5), (0, 0, 1)),
     ((1, 1, 1, 0), (0, 1, -1, -1)),
+)
+F2_STRIDED = Filtering(
+    ((1, 0, -1, 0, 0), (0, 0, 1, 0, 0), (0, 0, 1, 0, -1), (0, 1, 0, 0, 0), (0, 0, 0, 1, 0)),
+    ((1, 0, 0), (1, 0, 1), (0, 0, 1), (0, 1, 0), (0, 1, 0)),
+    ((1, 1, 0, 1, 0), (0, 1, -1, 0, 1)),
+    2,
 )
 
 

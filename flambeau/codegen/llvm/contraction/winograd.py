@@ -1,7 +1,7 @@
-"""Winograd's minimal filtering F(2×2, 3×3): a 3×3 convolution of stride 1 with 4/9 of the multiplications.
+"""Winograd's minimal filtering F(2×2, 3×3): a 3×3 convolution with 4/9 of the multiplications, of stride 2 with 25/36 of them.
 
 The sum over channels stands between the brackets of Aᵀ[(G g Gᵀ) ⊙ (Bᵀ d B)]A (see `filtering.py`): one matrix product over
-channels for each product of a tile, sixteen in all, run by the micro-kernel with tiles of the image as columns.
+channels for each product of a tile, 16 or 25 in all, run by the micro-kernel with tiles of the image as columns.
 
 The taps are transformed once into panels (a `Pack` phase, `taps.py`). A thread takes a block of tile lines, transforms each
 channel's patches, padding included, multiplies, and transforms back through the epilogue, a group of result channels at a time.
@@ -18,7 +18,7 @@ from math import gcd, prod
 from flambeau.codegen.llvm.builder import Function, Int, Module, Value, bits_of, bytes_of, vector, zero
 from flambeau.codegen.llvm.contraction.elements import pointers, position, read, read_flat, sum_type
 from flambeau.codegen.llvm.contraction.epilogue import finish, store
-from flambeau.codegen.llvm.contraction.filtering import F2, Filtering, transform
+from flambeau.codegen.llvm.contraction.filtering import F2, F2_STRIDED, Filtering, transform
 from flambeau.codegen.llvm.contraction.form import Check, Form, epilogue_axes, substitute
 from flambeau.codegen.llvm.contraction.micro import Tile, cycles, product, register_tile
 from flambeau.codegen.llvm.contraction.roles import (
@@ -61,17 +61,17 @@ class Window:
     taps: int
 
 
-def _windows(form: Form, r: Roles, dilated: bool = False) -> tuple[Window, Window] | None:
-    """The two windows (the inner one last), when the right operand is one sliding 3×3 window with stride 1."""
+def _windows(form: Form, r: Roles, stride: int = 1, dilated: bool = False) -> tuple[Window, Window] | None:
+    """The two windows (the inner one last), when the right operand is one sliding 3×3 window of that stride."""
     found: list[Window] = []
     for t in r.summed:
         if form.extents[t] != 3 or any(c.terms[t] for c in r.left.checks):
             continue
         for y in r.columns:
-            ratio = r.right.strides[t] // r.right.strides[y] if r.right.strides[y] else 0
-            slides = ratio > 0 and r.right.strides[t] == ratio * r.right.strides[y]
+            ratio = stride * r.right.strides[t] // r.right.strides[y] if r.right.strides[y] else 0
+            slides = ratio > 0 and stride * r.right.strides[t] == ratio * r.right.strides[y]
             slides = slides and (ratio == 1 or dilated)
-            if slides and all(c.every == 1 and c.terms[t] == ratio * c.terms[y] for c in r.right.checks):
+            if slides and all(c.every == 1 and stride * c.terms[t] == ratio * c.terms[y] for c in r.right.checks):
                 found.append(Window(y, t))
     found.sort(key=lambda w: w.axis)
     if len(found) != 2 or found[0].taps == found[1].taps or found[0].axis == found[1].axis:
@@ -86,7 +86,7 @@ def undilated(form: Form) -> list[Form] | None:
     r = roles(form)
     windows = _windows(form, r, dilated=True)
     if windows is None:
-        return None
+        return None if _windows(form, r, 2) is None else [form]
     ratios = [r.right.strides[w.taps] // r.right.strides[w.axis] for w in windows]
     if ratios == [1, 1]:
         return [form]
@@ -204,8 +204,8 @@ class Winograd:
         form, r, height = self.form, self.roles, self.tile.height
         batch = [form.extents[k] for k in r.batch]
         plane = self.group * self.terms * height
-        points = self.filtering.points
-        total = prod(batch) * self.groups * points * plane
+        distinct = self.filtering.filter[: self.filtering.filters]
+        total = prod(batch) * self.groups * len(distinct) ** 2 * plane
         block = scratch.own((total + 64) * self.bytes)
         f = module.function(name, PHASE)
         memory = pointers(f, slots)
@@ -217,7 +217,7 @@ class Winograd:
             index = place([0] * len(form.extents), r.batch, unravel(f, outer, batch))
             first = f.mul(panel, height)
             group = f.add(f.mul(outer, self.groups), f.div(panel, self.group))
-            base = f.add(f.mul(group, points * plane), f.mul(f.rem(panel, self.group), self.terms * height))
+            base = f.add(f.mul(group, len(distinct) ** 2 * plane), f.mul(f.rem(panel, self.group), self.terms * height))
 
             def channel(c: Int, _: list[Value]) -> None:
                 at = place(index, self.channels, unravel(f, c, [form.extents[k] for k in self.channels]))
@@ -235,7 +235,7 @@ class Winograd:
                             line.append(read_flat(f, source, r.left, where, r.rows, form.extents, first, lanes))
                     taps.append(line)
                 here = f.address(packed, f.add(base, f.mul(c, height)), self.type)
-                for p, v in enumerate(v for line in transform(f, self.filtering.filter, taps) for v in line):
+                for p, v in enumerate(v for line in transform(f, distinct, taps) for v in line):
                     f.masked_store(v, f.address(here, p * plane, self.type), f.lane_mask(0, height, lanes))
 
             f.loop(0, self.terms, 1, channel)
@@ -256,7 +256,7 @@ class Winograd:
         }
         image, sums = (scratch.private(f, key, size) for key, size in sizes.items())
         taps = scratch.pointer(f, pack.scratch)
-        line_count = prod(self.line_extents)
+        line_count, side = prod(self.line_extents), len(self.filtering.input)
         plane = self.group * self.terms * height
 
         def unit(u: Int, _: list[Value]) -> None:
@@ -280,8 +280,10 @@ class Winograd:
                 panels: Int = self.group if self.panels % self.group == 0 else f.minimum(f.sub(self.panels, first), self.group)
 
                 def point(p: Int, _: list[Value]) -> None:
-                    whose = f.add(f.mul(f.add(f.mul(outer, self.groups), g), self.filtering.points), p)
-                    left = f.address(taps, f.mul(whose, plane), self.type)
+                    distinct = self.filtering.filters
+                    i, j = (f.minimum(x, distinct - 1) for x in (f.div(p, side), f.rem(p, side)))
+                    whose = f.add(f.mul(f.add(f.mul(outer, self.groups), g), distinct), i)
+                    left = f.address(taps, f.mul(f.add(f.mul(whose, distinct), j), plane), self.type)
                     right = f.address(image, f.mul(p, self.pitch), self.type)
                     self._multiply(f, left, right, f.address(sums, f.mul(p, self.pitch), self.type), columns, panels)
 
@@ -470,15 +472,17 @@ class Winograd:
 
 
 def plan_winograd(form: Form, target: Target, threads: int) -> Winograd | None:
-    """The plan, or None where the form isn't a 3×3 window of stride 1 over floating point, or is too small to gain."""
+    """The plan, or None where the form isn't a 3×3 window of stride 1 or 2 over floating point, or is too small to gain."""
     if not form.a.type.is_floating_point or not form.size or not form.terms:
         return None
     r = roles(form)
-    windows = _windows(form, r)
+    for filtering in (F2, F2_STRIDED):
+        windows = _windows(form, r, filtering.stride)
+        if windows is not None:
+            break
     if windows is None or not r.rows:
         return None
     lanes = target.lanes(bits_of(sum_type(form.a.type)))
-    filtering = F2
     each, points = filtering.outputs, filtering.points
     height, width = (form.extents[w.axis] for w in windows)
     rows = size_of(form.extents, r.rows)
