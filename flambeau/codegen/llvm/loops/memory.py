@@ -5,6 +5,7 @@ May import the builder, `values.py`, `elementwise.py` and `flambeau.kernels`.
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 from flambeau.codegen.llvm import elementwise
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from flambeau.codegen.llvm.loops.evaluate import Evaluator
 
 __all__ = ["load", "load_square", "store"]
+
+MOST_REPEATED = 4
+"""How many lanes read one element at most where that is done by a load and shuffles."""
 
 
 def load(ev: Evaluator, e: Expr) -> Value:
@@ -54,6 +58,9 @@ def _load_lanes(ev: Evaluator, pointer: Value, index: Linear, element: str, mask
         return _reversed(ev, f.masked_load(vector(element, lanes), at, _reversed_mask(ev, mask)))
     if index.is_affine_in(ev.lane) and 2 <= step <= SPREAD:
         return _load_spread(ev, pointer, index, element, mask, step)
+    repeated = _repeats(ev, index)
+    if repeated is not None:
+        return _load_repeated(ev, pointer, index, element, mask, *repeated)
     return f.gather(element, pointer, ev.places(index), mask)
 
 
@@ -84,6 +91,53 @@ def _load_spread(ev: Evaluator, pointer: Value, index: Linear, element: str, mas
         wanted = f.shuffle(mask, nothing, [i // step if i % step == 0 else lanes for i in range(width)])
     wide = f.masked_load(vector(element, width), f.address(pointer, ev.position(index), element), wanted)
     return f.shuffle(wide, wide, picks)
+
+
+def _repeats(ev: Evaluator, index: Linear) -> tuple[Expr, int] | None:
+    """(term, n) where what varies with the lanes is a term x // n whose x goes up by one each lane: n lanes read one element."""
+    varying = [(term, c) for term, c in index.terms if ev.lane in term.axes]
+    if len(varying) != 1 or varying[0][1] != 1 or varying[0][0].op != "floor_divide":
+        return None
+    term = varying[0][0]
+    if term.args[1].op != "literal" or not 2 <= int(term.args[1].param) <= MOST_REPEATED:
+        return None
+    inside = ev.indices.linear(term.args[0])
+    assert ev.lane is not None
+    if not inside.is_affine_in(ev.lane) or inside.coefficient(ev.lane) != 1:
+        return None
+    return term, int(term.args[1].param)
+
+
+def _load_repeated(ev: Evaluator, pointer: Value, index: Linear, element: str, mask: bool | Value, term: Expr, n: int) -> Value:
+    """Neighbouring elements, each in `n` lanes: one load and a shuffle for each of the n places where the first lane may stand
+    among those of its element (which LLVM often knows)."""
+    f, lanes = ev.f, ev.lanes
+    base = ev.position(ev.indices.linear(term.args[0]))
+    first = f.floor_div(base, n)
+    before = f.sub(base, f.mul(first, n))
+    rest = Linear(index.constant, tuple((t, c) for t, c in index.terms if t is not term))
+    start = f.add(ev.position(rest), first)
+
+    def by_place(choices: list[Value]) -> Value:
+        total = choices[0]
+        for place in range(1, n):
+            total = f.select(f.compare("eq", before, place), choices[place], total)
+        return total
+
+    if isinstance(mask, Value):
+        nothing = constant(mask.type, 0)
+        wanted = []
+        for place in range(n):
+            parts = []
+            for k in range(n):
+                readers = [n * j - place + k for j in range(lanes)]
+                parts.append(f.shuffle(mask, nothing, [r if 0 <= r < lanes else lanes for r in readers]))
+            wanted.append(functools.reduce(lambda a, b: f.binary("or", a, b), parts))
+        inside: bool | Value = by_place(wanted)
+    else:
+        inside = f.both(mask, f.lane_mask(0, f.add(f.div(f.add(before, lanes - 1), n), 1), lanes))
+    loaded = f.masked_load(vector(element, lanes), f.address(pointer, start, element), inside)
+    return by_place([f.shuffle(loaded, loaded, [(place + j) // n for j in range(lanes)]) for place in range(n)])
 
 
 def _all_lanes(ev: Evaluator, mask: bool | Value) -> bool | Value:
