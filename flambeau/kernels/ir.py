@@ -16,9 +16,9 @@ reduce          (kind, ((axis, extent), …))             args (body,): sum, pro
                                                         (those two give the row-major position over all of them)
 scan            (kind, axis)                            args (body,): running combination along a parallel axis, in order
 philox          None                                    args (seed, offset, position): uint32, see primitives/random.py
-check           the error's text                        args (index, size literal), int64: a position in [-size, size) made
-                                                        non-negative. One outside is an IndexError with that text, `{value}` in it
-                                                        standing for the position
+check           the `Bounds`                            args (index, size literal), int64: a position in [-size, size), or in
+                                                        [0, size), made non-negative. One outside is the bounds' error, `{value}`
+                                                        in its text standing for the position
 accumulator     None                                    in a contraction's epilogue: the sum of products
 ==============  ======================================  ======================================================================
 

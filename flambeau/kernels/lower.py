@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flambeau.dtypes import bool_, dtype, int64
+from flambeau.graph.primitives.indexing import Bounds
 from flambeau.kernels.index import ZERO, Condition, Index, Space, constant, literal
 from flambeau.kernels.ir import Expr, LoopKernel, Slot, Store
 from flambeau.kernels.operation import Operation
@@ -310,22 +311,22 @@ class Lowering:
 
     def visit_gather(self, operation: Operation, index: tuple[Index, ...], mask: Mask) -> Any:
         source, places = operation.inputs
-        axis = operation.params[0]
+        axis, bounds = operation.params
 
         def found(value: Expr) -> Any:
-            position = self.checked(value, axis, source.shape[axis], mask)
+            position = self.checked(value, bounds, axis, source.shape[axis], mask)
             at = (*index[:axis], position, *index[axis + 1 :])
             return ((source, at, mask),), lambda element: element
 
         return ((places, index, mask),), found
 
-    def checked(self, value: Expr, axis: int, size: int, mask: Mask) -> Index:
+    def checked(self, value: Expr, bounds: Bounds, axis: int, size: int, mask: Mask) -> Index:
         """A position read from memory along a dimension, made non-negative and checked."""
         test = self.space.test(mask)
         if test is not None:
             value = Expr("where", (test, value, literal(0)), int64)
-        text = f"index {{value}} is out of bounds for dimension {axis} with size {size}"
-        return self.space.opaque(Expr("check", (value, literal(size)), int64, text), 0, max(size - 1, 0))
+        check = bounds._replace(text=bounds.text_for(axis, size))
+        return self.space.opaque(Expr("check", (value, literal(size)), int64, check), 0, max(size - 1, 0))
 
     def visit_scan(self, operation: Operation, index: tuple[Index, ...], mask: Mask) -> Any:
         axis, kind = operation.params
@@ -432,8 +433,8 @@ def _attempt(lowering: Lowering, writes: Sequence[Write]) -> list[Store]:
             _, strides, offset = target.params
             place = space.add(constant(offset), *(space.scale(i, s) for i, s in zip(index, strides)))
         else:
-            axis, mode = target.params
-            position = lowering.checked(lowering.pull(target.inputs[1], index), axis, target.shape[axis], NO_MASK)
+            axis, mode, bounds = target.params
+            position = lowering.checked(lowering.pull(target.inputs[1], index), bounds, axis, target.shape[axis], NO_MASK)
             place = space.flat((*index[:axis], position, *index[axis + 1 :]), target.shape)
             scatters = True
         stores.append(Store(lowering.slot(target), space.express(place), value, mode, None, scatters))

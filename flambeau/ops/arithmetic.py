@@ -157,7 +157,7 @@ def fmod(input: Tensor, other: Any) -> Tensor:
     return _apply(e.FMOD, (a, b))
 
 
-@operator(inplace=True, out=True)
+@operator(inplace=True, out=True, also={"self": "input"})
 def pow(input: Any, exponent: Any) -> Tensor:
     """input to the power of exponent; either may be a number. Small whole powers and roots are computed as products.
 
@@ -203,7 +203,7 @@ def _power_of_number(input: Tensor, exponent: Any) -> Tensor:
     return _apply(e.POW, (a, b))
 
 
-@operator(inplace=True, out=True)
+@operator(inplace=True, out=True, also={"self": "input"})
 def float_power(input: Any, exponent: Any) -> Tensor:
     """input to the power of exponent, computed in float64."""
     from flambeau.dtypes import float64

@@ -209,18 +209,18 @@ def _bitcast(self: Tensor, type: dtype) -> Tensor:
 
 # --- writing -----------------------------------------------------------------------------------------------------------
 @operator(namespace=None)
-def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
-    """Writes `src`, broadcast and converted, into this tensor."""
-    if not isinstance(src, Tensor):
-        value = python_number(src)
+def copy_(self: Tensor, other: Any, non_blocking: bool = False) -> Tensor:
+    """Writes `other`, broadcast and converted, into this tensor."""
+    if not isinstance(other, Tensor):
+        value = python_number(other)
         if value is None:
-            raise TypeError(f"copy_(): argument 'other' (position 1) must be Tensor, not {src.__class__.__name__}")
-        src = scalar(value, dtypes.scalar_dtype(value), self._storage.device)
+            raise TypeError(f"copy_(): argument 'other' (position 1) must be Tensor, not {other.__class__.__name__}")
+        other = scalar(value, dtypes.scalar_dtype(value), self._storage.device)
     shape = tuple(self._shape)
-    if src._shape != shape:
-        expand_rule(src._shape, shape)
-    value = _convert(src, self._storage.dtype, self._storage.device, False)
-    if value is src:
+    if other._shape != shape:
+        expand_rule(other._shape, shape)
+    value = _convert(other, self._storage.dtype, self._storage.device, False)
+    if value is other:
         value = clone(value)
     return self._assign(expand(value, shape))
 
@@ -277,9 +277,9 @@ def resize_(self: Tensor, *size: Any, memory_format: Any = None) -> Tensor:
 
 
 @operator()
-def resize_as_(self: Tensor, other: Tensor) -> Tensor:
+def resize_as_(self: Tensor, the_template: Tensor, *, memory_format: Any = None) -> Tensor:
     """`resize_` to another tensor's shape."""
-    return resize_(self, tuple(other._shape))
+    return resize_(self, tuple(the_template._shape))
 
 
 @operator(namespace=None)
@@ -301,9 +301,9 @@ def set_(self: Tensor, source: Any = None, storage_offset: int = 0, size: Any = 
 
 # --- questions about dtypes --------------------------------------------------------------------------------------------
 @operator(method=False)
-def result_type(tensor1: Any, tensor2: Any) -> dtype:
+def result_type(tensor: Any, other: Any) -> dtype:
     """The dtype that an operator on these two tensors or numbers gives."""
-    return result_dtype((tensor1, tensor2))
+    return result_dtype((tensor, other))
 
 
 @operator(method=False)

@@ -6,7 +6,7 @@ from typing import Any
 
 from flambeau.dtypes import bool_, int64
 from flambeau.graph.primitives.elementwise import WHERE
-from flambeau.graph.primitives.indexing import GATHER, SCATTER
+from flambeau.graph.primitives.indexing import EITHER_END, FROM_START, GATHER, SCATTER, Bounds
 from flambeau.ops.operands import cast, check_fits, check_tensor, expand, filled, python_number
 from flambeau.ops.registry import operator, scalar_name
 from flambeau.ops.slicing import slice_dim, slice_view
@@ -18,6 +18,11 @@ from flambeau.tensor import Tensor
 __all__ = ["gather", "scatter", "scatter_add", "index_select", "index_add", "masked_fill", "take", "take_along_dim"]
 
 _apply = Tensor._apply
+
+
+IN_SELF = Bounds("IndexError", "index out of range in self", False)
+_IN_COPY = Bounds("IndexError", "index_copy_(): " + FROM_START.text, False)
+_IN_FLAT = Bounds("IndexError", "out of range: tried to access index {value} on a tensor of {size} elements.", True)
 
 
 def _index(name: str, index: Any, *, int32_too: bool = True) -> Tensor:
@@ -41,6 +46,11 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
     tensor([[1],
             [4]])
     """
+    return gathered(input, dim, index, FROM_START)
+
+
+def gathered(input: Tensor, dim: int, index: Tensor, bounds: Bounds) -> Tensor:
+    """`gather`, with its own word on which indices are allowed."""
     check_tensor(input, "gather", "input")
     places = _index("gather", index)
     d = wrap_dim(dim, len(input._shape))
@@ -48,7 +58,7 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
     if not index.numel() and len(i._shape) != len(x._shape):
         return input.new_empty(tuple(index._shape))
     _check_index_shape("gather", tuple(i._shape), tuple(x._shape), d)
-    result = _apply(GATHER, (_within(x, tuple(i._shape), d), i), (d,))
+    result = _apply(GATHER, (_within(x, tuple(i._shape), d), i), (d, bounds))
     return result if index._shape else reshape(result, ())
 
 
@@ -103,7 +113,7 @@ def _scatter(name: str, input: Tensor, dim: int, index: Tensor, src: Any, mode: 
         raise RuntimeError("Index tensor must have the same number of dimensions as self tensor")
     if any(k != d and a > b for k, (a, b) in enumerate(zip(shape, x._shape))):
         raise RuntimeError(f"Expected index {list(shape)} to be no larger than self {list(x._shape)} apart from dimension {d}")
-    result = _apply(SCATTER, (x, i, source), (d, mode))
+    result = _apply(SCATTER, (x, i, source), (d, mode, FROM_START))
     return result if input._shape else reshape(result, ())
 
 
@@ -187,24 +197,25 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
     d = wrap_dim(dim, len(input._shape))
     a, b = tuple(input._shape), tuple(indices._shape)
     shape = broadcast((*a[:d], 1, *a[d + 1 :]), (*b[:d], 1, *b[d + 1 :]))
-    return gather(expand(input, (*shape[:d], a[d], *shape[d + 1 :])), d, expand(places, (*shape[:d], b[d], *shape[d + 1 :])))
+    wide, there = expand(input, (*shape[:d], a[d], *shape[d + 1 :])), expand(places, (*shape[:d], b[d], *shape[d + 1 :]))
+    return gathered(wide, d, there, EITHER_END)
 
 
 # --- whole slices along one dimension ----------------------------------------------------------------------------------
-def along(t: Tensor, places: Tensor, d: int) -> Tensor:
+def along(t: Tensor, places: Tensor, d: int, bounds: Bounds = EITHER_END) -> Tensor:
     """The slices of dimension d at a vector of places: x[…, places[k], …]."""
     shape = tuple(t._shape)
     n = places._shape[0]
     index = expand(reshape(places, (1,) * d + (n,) + (1,) * (len(shape) - d - 1)), (*shape[:d], n, *shape[d + 1 :]))
-    return _apply(GATHER, (t, index), (d,))
+    return _apply(GATHER, (t, index), (d, bounds))
 
 
-def into(t: Tensor, places: Tensor, d: int, source: Tensor, mode: str) -> Tensor:
+def into(t: Tensor, places: Tensor, d: int, source: Tensor, mode: str, bounds: Bounds = EITHER_END) -> Tensor:
     """t with the slices of dimension d at a vector of places combined with source's."""
     shape = tuple(t._shape)
     n = places._shape[0]
     index = expand(reshape(places, (1,) * d + (n,) + (1,) * (len(shape) - d - 1)), (*shape[:d], n, *shape[d + 1 :]))
-    return _apply(SCATTER, (t, index, source), (d, mode))
+    return _apply(SCATTER, (t, index, source), (d, mode, bounds))
 
 
 def _vector(name: str, index: Any) -> Tensor:
@@ -225,10 +236,9 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     places = _vector("index_select", index)
     d = wrap_dim(dim, len(check_tensor(input, "index_select", "input")._shape))
     if not input._shape:
-        return (
-            reshape(along(reshape(input, (1,)), places, 0), ()) if places.numel() == 1 else along(reshape(input, (1,)), places, 0)
-        )
-    return along(input, places, d)
+        found = along(reshape(input, (1,)), places, 0, IN_SELF)
+        return reshape(found, ()) if places.numel() == 1 else found
+    return along(input, places, d, IN_SELF)
 
 
 def _index_source(name: str, input: Tensor, d: int, places: Tensor, source: Tensor) -> Tensor:
@@ -252,7 +262,9 @@ def _index_source(name: str, input: Tensor, d: int, places: Tensor, source: Tens
     return reshape(source, (*shape[:d], n, *shape[d + 1 :])) if shape else source
 
 
-def _by_index(name: str, input: Tensor, dim: int, index: Tensor, source: Tensor, mode: str, alpha: Any = 1) -> Tensor:
+def _by_index(
+    name: str, input: Tensor, dim: int, index: Tensor, source: Tensor, mode: str, bounds: Bounds, alpha: Any = 1
+) -> Tensor:
     places = _vector(name, index)
     check_tensor(source, name, "source", 4)
     d = wrap_dim(dim, len(check_tensor(input, name, "input")._shape))
@@ -260,7 +272,7 @@ def _by_index(name: str, input: Tensor, dim: int, index: Tensor, source: Tensor,
     part = _raised(_index_source(name, x, d, places, source))
     if alpha != 1:
         part = part * alpha
-    result = into(x, places, d, part, mode)
+    result = into(x, places, d, part, mode, bounds)
     return result if input._shape else reshape(result, ())
 
 
@@ -271,13 +283,14 @@ def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
     >>> torch.zeros(3).index_add(0, torch.tensor([1, 1]), torch.tensor([2.0, 3.0]))
     tensor([0., 5., 0.])
     """
-    return _by_index("index_add", input, dim, index, source, "add", alpha)
+    bounds = FROM_START if len(check_tensor(input, "index_add", "input")._shape) > 1 else IN_SELF
+    return _by_index("index_add", input, dim, index, source, "add", bounds, alpha)
 
 
 @operator(inplace=True, out=True)
 def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
     """source written into the slices of `dim` at the given places."""
-    return _by_index("index_copy", input, dim, index, source, "set")
+    return _by_index("index_copy", input, dim, index, source, "set", _IN_COPY)
 
 
 @operator(inplace=True, out=True)
@@ -320,7 +333,7 @@ def take(input: Tensor, index: Tensor) -> Tensor:
     flat = reshape(input, (-1,))
     if not input.numel() and index.numel():
         raise IndexError("take(): tried to take from an empty tensor")
-    return reshape(along(flat, reshape(index.detach(), (-1,)), 0), tuple(index._shape))
+    return reshape(along(flat, reshape(index.detach(), (-1,)), 0, _IN_FLAT), tuple(index._shape))
 
 
 @operator(inplace=False)
@@ -338,7 +351,8 @@ def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) 
             f"put_(): Expected source and index to have the same number of elements, but got source.numel() = {source.numel()}, "
             f"index.numel() = {index.numel()}"
         )
-    flat = into(reshape(input, (-1,)), reshape(index.detach(), (-1,)), 0, reshape(source, (-1,)), "add" if accumulate else "set")
+    places, mode = reshape(index.detach(), (-1,)), "add" if accumulate else "set"
+    flat = into(reshape(input, (-1,)), places, 0, reshape(source, (-1,)), mode, _IN_FLAT)
     return reshape(flat, tuple(input._shape))
 
 
@@ -438,4 +452,4 @@ def flat_positions(mask: Tensor) -> Tensor:
     count = int(slice_dim(ends, 0, n - 1, 1).item())
     places = _apply(WHERE, (mask.detach(), ends - 1, filled(count, int64, device, (n,))))
     slots = filled(0, int64, device, (count + 1,))
-    return slice_dim(_apply(SCATTER, (slots, places, iota(n, int64, device)), (0, "set")), 0, 0, count)
+    return slice_dim(_apply(SCATTER, (slots, places, iota(n, int64, device)), (0, "set", EITHER_END)), 0, 0, count)

@@ -11,7 +11,7 @@ from operator import index as as_index
 from typing import Any
 
 from flambeau.dtypes import bool_, int64
-from flambeau.graph.primitives.indexing import GATHER
+from flambeau.graph.primitives.indexing import EITHER_END, GATHER
 from flambeau.ops.creation import iota, tensor
 from flambeau.ops.gathering import along, flat_positions, into, masked_fill
 from flambeau.ops.joining import stack
@@ -258,7 +258,8 @@ class _Plan:
 
 
 def _checked(vector: Tensor, size: int, dim: int) -> Tensor:
-    return Tensor._apply(GATHER, (iota(size, int64, vector._storage.device), vector), (0,))
+    bounds = EITHER_END._replace(text=EITHER_END.text_for(dim, size))
+    return Tensor._apply(GATHER, (iota(size, int64, vector._storage.device), vector), (0, bounds))
 
 
 # --- tensor[index] -----------------------------------------------------------------------------------------------------

@@ -215,7 +215,9 @@ def tile(input: Tensor, *dims: Any) -> Tensor:
 
 
 @operator()
-def repeat_interleave(input: Tensor, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None) -> Tensor:
+def repeat_interleave(
+    input: Any = None, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None
+) -> Tensor:
     """Each element repeated `repeats` times in its place (a number, or a tensor of one number an element of `dim`).
 
     With one argument alone, a vector of counts, the result is each index i repeated input[i] times.
@@ -228,6 +230,9 @@ def repeat_interleave(input: Tensor, repeats: Any = None, dim: int | None = None
     from flambeau.dtypes import int64
     from flambeau.ops.creation import iota
 
+    if input is None:
+        input, repeats = repeats, None
+    check_tensor(input, "repeat_interleave", "input")
     if repeats is None:
         return repeat_interleave(iota(input._shape[0], int64, input._storage.device), input, 0)
     if dim is None:

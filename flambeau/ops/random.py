@@ -155,7 +155,7 @@ def name_for(type: dtype) -> str:
 
 @operator(method=False)
 def randint(
-    low: int,
+    low: int = 0,
     high: Any = None,
     size: Any = None,
     *,
@@ -165,10 +165,11 @@ def randint(
     layout: Any = None,
     device: Any = None,
     requires_grad: bool = False,
+    pin_memory: bool = False,
 ) -> Tensor:
     """Uniform integers in [low, high), or in [0, low) when called as `randint(high, size)`; int64 unless told."""
-    if size is None:
-        low, high, size = 0, low, high
+    if size is None or high is None:
+        low, high, size = 0, low if high is None or size is None else high, high if size is None else size
     if size is None:
         raise TypeError("randint() received an invalid combination of arguments: the size is missing")
     a, b = integer(low, "randint", "low"), integer(high, "randint", "high")

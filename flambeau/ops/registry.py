@@ -7,13 +7,15 @@ reads `OPERATORS`. May import `flambeau.tensor`.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from flambeau.autograd.modes import state
 from flambeau.autograd.tape import SavedTensor
 from flambeau.dtypes import can_cast
+from flambeau.ops.spellings import with_spellings
 from flambeau.tensor import PrimitiveGradient, Tensor, from_node
 
 __all__ = ["OPERATORS", "Operator", "in_place", "operator", "scalar_name", "write_out", "write_in_place"]
@@ -50,22 +52,24 @@ def operator(
     inplace: bool = False,
     inplace_function: bool = False,
     out: bool = False,
+    also: Mapping[str, str] = MappingProxyType({}),
 ) -> Callable[[F], F]:
     """Registers a function under its own name, or under `names` (the first is the main one, others are aliases).
 
     With `inplace`, `Tensor.name_` writes the result into the tensor (`inplace_function`: also as a function, `torch.relu_`);
     with `out`, the public function takes `out=` (a tensor, or a tuple for several results). The first parameter of a
-    method's function is the tensor.
+    method's function is the tensor. `also` gives parameters by other names that they are known by.
     """
 
     def register(function: F) -> F:
+        called = with_spellings(function, also)
         for name in names or (function.__name__,):
-            public: Callable[..., Any] = _with_out(function) if out else function
+            public: Callable[..., Any] = _with_out(called) if out else called
             OPERATORS[namespace, name] = Operator(name, function, public, namespace, method, inplace, out)
             if method:
-                setattr(Tensor, name, function)
+                setattr(Tensor, name, called)
             if inplace:
-                in_place = _in_place(function, name)
+                in_place = _in_place(called, name)
                 setattr(Tensor, name + "_", in_place)
                 if inplace_function:
                     OPERATORS[namespace, name + "_"] = Operator(name + "_", in_place, in_place, namespace, False, False, False)

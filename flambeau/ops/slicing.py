@@ -113,6 +113,9 @@ def _several(views: Sequence[Tensor]) -> tuple[Tensor, ...]:
     return tuple(views)
 
 
+_CUTS = {"sections": "indices_or_sections", "indices": "indices_or_sections"}
+
+
 def _pieces(t: Tensor, dim: int, lengths: Sequence[int]) -> tuple[Tensor, ...]:
     start, result = 0, []
     for n in lengths:
@@ -121,7 +124,7 @@ def _pieces(t: Tensor, dim: int, lengths: Sequence[int]) -> tuple[Tensor, ...]:
     return _several(result)
 
 
-@operator()
+@operator(also={"split_size": "split_size_or_sections", "split_sizes": "split_size_or_sections"})
 def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
     """Pieces of `split_size` elements (the last may be smaller), or of the given lengths, as views.
 
@@ -158,7 +161,7 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     return _pieces(input, wrap_dim(dim, len(shape)), lengths)
 
 
-@operator()
+@operator(also=_CUTS)
 def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
     """Pieces as equal as can be, or cut at the given indices, as views.
 
@@ -196,7 +199,7 @@ def _split_at(name: str, dim: int, rank: int) -> Any:
 
     split_there.__name__ = split_there.__qualname__ = name
     split_there.__doc__ = f"`tensor_split` along dimension {dim}; a number of sections must divide the size."
-    operator(name)(split_there)
+    operator(name, also=_CUTS)(split_there)
     return split_there
 
 

@@ -43,16 +43,16 @@ def alias(t: Tensor) -> Tensor:
 
 
 @operator(namespace=None)
-def view(self: Tensor, *shape: Any, dtype: Any = None) -> Tensor:
+def view(self: Tensor, *size: Any, dtype: Any = None) -> Tensor:
     """The same memory under another shape (one size may be -1), or its bytes read as another dtype (a copy).
 
     Raises RuntimeError where the layout in memory doesn't allow the shape.
     """
-    if dtype is not None or (len(shape) == 1 and isinstance(shape[0], dtype_class)):
+    if dtype is not None or (len(size) == 1 and isinstance(size[0], dtype_class)):
         from flambeau.ops.conversion import _bitcast
 
-        return _bitcast(self, dtype or shape[0])
-    wanted = sizes("view", shape, "size")
+        return _bitcast(self, dtype or size[0])
+    wanted = sizes("view", size, "size")
     result, strides = _view_rule(tuple(self._shape), self.stride(), wanted)
     return reshaped(self, result, strides)
 
@@ -202,7 +202,7 @@ def permute(input: Tensor, *dims: Any) -> Tensor:
     return permuted(input, order)
 
 
-@operator("transpose", "swapaxes", "swapdims")
+@operator("transpose", "swapaxes", "swapdims", also={"axis0": "dim0", "axis1": "dim1"})
 def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     """Two dimensions exchanged.
 

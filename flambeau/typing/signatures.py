@@ -192,7 +192,7 @@ _add("where", "t", "condition: Tensor[bool, V, S], input: Tensor[D, V, T], other
      "Tensor[D, V, broadcast3(S, T, U)]")  # fmt: skip
 _add("where", "t", "condition: Tensor[bool, V, S], input: Tensor[D, V, T], other: float", "Tensor[D, V, broadcast(S, T)]")
 _add("where", "t", "condition: Tensor[bool, V, S], input: float, other: Tensor[D, V, T]", "Tensor[D, V, broadcast(S, T)]")
-_add("one_hot", "f", "tensor: Tensor[DI, V, S], num_classes: Size", "Tensor[int64, V, append(S, Size)]")
+_add("one_hot", "f", "input: Tensor[DI, V, S], num_classes: Size", "Tensor[int64, V, append(S, Size)]")
 _add("embedding", "f", "input: Tensor[DI, V, S], weight: Tensor[D, V, W], padding_idx: int | None = None, "
      "max_norm: float | None = None, norm_type: float = 2.0, scale_grad_by_freq: bool = False, sparse: bool = False",
      "Tensor[D, V, embedding(S, W)]")  # fmt: skip
@@ -401,7 +401,7 @@ _add("__iadd__ __isub__ __imul__ __itruediv__ __ipow__", "m", f"{INPUT}, other: 
 _add("__iadd__ __isub__ __imul__ __itruediv__ __ipow__", "m", f"{INPUT}, other: float", SAME)
 _add("add_ sub_ mul_ div_ pow_", "m", f"{INPUT}, other: Tensor[E, V, T]", "Tensor[D, V, into(S, T)]")
 _add("add_ sub_ mul_ div_ pow_", "m", f"{INPUT}, other: float", SAME)
-_add("copy_", "m", f"{INPUT}, src: Tensor[E, Any, T], non_blocking: bool = False", "Tensor[D, V, into(S, T)]")
+_add("copy_", "m", f"{INPUT}, other: Tensor[E, Any, T], non_blocking: bool = False", "Tensor[D, V, into(S, T)]")
 _add("logaddexp logaddexp2 nextafter gcd lcm", "tm", f"{INPUT}, other: Tensor[D, V, T]", f"Tensor[D, V, {_BROADCAST}]")
 _add("heaviside", "tm", f"{INPUT}, values: Tensor[D, V, T]", f"Tensor[D, V, {_BROADCAST}]")
 _add("xlogy", "tm", f"{FLOATS}, other: Tensor[DF, V, T]", f"Tensor[DF, V, {_BROADCAST}]")

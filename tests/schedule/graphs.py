@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from flambeau.dtypes import bool_, float32, int64
 from flambeau.graph.node import PRIMITIVES, Node, topological_order
 from flambeau.graph.numpy import from_array_type
+from flambeau.graph.primitives.indexing import EITHER_END
 from flambeau.graph.primitives.movement import window_size
 
 __all__ = ["graphs", "leaf", "copied"]
@@ -285,7 +286,7 @@ class _Builder:
             return None
         axis = self.integer(0, len(x.shape) - 1)
         shape = tuple(self.integer(1, 5) if d == axis else self.integer(1, n) for d, n in enumerate(x.shape))
-        return make("gather", (x, self.index(shape, x.shape[axis])), axis)
+        return make("gather", (x, self.index(shape, x.shape[axis])), axis, EITHER_END)
 
     def make_scatter(self) -> Node | None:
         x = self.pick(float32, rank=1)
@@ -295,7 +296,7 @@ class _Builder:
         shape = tuple(self.integer(1, n) for n in x.shape)
         index = self.index(shape, x.shape[axis])
         mode = self.choose(["set", "add", "mul", "amax", "amin"])
-        return make("scatter", (x, index, self.fit(self.pick(float32), index)), axis, mode)
+        return make("scatter", (x, index, self.fit(self.pick(float32), index)), axis, mode, EITHER_END)
 
     def make_assign(self) -> Node | None:
         x = self.pick(float32)

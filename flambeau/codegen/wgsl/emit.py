@@ -291,21 +291,21 @@ class Emitter:
 
     def _check(self, e: Expr) -> str:
         """A position made non-negative; one outside is reported to the host, and 0 taken instead."""
-        position, size = e.args[0], int(e.args[1].param)
+        position, size, bounds = e.args[0], int(e.args[1].param), e.param
         self.has_checks = True
         low = self._low(position)
         if self.intervals.fits(position):
-            outside = f"{low} < {-size}i || {low} >= {size}i"
+            outside = f"{low} < {-size if bounds.from_end else 0}i || {low} >= {size}i"
             words = f"{low}, {low} >> 31u"
         else:
             value = self._value(position)
-            outside = (
-                f"!({value}.y == 0u && {value}.x < {size}u) && !({value}.y == 0xffffffffu && {value}.x >= {(1 << 32) - size}u)"
-            )
+            outside = f"!({value}.y == 0u && {value}.x < {size}u)"
+            if bounds.from_end:
+                outside += f" && !({value}.y == 0xffffffffu && {value}.x >= {(1 << 32) - size}u)"
             words = f"bitcast<i32>({value}.x), bitcast<i32>({value}.y)"
         name = self.fresh()
         self.line(f"var {name} = {low};")
-        self.line(f"if ({outside}) {{ fail({check_number(e.param)}u, {words}); {name} = 0i; }}")
+        self.line(f"if ({outside}) {{ fail({check_number(bounds.exception, bounds.text)}u, {words}); {name} = 0i; }}")
         self.line(f"if ({name} < 0i) {{ {name} += {size}i; }}")
         return name
 

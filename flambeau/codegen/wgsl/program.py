@@ -11,15 +11,15 @@ __all__ = ["Binding", "Dispatch", "Clear", "Copy", "Program", "ERRORS", "CHECKS"
 
 ERRORS = -1
 """The slot number of the device's buffer for failed checks: [number of the check, low word, high word of the bad value]."""
-CHECKS: list[str] = []
-"""Error texts by check number - 1."""
+CHECKS: list[tuple[str, str]] = []
+"""The builtin error and its text by check number - 1."""
 
 
-def check_number(text: str) -> int:
-    """The number, from 1, by which a shader names the check with this error text."""
-    if text not in CHECKS:
-        CHECKS.append(text)
-    return CHECKS.index(text) + 1
+def check_number(exception: str, text: str) -> int:
+    """The number, from 1, by which a shader names the check with this error."""
+    if (exception, text) not in CHECKS:
+        CHECKS.append((exception, text))
+    return CHECKS.index((exception, text)) + 1
 
 
 @dataclass(frozen=True)

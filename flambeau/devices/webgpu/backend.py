@@ -6,6 +6,7 @@ May import `flambeau.codegen.wgsl`, `flambeau.kernels`, `flambeau.schedule`, `fl
 
 from __future__ import annotations
 
+import builtins
 import threading
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -314,4 +315,5 @@ class WebGPUBackend:
             self.host.write(self._errors.handle, 0, bytes(_ERROR_BYTES))
             value = words[1] | words[2] << 32
             value -= (value >> 63) << 64
-            raise IndexError(CHECKS[words[0] - 1].replace("{value}", str(value)))
+            exception, text = CHECKS[words[0] - 1]
+            raise getattr(builtins, exception)(text.replace("{value}", str(value)))

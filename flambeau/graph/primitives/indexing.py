@@ -2,13 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Any
+import builtins
+from typing import Any, NamedTuple
 
 from flambeau.dtypes import int64
 from flambeau.graph.node import Node, Primitive
 from flambeau.graph.numpy import np
 
-__all__ = ["GATHER", "SCATTER", "ARGSORT"]
+__all__ = ["GATHER", "SCATTER", "ARGSORT", "Bounds", "EITHER_END", "FROM_START"]
+
+
+class Bounds(NamedTuple):
+    """Which positions along a dimension an operator takes, and its error for others, raised when they are computed.
+
+    `exception` names a builtin error; in its `text`, {value}, {dimension} and {size} are filled in. `from_end`: positions of
+    -size … -1 count from the end.
+    """
+
+    exception: str
+    text: str
+    from_end: bool
+
+    def text_for(self, dimension: int, size: int) -> str:
+        """The error's text but for the value."""
+        return self.text.replace("{dimension}", str(dimension)).replace("{size}", str(size))
+
+
+_OUTSIDE = "index {value} is out of bounds for dimension {dimension} with size {size}"
+EITHER_END = Bounds("IndexError", _OUTSIDE, True)
+"""As `x[index]` takes them."""
+FROM_START = Bounds("RuntimeError", _OUTSIDE, False)
+"""As PyTorch's gather and scatter take them."""
 
 
 def _places(index: Any, axis: int) -> tuple[Any, ...]:
@@ -18,12 +42,16 @@ def _places(index: Any, axis: int) -> tuple[Any, ...]:
     return tuple(places)
 
 
+def _check(index: Any, bounds: Bounds, axis: int, size: int) -> None:
+    outside = (index < (-size if bounds.from_end else 0)) | (index >= size)
+    if outside.any():
+        text = bounds.text_for(axis, size).replace("{value}", str(index[outside].reshape(-1)[0]))
+        raise getattr(builtins, bounds.exception)(text)
+
+
 def _gather(node: Node, x: Any, index: Any) -> Any:
-    axis = node.params[0]
-    size = x.shape[axis]
-    if index.size and ((index < -size).any() or (index >= size).any()):
-        wrong = index[(index < -size) | (index >= size)].reshape(-1)[0]
-        raise IndexError(f"index {wrong} is out of bounds for dimension {axis} with size {size}")
+    axis, bounds = node.params
+    _check(index, bounds, axis, x.shape[axis])
     return x[_places(index, axis)]
 
 
@@ -33,21 +61,19 @@ GATHER = Primitive(
     lambda inputs, params: (inputs[1].shape, inputs[0].dtype),
     _gather,
     lambda g, y, inputs, params: (
-        lambda: type(g)._apply(SCATTER, (g.new_zeros(inputs[0].shape), inputs[1], g), (params[0], "add")),
+        lambda: type(g)._apply(SCATTER, (g.new_zeros(inputs[0].shape), inputs[1], g), (params[0], "add", params[1])),
         None,
     ),
     reads=((1,), ()),
 )
-"""`params = (axis,)`; inputs (x, int64 index of the same rank): out[i, j, …] = x[index[i, j, …], j, …] for axis 0. Other
-dimensions of index are no longer than x's. Indices in [-n, n); devices read nothing outside x."""
+"""`params = (axis, bounds)`; inputs (x, int64 index of the same rank): out[i, j, …] = x[index[i, j, …], j, …] for axis 0. Other
+dimensions of index are no longer than x's. `bounds` says which indices are allowed; devices read nothing outside x."""
 
 
 def _scatter(node: Node, base: Any, index: Any, source: Any) -> Any:
-    axis, mode = node.params
+    axis, mode, bounds = node.params
     size = base.shape[axis]
-    if index.size and ((index < -size).any() or (index >= size).any()):
-        wrong = index[(index < -size) | (index >= size)].reshape(-1)[0]
-        raise IndexError(f"index {wrong} is out of bounds for dimension {axis} with size {size}")
+    _check(index, bounds, axis, size)
     half = base.dtype.itemsize == 2 and base.dtype.kind not in "iu"
     out = base.astype(np.float32) if half else np.array(base)
     places = _places(np.where(index < 0, index + size, index), axis)
@@ -61,21 +87,25 @@ def _scatter(node: Node, base: Any, index: Any, source: Any) -> Any:
 
 
 def _scatter_gradient(g: Any, y: Any, inputs: Any, params: tuple[Any, ...]) -> tuple[Any, ...]:
-    axis, mode = params
+    axis, mode, bounds = params
     base, index, source = inputs
 
     def gathered(t: Any) -> Any:
-        return type(g)._apply(GATHER, (t, index), (axis,))
+        return type(g)._apply(GATHER, (t, index), (axis, bounds))
 
     if mode == "add":
         return (lambda: g, None, lambda: gathered(g))
     if mode == "set":
-        return (lambda: type(g)._apply(SCATTER, (g, index, g.new_zeros(index.shape)), (axis, "set")), None, lambda: gathered(g))
+        return (
+            lambda: type(g)._apply(SCATTER, (g, index, g.new_zeros(index.shape)), (axis, "set", bounds)),
+            None,
+            lambda: gathered(g),
+        )
     if mode == "mul":
         return (lambda: g * y / base, None, lambda: gathered(g * y) / source)
     chosen = (source == gathered(y)).to(g.dtype)
     kept = (base == y).to(g.dtype)
-    count = type(g)._apply(SCATTER, (kept, index, chosen), (axis, "add"))
+    count = type(g)._apply(SCATTER, (kept, index, chosen), (axis, "add", bounds))
     share = g / count
     return (lambda: share * kept, None, lambda: gathered(share) * chosen)
 
@@ -89,8 +119,8 @@ SCATTER: Primitive = Primitive(
     saves=lambda params: "inputs" if params[1] in ("set", "add") else "inputs output",
     reads=lambda params: ((1,), (), (1,)) if params[1] in ("set", "add") else None,
 )
-"""`params = (axis, mode)`, mode one of "set", "add", "mul", "amax", "amin"; inputs (base, int64 index, source of index's shape):
-out = base, then out[index[i, j, …], j, …] is combined with source[i, j, …] for axis 0. With "set" and repeated places the
+"""`params = (axis, mode, bounds)`, mode one of "set", "add", "mul", "amax", "amin"; inputs (base, int64 index, source of index's
+shape): out = base, then out[index[i, j, …], j, …] is combined with source[i, j, …] for axis 0. With "set" and repeated places the
 last in row-major order wins."""
 
 

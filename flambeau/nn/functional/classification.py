@@ -9,7 +9,7 @@ from flambeau.autograd.modes import state
 from flambeau.dtypes import int64
 from flambeau.graph.node import Node
 from flambeau.graph.primitives import elementwise as e
-from flambeau.graph.primitives.indexing import GATHER
+from flambeau.graph.primitives.indexing import GATHER, Bounds
 from flambeau.graph.primitives.movement import EXPAND
 from flambeau.graph.primitives.reduction import MAX, SUM
 from flambeau.nn.functional.activation import logsigmoid
@@ -19,6 +19,7 @@ from flambeau.nn.functional.loss import reduction_of
 from flambeau.nn.functional.softmax import log_softmax
 from flambeau.nn.functional.windows import positions
 from flambeau.ops.composite import Composite, record, untaped
+from flambeau.ops.gathering import gathered
 from flambeau.ops.nodes import converted, number_like, reduced, shaped, spread
 from flambeau.ops.operands import accumulation_dtype, cast, expand
 from flambeau.ops.registry import operator
@@ -28,14 +29,14 @@ from flambeau.tensor import Tensor, from_node
 __all__ = ["cross_entropy", "multi_margin_loss", "multilabel_margin_loss", "multilabel_soft_margin_loss", "nll_loss"]
 
 
-def _in_range(target: Tensor, classes: int, ignored: Tensor) -> Tensor:
-    """Class numbers for looking up: 0 where ignored; a negative one is moved to where the lookup refuses it."""
-    return target.masked_fill(ignored, 0) - (target < 0).logical_and(~ignored).to(int64) * classes
-
-
 def _is_class(target: Tensor, classes: int, axis: int) -> Tensor:
     """Bool, of the input's shape: whether this is the target's class."""
     return target.unsqueeze(axis) == positions(classes, target.ndim + 1, axis, target._storage.device, int64)
+
+
+_CLASSES = Bounds("IndexError", "Target {value} is out of bounds.", False)
+_LABELS = Bounds("RuntimeError", "target out of range", False)
+_LABEL_LISTS = Bounds("RuntimeError", "argument #2 'target' is out of range", False)
 
 
 def _check_target(input: Tensor, target: Tensor) -> Tensor:
@@ -61,10 +62,10 @@ def _picked_gradient(g: Tensor, y: Any, inputs: Sequence[Any], params: tuple[Any
 _PICK = Composite("nll_loss", _picked_gradient, reads=((1,), ()))
 
 
-def _picked(input: Tensor, target: Tensor, axis: int) -> Tensor:
+def _picked(input: Tensor, target: Tensor, axis: int, bounds: Bounds) -> Tensor:
     """The target class's element. Its gradient is a comparison for each element, with no scattering."""
     with untaped():
-        value = input.gather(axis, target.unsqueeze(axis)).squeeze(axis)
+        value = gathered(input, axis, target.unsqueeze(axis), bounds).squeeze(axis)
     return record(_PICK, value, (input, target), (axis,))
 
 
@@ -76,8 +77,8 @@ def _nll(input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int
     """The loss of log-probabilities; the target's shape is that of the input without its class axis."""
     axis = _class_axis(input)
     ignored = target == ignore_index
-    found = _in_range(target, input.shape[axis], ignored)
-    loss = -_picked(input, found, axis)
+    found = target.masked_fill(ignored, 0)
+    loss = -_picked(input, found, axis, _CLASSES)
     if weight is not None:
         coefficient = weight.index_select(0, found.reshape(-1)).reshape(found.shape).masked_fill(ignored, 0)
         loss = (loss * coefficient).masked_fill(ignored, 0)
@@ -146,7 +147,6 @@ def _cross_entropy_gradient(g: Tensor, y: Any, inputs: Sequence[Any], params: tu
 
 
 _CROSS_ENTROPY = Composite("cross_entropy", _cross_entropy_gradient, reads=((0, 1, 2, 3), (), (), ()))
-_LARGEST = 2**63 - 1
 
 
 def _plain_cross_entropy(input: Tensor, target: Tensor, ignore_index: int, reduction: str) -> Tensor:
@@ -156,10 +156,9 @@ def _plain_cross_entropy(input: Tensor, target: Tensor, ignore_index: int, reduc
     x = converted(x, accumulation_dtype(x.dtype))
     log_sum = _log_sum(x, axis)
     ignored = e.EQ((t, number_like(ignore_index, t)))
-    # Without its sign a negative class number is out of the lookup's range, as it must be.
-    found = e.BITWISE_AND((e.WHERE((ignored, number_like(0, t), t)), number_like(_LARGEST, t)))
+    found = e.WHERE((ignored, number_like(0, t), t))
     column = (*t.shape[:axis], 1, *t.shape[axis:])
-    picked = shaped(GATHER((x, shaped(found, column)), (axis,)), t.shape)
+    picked = shaped(GATHER((x, shaped(found, column)), (axis, _CLASSES)), t.shape)
     zero = number_like(0, log_sum)
     loss = e.WHERE((ignored, zero, e.SUB((log_sum, picked))))
     scale = e.WHERE((ignored, zero, number_like(1, log_sum)))
@@ -235,7 +234,7 @@ def _smoothed(
         if weight is None:
             count = cast(~ignored, smooth.dtype).sum()
         else:
-            found = _in_range(target, scores.shape[axis], ignored)
+            found = target.masked_fill(ignored, 0)
             count = weight.index_select(0, found.reshape(-1)).reshape(found.shape).masked_fill(ignored, 0).sum()
         smooth = smooth.sum() / count
     else:
@@ -280,8 +279,8 @@ def multi_margin_loss(
     target = _check_target(x, as_tensor_argument(target, "multi_margin_loss", "target", 2))
     rules.multi_margin_loss(tuple(x._shape), tuple(target._shape), None if weight is None else tuple(weight._shape), reduction)
     flat = x.reshape(-1, x.shape[-1]) if x.ndim != 2 else x
-    labels = _in_range(target.reshape(-1), x.shape[-1], (target != target).reshape(-1))
-    gap = (margin - _picked(flat, labels, 1).unsqueeze(1) + flat).clamp_min(0)
+    labels = target.reshape(-1)
+    gap = (margin - _picked(flat, labels, 1, _LABELS).unsqueeze(1) + flat).clamp_min(0)
     gap = gap if p == 1 else gap * gap
     if weight is not None:
         gap = gap * weight.index_select(0, labels).unsqueeze(1)
@@ -307,7 +306,7 @@ def multilabel_margin_loss(
     counts = (labels < 0).to(int64).cumsum(1) == 0  # before the first −1
     labels = labels.masked_fill(~counts, 0)
     is_label = (_is_class(labels, rows.shape[1], 2) & counts.unsqueeze(2)).any(1)
-    gap = (1 - rows.gather(1, labels).unsqueeze(2) + rows.unsqueeze(1)).clamp_min(0)
+    gap = (1 - gathered(rows, 1, labels, _LABEL_LISTS).unsqueeze(2) + rows.unsqueeze(1)).clamp_min(0)
     loss = gap.masked_fill(~counts.unsqueeze(2) | is_label.unsqueeze(1), 0).sum((1, 2)) / rows.shape[1]
     return reduced_loss(loss.reshape(()) if x.ndim < 2 else loss, reduction)
 

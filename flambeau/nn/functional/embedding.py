@@ -50,8 +50,7 @@ def _check(name: str, indices: Any, weight: Any) -> Tensor:
             f"torch.{_old_name(indices)} instead (while checking arguments for {name})"
         )
     check_device(indices, weight)
-    # Without its sign a negative index is out of the lookup's range, as it must be.
-    return cast(indices, int64).bitwise_and(2**63 - 1)
+    return cast(indices, int64)
 
 
 def _old_name(t: Tensor) -> str:
@@ -108,32 +107,32 @@ def embedding(
 
 
 @operator(namespace="nn.functional", method=False)
-def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
+def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
     """[*] class numbers as int64 [*, num_classes] of zeros and a one; −1 takes as many classes as there are.
 
     >>> F.one_hot(torch.tensor([0, 2]), num_classes=3)
     tensor([[1, 0, 0],
             [0, 0, 1]])
     """
-    as_tensor_argument(tensor, "one_hot", "input")
-    if tensor.dtype is not int64:
+    as_tensor_argument(input, "one_hot", "input")
+    if input.dtype is not int64:
         raise RuntimeError("one_hot is only applicable to index tensor of type LongTensor.")
-    if tensor.numel() == 0:
+    if input.numel() == 0:
         if num_classes <= 0:
             raise RuntimeError("Can not infer total number of classes from empty tensor.")
-        return tensor.new_zeros((*tensor.shape, num_classes))
-    if tensor.min().item() < 0:
+        return input.new_zeros((*input.shape, num_classes))
+    if input.min().item() < 0:
         raise RuntimeError("Class values must be non-negative.")
-    largest = int(tensor.max().item())
+    largest = int(input.max().item())
     if num_classes == -1:
         num_classes = largest + 1
     elif num_classes < 1:
         raise RuntimeError("num_classes should be positive")
     elif largest >= num_classes:
         raise RuntimeError("Class values must be smaller than num_classes.")
-    rules.one_hot(tuple(tensor._shape), num_classes)
-    classes = tensor.new_ones((num_classes,)).cumsum(0) - 1
-    return (tensor.unsqueeze(-1) == classes).to(int64)
+    rules.one_hot(tuple(input._shape), num_classes)
+    classes = input.new_ones((num_classes,)).cumsum(0) - 1
+    return (input.unsqueeze(-1) == classes).to(int64)
 
 
 @operator(namespace="nn.functional", method=False)

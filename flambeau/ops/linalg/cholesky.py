@@ -97,11 +97,11 @@ def _cholesky_inverse_gradient(g: Tensor, y: Tensor, inputs: Any, params: Any) -
 _CHOLESKY_INVERSE = Composite("cholesky_inverse", _cholesky_inverse_gradient, saves="inputs output")
 
 
-@operator("cholesky_solve", out=True)
-def cholesky_solve(B: Tensor, L: Tensor, upper: bool = False) -> Tensor:
+@operator(out=True, also={"L": "input2", "B": "input"})
+def cholesky_solve(input: Tensor, input2: Tensor, upper: bool = False) -> Tensor:
     """X of A X = B for the A whose Cholesky factor is given."""
-    lead = broadcast(tuple(B._shape[:-2]), tuple(L._shape[:-2]))
-    b, factor = B.expand((*lead, *B._shape[-2:])), L.expand((*lead, *L._shape[-2:]))
+    lead = broadcast(tuple(input._shape[:-2]), tuple(input2._shape[:-2]))
+    b, factor = input.expand((*lead, *input._shape[-2:])), input2.expand((*lead, *input2._shape[-2:]))
     with untaped():
         y = _solved_by_factor(b, factor, upper)
     return record(_CHOLESKY_SOLVE, y, (b, factor), (upper,))

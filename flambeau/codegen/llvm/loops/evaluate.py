@@ -245,10 +245,12 @@ class Evaluator:
         f = self.f
         index = self.evaluate(e.args[0])
         size = constant(index.type, int(e.args[1].param))
-        negative = f.test("icmp slt", index, constant(index.type, 0))
-        wrapped = f.select(negative, f.binary("add", index, size), index)
+        wrapped = index
+        if e.param.from_end:
+            negative = f.test("icmp slt", index, constant(index.type, 0))
+            wrapped = f.select(negative, f.binary("add", index, size), index)
         outside = f.test("icmp uge", wrapped, size)
-        self.errors.report(self._real(outside), index, "IndexError", str(e.param))
+        self.errors.report(self._real(outside), index, e.param.exception, e.param.text)
         return f.select(outside, constant(index.type, 0), wrapped)
 
     # --- hoisting

@@ -1,0 +1,50 @@
+"""Positions outside a dimension: refused with PyTorch's error, at the call or at the latest when a value is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+import flambeau
+from tests.helpers.oracle import compare, to_flambeau
+
+OPERATORS: dict[str, Callable[..., Any]] = {
+    "gather": lambda t, x, i: t.gather(x, 0, i.reshape(1, 1)),
+    "scatter": lambda t, x, i: x.scatter(0, i.reshape(1, 1), 1.0),
+    "scatter_add": lambda t, x, i: x.scatter_add(0, i.reshape(1, 1), x),
+    "index_select": lambda t, x, i: x.index_select(0, i),
+    "index_add": lambda t, x, i: x.index_add(0, i, x[:1]),
+    "index_add of a vector": lambda t, x, i: x[:, 0].index_add(0, i, x[:1, 0]),
+    "index_copy": lambda t, x, i: x.index_copy(0, i, x[:1]),
+    "index_fill": lambda t, x, i: x.index_fill(0, i, 1.0),
+    "take": lambda t, x, i: x.take(i),
+    "put": lambda t, x, i: x.put(i, x[0, :1]),
+    "index": lambda t, x, i: x[i],
+    "index of the second dimension": lambda t, x, i: x[i * 0, i],
+    "index_put": lambda t, x, i: x.index_put((i,), x[0]),
+    "embedding": lambda t, x, i: t.nn.functional.embedding(i, x),
+    "cross_entropy": lambda t, x, i: t.nn.functional.cross_entropy(x[:1], i),
+    "nll_loss": lambda t, x, i: t.nn.functional.nll_loss(x[:1], i),
+    "multi_margin_loss": lambda t, x, i: t.nn.functional.multi_margin_loss(x[:1], i),
+}
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+@given(position=st.integers(-14, 14))
+def test_positions(name: str, device: str, position: int) -> None:
+    x, index = torch.arange(12.0).reshape(4, 3), torch.tensor([position])
+    mine_x, mine_index = to_flambeau(x, device), to_flambeau(index, device)
+    try:
+        expected = OPERATORS[name](torch, x, index)
+    except (IndexError, RuntimeError) as error:
+        with pytest.raises((IndexError, RuntimeError)) as found:
+            OPERATORS[name](flambeau, mine_x, mine_index).tolist()
+        assert str(found.value) == str(error) or "INDICES element" in str(error)
+        assert type(found.value) is type(error) or "INDICES element" in str(error)
+        return
+    compare(OPERATORS[name](flambeau, mine_x, mine_index), expected)
