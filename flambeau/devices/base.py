@@ -37,7 +37,10 @@ class Backend(Protocol):
         """Computes the nodes (and gives each its buffer), in as few kernels as it can."""
 
     def execute(self, plan: Any, inputs: Sequence[Any], scalars: Sequence[Any], donated: frozenset[int]) -> list[Any]:
-        """Runs a plan on these inputs; `donated` are positions in `inputs` whose memory may be overwritten."""
+        """Runs a plan on these inputs; `donated` are positions in `inputs` whose memory may be overwritten.
+
+        An exception of any kind but `schedule.execution.Interrupted` means that none of them was.
+        """
 
     def synchronize(self) -> None:
         """Waits until everything submitted is done."""

@@ -84,6 +84,19 @@ class Expr:
         cls._table[key] = self
         return self
 
+    @property
+    def divides_integers(self) -> bool:
+        """Whether it divides by an integer that may be zero."""
+        if self.op not in ("floor_divide", "remainder", "fmod", "div") or self.dtype.category > 1:
+            return False
+        divisor = self.args[1]
+        return divisor.op != "literal" or not divisor.param
+
+    @property
+    def may_raise(self) -> bool:
+        """Whether its values may be errors: a position outside, a division by zero."""
+        return self.op == "check" or self.divides_integers
+
     def __repr__(self) -> str:
         if self.op in ("axis", "literal"):
             return f"i{self.param}" if self.op == "axis" else repr(self.param)

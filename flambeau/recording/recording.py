@@ -20,6 +20,7 @@ from flambeau.recording.arguments import rebuild
 from flambeau.recording.gradient import Joint
 from flambeau.recording.recorder import Leaf, RandomUse, Recorder
 from flambeau.schedule import prepare
+from flambeau.schedule.execution import execute
 from flambeau.schedule.plan import Plan
 from flambeau.storage import Storage, pending, realize
 from flambeau.tensor import Tensor, over
@@ -206,7 +207,8 @@ class Recording:
             for node, buffer in zip(wanted, self.backend.execute(self.plan, buffers, values, frozenset())):
                 node.realize(buffer)
         written = {place for place, _ in self.written}
-        self.donatable = [i for i, s in enumerate(self.sources) if isinstance(s, int) and s in written]
+        shown = {s for s in self.copied.values() if isinstance(s, int)}  # an old value that is a result
+        self.donatable = [i for i, s in enumerate(self.sources) if isinstance(s, int) and s in written and s not in shown]
 
     def _source_of(self, node: Node) -> Any:
         """The place of a leaf, or the leaf itself when it was made while recording."""
@@ -245,21 +247,31 @@ class Recording:
             realize(waiting)
         for use in self.random:
             use.start = use.generator.take(use.blocks)
-        buffers = [storages[s].node.buffer if s.__class__ is int else s.buffer for s in self.sources]
         values = [scalar_value(node) for node in self.scalars]
         before = None
         if self.joint is not None:
             before = {place: storages[place].node.buffer for place in self.joint.places}
-        computed: list[Any] = []
-        if self.plan is not None:
-            donated = frozenset() if self.joint is not None else self._donated(storages)
-            computed = self.backend.execute(self.plan, buffers, values, donated)
         found: list[Any] = [None] * len(self.leaves)
-        for i, buffer in zip(self.computed, computed):
-            found[i] = buffer
         for i, source in self.copied.items():
             found[i] = storages[source].node.buffer if source.__class__ is int else source.buffer
-        del buffers, computed
+
+        def publish(computed: Sequence[Any]) -> None:
+            for i, buffer in zip(self.computed, computed):
+                found[i] = buffer
+            for place, i in self.written:
+                if found[i] is not None:  # it is, where the run was interrupted
+                    storage = storages[place]
+                    storage.node = self.leaves[i].holding(found[i])
+                    storage.version += 1
+                    storage.autograd_version += 1
+
+        if self.plan is None:
+            publish(())
+        else:
+            donated = frozenset() if self.joint is not None else self._donated(storages)
+            leaves = [storages[s].node if s.__class__ is int else s for s in self.sources]
+            execute(self.backend, self.plan, leaves, values, donated, publish)
+            del leaves
         nodes: dict[int, Storage] = {}
 
         def storage_of(i: int) -> Storage:
@@ -267,11 +279,6 @@ class Recording:
                 nodes[i] = Storage(self.leaves[i].holding(found[i]))
             return nodes[i]
 
-        for place, i in self.written:
-            storage = storages[place]
-            storage.node = self.leaves[i].holding(found[i])
-            storage.version += 1
-            storage.autograd_version += 1
         for tensor, final in self.final_grads:
             if final is None:
                 tensor._grad = None
@@ -302,12 +309,8 @@ def _holders(storages: list[Storage], place: int) -> tuple[int, int]:
 
 
 def _calibrate() -> tuple[int, int]:
-    """What `_holders` says when only the storage holds the node, and only the node and the list of a plan's inputs the buffer."""
-    storages = [Storage(Leaf(Node(BUFFER, (), (), (), float32, "")).holding(bytearray()))]
-    buffers = [storages[0].node.buffer]
-    found = _holders(storages, 0)
-    del buffers
-    return found
+    """What `_holders` says when only the storage holds the node, and only the node the buffer."""
+    return _holders([Storage(Leaf(Node(BUFFER, (), (), (), float32, "")).holding(bytearray()))], 0)
 
 
 _NO_OTHERS = _calibrate()

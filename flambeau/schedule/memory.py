@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from flambeau.graph.node import Node
-from flambeau.kernels.ir import ContractionKernel, Expr, Kernel, LoopKernel, RoutineKernel
+from flambeau.kernels.ir import ContractionKernel, Expr, Kernel, LoopKernel, RoutineKernel, SortKernel
 from flambeau.schedule.plan import Plan
 
-__all__ = ["shared", "is_copy", "donations"]
+__all__ = ["shared", "is_copy", "can_fail", "donations"]
 
 SMALLEST_DONATION = 4096
 """Bytes; for less, asking who else knows an input costs more than it saves."""
@@ -58,7 +58,9 @@ def _aliases(plan: Plan) -> dict[int, int]:
 
     The step must read the old value only where it stores the new one in the same iteration: then no iteration destroys what
     another still reads. Steps after the first that write the value (in place) must not read the old one elsewhere either.
+    A plan's input is taken over only after the last step that may fail: then an error leaves it as it was.
     """
+    safe = 1 + max((n for n, step in enumerate(plan.steps) if can_fail(step.kernel)), default=-1)
     last: dict[int, int] = {}
     first: dict[int, int] = {}
     writers: dict[int, list[int]] = {}
@@ -77,6 +79,8 @@ def _aliases(plan: Plan) -> dict[int, int]:
         for u in _candidates(plan, start, v):
             old = plan.values[u]
             if u == v or u in taken or u in kept or old.kind == "scalar" or first.get(u, -1) >= start or last[u] > end:
+                continue
+            if old.kind == "input" and start < safe:
                 continue
             if old.size != value.size or old.dtype.itemsize != value.dtype.itemsize:
                 continue
@@ -152,8 +156,6 @@ def donations(plan: Plan, order: Sequence[Node], outputs: Sequence[Node]) -> tup
     its value later.
     """
     targets = set(plan.aliases.values())
-    if any(_can_fail(step.kernel) for step in plan.steps):
-        return ()  # what was overwritten would be lost
     wanted = {n.serial for n in outputs}
     place = {n.serial: i for i, n in enumerate(order)}
     references = [0] * len(order)
@@ -177,13 +179,13 @@ def donations(plan: Plan, order: Sequence[Node], outputs: Sequence[Node]) -> tup
     return tuple(result)
 
 
-def _can_fail(kernel: Kernel) -> bool:
-    """Whether running the kernel may raise."""
-    if isinstance(kernel, RoutineKernel):
+def can_fail(kernel: Kernel) -> bool:
+    """Whether running the kernel may raise: those that run in Python, and those with a check."""
+    if isinstance(kernel, RoutineKernel | SortKernel):
         return True
     values: list[Expr] = []
     if isinstance(kernel, LoopKernel):
-        values = [e for s in kernel.stores for e in (s.value, s.index)]
+        values = [e for s in kernel.stores for e in (s.value, s.index, s.guard) if e is not None]
     elif isinstance(kernel, ContractionKernel):
         values = [kernel.epilogue]
-    return any(e.op == "check" for e in expressions(values))
+    return any(e.may_raise for e in expressions(values))

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from flambeau.dtypes import float32
 from flambeau.graph.node import Node, topological_order
 from flambeau.graph.primitives.leaf import BUFFER, scalar_value
+from flambeau.schedule.execution import execute
 from flambeau.schedule.plan import Plan
 from flambeau.schedule.planning import build
 
@@ -116,9 +117,13 @@ def realize(backend: Backend, nodes: Sequence[Node]) -> None:
         return
     plan, inputs, scalars, order = _prepare(pending)
     donated = _unknown_outside(plan, order) if plan.donations else frozenset()
-    buffers = backend.execute(plan, [n.buffer for n in inputs], [scalar_value(n) for n in scalars], donated)
-    for node, buffer in zip(pending, buffers, strict=True):
-        node.realize(buffer)
+
+    def publish(buffers: Sequence[Any]) -> None:
+        for node, buffer in zip(pending, buffers, strict=True):
+            if buffer is not None:
+                node.realize(buffer)
+
+    execute(backend, plan, inputs, [scalar_value(n) for n in scalars], donated, publish)
 
 
 def _unknown_outside(plan: Plan, order: list[Node]) -> frozenset[int]:

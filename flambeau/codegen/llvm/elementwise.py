@@ -14,7 +14,7 @@ from flambeau.codegen.llvm.polynomial import any_lane
 from flambeau.codegen.llvm.values import convert, from_memory, is_half, memory_type, to_memory
 from flambeau.dtypes import bool_, dtype
 
-__all__ = ["emit", "is_exact", "divisor_is_unsafe", "larger", "smaller"]
+__all__ = ["emit", "is_exact", "larger", "smaller"]
 
 _EXACT = frozenset(
     (
@@ -41,16 +41,10 @@ _EXACT = frozenset(
 """Primitives whose result on half values needs no rounding."""
 
 _COMPARISONS = {"eq": "eq", "ne": "ne", "lt": "lt", "le": "le", "gt": "gt", "ge": "ge"}
-_INTEGER_DIVISIONS = frozenset(("floor_divide", "remainder", "fmod", "div"))
 
 
 def is_exact(name: str) -> bool:
     return name in _EXACT
-
-
-def divisor_is_unsafe(name: str, type: dtype) -> bool:
-    """Whether the primitive on `type` is an integer division, whose second operand may not be zero."""
-    return name in _INTEGER_DIVISIONS and type.category < 2
 
 
 def emit(f: Function, name: str, operands: Sequence[Value], type: dtype, sources: Sequence[dtype]) -> Value:

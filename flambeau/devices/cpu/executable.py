@@ -11,7 +11,8 @@ import builtins
 import ctypes
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 from flambeau.codegen.llvm.lowered import Message
@@ -24,6 +25,8 @@ from flambeau.devices.cpu.runner import ALONE, BARRIER, ENTRY_WORDS, Team
 from flambeau.devices.cpu.scalars import ScalarBlock
 from flambeau.kernels.ir import Kernel, RoutineKernel, SortKernel
 from flambeau.profiler import recorder
+from flambeau.schedule.execution import Interrupted
+from flambeau.schedule.memory import can_fail
 from flambeau.schedule.plan import Plan
 
 __all__ = ["Executable"]
@@ -34,16 +37,51 @@ _SHORT = 3_000.0
 """Nanoseconds of estimated work below which one thread runs a kernel: consecutive ones need no barrier between them."""
 _STRETCH = 50_000_000.0
 """Nanoseconds after which Python gets a chance to see Ctrl-C."""
+_NEAR = 20_000_000.0
+"""Nanoseconds of work that is rather finished with the overwriting before or after it than interrupted apart from that."""
 
 
 @dataclass
-class _Stretch:
-    """Entries that run in one native call, then a host function."""
+class _Part:
+    """Entries that run in one native call, then perhaps a host function. It does the steps of the plan up to before `end`.
 
+    `overwrites`: it changes donated inputs, and so runs to its end whatever happens. `reports`: its kernels may report errors.
+    `checks`: those are looked at after it, because the next part overwrites. `name` and `kernel` are for a profile, which
+    runs the steps one by one.
+    """
+
+    name: str
+    kernel: Kernel
     first: int
     count: int
     work: float
+    end: int
     after: Callable[[], None] | None = None
+    overwrites: bool = False
+    reports: bool = False
+    checks: bool = False
+
+
+def _stretches(parts: Sequence[_Part]) -> list[_Part]:
+    """The parts of single steps joined to as few as possible."""
+    overwriting = [p.overwrites for p in parts]
+    written = [i for i, p in enumerate(parts) if p.overwrites]
+    for low, high in zip([-1, *written], [*written, len(parts)]) if written else ():
+        between = parts[low + 1 : high]
+        if sum(p.work for p in between) <= _NEAR and not any(p.after is not None or p.reports for p in between):
+            overwriting[low + 1 : high] = [True] * len(between)
+    joined: list[_Part] = []
+    for p, overwrites in zip(parts, overwriting, strict=True):
+        last = joined[-1] if joined else None
+        if last is None or last.after is not None or last.overwrites != overwrites or (last.work > _STRETCH and not overwrites):
+            joined.append(replace(p, overwrites=overwrites))
+        else:
+            last.count += p.count
+            last.work += p.work
+            last.end, last.after, last.reports = p.end, p.after, last.reports or p.reports
+    for p, following in pairwise(joined):
+        p.checks = p.reports and following.overwrites
+    return joined
 
 
 @dataclass(frozen=True)
@@ -128,24 +166,32 @@ class Executable:
         entries: list[tuple[int, int, bool]] = []
         """Function, first argument cell, whether one thread does it."""
         reporting: list[tuple[int, int, tuple[Message, ...]]] = []
-        stretches: list[_Stretch] = []
-        first, work = 0, 0.0
+        parts: list[_Part] = []
         written = {self.home[v] for s in plan.steps for v, slot in zip(s.arguments, s.kernel.slots) if slot.access != "in"}
         unchanging = {v: i for i, v in enumerate(plan.inputs) if v not in written}
-        self.observed: list[tuple[str, int, Kernel]] = []
-        """For each step what a profile calls it, its number of entries (-1: a host function), and its kernel."""
+        taken = {plan.inputs[i]: i for i in self.donated}
+        self._begins: dict[int, int] = {}
+        """For each donated input that is overwritten the first step that does."""
+        last_write: dict[int, int] = {}
         for number, step in enumerate(plan.steps):
             kernel = step.kernel
             name = "+".join(step.origin) or type(kernel).__name__
             if step.is_copy and len({self.home[v] for v in step.arguments}) == 1:
                 continue
+            overwrites = False
+            for v, slot in zip(step.arguments, kernel.slots):
+                at = self.home[v]
+                if slot.access != "in":
+                    last_write[at] = number
+                    if at in taken:
+                        overwrites = True
+                        self._begins.setdefault(taken[at], number)
             code = compiled.get(number)
+            first = len(entries)
             if code is None:
                 places = [self.table_index[self.home[v]] for v in step.arguments]
                 after = host.bind(kernel, self.table, places)
-                stretches.append(_Stretch(first, len(entries) - first, work, after))
-                self.observed.append((name, -1, kernel))
-                first, work = len(entries), 0.0
+                parts.append(_Part(name, kernel, first, 0, 0.0, number + 1, after, overwrites))
                 continue
             start = len(cells)
             estimate = nanoseconds(kernel)
@@ -156,6 +202,7 @@ class Executable:
                 pairs += [len(cells), source]
                 cells.append(0)
             if code.messages:
+                assert can_fail(kernel), kernel
                 reporting.append((len(cells), len(reporting), code.messages))
                 cells.append(0)
             for pack in code.packs:
@@ -165,14 +212,12 @@ class Executable:
                     self._packs.append(_Packing(word, pack, position, index, code.scratch[pack.scratch]))
                 entries.append((pack.address, start, is_short))
             entries += [(address, start, is_short) for address in code.addresses]
-            self.observed.append((name, len(code.packs) + len(code.addresses), kernel))
-            work += estimate
-            if work > _STRETCH:
-                stretches.append(_Stretch(first, len(entries) - first, work))
-                first, work = len(entries), 0.0
-        if len(entries) > first:
-            stretches.append(_Stretch(first, len(entries) - first, work))
-        self.stretches = stretches
+            parts.append(
+                _Part(name, kernel, first, len(entries) - first, estimate, number + 1, None, overwrites, bool(code.messages))
+            )
+        self._steps = parts
+        self.stretches = _stretches(parts)
+        self._last_write = [last_write.get(self.home[v], -1) for v in plan.outputs]
 
         self._cells = (ctypes.c_int64 * max(len(cells), 1))()
         self._pairs = (ctypes.c_int64 * max(len(pairs), 1))(*pairs)
@@ -182,7 +227,7 @@ class Executable:
         for cell, index, _ in reporting:
             self._cells[cell] = ctypes.addressof(self._errors) + 16 * index
         base = ctypes.addressof(self._cells)
-        ends = {s.first + s.count - 1 for s in stretches}
+        ends = {s.first + s.count - 1 for s in self.stretches}
         words: list[int] = []
         for number, (address, start, is_short) in enumerate(entries):
             goes_on = is_short and number not in ends and entries[number + 1][2]
@@ -195,7 +240,7 @@ class Executable:
     # --- running
 
     def run(self, team: Team, inputs: Sequence[Buffer], scalars: Sequence[Any], arena: Region) -> list[Buffer]:
-        """Runs the plan once. Raises what kernels report."""
+        """Runs the plan once. Raises what kernels report; `Interrupted` where donated inputs were overwritten before that."""
         table = self.table
         for index, buffer in zip(self.input_places, inputs, strict=True):
             table[index] = buffer.address
@@ -219,16 +264,35 @@ class Executable:
         if scalars:
             self.scalars.set(scalars)
         kept = self._choose_packs(inputs) if self._packs else ()
-        if recorder.active is None:
-            for s in self.stretches:
-                if s.count:
-                    team.run(self.program_address, self.entries_address + 8 * ENTRY_WORDS * s.first, s.count, s.work < _ALONE)
-                if s.after is not None:
-                    s.after()
-        else:
-            self._run_observed(team, recorder.active)
-        if self._reporting and bytes(self._errors) != self._no_errors:
-            self._raise()
+        profile = recorder.active
+        done = begun = 0
+        try:
+            for part in self.stretches if profile is None else self._steps:
+                begin = 0 if profile is None else time.perf_counter_ns()
+                held = None
+                if part.overwrites:
+                    begun = part.end
+                    held = team.finish(self.program_address, self._address(part), part.count, part.work < _ALONE)
+                elif part.count:
+                    team.run(self.program_address, self._address(part), part.count, part.work < _ALONE)
+                if part.after is not None:
+                    part.after()
+                done = part.end
+                if profile is not None:
+                    profile.launched(part.name, begin, time.perf_counter_ns(), kernel=part.kernel)
+                if held is not None:
+                    raise held
+                if part.checks:
+                    self._raise_reported()
+            if self._reporting:
+                self._raise_reported()
+        except BaseException as error:
+            ctypes.memset(self._errors, 0, ctypes.sizeof(self._errors))
+            overwritten = frozenset(position for position, step in self._begins.items() if step < begun)
+            if not overwritten:
+                raise
+            finished = [b if last < done else None for b, last in zip(outputs, self._last_write, strict=True)]
+            raise Interrupted(error, finished, overwritten) from None
         for packed, name, buffer in kept:
             packed[name] = buffer
         return outputs
@@ -255,22 +319,14 @@ class Executable:
                 self.table[packing.index] = self.arena_at + self._offset_of[packing.index]
         return kept
 
-    def _run_observed(self, team: Team, profile: Any) -> None:
-        """Runs step by step, each timed."""
-        entry = 0
-        functions = iter([s.after for s in self.stretches if s.after is not None])
-        for name, count, kernel in self.observed:
-            begin = time.perf_counter_ns()
-            if count < 0:
-                next(functions)()
-            else:
-                team.run(self.program_address, self.entries_address + 8 * ENTRY_WORDS * entry, count, False)
-                entry += count
-            profile.launched(name, begin, time.perf_counter_ns(), kernel=kernel)
+    def _address(self, part: _Part) -> int:
+        return self.entries_address + 8 * ENTRY_WORDS * part.first
 
-    def _raise(self) -> None:
+    def _raise_reported(self) -> None:
+        """Raises what kernels reported, if anything."""
+        if bytes(self._errors) == self._no_errors:
+            return
         found = list(self._errors)
-        ctypes.memset(self._errors, 0, ctypes.sizeof(self._errors))
         for k, messages in enumerate(self._reporting):
             number, value = found[2 * k : 2 * k + 2]
             if number:

@@ -36,6 +36,7 @@ _LINE = 64
 _GENERATION, _SLEEPERS, _ENTRIES, _COUNT, _THREADS, _ARRIVED, _TURN = 0, 64, 128, 136, 144, 192, 256
 _WAITERS = 264  # how many sleep at the barrier
 _CALLER = 152  # the processor that the caller ran on
+_RUNS = 272  # how many walks the first thread has ended
 _PROCESSORS = 320  # how many we may run on, then their numbers
 _MOST_PROCESSORS = 1024
 _CONTROL_BYTES = _PROCESSORS + 8 + 8 * _MOST_PROCESSORS
@@ -177,7 +178,16 @@ rest:
 latch:
   %next = add i64 %i, 1
   %more = icmp slt i64 %next, %count
-  br i1 %more, label %top, label %done
+  br i1 %more, label %top, label %end
+end:
+  %is_caller = icmp eq i64 %thread, 0
+  br i1 %is_caller, label %note, label %done
+note:
+  %runs = getelementptr i8, ptr %control, i64 {_RUNS}
+  %ended = load i64, ptr %runs, align 8
+  %ended1 = add i64 %ended, 1
+  store i64 %ended1, ptr %runs, align 8
+  br label %done
 done:
   ret void
 }}
@@ -360,6 +370,7 @@ class Team:
         memory = ctypes.create_string_buffer(_CONTROL_BYTES + _LINE)
         self._memory = memory
         self._control = ctypes.addressof(memory) + -ctypes.addressof(memory) % _LINE
+        self._runs = ctypes.c_int64.from_address(self._control + _RUNS)
         if hasattr(os, "sched_getaffinity"):
             usable = [p for p in sorted(os.sched_getaffinity(0)) if p < _MOST_PROCESSORS]
             words = (ctypes.c_int64 * (1 + _MOST_PROCESSORS)).from_address(self._control + _PROCESSORS)
@@ -393,6 +404,20 @@ class Team:
         for start in self._starts:
             start.release()
         self._natives.walk(entries, count, 0, self.threads, self._control)
+
+    def finish(self, program: int, entries: int, count: int, alone: bool) -> BaseException | None:
+        """Runs entries (at least one) to their end; gives the exception that a signal's handler raised meanwhile, if any.
+
+        A handler runs when the native call has returned, or just before it is made.
+        """
+        held = None
+        before = self._runs.value
+        while self._runs.value == before:
+            try:
+                self.run(program, entries, count, alone)
+            except BaseException as error:
+                held = error
+        return held
 
     def _start(self) -> None:
         generation = ctypes.c_uint32.from_address(self._control + _GENERATION).value

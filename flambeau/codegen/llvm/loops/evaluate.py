@@ -204,8 +204,8 @@ class Evaluator:
         operands = [self.evaluate(a) for a in e.args]
         if self.varies(e):
             operands = [self.spread(v) for v in operands]
-        if elementwise.divisor_is_unsafe(e.op, e.dtype):
-            operands[1] = self._safe_divisor(e.args[1], operands[1])
+        if e.divides_integers:
+            operands[1] = self._safe_divisor(operands[1])
         result = elementwise.emit(f, e.op, operands, e.dtype, [a.dtype for a in e.args])
         rounds = is_half(e.dtype) and e.op not in ("cast", "bitcast") and not elementwise.is_exact(e.op)
         return round_to(f, result, e.dtype) if rounds else result
@@ -223,10 +223,8 @@ class Evaluator:
         bound = f.cast("trunc", f.integer(f.sub(0, self.position(apart))), "i32")
         return f.test(f"icmp {_RELATIONS[e.op]}", f.steps(self.lanes, "i32", step), f.splat(bound, self.lanes))
 
-    def _safe_divisor(self, e: Expr, divisor: Value) -> Value:
+    def _safe_divisor(self, divisor: Value) -> Value:
         """The divisor, with zeros reported and replaced by one."""
-        if e.op == "literal" and e.param:
-            return divisor
         f = self.f
         is_zero = f.test("icmp eq", divisor, constant(divisor.type, 0))
         self.errors.report(self._real(is_zero), f.integer(0), "RuntimeError", "ZeroDivisionError")
