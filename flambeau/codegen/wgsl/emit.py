@@ -2,6 +2,8 @@
 
 An expression becomes a `let` once per loop it belongs to. int64 expressions have two forms: the exact two-word value, and
 its low 32 bits, which are all that an address needs and the whole value where an interval proves so.
+Conditions are joined by `&` and `|`, never by the short-circuit forms: those are branches, and SwiftShader's time to compile
+a loop doubles with every two of them.
 May import `flambeau.dtypes`, `kernels.ir` and `codegen.wgsl`.
 """
 
@@ -233,6 +235,9 @@ class Emitter:
                 a, b = (self._low(x) for x in e.args)
                 if self.intervals.of(e.args[0])[0] >= 0 and self.intervals.of(e.args[1])[0] > 0:
                     return f"i32(u32({a}) {'/' if op == 'floor_divide' else '%'} u32({b}))"
+                divisor = e.args[1].param if e.args[1].op == "literal" else 0
+                if divisor > 0 and not divisor & (divisor - 1):  # a shift and a mask round down, negative numbers too
+                    return f"({a} >> {divisor.bit_length() - 1}u)" if op == "floor_divide" else f"({a} & {divisor - 1}i)"
                 return f"i32_{op}({a}, {b})"
         return f"bitcast<i32>({self._named(e, 'value', lambda: self._make_value(e))}.x)"
 
@@ -295,13 +300,13 @@ class Emitter:
         self.has_checks = True
         low = self._low(position)
         if self.intervals.fits(position):
-            outside = f"{low} < {-size if bounds.from_end else 0}i || {low} >= {size}i"
+            outside = f"({low} < {-size if bounds.from_end else 0}i) | ({low} >= {size}i)"
             words = f"{low}, {low} >> 31u"
         else:
             value = self._value(position)
-            outside = f"!({value}.y == 0u && {value}.x < {size}u)"
+            outside = f"!(({value}.y == 0u) & ({value}.x < {size}u))"
             if bounds.from_end:
-                outside += f" && !({value}.y == 0xffffffffu && {value}.x >= {(1 << 32) - size}u)"
+                outside += f" & !(({value}.y == 0xffffffffu) & ({value}.x >= {(1 << 32) - size}u))"
             words = f"bitcast<i32>({value}.x), bitcast<i32>({value}.y)"
         name = self.fresh()
         self.line(f"var {name} = {low};")
@@ -432,7 +437,7 @@ class Emitter:
         for axis, extent in axes:
             position = self.axis_names[axis] if position == "0i" else f"({position} * {extent}i + {self.axis_names[axis]})"
         better = _beats(kind, value_kind, value, best)
-        self.line(f"if ({place} == 2147483647i || {better}) {{ {best} = {value}; {place} = {position}; }}")
+        self.line(f"if (({place} == 2147483647i) | {better}) {{ {best} = {value}; {place} = {position}; }}")
         for header in reversed(headers):
             self.close(header)
         if not shared:
@@ -452,8 +457,8 @@ class Emitter:
         self.line(f"    let my_place = {mine}; let other_place = {other};")
         ahead, behind = _beats(kind, value_kind, "other", "mine"), _beats(kind, value_kind, "mine", "other")
         # a position not yet set loses to any; equal values go to the earlier position
-        is_better = f"my_place == 2147483647i || {ahead} || (!({behind}) && other_place < my_place)"
-        self.line(f"    if (other_place != 2147483647i && ({is_better})) {{")
+        is_better = f"(my_place == 2147483647i) | {ahead} | (!{behind} & (other_place < my_place))"
+        self.line(f"    if ((other_place != 2147483647i) & ({is_better})) {{")
         self.line(f"      {values}[local] = other; {places}[local] = {to_place.format('other_place')};")
         self.line("    }")
         self.line("  }")
@@ -494,9 +499,9 @@ def _beats(kind: str, value_kind: str, a: str, b: str) -> str:
     first, second = (b, a) if kind == "argmax" else (a, b)
     if value_kind in ("f32", "f64"):
         less = f"f32_lt({first}, {second})" if value_kind == "f32" else f"({first} < {second})"
-        return f"(!{value_kind}_is_nan({b}) && ({value_kind}_is_nan({a}) || {less}))"
+        return f"(!{value_kind}_is_nan({b}) & ({value_kind}_is_nan({a}) | {less}))"
     if value_kind == "i64":
         return f"i64_lt({first}, {second})"
     if value_kind == "bool":
-        return f"(!{first} && {second})"
+        return f"(!{first} & {second})"
     return f"({first} < {second})"

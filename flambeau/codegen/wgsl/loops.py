@@ -360,7 +360,7 @@ def _body(
         emitter.open(*(a for a, _ in schedule.group))
         emitter.bind_axes(schedule.group, "element")
         emitter.team_level = 1
-        owner = f"lane == 0u && number < {groups}u" if team > 1 else ""
+        owner = f"(lane == 0u) & (number < {groups}u)" if team > 1 else ""
         _emit_stores(emitter, stores, memories, winners, finds_winners, {1: owner, 0: owner}, kernel)
         _merge(emitter)
         return emitter.blocks[0].lines
@@ -375,7 +375,7 @@ def _body(
     emitter.team_level = 1
     elements = prod(n for _, n in schedule.inner)
     active = f"number < {groups}u" if team > 1 else ""
-    owner = f"lane == 0u && {active}" if team > 1 else ""
+    owner = f"(lane == 0u) & ({active})" if team > 1 else ""
     lane, step = ("lane", team) if team > 1 else ("0u", 1)
     if packed > 1:
         if team > 1:  # what the group shares is computed by all of the team, before the loop that only live groups take
@@ -441,7 +441,7 @@ def _emit_stores(
             index, value = emitter.index(store.index), emitter.value(store.value)
             lines = memories[store.slot].store(index, value)  # type: ignore[union-attr]
         if guard:
-            emitter.line(f"if ({' && '.join(guard)}) {{")
+            emitter.line(f"if ({' & '.join(f'({g})' for g in guard)}) {{")
             for line in lines:
                 emitter.line("  " + line)
             emitter.line("}")

@@ -19,9 +19,9 @@ fn f32_is_negative(x: f32) -> bool { return (bitcast<u32>(x) >> 31u) == 1u; }
 fn f32_copysign(x: f32, y: f32) -> f32 { return bitcast<f32>((bitcast<u32>(x) & 0x7fffffffu) | (bitcast<u32>(y) & 0x80000000u)); }
 fn f32_neg(x: f32) -> f32 { return bitcast<f32>(bitcast<u32>(x) ^ 0x80000000u); }
 fn f32_abs(x: f32) -> f32 { return bitcast<f32>(bitcast<u32>(x) & 0x7fffffffu); }
-fn f32_eq(a: f32, b: f32) -> bool { return a == b && !f32_is_nan(a) && !f32_is_nan(b); }
-fn f32_lt(a: f32, b: f32) -> bool { return a < b && !f32_is_nan(a) && !f32_is_nan(b); }
-fn f32_le(a: f32, b: f32) -> bool { return a <= b && !f32_is_nan(a) && !f32_is_nan(b); }
+fn f32_eq(a: f32, b: f32) -> bool { return (a == b) & !f32_is_nan(a) & !f32_is_nan(b); }
+fn f32_lt(a: f32, b: f32) -> bool { return (a < b) & !f32_is_nan(a) & !f32_is_nan(b); }
+fn f32_le(a: f32, b: f32) -> bool { return (a <= b) & !f32_is_nan(a) & !f32_is_nan(b); }
 fn f32_max(a: f32, b: f32) -> f32 { if (f32_is_nan(a)) { return a; } if (f32_is_nan(b)) { return b; } return max(a, b); }
 fn f32_min(a: f32, b: f32) -> f32 { if (f32_is_nan(a)) { return a; } if (f32_is_nan(b)) { return b; } return min(a, b); }
 fn f32_sign(x: f32) -> f32 {
@@ -35,7 +35,7 @@ fn f32_trunc(x: f32) -> f32 { if (f32_is_integral_or_special(x)) { return x; } r
 fn f32_round(x: f32) -> f32 { if (f32_is_integral_or_special(x)) { return x; } return f32_copysign(round(x), x); }
 fn f32_divide(a: f32, b: f32) -> f32 {
   let zero_divisor = (bitcast<u32>(b) & 0x7fffffffu) == 0u;
-  if (f32_is_nan(a) || f32_is_nan(b)) { return f32_nan(); }
+  if (f32_is_nan(a) | f32_is_nan(b)) { return f32_nan(); }
   if (f32_is_infinite(b)) { if (f32_is_infinite(a)) { return f32_nan(); } return f32_copysign(0.0f, f32_copysign(1.0f, a) * f32_copysign(1.0f, b)); }
   if (zero_divisor) {
     if (!f32_is_true(a)) { return f32_nan(); }
@@ -47,14 +47,14 @@ fn f32_divide(a: f32, b: f32) -> f32 {
   return a / b;
 }
 fn f32_sqrt(x: f32) -> f32 {
-  if (f32_is_nan(x) || !f32_is_true(x)) { return x; }
+  if (f32_is_nan(x) | !f32_is_true(x)) { return x; }
   if (f32_is_negative(x)) { return f32_nan(); }
   if (f32_is_infinite(x)) { return x; }
   return sqrt(x);
 }
 fn f32_rsqrt(x: f32) -> f32 {
   if (!f32_is_true(x)) { return f32_copysign(f32_infinity(), x); }
-  if (f32_is_infinite(x) && !f32_is_negative(x)) { return 0.0f; }
+  if (f32_is_infinite(x) & !f32_is_negative(x)) { return 0.0f; }
   return 1.0f / f32_sqrt(x);
 }
 fn f32_scale(x: f32, exponent: i32) -> f32 {
@@ -99,7 +99,7 @@ fn f32_log_special(x: f32) -> f32 {
   if (f32_is_negative(x)) { return f32_nan(); }
   return x;
 }
-fn f32_is_positive_finite(x: f32) -> bool { let b = bitcast<u32>(x); return b > 0u && b < 0x7f800000u; }
+fn f32_is_positive_finite(x: f32) -> bool { let b = bitcast<u32>(x); return (b > 0u) & (b < 0x7f800000u); }
 fn f32_log(x: f32) -> f32 {
   if (!f32_is_positive_finite(x)) { return f32_log_special(x); }
   let p = f32_log_parts(x);
@@ -112,7 +112,7 @@ fn f32_log2(x: f32) -> f32 {
 }
 fn f32_log1p(x: f32) -> f32 {
   if (f32_is_nan(x)) { return x; }
-  if (x > -0.29f && x < 0.41f) { if (!f32_is_true(x)) { return x; } return f32_log1p_reduced(x); }
+  if ((x > -0.29f) & (x < 0.41f)) { if (!f32_is_true(x)) { return x; } return f32_log1p_reduced(x); }
   return f32_log(1.0f + x);
 }
 fn f32_reduce_large_angle(x: f32) -> vec2<f32> {
@@ -172,7 +172,7 @@ fn f32_cos(x: f32) -> f32 {
   let a = f32_reduce_angle(x);
   let q = i32(a.y) & 3i;
   let value = select(f32_cos_reduced(a.x), f32_sin_reduced(a.x), (q & 1i) == 1i);
-  return select(value, -value, q == 1i || q == 2i);
+  return select(value, -value, (q == 1i) | (q == 2i));
 }
 fn f32_tan(x: f32) -> f32 {
   if (!f32_is_finite(x)) { return f32_nan(); }
@@ -187,14 +187,14 @@ fn f32_asin_reduced(x: f32) -> f32 {
 }
 fn f32_asin(x: f32) -> f32 {
   let a = abs(x);
-  if (f32_is_nan(x) || a > 1.0f) { return f32_nan(); }
+  if (f32_is_nan(x) | (a > 1.0f)) { return f32_nan(); }
   if (a <= 0.5f) { if (!f32_is_true(x)) { return x; } return f32_asin_reduced(x); }
   let value = 1.57079633f - 2.0f * f32_asin_reduced(sqrt(0.5f * (1.0f - a)));
   return f32_copysign(value, x);
 }
 fn f32_acos(x: f32) -> f32 {
   let a = abs(x);
-  if (f32_is_nan(x) || a > 1.0f) { return f32_nan(); }
+  if (f32_is_nan(x) | (a > 1.0f)) { return f32_nan(); }
   if (a <= 0.5f) { return 1.57079633f - f32_asin_reduced(x); }
   let value = 2.0f * f32_asin_reduced(sqrt(0.5f * (1.0f - a)));
   return select(value, 3.14159265f - value, x < 0.0f);
@@ -204,7 +204,7 @@ fn f32_atan_reduced(x: f32) -> f32 {
   return x + x * s * (-0.333333138f + s * (0.199983773f + s * (-0.142416041f + s * (0.105785933f + s * -0.0603751718f))));
 }
 fn f32_atan(x: f32) -> f32 {
-  if (f32_is_nan(x) || !f32_is_true(x)) { return x; }
+  if (f32_is_nan(x) | !f32_is_true(x)) { return x; }
   let a = f32_abs(x);
   var value: f32;
   if (f32_is_infinite(x)) { value = 1.57079633f; }
@@ -214,11 +214,11 @@ fn f32_atan(x: f32) -> f32 {
   return f32_copysign(value, x);
 }
 fn f32_atan2(y: f32, x: f32) -> f32 {
-  if (f32_is_nan(x) || f32_is_nan(y)) { return f32_nan(); }
+  if (f32_is_nan(x) | f32_is_nan(y)) { return f32_nan(); }
   var value: f32;
   if (!f32_is_true(y)) { value = 0.0f; }
   else if (f32_is_infinite(x)) { value = select(0.0f, 0.785398163f, f32_is_infinite(y)); }
-  else if (f32_is_infinite(y) || !f32_is_true(x)) { value = 1.57079633f; }
+  else if (f32_is_infinite(y) | !f32_is_true(x)) { value = 1.57079633f; }
   else {
     let ay = f32_abs(y); let ax = f32_abs(x);
     if (ay > ax) { value = 1.57079633f - f32_atan(ax / ay); } else { value = f32_atan(ay / ax); }
@@ -228,7 +228,7 @@ fn f32_atan2(y: f32, x: f32) -> f32 {
 }
 fn f32_sinh(x: f32) -> f32 {
   let a = f32_abs(x);
-  if (f32_is_nan(x) || !f32_is_true(x)) { return x; }
+  if (f32_is_nan(x) | !f32_is_true(x)) { return x; }
   if (a < 1.0f) {
     let s = x * x;
     return x + x * s * (0.166666665f + s * (0.0083333506f + s * (0.000198360657f + s * 2.8174423e-6f)));
@@ -247,7 +247,7 @@ fn f32_cosh(x: f32) -> f32 {
 }
 fn f32_tanh(x: f32) -> f32 {
   let a = f32_abs(x);
-  if (f32_is_nan(x) || !f32_is_true(x)) { return x; }
+  if (f32_is_nan(x) | !f32_is_true(x)) { return x; }
   if (a < 0.6f) {
     let s = x * x;
     return x + x * s * (-0.333332992f + s * (0.133319575f + s * (-0.0537866243f + s * (0.0208052005f + s * -0.00590566934f))));
@@ -257,13 +257,13 @@ fn f32_tanh(x: f32) -> f32 {
 }
 fn f32_asinh(x: f32) -> f32 {
   let a = f32_abs(x);
-  if (!f32_is_finite(x) || !f32_is_true(x)) { return x; }
+  if (!f32_is_finite(x) | !f32_is_true(x)) { return x; }
   if (a > 1e9f) { return f32_copysign(f32_log(a) + 0.693147181f, x); }
   let s = a * a;
   return f32_copysign(f32_log1p(a + s / (1.0f + sqrt(1.0f + s))), x);
 }
 fn f32_acosh(x: f32) -> f32 {
-  if (f32_is_nan(x) || x < 1.0f) { return f32_nan(); }
+  if (f32_is_nan(x) | (x < 1.0f)) { return f32_nan(); }
   if (f32_is_infinite(x)) { return x; }
   if (x > 1e9f) { return f32_log(x) + 0.693147181f; }
   let t = x - 1.0f;
@@ -271,7 +271,7 @@ fn f32_acosh(x: f32) -> f32 {
 }
 fn f32_atanh(x: f32) -> f32 {
   let a = f32_abs(x);
-  if (f32_is_nan(x) || a > 1.0f) { return f32_nan(); }
+  if (f32_is_nan(x) | (a > 1.0f)) { return f32_nan(); }
   if (!f32_is_true(x)) { return x; }
   if (a == 1.0f) { return f32_copysign(f32_infinity(), x); }
   return f32_copysign(0.5f * f32_log1p(2.0f * a / (1.0f - a)), x);
@@ -289,7 +289,7 @@ fn f32_erf(x: f32) -> f32 {
 }
 fn f32_fmod(a: f32, b: f32) -> f32 {
   // exact: the mantissas' long division, one bit of the quotient a step
-  if (f32_is_nan(a) || f32_is_nan(b) || f32_is_infinite(a) || !f32_is_true(b)) { return f32_nan(); }
+  if (f32_is_nan(a) | f32_is_nan(b) | f32_is_infinite(a) | !f32_is_true(b)) { return f32_nan(); }
   var x = bitcast<u32>(a) & 0x7fffffffu;
   let y = bitcast<u32>(b) & 0x7fffffffu;
   if (x < y) { return a; }
@@ -298,7 +298,7 @@ fn f32_fmod(a: f32, b: f32) -> f32 {
   if (xe == 0u) { xe = 1u; } else { xm |= 0x800000u; }
   if (ye == 0u) { ye = 1u; } else { ym |= 0x800000u; }
   xm = xm % ym;
-  while (xe > ye && xm != 0u) {
+  while ((xe > ye) & (xm != 0u)) {
     let step = min(xe - ye, 8u);
     xm = (xm << step) % ym;
     xe -= step;
@@ -322,7 +322,7 @@ fn f32_floor_divide(a: f32, b: f32) -> f32 {
   let r = f32_fmod(a, b);
   if (f32_is_nan(r)) { return r; }
   var q = f32_divide(a - r, b);
-  if (f32_is_true(r) && f32_is_negative(r) != f32_is_negative(b)) { q -= 1.0f; }
+  if (f32_is_true(r) & (f32_is_negative(r) != f32_is_negative(b))) { q -= 1.0f; }
   if (!f32_is_true(q)) { return f32_copysign(0.0f, f32_copysign(1.0f, a) * f32_copysign(1.0f, b)); }
   let f = f32_floor(q);
   return select(f, f + 1.0f, q - f > 0.5f);
@@ -359,11 +359,11 @@ fn f32_pow_positive(x: f32, y: f32) -> f32 {
 }
 fn f32_is_odd_integer(y: f32) -> bool {
   let a = abs(y);
-  return a < 16777216.0f && trunc(a) == a && (u32(a) & 1u) == 1u;
+  return (a < 16777216.0f) & (trunc(a) == a) & ((u32(a) & 1u) == 1u);
 }
 fn f32_power(x: f32, y: f32) -> f32 {
-  if (!f32_is_true(y) || bitcast<u32>(x) == 0x3f800000u) { return 1.0f; }
-  if (f32_is_nan(x) || f32_is_nan(y)) { return f32_nan(); }
+  if (!f32_is_true(y) | (bitcast<u32>(x) == 0x3f800000u)) { return 1.0f; }
+  if (f32_is_nan(x) | f32_is_nan(y)) { return f32_nan(); }
   let a = f32_abs(x);
   if (f32_is_infinite(y)) {
     if (a == 1.0f) { return 1.0f; }
@@ -374,13 +374,13 @@ fn f32_power(x: f32, y: f32) -> f32 {
   if (!f32_is_true(x)) { value = select(0.0f, f32_infinity(), f32_is_negative(y)); }
   else if (f32_is_infinite(x)) { value = select(f32_infinity(), 0.0f, f32_is_negative(y)); }
   else {
-    if (f32_is_negative(x) && !(odd || f32_is_integral_or_special(y) || trunc(y) == y)) { return f32_nan(); }
+    if (f32_is_negative(x) & !(odd | f32_is_integral_or_special(y) | (trunc(y) == y))) { return f32_nan(); }
     value = f32_pow_positive(a, y);
   }
-  return select(value, f32_neg(value), odd && f32_is_negative(x));
+  return select(value, f32_neg(value), odd & f32_is_negative(x));
 }
 fn f32_nextafter(a: f32, b: f32) -> f32 {
-  if (f32_is_nan(a) || f32_is_nan(b)) { return f32_nan(); }
+  if (f32_is_nan(a) | f32_is_nan(b)) { return f32_nan(); }
   if (a == b) { return b; }
   if (!f32_is_true(a)) { return f32_copysign(bitcast<f32>(1u), b); }
   let away = (a < b) == !f32_is_negative(a);

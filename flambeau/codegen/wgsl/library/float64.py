@@ -8,7 +8,7 @@ fn f64_is_nan(x: f64) -> bool { return !(x == x); }
 fn f64_is_infinite(x: f64) -> bool { return abs(x) > 1.7976931348623157e308lf; }
 fn f64_infinity() -> f64 { return f64(f32_infinity()); }
 fn f64_nan() -> f64 { return f64(f32_nan()); }
-fn f64_is_negative(x: f64) -> bool { return x < 0.0lf || (x == 0.0lf && 1.0lf / x < 0.0lf); }
+fn f64_is_negative(x: f64) -> bool { return (x < 0.0lf) | ((x == 0.0lf) & (1.0lf / x < 0.0lf)); }
 fn f64_copysign(x: f64, y: f64) -> f64 { return select(abs(x), -abs(x), f64_is_negative(y)); }
 fn f64_ne(a: f64, b: f64) -> bool { return !(a == b); }
 fn f64_max(a: f64, b: f64) -> f64 { if (f64_is_nan(a)) { return a; } if (f64_is_nan(b)) { return b; } return select(b, a, a > b); }
@@ -22,11 +22,11 @@ fn f64_round(x: f64) -> f64 {
   let down = floor(abs(x));
   let rest = abs(x) - down;
   let odd = down - 2.0lf * floor(down * 0.5lf);
-  return f64_copysign(select(down, down + 1.0lf, rest > 0.5lf || (rest == 0.5lf && odd == 1.0lf)), x);
+  return f64_copysign(select(down, down + 1.0lf, (rest > 0.5lf) | ((rest == 0.5lf) & (odd == 1.0lf))), x);
 }
 fn f64_sqrt(x: f64) -> f64 {
   if (x < 0.0lf) { return f64_nan(); }
-  if (f64_is_nan(x) || x == 0.0lf || f64_is_infinite(x)) { return x; }
+  if (f64_is_nan(x) | (x == 0.0lf) | f64_is_infinite(x)) { return x; }
   return sqrt(x);
 }
 fn f64_rsqrt(x: f64) -> f64 { return 1.0lf / f64_sqrt(x); }
@@ -63,7 +63,7 @@ fn f64_exp(x: f64) -> f64 {
 }
 fn f64_expm1(x: f64) -> f64 { if (abs(x) < 0.35lf) { return select(f64_exp_series(x), x, x == 0.0lf); } return f64_exp(x) - 1.0lf; }
 fn f64_log(x: f64) -> f64 {
-  if (f64_is_nan(x) || x < 0.0lf) { return f64_nan(); }
+  if (f64_is_nan(x) | (x < 0.0lf)) { return f64_nan(); }
   if (x == 0.0lf) { return -f64_infinity(); }
   if (f64_is_infinite(x)) { return x; }
   var k = 0i;
@@ -89,7 +89,7 @@ fn f64_log1p_series(f: f64) -> f64 {
   return f - s * (f - sum);
 }
 fn f64_log2(x: f64) -> f64 { return f64_log(x) * 1.4426950408889634lf; }
-fn f64_log1p(x: f64) -> f64 { if (x > -0.25lf && x < 0.4lf) { return select(f64_log1p_series(x), x, x == 0.0lf); } return f64_log(1.0lf + x); }
+fn f64_log1p(x: f64) -> f64 { if ((x > -0.25lf) & (x < 0.4lf)) { return select(f64_log1p_series(x), x, x == 0.0lf); } return f64_log(1.0lf + x); }
 fn f64_reduce_angle(x: f64) -> vec2<f64> {
   let q = f64_round(x * 0.63661977236758134lf);
   let r = ((x - q * 1.57079632673412561417e+00lf) - q * 6.07710050630396597660e-11lf) - q * 2.02226624879595063154e-21lf;
@@ -109,7 +109,7 @@ fn f64_cos_reduced(r: f64) -> f64 {
 }
 fn f64_quadrant(q: f64) -> i32 { return i32(q - 4.0lf * floor(q * 0.25lf)); }
 fn f64_sin(x: f64) -> f64 {
-  if (f64_is_nan(x) || f64_is_infinite(x)) { return f64_nan(); }
+  if (f64_is_nan(x) | f64_is_infinite(x)) { return f64_nan(); }
   if (x == 0.0lf) { return x; }
   let a = f64_reduce_angle(x);
   let q = f64_quadrant(a.y);
@@ -117,15 +117,15 @@ fn f64_sin(x: f64) -> f64 {
   return select(value, -value, q >= 2i);
 }
 fn f64_cos(x: f64) -> f64 {
-  if (f64_is_nan(x) || f64_is_infinite(x)) { return f64_nan(); }
+  if (f64_is_nan(x) | f64_is_infinite(x)) { return f64_nan(); }
   let a = f64_reduce_angle(x);
   let q = f64_quadrant(a.y);
   let value = select(f64_cos_reduced(a.x), f64_sin_reduced(a.x), (q & 1i) == 1i);
-  return select(value, -value, q == 1i || q == 2i);
+  return select(value, -value, (q == 1i) | (q == 2i));
 }
 fn f64_tan(x: f64) -> f64 { return f64_sin(x) / f64_cos(x); }
 fn f64_atan(x: f64) -> f64 {
-  if (f64_is_nan(x) || x == 0.0lf) { return x; }
+  if (f64_is_nan(x) | (x == 0.0lf)) { return x; }
   var a = abs(x);
   let inverted = a > 1.0lf;
   if (inverted) { a = 1.0lf / a; }
@@ -140,26 +140,26 @@ fn f64_atan(x: f64) -> f64 {
   return f64_copysign(value, x);
 }
 fn f64_atan2(y: f64, x: f64) -> f64 {
-  if (f64_is_nan(x) || f64_is_nan(y)) { return f64_nan(); }
+  if (f64_is_nan(x) | f64_is_nan(y)) { return f64_nan(); }
   var value: f64;
   if (y == 0.0lf) { value = 0.0lf; }
   else if (f64_is_infinite(x)) { value = select(0.0lf, 0.785398163397448310lf, f64_is_infinite(y)); }
-  else if (f64_is_infinite(y) || x == 0.0lf) { value = 1.57079632679489662lf; }
+  else if (f64_is_infinite(y) | (x == 0.0lf)) { value = 1.57079632679489662lf; }
   else { value = f64_atan(abs(y) / abs(x)); }
   if (f64_is_negative(x)) { value = 3.14159265358979324lf - value; }
   return f64_copysign(value, y);
 }
 fn f64_asin(x: f64) -> f64 {
-  if (f64_is_nan(x) || abs(x) > 1.0lf) { return f64_nan(); }
+  if (f64_is_nan(x) | (abs(x) > 1.0lf)) { return f64_nan(); }
   return f64_atan2(x, sqrt((1.0lf - x) * (1.0lf + x)));
 }
 fn f64_acos(x: f64) -> f64 {
-  if (f64_is_nan(x) || abs(x) > 1.0lf) { return f64_nan(); }
+  if (f64_is_nan(x) | (abs(x) > 1.0lf)) { return f64_nan(); }
   return f64_atan2(sqrt((1.0lf - x) * (1.0lf + x)), x);
 }
 fn f64_sinh(x: f64) -> f64 {
   let a = abs(x);
-  if (f64_is_nan(x) || x == 0.0lf) { return x; }
+  if (f64_is_nan(x) | (x == 0.0lf)) { return x; }
   if (a > 709.0lf) { let t = f64_exp(0.5lf * a); return f64_copysign((0.5lf * t) * t, x); }
   let e = f64_expm1(a);
   return f64_copysign(0.5lf * (e + e / (e + 1.0lf)), x);
@@ -171,26 +171,26 @@ fn f64_cosh(x: f64) -> f64 {
   return 0.5lf * (t + 1.0lf / t);
 }
 fn f64_tanh(x: f64) -> f64 {
-  if (f64_is_nan(x) || x == 0.0lf) { return x; }
+  if (f64_is_nan(x) | (x == 0.0lf)) { return x; }
   let a = abs(x);
   if (a > 20.0lf) { return f64_copysign(1.0lf, x); }
   let e = f64_expm1(2.0lf * a);
   return f64_copysign(e / (e + 2.0lf), x);
 }
 fn f64_asinh(x: f64) -> f64 {
-  if (f64_is_nan(x) || f64_is_infinite(x) || x == 0.0lf) { return x; }
+  if (f64_is_nan(x) | f64_is_infinite(x) | (x == 0.0lf)) { return x; }
   let a = abs(x);
   if (a > 1e9lf) { return f64_copysign(f64_log(a) + 0.693147180559945309lf, x); }
   return f64_copysign(f64_log1p(a + a * a / (1.0lf + sqrt(1.0lf + a * a))), x);
 }
 fn f64_acosh(x: f64) -> f64 {
-  if (f64_is_nan(x) || x < 1.0lf) { return f64_nan(); }
+  if (f64_is_nan(x) | (x < 1.0lf)) { return f64_nan(); }
   if (x > 1e9lf) { return f64_log(x) + 0.693147180559945309lf; }
   let t = x - 1.0lf;
   return f64_log1p(t + f64_sqrt(2.0lf * t + t * t));
 }
 fn f64_atanh(x: f64) -> f64 {
-  if (f64_is_nan(x) || abs(x) > 1.0lf) { return f64_nan(); }
+  if (f64_is_nan(x) | (abs(x) > 1.0lf)) { return f64_nan(); }
   if (x == 0.0lf) { return x; }
   let a = abs(x);
   return f64_copysign(0.5lf * f64_log1p(2.0lf * a / (1.0lf - a)), x);
@@ -211,7 +211,7 @@ fn f64_erf(x: f64) -> f64 {
   return f64_copysign(1.0lf - f64_exp(-a * a) * 0.564189583547756287lf / fraction, x);
 }
 fn f64_fmod(a: f64, b: f64) -> f64 {
-  if (f64_is_nan(a) || f64_is_nan(b) || f64_is_infinite(a) || b == 0.0lf) { return f64_nan(); }
+  if (f64_is_nan(a) | f64_is_nan(b) | f64_is_infinite(a) | (b == 0.0lf)) { return f64_nan(); }
   var x = abs(a);
   let y = abs(b);
   while (x >= y) {
@@ -234,31 +234,31 @@ fn f64_floor_divide(a: f64, b: f64) -> f64 {
   let r = f64_fmod(a, b);
   if (f64_is_nan(r)) { return r; }
   var q = (a - r) / b;
-  if (!(r == 0.0lf) && (r < 0.0lf) != (b < 0.0lf)) { q = q - 1.0lf; }
+  if (!(r == 0.0lf) & ((r < 0.0lf) != (b < 0.0lf))) { q = q - 1.0lf; }
   let f = f64_floor(q);
   return select(f, f + 1.0lf, q - f > 0.5lf);
 }
 fn f64_power(x: f64, y: f64) -> f64 {
-  if (y == 0.0lf || x == 1.0lf) { return 1.0lf; }
-  if (f64_is_nan(x) || f64_is_nan(y)) { return f64_nan(); }
+  if ((y == 0.0lf) | (x == 1.0lf)) { return 1.0lf; }
+  if (f64_is_nan(x) | f64_is_nan(y)) { return f64_nan(); }
   let a = abs(x);
   if (f64_is_infinite(y)) {
     if (a == 1.0lf) { return 1.0lf; }
     return select(0.0lf, f64_infinity(), (a > 1.0lf) != (y < 0.0lf));
   }
   let integral = f64_trunc(y) == y;
-  let odd = integral && abs(y) < 9007199254740992.0lf && !(y - 2.0lf * floor(y * 0.5lf) == 0.0lf);
+  let odd = integral & (abs(y) < 9007199254740992.0lf) & !(y - 2.0lf * floor(y * 0.5lf) == 0.0lf);
   var value: f64;
   if (x == 0.0lf) { value = select(0.0lf, f64_infinity(), y < 0.0lf); }
   else if (f64_is_infinite(x)) { value = select(f64_infinity(), 0.0lf, y < 0.0lf); }
   else {
-    if (x < 0.0lf && !integral) { return f64_nan(); }
-    if (integral && abs(y) <= 64.0lf) {
+    if ((x < 0.0lf) & !integral) { return f64_nan(); }
+    if (integral & (abs(y) <= 64.0lf)) {
       var base = a; var left = i32(abs(y)); value = 1.0lf;
       while (left > 0i) { if ((left & 1i) == 1i) { value = value * base; } base = base * base; left = left >> 1u; }
       if (y < 0.0lf) { value = 1.0lf / value; }
     } else { value = f64_exp(y * f64_log(a)); }
   }
-  return select(value, -value, odd && f64_is_negative(x));
+  return select(value, -value, odd & f64_is_negative(x));
 }
 """

@@ -21,7 +21,7 @@ fn f16_to_bits(x: f32) -> u32 {
     let quotient = mantissa >> shift;
     let rest = mantissa & ((1u << shift) - 1u);
     let half = 1u << (shift - 1u);
-    return sign | (quotient + select(0u, 1u, rest > half || (rest == half && (quotient & 1u) == 1u)));
+    return sign | (quotient + select(0u, 1u, (rest > half) | ((rest == half) & ((quotient & 1u) == 1u))));
   }
   return sign | ((a + 0xfffu + ((a >> 13u) & 1u) - 0x38000000u) >> 13u);
 }
@@ -47,14 +47,14 @@ fn bf16_round(x: f32) -> f32 { return bitcast<f32>(bf16_to_bits(x) << 16u); }
 fn i32_floor_divide(a: i32, b: i32) -> i32 {
   if (b == 0i) { return 0i; }
   let q = a / b;
-  return select(q, q - 1i, (a % b != 0i) && ((a < 0i) != (b < 0i)));
+  return select(q, q - 1i, (a % b != 0i) & ((a < 0i) != (b < 0i)));
 }
 fn i32_remainder(a: i32, b: i32) -> i32 {
-  if (b == 0i || b == -1i) { return 0i; }
+  if ((b == 0i) | (b == -1i)) { return 0i; }
   let r = a % b;
-  return select(r, r + b, r != 0i && ((r < 0i) != (b < 0i)));
+  return select(r, r + b, (r != 0i) & ((r < 0i) != (b < 0i)));
 }
-fn i32_fmod(a: i32, b: i32) -> i32 { if (b == 0i || b == -1i) { return 0i; } return a % b; }
+fn i32_fmod(a: i32, b: i32) -> i32 { if ((b == 0i) | (b == -1i)) { return 0i; } return a % b; }
 fn u32_floor_divide(a: u32, b: u32) -> u32 { if (b == 0u) { return 0u; } return a / b; }
 fn u32_remainder(a: u32, b: u32) -> u32 { if (b == 0u) { return 0u; } return a % b; }
 fn i32_power(base: i32, exponent: i32) -> i32 {
@@ -72,9 +72,9 @@ fn u32_power(base: u32, exponent: u32) -> u32 {
   while (left > 0u) { if ((left & 1u) == 1u) { result = result * square; } square = square * square; left = left >> 1u; }
   return result;
 }
-fn i32_left_shift(a: i32, b: i32, bits: i32) -> i32 { if (b < 0i || b >= bits) { return 0i; } return a << u32(b); }
+fn i32_left_shift(a: i32, b: i32, bits: i32) -> i32 { if ((b < 0i) | (b >= bits)) { return 0i; } return a << u32(b); }
 fn i32_right_shift(a: i32, b: i32, bits: i32) -> i32 {
-  if (b < 0i || b >= bits) { return select(0i, -1i, a < 0i); }
+  if ((b < 0i) | (b >= bits)) { return select(0i, -1i, a < 0i); }
   return a >> u32(b);
 }
 fn u32_left_shift(a: u32, b: u32, bits: u32) -> u32 { if (b >= bits) { return 0u; } return a << b; }
