@@ -14,7 +14,7 @@ found = {"numpy": "numpy" in sys.modules, "adapter": torch.webgpu.get_device_nam
 torch.set_default_device("webgpu")
 
 # --- conv2d forward and backward against PyTorch's stored results ---
-stored = json.loads(await (await js.fetch("/conv2d.json")).text())  # noqa: F704 - the page awaits at top level
+stored = json.loads(await (await js.fetch("conv2d.json")).text())  # noqa: F704 - the page awaits at top level
 worst = 0.0
 for case in stored:
     leaves = {name: torch.tensor(case[name][1]).reshape(case[name][0]).requires_grad_() for name in ("x", "weight", "bias")}

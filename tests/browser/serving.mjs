@@ -1,4 +1,4 @@
-// A server on localhost for the page tests, and the browser that opens it.
+// A server on localhost for pages, and the browser that opens them.
 import fs from "node:fs";
 import http from "node:http";
 import path from "node:path";
@@ -6,22 +6,22 @@ import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
 export const here = path.dirname(fileURLToPath(import.meta.url));
-const types = { ".mjs": "text/javascript", ".js": "text/javascript", ".wasm": "application/wasm", ".html": "text/html", ".json": "application/json" };
+const types = { ".mjs": "text/javascript", ".js": "text/javascript", ".wasm": "application/wasm", ".html": "text/html", ".css": "text/css", ".json": "application/json" };
 
-// Serves `folder`, with Pyodide under /pyodide/ and single files by name from `files`; gives {address, close}.
-export async function serve(folder, files) {
-  const pyodide = path.join(here, "node_modules", "pyodide");
+// Serves each folder of `folders` under its name ({"/page/": folder, …}) and single files ({"/page/flambeau.whl": file, …}), which
+// may be changed while it runs; gives {address, close}.
+export async function serve(folders, files = {}) {
   const server = http.createServer((request, response) => {
-    const name = decodeURIComponent(new URL(request.url, "http://localhost").pathname);
-    let file = path.join(folder, path.normalize(name === "/" ? "/index.html" : name));
-    if (name in files) file = files[name];
-    else if (name.startsWith("/pyodide/")) file = path.join(pyodide, path.normalize(name.slice(9)));
-    if (!fs.existsSync(file)) { response.writeHead(404).end(); return; }
+    const name = path.normalize(decodeURIComponent(new URL(request.url, "http://localhost").pathname));
+    const prefix = Object.keys(folders).filter((p) => name.startsWith(p)).sort((a, b) => b.length - a.length)[0];
+    const file = files[name] ?? (prefix && path.join(folders[prefix], name.slice(prefix.length) || "index.html"));
+    if (name === "/favicon.ico") { response.writeHead(204).end(); return; }
+    if (!file || !fs.existsSync(file)) { response.writeHead(404).end(); return; }
     response.writeHead(200, { "Content-Type": types[path.extname(file)] || "application/octet-stream" });
     fs.createReadStream(file).pipe(response);
   });
   await new Promise((ready) => server.listen(0, "127.0.0.1", ready));
-  return { address: `http://127.0.0.1:${server.address().port}/`, close: () => server.close() };
+  return { address: `http://127.0.0.1:${server.address().port}`, close: () => server.close() };
 }
 
 // Headless Chromium with WebGPU on its own software driver.
@@ -29,5 +29,6 @@ export function launch() {
   return chromium.launch({
     executablePath: process.env.CHROMIUM || "/usr/bin/chromium",
     args: ["--no-sandbox", "--enable-unsafe-webgpu", "--disable-gpu-watchdog", "--use-webgpu-adapter=swiftshader", "--ignore-gpu-blocklist"],
+    timeout: 180000,
   });
 }
