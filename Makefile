@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export FLAMBEAU_CI := $(CI)
 
-.PHONY: demo test test-page lint types stubs bench clean system
+.PHONY: demo test lint types stubs bench clean system
 
 demo: $(VENV)/.demo
 	$(BIN)/python examples/digits.py
@@ -31,10 +31,7 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 test: system $(VENV)/.test lint
 	FLAMBEAU_TEST_DEVICES=reference,cpu $(PYTEST) --ignore=tests/webgpu --ignore=tests/browser
 	FLAMBEAU_TEST_DEVICES=webgpu $(PYTEST) tests/ops tests/functional tests/autograd tests/recording tests/webgpu
-
-# Headless Chromium on a software GPU: minutes, and its GPU process has been seen to die on two busy cores; not part of `make test`.
-test-page: system $(VENV)/.test
-	$(BIN)/python -m pytest tests/browser
+	$(BIN)/python -m pytest tests/browser # one browser: alone
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
