@@ -16,6 +16,9 @@ __all__ = ["Node", "Primitive", "PRIMITIVES", "topological_order", "Shape"]
 
 Shape = tuple[int, ...]
 
+naming: Callable[[], str | None] | None = None
+"""While a profile is being taken, what tells which operator makes a node."""
+
 PRIMITIVES: dict[str, Primitive] = {}
 """Every primitive by name. Devices key their lowerings by these names."""
 
@@ -76,6 +79,7 @@ class Node:
     `signature` is an interned number of (primitive, params, shape, dtype): two graphs whose nodes have equal signatures
     and equal wiring compute the same function of their leaves. `serial` grows with creation, so it is a topological
     order. A scalar leaf's number is in `params` and not in its signature: it varies without a new plan.
+    `origin` is the operator that made it, known while a profile is being taken.
     """
 
     __slots__ = (
@@ -103,7 +107,7 @@ class Node:
         self.device = device
         self.buffer: Any = None
         self.serial = next(_counter)
-        self.origin: str | None = None
+        self.origin: str | None = None if naming is None else naming()
         key = (primitive.name, () if primitive.name in _VALUE_FREE else params, shape, type)
         signature = _interned.get(key)
         if signature is None:

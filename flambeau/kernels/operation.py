@@ -19,10 +19,11 @@ MOVEMENT = frozenset(("reshape", "permute", "expand", "slice", "pad", "window", 
 class Operation:
     """One operation of a program. `number` is its place in a topological order; `users` are the operations that read it.
 
-    Leaves are "memory" (a plan input), "scalar", "constant" and "iota".
+    Leaves are "memory" (a plan input), "scalar", "constant" and "iota". `origin` is the operator that it came from first, where
+    a profile asks for it.
     """
 
-    __slots__ = ("name", "inputs", "params", "shape", "dtype", "size", "number", "users", "kind")
+    __slots__ = ("name", "inputs", "params", "shape", "dtype", "size", "number", "users", "kind", "origin")
 
     def __init__(
         self, name: str, inputs: tuple[Operation, ...], params: tuple[Any, ...], shape: tuple[int, ...], type: dtype, number: int
@@ -30,6 +31,7 @@ class Operation:
         self.name, self.inputs, self.params, self.shape, self.dtype, self.number = name, inputs, params, shape, type, number
         self.kind = "leaf" if name == "memory" else PRIMITIVES[name].kind
         self.users: list[Operation] = []
+        self.origin: str | None = None
         size = 1
         for n in shape:
             size *= n
@@ -62,7 +64,12 @@ class Program:
 
     def from_node(self, node: Node, inputs: tuple[Operation, ...]) -> Operation:
         """The operation for a node that is not computed."""
-        return self.make(node.primitive.name, inputs, node.params, node.shape, node.dtype)
+        count = len(self.operations)
+        operation = self.make(node.primitive.name, inputs, node.params, node.shape, node.dtype)
+        if node.origin is not None:
+            for made in (operation, *self.operations[count:]):
+                made.origin = made.origin or node.origin
+        return operation
 
     def make(
         self, name: str, inputs: tuple[Operation, ...], params: tuple[Any, ...], shape: tuple[int, ...], type: dtype

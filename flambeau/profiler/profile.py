@@ -1,4 +1,4 @@
-"""`profile` and `record_function`. May import `flambeau.profiler` and (inside functions) `flambeau.devices`."""
+"""`profile` and `record_function`. May import `flambeau.profiler`, `flambeau.graph` and (inside functions) `flambeau.devices`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from flambeau.graph import node
 from flambeau.profiler import recorder
 from flambeau.profiler.events import EventList, FunctionEvent
 
@@ -154,12 +155,16 @@ class profile:
     def _begin(self) -> None:
         self._wait_for_devices()
         self._events = []
+        from flambeau.profiler.naming import operator_name
+
         recorder.start(self)
+        node.naming = operator_name
         self._running = True
 
     def _end(self) -> None:
         self._wait_for_devices()
         recorder.stop()
+        node.naming = None
         self._running = False
         self._collect()
 

@@ -54,7 +54,7 @@ def build(nodes: Sequence[Node]) -> Plan:
             number = error.operation.number
             assert number not in forced, error.operation
             forced.add(number)
-    plan = _plan(launches, inputs, scalars, wanted)
+    plan = _plan(operations, launches, inputs, scalars, wanted)
     plan.donations = donations(plan, order, nodes)
     return plan
 
@@ -121,7 +121,14 @@ def _launches(unit: Unit, fusion: Fusion) -> list[Launch]:
     return [lower_loops([Write(r, r) for r in unit.roots], memory, heights)]
 
 
+def _origin(unit: Unit, named: Sequence[Operation]) -> tuple[str, ...]:
+    """The operators that a unit's operations come from, in the program's order; its roots' primitives where none is known."""
+    found = tuple(dict.fromkeys(o.origin for o in named if unit.cone >> o.number & 1 if o.origin))
+    return found or tuple(dict.fromkeys(o.name for o in unit.roots if o.name not in MOVEMENT))
+
+
 def _plan(
+    operations: Sequence[Operation],
     launches: Sequence[tuple[Unit, list[Launch]]],
     inputs: Sequence[Operation],
     scalars: Sequence[Operation],
@@ -141,8 +148,9 @@ def _plan(
     given = [number(o, "input") for o in inputs]
     read = [number(o, "scalar") for o in scalars]
     steps = []
+    named = [o for o in operations if o.origin]
     for unit, kernels in launches:
-        origin = tuple(dict.fromkeys(o.name for o in unit.roots if o.name not in MOVEMENT))
+        origin = _origin(unit, named)
         for kernel, operands in kernels:
             arguments = tuple(number(o, "output" if o.number in outputs else "temporary") for o in operands)
             steps.append(Step(kernel, arguments, origin, is_copy(kernel)))

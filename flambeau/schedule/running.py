@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+import flambeau.graph.node as graph
 from flambeau.dtypes import float32
 from flambeau.graph.node import Node, topological_order
 from flambeau.graph.primitives.leaf import BUFFER, scalar_value
@@ -95,6 +96,8 @@ def _prepare(nodes: Sequence[Node]) -> tuple[Plan, list[Node], list[Node], list[
             scalars.append(node)
     append(None)
     key.extend([place[n.serial] for n in nodes])
+    if graph.naming is not None:  # a plan of its own, whose steps say where they come from
+        key.append(tuple([n.origin for n in order]))
     structure = tuple(key)
     plan = PLANS.get(structure)
     if plan is None:
