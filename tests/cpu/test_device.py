@@ -27,6 +27,7 @@ from flambeau.devices.cpu.machine import host
 from flambeau.devices.cpu.memory import Pool, block_size
 from flambeau.dtypes import ALL, bool_, float32, int64
 from flambeau.graph.numpy import array_type
+from flambeau.graph.primitives.indexing import Bounds
 from flambeau.kernels.fingerprint import fingerprint
 from flambeau.kernels.ir import Expr, LoopKernel, RoutineKernel, Slot, SortKernel, Store
 from flambeau.schedule.plan import Plan, Step, Value
@@ -146,7 +147,7 @@ def test_routines_run_between_kernels() -> None:
 def lookup(rows: int, width: int, count: int) -> LoopKernel:
     """out[i] = table[index[i]], with positions checked."""
     message = "index {value} is out of bounds for dimension 0 with size " + str(rows)
-    index = Expr("check", (load(1, axis(0), int64), literal(rows)), int64, message)
+    index = Expr("check", (load(1, axis(0), int64), literal(rows)), int64, Bounds("IndexError", message, True))
     value = load(0, add(mul(index, literal(width)), axis(1)), float32)
     slots = (Slot(float32, rows * width, "in"), Slot(int64, count, "in"), Slot(float32, count * width, "out"))
     return LoopKernel((count, width), slots, (Store(2, add(mul(axis(0), literal(width)), axis(1)), value),))

@@ -20,6 +20,7 @@ from support import WIDTHS, add, axis, backend, dense, literal, load, mul, run
 from flambeau import dtypes
 from flambeau.dtypes import bfloat16, bool_, float16, float32, float64, int32, int64, uint8
 from flambeau.graph.numpy import array_type
+from flambeau.graph.primitives.indexing import Bounds
 from flambeau.kernels.ir import Expr, LoopKernel, Slot, Store
 
 SETTINGS = {"deadline": None, "suppress_health_check": list(HealthCheck)}
@@ -227,12 +228,12 @@ def test_scatters(bits: int, rows: int, width: int, count: int, along: bool, mod
     index = rng.integers(-rows if along else -width, rows if along else width, count * width if not along else count)
     size = literal(rows if along else width)
     if along:
-        at = Expr("check", (load(1, axis(0), int64), size), int64, "wrong")
+        at = Expr("check", (load(1, axis(0), int64), size), int64, Bounds("IndexError", "wrong", True))
         place = add(mul(at, literal(width)), axis(1))
         outer = count
     else:
         outer = min(rows, count)
-        at = Expr("check", (load(1, dense((0, 1), (count, width)), int64), size), int64, "wrong")
+        at = Expr("check", (load(1, dense((0, 1), (count, width)), int64), size), int64, Bounds("IndexError", "wrong", True))
         place = add(mul(axis(0), literal(width)), at)
     slots = (Slot(type, rows * width, "inout"), Slot(int64, index.size, "in"), Slot(type, count * width, "in"))
     store = Store(0, place, load(2, dense((0, 1), (count, width)), type), mode, None, True)
