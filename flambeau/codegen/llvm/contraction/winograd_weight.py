@@ -3,11 +3,11 @@ multiplications.
 
 The gradient of Aᵀ[(G g Gᵀ) ⊙ (Bᵀ d B)]A with respect to g is Gᵀ[(A y Aᵀ) ⊙ (Bᵀ d B)]G, where y is the 2×2 tile of the
 result's gradient. The sum over tiles stands between the brackets: sixteen matrix products, rows the left operand's channels,
-columns the right's, terms the tiles. Both transforms are made with lanes along tiles and transposed in registers on their
-way to memory.
+columns the right's, terms the tiles. Both transforms are made with lanes along channels, from pixels transposed in registers.
 
-A thread takes a range of the right operand's channels. For each block of tile lines it transforms those channels, then the left
-operand's by groups of rows, and adds the products to its sums; the last step transforms the sums through the epilogue.
+A thread takes a range of the right operand's channels, and sets of rows one after another. For each block of tile lines it
+transforms those channels, then the left operand's by groups of rows, and adds the products to its sums, which the second cache
+holds; the last step transforms the sums through the epilogue.
 
 May import `codegen.llvm` and the contraction's other parts.
 """
@@ -16,21 +16,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 
 from flambeau.codegen.llvm.builder import Function, Int, Module, Value, bits_of, poison, vector, zero
-from flambeau.codegen.llvm.contraction.elements import pointers, read, sum_type
+from flambeau.codegen.llvm.contraction.elements import pointers, position, read, read_many, sum_type
 from flambeau.codegen.llvm.contraction.epilogue import finish, store
-from flambeau.codegen.llvm.contraction.filtering import F2, flipped, transform
-from flambeau.codegen.llvm.contraction.form import Check, Form, View, epilogue_axes, substitute
+from flambeau.codegen.llvm.contraction.filtering import F2, Matrix, flipped, transform
+from flambeau.codegen.llvm.contraction.form import Check, Form, View, epilogue_axes
 from flambeau.codegen.llvm.contraction.micro import Tile, product
 from flambeau.codegen.llvm.contraction.roles import PART, Roles, Scratch, ceiling, every, place, roles, size_of, unravel
-from flambeau.codegen.llvm.shuffles import transpose
+from flambeau.codegen.llvm.shuffles import gathered, transpose
 from flambeau.codegen.llvm.target import Target
+from flambeau.codegen.llvm.values import memory_type, to_memory
 
 __all__ = ["WinogradWeight", "plan_winograd_weight"]
 
 
-POINTS, INPUT, FILTER, OUTPUT = F2.points, F2.input, F2.filter, F2.output
+POINTS = F2.points
+MOST = 160
+"""Tiles in a block, at most: longer sums gain nothing."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,16 @@ def _windows(form: Form, r: Roles) -> tuple[Window, Window] | None:
 
 
 @dataclass(frozen=True)
+class Square:
+    """Tiles of a view along the axes `y` and `x`, at every second pixel, and the matrix that is applied along both sides."""
+
+    view: View
+    y: int
+    x: int
+    matrix: Matrix
+
+
+@dataclass(frozen=True)
 class WinogradWeight:
     """A plan for one form; `build` adds its function to a module."""
 
@@ -75,6 +89,8 @@ class WinogradWeight:
     """Ranges into which the right operand's channels are cut."""
     group: int
     """Rows of the left operand that are transformed at a time."""
+    set: int
+    """Rows of the result whose sums are kept, a multiple of `group`; the right operand is transformed again for the next."""
 
     @property
     def type(self) -> str:
@@ -116,17 +132,17 @@ class WinogradWeight:
         return [ceiling(self.form.extents[k], 2) if k == self.rows_window.axis else self.form.extents[k] for k in self.line_axes]
 
     @property
+    def line_count(self) -> int:
+        return prod(self.line_extents)
+
+    @property
     def terms(self) -> int:
-        """Room for a block's tiles, with a vector's overhang."""
-        return self.lines * self.wide + self.lanes
+        """Tiles in a block."""
+        return self.lines * self.wide
 
     @property
     def pitch(self) -> int:
-        """Elements between one tile's channels and the next's, off powers of two."""
-        return self.per + self.lanes
-
-    @property
-    def sums_pitch(self) -> int:
+        """Elements between one tile's channels, or one row's sums, and the next's: off powers of two."""
         return self.per + self.lanes
 
     def build(self, module: Module, name: str, slots: int, scratch: Scratch) -> int:
@@ -139,14 +155,14 @@ class WinogradWeight:
             return scratch.private(f, key, elements * self.bytes + 64)
 
         all_rows = ceiling(self.rows, lanes) * lanes
-        right_plane, left_plane = self.terms * self.pitch, self.group * self.terms
-        sum_plane = all_rows * self.sums_pitch
+        line = 64 // self.bytes  # by which planes are put off powers of two: a tile's points go to different sets of the cache
+        right_plane, left_plane = self.terms * self.pitch + line, self.group * self.terms + line
+        sum_plane = self.set * self.pitch + line
         right, left = block("right", POINTS * right_plane), block("left", POINTS * left_plane)
-        sums, patch = block("sums", POINTS * sum_plane), block("patch", POINTS * lanes * lanes)
-        type = vector(self.type, lanes)
-        line_count = 1
-        for e in self.line_extents:
-            line_count *= e
+        sums, pixels = block("sums", POINTS * sum_plane), block("pixels", 4 * self._line_pixels(4) * lanes)
+        y, x = self.rows_window, self.columns_window
+        patches = Square(self._bounded(r.right, 2), y.taps, x.taps, F2.input)
+        tiles = Square(self._bounded(r.left, 0), y.axis, x.axis, flipped(F2.output))
 
         def unit(u: Int, _: list[Value]) -> None:
             batch, part = f.div(u, self.parts), f.rem(u, self.parts)
@@ -154,140 +170,168 @@ class WinogradWeight:
             first = f.mul(part, self.per)
             channels = f.minimum(f.sub(self.channels, first), self.per)
 
-            def clear(i: Int, _: list[Value]) -> None:
-                f.store(zero(type), f.address(sums, i, self.type))
+            def transform_right(line: Int, lines: Int) -> None:
+                def put(p: int, c: Int, tile: Int, v: Value) -> None:
+                    at = f.add(f.add(f.mul(tile, self.pitch), c), p * right_plane)
+                    f.store(v, f.address(right, at, self.type))
 
-            f.loop(0, POINTS * sum_plane, lanes, clear)
+                axes = self.channel_axes
+                self._transform(f, memory, patches, pixels, index, axes, self.channels, first, channels, line, lines, put)
 
-            def lines_from(line: Int, _: list[Value]) -> None:
-                lines: Int = self.lines if line_count % self.lines == 0 else f.minimum(f.sub(line_count, line), self.lines)
+            def rows_from(start: Int, _: list[Value]) -> None:
+                """A set of rows of the result."""
+                end = f.minimum(f.add(start, self.set), all_rows)
 
-                def at_line(index: list[Int], k: Int) -> list[Int]:
-                    where = unravel(f, f.add(line, k), self.line_extents)
-                    where = [f.mul(w, 2) if a == self.rows_window.axis else w for a, w in zip(self.line_axes, where)]
-                    return place(index, self.line_axes, where)
+                def lines_from(line: Int, _: list[Value]) -> None:
+                    whole = self.line_count % self.lines == 0
+                    lines: Int = self.lines if whole else f.minimum(f.sub(self.line_count, line), self.lines)
+                    if not self.is_single:
+                        transform_right(line, lines)
 
-                def right_channel(c: Int) -> list[Int]:
-                    c = f.minimum(f.add(first, c), self.channels - 1)
-                    return place(index, self.channel_axes, unravel(f, c, [extents[k] for k in self.channel_axes]))
+                    def group_from(m: Int, _: list[Value]) -> None:
+                        count = f.minimum(f.sub(end, m), self.group)
 
-                def put_right(p: Int, c: Int, tile: Int, transposed: list[Value]) -> None:
-                    base = f.address(right, f.add(f.add(f.mul(tile, self.pitch), c), f.mul(p, right_plane)), self.type)
-                    for i, v in enumerate(transposed):
-                        f.store(v, f.address(base, i * self.pitch, self.type))
-
-                views = self._views(r.right, 2)
-                self._transform(f, memory, views, INPUT, patch, right_channel, at_line, channels, lines, put_right)
-                terms = f.mul(lines, self.wide)
-
-                def rows_from(m: Int, _: list[Value]) -> None:
-                    def left_row(k: Int) -> list[Int]:
-                        k = f.minimum(f.add(m, k), self.rows - 1)
-                        return place(index, r.rows, unravel(f, k, [extents[x] for x in r.rows]))
-
-                    def put_left(p: Int, k: Int, tile: Int, transposed: list[Value]) -> None:
-                        for half in range(lanes // height):
-                            panel = f.add(f.mul(f.add(k, half * height), self.terms), f.mul(p, left_plane))
-                            base = f.address(left, f.add(panel, f.mul(tile, height)), self.type)
-                            for i, v in enumerate(transposed):
+                        def put(p: int, k: Int, tile: Int, v: Value) -> None:
+                            for half in range(lanes // height):
+                                panel = f.add(f.mul(f.add(k, half * height), self.terms), p * left_plane)
                                 part = f.shuffle(v, poison(v.type), [half * height + n for n in range(height)])
-                                f.store(part, f.address(base, i * height, self.type))
+                                f.store(part, f.address(left, f.add(panel, f.mul(tile, height)), self.type))
 
-                    count = f.minimum(f.sub(all_rows, m), self.group)
-                    views = self._views(r.left, 0)
-                    self._transform(f, memory, views, flipped(OUTPUT), patch, left_row, at_line, count, lines, put_left)
+                        self._transform(f, memory, tiles, pixels, index, r.rows, self.rows, m, count, line, lines, put)
 
-                    def point(p: Int, _: list[Value]) -> None:
-                        a = f.address(left, f.mul(p, left_plane), self.type)
-                        b = f.address(right, f.mul(p, right_plane), self.type)
-                        place_ = f.add(f.mul(p, sum_plane), f.mul(m, self.sums_pitch))
-                        self._multiply(f, a, b, f.address(sums, place_, self.type), terms, channels, f.div(count, height))
+                        def point(p: Int, _: list[Value]) -> None:
+                            a = f.address(left, f.mul(p, left_plane), self.type)
+                            b = f.address(right, f.mul(p, right_plane), self.type)
+                            at = f.add(f.mul(p, sum_plane), f.mul(f.sub(m, start), self.pitch))
+                            panels, terms = f.div(count, height), f.mul(lines, self.wide)
+                            self._multiply(f, a, b, f.address(sums, at, self.type), terms, channels, panels)
 
-                    f.loop(0, POINTS, 1, point)
+                        f.loop(0, POINTS, 1, point)
 
-                f.loop(0, all_rows, self.group, rows_from)
+                    f.loop(start, end, self.group, group_from)
 
-            f.loop(0, line_count, self.lines, lines_from)
-            self._finish(f, memory, sums, sum_plane, index, first, channels)
+                if not self.is_single:
+                    self._clear(f, sums, POINTS * sum_plane)
+                f.loop(0, self.line_count, self.lines, lines_from)
+                self._finish(f, memory, sums, sum_plane, index, (start, f.minimum(end, self.rows)), first, channels)
+
+            if self.is_single:
+                transform_right(0, self.lines)
+            f.loop(0, all_rows, self.set, rows_from)
 
         every(f, unit)
         f.finish()
         return size_of(extents, r.batch) * self.parts
 
-    def _views(self, view: View, reach: int) -> list[View]:
-        """The even and odd columns of a view. Tiles past the last output read zeros; `reach` is how far its taps reach."""
-        y, x = self.rows_window.axis, self.columns_window.axis
-        count = len(self.form.extents)
+    @property
+    def is_single(self) -> bool:
+        """Whether one block is all of the sum: nothing is added to sums of before."""
+        return self.lines == self.line_count
 
-        def bound(axis: int) -> Check:
-            return Check(0, tuple(int(k == axis) for k in range(count)), self.form.extents[axis] + reach)
+    def _clear(self, f: Function, sums: Value, count: int) -> None:
+        nothing = zero(vector(self.type, self.lanes))
 
-        bounds = (bound(x), bound(y)) if self.form.extents[y] % 2 else (bound(x),)
-        bounded = replace(self.form, a=replace(view, checks=view.checks + bounds))
-        return [substitute(bounded, {x: (parity, 2, self.wide + 1)}).a for parity in range(2)]
+        def clear(i: Int, _: list[Value]) -> None:
+            f.store(nothing, f.address(sums, i, self.type))
+
+        f.loop(0, count, self.lanes, clear)
+
+    def _line_pixels(self, size: int) -> int:
+        """Pixels of a line of tiles that are `size` pixels wide, in whole vectors."""
+        return ceiling(2 * (self.wide - 1) + size, self.lanes) * self.lanes
+
+    def _bounded(self, view: View, reach: int) -> View:
+        """The view with bounds for tiles that stick out past the last pixel, and vectors that do: they read zeros. `reach` is how
+        far its taps reach."""
+        bounds = []
+        for w in (self.rows_window, self.columns_window):
+            terms = {w.axis: 1, w.taps: 1} if reach else {w.axis: 1}
+            counts = tuple(terms.get(k, 0) for k in range(len(self.form.extents)))
+            bounds.append(Check(0, counts, self.form.extents[w.axis] + reach))
+        if self.form.extents[self.rows_window.axis] % 2 == 0:
+            del bounds[0]
+        return replace(view, checks=view.checks + tuple(bounds))
 
     def _transform(
         self,
         f: Function,
         memory: list[Value],
-        views: list[View],
-        matrix: Sequence[Sequence[float]],
-        patch: Value,
-        channel: Callable[[Int], list[Int]],
-        at_line: Callable[[list[Int], Int], list[Int]],
+        square: Square,
+        pixels: Value,
+        index: list[Int],
+        axes: Sequence[int],
+        size: int,
+        first: Int,
         count: Int,
+        line: Int,
         lines: Int,
-        put: Callable[[Int, Int, Int, list[Value]], None],
+        put: Callable[[int, Int, Int, Value], None],
     ) -> None:
-        """`count` channels' tiles, transformed by `matrix` and handed to `put(point, channel, tile, vectors)` by squares of as
-        many channels and tiles as lanes, lanes along channels."""
-        lanes = self.lanes
-        y, x = self.rows_window.axis, self.columns_window.axis
-        size = len(matrix[0])
+        """Transforms the tiles of `lines` lines from number `line` on, of `count` of the `size` channels on `axes` from `first`
+        on, and hands each to `put(point, channel, tile, vector)`, lanes along channels.
+
+        A line's rows of pixels are turned so that channels lie side by side; then no transform needs more than additions.
+        """
+        lanes, extents = self.lanes, self.form.extents
+        side = len(square.matrix[0])
+        width = self._line_pixels(side)
         type = vector(self.type, lanes)
+        view, y, x = square.view, square.y, square.x
 
-        def square(c: Int, _: list[Value]) -> None:
-            def line(k: Int, _: list[Value]) -> None:
-                def chunk(j: Int, _: list[Value]) -> None:
-                    def one(n: Int, _: list[Value]) -> None:
-                        where = at_line(channel(f.add(c, n)), k)
-                        grid = []
-                        for i in range(size):
-                            row = []
-                            for shift in range(size):
-                                view = views[shift % 2]
-                                at = place(where, (y, x), (f.add(where[y], i), f.add(j, shift // 2)))
-                                row.append(read(f, memory[view.slot], view, at, x, lanes))
-                            grid.append(row)
-                        target = f.address(patch, f.mul(n, lanes), self.type)
-                        for p, v in enumerate(v for part in transform(f, matrix, grid) for v in part):
-                            f.store(v, f.address(target, p * lanes * lanes, self.type))
+        def channels_from(c: Int, _: list[Value]) -> None:
+            def at_channel(n: int) -> list[Int]:
+                k = f.add(f.add(first, c), n)
+                if size % lanes:
+                    k = f.minimum(k, size - 1)
+                return place(index, axes, unravel(f, k, [extents[a] for a in axes]))
 
-                    f.loop(0, lanes, 1, one)
+            channels = [at_channel(n) for n in range(lanes)] if len(axes) > 1 or size % lanes else [at_channel(0)]
 
-                    def turn(p: Int, _: list[Value]) -> None:
-                        base = f.address(patch, f.mul(p, lanes * lanes), self.type)
-                        held = [f.load(type, f.address(base, n * lanes, self.type)) for n in range(lanes)]
-                        useful = min(lanes, self.wide - j) if isinstance(j, int) else lanes
-                        put(p, c, f.add(f.mul(k, self.wide), j), transpose(f, held)[:useful])
+            def one_line(k: Int, _: list[Value]) -> None:
+                where = unravel(f, f.add(line, k), self.line_extents)
+                where = [f.mul(w, 2) if a == self.rows_window.axis else w for a, w in zip(self.line_axes, where)]
 
-                    f.loop(0, POINTS, 1, turn)
+                def turn(j: Int, _: list[Value]) -> None:
+                    for i in range(side):
+                        starts = [place(place(at, self.line_axes, where), [x], [j]) for at in channels]
+                        if len(starts) == 1:
+                            shifts = [
+                                [n if a == axes[0] else i if a == y else 0 for a in range(len(extents))] for n in range(lanes)
+                            ]
+                            rows = read_many(f, memory[view.slot], view, starts[0], shifts, x, lanes)
+                        else:
+                            rows = [read(f, memory[view.slot], view, place(s, [y], [f.add(s[y], i)]), x, lanes) for s in starts]
+                        for n, v in enumerate(transpose(f, rows)):
+                            f.store(v, f.address(pixels, f.add(f.mul(f.add(j, i * width), lanes), n * lanes), self.type))
 
-                f.loop(0, self.wide, lanes, chunk)
+                f.loop(0, width, lanes, turn)
 
-            f.loop(0, lines, 1, line)
+                def tile(t: Int, _: list[Value]) -> None:
+                    base = f.address(pixels, f.mul(t, 2 * lanes), self.type)
+                    grid = [
+                        [f.load(type, f.address(base, (i * width + j) * lanes, self.type)) for j in range(side)]
+                        for i in range(side)
+                    ]
+                    for p, v in enumerate(v for row in transform(f, square.matrix, grid) for v in row):
+                        put(p, c, f.add(f.mul(k, self.wide), t), v)
 
-        f.loop(0, count, lanes, square)
+                f.loop(0, self.wide, 1, tile)
+
+            f.loop(0, lines, 1, one_line)
+
+        f.loop(0, count, lanes, channels_from)
 
     def _multiply(self, f: Function, left: Value, right: Value, sums: Value, terms: Int, columns: Int, panels: Int) -> None:
         lanes, height = self.lanes, self.tile.height
         type = vector(self.type, lanes)
 
         def places(p: Int, column: Int, width: int) -> list[Value]:
-            base = f.address(sums, f.add(f.mul(p, height * self.sums_pitch), column), self.type)
-            return [f.address(base, m * self.sums_pitch + v * lanes, self.type) for m in range(height) for v in range(width)]
+            base = f.address(sums, f.add(f.mul(p, height * self.pitch), column), self.type)
+            return [f.address(base, m * self.pitch + v * lanes, self.type) for m in range(height) for v in range(width)]
 
         def begin(p: Int, column: Int, width: int) -> list[Value]:
+            if self.is_single:
+                return [zero(type)] * (height * width)
             return [f.load(type, at) for at in places(p, column, width)]
 
         def end(p: Int, column: Int, width: int, totals: list[Value]) -> None:
@@ -298,30 +342,49 @@ class WinogradWeight:
         product(f, self.tile, self.type, lanes, left, pitch, right, self.pitch, terms, columns, (0, panels), begin, end)
 
     def _finish(
-        self, f: Function, memory: list[Value], sums: Value, plane: int, index: list[Int], first: Int, channels: Int
+        self,
+        f: Function,
+        memory: list[Value],
+        sums: Value,
+        plane: int,
+        index: list[Int],
+        rows: tuple[Int, Int],
+        first: Int,
+        channels: Int,
     ) -> None:
         r, extents, lanes = self.roles, self.form.extents, self.lanes
         type = vector(self.type, lanes)
         axis = self.channel_axes[0]
         taps = (self.rows_window.taps, self.columns_window.taps)
+        out = self.form.out
+        is_dense = [out.strides[k] for k in (axis, *taps)] == [9, 3, 1] and len(self.channel_axes) == 1
 
         def row(m: Int, _: list[Value]) -> None:
             at = place(index, r.rows, unravel(f, m, [extents[k] for k in r.rows]))
 
             def chunk(c: Int, _: list[Value]) -> None:
-                base = f.address(sums, f.add(f.mul(m, self.sums_pitch), c), self.type)
+                base = f.address(sums, f.add(f.mul(f.sub(m, rows[0]), self.pitch), c), self.type)
                 grid = [[f.load(type, f.address(base, (4 * i + j) * plane, self.type)) for j in range(4)] for i in range(4)]
-                out = transform(f, flipped(FILTER), grid)
                 count = f.minimum(f.sub(channels, c), lanes)
-                for i in range(3):
-                    for j in range(3):
-                        where = place(at, (*taps, axis), (i, j, f.add(first, c)))
-                        result = finish(f, self.form, memory, out[i][j], where, axis, lanes, count)
+                results = []
+                for n, total in enumerate(v for line in transform(f, flipped(F2.filter), grid) for v in line):
+                    where = place(at, (*taps, axis), (n // 3, n % 3, f.add(first, c)))
+                    results.append((where, finish(f, self.form, memory, total, where, axis, lanes, count)))
+                if not is_dense:
+                    for where, result in results:
                         store(f, self.form, memory, result, where, axis, lanes, count)
+                    return
+                vectors = [to_memory(f, result, out.type) for _, result in results]
+                start = position(f, out.offset, out.strides, results[0][0])
+                for k in range(9):  # a channel's taps side by side
+                    picks = [q % 9 * lanes + q // 9 for q in range(k * lanes, (k + 1) * lanes)]
+                    mask = f.lane_mask(0, f.sub(f.mul(count, 9), k * lanes), lanes)
+                    target = f.address(memory[out.slot], f.add(start, k * lanes), memory_type(out.type))
+                    f.masked_store(gathered(f, vectors, picks), target, mask)
 
             f.loop(0, channels, lanes, chunk)
 
-        f.loop(0, self.rows, 1, row)
+        f.loop(rows[0], rows[1], 1, row)
 
 
 def plan_winograd_weight(form: Form, target: Target, threads: int) -> WinogradWeight | None:
@@ -343,13 +406,24 @@ def plan_winograd_weight(form: Form, target: Target, threads: int) -> WinogradWe
     line_count = size_of(form.extents, r.summed) // (height * width) * ceiling(height, 2)
     batch = size_of(form.extents, r.batch)
     vectors = ceiling(channels, lanes)
-    parts = 1
-    while batch * parts < 8 * threads and (batch * parts) % threads and parts < vectors:
-        parts += 1
-    per = ceiling(vectors, parts) * lanes
-    group = min(ceiling(rows, lanes) * lanes, 4 * lanes)
-    room = target.l2 * 3 // 4 // (POINTS * bytes_ * (per + group))
-    lines = max(1, min(line_count, min(max(room, 4 * lanes), 160) // wide))
-    lines = ceiling(line_count, ceiling(line_count, lines))
-    tile = Tile(lanes // 2, 3)
-    return WinogradWeight(form, r, *windows, tile, lanes, lines, parts, group)
+    room = target.l2 // (POINTS * bytes_)
+    """Elements of every point that the second cache holds."""
+
+    def divided(least: int) -> tuple[int, int]:
+        parts = least
+        while batch * parts < 8 * threads and (batch * parts) % threads and parts < vectors:
+            parts += 1
+        return parts, ceiling(vectors, parts) * lanes
+
+    parts, per = divided(1)
+    single, narrow = divided(ceiling(channels * line_count * wide, room // 2))
+    group = min(ceiling(rows, lanes), 4) * lanes
+    half = max(group // 2, lanes)
+    if line_count * wide <= MOST and (narrow + half) * line_count * wide <= room * 2 // 3 and narrow >= 2 * lanes:
+        parts, per, lines, group = single, narrow, line_count, half
+    else:
+        lines = max(1, min(line_count, min(max(room * 4 // 10 // (per + group), 4 * lanes), MOST) // wide))
+        lines = ceiling(line_count, ceiling(line_count, lines))
+    sets = ceiling(rows, max(group, room * 3 // 10 // per // group * group)) if lines < line_count else ceiling(rows, group)
+    set_ = ceiling(ceiling(rows, sets), group) * group
+    return WinogradWeight(form, r, *windows, Tile(lanes // 2, 3), lanes, lines, parts, group, set_)
