@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
-from flambeau.codegen.llvm.builder import Function, Int, Module, Value, bits_of, poison, vector, zero
+from flambeau.codegen.llvm.builder import Function, Int, Module, Value, bits_of, bytes_of, poison, vector, zero
 from flambeau.codegen.llvm.contraction.elements import pointers, position, read, read_many, sum_type
 from flambeau.codegen.llvm.contraction.epilogue import finish, store
 from flambeau.codegen.llvm.contraction.filtering import F2, Matrix, flipped, transform
@@ -305,6 +305,8 @@ class WinogradWeight:
                             f.store(v, f.address(pixels, f.add(f.mul(f.add(j, i * width), lanes), n * lanes), self.type))
 
                 f.loop(0, width, lanes, turn)
+                if len(axes) == 1:  # the next channels' pixels lie far away
+                    self._prefetch(f, memory[view.slot], square, place(channels[0], self.line_axes, where), axes[0])
 
                 def tile(t: Int, _: list[Value]) -> None:
                     base = f.address(pixels, f.mul(t, 2 * lanes), self.type)
@@ -320,6 +322,21 @@ class WinogradWeight:
             f.loop(0, lines, 1, one_line)
 
         f.loop(0, count, lanes, channels_from)
+
+    def _prefetch(self, f: Function, source: Value, square: Square, where: list[Int], axis: int) -> None:
+        """Asks for two rows of pixels of the line at `where` in each of the next channels, as many as lanes. A prefetch past the
+        memory's end does nothing."""
+        view = square.view
+        element = memory_type(view.type)
+        per_line = 64 // bytes_of(element)
+        length = self.form.extents[self.columns_window.axis] * abs(view.strides[self.columns_window.axis])
+        skipped = (len(square.matrix[0]) - 2) // 2
+        for i in range(skipped, skipped + 2):
+            at = place(where, [square.y], [f.add(where[square.y], i)])
+            start = f.address(source, position(f, view.offset, view.strides, at), element)
+            for n in range(self.lanes):
+                for j in range(0, min(length, 8 * per_line), per_line):
+                    f.prefetch(f.address(start, (self.lanes + n) * view.strides[axis] + j, element))
 
     def _multiply(self, f: Function, left: Value, right: Value, sums: Value, terms: Int, columns: Int, panels: Int) -> None:
         lanes, height = self.lanes, self.tile.height
