@@ -2,7 +2,7 @@
 
 `Team.run` makes one native call (without the GIL); it fills the entries' argument arrays from a table of addresses, lets the
 helper threads in, walks the entries and returns when all threads are done. On Linux whoever waits, helpers for work and all
-threads at a barrier, spins for some tens of microseconds and then sleeps on a futex: on a busy machine, where the thread that
+threads at a barrier, spins for some hundreds of microseconds and then sleeps on a futex: on a busy machine, where the thread that
 is waited for may not be running, that lets it run. Elsewhere helpers wait in Python on a semaphore, and barriers yield. Helpers
 start when first needed, and again in a forked child. A woken helper often lands on its caller's processor and stays there while
 both spin, so that the two take turns: on Linux each helper moves to a processor of its own, counted from the caller's, whenever
@@ -31,7 +31,8 @@ __all__ = ["ALONE", "BARRIER", "ENTRY_WORDS", "Team"]
 ENTRY_WORDS = 3
 BARRIER, ALONE = 1, 2
 """Flags of an entry."""
-_SPINS = 2000
+_SPINS = 20000
+"""Longer than Python takes between two plans: waking a sleeper takes 20 to 35 µs, twice a plan."""
 _LINE = 64
 _GENERATION, _SLEEPERS, _ENTRIES, _COUNT, _THREADS, _ARRIVED, _TURN = 0, 64, 128, 136, 144, 192, 256
 _WAITERS = 264  # how many sleep at the barrier

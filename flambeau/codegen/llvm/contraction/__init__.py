@@ -6,15 +6,16 @@ May import `flambeau.kernels`, `flambeau.dtypes` and `codegen.llvm`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import groupby
 
 from flambeau.codegen.llvm.builder import Int, Module, Value
-from flambeau.codegen.llvm.contraction.direct import direct
-from flambeau.codegen.llvm.contraction.dot import Dot, plan_dot
+from flambeau.codegen.llvm.contraction.band import Band
+from flambeau.codegen.llvm.contraction.band_plan import plan_band
+from flambeau.codegen.llvm.contraction.direct import direct, direct_cycles
+from flambeau.codegen.llvm.contraction.dot import Dot, dot_cycles, plan_dot
 from flambeau.codegen.llvm.contraction.epilogue import ContractionModule
 from flambeau.codegen.llvm.contraction.form import Form, merge, normalize, simplify
-from flambeau.codegen.llvm.contraction.panel import Panel, plan_panel
+from flambeau.codegen.llvm.contraction.panel import Panel, panel_cycles, plan_panel
 from flambeau.codegen.llvm.contraction.roles import PHASE, Pack, Scratch, share
 from flambeau.codegen.llvm.contraction.spread import dense_parts
 from flambeau.codegen.llvm.contraction.winograd import Winograd, plan_winograd, undilated
@@ -43,11 +44,11 @@ def _lower(kernel: ContractionKernel, target: Target, threads: int, error_place:
     scratch = Scratch(slots, threads)
     packs: dict[object, Pack] = {}
     parts: list[tuple[str, int]] = []
-    plans = [plan for form in dense_parts(normalize(kernel)) for plan in _plans(form, target, threads)]
-    lines = [plan.lines for _, plan in plans if isinstance(plan, Panel)]
+    plans = _plans(dense_parts(normalize(kernel)), target, threads)
+    lines = [plan.lines for _, plan in plans if isinstance(plan, Panel | Band)]
     for part, plan in plans:
-        if isinstance(plan, Panel) and len(lines) > 1:
-            plan = replace(plan, lines=min(lines))
+        if isinstance(plan, Panel | Band) and len(lines) > 1:
+            plan = plan.with_lines(min(lines))
         name = f"part{len(parts)}"
         if plan is None:
             units = direct(module, name, part, slots, target)
@@ -64,21 +65,57 @@ def _lower(kernel: ContractionKernel, target: Target, threads: int, error_place:
     return Lowered(module.text(), ("contraction",), tuple(scratch.sizes), messages, tuple(packs.values()))
 
 
-def _plans(form: Form, target: Target, threads: int) -> list[tuple[Form, Winograd | WinogradWeight | Dot | Panel | None]]:
-    """The form, or forms that together are it, each with its schedule (None: direct)."""
-    if not form.size:
+_Plan = Winograd | WinogradWeight | Dot | Band | Panel | None
+"""A form's schedule. None: direct."""
+
+
+def _plans(forms: Sequence[Form], target: Target, threads: int) -> list[tuple[Form, _Plan]]:
+    """Forms that together are the given ones, each with its schedule.
+
+    Several forms are the parts of one spread operand: they are all bands or none is, since they write between each other's
+    elements and should do so in turns.
+    """
+    found: list[tuple[Form, _Plan]] = []
+    left: list[Form] = []
+    for form in forms:
+        filtered = _filtered(form, target, threads)
+        if filtered:
+            found += filtered
+        elif form.size:
+            left.append(form)
+    summing = [form for form in left if form.terms]
+    bands = [plan_band(form, target, threads, slides=len(forms) == 1) for form in summing]
+    others = [_unbanded(form, target, threads) for form in summing]
+    best = [band for band in bands if band is not None]
+    banded = len(best) == len(summing) and sum(cost for cost, _ in best) < sum(cost for cost, _ in others)
+    found += [(form, plan) for form, (_, plan) in zip(summing, best if banded else others)]
+    return found + [(form, None) for form in left if not form.terms]
+
+
+def _filtered(form: Form, target: Target, threads: int) -> list[tuple[Form, Winograd]]:
+    """The form, or forms that together are it, by minimal filtering; none where that has nothing to offer."""
+    if not form.size or not form.terms:
         return []
-    if not form.terms:
-        return [(form, None)]
-    windows = [merge(simplify(part)) for part in undilated(form) or ()]
-    filtered = [(part, plan_winograd(part, target, threads)) for part in windows]
-    if filtered and all(plan for _, plan in filtered):
-        return [*filtered]
-    for choose in (plan_winograd_weight, plan_dot, plan_panel):
-        plan = choose(form, target, threads)
-        if plan is not None:
-            return [(form, plan)]
-    return [(form, None)]
+    found = []
+    for part in undilated(form) or ():
+        part = merge(simplify(part))
+        plan = plan_winograd(part, target, threads)
+        if plan is None:
+            return []
+        found.append((part, plan))
+    return found
+
+
+def _unbanded(form: Form, target: Target, threads: int) -> tuple[float, WinogradWeight | Dot | Panel | None]:
+    """The best schedule but bands, with the cycles that it is expected to take the busiest thread."""
+    weight = plan_winograd_weight(form, target, threads)
+    if weight is not None:
+        return 0.0, weight
+    dot = plan_dot(form, target, threads)
+    if dot is not None:
+        return dot_cycles(dot, threads), dot
+    panel = plan_panel(form, target, threads)
+    return (direct_cycles(form, target, threads), None) if panel is None else (panel_cycles(panel, threads), panel)
 
 
 def _phase(module: Module, name: str, parts: Sequence[tuple[str, int]], threads: int) -> None:

@@ -23,7 +23,7 @@ from flambeau.codegen.llvm.contraction.roles import PART, Roles, Scratch, ceilin
 from flambeau.codegen.llvm.target import Target
 from flambeau.codegen.llvm.values import memory_type
 
-__all__ = ["Dot", "plan_dot"]
+__all__ = ["Dot", "plan_dot", "dot_cycles"]
 
 
 def sum_lanes(f: Function, vectors: Sequence[Value]) -> Value:
@@ -339,6 +339,17 @@ def _dense(form: Form, view: View, axes: Sequence[int]) -> bool:
             return False
         run *= form.extents[k]
     return True
+
+
+def dot_cycles(plan: Dot, threads: int) -> float:
+    """What the plan is expected to take the busiest thread."""
+    extents, tile = plan.form.extents, plan.tile
+    terms, run = size_of(extents, plan.roles.summed), extents[plan.roles.summed[-1]]
+    tiles = ceiling(plan.rows, tile.height) * ceiling(plan.columns, tile.width)
+    copied = (0 if plan.left.direct else plan.rows) + (0 if plan.right.direct else plan.columns)
+    product = tiles * terms / plan.lanes * (tile.height * tile.width / 2 + 1)
+    copying = copied * terms / run * (4 + 5 * ceiling(run, plan.lanes))
+    return size_of(extents, plan.roles.batch) * (product + copying) / threads
 
 
 def plan_dot(form: Form, target: Target, threads: int) -> Dot | None:

@@ -13,17 +13,17 @@ May import `codegen.llvm` and the contraction's other parts.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import gcd, prod
 
 from flambeau.codegen.llvm.builder import Function, Int, Module, Value, bits_of, vector, zero
-from flambeau.codegen.llvm.contraction.elements import pointers, read, read_flat, sum_type
+from flambeau.codegen.llvm.contraction.elements import pointers, read, sum_type
 from flambeau.codegen.llvm.contraction.epilogue import finish, store
 from flambeau.codegen.llvm.contraction.form import Form, epilogue_axes
 from flambeau.codegen.llvm.contraction.micro import Tile, product, register_tile
+from flambeau.codegen.llvm.contraction.pack import Panels
 from flambeau.codegen.llvm.contraction.roles import (
     PART,
-    PHASE,
     Pack,
     Roles,
     Scratch,
@@ -31,13 +31,12 @@ from flambeau.codegen.llvm.contraction.roles import (
     every,
     place,
     roles,
-    share,
     size_of,
     unravel,
 )
 from flambeau.codegen.llvm.target import Target
 
-__all__ = ["Panel", "plan_panel"]
+__all__ = ["Panel", "plan_panel", "panel_cycles"]
 
 
 @dataclass(frozen=True)
@@ -71,16 +70,20 @@ class Panel:
         return bits_of(self.type) // 8
 
     @property
+    def packed(self) -> Panels:
+        return Panels(self.form, self.roles, self.tile.height, self.roles.summed)
+
+    @property
     def rows(self) -> int:
-        return size_of(self.form.extents, self.roles.rows)
+        return self.packed.rows
 
     @property
     def panels(self) -> int:
-        return ceiling(self.rows, self.tile.height)
+        return self.packed.count
 
     @property
     def terms(self) -> int:
-        return size_of(self.form.extents, self.roles.summed)
+        return self.packed.terms
 
     @property
     def inside(self) -> int:
@@ -105,62 +108,23 @@ class Panel:
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """Bytes of: the packed left operand, and each thread's block of the right and its sums."""
-        left = size_of(self.form.extents, self.roles.batch) * self.panels * self.terms * self.tile.height
+        """Bytes of each thread's block of the right operand, and of its sums."""
         right = self.step * self.inside * self.pitch + self.lanes
         sums = 0 if self.fused else ceiling(self.panels, self.groups) * self.tile.height * self.pitch
-        return (left + 2 * max(16, self.lanes)) * self.bytes, right * self.bytes, sums * self.bytes
+        return right * self.bytes, sums * self.bytes
 
-    # --- the left operand
+    def with_lines(self, lines: int) -> Panel:
+        """The plan with at most so many lines in a block."""
+        return replace(self, lines=min(lines, self.lines))
 
     @property
     def pack_key(self) -> object:
         """Plans with equal keys can use one pack."""
-        packed = (*self.roles.batch, *self.roles.rows, *self.roles.summed)
-        extents = tuple(self.form.extents[k] for k in packed)
-        return type(self), self.tile.height, self.roles.left, packed, extents
+        return self.packed.key
 
     def build_pack(self, module: Module, name: str, slots: int, scratch: Scratch) -> Pack:
         """The phase that packs the left operand."""
-        block = scratch.own(self.sizes[0])
-        f = module.function(name, PHASE)
-        form, r, height = self.form, self.roles, self.tile.height
-        memory = pointers(f, slots)
-        source, packed = memory[r.left.slot], scratch.pointer(f, block)
-        lanes = 1 << (height - 1).bit_length()
-        batch = [form.extents[k] for k in r.batch]
-
-        def unit(u: Int, _: list[Value]) -> None:
-            index: list[Int] = [0] * len(form.extents)
-            group, panel = f.div(u, self.panels), f.rem(u, self.panels)
-            index = place(index, r.batch, unravel(f, group, batch))
-            first = f.mul(panel, height)
-            base = f.mul(u, self.terms * height)
-
-            def nest(depth: int, index: list[Int], term: Int) -> None:
-                if depth == len(r.summed):
-                    if len(r.rows) == 1:
-                        axis = r.rows[0]
-                        count = (
-                            lanes if self.rows % height == 0 and lanes == height else f.minimum(f.sub(self.rows, first), height)
-                        )
-                        values = read(f, source, r.left, place(index, r.rows, [first]), axis, lanes, count)
-                    else:
-                        values = read_flat(f, source, r.left, index, r.rows, form.extents, first, lanes)
-                    target = f.address(packed, f.add(base, f.mul(term, height)), self.type)
-                    count = height
-                    f.masked_store(values, target, f.lane_mask(0, count, lanes))
-                    return
-                axis = r.summed[depth]
-                extent = form.extents[axis]
-                f.loop(0, extent, 1, lambda k, _: nest(depth + 1, place(index, [axis], [k]), f.add(f.mul(term, extent), k)))
-
-            nest(0, index, 0)
-
-        low, high = share(f, prod(batch) * self.panels)
-        f.loop(low, high, 1, unit)
-        f.finish()
-        return Pack(name, r.left.slot, block)
+        return self.packed.build(module, name, slots, scratch)
 
     # --- columns
 
@@ -170,7 +134,7 @@ class Panel:
         form, r, extents = self.form, self.roles, self.form.extents
         memory = pointers(f, slots)
         packed = scratch.pointer(f, pack.scratch)
-        right, sums = (scratch.private(f, key, size) for key, size in zip(("right", "sums"), self.sizes[1:]))
+        right, sums = (scratch.private(f, key, size) for key, size in zip(("right", "sums"), self.sizes))
         inner = r.columns[-1]
         fixed = r.batch + (self.line_axes[:-1] if self.span else ())
         line_count = size_of(extents, self.spanned)
@@ -403,6 +367,18 @@ class Panel:
             f.loop(0, lines, 1, one_line)
 
         f.loop(begin, end, 1, one_row)
+
+
+def panel_cycles(plan: Panel, threads: int) -> float:
+    """What the plan is expected to take the busiest thread."""
+    form, r, tile = plan.form, plan.roles, plan.tile
+    columns, batch = size_of(form.extents, r.columns), size_of(form.extents, r.batch)
+    term = max(tile.height * tile.width / 2, (tile.height + tile.width) / 2, 4.0) + 0.3
+    tiles = plan.panels * ceiling(columns, tile.width * plan.lanes) * (plan.terms * term + tile.height * tile.width * 3 + 15)
+    inner = r.columns[-1]
+    chunks = ceiling(form.extents[inner], plan.lanes)
+    copied = plan.terms * (columns // form.extents[inner]) * (8 + (6 if r.right.strides[inner] == 1 else 9) * chunks)
+    return batch * (tiles + copied) / threads
 
 
 def plan_panel(form: Form, target: Target, threads: int) -> Panel | None:
