@@ -17,7 +17,7 @@ import numpy as np
 
 import flambeau
 import flambeau.nn.functional as F
-from benchmarks.webgpu.cases import CONVOLUTIONS
+from benchmarks.webgpu.cases import CONVOLUTIONS, Conv
 from benchmarks.webgpu.timing import Runner
 from flambeau import devices
 
@@ -79,25 +79,30 @@ class Table:
         print(self.lines[-1], flush=True)
 
 
+def convolution(case: Conv, backward: bool) -> tuple[list[Any], list[Any], tuple[int, ...]]:
+    """A case's results as nodes (the output, or the three gradients), its arrays (x, w, b, the output's gradient) and options."""
+    oh, ow = case.out_size
+    shapes = (
+        (case.n, case.c, case.h, case.w),
+        (case.o, case.c // case.groups, case.kernel, case.kernel),
+        (case.o,),
+        (case.n, case.o, oh, ow),
+    )
+    rng = np.random.default_rng(0)
+    arrays = [rng.standard_normal(s).astype(np.float32) for s in shapes]
+    options = (case.stride, case.padding, case.dilation, case.groups)
+    x, w, b, g = (flambeau.tensor(a, device="webgpu", requires_grad=backward and i < 3) for i, a in enumerate(arrays))
+    y = F.conv2d(x, w, b, *options)
+    return nodes_of(list(flambeau.autograd.grad(y, (x, w, b), g)) if backward else [y]), arrays, options
+
+
 def convolutions(backend: Any, backward: bool) -> Table:
     title = "conv2d with bias, all three gradients" if backward else "conv2d with bias, forward"
     table = Table(f"{title}, float32, ms", ["case", "flambeau", "PyTorch", "PyTorch TF32", "ratio", "ratio TF32", "error"])
-    rng = np.random.default_rng(0)
     ratios = []
     for case in CONVOLUTIONS:
-        oh, ow = case.out_size
-        shapes = (
-            (case.n, case.c, case.h, case.w),
-            (case.o, case.c // case.groups, case.kernel, case.kernel),
-            (case.o,),
-            (case.n, case.o, oh, ow),
-        )
-        arrays = [rng.standard_normal(s).astype(np.float32) for s in shapes]
-        options = (case.stride, case.padding, case.dilation, case.groups)
-        x, w, b, g = (flambeau.tensor(a, device="webgpu", requires_grad=backward and i < 3) for i, a in enumerate(arrays))
-        y = F.conv2d(x, w, b, *options)
-        results = list(flambeau.autograd.grad(y, (x, w, b), g)) if backward else [y]
-        runner = Runner(backend, *nodes_of(results))
+        nodes, arrays, options = convolution(case, backward)
+        runner = Runner(backend, *nodes)
         values = runner.values()
         plain = tf32 = float("nan")
         error = float("nan")

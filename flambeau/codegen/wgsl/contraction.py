@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from flambeau.codegen.wgsl import tiling
+from flambeau.codegen.wgsl.forms import form_of
 from flambeau.codegen.wgsl.loops import generate_loops
 from flambeau.codegen.wgsl.operands import accumulation_type, binary, index_literal, load_operand, substitute_epilogue
 from flambeau.codegen.wgsl.program import Program
 from flambeau.codegen.wgsl.target import Target
+from flambeau.codegen.wgsl.tiling import generate_tiles
 from flambeau.dtypes import bool_, int64
 from flambeau.kernels.ir import ContractionKernel, Expr, LoopKernel, Store
 
@@ -20,9 +21,9 @@ __all__ = ["generate_contraction", "as_loops"]
 
 def generate_contraction(kernel: ContractionKernel, target: Target, same: Sequence[int], reduced_precision: bool) -> Program:
     """Shaders for a contraction; `reduced_precision` lets float32 products be rounded to a half type's precision."""
-    form = tiling.form_of(kernel)
+    form = form_of(kernel)
     if form is not None:
-        return tiling.generate_tiles(kernel, form, target, same, reduced_precision)
+        return generate_tiles(kernel, form, target, same, reduced_precision)
     return generate_loops(as_loops(kernel), target, same)
 
 

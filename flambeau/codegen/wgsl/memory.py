@@ -6,6 +6,8 @@ update of the word, unless the kernel owns whole words (`loops.py`). May import 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from flambeau.codegen.wgsl.program import Binding
 from flambeau.codegen.wgsl.target import Target
 from flambeau.codegen.wgsl.types import ZERO, kind_of, lanes, pack, storage_type, unpack
@@ -25,7 +27,7 @@ class Memory:
         self.writable = writable
         self.is_atomic = False
         self.is_vector = False
-        """Whether it is declared as an array of four-element vectors (float32, a size that is a multiple of four)."""
+        """Whether it is declared as an array of vectors of four elements: four words of float32, or two words of a half type."""
         self.holds = False
         """Whether it is made of other slots' copies."""
         self._first = 0
@@ -58,7 +60,8 @@ class Memory:
                 f"binding of {self.target.max_binding_bytes} bytes"
             )
         access = "read_write" if self.writable else "read"
-        element = "vec4<f32>" if self.is_vector else storage_type(self.type, self.is_atomic)
+        vector = "vec4<f32>" if self.type.itemsize == 4 else "vec2<u32>"
+        element = vector if self.is_vector else storage_type(self.type, self.is_atomic)
         lines, bindings = [], []
         for i, (offset, nbytes) in enumerate(pieces):
             name = self.name if len(pieces) == 1 else f"{self.name}_{i}"
@@ -89,7 +92,7 @@ class Memory:
         if self._first:
             place = f"({place}) + {self._first}u"
         if self.is_vector:
-            return f"{self.name}[({place}) / 4u][({place}) % 4u]"
+            return f"{self.name}[({place}) / {self.type.itemsize}u][({place}) % {self.type.itemsize}u]"
         if self.is_atomic:
             return f"atomicLoad(&{self.name}[{place}])"
         return f"read_{self.name}({place})" if self._is_split else f"{self.name}[{place}]"
@@ -99,20 +102,34 @@ class Memory:
         if self._first:
             place = f"({place}) + {self._first}u"
         if self.is_vector:
-            return f"{self.name}[({place}) / 4u][({place}) % 4u] = {value};"
+            return f"{self.name}[({place}) / {self.type.itemsize}u][({place}) % {self.type.itemsize}u] = {value};"
         if self.is_atomic:
             return f"atomicStore(&{self.name}[{place}], {value});"
         return f"write_{self.name}({place}, {value});" if self._is_split else f"{self.name}[{place}] = {value};"
 
     def allow_vectors(self) -> bool:
         """Declares the slot as vectors where that is possible; returns whether it is."""
-        plain = self.type.name == "float32" and not self.is_atomic and not self._first and not self.holds
-        self.is_vector = self.is_vector or (plain and self.size % 4 == 0 and len(self.pieces()) == 1)
+        whole = not self.is_atomic and not self._first and not self.holds and self.size % 4 == 0
+        plain = self.type.name == "float32" or self.type.name in ("float16", "bfloat16")
+        self.is_vector = self.is_vector or (plain and whole and len(self.pieces()) == 1)
         return self.is_vector
 
-    def vector(self, index: str) -> str:
-        """Four neighbouring elements from `index` (u32 text), which is a multiple of four."""
+    def words(self, index: str) -> str:
+        """The storage of four neighbouring elements from `index` (u32 text), which is a multiple of four."""
         return f"{self.name}[({index}) / 4u]"
+
+    def vector(self, index: str) -> str:
+        """The values of four neighbouring elements from `index`, a multiple of four, as vec4<f32>."""
+        if self.type.itemsize == 4:
+            return self.words(index)
+        return f"{self.type.name}_vector({self.words(index)})"
+
+    def store_vector(self, index: str, values: Sequence[str]) -> str:
+        """The statement that writes four neighbouring elements from `index`, a multiple of four."""
+        if self.type.itemsize == 4:
+            return f"{self.words(index)} = vec4<f32>({', '.join(values)});"
+        halves = [pack(v, self.type) for v in values]
+        return f"{self.words(index)} = vec2<u32>({halves[0]} | {halves[1]} << 16u, {halves[2]} | {halves[3]} << 16u);"
 
     def load(self, index: str) -> str:
         """The value at element `index` (u32 text), in its kind."""

@@ -35,7 +35,7 @@ def merge(
     while needed() > limit:
         groups: dict[tuple[str, bool], list[Memory]] = {}
         for m in bound:
-            if not m.is_atomic and len(m.pieces()) == 1 and not m.holds:
+            if not m.is_atomic and not m.is_vector and len(m.pieces()) == 1 and not m.holds:
                 groups.setdefault((storage_type(m.type), m.writable), []).append(m)
         # read-only groups first, then the cheapest to copy
         options = sorted((g for g in groups.values() if len(g) > 1), key=lambda g: (g[0].writable, sum(m.nbytes for m in g)))

@@ -44,6 +44,16 @@ fn bf16_to_bits(x: f32) -> u32 {
 }
 fn bf16_from_bits(h: u32) -> f32 { return bitcast<f32>(h << 16u); }
 fn bf16_round(x: f32) -> f32 { return bitcast<f32>(bf16_to_bits(x) << 16u); }
+fn float16_vector(words: vec2<u32>) -> vec4<f32> {
+  let low = words & vec2<u32>(0xffffu);
+  let high = words >> vec2<u32>(16u);
+  return vec4<f32>(f16_from_bits(low.x), f16_from_bits(high.x), f16_from_bits(low.y), f16_from_bits(high.y));
+}
+fn bfloat16_vector(words: vec2<u32>) -> vec4<f32> {
+  let low = words << vec2<u32>(16u);
+  let high = words & vec2<u32>(0xffff0000u);
+  return bitcast<vec4<f32>>(vec4<u32>(low.x, high.x, low.y, high.y));
+}
 fn i32_floor_divide(a: i32, b: i32) -> i32 {
   if (b == 0i) { return 0i; }
   let q = a / b;

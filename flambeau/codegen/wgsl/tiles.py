@@ -1,0 +1,461 @@
+"""`Tiles`: the compute shader of one tiled product, through workgroup memory or, on software adapters, without it.
+
+May import `flambeau.dtypes`, `kernels.ir` and `codegen.wgsl`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+from flambeau.codegen.wgsl.emit import Emitter
+from flambeau.codegen.wgsl.forms import Form, Tile, padded
+from flambeau.codegen.wgsl.library import with_library
+from flambeau.codegen.wgsl.loops import bind_memories, make_memories, workgroup_grid, workgroup_number
+from flambeau.codegen.wgsl.merging import merge
+from flambeau.codegen.wgsl.operands import accumulation_type, bounds, index_literal, linear_sum, load_operand, substitute_epilogue
+from flambeau.codegen.wgsl.program import Dispatch, Program
+from flambeau.codegen.wgsl.target import Target
+from flambeau.codegen.wgsl.traverse import walk
+from flambeau.dtypes import bool_, float32, int64
+from flambeau.kernels.ir import ContractionKernel, Expr, Operand
+
+__all__ = ["Tiles"]
+
+
+class Tiles:
+    """The shader of one tiled product."""
+
+    def __init__(
+        self,
+        kernel: ContractionKernel,
+        form: Form,
+        target: Target,
+        same: Sequence[int],
+        tile: Tile,
+        parts: int,
+        program: Program,
+        base: int,
+    ) -> None:
+        self.kernel, self.form, self.target, self.same, self.tile, self.parts, self.program = (
+            kernel,
+            form,
+            target,
+            same,
+            tile,
+            parts,
+            program,
+        )
+        self.base = base
+        """Where scratch slots start."""
+        self.out = len(kernel.slots) - 1 if parts > 1 else base - 1
+        self.extents = dict(enumerate(kernel.extents))
+        self.fresh_axis = len(kernel.extents)
+        self.row_count = prod(kernel.extents[k] for k in form.rows)
+        self.column_count = prod(kernel.extents[k] for k in form.columns)
+        self.inner_size = prod(kernel.extents[k] for k in form.inner)
+        self.outer_size = prod(kernel.extents[k] for k in form.outer)
+        self.spacing: dict[str, tuple[int, int]] = {"rows": (4, 1), "columns": (4, 1)}
+        """For rows and columns: how far apart the quads start, and how far apart the four of a quad are."""
+
+    # --- addresses ----------------------------------------------------------------------------------------------------
+    def renamed(self, axes: Sequence[int]) -> dict[int, Expr]:
+        """Fresh axis expressions for `axes`, of the same extents."""
+        result = {}
+        for k in axes:
+            self.extents[self.fresh_axis] = self.kernel.extents[k]
+            result[k] = Expr("axis", (), int64, self.fresh_axis)
+            self.fresh_axis += 1
+        return result
+
+    def load(self, operand: Operand, axis: dict[int, Expr], groups: Sequence[Sequence[int]], within: Expr | None) -> Expr:
+        """The operand's element, zero outside its memory and where `within` fails."""
+        type = self.kernel.slots[operand.slot].dtype
+        return load_operand(operand, type, self.kernel.extents, axis, groups, within)
+
+    def innermost_stride(self, operand: Operand, axes: Sequence[int]) -> int:
+        """The address' coefficient of the fastest of `axes`."""
+        stride, coefficient = 1, 0
+        for n, p in reversed(list(zip(operand.shape, operand.positions))):
+            coefficient += dict(p.terms).get(axes[-1], 0) * stride
+            stride *= n
+        return abs(coefficient)
+
+    # --- the shader ---------------------------------------------------------------------------------------------------
+    def generate(self) -> None:
+        kernel, form, tile = self.kernel, self.form, self.tile
+        used = {form.row_operand.slot, form.column_operand.slot, self.out}
+        used |= {e.param for e in walk([kernel.epilogue]) if e.op == "load"}
+        self.memories: list[Any] = make_memories(kernel.slots, self.target, self.same, used)
+        memories = self.memories
+        distinct = list({id(m): m for m in memories if m is not None}.values())
+        checks = any(e.op == "check" for e in walk([kernel.epilogue]))
+        self.strides: dict[int, int] = {}
+        """Of the output, by axis."""
+        self.output_size = 1
+        for k in reversed(kernel.outputs):
+            self.strides[k] = self.output_size
+            self.output_size *= kernel.extents[k]
+        out = memories[self.out]
+        assert out is not None
+        # where the adapter has so few bindings that slots are copied together, they are arrays of plain elements
+        self.may_use_vectors = sum(len(m.pieces()) for m in distinct) + int(checks) <= self.target.max_storage_buffers
+        self.stores_vectors = self.may_use_vectors and self.writes_vectors() and out.allow_vectors()
+        if out.type.itemsize < 4 and not self.stores_vectors:
+            out.is_atomic = True
+        bound, scratch, before, after = merge(distinct, self.target, int(checks), self.base + len(self.program.scratch))
+        self.program.scratch.extend(scratch)
+        self.emitter = e = Emitter(self.extents, memories)
+        batches = prod(kernel.extents[k] for k in form.batch)
+        if tile.rows == 0:
+            width = 32
+            across = -(-self.column_count // tile.own_columns)
+            down = -(-self.row_count // tile.own_rows)
+            total = across * down * batches * self.parts
+            grid = workgroup_grid(-(-total // width), self.target)
+            e.line(f"let number = {workgroup_number(grid)} * {width}u + local;")
+            e.line(f"if (number >= {total}u) {{ return; }}")
+        else:
+            width = tile.invocations
+            across = -(-self.column_count // tile.columns)
+            down = -(-self.row_count // tile.rows)
+            total = across * down * batches * self.parts
+            grid = workgroup_grid(total, self.target)
+            e.line(f"let number = {workgroup_number(grid)};")
+            if prod(grid) > total:
+                e.line(f"if (number >= {total}u) {{ return; }}")
+        e.line(f"let tile_column = number % {across}u;")
+        e.line(f"let tile_row = (number / {across}u) % {down}u;")
+        e.line(f"let plane = number / {across * down}u;")
+        if self.parts > 1:
+            e.line(f"let part = plane % {self.parts}u;")
+        batch = self.renamed(form.batch)
+        e.open(*(x.param for x in batch.values()))
+        e.bind_axes(
+            [(batch[k].param, kernel.extents[k]) for k in form.batch], f"(plane / {self.parts}u)" if self.parts > 1 else "plane"
+        )
+        self.body(batch)
+        block = e.blocks.pop()
+        e.blocks[-1].lines.extend(block.lines)
+        declared, bindings = bind_memories(bound, e.has_checks)
+        text = (
+            declared
+            + self.workgroup_memory()
+            + f"@compute @workgroup_size({width})\n"
+            + f"fn main(@builtin(workgroup_id) workgroup: vec3<u32>, {self.invocation}) {{\n"
+            + "".join(f"  {line}\n" for line in e.blocks[0].lines)
+            + "}\n"
+        )
+        text = self.directives + with_library(text)
+        self.program.steps += [*before, Dispatch(text, bindings, grid, stays_inside=True), *after]
+
+    directives = ""
+    invocation = "@builtin(local_invocation_index) local: u32"
+
+    def workgroup_memory(self) -> str:
+        """The declarations of what the invocations share."""
+        tile = self.tile
+        if tile.rows == 0:
+            return ""
+        return (
+            f"var<workgroup> shared_rows: array<vec4<f32>, {tile.step * (tile.rows // 4 + 1)}>;\n"
+            f"var<workgroup> shared_columns: array<vec4<f32>, {tile.step * (tile.columns // 4 + 1)}>;\n"
+        )
+
+    def body(self, batch: dict[int, Expr]) -> None:
+        """Computes the workgroup's tile and stores it."""
+        row_places, column_places = self.direct(batch) if self.tile.rows == 0 else self.shared(batch)
+        self.epilogue(batch, row_places, column_places)
+
+    def bind_tile_position(self, axes: Sequence[int], flat: str, count: int) -> dict[int, Expr]:
+        """Names the axes of a row or column number, held within the last one so that no address leaves the memory."""
+        e = self.emitter
+        names = self.renamed(axes)
+        block = e.blocks[-1]
+        block.bound = block.bound | {x.param for x in names.values()}
+        place = e.fresh("place")
+        e.line(f"let {place} = min({flat}, {count - 1}u);")
+        e.bind_axes([(names[k].param, self.kernel.extents[k]) for k in axes], place)
+        return names
+
+    def step_range(self) -> tuple[str, str, int]:
+        """The first and the last step of this workgroup's sum, and how many steps one outer position takes."""
+        per_outer = -(-self.inner_size // self.tile.step)
+        steps = per_outer * self.outer_size
+        if self.parts == 1:
+            return "0u", f"{steps}u", per_outer
+        share = -(-steps // self.parts)
+        return f"(part * {share}u)", f"min((part + 1u) * {share}u, {steps}u)", per_outer
+
+    def direct(self, batch: dict[int, Expr]) -> tuple[list[str], list[str]]:
+        """Each invocation reads its operands from memory; returns the numbers of its rows and columns."""
+        e, tile, form = self.emitter, self.tile, self.form
+        row_places = [f"(tile_row * {tile.own_rows}u + {i}u)" for i in range(tile.own_rows)]
+        column_places = [f"(tile_column * {tile.own_columns}u + {j}u)" for j in range(tile.own_columns)]
+        rows = [self.bind_tile_position(form.rows, p, self.row_count) for p in row_places]
+        columns = [self.bind_tile_position(form.columns, p, self.column_count) for p in column_places]
+        for i in range(tile.own_rows):
+            for j in range(tile.own_columns):
+                e.line(f"var sum_{i}_{j} = 0.0f;")
+        summed = (*form.outer, *form.inner)
+        sums = self.renamed(summed)
+        headers = []
+        for k in summed:
+            name = e.fresh("k")
+            headers.append(f"for (var {name} = 0i; {name} < {self.kernel.extents[k]}i; {name}++) {{")
+            e.open(sums[k].param)
+            e.axis_names[sums[k].param] = name
+        groups = [form.rows, form.columns, form.batch, form.outer, form.inner]
+        row_values = [self.factor(form.row_operand, {**batch, **sums, **r}, groups) for r in rows]
+        column_values = [self.factor(form.column_operand, {**batch, **sums, **c}, groups) for c in columns]
+        for i, a in enumerate(row_values):
+            for j, b in enumerate(column_values):
+                e.line(f"sum_{i}_{j} += {a} * {b};")
+        for header in reversed(headers):
+            e.close(header)
+        return row_places, column_places
+
+    def factor(self, operand: Operand, axis: dict[int, Expr], groups: Sequence[Sequence[int]], extra: Expr | None = None) -> str:
+        """The operand's element as f32 text."""
+        loaded = self.load(operand, axis, groups, extra)
+        return self.emitter.value(loaded if loaded.dtype is float32 else Expr("cast", (loaded,), float32))
+
+    def shared(self, batch: dict[int, Expr]) -> tuple[list[str], list[str]]:
+        """The product through workgroup memory; returns the numbers of the invocation's rows and columns."""
+        e, tile, form = self.emitter, self.tile, self.form
+        across = tile.columns // tile.own_columns
+        invocations = tile.invocations
+        e.line(f"let own_column = local % {across}u;")
+        e.line(f"let own_row = local / {across}u;")
+        operands = []
+        for name, operand, axes, width, tile_name, count in (
+            ("rows", form.row_operand, form.rows, tile.rows, "tile_row", self.row_count),
+            ("columns", form.column_operand, form.columns, tile.columns, "tile_column", self.column_count),
+        ):
+            quads, each = width // 4, width * tile.step // 4 // invocations
+            along_sum = self.is_along_sum(operand, axes)
+            whole = self.keeps_quads(operand, axes)
+            # four neighbours where they are read as one vector, else four far apart, so that neighbours are read together
+            apart, between = (4, 1) if whole else (1, quads)
+            self.spacing[name] = apart, between
+            made: dict[str, tuple[list[dict[int, Expr]], str]] = {}
+            reads = []
+            for l in range(each):
+                if along_sum:
+                    quad, sum_place = f"local / {tile.step}u + {l * (invocations // tile.step)}u", f"local % {tile.step}u"
+                else:
+                    quad, sum_place = f"local % {quads}u", f"local / {quads}u + {l * (invocations // quads)}u"
+                if quad not in made:
+                    variable = e.fresh("quad")
+                    e.line(f"let {variable} = {quad};")
+                    first_place = f"({tile_name} * {width}u + {variable} * {apart}u"
+                    places = [self.bind_tile_position(axes, f"{first_place} + {i * between}u)", count) for i in range(4)]
+                    made[quad] = places, variable
+                reads.append((*made[quad], sum_place))
+            operands.append((name, operand, reads, quads, whole))
+        for i in range(tile.own_rows):
+            for j in range(tile.own_columns // 4):
+                e.line(f"var sum_{i}_{j} = vec4<f32>();")
+        for name, _, reads, _, _ in operands:
+            for l in range(len(reads)):
+                e.line(f"var next_{name}_{l} = vec4<f32>();")
+        first, last, per_outer = self.step_range()
+        e.line(f"let first_step = {first};")
+        e.line(f"let last_step = {last};")
+        e.open()
+        # what the step before read goes to workgroup memory; the next is read while this is multiplied
+        e.open()
+        for name, _, reads, quads, _ in operands:
+            for l, (_, quad, sum_place) in enumerate(reads):
+                e.line(f"shared_{name}[({sum_place}) * {quads + 1}u + {quad}] = next_{name}_{l};")
+        e.close("if (step > first_step) {")
+        e.line("workgroupBarrier();")
+        outer = self.renamed(form.outer)
+        e.open(*(x.param for x in outer.values()))
+        if form.outer:
+            e.bind_axes([(outer[k].param, self.kernel.extents[k]) for k in form.outer], f"(step / {per_outer}u)")
+        start = f"(step % {per_outer}u) * {tile.step}u" if form.outer else f"step * {tile.step}u"
+        e.line(f"let start = {start};")
+        groups = [form.rows, form.columns, form.batch, form.outer, form.inner]
+        bound_sums: dict[str, tuple[dict[int, Expr], Expr | None]] = {}
+        for name, operand, reads, _, whole in operands:
+            for l, (places, _, sum_place) in enumerate(reads):
+                if sum_place not in bound_sums:
+                    bound_sums[sum_place] = self.bind_sum(form.inner, f"start + {sum_place}")
+                sums, within = bound_sums[sum_place]
+                common = {**batch, **outer, **sums}
+                if whole:
+                    self.read_vector(f"next_{name}_{l}", operand, {**common, **places[0]}, groups, within)
+                else:
+                    values = [self.factor(operand, {**common, **at}, groups, within) for at in places]
+                    e.line(f"next_{name}_{l} = vec4<f32>({', '.join(values)});")
+        e.close("if (step < last_step) {")
+        e.open()
+        e.open()
+        for j in range(tile.own_columns // 4):
+            e.line(f"let column_{j} = shared_columns[k * {tile.columns // 4 + 1}u + own_column + {j * across}u];")
+        down = tile.rows // tile.own_rows
+        if tile.own_rows >= 4:
+            for i in range(tile.own_rows // 4):
+                e.line(f"let row_{i} = shared_rows[k * {tile.rows // 4 + 1}u + own_row + {i * down}u];")
+        else:
+            e.line(f"let row_0 = shared_rows[k * {tile.rows // 4 + 1}u + own_row * {tile.own_rows}u / 4u];")
+            for i in range(tile.own_rows):
+                e.line(f"let row_0_{i} = row_0[(own_row * {tile.own_rows}u + {i}u) % 4u];")
+        for i in range(tile.own_rows):
+            a = f"row_{i // 4}.{'xyzw'[i % 4]}" if tile.own_rows >= 4 else f"row_0_{i}"
+            for j in range(tile.own_columns // 4):
+                e.line(f"sum_{i}_{j} = fma(vec4<f32>({a}), column_{j}, sum_{i}_{j});")
+        e.close(f"for (var k = 0u; k < {tile.step}u; k++) {{")
+        e.close("if (step > first_step) {")
+        e.line("workgroupBarrier();")
+        e.close("for (var step = first_step; step <= last_step; step++) {")
+        apart, between = self.spacing["rows"]
+        if tile.own_rows >= 4:
+            row_quads = [(f"(own_row + {i // 4 * down}u)", f"{i % 4}") for i in range(tile.own_rows)]
+        else:
+            row_quads = [("(own_row / 2u)", f"(own_row % 2u * 2u + {i}u)") for i in range(tile.own_rows)]
+        row_places = [
+            f"(tile_row * {tile.rows}u + {q} * {apart}u + {i}{'' if i.endswith(')') else 'u'} * {between}u)" for q, i in row_quads
+        ]
+        apart, between = self.spacing["columns"]
+        column_places = [
+            f"(tile_column * {tile.columns}u + (own_column + {j // 4 * across}u) * {apart}u + {j % 4 * between}u)"
+            for j in range(tile.own_columns)
+        ]
+        return row_places, column_places
+
+    def is_along_sum(self, operand: Operand, axes: Sequence[int]) -> bool:
+        """Whether the operand's neighbours in memory are neighbours along the sum."""
+        return 0 < self.innermost_stride(operand, self.form.inner) < self.innermost_stride(operand, axes)
+
+    def keeps_quads(self, operand: Operand, axes: Sequence[int]) -> bool:
+        """Whether four neighbouring rows (or columns) are always four neighbouring elements, all inside or all outside.
+
+        Then an invocation's quads are of neighbours; else four rows far apart, so that neighbouring invocations read neighbours.
+        """
+        memory = self.memories[operand.slot]
+        if self.is_along_sum(operand, axes) or self.kernel.extents[axes[-1]] % 4 or memory.writable:
+            return False
+        return self.is_linear_along(operand, axes[-1]) and self.may_use_vectors and memory.allow_vectors()
+
+    def is_linear_along(self, operand: Operand, last: int) -> bool:
+        """Whether the address is `last` plus a multiple of four, with no bound that depends on `last`."""
+        stride = 1
+        for n, p in reversed(list(zip(operand.shape, operand.positions))):
+            low, high = bounds(p, self.kernel.extents)
+            checked = low < 0 or high >= n * p.every or p.every > 1
+            for k, c in p.terms:
+                if k == last and (checked or c * stride != 1):
+                    return False
+                if k != last and self.kernel.extents[k] > 1 and c * stride % 4:
+                    return False
+            if p.every == 1 and p.offset * stride % 4:
+                return False
+            if p.every > 1 and stride % 4:
+                return False
+            stride *= n
+        return True
+
+    def read_vector(
+        self, into: str, operand: Operand, axis: dict[int, Expr], groups: Sequence[Sequence[int]], within: Expr | None
+    ) -> None:
+        """Reads four neighbouring elements, zeros where the operand has none."""
+        e = self.emitter
+        loaded = self.load(operand, axis, groups, within)
+        index = e.index(loaded.args[0])
+        text = e.memories[operand.slot].vector(index)
+        if len(loaded.args) == 1:
+            e.line(f"{into} = {text};")
+        else:
+            mask = e.value(loaded.args[1])
+            e.line(f"{into} = vec4<f32>();")
+            e.line(f"if ({mask}) {{ {into} = {text}; }}")
+
+    def bind_sum(self, axes: Sequence[int], flat: str) -> tuple[dict[int, Expr], Expr | None]:
+        """Names the summed axes at a place of the step; and whether it is within the sum at all, where that isn't certain."""
+        e = self.emitter
+        names = self.renamed(axes)
+        block = e.blocks[-1]
+        block.bound = block.bound | {x.param for x in names.values()}
+        place = e.fresh("place")
+        e.line(f"let {place} = {flat};")
+        e.bind_axes([(names[k].param, self.kernel.extents[k]) for k in axes], place)
+        if self.inner_size % self.tile.step == 0:
+            return names, None
+        # as an axis of its own, longer than the sum, the place can be compared with the sum's length
+        number = self.fresh_axis
+        self.fresh_axis += 1
+        self.extents[number] = padded(self.inner_size, self.tile.step)
+        block.bound = block.bound | {number}
+        e.axis_names[number] = f"i32({place})"
+        return names, Expr("lt", (Expr("axis", (), int64, number), index_literal(self.inner_size)), bool_)
+
+    # --- the end ------------------------------------------------------------------------------------------------------
+    def epilogue(self, batch: dict[int, Expr], row_places: Sequence[str], column_places: Sequence[str]) -> None:
+        """Each finished sum through the epilogue to its place in the output."""
+        e, kernel, form, tile = self.emitter, self.kernel, self.form, self.tile
+        out = e.memories[self.out]
+        direct = tile.rows == 0
+        zero = {k: index_literal(0) for k in kernel.outputs if kernel.extents[k] == 1}
+        columns = [self.bind_tile_position(form.columns, p, self.column_count) for p in column_places]
+        for i, row_place in enumerate(row_places):
+            e.open()
+            rows = self.bind_tile_position(form.rows, row_place, self.row_count)
+            if self.stores_vectors:
+                for j in range(tile.own_columns // 4):
+                    e.open()
+                    parts = [f"sum_{i}_{j}.{c}" for c in "xyzw"]
+                    self.store_vector({**zero, **batch, **rows}, columns[4 * j : 4 * j + 4], parts)
+                    e.close(f"if ({column_places[4 * j]} < {self.column_count}u) {{" if self.column_count % tile.columns else "{")
+                column_places_left: Sequence[str] = ()
+            else:
+                column_places_left = column_places
+            for j, column_place in enumerate(column_places_left):
+                e.open()
+                axis = {**zero, **batch, **rows, **columns[j]}
+                e.accumulator = f"sum_{i}_{j}" if direct else f"sum_{i}_{j // 4}.{'xyzw'[j % 4]}"
+                value = e.value(substitute_epilogue(kernel.epilogue, self.accumulator(), axis))
+                index = e.index(linear_sum(self.strides, 0, kernel.extents, axis, [form.rows, form.columns, form.batch]))
+                if self.parts > 1:
+                    index = f"part * {self.output_size}u + {index}"
+                for line in out.store(index, value):
+                    e.line(line)
+                if self.column_count % (tile.columns or tile.own_columns):
+                    e.close(f"if ({column_place} < {self.column_count}u) {{")
+                else:
+                    e.close("{")
+            if self.row_count % (tile.rows or tile.own_rows):
+                e.close(f"if ({row_place} < {self.row_count}u) {{")
+            else:
+                e.close("{")
+
+    def accumulator(self) -> Expr:
+        """A finished sum, known in the innermost block alone: each has an axis of its own, so that none stands for another."""
+        number = self.fresh_axis
+        self.fresh_axis += 1
+        block = self.emitter.blocks[-1]
+        block.bound = block.bound | {number}
+        return Expr("accumulator", (Expr("axis", (), int64, number),), accumulation_type(self.kernel))
+
+    def writes_vectors(self) -> bool:
+        """Whether four neighbouring columns are four neighbouring elements of the output."""
+        last = self.form.columns[-1]
+        aligned = all(k == last or self.kernel.extents[k] == 1 or self.strides[k] % 4 == 0 for k in self.kernel.outputs)
+        quads = self.strides[last] == 1 and self.kernel.extents[last] % 4 == 0 and aligned
+        return quads and self.tile.rows > 0 and self.keeps_quads(self.form.column_operand, self.form.columns)
+
+    def store_vector(self, axis: dict[int, Expr], columns: Sequence[dict[int, Expr]], sums: Sequence[str]) -> None:
+        """Stores the sums (f32 text) of four neighbouring columns."""
+        e, kernel, form = self.emitter, self.kernel, self.form
+        values = []
+        for column, total in zip(columns, sums, strict=True):
+            e.accumulator = total
+            values.append(e.value(substitute_epilogue(kernel.epilogue, self.accumulator(), {**axis, **column})))
+        groups = [form.rows, form.columns, form.batch]
+        index = e.index(linear_sum(self.strides, 0, kernel.extents, {**axis, **columns[0]}, groups))
+        if self.parts > 1:
+            index = f"part * {self.output_size}u + {index}"
+        memory = e.memories[self.out]
+        e.line(memory.store_vector(index, values))
