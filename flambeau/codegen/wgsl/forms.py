@@ -5,6 +5,7 @@ May import `flambeau.dtypes`, `kernels.ir` and `codegen.wgsl.operands`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -26,6 +27,11 @@ class Form:
     inner: tuple[int, ...]
     row_operand: Operand
     column_operand: Operand
+
+    def sizes(self, extents: Sequence[int]) -> tuple[int, int, int, int]:
+        """How many rows, columns, products in a sum, and batches."""
+        groups = (self.rows, self.columns, (*self.outer, *self.inner), self.batch)
+        return tuple(prod(extents[k] for k in group) for group in groups)  # type: ignore[return-value]
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,10 @@ from flambeau.codegen.wgsl.traverse import walk
 from flambeau.codegen.wgsl.types import lanes, pack
 from flambeau.kernels.ir import Expr, LoopKernel, Store
 
-__all__ = ["generate_loops", "append_loops", "workgroup_grid", "bind_memories", "make_memories", "workgroup_number"]
+__all__ = [
+    "generate_loops", "append_loops", "append_split_loops", "workgroup_grid", "bind_memories", "make_memories",
+    "workgroup_number",
+]  # fmt: skip
 
 
 @dataclass
@@ -116,15 +119,18 @@ def make_memories(kernel_slots: Sequence, target: Target, same: Sequence[int], u
 def generate_loops(kernel: LoopKernel, target: Target, same: Sequence[int]) -> Program:
     """Shaders for a loop kernel; `same[i]` is the first slot that lies in slot i's buffer (i itself when alone)."""
     program = Program()
+    append_split_loops(kernel, target, same, program, len(kernel.slots))
+    return program
+
+
+def append_split_loops(kernel: LoopKernel, target: Target, same: Sequence[int], program: Program, base: int) -> None:
+    """Adds the shaders of a loop kernel, long reductions with few results in two stages, to a program."""
     if prod(kernel.axes) == 0:
-        return program
-    stages = split_reductions(kernel, target, same)
-    base = len(kernel.slots)
-    for stage, stage_same in stages:
+        return
+    for stage, stage_same in split_reductions(kernel, target, same):
         for slot in stage.slots[base + len(program.scratch) :]:
             program.scratch.append(slot.size * slot.dtype.itemsize)
         append_loops(stage, target, stage_same, program, base)
-    return program
 
 
 def append_loops(kernel: LoopKernel, target: Target, same: Sequence[int], program: Program, base: int) -> None:

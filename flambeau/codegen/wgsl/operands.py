@@ -8,7 +8,10 @@ from flambeau.codegen.wgsl.traverse import rebuild
 from flambeau.dtypes import bool_, dtype, float32, int64
 from flambeau.kernels.ir import Affine, ContractionKernel, Expr, Operand
 
-__all__ = ["accumulation_type", "bounds", "linear_sum", "load_operand", "substitute_epilogue", "index_literal", "binary"]
+__all__ = [
+    "accumulation_type", "bounds", "linear_sum", "load_operand", "substitute_epilogue", "index_literal", "is_linear_along",
+    "binary", "row_major",
+]  # fmt: skip
 
 
 def index_literal(value: int) -> Expr:
@@ -30,6 +33,25 @@ def bounds(p: Affine, extents: Sequence[int]) -> tuple[int, int]:
     low = p.offset + sum(min(0, c * (extents[k] - 1)) for k, c in p.terms)
     high = p.offset + sum(max(0, c * (extents[k] - 1)) for k, c in p.terms)
     return low, high
+
+
+def is_linear_along(operand: Operand, axis: int, extents: Sequence[int]) -> bool:
+    """Whether the address is this axis plus a multiple of four, with no bound that depends on the axis."""
+    stride = 1
+    for n, p in reversed(list(zip(operand.shape, operand.positions))):
+        low, high = bounds(p, extents)
+        checked = low < 0 or high >= n * p.every or p.every > 1
+        for k, c in p.terms:
+            if k == axis and (checked or c * stride != 1):
+                return False
+            if k != axis and extents[k] > 1 and c * stride % 4:
+                return False
+        if p.every == 1 and p.offset * stride % 4:
+            return False
+        if p.every > 1 and stride % 4:
+            return False
+        stride *= n
+    return any(k == axis for p in operand.positions for k, _ in p.terms)
 
 
 def load_operand(
@@ -85,7 +107,11 @@ def load_operand(
 
 
 def linear_sum(
-    terms: Mapping[int, int], constant: int, extents: Sequence[int], axis: Mapping[int, Expr], groups: Sequence[Sequence[int]]
+    terms: Mapping[int, int],
+    constant: int,
+    extents: Sequence[int] | Mapping[int, int],
+    axis: Mapping[int, Expr],
+    groups: Sequence[Sequence[int]],
 ) -> Expr:
     """constant + Σ coefficient·axis, added up group by group."""
     total: Expr | None = None
@@ -101,6 +127,15 @@ def linear_sum(
                 part, constant = binary("add", part, index_literal(constant)), 0
             total = part if total is None else binary("add", total, part)
     return index_literal(constant) if total is None else total
+
+
+def row_major(order: Sequence[int], sizes: Sequence[int], axis: Mapping[int, Expr]) -> Expr:
+    """The row-major number of a position: `axis[order[0]]` is the outermost coordinate."""
+    strides, stride = {}, 1
+    for k, n in reversed(list(zip(order, sizes, strict=True))):
+        strides[k] = stride
+        stride *= n
+    return linear_sum(strides, 0, dict(zip(order, sizes)), axis, [list(order)])
 
 
 def substitute_epilogue(epilogue: Expr, total: Expr, axis: Mapping[int, Expr]) -> Expr:

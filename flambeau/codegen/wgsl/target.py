@@ -16,8 +16,7 @@ class Target:
     """Limits in WebGPU's units (bytes, counts); features by what they let a kernel do.
 
     `dialect` is "naga" or "tint". `is_software` says that the adapter runs on the CPU, where a barrier costs more than
-    reading memory again. `trusts_indices` says that the device was made without bounds checks, so that a
-    kernel has to stay inside its buffers by itself.
+    reading memory again; `has_subgroup_matrix` that subgroups of 32 multiply 16×16 matrices of float16 with sums in float32.
     """
 
     dialect: str = "tint"
@@ -32,7 +31,6 @@ class Target:
     max_workgroup_bytes: int = 16 << 10
     max_invocations: int = 256
     max_workgroups: int = 65535
-    trusts_indices: bool = False
 
     def enables(self, *, float16: bool = False, subgroups: bool = False, subgroup_matrix: bool = False) -> str:
         """The directives that a shader using these features starts with, in this dialect."""

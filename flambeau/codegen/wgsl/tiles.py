@@ -10,16 +10,23 @@ from math import prod
 from typing import Any
 
 from flambeau.codegen.wgsl.emit import Emitter
-from flambeau.codegen.wgsl.forms import Form, Tile, padded
+from flambeau.codegen.wgsl.forms import Tile, padded
 from flambeau.codegen.wgsl.library import with_library
 from flambeau.codegen.wgsl.loops import bind_memories, make_memories, workgroup_grid, workgroup_number
 from flambeau.codegen.wgsl.merging import merge
-from flambeau.codegen.wgsl.operands import accumulation_type, bounds, index_literal, linear_sum, load_operand, substitute_epilogue
-from flambeau.codegen.wgsl.program import Dispatch, Program
-from flambeau.codegen.wgsl.target import Target
+from flambeau.codegen.wgsl.operands import (
+    accumulation_type,
+    index_literal,
+    is_linear_along,
+    linear_sum,
+    load_operand,
+    substitute_epilogue,
+)
+from flambeau.codegen.wgsl.packing import Packing
+from flambeau.codegen.wgsl.program import Dispatch
 from flambeau.codegen.wgsl.traverse import walk
 from flambeau.dtypes import bool_, float32, int64
-from flambeau.kernels.ir import ContractionKernel, Expr, Operand
+from flambeau.kernels.ir import Expr, Operand
 
 __all__ = ["Tiles"]
 
@@ -27,29 +34,11 @@ __all__ = ["Tiles"]
 class Tiles:
     """The shader of one tiled product."""
 
-    def __init__(
-        self,
-        kernel: ContractionKernel,
-        form: Form,
-        target: Target,
-        same: Sequence[int],
-        tile: Tile,
-        parts: int,
-        program: Program,
-        base: int,
-    ) -> None:
-        self.kernel, self.form, self.target, self.same, self.tile, self.parts, self.program = (
-            kernel,
-            form,
-            target,
-            same,
-            tile,
-            parts,
-            program,
-        )
-        self.base = base
-        """Where scratch slots start."""
-        self.out = len(kernel.slots) - 1 if parts > 1 else base - 1
+    def __init__(self, packing: Packing, tile: Tile, parts: int) -> None:
+        kernel, form = packing.kernel, packing.form
+        self.kernel, self.form, self.tile, self.parts = kernel, form, tile, parts
+        self.target, self.same, self.program, self.base = packing.target, packing.same, packing.program, packing.base
+        self.out = len(kernel.slots) - 1 if parts > 1 else packing.base - 1
         self.extents = dict(enumerate(kernel.extents))
         self.fresh_axis = len(kernel.extents)
         self.row_count = prod(kernel.extents[k] for k in form.rows)
@@ -168,14 +157,17 @@ class Tiles:
         row_places, column_places = self.direct(batch) if self.tile.rows == 0 else self.shared(batch)
         self.epilogue(batch, row_places, column_places)
 
-    def bind_tile_position(self, axes: Sequence[int], flat: str, count: int) -> dict[int, Expr]:
-        """Names the axes of a row or column number, held within the last one so that no address leaves the memory."""
+    def bind_tile_position(self, axes: Sequence[int], flat: str, count: int, tile: int = 0) -> dict[int, Expr]:
+        """Names the axes of a row or column number, held within the last one so that no address leaves the memory.
+
+        With `tile`, the rows or columns of a tile: nothing needs to be held where tiles have no rest.
+        """
         e = self.emitter
         names = self.renamed(axes)
         block = e.blocks[-1]
         block.bound = block.bound | {x.param for x in names.values()}
         place = e.fresh("place")
-        e.line(f"let {place} = min({flat}, {count - 1}u);")
+        e.line(f"let {place} = min({flat}, {count - 1}u);" if not tile or count % tile else f"let {place} = {flat};")
         e.bind_axes([(names[k].param, self.kernel.extents[k]) for k in axes], place)
         return names
 
@@ -338,25 +330,7 @@ class Tiles:
         memory = self.memories[operand.slot]
         if self.is_along_sum(operand, axes) or self.kernel.extents[axes[-1]] % 4 or memory.writable:
             return False
-        return self.is_linear_along(operand, axes[-1]) and self.may_use_vectors and memory.allow_vectors()
-
-    def is_linear_along(self, operand: Operand, last: int) -> bool:
-        """Whether the address is `last` plus a multiple of four, with no bound that depends on `last`."""
-        stride = 1
-        for n, p in reversed(list(zip(operand.shape, operand.positions))):
-            low, high = bounds(p, self.kernel.extents)
-            checked = low < 0 or high >= n * p.every or p.every > 1
-            for k, c in p.terms:
-                if k == last and (checked or c * stride != 1):
-                    return False
-                if k != last and self.kernel.extents[k] > 1 and c * stride % 4:
-                    return False
-            if p.every == 1 and p.offset * stride % 4:
-                return False
-            if p.every > 1 and stride % 4:
-                return False
-            stride *= n
-        return True
+        return is_linear_along(operand, axes[-1], self.kernel.extents) and self.may_use_vectors and memory.allow_vectors()
 
     def read_vector(
         self, into: str, operand: Operand, axis: dict[int, Expr], groups: Sequence[Sequence[int]], within: Expr | None
@@ -396,7 +370,6 @@ class Tiles:
     def epilogue(self, batch: dict[int, Expr], row_places: Sequence[str], column_places: Sequence[str]) -> None:
         """Each finished sum through the epilogue to its place in the output."""
         e, kernel, form, tile = self.emitter, self.kernel, self.form, self.tile
-        out = e.memories[self.out]
         direct = tile.rows == 0
         zero = {k: index_literal(0) for k in kernel.outputs if kernel.extents[k] == 1}
         columns = [self.bind_tile_position(form.columns, p, self.column_count) for p in column_places]
@@ -415,13 +388,7 @@ class Tiles:
             for j, column_place in enumerate(column_places_left):
                 e.open()
                 axis = {**zero, **batch, **rows, **columns[j]}
-                e.accumulator = f"sum_{i}_{j}" if direct else f"sum_{i}_{j // 4}.{'xyzw'[j % 4]}"
-                value = e.value(substitute_epilogue(kernel.epilogue, self.accumulator(), axis))
-                index = e.index(linear_sum(self.strides, 0, kernel.extents, axis, [form.rows, form.columns, form.batch]))
-                if self.parts > 1:
-                    index = f"part * {self.output_size}u + {index}"
-                for line in out.store(index, value):
-                    e.line(line)
+                self.store_one(axis, f"sum_{i}_{j}" if direct else f"sum_{i}_{j // 4}.{'xyzw'[j % 4]}")
                 if self.column_count % (tile.columns or tile.own_columns):
                     e.close(f"if ({column_place} < {self.column_count}u) {{")
                 else:
@@ -430,6 +397,17 @@ class Tiles:
                 e.close(f"if ({row_place} < {self.row_count}u) {{")
             else:
                 e.close("{")
+
+    def store_one(self, axis: dict[int, Expr], total: str) -> None:
+        """Stores one sum (f32 text) through the epilogue."""
+        e, kernel, form = self.emitter, self.kernel, self.form
+        e.accumulator = total
+        value = e.value(substitute_epilogue(kernel.epilogue, self.accumulator(), axis))
+        index = e.index(linear_sum(self.strides, 0, kernel.extents, axis, [form.rows, form.columns, form.batch]))
+        if self.parts > 1:
+            index = f"part * {self.output_size}u + {index}"
+        for line in e.memories[self.out].store(index, value):
+            e.line(line)
 
     def accumulator(self) -> Expr:
         """A finished sum, known in the innermost block alone: each has an axis of its own, so that none stands for another."""

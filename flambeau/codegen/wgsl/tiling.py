@@ -16,16 +16,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from math import prod
 
-from flambeau.codegen.wgsl.forms import Form, Tile, axes_of, form_of, padded
+from flambeau.codegen.wgsl import matrices
+from flambeau.codegen.wgsl.forms import Form, Tile, axes_of, padded
 from flambeau.codegen.wgsl.loops import append_loops
-from flambeau.codegen.wgsl.operands import accumulation_type, bounds, index_literal, load_operand, substitute_epilogue
+from flambeau.codegen.wgsl.operands import accumulation_type, binary, bounds, index_literal, row_major, substitute_epilogue
+from flambeau.codegen.wgsl.packing import Packing
 from flambeau.codegen.wgsl.program import Program
 from flambeau.codegen.wgsl.target import Target
 from flambeau.codegen.wgsl.tiles import Tiles
-from flambeau.dtypes import float32, int64
-from flambeau.kernels.ir import Affine, ContractionKernel, Expr, LoopKernel, Operand, Slot, Store
+from flambeau.dtypes import int64
+from flambeau.kernels.ir import ContractionKernel, Expr, LoopKernel, Store
 
-__all__ = ["form_of", "generate_tiles"]
+__all__ = ["choose_tile", "generate_tiles"]
 
 _LARGE = Tile(256, 128, 16, 16, 8)
 _WIDE = Tile(64, 128, 16, 8, 8)
@@ -75,54 +77,46 @@ def generate_tiles(
     target: Target,
     same: Sequence[int],
     reduced_precision: bool,
-    tile: Tile | None = None,
-    split: int = 0,
 ) -> Program:
-    """Shaders for a contraction of this form; `tile` and `split` override what the shape suggests."""
-    extents = kernel.extents
-    rows, columns = prod(extents[k] for k in form.rows), prod(extents[k] for k in form.columns)
-    size = prod(extents[k] for k in (*form.outer, *form.inner))
-    batches = prod(extents[k] for k in form.batch)
-    if target.is_software and tile is None:
-        chosen, parts = _DIRECT, 1
-    else:
-        chosen, parts = choose_tile(rows, columns, size, batches, target)
-        chosen, parts = tile or chosen, split or parts
+    """Shaders for a contraction of this form."""
     program = Program()
-    base = len(kernel.slots)
-    if chosen.rows and _should_pack(kernel, form, rows, columns):
-        kernel, form, same = _packed(kernel, form, target, same, program)
+    packing = Packing(kernel, form, target, same, program, len(kernel.slots))
+    rows, columns, size, batches = form.sizes(kernel.extents)
+    kind: type[Tiles] = Tiles
+    if matrices.suits(kernel, form, target, reduced_precision):
+        kind = matrices.MatrixTiles
+        tile, parts = matrices.choose_tile(rows, columns, size, batches, target)
+        matrices.pack(packing)
+    elif target.is_software:
+        tile, parts = _DIRECT, 1
+    else:
+        tile, parts = choose_tile(rows, columns, size, batches, target)
+        if _should_pack(kernel, form, rows, columns):
+            packing.copy_by_axes(form.row_operand, (*form.outer, *form.inner, *form.rows))
     if parts == 1:
-        Tiles(kernel, form, target, same, chosen, 1, program, base).generate()
-        return program
-    # partial sums in a scratch slot of [parts, outputs…], then their sum goes through the epilogue
-    count = prod(extents[k] for k in kernel.outputs)
-    keep = accumulation_type(kernel)
-    scratch = len(kernel.slots)
-    slots = (*kernel.slots, Slot(keep, parts * count, "out"))
-    partial = ContractionKernel(extents, kernel.outputs, kernel.a, kernel.b, Expr("accumulator", (), keep), slots)
-    program.scratch.append(parts * count * keep.itemsize)
-    Tiles(partial, form, target, (*same, scratch), chosen, parts, program, base).generate()
-    number = {k: i for i, k in enumerate(kernel.outputs)}
-    axis = {k: Expr("axis", (), int64, i) for k, i in number.items()}
-    place: Expr = index_literal(0)
-    for k in kernel.outputs:
-        place = (
-            Expr("add", (Expr("mul", (place, index_literal(extents[k])), int64), axis[k]), int64)
-            if place.op != "literal"
-            else axis[k]
-        )
-    part = Expr("axis", (), int64, len(kernel.outputs))
-    loaded = Expr("load", (Expr("add", (Expr("mul", (part, index_literal(count)), int64), place), int64),), keep, scratch)
-    total = Expr("reduce", (loaded,), keep, ("sum", ((len(kernel.outputs), parts),)))
-    value = substitute_epilogue(kernel.epilogue, total, axis)
-    finish = LoopKernel(
-        tuple(extents[k] for k in kernel.outputs),
-        (*kernel.slots, Slot(keep, parts * count, "in")),
-        (Store(base - 1, place, value),),
-    )
-    append_loops(finish, target, (*same, scratch), program, base)
+        kind(packing, tile, 1).generate()
+    else:
+        _in_parts(packing, kind, tile, parts)
     return program
+
+
+def _in_parts(packing: Packing, kind: type[Tiles], tile: Tile, parts: int) -> None:
+    """Partial sums in a scratch slot of [parts, outputs…]; then their sum goes through the epilogue."""
+    extents, outputs = packing.kernel.extents, packing.kernel.outputs
+    count = prod(extents[k] for k in outputs)
+    keep = accumulation_type(packing.kernel)
+    scratch = packing.add_scratch(keep, parts * count)
+    kernel = packing.kernel
+    partial = replace(kernel, epilogue=Expr("accumulator", (), keep), slots=packing.slots_to_write(scratch))
+    kind(replace(packing, kernel=partial), tile, parts).generate()
+    axis = {k: Expr("axis", (), int64, i) for i, k in enumerate(outputs)}
+    place = row_major(outputs, [extents[k] for k in outputs], axis)
+    part = Expr("axis", (), int64, len(outputs))
+    loaded = Expr("load", (binary("add", binary("mul", part, index_literal(count)), place),), keep, scratch)
+    total = Expr("reduce", (loaded,), keep, ("sum", ((len(outputs), parts),)))
+    value = substitute_epilogue(kernel.epilogue, total, axis)
+    finish = LoopKernel(tuple(extents[k] for k in outputs), kernel.slots, (Store(packing.base - 1, place, value),))
+    append_loops(finish, packing.target, packing.same, packing.program, packing.base)
 
 
 def _should_pack(kernel: ContractionKernel, form: Form, rows: int, columns: int) -> bool:
@@ -143,35 +137,3 @@ def _should_pack(kernel: ContractionKernel, form: Form, rows: int, columns: int)
             strides[k] = strides.get(k, 0) + c * stride
         stride *= n
     return not checked and rows % 4 == 0 and strides.get(form.rows[-1], 0) != 1 and strides.get(form.inner[-1], 0) != 1
-
-
-def _packed(
-    kernel: ContractionKernel, form: Form, target: Target, same: Sequence[int], program: Program
-) -> tuple[ContractionKernel, Form, Sequence[int]]:
-    """The contraction with its row operand copied to a scratch slot in the order in which steps read it."""
-    order = (*form.outer, *form.inner, *form.rows)
-    extents = kernel.extents
-    axis = {k: Expr("axis", (), int64, i) for i, k in enumerate(order)}
-    type = kernel.slots[form.row_operand.slot].dtype
-    loaded = load_operand(form.row_operand, type, extents, axis, (form.rows, form.outer, form.inner))
-    if loaded.dtype is not float32:
-        loaded = Expr("cast", (loaded,), float32)
-    index: Expr = axis[order[0]]
-    for k in order[1:]:
-        index = Expr("add", (Expr("mul", (index, index_literal(extents[k])), int64), axis[k]), int64)
-    slot = len(kernel.slots)
-    size = prod(extents[k] for k in order)
-    copy = LoopKernel(
-        tuple(extents[k] for k in order),
-        (*(Slot(s.dtype, s.size, "in") for s in kernel.slots), Slot(float32, size, "out")),
-        (Store(slot, index, loaded),),
-    )
-    program.scratch.append(4 * size)
-    append_loops(copy, target, (*same, slot), program, slot)
-    operand = Operand(slot, tuple(extents[k] for k in order), tuple(Affine(0, ((k, 1),)) for k in order))
-    is_a = form.row_operand is kernel.a
-    slots = (*kernel.slots, Slot(float32, size, "in"))
-    changed = ContractionKernel(
-        extents, kernel.outputs, operand if is_a else kernel.a, kernel.b if is_a else operand, kernel.epilogue, slots
-    )
-    return changed, replace(form, row_operand=operand), (*same, slot)

@@ -19,8 +19,12 @@ from flambeau.devices.webgpu.host import Command, DeviceLostError, OutOfMemoryEr
 __all__ = ["open_host", "adapters", "NativeHost"]
 
 _PACKAGES = ("wgpu", "wgpudawn")
-DAWN_TOGGLES = ["allow_unsafe_apis", "vulkan_enable_f16_on_nvidia", "disable_workgroup_init"]
-"""What Dawn needs for half precision and subgroup matrices; kernels write workgroup memory before they read it."""
+DAWN_TOGGLES = ["allow_unsafe_apis", "vulkan_enable_f16_on_nvidia", "disable_workgroup_init", "disable_robustness"]
+"""What Dawn needs for half precision and subgroup matrices, and what it may leave out.
+
+Kernels write workgroup memory before they read it, and hold every address inside its buffer by themselves: positions that come
+from data are checked first, as on the CPU, which checks nothing more. Dawn's own checks halve the speed of subgroup matrices.
+"""
 _INSTALL = "install it with: pip install flambeau[gpu]"
 
 
@@ -85,6 +89,16 @@ def open_host(index: int) -> NativeHost:
     return NativeHost(_package(), found[index])
 
 
+def _has_matrices(adapter: Any, features: Sequence[str]) -> bool:
+    """Whether products of float16 matrices of 16×16 with sums of float32 are offered to subgroups of 32, as on NVIDIA's GPUs."""
+    if "chromium-experimental-subgroup-matrix" not in features or not {"shader-f16", "subgroups"} <= set(features):
+        return False
+    extras = importlib.import_module("wgpudawn.backends.dawn.extras")
+    wanted = {"component_type": "f16", "result_component_type": "f32", "m": 16, "n": 16, "k": 16}
+    found = extras.get_adapter_properties(adapter).get("subgroup_matrix_configs", [])
+    return any(wanted.items() <= c.items() and c["min_subgroup_size"] == c["max_subgroup_size"] == 32 for c in found)
+
+
 class NativeHost:
     """See `Host`."""
 
@@ -112,7 +126,7 @@ class NativeHost:
             has_float16="shader-f16" in features,
             has_float64="shader-f64" in features,
             has_subgroups=wanted[2] in features,
-            has_subgroup_matrix="chromium-experimental-subgroup-matrix" in features,
+            has_subgroup_matrix=_has_matrices(adapter, features),
             max_storage_buffers=given["max-storage-buffers-per-shader-stage"],
             max_binding_bytes=given["max-storage-buffer-binding-size"],
             max_buffer_bytes=given["max-buffer-size"],

@@ -1,0 +1,165 @@
+"""Contractions as WGSL against their meaning in NumPy, on this machine's adapter as it is and as others would have them.
+
+Data are small whole numbers, so that every schedule's sums are exact, whatever their order.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from flambeau import dtypes
+from flambeau.codegen.wgsl import Clear, Copy, generate
+from flambeau.codegen.wgsl.program import Dispatch
+from flambeau.dtypes import dtype
+from flambeau.kernels.ir import ContractionKernel
+from tests.cpu.contractions import Conv, conv_forward, conv_input, conv_weight, matmul, meaning
+from tests.webgpu.matrices import without_matrices
+
+MATRICES = {"is_software": False, "has_subgroup_matrix": True, "max_workgroup_bytes": 48 << 10, "max_invocations": 1024}
+
+
+def run(device: Any, kernel: ContractionKernel, arrays: list[Any], reduced: bool = False) -> tuple[Any, int]:
+    """The result's array, and how many of the shaders used subgroup matrices."""
+    host = device.host
+    program = generate(kernel, host.target, reduced_precision=reduced)
+    out = kernel.slots[-1]
+    sizes = [max(8, -(-s.size * s.dtype.itemsize // 8) * 8) for s in kernel.slots] + [-(-n // 8) * 8 for n in program.scratch]
+    buffers = [host.create_buffer(n) for n in sizes]
+    for buffer, array, n in zip(buffers, arrays, sizes):
+        data = np.ascontiguousarray(array).tobytes()
+        host.write(buffer, 0, data + bytes(n - len(data)))
+    used = 0
+    for step in program.steps:
+        if isinstance(step, Clear):
+            host.submit([("clear", buffers[step.slot], sizes[step.slot])])
+        elif isinstance(step, Copy):
+            host.submit(
+                [("copy", buffers[step.source], step.source_offset, buffers[step.target], step.target_offset, step.nbytes)]
+            )
+        else:
+            assert isinstance(step, Dispatch)
+            used += "subgroupMatrixLoad" in step.code
+            code = without_matrices(step.code) if "subgroupMatrixLoad" in step.code else step.code
+            writable = tuple(b.writable for b in step.bindings)
+            pipeline = host.create_pipeline(code, writable, step.stays_inside)
+            group = host.create_bind_group(writable, [(buffers[b.slot], b.offset, b.nbytes) for b in step.bindings])
+            host.submit([("dispatch", pipeline, group, *step.groups, "")])
+    from flambeau.graph.numpy import array_type
+
+    found = np.frombuffer(host.read([(buffers[len(kernel.slots) - 1], 0, sizes[len(kernel.slots) - 1])]), array_type(out.dtype))
+    return found[: out.size].astype(np.float64), used
+
+
+def data(kernel: ContractionKernel, high: int = 3) -> list[Any]:
+    from flambeau.graph.numpy import array_type
+
+    r = np.random.default_rng(0)
+    return [r.integers(-high, high + 1, s.size).astype(array_type(s.dtype)) for s in kernel.slots[:-1]]
+
+
+def check(device: Any, kernel: ContractionKernel, reduced: bool = False, high: int = 3) -> int:
+    arrays = data(kernel, high)
+    found, used = run(device, kernel, arrays, reduced)
+    np.testing.assert_array_equal(found, meaning(kernel, arrays).astype(np.float64).reshape(-1))
+    return used
+
+
+@pytest.fixture(scope="module")
+def with_matrices() -> Any:
+    from tests.webgpu.conftest import described
+
+    device = described(MATRICES)
+    if not device.target.has_float16:
+        pytest.skip("this adapter has no float16")
+    return device
+
+
+SMALL = {
+    "matmul": lambda t: matmul(33, 40, 70, type=t),
+    "both transposed": lambda t: matmul(64, 32, 48, "km", "nk", type=t),
+    "batches": lambda t: matmul(24, 40, 36, batch=3, type=t),
+    "a long sum": lambda t: matmul(16, 3000, 20, type=t),
+    "3×3": lambda t: conv_forward(Conv(2, 5, 9, 11, 12, 3, 3, padding=1), t, bias=False),
+    "7×7, stride 2": lambda t: conv_forward(Conv(1, 3, 21, 20, 8, 7, 7, 2, 3), t, bias=False),
+    "groups": lambda t: conv_forward(Conv(2, 8, 7, 6, 12, 3, 3, padding=1, groups=2), t, bias=False),
+    "input gradient": lambda t: conv_input(Conv(2, 4, 8, 9, 8, 3, 3, padding=1), t),
+    "input gradient, stride 2": lambda t: conv_input(Conv(2, 3, 12, 10, 8, 7, 7, 2, 3), t),
+    "input gradient, stride 3": lambda t: conv_input(Conv(1, 4, 13, 11, 8, 4, 4, 3, 1), t),
+    "weight gradient": lambda t: conv_weight(Conv(4, 4, 10, 9, 8, 3, 3, padding=1), t),
+    "weight gradient, stride 2": lambda t: conv_weight(Conv(4, 3, 21, 22, 8, 7, 7, 2, 3), t),
+}
+
+
+@pytest.mark.parametrize("type", [dtypes.float32, dtypes.float16, dtypes.bfloat16], ids=lambda t: t.name)
+@pytest.mark.parametrize("name", SMALL)
+def test_contractions(adapter: Any, name: str, type: dtype) -> None:
+    kernel = SMALL[name](type)
+    try:
+        check(adapter, kernel, high=1)
+    except RuntimeError as error:
+        small = adapter.target.max_binding_bytes == 256 or adapter.target.max_storage_buffers == 3
+        if not (small and "adapter" in str(error)):
+            raise
+
+
+PRODUCTS = {
+    "whole tiles": lambda t: matmul(256, 192, 128, type=t),
+    "transposed": lambda t: matmul(64, 192, 128, "km", "nk", type=t),
+    "one transposed": lambda t: matmul(64, 192, 128, "km", "kn", type=t),
+    "batches": lambda t: matmul(64, 64, 64, batch=4, type=t),
+    "a rest of rows and columns": lambda t: matmul(100, 90, 122, type=t),
+    "a rest of the sum": lambda t: matmul(128, 100, 128, type=t),
+    "few outputs": lambda t: matmul(32, 4096, 32, type=t),
+    "3×3": lambda t: conv_forward(Conv(2, 32, 9, 11, 48, 3, 3, padding=1), t),
+    "channels that are no multiple of four": lambda t: conv_forward(Conv(4, 18, 8, 8, 40, 3, 3, padding=1), t),
+    "stride": lambda t: conv_forward(Conv(2, 16, 31, 31, 24, 3, 3, 2, 1), t),
+    "1×1": lambda t: conv_forward(Conv(8, 64, 7, 7, 64, 1, 1), t),
+    "input gradient": lambda t: conv_input(Conv(2, 24, 9, 9, 32, 3, 3, padding=1), t),
+    "strided input gradient": lambda t: conv_input(Conv(4, 24, 12, 12, 32, 3, 3, 2, 1), t),
+    "weight gradient": lambda t: conv_weight(Conv(16, 16, 9, 9, 24, 3, 3, padding=1), t),
+}
+
+
+@pytest.mark.parametrize("reduced", [False, True], ids=["float16", "float32 rounded"])
+@pytest.mark.parametrize("name", PRODUCTS)
+def test_subgroup_matrices(with_matrices: Any, name: str, reduced: bool) -> None:
+    kernel = PRODUCTS[name](dtypes.float32 if reduced else dtypes.float16)
+    arrays = data(kernel, 1)
+    extra = None
+    if len(arrays) == 3:
+        extra = lambda sums: sums + arrays[2].astype(sums.dtype).reshape(sums.shape[1:3])[..., None, None]
+    found, used = run(with_matrices, kernel, arrays, reduced)
+    assert used == 1
+    np.testing.assert_array_equal(found, meaning(kernel, arrays, extra).astype(np.float64).reshape(-1))
+
+
+def test_float32_is_never_rounded_unasked(with_matrices: Any) -> None:
+    kernel = matmul(64, 288, 64)
+    arrays = [np.random.default_rng(0).standard_normal(s.size).astype(np.float32) for s in kernel.slots[:2]]
+    found, used = run(with_matrices, kernel, arrays)
+    assert used == 0
+    np.testing.assert_allclose(found, meaning(kernel, arrays).reshape(-1), rtol=1e-5, atol=1e-5)
+
+
+def test_rounded_float32_keeps_its_range(with_matrices: Any) -> None:
+    """Rows and columns of magnitudes that float16 doesn't have, and values that are no numbers."""
+    kernel = matmul(64, 288, 64)
+    r = np.random.default_rng(0)
+    a = r.standard_normal((64, 288)) * 10.0 ** r.integers(-30, 18, (64, 1))
+    b = r.standard_normal((288, 64)) * 10.0 ** r.integers(-7, 18, (1, 64))
+    a[3], b[:, 5] = 0, 0
+    a[7, 9], b[1, 2], a[8, 8] = np.inf, np.nan, -np.inf
+    arrays = [x.astype(np.float32).reshape(-1) for x in (a, b)]
+    found, used = run(with_matrices, kernel, arrays, reduced=True)
+    assert used == 1
+    with np.errstate(all="ignore"):
+        want = a.astype(np.float32).astype(np.float64) @ b.astype(np.float32).astype(np.float64)
+        size = np.nan_to_num(np.abs(a), posinf=0) @ np.nan_to_num(np.abs(b))
+    found = found.reshape(64, 64)
+    some = np.isfinite(want)
+    np.testing.assert_array_equal(np.isfinite(found), some)
+    np.testing.assert_array_equal(np.isnan(found), np.isnan(want))
+    assert (np.abs(found - want)[some] <= 2.0**-10 * size[some] + 1e-37).all()
