@@ -49,6 +49,7 @@ def without_matrices(code: str) -> str:
             ]
         else:
             line = re.sub(r"bitcast<vec2<f16>>\((.+?)\);", r"vec2<f16>(unpack2x16float(\1));", line)  # naga knows no such bitcast
+            line = re.sub(r"bitcast<u32>\(vec2<f16>\((vec2<f32>\(.*?\))\)\)", r"pack2x16float(\1)", line)
             lines.append(line.replace("subgroup_matrix_result<f32, 16, 16>", "array<f32, 8>"))
     head = ", @builtin(subgroup_id) subgroup: u32) {"
     text = "\n".join(lines).replace(head, ") {\n  let subgroup = local / 32u;\n  let lane = local % 32u;")

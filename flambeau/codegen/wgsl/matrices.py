@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from math import prod
 
 from flambeau.codegen.wgsl.forms import Form, Tile, padded
-from flambeau.codegen.wgsl.operands import index_literal, is_linear_along
+from flambeau.codegen.wgsl.operands import index_literal, is_linear_along, load_operand
 from flambeau.codegen.wgsl.packing import Packing
 from flambeau.codegen.wgsl.target import Target
 from flambeau.codegen.wgsl.tiles import Tiles
@@ -29,6 +29,9 @@ _LANES = 32
 """Invocations of a subgroup."""
 _PAD = 8
 """Halves after each line in workgroup memory, so that a matrix' lines lie in different banks."""
+_STRIP = 1
+"""Finished matrices of a subgroup, side by side, that go through workgroup memory at a time."""
+_STRIP_LINE = _SIDE * _STRIP + 4
 
 
 class MatrixTile(Tile):
@@ -43,10 +46,14 @@ class MatrixTile(Tile):
         """The workgroup memory that it needs at most."""
         lines = max(self.rows * (self.step + _PAD), self.step * (self.rows + _PAD))
         lines += max(self.columns * (self.step + _PAD), self.step * (self.columns + _PAD))
-        return 2 * lines + 4 * self.invocations // _LANES * _SIDE * (self.own_columns + 4)
+        return 2 * lines + 4 * self.invocations // _LANES * _SIDE * _STRIP_LINE
 
 
-_TILES = (MatrixTile(128, 128, 32, 64, 64), MatrixTile(64, 64, 32, 32, 32), MatrixTile(32, 64, 32, 16, 32))
+_WIDE = MatrixTile(128, 128, 32, 64, 64)
+_DEEP = MatrixTile(128, 128, 64, 64, 32)
+_SMALL = (MatrixTile(64, 64, 64, 32, 32), MatrixTile(32, 64, 32, 16, 32))
+"""What was fastest on an H100, whose subgroups keep 64×64 sums if their addresses are simple. Where bounds must be checked, as
+around a convolution's image, they need the registers."""
 _WORTH = 1 << 20
 """Multiplications below which the copying isn't worth it."""
 _ENOUGH = 132
@@ -62,7 +69,7 @@ def suits(kernel: ContractionKernel, form: Form, target: Target, reduced_precisi
     summed = prod(kernel.extents[k] for k in form.inner)
     if min(rows, columns, summed) < _SIDE or rows * columns * size * batches < _WORTH:
         return False
-    if target.max_workgroup_bytes < _TILES[-1].nbytes or target.max_invocations < _TILES[-1].invocations:
+    if target.max_workgroup_bytes < _SMALL[-1].nbytes or target.max_invocations < _SMALL[-1].invocations:
         return False
     operands = (form.row_operand, form.rows), (form.column_operand, form.columns)
     return all(
@@ -71,8 +78,9 @@ def suits(kernel: ContractionKernel, form: Form, target: Target, reduced_precisi
     )
 
 
-def choose_tile(rows: int, columns: int, size: int, batches: int, target: Target) -> tuple[Tile, int]:
+def choose_tile(form: Form, extents: Sequence[int], target: Target) -> tuple[Tile, int]:
     """The tile, and into how many parts the sum is split."""
+    rows, columns, size, batches = form.sizes(extents)
 
     def groups(tile: Tile) -> int:
         return -(-rows // tile.rows) * -(-columns // tile.columns) * batches
@@ -80,7 +88,11 @@ def choose_tile(rows: int, columns: int, size: int, batches: int, target: Target
     def waste(tile: Tile) -> float:
         return padded(rows, tile.rows) * padded(columns, tile.columns) / (rows * columns)
 
-    fitting = [t for t in _TILES if t.nbytes <= target.max_workgroup_bytes and t.invocations <= target.max_invocations]
+    fitting = [
+        t
+        for t in (_DEEP if form.outer else _WIDE, *_SMALL)
+        if t.nbytes <= target.max_workgroup_bytes and t.invocations <= target.max_invocations
+    ]
     least = min(waste(t) for t in fitting)
     wanted = [t for t in fitting if waste(t) <= 1.25 * least]
     tile = next((t for t in wanted if groups(t) >= _ENOUGH), wanted[-1])
@@ -150,11 +162,6 @@ class MatrixTiles(Tiles):
     def _width(self, name: str) -> int:
         return self.tile.rows if name == "rows" else self.tile.columns
 
-    @property
-    def strip_line(self) -> int:
-        """The sums from one line of a strip of finished ones to the next."""
-        return self.tile.own_columns + 4
-
     def workgroup_memory(self) -> str:
         tile = self.tile
         text = ""
@@ -162,7 +169,7 @@ class MatrixTiles(Tiles):
             lines = self._width(name) if self.along_sum[name] else tile.step
             text += f"var<workgroup> shared_{name}: array<f16, {lines * self._line(name)}>;\n"
         subgroups = tile.invocations // _LANES
-        return text + f"var<workgroup> strips: array<f32, {subgroups * _SIDE * self.strip_line}>;\n"
+        return text + f"var<workgroup> strips: array<f32, {subgroups * _SIDE * _STRIP_LINE}>;\n"
 
     def body(self, batch: dict[int, Expr]) -> None:
         e, tile, form = self.emitter, self.tile, self.form
@@ -209,6 +216,8 @@ class MatrixTiles(Tiles):
             e.line("}")
         e.line("workgroupBarrier();")
         e.close(f"for (var step = {first}; step < last_step; step++) {{")
+        out = self.memories[self.out]
+        out.rounds_natively = out.type is float16
         self._store(batch, down, across)
 
     def _reads(
@@ -238,14 +247,20 @@ class MatrixTiles(Tiles):
     def _fill(self, reads: Sequence[tuple[str, Operand, dict[int, Expr], str, str]], axis: dict[int, Expr]) -> None:
         """Copies a step's elements to workgroup memory: all are read before the first is written."""
         e, form = self.emitter, self.form
-        groups = [form.rows, form.columns, form.batch, form.outer, form.inner]
         bound: dict[str, tuple[dict[int, Expr], Expr | None]] = {}
-        for number, (_, operand, place, within, _) in enumerate(reads):
+        for number, (name, operand, place, within, _) in enumerate(reads):
             if within not in bound:
                 bound[within] = self.bind_sum(form.inner, f"start + {within}")
             sums, inside = bound[within]
-            loaded = self.load(operand, {**axis, **place, **sums}, groups, inside)
-            text = self.memories[operand.slot].words(e.index(loaded.args[0]))
+            along = self.along_sum[name]
+            # what differs from one read to the next is added last
+            own = form.rows if name == "rows" else form.columns
+            groups = [form.batch, form.outer, form.inner, own] if along else [form.batch, form.outer, own, form.inner]
+            last = form.inner[-1] if along else own[-1]
+            type = self.kernel.slots[operand.slot].dtype
+            every = {**axis, **place, **sums}
+            loaded = load_operand(operand, type, self.kernel.extents, every, groups, inside, last)
+            text = f"{self.memories[operand.slot].name}[{e.index(loaded.args[0])}]"
             if len(loaded.args) == 1:
                 e.line(f"let read_{number} = {text};")
             else:
@@ -262,42 +277,45 @@ class MatrixTiles(Tiles):
                     e.line(f"shared_{name}[{target} + {2 * half + part}u] = {pair}.{'xy'[part]};")
 
     def _store(self, batch: dict[int, Expr], down: int, across: int) -> None:
-        """Sixteen rows of each subgroup at a time go through workgroup memory, where any invocation can read them."""
+        """A few matrices of each subgroup at a time go through workgroup memory, where any invocation can read them."""
         e, tile, form, kernel = self.emitter, self.tile, self.form, self.kernel
-        strip = _SIDE * self.strip_line
-        quads = tile.own_columns // 4
-        in_strip = _SIDE * quads
+        count = min(_STRIP, across)
+        quads = count * _SIDE // 4
+        strip = _SIDE * _STRIP_LINE
+        groups = tile.columns // tile.own_columns
         zero = {k: index_literal(0) for k in kernel.outputs if kernel.extents[k] == 1}
-        for i in range(down):
-            for j in range(across):
+        for i, first in ((i, j) for i in range(down) for j in range(0, across, count)):
+            if i or first:
+                e.line("workgroupBarrier();")
+            for j in range(count):
                 place = f"subgroup * {strip}u + {j * _SIDE}u"
-                e.line(f"subgroupMatrixStore(&strips, {place}, sum_{i}_{j}, false, {self.strip_line}u);")
+                e.line(f"subgroupMatrixStore(&strips, {place}, sum_{i}_{first + j}, false, {_STRIP_LINE}u);")
             e.line("workgroupBarrier();")
             e.open()
             e.line(f"let row = quad / {quads}u % {_SIDE}u;")
             e.line(f"let column = quad % {quads}u * 4u;")
-            e.line(f"let group = quad / {in_strip}u;")
-            e.line(f"let place = group * {strip}u + row * {self.strip_line}u + column;")
-            groups = tile.columns // tile.own_columns
-            e.line(f"let row_place = tile_row * {tile.rows}u + group / {groups}u * {tile.own_rows}u + row + {i * _SIDE}u;")
-            e.line(f"let column_place = tile_column * {tile.columns}u + group % {groups}u * {tile.own_columns}u + column;")
+            e.line(f"let group = quad / {_SIDE * quads}u;")
+            e.line(f"let finished = group * {strip}u + row * {_STRIP_LINE}u + column;")
+            row = f"group / {groups}u * {tile.own_rows}u + row + {i * _SIDE}u"
+            column = f"group % {groups}u * {tile.own_columns}u + column + {first * _SIDE}u"
+            e.line(f"let row_place = tile_row * {tile.rows}u + {row};")
+            e.line(f"let column_place = tile_column * {tile.columns}u + {column};")
             rows = self.bind_tile_position(form.rows, "row_place", self.row_count, tile.rows)
             guard = f"row_place < {self.row_count}u" if self.row_count % tile.rows else ""
+            places = [f"(column_place + {q}u)" for q in range(4)]
+            columns = [self.bind_tile_position(form.columns, p, self.column_count, tile.columns) for p in places]
+            axis = {**zero, **batch, **rows}
             if self.stores_vectors:
-                places = [f"(column_place + {q}u)" for q in range(4)]
-                columns = [self.bind_tile_position(form.columns, p, self.column_count, tile.columns) for p in places]
                 e.open()
-                self.store_vector({**zero, **batch, **rows}, columns, [f"strips[place + {q}u]" for q in range(4)])
+                self.store_vector(axis, columns, [f"strips[finished + {q}u]" for q in range(4)])
                 self._close_guarded(guard, "column_place", tile.columns)
             else:
                 for q in range(4):
                     e.open()
-                    column = self.bind_tile_position(form.columns, f"(column_place + {q}u)", self.column_count, tile.columns)
-                    self.store_one({**zero, **batch, **rows, **column}, f"strips[place + {q}u]")
-                    self._close_guarded(guard, f"column_place + {q}u", tile.columns)
-            e.close(f"for (var quad = local; quad < {tile.invocations // _LANES * in_strip}u; quad += {tile.invocations}u) {{")
-            if i + 1 < down:
-                e.line("workgroupBarrier();")
+                    self.store_one({**axis, **columns[q]}, f"strips[finished + {q}u]")
+                    self._close_guarded(guard, places[q], tile.columns)
+            all_quads = tile.invocations // _LANES * _SIDE * quads
+            e.close(f"for (var quad = local; quad < {all_quads}u; quad += {tile.invocations}u) {{")
 
     def _close_guarded(self, guard: str, column: str, width: int) -> None:
         conditions = [guard] if guard else []

@@ -28,6 +28,8 @@ class Memory:
         self.is_atomic = False
         self.is_vector = False
         """Whether it is declared as an array of vectors of four elements: four words of float32, or two words of a half type."""
+        self.rounds_natively = False
+        """Whether the shader may use f16 to round vectors of float16."""
         self.holds = False
         """Whether it is made of other slots' copies."""
         self._first = 0
@@ -128,8 +130,11 @@ class Memory:
         """The statement that writes four neighbouring elements from `index`, a multiple of four."""
         if self.type.itemsize == 4:
             return f"{self.words(index)} = vec4<f32>({', '.join(values)});"
+        if self.rounds_natively:
+            a, b = (f"bitcast<u32>(vec2<f16>(vec2<f32>({x}, {y})))" for x, y in (values[:2], values[2:]))
+            return f"{self.words(index)} = vec2<u32>({a}, {b});"
         halves = [pack(v, self.type) for v in values]
-        return f"{self.words(index)} = vec2<u32>({halves[0]} | {halves[1]} << 16u, {halves[2]} | {halves[3]} << 16u);"
+        return f"{self.words(index)} = vec2<u32>({halves[0]} | ({halves[1]} << 16u), {halves[2]} | ({halves[3]} << 16u));"
 
     def load(self, index: str) -> str:
         """The value at element `index` (u32 text), in its kind."""

@@ -61,10 +61,12 @@ def load_operand(
     axis: Mapping[int, Expr],
     groups: Sequence[Sequence[int]],
     mask: Expr | None = None,
+    along: int | None = None,
 ) -> Expr:
     """The operand's element for these axes, zero outside its memory and where `mask` fails.
 
     The address is a sum with one term for each of `groups` of axes, so that each term is computed where its axes are known.
+    With `along`, an axis that the operand `is_linear_along` and that is a multiple of four here, it is the number of a quad.
     """
     stride = 1
     strides = []
@@ -100,6 +102,11 @@ def load_operand(
         constant += p.offset * stride
         for k, c in p.terms:
             linear[k] = linear.get(k, 0) + c * stride
+    if along is not None:
+        quad = binary("floor_divide", axis[along], index_literal(4))
+        linear = {k: c if k == along else c // 4 for k, c in linear.items()}
+        others = [binary("mul", e.args[0], index_literal(int(e.args[1].param) // 4)) for e in others]
+        axis, constant = {**axis, along: quad}, constant // 4
     index = linear_sum(linear, constant, extents, axis, groups)
     for e in others:
         index = binary("add", index, e)

@@ -5,7 +5,7 @@ May import `flambeau.dtypes`, `kernels.ir` and `codegen.wgsl`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 

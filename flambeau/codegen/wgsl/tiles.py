@@ -402,12 +402,19 @@ class Tiles:
         """Stores one sum (f32 text) through the epilogue."""
         e, kernel, form = self.emitter, self.kernel, self.form
         e.accumulator = total
-        value = e.value(substitute_epilogue(kernel.epilogue, self.accumulator(), axis))
+        value = self.finished(axis)
         index = e.index(linear_sum(self.strides, 0, kernel.extents, axis, [form.rows, form.columns, form.batch]))
         if self.parts > 1:
             index = f"part * {self.output_size}u + {index}"
         for line in e.memories[self.out].store(index, value):
             e.line(line)
+
+    def finished(self, axis: dict[int, Expr]) -> str:
+        """The epilogue's value for the sum that is the emitter's accumulator, to be stored."""
+        value = substitute_epilogue(self.kernel.epilogue, self.accumulator(), axis)
+        if value.op == "cast" and value.dtype.itemsize == 2 and value.args[0].dtype is float32:
+            value = value.args[0]  # the store rounds
+        return self.emitter.value(value)
 
     def accumulator(self) -> Expr:
         """A finished sum, known in the innermost block alone: each has an axis of its own, so that none stands for another."""
@@ -430,7 +437,7 @@ class Tiles:
         values = []
         for column, total in zip(columns, sums, strict=True):
             e.accumulator = total
-            values.append(e.value(substitute_epilogue(kernel.epilogue, self.accumulator(), {**axis, **column})))
+            values.append(self.finished({**axis, **column}))
         groups = [form.rows, form.columns, form.batch]
         index = e.index(linear_sum(self.strides, 0, kernel.extents, {**axis, **columns[0]}, groups))
         if self.parts > 1:

@@ -85,7 +85,7 @@ def generate_tiles(
     kind: type[Tiles] = Tiles
     if matrices.suits(kernel, form, target, reduced_precision):
         kind = matrices.MatrixTiles
-        tile, parts = matrices.choose_tile(rows, columns, size, batches, target)
+        tile, parts = matrices.choose_tile(form, kernel.extents, target)
         matrices.pack(packing)
     elif target.is_software:
         tile, parts = _DIRECT, 1
