@@ -88,11 +88,8 @@ def choose_tile(form: Form, extents: Sequence[int], target: Target) -> tuple[Til
     def waste(tile: Tile) -> float:
         return padded(rows, tile.rows) * padded(columns, tile.columns) / (rows * columns)
 
-    fitting = [
-        t
-        for t in (_DEEP if form.outer else _WIDE, *_SMALL)
-        if t.nbytes <= target.max_workgroup_bytes and t.invocations <= target.max_invocations
-    ]
+    tiles = (_DEEP if form.outer else _WIDE, *_SMALL)
+    fitting = [t for t in tiles if t.nbytes <= target.max_workgroup_bytes and t.invocations <= target.max_invocations]
     least = min(waste(t) for t in fitting)
     wanted = [t for t in fitting if waste(t) <= 1.25 * least]
     tile = next((t for t in wanted if groups(t) >= _ENOUGH), wanted[-1])
