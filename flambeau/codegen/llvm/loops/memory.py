@@ -81,15 +81,28 @@ def load_square(ev: Evaluator, e: Expr, tile: int, start: Int) -> list[Value]:
 
 
 def _load_spread(ev: Evaluator, pointer: Value, index: Linear, element: str, mask: bool | Value, step: int) -> Value:
-    """Lanes `step` elements apart: a wide masked load that touches no element between them, and a shuffle."""
+    """Lanes `step` elements apart: a wide load from the first lane's to the last one's, and a shuffle. Where a mask leaves lanes out,
+    no element between those left is touched either."""
     f, lanes = ev.f, ev.lanes
     picks = [i * step for i in range(lanes)]
     width = lanes * step
-    wanted = constant(vector("i1", width), [i % step == 0 for i in range(width)])
-    if isinstance(mask, Value):
+    at = f.address(pointer, ev.position(index), element)
+    span = constant(vector("i1", width), [i <= picks[-1] for i in range(width)])
+
+    def whole() -> list[Value]:
+        return [f.masked_load(vector(element, width), at, span)]
+
+    def part() -> list[Value]:
+        assert isinstance(mask, Value)
         nothing = constant(mask.type, 0)
         wanted = f.shuffle(mask, nothing, [i // step if i % step == 0 else lanes for i in range(width)])
-    wide = f.masked_load(vector(element, width), f.address(pointer, ev.position(index), element), wanted)
+        return [f.masked_load(vector(element, width), at, wanted)]
+
+    if isinstance(mask, Value):
+        every = f.call(f"llvm.vector.reduce.and.v{lanes}i1", "i1", mask)
+        wide = f.choose(every, whole, part)[0]
+    else:
+        wide = whole()[0]
     return f.shuffle(wide, wide, picks)
 
 
