@@ -81,8 +81,8 @@ def load_square(ev: Evaluator, e: Expr, tile: int, start: Int) -> list[Value]:
 
 
 def _load_spread(ev: Evaluator, pointer: Value, index: Linear, element: str, mask: bool | Value, step: int) -> Value:
-    """Lanes `step` elements apart: a wide load from the first lane's to the last one's, and a shuffle. Where a mask leaves lanes out,
-    no element between those left is touched either."""
+    """Lanes `step` elements apart: a wide load from the first lane's to the last one's, and a shuffle. Where a mask leaves some
+    out, no element between the others is touched."""
     f, lanes = ev.f, ev.lanes
     picks = [i * step for i in range(lanes)]
     width = lanes * step
