@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from types import FunctionType, GenericAlias
 from typing import TYPE_CHECKING, Any
 
 from flambeau import devices
 from flambeau.autograd.modes import state
+from flambeau.autograd.names import name_of_entry
 from flambeau.autograd.tape import AccumulateGrad, Edge, GradientFunction, RemovableHandle, SavedTensor, freed_error
 from flambeau.device import as_device_name, device
 from flambeau.dtypes import dtype
@@ -23,7 +25,7 @@ from flambeau.host import nest, unpack
 from flambeau.size import Size, contiguous_strides
 from flambeau.storage import RECORDERS, Storage, pending, realize
 
-__all__ = ["Tensor", "from_node", "from_bytes", "over", "PrimitiveGradient"]
+__all__ = ["Tensor", "from_node", "from_bytes", "over", "PrimitiveGradient", "entitle", "FillBackward2", "ZeroBackward0"]
 
 RESHAPE, AS_STRIDED, ASSIGN, BUFFER = p.movement.RESHAPE, p.movement.AS_STRIDED, p.movement.ASSIGN, p.leaf.BUFFER
 
@@ -138,6 +140,9 @@ class Tensor:
                 return node
             if self._node_version == storage.version:
                 return self._node
+            if _size(self._shape) != storage.size:  # another tensor of this memory was resized
+                self._strides = contiguous_strides(self._shape)
+                return self._value()
             node = RESHAPE((node,), (tuple(self._shape), node.shape))
         elif self._node_version == storage.version:
             return self._node
@@ -148,13 +153,23 @@ class Tensor:
         return node
 
     def _view(
-        self, primitive: Primitive, params: tuple[Any, ...], shape: tuple[int, ...], strides: tuple[int, ...], offset: int
+        self,
+        primitive: Primitive,
+        params: tuple[Any, ...],
+        shape: tuple[int, ...],
+        strides: tuple[int, ...],
+        offset: int,
+        title: str | None = None,
     ) -> Tensor:
-        """A tensor that shares this one's storage: `primitive` says what it reads, the strides where it writes."""
+        """A tensor that shares this one's storage: `primitive` says what it reads, the strides where it writes.
+
+        `title`: what the tape entry shows, where it isn't the primitive's name.
+        """
         view = self._alias(primitive((self._value(),), params), shape, strides, offset)
         if state.enabled and self.requires_grad and self._storage.dtype.category == 2:
             view._requires_grad = True
-            view._grad_fn = PrimitiveGradient(primitive, (self,), params, view)
+            kind = PrimitiveGradient if title is None else entry_class(title + "Backward0")
+            view._grad_fn = kind(primitive, (self,), params, view)
         return view
 
     def _alias(self, node: Node, shape: tuple[int, ...], strides: tuple[int, ...], offset: int) -> Tensor:
@@ -210,10 +225,11 @@ class Tensor:
         return t
 
     # --- writing ---------------------------------------------------------------------------------------------------------
-    def _assign(self, value: Tensor, *, is_uniform: bool = False) -> Tensor:
+    def _assign(self, value: Tensor, *, is_uniform: bool = False, overwrite: type[CopyBackwards] | None = None) -> Tensor:
         """Writes `value` (of this shape and dtype) into this tensor's memory and onto the tape; gives self.
 
         `is_uniform`: all elements are one number, so that it doesn't matter which of several writes to a place wins.
+        `overwrite` is the tape entry for a value without history.
         """
         recorded = state.enabled and (value._requires_grad or self.requires_grad)
         if state.enabled and self._origin is not None and self._base is not None and self._base.requires_grad:
@@ -223,10 +239,11 @@ class Tensor:
             pending.recorder.read(self)
         storage, node = self._storage, value._value()
         if recorded:
-            self._record_write(value)
-        if self._strides is None:
+            self._record_write(value, overwrite)
+        if self._strides is None and _size(self._shape) == storage.size:
             storage.write(node)
         else:
+            self._strides = self.stride()
             flat = storage.node
             if len(flat.shape) != 1:
                 flat = RESHAPE((flat,), ((storage.size,), flat.shape))
@@ -256,25 +273,22 @@ class Tensor:
                 "Please clone() the tensor before performing the operation."
             )
 
-    def _record_write(self, value: Tensor) -> None:
+    def _record_write(self, value: Tensor, overwrite: type[CopyBackwards] | None = None) -> None:
         """The tape after a write: this tensor's history is the value's; a view's base takes the part in, too."""
         base = self._base
-        if base is None or self._strides is None:
-            for t in (self,) if base is None else (self, base):
-                before = t._edge() if t.requires_grad else (None, 0)
-                t._requires_grad = True
-                function, output = value._edge() if value.requires_grad else (None, 0)
-                if t is not self and function is not None and tuple(t._shape) != tuple(value._shape):
-                    function, output = _ReshapeGradient(((function, output),), value._shape), 0
-                t._grad_fn = function if function is not None else _DetachedWrite((before,))
-                t._output_index = output
+        if base is None:
+            before = self._edge() if self.requires_grad else (None, 0)
+            function, output = value._edge() if value.requires_grad else (None, 0)
+            self._requires_grad, self._output_index = True, output
+            self._grad_fn = function if function is not None else (overwrite or CopyBackwards)((before,))
             return
-        shape, strides, offset = self._shape, self._strides, self._offset
+        shape, offset = self._shape, self.storage_offset()
+        strides = contiguous_strides(shape) if self._strides is None else self._strides
         edges = (base._edge() if base.requires_grad else (None, 0), value._edge() if value.requires_grad else (None, 0))
         base._requires_grad, base._output_index = True, 0
         base._grad_fn = CopySlices(edges, tuple(base._shape), tuple(shape), strides, offset)
         self._requires_grad, self._output_index = True, 0
-        self._grad_fn = _StridedViewGradient(((base._grad_fn, 0),), tuple(base._shape), tuple(shape), strides, offset)
+        self._grad_fn = AsStridedBackward0(((base._grad_fn, 0),), tuple(base._shape), tuple(shape), strides, offset)
 
     def _refresh_history(self) -> None:
         """A view whose base was written through another alias: its history is a view of the base's."""
@@ -287,17 +301,17 @@ class Tensor:
             return
         strides = contiguous_strides(self._shape) if self._strides is None else self._strides
         self._requires_grad, self._output_index = True, 0
-        self._grad_fn = _StridedViewGradient(
+        self._grad_fn = AsStridedBackward0(
             (base._edge(),), tuple(base._shape), tuple(self._shape), strides, 0 if self._strides is None else self._offset
         )
 
     # --- the tape --------------------------------------------------------------------------------------------------------
     def _edge(self) -> Edge:
         """Where a gradient for this tensor goes: the function that made it, or the accumulation into this leaf."""
-        function = self.grad_fn
+        function = self._history()
         if function is not None:
             return function, self._output_index
-        if not self._requires_grad:
+        if not self.requires_grad:
             return None, 0
         accumulate = self._accumulate
         found = accumulate() if isinstance(accumulate, weakref.ref) else accumulate
@@ -309,6 +323,10 @@ class Tensor:
     @property
     def grad_fn(self) -> GradientFunction | None:
         """The tape entry that made this tensor; None for a leaf."""
+        function = self._history()
+        return None if function is None else function.shown()
+
+    def _history(self) -> GradientFunction | None:
         if self._base is not None and self._base_version != self._counter.autograd_version:
             self._refresh_history()
         return self._grad_fn
@@ -316,17 +334,14 @@ class Tensor:
     @property
     def is_leaf(self) -> bool:
         """Whether no recorded operation made this tensor: `backward` fills `.grad` of leaves that require it."""
-        return self.grad_fn is None
+        return self._history() is None
 
     @property
     def requires_grad(self) -> bool:
         """Whether `backward` computes a gradient for this tensor."""
-        if self._base is not None and self._base_version != self._counter.autograd_version:
-            if self._origin is None:
-                self._refresh_history()
-            elif self._base.requires_grad:  # asking for the history will be the error, not this
-                self._requires_grad = True
-        return self._requires_grad
+        if self._base is None or self._requires_grad:
+            return self._requires_grad
+        return self._base.requires_grad  # also of a view made in no_grad, or before the base was written
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
@@ -795,7 +810,7 @@ class PrimitiveGradient(GradientFunction):
     __slots__ = ("primitive", "params", "saved", "saved_output", "needs", "released")
 
     def __init__(self, primitive: Primitive, tensors: Sequence[Tensor], params: tuple[Any, ...], output: Tensor) -> None:
-        super().__init__(tuple([t._edge() if t._requires_grad else (None, 0) for t in tensors]))
+        super().__init__(tuple([t._edge() if t._requires_grad or t._base is not None else (None, 0) for t in tensors]))
         self.primitive, self.params = primitive, params
         self.saved: tuple[Any, ...] = ()
         if primitive.saves_inputs:
@@ -807,7 +822,7 @@ class PrimitiveGradient(GradientFunction):
             else:
                 wanted: tuple[int, ...] = ()
                 for t, read in zip(tensors, reads):
-                    if t._requires_grad:
+                    if t._requires_grad or (t._base is not None and t.requires_grad):
                         wanted += read
                 self.saved = tuple([SavedTensor(t, False) if i in wanted else _Form(t) for i, t in enumerate(tensors)])
         saves_output: Any = primitive.saves_output
@@ -816,8 +831,11 @@ class PrimitiveGradient(GradientFunction):
         self.saved_output = SavedTensor(output, True) if saves_output else None
         self.released = False
 
-    def name(self) -> str:
-        return "".join(part.capitalize() for part in self.primitive.name.split("_")) + "Backward0"
+    def shown(self) -> GradientFunction:
+        if self.__class__ is PrimitiveGradient:
+            ranks = tuple([len(s.tensor._shape if isinstance(s, SavedTensor) else s.shape) for s in self.saved])
+            self.__class__ = entry_class(name_of_entry(self.primitive.name, self.params, ranks))
+        return self
 
     def backward(self, gradients: list[Any]) -> Sequence[Any]:
         if self.released:
@@ -827,13 +845,27 @@ class PrimitiveGradient(GradientFunction):
         assert self.primitive.gradient is not None
         found = self.primitive.gradient(gradients[0], output, inputs, self.params)
         results = []
-        for (function, _), part in zip(self.next_functions, found):
+        for (function, _), part in zip(self.edges, found):
             results.append(None if function is None else part() if part.__class__ is FunctionType else part)
         return results
 
     def release(self) -> None:
         if self.saved or self.saved_output is not None:
             self.saved, self.saved_output, self.released = (), None, True
+
+
+@lru_cache(None)
+def entry_class(name: str) -> type[PrimitiveGradient]:
+    """The class of tape entries that show this name."""
+    return type(name, (PrimitiveGradient,), {"__slots__": ()})
+
+
+def entitle(t: Tensor, name: str) -> Tensor:
+    """The tensor, whose tape entry (fresh, or None) shows `name` from now on."""
+    entry = t._grad_fn
+    if isinstance(entry, PrimitiveGradient):
+        entry.__class__ = entry_class(name)
+    return t
 
 
 class CopySlices(GradientFunction):
@@ -850,15 +882,15 @@ class CopySlices(GradientFunction):
         n = _size(self.base_shape)
         flat = Tensor._apply(RESHAPE, (g,), ((n,), tuple(g.shape)))
         base = value = None
-        if self.next_functions[0][0] is not None:
+        if self.edges[0][0] is not None:
             kept = Tensor._apply(ASSIGN, (flat, g.new_zeros(self.shape)), (self.shape, self.strides, self.offset))
             base = Tensor._apply(RESHAPE, (kept,), (self.base_shape, (n,)))
-        if self.next_functions[1][0] is not None:
+        if self.edges[1][0] is not None:
             value = Tensor._apply(AS_STRIDED, (flat,), (self.shape, self.strides, self.offset, n))
         return base, value
 
 
-class _StridedViewGradient(GradientFunction):
+class AsStridedBackward0(GradientFunction):
     """The gradient of a view, given by where it lies in its base."""
 
     __slots__ = ("base_shape", "shape", "strides", "offset")
@@ -866,9 +898,6 @@ class _StridedViewGradient(GradientFunction):
     def __init__(self, edges: tuple[Edge, ...], base_shape: Any, shape: Any, strides: Any, offset: int) -> None:
         super().__init__(edges)
         self.base_shape, self.shape, self.strides, self.offset = base_shape, shape, strides, offset
-
-    def name(self) -> str:
-        return "AsStridedBackward0"
 
     def backward(self, gradients: list[Any]) -> Sequence[Any]:
         n = _size(self.base_shape)
@@ -878,24 +907,23 @@ class _StridedViewGradient(GradientFunction):
         return (Tensor._apply(RESHAPE, (flat,), (self.base_shape, (n,))),)
 
 
-class _ReshapeGradient(GradientFunction):
-    """A whole write through a view of another shape."""
-
-    __slots__ = ("shape",)
-
-    def __init__(self, edges: tuple[Edge, ...], shape: Any) -> None:
-        super().__init__(edges)
-        self.shape = tuple(shape)
-
-    def backward(self, gradients: list[Any]) -> Sequence[Any]:
-        return (Tensor._apply(RESHAPE, (gradients[0],), (self.shape, tuple(gradients[0].shape))),)
-
-
-class _DetachedWrite(GradientFunction):
+class CopyBackwards(GradientFunction):
     """A value without history was written over one that had it: nothing of the gradient goes further."""
 
     __slots__ = ()
 
     def backward(self, gradients: list[Any]) -> Sequence[Any]:
         g = gradients[0]
-        return (None if self.next_functions[0][0] is None else g.new_zeros(tuple(g.shape)),)
+        return (None if self.edges[0][0] is None else g.new_zeros(tuple(g.shape)),)
+
+
+class FillBackward2(CopyBackwards):
+    """A number was written everywhere."""
+
+    __slots__ = ()
+
+
+class ZeroBackward0(CopyBackwards):
+    """Zeros were written everywhere."""
+
+    __slots__ = ()

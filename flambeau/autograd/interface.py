@@ -113,10 +113,10 @@ def grad(
     if is_grads_batched:
         raise RuntimeError("is_grads_batched=True is not supported: loop over the gradients instead")
     wanted = _as_tuple(inputs)
+    roots, starts = _start(outputs, grad_outputs)
     for t in wanted:
         if not t.requires_grad:
             raise RuntimeError("One of the differentiated Tensors does not require grad")
-    roots, starts = _start(outputs, grad_outputs)
     edges = [t._edge() for t in wanted]
     found = run_backward(roots, starts, edges, create_graph if retain_graph is None else retain_graph, create_graph)
     results: list[Tensor | None] = []

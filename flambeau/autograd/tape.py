@@ -57,14 +57,14 @@ Edge = tuple["GradientFunction | None", int]
 class GradientFunction:
     """One step of the tape: turns the gradients of its outputs into those of its inputs.
 
-    `next_functions` holds, for each input, the function that made it and which of that function's outputs it was.
+    `edges` holds, for each input, the function that made it and which of that function's outputs it was.
     `sequence` grows with creation, so decreasing order visits a function after everything that used its outputs.
     """
 
-    __slots__ = ("next_functions", "sequence", "outputs", "hooks", "pre_hooks", "tensor_hooks", "metadata", "__weakref__")
+    __slots__ = ("edges", "sequence", "outputs", "hooks", "pre_hooks", "tensor_hooks", "metadata", "__weakref__")
 
-    def __init__(self, next_functions: tuple[Edge, ...], outputs: int = 1) -> None:
-        self.next_functions = next_functions
+    def __init__(self, edges: tuple[Edge, ...], outputs: int = 1) -> None:
+        self.edges = edges
         self.sequence = next(_sequence)
         self.outputs = outputs
         self.hooks: OrderedDict[int, Any] | None = None
@@ -78,8 +78,17 @@ class GradientFunction:
     def release(self) -> None:
         """Lets go of saved values; a further backward raises."""
 
+    def shown(self) -> GradientFunction:
+        """This function as a program sees it: of a class with PyTorch's name."""
+        return self
+
+    @property
+    def next_functions(self) -> tuple[Edge, ...]:
+        """For each input, the function that made it and which of that function's outputs it was."""
+        return tuple([(None if function is None else function.shown(), output) for function, output in self.edges])
+
     def name(self) -> str:
-        return type(self).__name__
+        return type(self.shown()).__name__
 
     def register_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """`hook(grad_inputs, grad_outputs)` runs after this function; what it returns replaces grad_inputs."""
@@ -145,7 +154,7 @@ class SavedTensor:
             )
         self.counter = tensor._counter
         self.version = tensor._counter.autograd_version
-        self.function = tensor._grad_fn if tensor._base is None else tensor.grad_fn
+        self.function = tensor._grad_fn if tensor._base is None else tensor._history()
         self.output = tensor._output_index
         # A leaf is kept itself (its gradient is accumulated into it); anything else without its tape, to make no cycle.
         self.tensor = tensor if self.function is None and not is_output else tensor._without_tape()
@@ -154,12 +163,13 @@ class SavedTensor:
         """The tensor; `function` is the tape entry that made it, for a saved output."""
         found = self.counter.autograd_version
         if found != self.version:
-            t = self.tensor
+            t, made_by = self.tensor, function or self.function
+            origin = "" if made_by is None else f", which is output {self.output} of {made_by.name()},"
             raise RuntimeError(
                 "one of the variables needed for gradient computation has been modified by an inplace operation: "
-                f"[{t.type()} {list(t.shape)}] is at version {found}; expected version {self.version} instead. "
-                "Hint: the backtrace further above shows the operation that failed to compute its gradient. "
-                "The variable in question was changed in there or anywhere later. Good luck!"
+                f"[{t.type()} {list(t.shape)}]{origin} is at version {found}; expected version {self.version} instead. "
+                "Hint: enable anomaly detection to find the operation that failed to compute its gradient, with "
+                "torch.autograd.set_detect_anomaly(True)."
             )
         function = function or self.function
         if function is None:
@@ -189,7 +199,7 @@ def _reachable(roots: Sequence[Edge]) -> list[GradientFunction]:
         if id(function) in seen:
             continue
         seen[id(function)] = function
-        stack.extend(f for f, _ in function.next_functions if f is not None and id(f) not in seen)
+        stack.extend(f for f, _ in function.edges if f is not None and id(f) not in seen)
     return sorted(seen.values(), key=lambda f: f.sequence)
 
 
@@ -214,7 +224,7 @@ def run_backward(
         targets = {id(f) for f, _ in inputs}
         needed = set()
         for function in _reachable(roots):
-            if any(f is not None and (id(f) in needed or id(f) in targets) for f, _ in function.next_functions):
+            if any(f is not None and (id(f) in needed or id(f) in targets) for f, _ in function.edges):
                 needed.add(id(function))
     collected: dict[tuple[int, int], Any] = {}
     pending: dict[int, list[Any]] = {}
@@ -263,6 +273,6 @@ def run_backward(
                         results = replaced
             if not retain_graph:
                 function.release()
-            for (next_function, output), gradient in zip(function.next_functions, results):
+            for (next_function, output), gradient in zip(function.edges, results):
                 add(next_function, output, gradient)
     return collected

@@ -8,7 +8,7 @@ from flambeau.dtypes import scalar_dtype
 from flambeau.graph.primitives import elementwise as e
 from flambeau.ops.operands import accumulation_dtype, cast, operands, pair, python_number
 from flambeau.ops.registry import operator
-from flambeau.tensor import Tensor
+from flambeau.tensor import Tensor, entitle
 
 __all__ = ["add", "sub", "rsub", "mul", "div", "floor_divide", "remainder", "fmod", "pow", "float_power"]
 
@@ -73,7 +73,9 @@ def sub(input: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
 def rsub(input: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
     """other - alpha·input."""
     a, b = operands("rsub", input, other)
-    return sub(b, a, alpha=alpha) if not (_is_bool(input) or _is_bool(other)) else sub(input, other)
+    if _is_bool(input) or _is_bool(other):
+        return sub(input, other)
+    return entitle(sub(b, a, alpha=alpha), "RsubBackward0" if isinstance(other, Tensor) else "RsubBackward1")
 
 
 @operator("mul", "multiply", inplace=True, out=True)
@@ -169,11 +171,11 @@ def pow(input: Any, exponent: Any) -> Tensor:
     if not isinstance(exponent, Tensor) and isinstance(input, Tensor):
         number = python_number(exponent)
         if number is not None:
-            return _power_of_number(input, number)
+            return entitle(_power_of_number(input, number), "PowBackward0")
     a, b = operands("pow", input, exponent)
     if a.dtype.category == 0:
         raise NotImplementedError("\"pow\" not implemented for 'Bool'")
-    return _apply(e.POW, (a, b))
+    return entitle(_apply(e.POW, (a, b)), "PowBackward1")
 
 
 def _power_of_number(input: Tensor, exponent: Any) -> Tensor:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from flambeau import dtypes
+from flambeau.autograd.modes import state
 from flambeau.device import as_device_name
 from flambeau.device import device as Device
 from flambeau.dtypes import ALIASES, dtype
@@ -14,10 +15,10 @@ from flambeau.graph.primitives.elementwise import BITCAST
 from flambeau.graph.primitives.movement import PAD, RESHAPE
 from flambeau.ops.composite import Composite, record
 from flambeau.ops.operands import cast, check_fits, check_tensor, expand, python_number, result_dtype, scalar, sizes
-from flambeau.ops.registry import operator
+from flambeau.ops.registry import check_overlap, operator
 from flambeau.shapes.broadcasting import expand as expand_rule
 from flambeau.size import Size, contiguous_strides
-from flambeau.tensor import Tensor, from_bytes, from_node
+from flambeau.tensor import FillBackward2, Tensor, ZeroBackward0, entitle, from_bytes, from_node
 
 __all__ = ["to", "clone", "contiguous", "copy_"]
 
@@ -216,12 +217,14 @@ def copy_(self: Tensor, other: Any, non_blocking: bool = False) -> Tensor:
         if value is None:
             raise TypeError(f"copy_(): argument 'other' (position 1) must be Tensor, not {other.__class__.__name__}")
         other = scalar(value, dtypes.scalar_dtype(value), self._storage.device)
+    if other._storage is self._storage:
+        check_overlap(self, other)
     shape = tuple(self._shape)
     if other._shape != shape:
         expand_rule(other._shape, shape)
     value = _convert(other, self._storage.dtype, self._storage.device, False)
     if value is other:
-        value = clone(value)
+        value = entitle(clone(value), "CopyBackwards")
     return self._assign(expand(value, shape))
 
 
@@ -231,23 +234,28 @@ def fill_(self: Tensor, value: Any) -> Tensor:
     if isinstance(value, Tensor):
         if value._shape:
             raise RuntimeError(f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions.")
-        return copy_(self, value)
+        return entitle(copy_(self, value), "FillBackward3")
     found = python_number(value)
     if found is None:
         raise TypeError(f"fill_(): argument 'value' (position 1) must be Number, not {value.__class__.__name__}")
     type = self._storage.dtype
     check_fits(found, type)
-    return self._assign(expand(scalar(found, type, self._storage.device), tuple(self._shape)), is_uniform=True)
+    return _fill(self, found, FillBackward2)
+
+
+def _fill(t: Tensor, value: Any, overwrite: type[FillBackward2 | ZeroBackward0]) -> Tensor:
+    filled = expand(scalar(value, t._storage.dtype, t._storage.device), tuple(t._shape))
+    return t._assign(filled, is_uniform=True, overwrite=overwrite)
 
 
 @operator()
 def zero_(self: Tensor) -> Tensor:
     """Writes zeros."""
-    return fill_(self, 0)
+    return _fill(self, 0, ZeroBackward0)
 
 
-@operator("fill", method=False)
-def _fill(input: Tensor, value: Any) -> Tensor:
+@operator(method=False)
+def fill(input: Tensor, value: Any) -> Tensor:
     """A tensor like `input` with every element `value`."""
     return clone(input).fill_(value)
 
@@ -294,8 +302,10 @@ def set_(self: Tensor, source: Any = None, storage_offset: int = 0, size: Any = 
     if size is not None:
         shape = sizes("set_", (size,))
         source = source.as_strided(shape, contiguous_strides(shape) if stride is None else tuple(stride), storage_offset)
+    self._check_writable(state.enabled and self.requires_grad, may_overlap=True)
     self.data = source
     self._counter = source._counter
+    self._counter.autograd_version += 1
     return self
 
 

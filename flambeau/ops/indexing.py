@@ -23,7 +23,7 @@ from flambeau.shapes.broadcasting import broadcast
 from flambeau.shapes.broadcasting import expand as expand_rule
 from flambeau.shapes.errors import ShapeError
 from flambeau.shapes.views import slice_bounds
-from flambeau.tensor import Tensor
+from flambeau.tensor import Tensor, entitle
 
 __all__ = ["index_put", "nonzero", "argwhere", "nonzero_tuple"]
 
@@ -164,7 +164,8 @@ def _basic(t: Tensor, items: list[Any]) -> tuple[Tensor, list[Tensor | None]]:
     if has_new_shape:
         from flambeau.ops.views import reshaped
 
-        result = reshaped(result, tuple(new_shape), tuple(new_strides))
+        title = "Unsqueeze" if items[-1] is None else "Select"
+        result = reshaped(result, tuple(new_shape), tuple(new_strides), title)
     return result, advanced
 
 
@@ -288,7 +289,7 @@ def _getitem(self: Tensor, index: Any) -> Tensor:
 
 def _take(t: Tensor, advanced: list[Tensor | None]) -> Tensor:
     plan = _Plan(t, advanced)
-    return plan.result(along(plan.front(t), plan.places, 0))
+    return entitle(plan.result(along(plan.front(t), plan.places, 0)), "IndexBackward0")
 
 
 # --- tensor[index] = value ---------------------------------------------------------------------------------------------

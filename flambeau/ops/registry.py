@@ -13,12 +13,13 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from flambeau.autograd.modes import state
+from flambeau.autograd.names import OF_OPERATORS, full_name
 from flambeau.autograd.tape import SavedTensor
 from flambeau.dtypes import can_cast
 from flambeau.ops.spellings import with_spellings
-from flambeau.tensor import PrimitiveGradient, Tensor, from_node
+from flambeau.tensor import PrimitiveGradient, Tensor, entitle, from_node
 
-__all__ = ["OPERATORS", "Operator", "in_place", "operator", "scalar_name", "write_out", "write_in_place"]
+__all__ = ["OPERATORS", "Operator", "check_overlap", "in_place", "operator", "scalar_name", "write_out", "write_in_place"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -64,6 +65,8 @@ def operator(
     def register(function: F) -> F:
         called = with_spellings(function, also)
         for name in names or (function.__name__,):
+            if name in OF_OPERATORS:
+                called = _with_title(called, full_name(OF_OPERATORS[name]))
             public: Callable[..., Any] = _with_out(called) if out else called
             OPERATORS[namespace, name] = Operator(name, function, public, namespace, method, inplace, out)
             if method:
@@ -76,6 +79,21 @@ def operator(
         return function
 
     return register
+
+
+def _with_title(function: Callable[..., Any], title: str) -> Callable[..., Any]:
+    """The function; the last entry that it puts onto the tape shows `title`."""
+
+    @functools.wraps(function)
+    def titled(*args: Any, **kwargs: Any) -> Any:
+        result = function(*args, **kwargs)
+        if state.enabled:
+            for t in result if isinstance(result, tuple) else (result,):
+                if isinstance(t, Tensor) and not any(isinstance(a, Tensor) and a._grad_fn is t._grad_fn for a in args):
+                    entitle(t, title)
+        return result
+
+    return titled
 
 
 def _in_place(function: Callable[..., Any], name: str) -> Callable[..., Any]:
@@ -93,17 +111,46 @@ def in_place(function: Callable[..., Tensor], target: Tensor, *args: Any, **kwar
     On the tape, as in PyTorch, what the gradient reads of the old value is kept beside the new one, and what it reads of the
     result is the tensor's own, so that a later write to it is an error.
     """
+    for other in args:
+        if isinstance(other, Tensor) and other._storage is target._storage and other is not target:
+            check_overlap(target, other)
     if not state.enabled or not (target.requires_grad or any(isinstance(a, Tensor) and a.requires_grad for a in args)):
         return write_in_place(target, function(target, *args, **kwargs))
     target._check_writable(True)
     before = from_node(target._value())
-    before._requires_grad, before._grad_fn, before._output_index = target.requires_grad, target.grad_fn, target._output_index
+    before._requires_grad, before._grad_fn, before._output_index = target.requires_grad, target._history(), target._output_index
     result = function(before, *args, **kwargs)
     write_in_place(target, result)
     entry = result._grad_fn
     if result.dtype is target.dtype and isinstance(entry, PrimitiveGradient) and entry.saved_output is not None:
         entry.saved_output = SavedTensor(target, True)
     return target
+
+
+def check_overlap(target: Tensor, other: Tensor) -> None:
+    """Raises RuntimeError where a tensor that is written and one that is read share memory in part, so that order would matter.
+
+    As in PyTorch this is looked into for dense tensors alone, and the same elements in the same order are fine.
+    """
+    n, m = target.numel(), other.numel()
+    start, other_start = target.storage_offset(), other.storage_offset()
+    if not (n and m and is_dense(target) and is_dense(other)) or start + n <= other_start or other_start + m <= start:
+        return
+    if start != other_start or n != m or target.stride() != other.stride():
+        raise RuntimeError(
+            "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory "
+            "location. Please clone() the tensor before performing the operation."
+        )
+
+
+def is_dense(t: Tensor) -> bool:
+    """Whether the elements lie side by side, each once, in some order of the dimensions."""
+    expected = 1
+    for stride, n in sorted((s, n) for s, n in zip(t.stride(), t._shape) if n != 1):
+        if stride != expected:
+            return False
+        expected *= n
+    return True
 
 
 def _with_out(function: Callable[..., Any]) -> Callable[..., Any]:

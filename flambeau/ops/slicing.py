@@ -12,7 +12,7 @@ from flambeau.ops.registry import operator
 from flambeau.ops.views import reshaped
 from flambeau.shapes import views as rules
 from flambeau.shapes.dims import wrap_dim
-from flambeau.tensor import Tensor
+from flambeau.tensor import Tensor, entitle
 
 __all__ = ["drop_dim", "narrow", "pick", "select", "slice_dim", "slice_view", "split", "unbind"]
 
@@ -44,7 +44,7 @@ def slice_dim(t: Tensor, dim: int, start: int, length: int, step: int = 1) -> Te
 def drop_dim(t: Tensor, dim: int) -> Tensor:
     """A dimension of size 1 left out."""
     shape, strides = tuple(t._shape), t.stride()
-    return reshaped(t, (*shape[:dim], *shape[dim + 1 :]), (*strides[:dim], *strides[dim + 1 :]))
+    return reshaped(t, (*shape[:dim], *shape[dim + 1 :]), (*strides[:dim], *strides[dim + 1 :]), "Select")
 
 
 @operator()
@@ -103,13 +103,14 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     (tensor([0, 1, 2]), tensor([3, 4, 5]))
     """
     d = wrap_dim(dim, len(check_tensor(input, "unbind", "input")._shape), scalar=False)
-    return _several([pick(input, d, i) for i in range(input._shape[d])])
+    return _several([pick(input, d, i) for i in range(input._shape[d])], "Unbind")
 
 
-def _several(views: Sequence[Tensor]) -> tuple[Tensor, ...]:
+def _several(views: Sequence[Tensor], title: str) -> tuple[Tensor, ...]:
     """The views that one function made at once, which may not be written while gradients are recorded."""
     for view in views:
         view._origin = view._origin or "several"
+        entitle(view, title + "Backward0")
     return tuple(views)
 
 
@@ -121,7 +122,7 @@ def _pieces(t: Tensor, dim: int, lengths: Sequence[int]) -> tuple[Tensor, ...]:
     for n in lengths:
         result.append(slice_dim(t, dim, start, n))
         start += n
-    return _several(result)
+    return _several(result, "Split")
 
 
 @operator(also={"split_size": "split_size_or_sections", "split_sizes": "split_size_or_sections"})

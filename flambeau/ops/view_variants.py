@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from flambeau.autograd.modes import state
 from flambeau.ops.registry import operator
 from flambeau.ops.slicing import select, split, split_with_sizes, unbind
 from flambeau.ops.strided import as_strided, diagonal, unfold
@@ -37,11 +38,14 @@ def _in_place_view(name: str, function: Any) -> None:
     """The in-place form of a change of shape: this tensor becomes the view."""
 
     def change(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        self._check_writable(state.enabled and self.requires_grad, may_overlap=True)
         changed = function(self, *args, **kwargs)
         self._shape, self._strides, self._offset = changed._shape, changed._strides, changed._offset
         self._node, self._node_version = changed._node, changed._node_version
         if changed._requires_grad and changed._grad_fn is not None:
             self._requires_grad, self._grad_fn, self._output_index = True, changed._grad_fn, 0
+        self._counter.autograd_version += 1
+        self._base_version = self._counter.autograd_version
         return self
 
     change.__name__ = change.__qualname__ = name + "_"

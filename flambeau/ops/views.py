@@ -30,16 +30,16 @@ _permutation_rule = lru_cache(maxsize=1 << 12)(rules.permutation)
 
 
 # --- shape ---------------------------------------------------------------------------------------------------------------
-def reshaped(t: Tensor, shape: tuple[int, ...], strides: tuple[int, ...]) -> Tensor:
-    """A view of the same elements in row-major order, whose strides the caller knows."""
+def reshaped(t: Tensor, shape: tuple[int, ...], strides: tuple[int, ...], title: str = "View") -> Tensor:
+    """A view of the same elements in row-major order, whose strides the caller knows; `title` is what the tape shows."""
     own = tuple(t._shape)
-    return t._view(RESHAPE, (shape, own), shape, strides, t._offset)
+    return t._view(RESHAPE, (shape, own), shape, strides, t._offset, title)
 
 
 def alias(t: Tensor) -> Tensor:
     """A view of all of a tensor."""
     shape = tuple(t._shape)
-    return reshaped(t, shape, t.stride())
+    return reshaped(t, shape, t.stride(), "Alias")
 
 
 @operator(namespace=None)
@@ -136,7 +136,7 @@ def squeeze(input: Tensor, dim: Any = None) -> Tensor:
     chosen = range(len(own)) if dims is None else wrap_dims(dims, len(own), empty_is_all=False)
     kept = [d for d, n in enumerate(own) if n != 1 or d not in chosen]
     strides = input.stride()
-    return reshaped(input, tuple([own[d] for d in kept]), tuple([strides[d] for d in kept]))
+    return reshaped(input, tuple([own[d] for d in kept]), tuple([strides[d] for d in kept]), "Squeeze")
 
 
 @operator()
@@ -152,7 +152,7 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
     d = wrap_dim(integer(dim, "unsqueeze", "dim"), len(own) + 1)
     strides = input.stride()
     step = strides[d] * own[d] if d < len(own) else 1
-    return reshaped(input, (*own[:d], 1, *own[d:]), (*strides[:d], step, *strides[d:]))
+    return reshaped(input, (*own[:d], 1, *own[d:]), (*strides[:d], step, *strides[d:]), "Unsqueeze")
 
 
 @operator()
@@ -185,10 +185,10 @@ def _at_least(tensors: tuple[Any, ...], f: Any) -> Any:
 
 
 # --- order of dimensions -----------------------------------------------------------------------------------------------------
-def permuted(t: Tensor, order: tuple[int, ...]) -> Tensor:
-    """`permute` by an order that is known to be one."""
+def permuted(t: Tensor, order: tuple[int, ...], title: str = "Permute") -> Tensor:
+    """`permute` by an order that is known to be one; `title` is what the tape shows."""
     shape, strides = t._shape, t.stride()
-    return t._view(PERMUTE, (order,), tuple([shape[d] for d in order]), tuple([strides[d] for d in order]), t._offset)
+    return t._view(PERMUTE, (order,), tuple([shape[d] for d in order]), tuple([strides[d] for d in order]), t._offset, title)
 
 
 @operator()
@@ -216,7 +216,7 @@ def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     order = list(range(rank))
     if rank:
         order[a], order[b] = b, a
-    return permuted(input, tuple(order))
+    return permuted(input, tuple(order), "Transpose")
 
 
 @operator()
@@ -225,7 +225,7 @@ def t(input: Tensor) -> Tensor:
     rank = len(check_tensor(input, "t", "input")._shape)
     if rank > 2:
         raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {rank}D")
-    return permuted(input, (1, 0)) if rank == 2 else alias(input)
+    return permuted(input, tuple(range(rank - 1, -1, -1)), "T")
 
 
 @operator()

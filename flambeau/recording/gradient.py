@@ -240,7 +240,7 @@ def _boundary(edges: list[Edge], sequence: int) -> list[Edge]:
         if id(function) in seen:
             continue
         seen.add(id(function))
-        for f, output in function.next_functions:
+        for f, output in function.edges:
             if f is None:
                 continue
             if f.sequence < sequence:  # an AccumulateGrad's is 0

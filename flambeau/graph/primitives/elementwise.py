@@ -110,14 +110,18 @@ def _shift(shift: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     return f
 
 
+def _no_slope(g: Any, y: Any, x: Any) -> Any:
+    return g.new_zeros(tuple(g.shape))
+
+
 # --- one operand -------------------------------------------------------------------------------------------------------
 NEG = unary("neg", lambda x: np.negative(x), lambda g, y, x: -g, saves="")
 ABS = unary("abs", lambda x: np.abs(x), lambda g, y, x: g * x.sgn())
-SIGN = unary("sign", lambda x: np.sign(x) if x.dtype.kind != "b" else x, lambda g, y, x: g * 0, saves="")
-FLOOR = unary("floor", lambda x: np.floor(x), lambda g, y, x: g * 0, saves="")
-CEIL = unary("ceil", lambda x: np.ceil(x), lambda g, y, x: g * 0, saves="")
-TRUNC = unary("trunc", lambda x: np.trunc(x), lambda g, y, x: g * 0, saves="")
-ROUND = unary("round", lambda x: np.rint(x), lambda g, y, x: g * 0, saves="")  # half to even
+SIGN = unary("sign", lambda x: np.sign(x) if x.dtype.kind != "b" else x, _no_slope, saves="")
+FLOOR = unary("floor", lambda x: np.floor(x), _no_slope, saves="")
+CEIL = unary("ceil", lambda x: np.ceil(x), _no_slope, saves="")
+TRUNC = unary("trunc", lambda x: np.trunc(x), _no_slope, saves="")
+ROUND = unary("round", lambda x: np.rint(x), _no_slope, saves="")  # half to even
 SQRT = unary("sqrt", lambda x: np.sqrt(x), lambda g, y, x: g / (2 * y), saves="output")
 RSQRT = unary("rsqrt", lambda x: 1 / np.sqrt(x), lambda g, y, x: -0.5 * g * y * y * y, saves="output")
 EXP = unary("exp", lambda x: np.exp(x), lambda g, y, x: g * y, saves="output")
