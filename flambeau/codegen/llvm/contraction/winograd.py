@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from math import gcd, prod
 
 from flambeau.codegen.llvm.builder import Function, Int, Module, Value, bits_of, bytes_of, vector, zero
@@ -44,7 +45,7 @@ __all__ = ["Winograd", "plan_winograd", "undilated"]
 
 AHEAD = 2
 """How many channels ahead of its use a line is prefetched."""
-GROUP = 48
+GROUP = 32
 """About how many result channels are multiplied before their sums are transformed, where the second cache holds the patches."""
 UNROLLED = 8
 """How many vectors of tiles are written as straight code at most."""
@@ -167,18 +168,13 @@ class Winograd:
 
     @property
     def together(self) -> int:
-        """How many lines are cut into vectors at once: as many as make whole vectors, which are then stored to whole cache lines,
-        or else as many as one vector holds."""
-        whole = self.lanes // gcd(self.wide, self.lanes)
-        shortest = prod(self.line_extents) // self.blocks
-        if whole <= shortest and whole * self.wide <= UNROLLED * self.lanes:
-            return whole
-        return min(self.within, shortest)
+        """How many lines are cut into vectors at once."""
+        return lines_together(self.wide, self.lanes, prod(self.line_extents) // self.blocks)
 
     @property
     def within(self) -> int:
         """How many lines one vector holds."""
-        return max(1, min(4, self.lanes // self.wide))
+        return lines_together(self.wide, self.lanes, 1 << 30, straddling=False)
 
     @property
     def pitch(self) -> int:
@@ -471,6 +467,15 @@ class Winograd:
         f.loop(0, count, 1, row)
 
 
+def lines_together(wide: int, lanes: int, most: int, straddling: bool = True) -> int:
+    """How many lines of `wide` tiles, of `most`, to cut into vectors at once: as many as make whole vectors, which are stored
+    to whole cache lines, or else (or not `straddling`) as many as one vector holds."""
+    whole = lanes // gcd(wide, lanes)
+    if straddling and whole <= most and whole * wide <= UNROLLED * lanes:
+        return whole
+    return max(1, min(4, lanes // wide, most))
+
+
 def plan_winograd(form: Form, target: Target, threads: int) -> Winograd | None:
     """The plan, or None where the form isn't a 3×3 window of stride 1 or 2 over floating point, or is too small to gain."""
     if not form.a.type.is_floating_point or not form.size or not form.terms:
@@ -494,27 +499,31 @@ def plan_winograd(form: Form, target: Target, threads: int) -> Winograd | None:
     tile = register_tile(rows, target.registers, 4)
     panels = ceiling(rows, tile.height)
     strip = tile.width * lanes
-    budget = target.l2 * 2 // 3 // (points * bytes_)
-    group = min(panels, ceiling(GROUP, tile.height))
+    budget = target.l2 * 5 // 8 // (points * bytes_)
+    group = ceiling(panels, ceiling(panels, max(1, GROUP // tile.height)))
     room = budget // (channels + group * tile.height)
     if room < strip:  # each group would read the patches from further away: all rows at once
         group, room = panels, max(strip, budget // (channels + rows))
     line_count = size_of(form.extents, r.columns[:-1]) // height * tall
     most = max(1, min(line_count, room // wide))
-    blocks = _blocks(line_count, most, wide, size_of(form.extents, r.batch), tile, lanes, threads)
+    blocks = _blocks(line_count, most, wide, size_of(form.extents, r.batch), tile, panels, lanes, threads)
     return Winograd(form, r, *windows, filtering, tile, lanes, blocks, group)
 
 
-def _blocks(line_count: int, most: int, wide: int, batch: int, tile: Tile, lanes: int, threads: int) -> int:
-    """The number of blocks, of at most `most` lines, that takes the slowest thread the fewest cycles: vectors should be full,
-    strips whole, and the threads have equal shares. Every block reads the taps again."""
+def _blocks(line_count: int, most: int, wide: int, batch: int, tile: Tile, panels: int, lanes: int, threads: int) -> int:
+    """The number of blocks, of at most `most` lines, that takes the slowest thread the fewest cycles (for each panel and term):
+    vectors should be full, strips whole, and the threads have equal shares. Every block reads the taps again."""
 
-    def cost(lines: int) -> float:
+    def cost(lines: int, shortest: int) -> float:
         strips, rest = divmod(ceiling(lines * wide, lanes), tile.width)
-        return strips * cycles(tile.height, tile.width) + (cycles(tile.height, rest) if rest else 0) + tile.height / 8
+        products = strips * cycles(tile.height, tile.width) + (cycles(tile.height, rest) if rest else 0)
+        together = lines_together(wide, lanes, shortest)
+        vectors = ceiling(lines, together) * ceiling(together * wide, lanes)
+        return products + vectors * (7 if together * wide % lanes == 0 else 11) / panels + tile.height / 8
 
     def slowest(blocks: int) -> float:
-        each = [cost((b + 1) * line_count // blocks - b * line_count // blocks) for b in range(blocks)]
+        ends = [b * line_count // blocks for b in range(blocks + 1)]
+        each = [cost(after - before, line_count // blocks) for before, after in pairwise(ends)]
         units = batch * blocks
         if units >= 16 * threads:
             return batch * sum(each) / threads
