@@ -67,7 +67,7 @@ class Team:
 
 def prepared(plan: Plan, donated: frozenset[int]) -> Executable:
     cpu = backend(512)
-    return Executable(plan, donated, cpu.compiler, cpu.pool, cpu.team)
+    return Executable(plan, donated, False, cpu.compiler, cpu.pool, cpu.team)
 
 
 def test_steps_that_overwrite_are_one_call_where_they_are_short() -> None:

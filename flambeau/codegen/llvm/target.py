@@ -10,7 +10,8 @@ __all__ = ["Target"]
 @dataclass(frozen=True)
 class Target:
     """A processor: `vector_bits` (128, 256 or 512) and `registers` of its vector registers, LLVM's name for it and its feature
-    string ("+avx2,+fma,…"), and the sizes of one core's caches in bytes."""
+    string ("+avx2,+fma,…"), and the sizes of one core's caches in bytes. `may_round`: products of float32 may be made by
+    algorithms of larger rounding errors (`flambeau.precision`)."""
 
     vector_bits: int
     registers: int
@@ -19,6 +20,7 @@ class Target:
     l1: int = 32 << 10
     l2: int = 1 << 20
     architecture: str = "x86_64"
+    may_round: bool = False
 
     def has(self, feature: str) -> bool:
         """Whether the feature string names `feature` (LLVM's spelling) as present."""

@@ -22,6 +22,7 @@ from flambeau.devices.cpu.runner import Team
 from flambeau.dtypes import dtype
 from flambeau.graph.node import Node
 from flambeau.graph.numpy import np
+from flambeau.precision import may_round_products
 from flambeau.profiler import recorder
 
 __all__ = ["CpuBackend"]
@@ -70,16 +71,18 @@ class CpuBackend:
         realize(self, nodes)
 
     def execute(self, plan: Any, inputs: Sequence[Buffer], scalars: Sequence[Any], donated: frozenset[int]) -> list[Buffer]:
+        may_round = may_round_products()
+        key = (donated, may_round)
         with self._lock:
             kept = plan.executable
             if kept is None:
                 kept = plan.executable = {}
-            executable = kept.get(donated)
+            executable = kept.get(key)
             if executable is None or executable.threads != self.team.threads:
                 if len(kept) >= _VARIANTS:
                     del kept[next(iter(kept))]
                 with recorder.span("compile", "compile"):
-                    executable = kept[donated] = Executable(plan, donated, self.compiler, self.pool, self.team)
+                    executable = kept[key] = Executable(plan, donated, may_round, self.compiler, self.pool, self.team)
             return executable.run(self.team, inputs, scalars, self._arena)
 
     def synchronize(self) -> None:

@@ -11,7 +11,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -122,29 +122,30 @@ class Compiler:
         self.disk = DiskCache() if disk is None else disk
         self.compiled = self.loaded = 0
         """How many kernels were compiled in this process, and how many came from disk."""
-        self._recent: OrderedDict[tuple[Kernel, int], Compiled] = OrderedDict()
+        self._recent: OrderedDict[tuple[Kernel, int, bool], Compiled] = OrderedDict()
         self._alive: WeakValueDictionary[str, Compiled] = WeakValueDictionary()
         """By the key on disk: whoever holds one keeps its code in memory."""
         self._lock = threading.RLock()
 
-    def prepare(self, kernels: Iterable[Kernel], threads: int) -> dict[Kernel, Compiled]:
+    def prepare(self, kernels: Iterable[Kernel], threads: int, may_round: bool = False) -> dict[Kernel, Compiled]:
         """The kernels' machine code, good while the result (or each of its values) is held.
 
-        What is missing is compiled on two threads and put into memory as one block.
+        What is missing is compiled on two threads and put into memory as one block. `may_round`: see `Target`.
         """
+        target = replace(self.target, may_round=True) if may_round else self.target
         found: dict[Kernel, Compiled] = {}
         missing: dict[Kernel, str] = {}
         with self._lock:
             for kernel in dict.fromkeys(kernels):
-                known = self._recent.get((kernel, threads))
+                known = self._recent.get((kernel, threads, may_round))
                 if known is None:
-                    key = missing[kernel] = self._key(kernel, threads)
+                    key = missing[kernel] = self._key(kernel, threads, target)
                     known = self._alive.get(key)
                 if known is not None:
                     found[kernel] = known
                     missing.pop(kernel, None)
         if missing:
-            made = self._make(missing, threads)
+            made = self._make(missing, threads, target)
             code = self.jit.load([unloaded.image for unloaded in made])
             with self._lock:  # another thread may have been as fast
                 for (kernel, key), unloaded, base in zip(missing.items(), made, code.bases, strict=True):
@@ -154,8 +155,8 @@ class Compiler:
                     found[kernel] = known
         with self._lock:
             for kernel, known in found.items():
-                self._recent[kernel, threads] = known
-                self._recent.move_to_end((kernel, threads))
+                self._recent[kernel, threads, may_round] = known
+                self._recent.move_to_end((kernel, threads, may_round))
             while len(self._recent) > KEPT:
                 self._recent.popitem(last=False)
         return found
@@ -168,19 +169,19 @@ class Compiler:
         """Bytes of executable memory that hold kernels."""
         return sum({id(c.code): c.code.size for c in list(self._alive.values())}.values())
 
-    def _make(self, missing: dict[Kernel, str], threads: int) -> list[_Unloaded]:
+    def _make(self, missing: dict[Kernel, str], threads: int, target: Target) -> list[_Unloaded]:
         if len(missing) == 1:
-            return [self._find(kernel, key, threads) for kernel, key in missing.items()]
+            return [self._find(kernel, key, threads, target) for kernel, key in missing.items()]
         with ThreadPoolExecutor(2, thread_name_prefix="flambeau-compile") as pool:
-            return list(pool.map(lambda item: self._find(item[0], item[1], threads), missing.items()))
+            return list(pool.map(lambda item: self._find(*item, threads, target), missing.items()))
 
-    def _find(self, kernel: Kernel, key: str, threads: int) -> _Unloaded:
+    def _find(self, kernel: Kernel, key: str, threads: int, target: Target) -> _Unloaded:
         """From disk, else compiled."""
         kept = self.disk.get(key)
         if kept is not None:
             self.loaded += 1
             return _Unloaded.from_bytes(kept)
-        lowered = self._lower(kernel, threads)
+        lowered = self._lower(kernel, threads, target)
         packs = tuple((pack.function, pack.slot, pack.scratch) for pack in lowered.packs)
         image = self.jit.assemble(lowered.ir)
         made = _Unloaded(image, lowered.functions, packs, lowered.scratch, lowered.messages)
@@ -188,13 +189,13 @@ class Compiler:
         self.compiled += 1
         return made
 
-    def _key(self, kernel: Kernel, threads: int) -> str:
+    def _key(self, kernel: Kernel, threads: int, target: Target) -> str:
         depends = threads if isinstance(kernel, ContractionKernel) else 0
-        text = "\0".join([_sources(), repr(self.target), str(depends), fingerprint(kernel)])
+        text = "\0".join([_sources(), repr(target), str(depends), fingerprint(kernel)])
         return hashlib.sha256(text.encode()).hexdigest()
 
-    def _lower(self, kernel: Kernel, threads: int) -> Lowered:
+    def _lower(self, kernel: Kernel, threads: int, target: Target) -> Lowered:
         if isinstance(kernel, LoopKernel):
-            return loops.lower(kernel, self.target)
+            return loops.lower(kernel, target)
         assert isinstance(kernel, ContractionKernel), kernel
-        return contraction.lower(kernel, self.target, threads)
+        return contraction.lower(kernel, target, threads)

@@ -97,14 +97,14 @@ class _Packing:
 
 
 class Executable:
-    """A plan for a team, with a given set of inputs whose memory may be overwritten."""
+    """A plan for a team, with a given set of inputs whose memory may be overwritten; `may_round`: see `Target`."""
 
-    def __init__(self, plan: Plan, donated: frozenset[int], compiler: Compiler, pool: Pool, team: Team) -> None:
+    def __init__(self, plan: Plan, donated: frozenset[int], may_round: bool, compiler: Compiler, pool: Pool, team: Team) -> None:
         self.pool, self.threads, self.donated = pool, team.threads, donated
         self._nothing = team.nothing
         threads = team.threads
         native = [s.kernel for s in plan.steps if not isinstance(s.kernel, RoutineKernel | SortKernel)]
-        code = compiler.prepare(native, threads)
+        code = compiler.prepare(native, threads, may_round)
         self.home = home = homes(plan, donated)
         compiled = {i: code[s.kernel] for i, s in enumerate(plan.steps) if s.kernel in code}
         self._code = list(compiled.values())  # keeps it in memory

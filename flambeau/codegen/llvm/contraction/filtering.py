@@ -6,6 +6,10 @@ takes five: two taps meet the even pixels, which take three products for two out
 either depends on a pixel that isn't its own, so that the error is bounded by the direct sum's terms, and smaller than the direct
 sum's.
 
+`F4` takes six products for four outputs instead of twelve. It evaluates polynomials at 0, ±√½, ±√2 and infinity (the usual points
+±1 and ±2 give errors 4 to 6 times as large). Its outputs do depend, by rounding, on all pixels of their tile: where
+neighbours differ by many orders of magnitude, small results drown. So it is used only where precision was given up.
+
 Imports the builder.
 """
 
@@ -13,10 +17,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 
 from flambeau.codegen.llvm.builder import Function, Value, constant
 
-__all__ = ["F2", "F2_STRIDED", "Filtering", "Matrix", "combine", "flipped", "transform"]
+__all__ = ["F2", "F2_STRIDED", "F4", "Filtering", "Matrix", "combine", "flipped", "transform"]
 
 Matrix = Sequence[Sequence[float]]
 
@@ -58,6 +63,36 @@ F2_STRIDED = Filtering(
     ((1, 1, 0, 1, 0), (0, 1, -1, 0, 1)),
     2,
 )
+
+
+def _interpolated(points: Sequence[float], outputs: int, taps: int) -> Filtering:
+    """F(outputs, taps) from values at these points and at infinity (Toom and Cook's way of multiplying polynomials, transposed):
+    with M the product of all x - point, Bᵀ has the coefficients of M / (x - point), and at last of M, G the powers of each point
+    over M's derivative there, Aᵀ the powers."""
+
+    def product(roots: Sequence[float]) -> list[float]:
+        """Coefficients of the product of all x - root, the constant first."""
+        total = [1.0]
+        for root in roots:
+            total = [a - root * b for a, b in zip([0.0, *total], [*total, 0.0])]
+        return total
+
+    others = [[q for q in points if q != p] for p in points]
+    slopes = [prod(p - q for q in rest) for p, rest in zip(points, others)]
+    last = [0.0] * (taps - 1)
+    return Filtering(
+        _exact([*([*product(rest), 0.0] for rest in others), product(points)]),
+        _exact([*([p**i / slope for i in range(taps)] for p, slope in zip(points, slopes)), [*last, 1.0]]),
+        _exact([[*(p**i for p in points), float(i == outputs - 1)] for i in range(outputs)]),
+    )
+
+
+def _exact(matrix: Matrix) -> tuple[tuple[float, ...], ...]:
+    """Without the last digits, which rounding left where roots cancel."""
+    return tuple(tuple(round(x, 15) + 0.0 for x in row) for row in matrix)
+
+
+F4 = _interpolated((0.0, 0.5**0.5, -(0.5**0.5), 2**0.5, -(2**0.5)), 4, 3)
 
 
 def flipped(matrix: Matrix) -> list[tuple[float, ...]]:

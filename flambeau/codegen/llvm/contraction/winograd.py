@@ -1,7 +1,8 @@
 """Winograd's minimal filtering F(2×2, 3×3): a 3×3 convolution with 4/9 of the multiplications, of stride 2 with 25/36 of them.
 
 The sum over channels stands between the brackets of Aᵀ[(G g Gᵀ) ⊙ (Bᵀ d B)]A (see `filtering.py`): one matrix product over
-channels for each product of a tile, 16 or 25 in all, run by the micro-kernel with tiles of the image as columns.
+channels for each product of a tile, 16 or 25 in all, run by the micro-kernel with tiles of the image as columns. Where precision
+was given up, F(4×4, 3×3) takes 36 for four times as many outputs.
 
 The taps are transformed once into panels (a `Pack` phase, `taps.py`). A thread takes a block of tile lines, transforms each
 channel's patches, padding included, multiplies, and transforms back through the epilogue, a group of result channels at a time.
@@ -19,7 +20,7 @@ from math import gcd, prod
 from flambeau.codegen.llvm.builder import Function, Int, Module, Value, bits_of, bytes_of, vector, zero
 from flambeau.codegen.llvm.contraction.elements import pointers, position, read, read_flat, sum_type
 from flambeau.codegen.llvm.contraction.epilogue import finish, store
-from flambeau.codegen.llvm.contraction.filtering import F2, F2_STRIDED, Filtering, transform
+from flambeau.codegen.llvm.contraction.filtering import F2, F2_STRIDED, F4, Filtering, transform
 from flambeau.codegen.llvm.contraction.form import Check, Form, epilogue_axes, substitute
 from flambeau.codegen.llvm.contraction.micro import Tile, cycles, product, register_tile
 from flambeau.codegen.llvm.contraction.roles import (
@@ -40,6 +41,7 @@ from flambeau.codegen.llvm.contraction.tiles import Piece, Tiles, pieces
 from flambeau.codegen.llvm.shuffles import gathered
 from flambeau.codegen.llvm.target import Target
 from flambeau.codegen.llvm.values import memory_type
+from flambeau.dtypes import float32
 
 __all__ = ["Winograd", "plan_winograd", "undilated"]
 
@@ -68,12 +70,14 @@ def _windows(form: Form, r: Roles, stride: int = 1, dilated: bool = False) -> tu
     for t in r.summed:
         if form.extents[t] != 3 or any(c.terms[t] for c in r.left.checks):
             continue
+        slides: dict[int, int] = {}  # unpadded, a tap's step may be a multiple of several axes': the one nearest to it counts
         for y in r.columns:
             ratio = stride * r.right.strides[t] // r.right.strides[y] if r.right.strides[y] else 0
-            slides = ratio > 0 and stride * r.right.strides[t] == ratio * r.right.strides[y]
-            slides = slides and (ratio == 1 or dilated)
-            if slides and all(c.every == 1 and stride * c.terms[t] == ratio * c.terms[y] for c in r.right.checks):
-                found.append(Window(y, t))
+            is_multiple = ratio > 0 and stride * r.right.strides[t] == ratio * r.right.strides[y]
+            if is_multiple and all(c.every == 1 and stride * c.terms[t] == ratio * c.terms[y] for c in r.right.checks):
+                slides[ratio] = y
+        if slides and (min(slides) == 1 or dilated):
+            found.append(Window(slides[min(slides)], t))
     found.sort(key=lambda w: w.axis)
     if len(found) != 2 or found[0].taps == found[1].taps or found[0].axis == found[1].axis:
         return None
@@ -473,7 +477,7 @@ def lines_together(wide: int, lanes: int, most: int, straddling: bool = True) ->
     whole = lanes // gcd(wide, lanes)
     if straddling and whole <= most and whole * wide <= UNROLLED * lanes:
         return whole
-    return max(1, min(4, lanes // wide, most))
+    return max(1, min(8, lanes // wide, most))
 
 
 def plan_winograd(form: Form, target: Target, threads: int) -> Winograd | None:
@@ -481,12 +485,13 @@ def plan_winograd(form: Form, target: Target, threads: int) -> Winograd | None:
     if not form.a.type.is_floating_point or not form.size or not form.terms:
         return None
     r = roles(form)
-    for filtering in (F2, F2_STRIDED):
-        windows = _windows(form, r, filtering.stride)
-        if windows is not None:
-            break
+    dense, strided = _windows(form, r), _windows(form, r, 2)
+    windows = dense or strided
     if windows is None or not r.rows:
         return None
+    filtering = F2 if dense else F2_STRIDED
+    if dense and target.may_round and form.a.type is float32:
+        filtering = F4
     lanes = target.lanes(bits_of(sum_type(form.a.type)))
     each, points = filtering.outputs, filtering.points
     height, width = (form.extents[w.axis] for w in windows)
