@@ -52,7 +52,7 @@ globals().update(_dtypes.ALIASES)
 globals().update({name: o.public for (namespace, name), o in _OPERATORS.items() if namespace == ""})
 
 _MODULES = frozenset((
-    "nn", "optim", "utils", "linalg", "special", "random", "profiler", "webgpu", "typing", "testing",
+    "nn", "func", "optim", "utils", "linalg", "special", "random", "profiler", "webgpu", "typing", "testing",
     "serialization", "version",
 ))  # fmt: skip
 _ELSEWHERE = {
@@ -73,6 +73,7 @@ _ELSEWHERE = {
     "set_float32_matmul_precision": "flambeau.precision",
     "get_float32_matmul_precision": "flambeau.precision",
     "tx": "flambeau.ops.expressions",
+    "vmap": "flambeau.func",
 }
 """Names whose module is imported when they are first used."""
 

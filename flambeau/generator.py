@@ -12,6 +12,7 @@ from typing import Any
 from flambeau.device import as_device_name, device
 from flambeau.dtypes import int64, uint8
 from flambeau.graph.primitives.leaf import SCALAR
+from flambeau.graph.primitives.random import WORDS
 from flambeau.storage import pending
 from flambeau.tensor import Tensor, from_bytes, from_node
 
@@ -24,9 +25,6 @@ __all__ = [
     "get_rng_state",
     "set_rng_state",
 ]
-
-WORDS = 4
-"""32-bit words in one block of the counter."""
 
 _FIRST_SEED = 67280421310721  # what PyTorch's default generator starts from
 
@@ -78,6 +76,8 @@ class Generator:
         They are leaves read at run time, so that a program is compiled once for all of them.
         """
         blocks = (n + WORDS - 1) // WORDS
+        for examples in reversed(pending.examples):
+            blocks = examples.take_random(blocks)
         seed: Any
         offset: Any
         if pending.recorder is None:
@@ -85,10 +85,10 @@ class Generator:
         else:  # a replay reads the state of its day
             first = pending.recorder.take_random(self, blocks)
             seed, offset = lambda: _as_int64(self._seed), lambda: _as_int64(first())
-        return (
-            from_node(SCALAR((), (seed, int64), device)),
-            from_node(SCALAR((), (offset, int64), device)),
-        )
+        start = SCALAR((), (offset, int64), device)
+        for examples in pending.examples:
+            examples.differs(start)
+        return from_node(SCALAR((), (seed, int64), device)), from_node(start)
 
     def take(self, blocks: int) -> int:
         """Takes the next `blocks` blocks and gives the number of the first."""

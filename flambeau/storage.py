@@ -14,8 +14,9 @@ from typing import Any, Protocol
 from flambeau import devices
 from flambeau.dtypes import dtype
 from flambeau.graph.node import Node
+from flambeau.graph.primitives.leaf import escaped
 
-__all__ = ["Storage", "ProgramStorage", "Recorder", "RECORDERS", "pending", "realize", "FLUSH_AFTER"]
+__all__ = ["Storage", "ProgramStorage", "Recorder", "Examples", "RECORDERS", "pending", "realize", "FLUSH_AFTER"]
 
 FLUSH_AFTER = 2000
 """How many unread results of one thread may wait before they are computed without being asked for."""
@@ -29,6 +30,8 @@ class _Pending(threading.local):
         self.count = 0
         self.recorder: Recorder | None = None
         """Who records a call of this thread, if anyone."""
+        self.examples: tuple[Examples, ...] = ()
+        """The calls of `vmap` that this thread is inside of, outermost first."""
 
 
 class Recorder(Protocol):
@@ -55,6 +58,24 @@ class Recorder(Protocol):
 
     def look(self) -> None:
         """The program looks at a value, or does something else that a replay can't do."""
+
+
+class Examples(Protocol):
+    """What `vmap` is told while it builds the graph of one example."""
+
+    def depends(self, node: Node) -> bool:
+        """Whether a node is another for each example."""
+        raise AssertionError
+
+    def write(self, before: Node, after: Node) -> None:
+        """Memory gets another value."""
+
+    def take_random(self, blocks: int) -> int:
+        """Random blocks are about to be taken for one example: gives how many to take for all."""
+        raise AssertionError
+
+    def differs(self, offset: Node) -> None:
+        """Random numbers that start at `offset` are asked for."""
 
 
 pending = _Pending()
@@ -91,6 +112,9 @@ class Storage:
         """Gives the memory another value, of the same number of elements."""
         if RECORDERS and pending.recorder is not None:
             pending.recorder.write(self)
+        if pending.examples:
+            for examples in pending.examples:
+                examples.write(self.node, node)
         self.node = node
         self.version += 1
         if node.inputs and not _is_filled(node):
@@ -123,6 +147,8 @@ def _is_filled(node: Node) -> bool:
 def realize(nodes: list[Node]) -> None:
     """Computes `nodes` and everything of this thread that waits and can still be seen."""
     wanted: dict[str, dict[int, Node]] = {}
+    if pending.examples and any(examples.depends(node) for node in nodes for examples in pending.examples):
+        raise escaped()
     for node in nodes:
         if node.buffer is None:
             wanted.setdefault(node.device, {})[node.serial] = node
@@ -132,6 +158,8 @@ def realize(nodes: list[Node]) -> None:
     for reference in waiting:
         storage = reference()
         if storage is not None and storage.node.buffer is None:
+            if pending.examples and any(examples.depends(storage.node) for examples in pending.examples):
+                continue
             wanted.setdefault(storage.device, {})[storage.node.serial] = storage.node
     # After an error nothing waits any more: what is good is computed when it is looked at, and what is not raises again there.
     with _lock:

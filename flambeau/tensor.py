@@ -849,6 +849,11 @@ class PrimitiveGradient(GradientFunction):
             results.append(None if function is None else part() if part.__class__ is FunctionType else part)
         return results
 
+    def saved_values(self) -> list[Tensor]:
+        """The tensors that the rule reads, without their tape."""
+        kept = [s.tensor for s in self.saved if isinstance(s, SavedTensor)]
+        return kept if self.saved_output is None else [*kept, self.saved_output.tensor]
+
     def release(self) -> None:
         if self.saved or self.saved_output is not None:
             self.saved, self.saved_output, self.released = (), None, True

@@ -21,6 +21,7 @@ __all__ = [
     "AccumulateGrad",
     "SavedTensor",
     "RemovableHandle",
+    "reachable",
     "run_backward",
     "Edge",
 ]
@@ -190,7 +191,7 @@ def freed_error() -> FreedError:
     )
 
 
-def _reachable(roots: Sequence[Edge]) -> list[GradientFunction]:
+def reachable(roots: Sequence[Edge]) -> list[GradientFunction]:
     """Every function that the roots depend on, in increasing sequence."""
     seen: dict[int, GradientFunction] = {}
     stack = [function for function, _ in roots if function is not None]
@@ -210,12 +211,13 @@ def run_backward(
     retain_graph: bool,
     create_graph: bool,
     hooks_at_inputs: bool = True,
+    stop_at_inputs: bool = False,
 ) -> dict[tuple[int, int], Any]:
     """Walks the tape from `roots`, whose gradients are given.
 
     With `inputs` None, gradients are accumulated into all leaves. Otherwise only what leads to those places is walked and
     the gradients at them are returned, by (id of function, output); `hooks_at_inputs` tells whether tensor hooks at those
-    places run first.
+    places run first. With `stop_at_inputs` nothing goes on from one of those places to another.
     """
     wanted: Any = None  # the places asked for, as (id of function, output)
     needed: Any = None  # the functions on the way there, by id
@@ -223,9 +225,11 @@ def run_backward(
         wanted = {(id(f), i) for f, i in inputs}
         targets = {id(f) for f, _ in inputs}
         needed = set()
-        for function in _reachable(roots):
+        for function in reachable(roots):
             if any(f is not None and (id(f) in needed or id(f) in targets) for f, _ in function.edges):
                 needed.add(id(function))
+        if stop_at_inputs:
+            needed -= targets
     collected: dict[tuple[int, int], Any] = {}
     pending: dict[int, list[Any]] = {}
     queue: list[tuple[int, int, GradientFunction]] = []

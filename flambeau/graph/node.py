@@ -44,9 +44,10 @@ class Primitive:
             of the inputs only their shape and dtype are read. Or a function of params that says so.
         reads: for each input, the inputs that its own gradient reads, where that is not all of them: the tape keeps only
             what the gradients asked for need (of others it hands on shape and dtype). Or a function of params that says so.
+        batch: how the primitive is written for many examples at once (`graph.batching.Rule`); None for leaves.
     """
 
-    __slots__ = ("name", "kind", "infer", "evaluate", "gradient", "saves_inputs", "saves_output", "reads")
+    __slots__ = ("name", "kind", "infer", "evaluate", "gradient", "saves_inputs", "saves_output", "reads", "batch")
 
     def __init__(
         self,
@@ -57,8 +58,10 @@ class Primitive:
         gradient: Callable[..., Sequence[Any]] | None = None,
         saves: str | Callable[[tuple[Any, ...]], str] = "inputs",
         reads: tuple[tuple[int, ...], ...] | Callable[..., Any] | None = None,
+        batch: Callable[..., Node] | None = None,
     ) -> None:
         self.name, self.kind, self.infer, self.evaluate, self.gradient = name, kind, infer, evaluate, gradient
+        self.batch = batch
         self.saves_inputs: bool = not isinstance(saves, str) or "inputs" in saves or "shapes" in saves
         self.saves_output: Any = "output" in saves if isinstance(saves, str) else lambda params: "output" in saves(params)
         self.reads = ((),) * 3 if isinstance(saves, str) and "shapes" in saves else reads

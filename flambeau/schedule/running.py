@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import flambeau.graph.node as graph
 from flambeau.dtypes import float32
 from flambeau.graph.node import Node, topological_order
-from flambeau.graph.primitives.leaf import BUFFER, scalar_value
+from flambeau.graph.primitives.leaf import BUFFER, PLACEHOLDER, escaped, scalar_value
 from flambeau.schedule.execution import execute
 from flambeau.schedule.plan import Plan
 from flambeau.schedule.planning import build
@@ -94,6 +94,8 @@ def _prepare(nodes: Sequence[Node]) -> tuple[Plan, list[Node], list[Node], list[
                 append(place[i.serial])
         elif node.primitive.name == "scalar":
             scalars.append(node)
+        elif node.primitive is PLACEHOLDER:
+            raise escaped()
     append(None)
     key.extend([place[n.serial] for n in nodes])
     if graph.naming is not None:  # a plan of its own, whose steps say where they come from

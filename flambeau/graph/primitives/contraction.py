@@ -51,6 +51,13 @@ def _gradient(g: Any, y: Any, inputs: Any, params: tuple[Any, ...]) -> tuple[Any
     return lambda: part(a_labels, a.shape, b, b_labels), lambda: part(b_labels, b.shape, a, a_labels)
 
 
-CONTRACT = Primitive("contract", "contraction", _rule, _evaluate, _gradient, reads=((1,), (0,)))
+def _batch(node: Node, inputs: Any, batched: Any, n: int) -> Node:
+    """The examples are one more label: of the operands that differ from example to example, and of the result."""
+    a_labels, b_labels, out_labels = node.params
+    new = (max((*a_labels, *b_labels), default=-1) + 1,)
+    return CONTRACT(tuple(inputs), (new * batched[0] + a_labels, new * batched[1] + b_labels, new + out_labels))
+
+
+CONTRACT = Primitive("contract", "contraction", _rule, _evaluate, _gradient, reads=((1,), (0,)), batch=_batch)
 """`params = (labels of a, labels of b, labels of the result)`, integers, none repeated within one operand: labels that the
 result lacks are summed over. Operands of one dtype; half types accumulate in float32."""

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from flambeau.dtypes import bool_, dtype
+from flambeau.graph.batching import unchanged
 from flambeau.graph.node import Node, Primitive, Shape
 from flambeau.graph.numpy import array_type, np
 
@@ -42,7 +43,7 @@ def _in_float32(f: Callable[..., Any]) -> Callable[..., Any]:
 def unary(name: str, numpy: Callable[..., Any], gradient: Any = None, saves: str = "inputs", compares: bool = False) -> Primitive:
     """A primitive of one operand. `gradient(g, y, x)` gives the operand's gradient."""
     rule = None if gradient is None else lambda g, y, inputs, params: (gradient(g, y, *(inputs or (None,))),)
-    return Primitive(name, "elementwise", _comparison if compares else _same, _in_float32(numpy), rule, saves)
+    return Primitive(name, "elementwise", _comparison if compares else _same, _in_float32(numpy), rule, saves, batch=unchanged)
 
 
 def binary(
@@ -55,7 +56,7 @@ def binary(
 ) -> Primitive:
     """A primitive of two operands. `gradient(g, y, a, b)` gives a pair of functions, so that only what is asked for is built."""
     rule = None if gradient is None else lambda g, y, inputs, params: gradient(g, y, *(inputs or (None, None)))
-    return Primitive(name, "elementwise", _comparison if compares else _same, _in_float32(numpy), rule, saves, reads)
+    return Primitive(name, "elementwise", _comparison if compares else _same, _in_float32(numpy), rule, saves, reads, unchanged)
 
 
 _vectorized: dict[str, Any] = {}
@@ -193,6 +194,7 @@ WHERE = Primitive(
     lambda node, c, a, b: np.where(c, a, b),
     lambda g, y, inputs, params: (None, lambda: g.masked_fill(~inputs[0], 0), lambda: g.masked_fill(inputs[0], 0)),
     reads=((), (0,), (0,)),
+    batch=unchanged,
 )
 """Inputs (bool condition, a, b) of one shape."""
 
@@ -214,6 +216,7 @@ CAST = Primitive(
     _cast,
     lambda g, y, inputs, params: (g.to(params[1]),),
     saves="",
+    batch=unchanged,
 )
 """`params = (dtype, the operand's dtype)`: value conversion; float to integer truncates, anything to bool is `!= 0`."""
 
@@ -222,5 +225,6 @@ BITCAST = Primitive(
     "elementwise",
     lambda inputs, params: (inputs[0].shape, params[0]),
     lambda node, x: np.ascontiguousarray(x).view(array_type(node.dtype)).reshape(node.shape),
+    batch=unchanged,
 )
 """`params = (dtype,)` of the same width: the same bits, read as another type."""

@@ -6,6 +6,7 @@ import builtins
 from typing import Any, NamedTuple
 
 from flambeau.dtypes import int64
+from flambeau.graph.batching import everywhere
 from flambeau.graph.node import Node, Primitive
 from flambeau.graph.numpy import np
 
@@ -33,6 +34,10 @@ EITHER_END = Bounds("IndexError", _OUTSIDE, True)
 """As `x[index]` takes them."""
 FROM_START = Bounds("RuntimeError", _OUTSIDE, False)
 """As PyTorch's gather and scatter take them."""
+
+
+_further = everywhere(lambda params, n: (params[0] + 1, *params[1:]))
+"""Batching: the axis is one further along."""
 
 
 def _places(index: Any, axis: int) -> tuple[Any, ...]:
@@ -65,6 +70,7 @@ GATHER = Primitive(
         None,
     ),
     reads=((1,), ()),
+    batch=_further,
 )
 """`params = (axis, bounds)`; inputs (x, int64 index of the same rank): out[i, j, …] = x[index[i, j, …], j, …] for axis 0. Other
 dimensions of index are no longer than x's. `bounds` says which indices are allowed; devices read nothing outside x."""
@@ -118,6 +124,7 @@ SCATTER: Primitive = Primitive(
     _scatter_gradient,
     saves=lambda params: "inputs" if params[1] in ("set", "add") else "inputs output",
     reads=lambda params: ((1,), (), (1,)) if params[1] in ("set", "add") else None,
+    batch=_further,
 )
 """`params = (axis, mode, bounds)`, mode one of "set", "add", "mul", "amax", "amin"; inputs (base, int64 index, source of index's
 shape): out = base, then out[index[i, j, …], j, …] is combined with source[i, j, …] for axis 0. With "set" and repeated places the
@@ -132,5 +139,5 @@ def _argsort(node: Node, x: Any) -> Any:
     return (x.shape[axis] - 1 - flipped).astype(np.int64)
 
 
-ARGSORT = Primitive("argsort", "sort", lambda inputs, params: (inputs[0].shape, int64), _argsort)
+ARGSORT = Primitive("argsort", "sort", lambda inputs, params: (inputs[0].shape, int64), _argsort, batch=_further)
 """`params = (axis, descending)`: the stable order of the elements along an axis; NaN counts as largest."""

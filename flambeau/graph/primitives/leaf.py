@@ -9,7 +9,7 @@ from flambeau.dtypes import bool_, dtype
 from flambeau.graph.node import Node, Primitive
 from flambeau.graph.numpy import array_type, np
 
-__all__ = ["BUFFER", "CONSTANT", "SCALAR", "IOTA", "number"]
+__all__ = ["BUFFER", "CONSTANT", "SCALAR", "IOTA", "PLACEHOLDER", "number", "escaped"]
 
 
 def _no_rule(inputs: Any, params: Any) -> Any:
@@ -43,6 +43,22 @@ IOTA = Primitive(
     lambda node: np.arange(node.params[0]).astype(array_type(node.dtype)),
 )
 """`params = (n, dtype)`: 0, 1, … n-1."""
+
+
+def escaped() -> RuntimeError:
+    """What is raised when the value of a placeholder is asked for."""
+    return RuntimeError(
+        "vmap: this value differs from example to example and can't be looked at: .item(), a branch that depends on it, printing, "
+        "or a tensor that outlived the function given to vmap. Write it with tensor operations (torch.where, say) instead."
+    )
+
+
+def _no_value(node: Node) -> Any:
+    raise escaped()
+
+
+PLACEHOLDER = Primitive("placeholder", "leaf", lambda inputs, params: params, _no_value)
+"""`params = (shape, dtype)`: stands for a value that is another for each example, while `vmap` builds the graph of one example."""
 
 _BAKED = frozenset((0.0, 1.0, -1.0, 2.0, 0.5, -2.0, -0.5))
 _BAKED_INTEGERS = range(-4, 17)

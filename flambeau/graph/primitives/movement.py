@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from flambeau.graph.batching import everywhere, leading
 from flambeau.graph.node import Node, Primitive
 from flambeau.graph.numpy import array_type, np
 
@@ -26,6 +27,7 @@ RESHAPE: Primitive = Primitive(
     lambda node, x: x.reshape(node.shape),
     lambda g, y, inputs, params: (_apply(g, RESHAPE, (g,), (params[1], params[0])),),
     saves="",
+    batch=everywhere(lambda params, n: ((n, *params[0]), (n, *params[1]))),
 )
 """`params = (shape, the operand's shape)`: the same row-major order under another shape."""
 
@@ -37,6 +39,7 @@ PERMUTE: Primitive = Primitive(
     lambda node, x: x.transpose(node.params[0]),
     lambda g, y, inputs, params: (_apply(g, PERMUTE, (g,), (_inverse(params[0]),)),),
     saves="",
+    batch=everywhere(lambda params, n: ((0, *(d + 1 for d in params[0])),)),
 )
 """`params = (order,)`: output dimension i is input dimension order[i]."""
 
@@ -62,6 +65,7 @@ EXPAND = Primitive(
     lambda node, x: np.broadcast_to(x, node.shape),
     _expand_gradient,
     saves="",
+    batch=everywhere(lambda params, n: ((n, *params[0]), (n, *params[1]))),
 )
 """`params = (shape, the operand's shape)`, of one rank: dimensions of size 1 repeat."""
 
@@ -96,6 +100,7 @@ SLICE = Primitive(
     _slice,
     _slice_gradient,
     saves="",
+    batch=everywhere(lambda params, n: ((0, *params[0]), (1, *params[1]), (n, *params[2]), (n, *params[3]))),
 )
 """`params = (starts, steps, sizes, the operand's shape)`: element i of a dimension is element start + i·step; steps may be
 negative. All positions lie inside the operand."""
@@ -124,7 +129,15 @@ def _pad_gradient(g: Any, y: Any, inputs: Any, params: tuple[Any, ...]) -> tuple
     return (_apply(g, SLICE, (g,), (low, tuple(i + 1 for i in interior), tuple(sizes), tuple(g.shape))),)
 
 
-PAD = Primitive("pad", "movement", _pad_rule, _pad, _pad_gradient, saves="")
+PAD = Primitive(
+    "pad",
+    "movement",
+    _pad_rule,
+    _pad,
+    _pad_gradient,
+    saves="",
+    batch=everywhere(lambda params, n: ((0, *params[0]), (0, *params[1]), (0, *params[2]), params[3])),
+)
 """`params = (low, high, interior, value)`: value before, after and between the elements of each dimension (all ≥ 0)."""
 
 
@@ -170,7 +183,15 @@ def _window_gradient(g: Any, y: Any, inputs: Any, params: tuple[Any, ...]) -> tu
     return (total,)
 
 
-WINDOW = Primitive("window", "movement", _window_rule, _window, _window_gradient, saves="shapes")
+WINDOW = Primitive(
+    "window",
+    "movement",
+    _window_rule,
+    _window,
+    _window_gradient,
+    saves="shapes",
+    batch=everywhere(lambda params, n: (tuple(d + 1 for d in params[0]), *params[1:])),
+)
 """`params = (dims, kernel, stride, dilation)`: sliding windows over `dims`. Dimension d becomes the windows' number, and the
 kernel positions are appended: out[…, o_d, …, k_d] = x[…, o_d·stride + k_d·dilation, …]."""
 
@@ -205,6 +226,13 @@ def _int64() -> Any:
     return int64
 
 
+def _as_strided_batch(node: Node, inputs: Any, batched: Any, n: int) -> Node:
+    """The examples lie one after another: one more stride."""
+    shape, strides, offset, size = node.params
+    flat = RESHAPE((inputs[0],), ((n * size,), (n, size)))
+    return AS_STRIDED((flat,), ((n, *shape), (size, *strides), offset, n * size))
+
+
 AS_STRIDED = Primitive(
     "as_strided",
     "movement",
@@ -212,6 +240,7 @@ AS_STRIDED = Primitive(
     lambda node, x: _strided(np.ascontiguousarray(x), *node.params[:3]),
     _as_strided_gradient,
     saves="",
+    batch=_as_strided_batch,
 )
 """`params = (shape, strides, offset, n)` of a flat operand of n elements: out[i…] = x[offset + Σ i·stride]."""
 
@@ -230,6 +259,14 @@ def _assign_gradient(g: Any, y: Any, inputs: Any, params: tuple[Any, ...]) -> tu
     )
 
 
+def _assign_batch(node: Node, inputs: Any, batched: Any, n: int) -> Node:
+    shape, strides, offset = node.params
+    base, value = (i if b else leading(i, n) for i, b in zip(inputs, batched, strict=True))
+    size = base.shape[1]
+    flat = RESHAPE((base,), ((n * size,), (n, size)))
+    return RESHAPE((ASSIGN((flat, value), ((n, *shape), (size, *strides), offset)),), ((n, size), (n * size,)))
+
+
 ASSIGN = Primitive(
     "assign",
     "write",
@@ -237,6 +274,7 @@ ASSIGN = Primitive(
     _assign,
     _assign_gradient,
     saves="",
+    batch=_assign_batch,
 )
 """`params = (shape, strides, offset)`; inputs (flat base, value of `shape`): base with value written at
 offset + Σ i·stride. A device may write into the base's memory when nothing else reads it."""
@@ -267,5 +305,6 @@ CONCATENATE = Primitive(
     lambda node, *arrays: np.concatenate(arrays, node.params[0]),
     _concatenate_gradient,
     saves="shapes",
+    batch=everywhere(lambda params, n: (params[0] + 1,)),
 )
 """`params = (axis,)`; one or more operands of one dtype, whose shapes are equal but along `axis`, one after another."""

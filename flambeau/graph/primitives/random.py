@@ -5,14 +5,17 @@ The same seed and offset give the same words on every device. May import `flambe
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from flambeau.dtypes import uint32
-from flambeau.graph.node import Node, Primitive
+from flambeau.graph.node import PRIMITIVES, Node, Primitive
 from flambeau.graph.numpy import np
 
-__all__ = ["RANDOM_BITS", "ROUNDS", "MULTIPLIERS", "WEYL"]
+__all__ = ["RANDOM_BITS", "WORDS", "ROUNDS", "MULTIPLIERS", "WEYL"]
 
+WORDS = 4
+"""32-bit words in one block of the counter."""
 ROUNDS = 10
 MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 WEYL = (0x9E3779B9, 0xBB67AE85)
@@ -37,6 +40,15 @@ def _philox(node: Node, seed: Any, offset: Any) -> Any:
     return np.stack(c, 1).reshape(-1)[:n].astype(np.uint32).reshape(node.shape)
 
 
-RANDOM_BITS = Primitive("random_bits", "random", lambda inputs, params: (params[0], uint32), _philox)
+def _batch(node: Node, inputs: Any, batched: Any, n: int) -> Node:
+    """Other numbers for each example: the next blocks of the counter, and the offset (the first example's) is as it was."""
+    words = math.prod(node.params[0])
+    whole = -(-words // WORDS) * WORDS
+    bits = RANDOM_BITS(tuple(inputs), ((n, whole),))
+    kept = PRIMITIVES["slice"]((bits,), ((0, 0), (1, 1), (n, words), (n, whole)))
+    return PRIMITIVES["reshape"]((kept,), ((n, *node.params[0]), (n, words)))
+
+
+RANDOM_BITS = Primitive("random_bits", "random", lambda inputs, params: (params[0], uint32), _philox, batch=_batch)
 """`params = (shape,)`; inputs (seed, offset), int64 of shape (). Element i (row-major) is word i mod 4 of the block whose
 128-bit counter is (offset + ⌊i/4⌋, 0) under the 64-bit key `seed`."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from flambeau.dtypes import int64
+from flambeau.graph.batching import everywhere
 from flambeau.graph.node import Node, Primitive
 from flambeau.graph.numpy import array_type, np
 from flambeau.graph.primitives.movement import CONCATENATE
@@ -17,6 +18,9 @@ __all__ = ["SUM", "PROD", "MAX", "MIN", "ARGMAX", "ARGMIN", "ANY", "ALL"]
 def _rule(inputs: Any, params: tuple[Any, ...]) -> Any:
     axes = params[0]
     return tuple(n for d, n in enumerate(inputs[0].shape) if d not in axes), inputs[0].dtype
+
+
+_batch = everywhere(lambda params, n: (tuple(d + 1 for d in params[0]), (n, *params[1])))
 
 
 def _reduce(f: Callable[..., Any]) -> Callable[..., Any]:
@@ -71,15 +75,22 @@ SUM = Primitive(
     _reduce(lambda x, axes: np.sum(x, axes, dtype=x.dtype)),
     lambda g, y, inputs, params: (_restore(g, *params),),
     saves="",
+    batch=_batch,
 )
 """`params = (axes, the operand's shape)`, as for every reduction."""
 
-PROD = Primitive("prod", "reduction", _rule, _reduce(lambda x, axes: np.prod(x, axes, dtype=x.dtype)), _prod_gradient)
-MAX = Primitive("max", "reduction", _rule, _reduce(lambda x, axes: np.max(x, axes)), _extremum_gradient, saves="inputs output")
-MIN = Primitive("min", "reduction", _rule, _reduce(lambda x, axes: np.min(x, axes)), _extremum_gradient, saves="inputs output")
-ANY = Primitive("any", "reduction", _rule, _reduce(lambda x, axes: np.any(x, axes)))
+PROD = Primitive(
+    "prod", "reduction", _rule, _reduce(lambda x, axes: np.prod(x, axes, dtype=x.dtype)), _prod_gradient, batch=_batch
+)
+MAX = Primitive(
+    "max", "reduction", _rule, _reduce(lambda x, axes: np.max(x, axes)), _extremum_gradient, saves="inputs output", batch=_batch
+)
+MIN = Primitive(
+    "min", "reduction", _rule, _reduce(lambda x, axes: np.min(x, axes)), _extremum_gradient, saves="inputs output", batch=_batch
+)
+ANY = Primitive("any", "reduction", _rule, _reduce(lambda x, axes: np.any(x, axes)), batch=_batch)
 """On bool operands; an empty reduction is False."""
-ALL = Primitive("all", "reduction", _rule, _reduce(lambda x, axes: np.all(x, axes)))
+ALL = Primitive("all", "reduction", _rule, _reduce(lambda x, axes: np.all(x, axes)), batch=_batch)
 """On bool operands; an empty reduction is True."""
 
 
@@ -88,9 +99,17 @@ def _index_rule(inputs: Any, params: tuple[Any, ...]) -> Any:
 
 
 ARGMAX = Primitive(
-    "argmax", "reduction", _index_rule, lambda node, x: np.asarray(np.argmax(x, node.params[0][0])).astype(np.int64)
+    "argmax",
+    "reduction",
+    _index_rule,
+    lambda node, x: np.asarray(np.argmax(x, node.params[0][0])).astype(np.int64),
+    batch=_batch,
 )
 """`params = ((axis,), the operand's shape)`: the first position of the largest element, NaN counting as largest."""
 ARGMIN = Primitive(
-    "argmin", "reduction", _index_rule, lambda node, x: np.asarray(np.argmin(x, node.params[0][0])).astype(np.int64)
+    "argmin",
+    "reduction",
+    _index_rule,
+    lambda node, x: np.asarray(np.argmin(x, node.params[0][0])).astype(np.int64),
+    batch=_batch,
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from flambeau.graph.batching import everywhere
 from flambeau.graph.node import Node, Primitive
 from flambeau.graph.numpy import array_type, np
 
@@ -28,9 +29,16 @@ def _evaluate(node: Node, *arrays: Any) -> Any:
     name, arguments, shape, type_ = node.params
     results = ROUTINES[name](*arrays, *arguments)
     results = results if isinstance(results, tuple) else (results,)
-    flat = np.concatenate([np.asarray(r).reshape(-1).astype(array_type(type_)) for r in results])
-    return flat.reshape(shape)
+    lead = shape[:-1]
+    return np.concatenate([np.asarray(r).reshape(*lead, -1).astype(array_type(type_)) for r in results], -1).reshape(shape)
 
 
-ROUTINE = Primitive("routine", "routine", lambda inputs, params: (params[2], params[3]), _evaluate)
-"""`params = (name, arguments, shape of the packed result, dtype)`."""
+ROUTINE = Primitive(
+    "routine",
+    "routine",
+    lambda inputs, params: (params[2], params[3]),
+    _evaluate,
+    batch=everywhere(lambda params, n: (*params[:2], (n, *params[2]), params[3])),
+)
+"""`params = (name, arguments, shape of the packed result, dtype)`. The results are packed along the last dimension; dimensions
+before it are those of examples, which every operand begins with too."""

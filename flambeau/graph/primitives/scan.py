@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flambeau.dtypes import int64
+from flambeau.graph.batching import everywhere
 from flambeau.graph.node import Node, Primitive
 from flambeau.graph.numpy import array_type, np
 
@@ -51,6 +52,6 @@ def _product_gradient(g: Any, y: Any, x: Any, axis: int) -> Any:
     return (g.unsqueeze(-2) * others * later).sum(-1).movedim(-1, axis)
 
 
-SCAN = Primitive("scan", "scan", _rule, _scan, _gradient)
+SCAN = Primitive("scan", "scan", _rule, _scan, _gradient, batch=everywhere(lambda params, n: (params[0] + 1, params[1])))
 """`params = (axis, kind)`, kind one of "sum", "prod", "max", "min" (NaN propagates), "argmax", "argmin" (the last position of
 the running extremum, int64)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flambeau.nn.modules.module import Module
@@ -13,7 +13,7 @@ __all__ = ["functional_call"]
 
 def functional_call(
     module: Module,
-    parameters_and_buffers: Mapping[str, Tensor],
+    parameters_and_buffers: Mapping[str, Tensor] | Sequence[Mapping[str, Tensor]],
     args: Any = None,
     kwargs: dict[str, Any] | None = None,
     *,
@@ -22,6 +22,7 @@ def functional_call(
 ) -> Any:
     """`module(*args, **kwargs)` with the given tensors, by dotted name, in the place of its parameters and buffers.
 
+    `parameters_and_buffers` is a dictionary, or a tuple of dictionaries with no name in two of them.
     A tensor that stands under several names is replaced under all of them if `tie_weights`. `strict` requires a tensor for each
     name. Raises RuntimeError for names that don't exist (or miss), ValueError for two tensors for one that is tied.
     """
@@ -29,6 +30,14 @@ def functional_call(
         args = ()
     elif not isinstance(args, tuple):
         args = (args,)
+    if not isinstance(parameters_and_buffers, Mapping):
+        parts = parameters_and_buffers
+        if not isinstance(parts, Sequence) or not all(isinstance(part, Mapping) for part in parts):
+            raise ValueError(f"Expected parameter_and_buffer_dicts to be a dict, or a list/tuple of dicts, but got {type(parts)}")
+        repeated = {key for part in parts for key in part if sum(key in other for other in parts) > 1}
+        if repeated:
+            raise ValueError(f"{sorted(repeated)} appeared in multiple dictionaries; behavior of functional call is ambiguous")
+        parameters_and_buffers = {key: tensor for part in parts for key, tensor in part.items()}
     places: dict[str, tuple[dict[str, Any], str]] = {}
     for path, part in module.named_modules(remove_duplicate=False):
         for registered in (part._parameters, part._buffers):

@@ -1,0 +1,43 @@
+"""Modules as functions: many models in one, and models without their own state. May import `flambeau.nn` and below."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from flambeau.nn.modules.module import Module
+from flambeau.nn.utils.stateless import functional_call
+from flambeau.ops.joining import stack
+from flambeau.tensor import Tensor
+
+__all__ = ["functional_call", "stack_module_state", "functionalize"]
+
+
+def stack_module_state(models: Sequence[Module]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """The parameters and the buffers of models of one kind, by name, each with a dimension of the models in front.
+
+    Parameters are leaves of their own. Raises RuntimeError for no models, or models that differ in kind or in mode.
+    """
+    if not models:
+        raise RuntimeError("stack_module_state: Expected at least one model, got 0.")
+    if not (all(m.training for m in models) or all(not m.training for m in models)):
+        raise RuntimeError("stack_module_state: Expected all models to have the same training/eval mode.")
+    if any(type(m) is not type(models[0]) for m in models):
+        raise RuntimeError("stack_module_state: Expected all models to be of the same class.")
+    parameters: dict[str, Tensor] = {}
+    for name, parameter in models[0].named_parameters():
+        parts = [dict(m.named_parameters())[name] for m in models]
+        if any(p.requires_grad != parameter.requires_grad for p in parts):
+            raise RuntimeError(f"Expected {name} from each model to have the same .requires_grad")
+        parameters[name] = stack([p.detach() for p in parts]).requires_grad_(parameter.requires_grad)
+    buffers = {name: stack([dict(m.named_buffers())[name] for m in models]) for name, _ in models[0].named_buffers()}
+    return parameters, buffers
+
+
+def functionalize(func: Callable[..., Any], *, remove: str = "mutations") -> Callable[..., Any]:
+    """`func` itself: what it writes in place is recorded without writes in any case."""
+    if remove not in ("mutations", "mutations_and_views"):
+        raise RuntimeError(
+            f"functionalize(f, remove='mutations'): remove={remove!r} is neither 'mutations' nor 'mutations_and_views'"
+        )
+    return func

@@ -1,0 +1,100 @@
+"""Nested containers of values: taken apart into a list of leaves, and put together again. May import nothing of flambeau.
+
+Tuples (named ones too), lists and dicts are containers; everything else is a leaf.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["Tree", "flatten", "unflatten", "map_leaves", "spread"]
+
+
+@dataclass(frozen=True)
+class Tree:
+    """The structure of nested containers: `kind` is the container's type, None for a leaf; `keys` a dict's."""
+
+    kind: Any
+    keys: tuple[Any, ...]
+    children: tuple[Tree, ...]
+
+    @property
+    def leaves(self) -> int:
+        """How many leaves there are."""
+        return 1 if self.kind is None else sum(c.leaves for c in self.children)
+
+
+LEAF = Tree(None, (), ())
+
+
+def _parts(value: Any) -> tuple[Any, tuple[Any, ...], list[Any]] | None:
+    """A container's kind, keys and values; None for a leaf."""
+    if isinstance(value, (tuple, list)):
+        kind = type(value) if isinstance(value, list) or hasattr(value, "_fields") else tuple
+        return kind, (), list(value)
+    if type(value) in (dict, OrderedDict, defaultdict):
+        return type(value), tuple(value), list(value.values())
+    return None
+
+
+def flatten(value: Any) -> tuple[list[Any], Tree]:
+    """The leaves in order, and the structure."""
+    parts = _parts(value)
+    if parts is None:
+        return [value], LEAF
+    kind, keys, values = parts
+    leaves: list[Any] = []
+    children = []
+    for v in values:
+        found, child = flatten(v)
+        leaves += found
+        children.append(child)
+    return leaves, Tree(kind, keys, tuple(children))
+
+
+def unflatten(leaves: Sequence[Any], tree: Tree) -> Any:
+    """The value of structure `tree` with these leaves."""
+    if tree.kind is None:
+        return leaves[0]
+    values, start = [], 0
+    for child in tree.children:
+        values.append(unflatten(leaves[start : start + child.leaves], child))
+        start += child.leaves
+    if tree.keys or issubclass(tree.kind, dict):
+        pairs = list(zip(tree.keys, values))
+        return OrderedDict(pairs) if tree.kind is OrderedDict else dict(pairs)
+    return tree.kind(*values) if hasattr(tree.kind, "_fields") else tree.kind(values)
+
+
+def map_leaves(function: Callable[..., Any], value: Any, *others: Any) -> Any:
+    """`function` of each leaf, with the leaves of other values of the same structure beside it."""
+    leaves, tree = flatten(value)
+    columns = [flatten(o)[0] for o in others]
+    return unflatten([function(*row) for row in zip(leaves, *columns, strict=True)], tree)
+
+
+def spread(prefix: Any, tree: Tree) -> list[Any] | None:
+    """For each leaf of `tree`, the leaf of `prefix` that stands for it: a container of `prefix` must be one of `tree`.
+
+    None where the two don't fit.
+    """
+    parts = _parts(prefix)
+    if parts is None:
+        return [prefix] * tree.leaves
+    kind, keys, values = parts
+    if tree.kind is None or len(values) != len(tree.children) or issubclass(kind, dict) != issubclass(tree.kind, dict):
+        return None
+    if issubclass(kind, dict):
+        if set(keys) != set(tree.keys):
+            return None
+        values = [prefix[k] for k in tree.keys]
+    result: list[Any] = []
+    for value, child in zip(values, tree.children):
+        found = spread(value, child)
+        if found is None:
+            return None
+        result += found
+    return result
