@@ -139,8 +139,8 @@ class ExampleBatch:
         if before.serial < self._first_serial and self._batch.depends(after):
             raise RuntimeError(
                 "vmap: inplace arithmetic(self, *extra_args) is not possible because there exists a Tensor `other` in extra_args "
-                "that has more elements than `self`. It differs from example to example, and `self` is one tensor for all of them: "
-                "use the operator that makes a new tensor, or give `self` to vmap as an argument too."
+                "that has more elements than `self`: it differs from example to example, and `self` is one tensor for all of them. "
+                "Use the operator that makes a new tensor, or give `self` to vmap as an argument too."
             )
 
     def take_random(self, blocks: int) -> int:

@@ -33,9 +33,9 @@ def vmap(
 
     in_dims: for each positional argument the dimension of the examples, or None for one that all share; an int for all arguments;
     or containers of those, in the structure of the arguments. out_dims: where the examples' dimension goes in each result.
-    randomness: "error" (random operators raise), "same" or "different" numbers for the examples. chunk_size: how many examples to
-    compute at a time. Keyword arguments are shared. Raises ValueError for arguments that don't fit, RuntimeError inside `func` for
-    a look at a value that differs from example to example.
+    randomness: "error" (random operators raise), "same" or "different" numbers for the examples. chunk_size: how many examples
+    to compute at a time. Keyword arguments are shared. Raises ValueError for arguments that don't fit, RuntimeError inside `func`
+    for a look at a value that differs from example to example.
     """
     if randomness not in ("error", "different", "same"):
         raise RuntimeError(f"Only allowed values for randomness are 'error', 'different', or 'same'. Got {randomness}")
@@ -68,8 +68,8 @@ def _dims(func: Any, in_dims: Any, args: tuple[Any, ...], leaves: list[Any], tre
     """For each leaf of the arguments its dimension of examples, counted from the front."""
     call = f"vmap({name_of(func)}, in_dims={in_dims}, ...)(<inputs>)"
     if not isinstance(in_dims, (int, tuple, list)):
-        raise ValueError(f"{call}: expected `in_dims` to be int or a (potentially nested) tuple matching the structure of inputs, "
-                         f"got: {type(in_dims)}.")  # fmt: skip
+        raise ValueError(f"{call}: expected `in_dims` to be int or a (potentially nested) tuple matching the structure of "
+                         f"inputs, got: {type(in_dims)}.")  # fmt: skip
     if not args:
         raise ValueError(f"{call}: got no inputs. Maybe you forgot to add inputs, or you are trying to vmap over a function with "
                          "no inputs. The latter is unsupported.")  # fmt: skip
@@ -108,8 +108,8 @@ def _shown(value: Any) -> str:
 def _count(func: Any, in_dims: Any, dims: list[int | None], leaves: list[Any]) -> int:
     sizes = [leaf.shape[d] for leaf, d in zip(leaves, dims) if d is not None]
     if not sizes:
-        raise ValueError(f"vmap({name_of(func)}, in_dims={in_dims}, ...)(<inputs>): at least one of the inputs must be mapped over: "
-                         "an in_dim that is not None")  # fmt: skip
+        raise ValueError(f"vmap({name_of(func)}, in_dims={in_dims}, ...)(<inputs>): at least one of the inputs must be mapped "
+                         "over: an in_dim that is not None")  # fmt: skip
     if any(s != sizes[0] for s in sizes):
         raise ValueError(f"vmap: Expected all tensors to have the same size in the mapped dimension, got sizes {sizes} for the "
                          "mapped dimension")  # fmt: skip
@@ -127,11 +127,11 @@ def _call(
         for output, dim in zip(outputs, dims):
             if dim is None:
                 if isinstance(output, Tensor) and batch.depends(output._value()):
-                    raise ValueError(f"vmap({name_of(func)}, ...): `{name_of(func)}` can not return a BatchedTensor when out_dim is "
-                                     "None")  # fmt: skip
+                    raise ValueError(f"vmap({name_of(func)}, ...): `{name_of(func)}` can not return a BatchedTensor when out_dim "
+                                     "is None")  # fmt: skip
             elif not isinstance(output, Tensor):
-                raise ValueError(f"vmap({name_of(func)}, ...): `{name_of(func)}` must only return Tensors, got type {type(output)}. "
-                                 "Did you mean to set out_dims= to None for output?")  # fmt: skip
+                raise ValueError(f"vmap({name_of(func)}, ...): `{name_of(func)}` must only return Tensors, got type "
+                                 f"{type(output)}. Did you mean to set out_dims= to None for output?")  # fmt: skip
         written = [(w, o) for w, o, b in zip(wholes, ones, flags) if b and o._storage.version]
         found = iter(batch.whole([o for o, d in zip(outputs, dims) if d is not None] + [o for _, o in written]))
         results: list[tuple[Any, int | None]] = []
