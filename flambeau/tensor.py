@@ -850,9 +850,9 @@ class PrimitiveGradient(GradientFunction):
         return results
 
     def saved_values(self) -> list[Tensor]:
-        """The tensors that the rule reads, without their tape."""
-        kept = [s.tensor for s in self.saved if isinstance(s, SavedTensor)]
-        return kept if self.saved_output is None else [*kept, self.saved_output.tensor]
+        """The tensors kept for the rule (not those that hooks keep)."""
+        saved = [s for s in (*self.saved, self.saved_output) if isinstance(s, SavedTensor)]
+        return [s.tensor for s in saved if s.unpack is None]
 
     def release(self) -> None:
         if self.saved or self.saved_output is not None:

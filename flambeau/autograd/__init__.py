@@ -12,11 +12,13 @@ from flambeau.autograd.modes import enable_grad, inference_mode, no_grad, set_gr
 
 __all__ = [
     "enable_grad", "inference_mode", "no_grad", "set_grad_enabled",
-    "Function", "Variable", "backward", "functional", "grad", "gradcheck", "gradgradcheck",
+    "Function", "Variable", "anomaly_mode", "backward", "detect_anomaly", "functional", "grad", "gradcheck", "gradgradcheck",
+    "graph", "set_detect_anomaly",
 ]  # fmt: skip
 
 _HOMES = {
     "backward": "interface", "grad": "interface", "Function": "function", "gradcheck": "gradcheck", "gradgradcheck": "gradcheck",
+    "detect_anomaly": "anomaly_mode", "set_detect_anomaly": "anomaly_mode",
 }  # fmt: skip
 
 
@@ -25,8 +27,8 @@ def __getattr__(name: str) -> Any:
         from flambeau.tensor import Tensor
 
         return Tensor
-    if name == "functional":
-        return importlib.import_module("flambeau.autograd.functional")
+    if name in ("functional", "graph", "anomaly_mode"):
+        return importlib.import_module(f"flambeau.autograd.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'flambeau.autograd' has no attribute '{name}'")
     value = getattr(importlib.import_module(f"flambeau.autograd.{_HOMES[name]}"), name)

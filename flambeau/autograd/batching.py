@@ -139,7 +139,7 @@ class ExampleBatch:
         if before.serial < self._first_serial and self._batch.depends(after):
             raise RuntimeError(
                 "vmap: inplace arithmetic(self, *extra_args) is not possible because there exists a Tensor `other` in extra_args "
-                "that has more elements than `self`: it differs from example to example, and `self` is one tensor for all of them. "
+                "that has more elements than `self`: it differs from example to example, and `self` is one for all of them. "
                 "Use the operator that makes a new tensor, or give `self` to vmap as an argument too."
             )
 

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import threading
+import traceback
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -19,6 +22,8 @@ __all__ = [
     "freed_error",
     "next_sequence",
     "AccumulateGrad",
+    "anomaly",
+    "saved_hooks",
     "SavedTensor",
     "RemovableHandle",
     "reachable",
@@ -55,6 +60,39 @@ def next_sequence() -> int:
 Edge = tuple["GradientFunction | None", int]
 
 
+class _Anomaly:
+    """Whether functions remember where they were made, and gradients are searched for NaN (`autograd.anomaly_mode`)."""
+
+    enabled = False
+    check_nan = True
+
+
+anomaly = _Anomaly()
+
+
+class _SavedHooks(threading.local):
+    """What this thread does with tensors that are saved for backward: pairs of pack and unpack, the innermost last."""
+
+    def __init__(self) -> None:
+        self.stack: list[tuple[Callable[..., Any], Callable[..., Any]]] = []
+        self.refusal: str | None = None
+
+    def push(self, pack: Callable[..., Any], unpack: Callable[..., Any]) -> None:
+        if self.refusal is not None:
+            raise RuntimeError(self.refusal)
+        self.stack.append((pack, unpack))
+        _ENTERED.append(None)
+
+    def pop(self) -> None:
+        self.stack.pop()
+        _ENTERED.pop()
+
+
+saved_hooks = _SavedHooks()
+_ENTERED: list[None] = []
+"""One entry for each pair of any thread: while there are none, nobody asks for this thread's."""
+
+
 class GradientFunction:
     """One step of the tape: turns the gradients of its outputs into those of its inputs.
 
@@ -71,6 +109,8 @@ class GradientFunction:
         self.hooks: OrderedDict[int, Any] | None = None
         self.pre_hooks: OrderedDict[int, Any] | None = None
         self.tensor_hooks: dict[int, OrderedDict[int, Any]] | None = None
+        if anomaly.enabled:
+            self.metadata = "".join(traceback.format_stack()[:-2])
 
     def backward(self, gradients: list[Any]) -> Sequence[Any]:
         """Gradients of the inputs from those of the outputs (None where one is not needed or is zero)."""
@@ -145,7 +185,7 @@ class SavedTensor:
     `restore` rebuilds the tensor with its place on the tape, so that a backward can itself be recorded.
     """
 
-    __slots__ = ("tensor", "counter", "version", "function", "output")
+    __slots__ = ("tensor", "counter", "version", "function", "output", "packed", "unpack")
 
     def __init__(self, tensor: Any, is_output: bool) -> None:
         if tensor._inference:
@@ -157,11 +197,22 @@ class SavedTensor:
         self.version = tensor._counter.autograd_version
         self.function = tensor._grad_fn if tensor._base is None else tensor._history()
         self.output = tensor._output_index
+        self.unpack: Callable[..., Any] | None = None
+        if _ENTERED and saved_hooks.stack:
+            pack, self.unpack = saved_hooks.stack[-1]
+            if self.function is None and tensor._requires_grad and not is_output:
+                self.function = tensor._edge()[0]
+            self.tensor = None
+            with set_grad_enabled(False):
+                self.packed = pack(tensor._without_tape())
+            return
         # A leaf is kept itself (its gradient is accumulated into it); anything else without its tape, to make no cycle.
         self.tensor = tensor if self.function is None and not is_output else tensor._without_tape()
 
     def restore(self, function: GradientFunction | None = None) -> Any:
         """The tensor; `function` is the tape entry that made it, for a saved output."""
+        if self.unpack is not None:
+            return self._unpacked(function or self.function)
         found = self.counter.autograd_version
         if found != self.version:
             t, made_by = self.tensor, function or self.function
@@ -176,6 +227,16 @@ class SavedTensor:
         if function is None:
             return self.tensor
         return self.tensor._with_tape(function, self.output)
+
+    def _unpacked(self, function: GradientFunction | None) -> Any:
+        """What the hooks give back."""
+        assert self.unpack is not None
+        with set_grad_enabled(False):
+            tensor = self.unpack(self.packed)
+        if not hasattr(tensor, "_without_tape"):
+            raise TypeError("Output of saved tensor unpack_hook expected to be a Tensor but got result of type "
+                            f"{type(tensor).__name__}")  # fmt: skip
+        return tensor._without_tape() if function is None else tensor._with_tape(function, self.output)
 
 
 class FreedError(RuntimeError):
@@ -202,6 +263,26 @@ def reachable(roots: Sequence[Edge]) -> list[GradientFunction]:
         seen[id(function)] = function
         stack.extend(f for f, _ in function.edges if f is not None and id(f) not in seen)
     return sorted(seen.values(), key=lambda f: f.sequence)
+
+
+def _observed(function: GradientFunction, gradients: list[Any]) -> Sequence[Any]:
+    """`function.backward`, with what it was called for where it fails or gives NaN."""
+    try:
+        results = function.backward(gradients)
+        if anomaly.check_nan:
+            for index, result in enumerate(results):
+                if result is not None and bool(result.isnan().any()):
+                    raise RuntimeError(f"Function '{function.name()}' returned nan values in its {index}th output.")
+    except Exception:
+        made = getattr(function, "metadata", None)
+        known = (
+            f" Traceback of forward call that caused the error:\n{made}"
+            if made
+            else (" No forward pass information available. Enable detect anomaly during forward pass for more information.")
+        )
+        warnings.warn(f"Error detected in {function.name()}.{known}", stacklevel=2)
+        raise
+    return results
 
 
 def run_backward(
@@ -269,7 +350,7 @@ def run_backward(
                     replaced = hook(tuple(grads))
                     if replaced is not None:
                         grads = list(replaced)
-            results = function.backward(grads)
+            results = _observed(function, grads) if anomaly.enabled else function.backward(grads)
             if function.hooks:
                 for hook in list(function.hooks.values()):
                     replaced = hook(tuple(results), tuple(grads))

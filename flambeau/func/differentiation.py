@@ -50,7 +50,7 @@ class _Level:
         retain: bool = False,
         keep: bool = False,
     ) -> list[Tensor]:
-        """The places' gradients, zeros where the outputs don't depend; on the tape if `keep`, or if the outside wants gradients."""
+        """The places' gradients, zeros where the outputs don't depend; taped if `keep`, or if the outside wants gradients."""
         chosen = [(o._edge(), w) for o, w in zip(outputs, weights) if o.requires_grad]
         roots = [edge for edge, _ in chosen]
         record = keep or self.reaches_outside([*roots, *(w._edge() for w in weights if w.requires_grad)])

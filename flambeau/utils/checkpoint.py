@@ -1,81 +1,149 @@
 """Trading time for memory: what a checkpointed function computes inside isn't kept, but computed again in backward.
 
-May import: autograd, tensor, ops, generator.
+May import: autograd, tensor, generator.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from flambeau.autograd.function import Function
+from flambeau.autograd.graph import saved_tensors_hooks
 from flambeau.autograd.interface import backward as run_backward
 from flambeau.autograd.modes import enable_grad, is_grad_enabled
 from flambeau.generator import default_generator
-from flambeau.ops import creation
 from flambeau.tensor import Tensor
 
-__all__ = ["checkpoint", "checkpoint_sequential"]
+__all__ = ["checkpoint", "checkpoint_sequential", "CheckpointError"]
 
 
-class _Checkpoint(Function):
-    """Runs a function of tensors without a tape; backward runs it again with one."""
+class CheckpointError(RuntimeError):
+    """A function that was computed again saved something else than the first time."""
+
+
+@contextlib.contextmanager
+def _random_from(position: tuple[int, int] | None) -> Iterator[None]:
+    """Inside, random numbers are drawn from a position of the default generator, which is then where it was before."""
+    if position is None:
+        yield
+        return
+    now = default_generator.get_state()
+    seed, block = position
+    default_generator.manual_seed(seed)
+    default_generator.take(block)
+    try:
+        yield
+    finally:
+        default_generator.set_state(now)
+
+
+class _Reentrant(Function):
+    """Runs a function of tensors without a tape; backward runs it again with one, and a backward of its own."""
 
     @staticmethod
-    def forward(ctx: Any, run: Callable[..., Any], preserve_random: bool, always: Tensor, *tensors: Tensor) -> Any:
+    def forward(ctx: Any, run: Callable[..., Any], preserve_random: bool, *tensors: Tensor) -> Any:
         ctx.run = run
         ctx.save_for_backward(*tensors)
         before = default_generator.position
         result = run(*tensors)
-        ctx.state = None
-        if preserve_random and default_generator.position != before:
-            ctx.state = before
+        ctx.random = before if preserve_random and default_generator.position != before else None
         return result
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> tuple[Any, ...]:
         inputs = [t.detach().requires_grad_(t.requires_grad) for t in ctx.saved_tensors]
-        now = default_generator.clone_state()
-        if ctx.state is not None:
-            default_generator.set_state(_at(ctx.state).get_state())
-        try:
-            with enable_grad():
-                result = ctx.run(*inputs)
-        finally:
-            if ctx.state is not None:
-                default_generator.set_state(now.get_state())
+        with _random_from(ctx.random), enable_grad():
+            result = ctx.run(*inputs)
         outputs = result if isinstance(result, tuple) else (result,)
         wanted = [
             (output, grad)
             for output, grad in zip(outputs, grads)
             if isinstance(output, Tensor) and output.requires_grad and grad is not None
         ]
-        if wanted:
-            run_backward([output for output, _ in wanted], [grad for _, grad in wanted])
-        return None, None, None, *(t.grad for t in inputs)
+        if not wanted:
+            raise RuntimeError("none of output has requires_grad=True, this checkpoint() is not necessary")
+        run_backward([output for output, _ in wanted], [grad for _, grad in wanted])
+        return None, None, *(t.grad for t in inputs)
 
 
-def _at(position: tuple[int, int]) -> Any:
-    """A generator that goes on from `position`."""
-    generator = default_generator.clone_state()
-    seed, block = position
-    generator.manual_seed(seed)
-    generator.take(block)
-    return generator
+class _Enough(Exception):
+    """Everything that was saved the first time has been computed again."""
+
+
+class _Region:
+    """One checkpointed call: what it saved is known by number, and computed again when one of them is asked for."""
+
+    def __init__(self, run: Callable[[], Any], early_stop: bool, preserve_random: bool) -> None:
+        self.run, self.early_stop = run, early_stop
+        self.random: tuple[int, int] | None = default_generator.position if preserve_random else None
+        self.forms: list[tuple[Any, Any]] = []  # the shape and dtype of each
+        self.again: dict[int, Tensor] = {}
+
+    def pack(self, tensor: Tensor) -> int:
+        self.forms.append((tuple(tensor.shape), tensor.dtype))
+        return len(self.forms) - 1
+
+    def unpack(self, number: int) -> Tensor:
+        if number not in self.again:
+            self._compute_again()
+        return self.again.pop(number)
+
+    def _compute_again(self) -> None:
+        found: list[Tensor] = []
+
+        def keep(tensor: Tensor) -> int:
+            number = len(found)
+            if number < len(self.forms) and (tuple(tensor.shape), tensor.dtype) != self.forms[number]:
+                shape, dtype = self.forms[number]
+                raise CheckpointError(
+                    "torch.utils.checkpoint: Recomputed values for the following tensors have different metadata than during the "
+                    f"forward pass: tensor at position {number}: saved {list(shape)} of {dtype}, recomputed {list(tensor.shape)} "
+                    f"of {tensor.dtype}"
+                )
+            found.append(tensor)
+            if self.early_stop and len(found) == len(self.forms):
+                raise _Enough
+            return number
+
+        hooks = saved_tensors_hooks(keep, found.__getitem__)
+        with _random_from(self.random), enable_grad(), contextlib.suppress(_Enough), hooks:
+            self.run()
+        if len(found) < len(self.forms):
+            raise CheckpointError(
+                "torch.utils.checkpoint: A different number of tensors was saved during the original forward and recomputation.\n"
+                f"Number of tensors saved during forward: {len(self.forms)}\n"
+                f"Number of tensors saved during recomputation: {len(found)}"
+            )
+        self.again = dict(enumerate(found[: len(self.forms)]))
+
+
+def _warn_of_default() -> None:
+    warnings.warn(
+        "torch.utils.checkpoint: the use_reentrant parameter should be passed explicitly. use_reentrant=False is recommended.",
+        stacklevel=3,
+    )
 
 
 def checkpoint(
     function: Callable[..., Any],
     *args: Any,
     use_reentrant: bool | None = None,
+    context_fn: Callable[[], tuple[Any, Any]] | None = None,
+    determinism_check: str = "default",
+    debug: bool = False,
+    early_stop: bool = True,
     preserve_rng_state: bool = True,
     **kwargs: Any,
 ) -> Any:
     """`function(*args, **kwargs)`, whose inside is computed once more in backward and not kept until then.
 
-    The result is a tensor or a tuple. Random numbers are the same both times unless `preserve_rng_state` is False.
-    `use_reentrant` is PyTorch's choice of an implementation, and unused; gradients reach parameters by `backward`, not by
-    `autograd.grad`.
+    Random numbers are the same both times unless `preserve_rng_state` is False. With `use_reentrant` False, gradients of any kind
+    work, and `early_stop` ends the second time as soon as enough is known; with True the function's second time has a backward
+    of its own: only `backward` reaches parameters, and only if some argument requires grad. `context_fn` gives the contexts for
+    the first and the second time. Without `use_reentrant` there is a warning, and it is True.
 
     >>> layer = nn.Linear(3, 3)
     >>> x = torch.ones(2, 3, requires_grad=True)
@@ -83,20 +151,46 @@ def checkpoint(
     >>> x.grad.shape
     torch.Size([2, 3])
     """
+    if use_reentrant is None:
+        _warn_of_default()
+        use_reentrant = True
+    if determinism_check not in ("default", "none"):
+        raise ValueError(f"determinism_check should be one of 'default' and 'none', but got {determinism_check!r}")
+    if not use_reentrant:
+        first, second = (contextlib.nullcontext(), contextlib.nullcontext()) if context_fn is None else context_fn()
+        if not is_grad_enabled():
+            with first:
+                return function(*args, **kwargs)
+
+        def again() -> Any:
+            with second:
+                return function(*args, **kwargs)
+
+        region = _Region(again, early_stop, preserve_rng_state)
+        before = default_generator.position
+        with saved_tensors_hooks(region.pack, region.unpack), first:
+            result = function(*args, **kwargs)
+        if default_generator.position == before:
+            region.random = None
+        return result
+    if context_fn is not None or debug:
+        raise ValueError("Passing `context_fn` or `debug` is only supported when use_reentrant=False.")
+    if kwargs:
+        raise ValueError("Unexpected keyword arguments: " + ",".join(kwargs))
     if not is_grad_enabled():
-        return function(*args, **kwargs)
+        return function(*args)
     places = [place for place, value in enumerate(args) if isinstance(value, Tensor)]
+    if not any(args[place].requires_grad for place in places):
+        warnings.warn("None of the inputs have requires_grad=True. Gradients will be None", stacklevel=2)
     fixed = [None if isinstance(value, Tensor) else value for value in args]  # tensors come in as arguments
 
     def run(*tensors: Tensor) -> Any:
         values = list(fixed)
         for place, tensor in zip(places, tensors):
             values[place] = tensor
-        return function(*values, **kwargs)
+        return function(*values)
 
-    # Parameters inside want gradients also where no argument does: this one always does.
-    always = creation.zeros(0, requires_grad=True)
-    return _Checkpoint.apply(run, preserve_rng_state, always, *(args[place] for place in places))
+    return _Reentrant.apply(run, preserve_rng_state, *(args[place] for place in places))
 
 
 def checkpoint_sequential(functions: Any, segments: int, input: Any, use_reentrant: bool | None = None, **kwargs: Any) -> Any:
@@ -104,6 +198,9 @@ def checkpoint_sequential(functions: Any, segments: int, input: Any, use_reentra
     preserve = kwargs.pop("preserve_rng_state", True)
     if kwargs:
         raise ValueError("Unexpected keyword arguments: " + ",".join(kwargs))
+    if use_reentrant is None:
+        _warn_of_default()
+        use_reentrant = True
     modules = list(functions.children()) if hasattr(functions, "children") else list(functions)
     size = len(modules) // segments
 
@@ -118,5 +215,5 @@ def checkpoint_sequential(functions: Any, segments: int, input: Any, use_reentra
     end = 0
     for start in range(0, size * (segments - 1), max(size, 1)):
         end = start + size
-        input = checkpoint(run(modules[start:end]), input, preserve_rng_state=preserve)
+        input = checkpoint(run(modules[start:end]), input, use_reentrant=use_reentrant, preserve_rng_state=preserve)
     return run(modules[end:])(input)

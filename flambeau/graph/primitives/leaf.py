@@ -48,8 +48,8 @@ IOTA = Primitive(
 def escaped() -> RuntimeError:
     """What is raised when the value of a placeholder is asked for."""
     return RuntimeError(
-        "vmap: this value differs from example to example and can't be looked at: .item(), a branch that depends on it, printing, "
-        "or a tensor that outlived the function given to vmap. Write it with tensor operations (torch.where, say) instead."
+        "vmap: this value differs from example to example and can't be looked at: by .item(), a branch that depends on it, "
+        "printing, or after the function given to vmap has returned. Use tensor operations instead, torch.where for one."
     )
 
 
@@ -58,7 +58,7 @@ def _no_value(node: Node) -> Any:
 
 
 PLACEHOLDER = Primitive("placeholder", "leaf", lambda inputs, params: params, _no_value)
-"""`params = (shape, dtype)`: stands for a value that is another for each example, while `vmap` builds the graph of one example."""
+"""`params = (shape, dtype)`: stands for a value that is another for each example, while `vmap` builds the graph of one."""
 
 _BAKED = frozenset((0.0, 1.0, -1.0, 2.0, 0.5, -2.0, -0.5))
 _BAKED_INTEGERS = range(-4, 17)
