@@ -52,8 +52,8 @@ globals().update(_dtypes.ALIASES)
 globals().update({name: o.public for (namespace, name), o in _OPERATORS.items() if namespace == ""})
 
 _MODULES = frozenset((
-    "nn", "func", "optim", "utils", "linalg", "special", "random", "profiler", "webgpu", "typing", "testing",
-    "serialization", "version",
+    "nn", "func", "distributions", "amp", "optim", "utils", "linalg", "special", "random", "profiler", "webgpu", "typing",
+    "testing", "serialization", "version",
 ))  # fmt: skip
 _ELSEWHERE = {
     "save": "flambeau.serialization",
@@ -73,7 +73,14 @@ _ELSEWHERE = {
     "set_float32_matmul_precision": "flambeau.precision",
     "get_float32_matmul_precision": "flambeau.precision",
     "tx": "flambeau.ops.expressions",
+    "set_default_tensor_type": "flambeau.typed_tensors",
+    **{
+        f"{kind}Tensor": "flambeau.typed_tensors"
+        for kind in ("Float", "Double", "Half", "BFloat16", "Byte", "Char", "Short", "Int", "Long", "Bool")
+    },
     "vmap": "flambeau.func",
+    "autocast": "flambeau.amp",
+    "is_autocast_enabled": "flambeau.amp.autocast_mode",
 }
 """Names whose module is imported when they are first used."""
 
@@ -102,7 +109,6 @@ def __dir__() -> list[str]:
 
 inf, nan, pi, e = math.inf, math.nan, math.pi, math.e
 newaxis = None
-FloatTensor = Tensor
 
 __all__ = sorted(
     name for name in {*globals(), *_ELSEWHERE} if not name.startswith("_") and name not in ("annotations", "importlib", "Any")

@@ -24,9 +24,9 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     if name == "Variable":
-        from flambeau.tensor import Tensor
+        from flambeau.typed_tensors import Variable
 
-        return Tensor
+        return Variable
     if name in ("functional", "graph", "anomaly_mode"):
         return importlib.import_module(f"flambeau.autograd.{name}")
     if name not in _HOMES:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from flambeau.autograd.modes import set_grad_enabled
 from flambeau.autograd.tape import run_backward
 from flambeau.tensor import Tensor
 
@@ -78,10 +79,25 @@ def backward(
     for t, (function, output) in zip(wanted, edges):
         gradient = found.get((id(function), output))
         if gradient is not None:
-            from flambeau.autograd.modes import set_grad_enabled
-
             with set_grad_enabled(create_graph):
                 t._accumulate_grad(gradient)
+
+
+def _batched(
+    outputs: Any, grad_outputs: Any, wanted: tuple[Any, ...], keep: bool, create_graph: bool
+) -> tuple[dict[tuple[int, int], Any], list[Any]]:
+    """`run_backward` for many gradients of the outputs, which have one more dimension in front."""
+    from flambeau.autograd.batching import ExampleBatch
+
+    given = [g for g in _as_tuple(grad_outputs) if g is not None]
+    if not given:
+        raise RuntimeError("is_grads_batched=True needs grad_outputs")
+    with set_grad_enabled(create_graph), ExampleBatch(given[0].shape[0]) as batch:
+        roots, starts = _start(outputs, tuple(None if g is None else batch.one(g) for g in _as_tuple(grad_outputs)))
+        edges = [t._edge() for t in wanted]
+        found = run_backward(roots, starts, edges, keep, create_graph)
+        wholes = batch.whole(list(found.values()))
+    return dict(zip(found, wholes)), edges
 
 
 def grad(
@@ -97,6 +113,7 @@ def grad(
 ) -> tuple[Tensor | None, ...]:
     """The gradients of `outputs` with respect to `inputs`, as a tuple; `.grad` is not touched.
 
+    With `is_grads_batched` the `grad_outputs`, and the results, have a first dimension of many that are computed at once.
     An input that the outputs don't depend on raises RuntimeError, or is None with `allow_unused`, or zeros with
     `materialize_grads`.
 
@@ -110,15 +127,18 @@ def grad(
         raise ValueError(
             "Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False."
         )
-    if is_grads_batched:
-        raise RuntimeError("is_grads_batched=True is not supported: loop over the gradients instead")
     wanted = _as_tuple(inputs)
-    roots, starts = _start(outputs, grad_outputs)
+    if not is_grads_batched:
+        roots, starts = _start(outputs, grad_outputs)
     for t in wanted:
         if not t.requires_grad:
             raise RuntimeError("One of the differentiated Tensors does not require grad")
-    edges = [t._edge() for t in wanted]
-    found = run_backward(roots, starts, edges, create_graph if retain_graph is None else retain_graph, create_graph)
+    keep = create_graph if retain_graph is None else retain_graph
+    if is_grads_batched:
+        found, edges = _batched(outputs, grad_outputs, wanted, keep, create_graph)
+    else:
+        edges = [t._edge() for t in wanted]
+        found = run_backward(roots, starts, edges, keep, create_graph)
     results: list[Tensor | None] = []
     for index, (t, (function, output)) in enumerate(zip(wanted, edges)):
         gradient = found.get((id(function), output))

@@ -24,6 +24,7 @@ class _State(threading.local):
 
     enabled = True
     inference = False
+    autocast: Any = None  # the dtype that `flambeau.amp.autocast` casts to
 
 
 state = _State()

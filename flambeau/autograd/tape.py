@@ -14,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from flambeau.autograd.modes import set_grad_enabled
+from flambeau.autograd.modes import set_grad_enabled, state
 
 __all__ = [
     "GradientFunction",
@@ -239,6 +239,18 @@ class SavedTensor:
         return tensor._without_tape() if function is None else tensor._with_tape(function, self.output)
 
 
+class _exact:
+    """Gradients are computed in the precision of what they are gradients of, also inside `autocast`."""
+
+    __slots__ = ("before",)
+
+    def __enter__(self) -> None:
+        self.before, state.autocast = state.autocast, None
+
+    def __exit__(self, *_: Any) -> None:
+        state.autocast = self.before
+
+
 class FreedError(RuntimeError):
     """A backward through a graph whose saved values are gone."""
 
@@ -326,7 +338,7 @@ def run_backward(
             heapq.heappush(queue, (-function.sequence, id(function), function))
         slots[output] = gradient if slots[output] is None else slots[output] + gradient
 
-    with set_grad_enabled(create_graph):
+    with set_grad_enabled(create_graph), _exact():
         for (root, output), gradient in zip(roots, gradients):
             add(root, output, gradient)
         while queue:

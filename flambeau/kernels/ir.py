@@ -158,7 +158,10 @@ class SortKernel:
 
 @dataclass(frozen=True)
 class RoutineKernel:
-    """A host function by name (`graph.primitives.routine.ROUTINES`) over dense arrays; the last slot is the packed result."""
+    """A host function by name (`graph.primitives.routine.ROUTINES`) over dense arrays.
+
+    The last slot, and the last shape, are the packed result's.
+    """
 
     name: str
     arguments: tuple[Any, ...]

@@ -10,7 +10,7 @@ from flambeau import dtypes
 from flambeau.autograd.modes import state
 from flambeau.device import as_device_name
 from flambeau.device import device as Device
-from flambeau.dtypes import ALIASES, dtype
+from flambeau.dtypes import ALIASES, default_dtype, dtype
 from flambeau.graph.primitives.elementwise import BITCAST
 from flambeau.graph.primitives.movement import PAD, RESHAPE
 from flambeau.ops.composite import Composite, record
@@ -160,7 +160,7 @@ def cuda(self: Tensor, device: Any = None, non_blocking: bool = False, memory_fo
     raise RuntimeError('flambeau has no CUDA device: use tensor.to("webgpu")')
 
 
-_TYPE_NAMES = {
+TYPE_NAMES = {
     "float32": "FloatTensor", "float64": "DoubleTensor", "float16": "HalfTensor", "bfloat16": "BFloat16Tensor",
     "uint8": "ByteTensor", "int8": "CharTensor", "int16": "ShortTensor", "int32": "IntTensor", "int64": "LongTensor",
     "bool": "BoolTensor", "uint32": "UInt32Tensor",
@@ -172,12 +172,14 @@ def _type_method(self: Tensor, dtype: Any = None, non_blocking: bool = False) ->
     """The type's name, such as "torch.FloatTensor"; with `dtype` (or such a name) the tensor converted to it."""
     if dtype is None:
         prefix = "" if self._storage.device == "cpu" else self._storage.device.partition(":")[0] + "."
-        return f"torch.{prefix}{_TYPE_NAMES[self.dtype.name]}"
+        return f"torch.{prefix}{TYPE_NAMES[self.dtype.name]}"
     if isinstance(dtype, str):
-        found = [n for n, t in _TYPE_NAMES.items() if dtype == f"torch.{t}"]
+        found = [n for n, t in TYPE_NAMES.items() if dtype == f"torch.{t}"]
         if not found:
             raise ValueError(f"invalid type: '{dtype}'")
         dtype = getattr(dtypes, found[0] if found[0] != "bool" else "bool_")
+    elif isinstance(dtype, type):  # torch.FloatTensor, or Tensor itself
+        dtype = getattr(dtype, "dtype", None) if issubclass(dtype, Tensor) and dtype is not Tensor else default_dtype()
     return to(self, dtype)
 
 

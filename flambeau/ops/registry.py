@@ -16,6 +16,7 @@ from flambeau.autograd.modes import state
 from flambeau.autograd.names import OF_OPERATORS, full_name
 from flambeau.autograd.tape import SavedTensor
 from flambeau.dtypes import can_cast
+from flambeau.ops.autocast import casting
 from flambeau.ops.spellings import with_spellings
 from flambeau.tensor import PrimitiveGradient, Tensor, entitle, from_node
 
@@ -63,6 +64,7 @@ def operator(
     """
 
     def register(function: F) -> F:
+        function = casting(function, namespace, names[0] if names else function.__name__)  # type: ignore[assignment]
         called = with_spellings(function, also)
         for name in names or (function.__name__,):
             if name in OF_OPERATORS:

@@ -13,7 +13,7 @@ from typing import Any
 from flambeau.autograd.function import Function
 from flambeau.autograd.graph import saved_tensors_hooks
 from flambeau.autograd.interface import backward as run_backward
-from flambeau.autograd.modes import enable_grad, is_grad_enabled
+from flambeau.autograd.modes import enable_grad, is_grad_enabled, state
 from flambeau.generator import default_generator
 from flambeau.tensor import Tensor
 
@@ -162,9 +162,15 @@ def checkpoint(
             with first:
                 return function(*args, **kwargs)
 
+        cast = state.autocast
+
         def again() -> Any:
-            with second:
-                return function(*args, **kwargs)
+            before, state.autocast = state.autocast, cast
+            try:
+                with second:
+                    return function(*args, **kwargs)
+            finally:
+                state.autocast = before
 
         region = _Region(again, early_stop, preserve_rng_state)
         before = default_generator.position

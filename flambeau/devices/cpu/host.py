@@ -11,7 +11,7 @@ from typing import Any
 
 from flambeau.dtypes import dtype
 from flambeau.graph.numpy import array_type, np
-from flambeau.graph.primitives.routine import ROUTINES
+from flambeau.graph.primitives.routine import call
 from flambeau.kernels.ir import RoutineKernel, SortKernel
 
 __all__ = ["bind"]
@@ -42,11 +42,6 @@ def _sort(kernel: SortKernel, arrays: Sequence[Any]) -> None:
 
 def _routine(kernel: RoutineKernel, arrays: Sequence[Any]) -> None:
     *operands, out = arrays
-    shaped = [a.reshape(shape) for a, shape in zip(operands, kernel.shapes, strict=False)]
-    results = ROUTINES[kernel.name](*shaped, *kernel.arguments)
-    results = results if isinstance(results, tuple) else (results,)
-    at = 0
-    for result in results:
-        flat = np.asarray(result).reshape(-1)
-        out[at : at + flat.size] = flat.astype(out.dtype, copy=False)
-        at += flat.size
+    *shapes, shape = kernel.shapes
+    shaped = [a.reshape(s) for a, s in zip(operands, shapes, strict=True)]
+    out[...] = call(kernel.name, shaped, kernel.arguments, shape, kernel.slots[-1].dtype).reshape(-1)

@@ -243,7 +243,7 @@ class WebGPUBackend:
     def _run_routine(self, step: StepProgram, plan: Plan, blocks: list[Block | None]) -> None:
         """A host function: its operands come down, its result goes up, in plain sight of the profiler."""
         from flambeau.graph.numpy import array_type, np
-        from flambeau.graph.primitives.routine import ROUTINES
+        from flambeau.graph.primitives.routine import call
 
         routine = step.routine
         assert routine is not None
@@ -255,11 +255,8 @@ class WebGPUBackend:
                 value = plan.values[v]
                 data = self.host.read([(blocks[v].handle, 0, value_bytes(value.size, value.dtype.itemsize))])  # type: ignore[union-attr]
                 arrays.append(np.frombuffer(data, array_type(value.dtype), value.size).reshape(shape))
-            made = ROUTINES[routine.name](*arrays, *routine.arguments)
-            made = made if isinstance(made, tuple) else (made,)
-            kind = array_type(plan.values[result].dtype)
-            flat = np.concatenate([np.asarray(r).reshape(-1).astype(kind) for r in made])
-            data = flat.tobytes()
+            made = call(routine.name, arrays, routine.arguments, routine.shapes[-1], plan.values[result].dtype)
+            data = made.tobytes()
             self.host.write(blocks[result].handle, 0, data + bytes(-len(data) % 4))  # type: ignore[union-attr]
 
     def _pipeline(self, code: str, writable: tuple[bool, ...], stays_inside: bool) -> Any:

@@ -6,14 +6,16 @@ has one value. May import `flambeau.dtypes` and `flambeau.graph`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from flambeau.dtypes import dtype
 from flambeau.graph.batching import everywhere
 from flambeau.graph.node import Node, Primitive
 from flambeau.graph.numpy import array_type, np
 
-__all__ = ["ROUTINE", "ROUTINES", "register"]
+__all__ = ["ROUTINE", "ROUTINES", "call", "register"]
 
 ROUTINES: dict[str, Callable[..., Any]] = {}
 """`name -> f(*arrays, *arguments)`, giving an array or a tuple of arrays."""
@@ -25,12 +27,18 @@ def register(name: str, f: Callable[..., Any]) -> None:
     ROUTINES[name] = f
 
 
-def _evaluate(node: Node, *arrays: Any) -> Any:
-    name, arguments, shape, type_ = node.params
+def call(name: str, arrays: Sequence[Any], arguments: tuple[Any, ...], shape: tuple[int, ...], type: dtype) -> Any:
+    """A routine's results, packed to `shape` along its last dimension."""
     results = ROUTINES[name](*arrays, *arguments)
     results = results if isinstance(results, tuple) else (results,)
-    lead = shape[:-1]
-    return np.concatenate([np.asarray(r).reshape(*lead, -1).astype(array_type(type_)) for r in results], -1).reshape(shape)
+    lead, kind = shape[:-1], array_type(type)
+    parts = [np.asarray(r) for r in results]
+    return np.concatenate([r.reshape(*lead, r.size // max(math.prod(lead), 1)).astype(kind) for r in parts], -1)
+
+
+def _evaluate(node: Node, *arrays: Any) -> Any:
+    name, arguments, shape, type = node.params
+    return call(name, arrays, arguments, shape, type)
 
 
 ROUTINE = Primitive(

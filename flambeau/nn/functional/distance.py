@@ -8,7 +8,7 @@ from flambeau.ops.registry import operator
 from flambeau.shapes.errors import ShapeError
 from flambeau.tensor import Tensor
 
-__all__ = ["cosine_distance", "cosine_similarity", "pairwise_distance", "pdist"]
+__all__ = ["cdist", "cosine_distance", "cosine_similarity", "pairwise_distance", "pdist"]
 
 
 @operator(method=False)
@@ -43,6 +43,31 @@ def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6,
     as_tensor_argument(x1, "pairwise_distance", "x1", 1)
     as_tensor_argument(x2, "pairwise_distance", "x2", 2)
     return (x1 - x2 + eps).norm(p, -1, keepdim=keepdim)
+
+
+@operator(method=False)
+def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str | None = None) -> Tensor:
+    """The p-norm distances of all pairs of rows: [..., P, M] and [..., R, M] give [..., P, R].
+
+    `compute_mode` is PyTorch's choice of a way to compute it; here differences are always taken before they are squared.
+
+    >>> torch.cdist(torch.tensor([[0.0, 0.0], [3.0, 4.0]]), torch.zeros(1, 2))
+    tensor([[0.],
+            [5.]])
+    """
+    as_tensor_argument(x1, "cdist", "x1", 1)
+    as_tensor_argument(x2, "cdist", "x2", 2)
+    for t, name in ((x1, "X1"), (x2, "X2")):
+        if t.ndim < 2:
+            raise ShapeError(f"cdist only supports at least 2D tensors, {name} got: {t.ndim}D")
+    if x1.shape[-1] != x2.shape[-1]:
+        raise ShapeError(f"X1 and X2 must have the same number of columns. X1: {x1.shape[-1]} X2: {x2.shape[-1]}")
+    if p < 0:
+        raise RuntimeError("cdist only supports non-negative p values")
+    modes = (None, "use_mm_for_euclid_dist_if_necessary", "use_mm_for_euclid_dist", "donot_use_mm_for_euclid_dist")
+    if compute_mode not in modes:
+        raise ValueError(f"{compute_mode} is not a valid value for compute_mode")
+    return (x1.unsqueeze(-2) - x2.unsqueeze(-3)).norm(p, -1)
 
 
 @operator(method=False)

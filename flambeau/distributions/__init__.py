@@ -1,0 +1,81 @@
+"""Probability distributions (`torch.distributions`): densities, samples with gradients, divergences.
+
+Written in tensors; may import `flambeau.tensor`, `flambeau.autograd`, `flambeau.ops`.
+"""
+
+from flambeau.distributions import constraints as constraints
+from flambeau.distributions import transforms as transforms
+from flambeau.distributions import utils as utils
+from flambeau.distributions.bernoulli import Bernoulli
+from flambeau.distributions.beta import Beta
+from flambeau.distributions.binomial import Binomial
+from flambeau.distributions.categorical import Categorical
+from flambeau.distributions.cauchy import Cauchy
+from flambeau.distributions.chi2 import Chi2
+from flambeau.distributions.constraint_registry import biject_to, transform_to
+from flambeau.distributions.dirichlet import Dirichlet
+from flambeau.distributions.distribution import Distribution, ExponentialFamily
+from flambeau.distributions.exponential import Exponential
+from flambeau.distributions.fishersnedecor import FisherSnedecor
+from flambeau.distributions.gamma import Gamma
+from flambeau.distributions.geometric import Geometric
+from flambeau.distributions.gumbel import Gumbel
+from flambeau.distributions.half_cauchy import HalfCauchy
+from flambeau.distributions.half_normal import HalfNormal
+from flambeau.distributions.independent import Independent
+from flambeau.distributions.inverse_gamma import InverseGamma
+from flambeau.distributions.kl import kl_divergence, register_kl
+from flambeau.distributions.kumaraswamy import Kumaraswamy
+from flambeau.distributions.laplace import Laplace
+from flambeau.distributions.log_normal import LogNormal
+from flambeau.distributions.logistic_normal import LogisticNormal
+from flambeau.distributions.mixture_same_family import MixtureSameFamily
+from flambeau.distributions.multinomial import Multinomial
+from flambeau.distributions.multivariate_normal import MultivariateNormal
+from flambeau.distributions.negative_binomial import NegativeBinomial
+from flambeau.distributions.normal import Normal
+from flambeau.distributions.one_hot_categorical import OneHotCategorical, OneHotCategoricalStraightThrough
+from flambeau.distributions.pareto import Pareto
+from flambeau.distributions.poisson import Poisson
+from flambeau.distributions.relaxed_bernoulli import RelaxedBernoulli
+from flambeau.distributions.relaxed_categorical import RelaxedOneHotCategorical
+from flambeau.distributions.studentT import StudentT
+from flambeau.distributions.transformed_distribution import TransformedDistribution
+from flambeau.distributions.transforms import (
+    AbsTransform,
+    AffineTransform,
+    CatTransform,
+    ComposeTransform,
+    CorrCholeskyTransform,
+    CumulativeDistributionTransform,
+    ExpTransform,
+    IndependentTransform,
+    LowerCholeskyTransform,
+    PositiveDefiniteTransform,
+    PowerTransform,
+    ReshapeTransform,
+    SigmoidTransform,
+    SoftmaxTransform,
+    SoftplusTransform,
+    StackTransform,
+    StickBreakingTransform,
+    TanhTransform,
+    Transform,
+    identity_transform,
+)
+from flambeau.distributions.uniform import Uniform
+from flambeau.distributions.von_mises import VonMises
+from flambeau.distributions.weibull import Weibull
+
+__all__ = [
+    "AbsTransform", "AffineTransform", "Bernoulli", "Beta", "Binomial", "CatTransform", "Categorical", "Cauchy", "Chi2",
+    "ComposeTransform", "CorrCholeskyTransform", "CumulativeDistributionTransform", "Dirichlet", "Distribution",
+    "ExpTransform", "Exponential", "ExponentialFamily", "FisherSnedecor", "Gamma", "Geometric", "Gumbel", "HalfCauchy",
+    "HalfNormal", "Independent", "IndependentTransform", "InverseGamma", "Kumaraswamy", "Laplace", "LogNormal",
+    "LogisticNormal", "LowerCholeskyTransform", "MixtureSameFamily", "Multinomial", "MultivariateNormal", "NegativeBinomial",
+    "Normal", "OneHotCategorical", "OneHotCategoricalStraightThrough", "Pareto", "Poisson", "PositiveDefiniteTransform",
+    "PowerTransform", "RelaxedBernoulli", "RelaxedOneHotCategorical", "ReshapeTransform", "SigmoidTransform",
+    "SoftmaxTransform", "SoftplusTransform", "StackTransform", "StickBreakingTransform", "StudentT", "TanhTransform",
+    "Transform", "TransformedDistribution", "Uniform", "VonMises", "Weibull", "biject_to", "identity_transform",
+    "kl_divergence", "register_kl", "transform_to",
+]  # fmt: skip

@@ -1,0 +1,72 @@
+"""The geometric distribution. May import `flambeau.tensor`, `flambeau.ops`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flambeau.autograd.modes import no_grad
+from flambeau.distributions import constraints
+from flambeau.distributions.distribution import Distribution
+from flambeau.distributions.utils import above_zero, broadcast_all, lazy_property, logits_to_probs, probs_to_logits, softplus
+from flambeau.ops.random import uniform
+from flambeau.tensor import Tensor
+
+__all__ = ["Geometric"]
+
+
+class Geometric(Distribution):
+    """How many trials of success probability `probs` fail before the first success."""
+
+    arg_constraints = {"probs": constraints.unit_interval, "logits": constraints.real}
+    support = constraints.nonnegative_integer
+
+    def __init__(self, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
+        if (probs is None) == (logits is None):
+            raise ValueError("Either `probs` or `logits` must be specified, but not both.")
+        if probs is not None:
+            (self.probs,) = broadcast_all(probs)
+        else:
+            (self.logits,) = broadcast_all(logits)
+        self._param = self.probs if probs is not None else self.logits
+        super().__init__(self._param.size(), validate_args=validate_args)
+
+    @lazy_property
+    def logits(self) -> Tensor:
+        return probs_to_logits(self.probs, is_binary=True)
+
+    @lazy_property
+    def probs(self) -> Tensor:
+        return logits_to_probs(self.logits, is_binary=True)
+
+    @property
+    def param_shape(self) -> Any:
+        """The shape of the parameter."""
+        return self._param.size()
+
+    @property
+    def mean(self) -> Tensor:
+        return 1 / self.probs - 1
+
+    @property
+    def mode(self) -> Tensor:
+        return self.probs * 0
+
+    @property
+    def variance(self) -> Tensor:
+        return (1 / self.probs - 1) / self.probs
+
+    def sample(self, sample_shape: Any = ()) -> Tensor:
+        shape = tuple(self._extended_shape(sample_shape))
+        with no_grad():
+            drawn = above_zero(uniform(shape, self.probs.dtype, self.probs._storage.device, None))
+            return (drawn.log() / (-self.probs).log1p()).floor()
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        if self._validate_args:
+            self._validate_sample(value)
+        value, probs = broadcast_all(value, self.probs)
+        never = (probs == 1) & (value == 0)
+        return value * (-probs.masked_fill(never, 0)).log1p() + self.probs.log()
+
+    def entropy(self) -> Tensor:
+        return (softplus(self.logits) - self.logits * self.probs) / self.probs

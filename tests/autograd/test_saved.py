@@ -1,0 +1,153 @@
+"""Hooks on what is saved for backward, anomaly detection, checkpoints that any kind of gradient goes through."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+import torch
+
+import flambeau
+from flambeau.utils.checkpoint import CheckpointError, checkpoint
+
+X = np.random.RandomState(0).randn(3, 4)
+
+
+def test_hooks_see_what_pytorch_saves():
+    """Pack and unpack are called for as many tensors as PyTorch's; gradients of gradients go through them."""
+    results = []
+    for m in (torch, flambeau):
+        packed, unpacked = [], []
+
+        def pack(t, packed=packed):
+            packed.append(tuple(t.shape))
+            return t.detach().numpy().copy()
+
+        def unpack(kept, m=m, unpacked=unpacked):
+            unpacked.append(kept.shape)
+            return m.tensor(kept)
+
+        x = m.tensor(X, requires_grad=True)
+        with m.autograd.graph.saved_tensors_hooks(pack, unpack):
+            y = (x * x).sum() + x.exp().sum()
+        (g,) = m.autograd.grad(y, x, create_graph=True)
+        g.pow(2).sum().backward()
+        results.append([x.grad.numpy(), np.array(len(packed))])
+        assert len(packed) == 3 and set(unpacked) == {(3, 4)}
+    for a, b in zip(*results, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-9)
+
+
+def test_hooks_that_are_wrong():
+    x = flambeau.tensor(X, requires_grad=True)
+    with flambeau.autograd.graph.saved_tensors_hooks(lambda t: t, lambda t: 3):
+        y = (x * x).sum()
+    with pytest.raises(TypeError, match="unpack_hook expected to be a Tensor"):
+        y.backward()
+    graph = flambeau.autograd.graph
+    with graph.disable_saved_tensors_hooks("not here"), pytest.raises(RuntimeError, match="not here"), graph.save_on_cpu():
+        pass
+    with flambeau.autograd.graph.save_on_cpu():
+        y = (x * x).sum()
+    y.backward()
+    np.testing.assert_allclose(x.grad.numpy(), 2 * X)
+
+
+def test_anomaly():
+    """The function that gave NaN is named, and the call that recorded it is shown."""
+    for m in (torch, flambeau):
+        x = m.tensor([-1.0, 0.0], requires_grad=True)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            with m.autograd.detect_anomaly():
+                y = (x.sqrt() * 0).sum()
+                with pytest.raises(RuntimeError, match="returned nan values in its 0th output"):
+                    y.backward()
+        assert any("test_saved.py" in str(w.message) and "x.sqrt()" in str(w.message) for w in caught)
+        y = (x.sqrt() * 0).sum()
+        y.backward()
+        with m.autograd.set_detect_anomaly(True, check_nan=False):
+            (x.sqrt() * 0).sum().backward()
+
+
+@pytest.mark.parametrize("early_stop", [True, False])
+def test_gradients_of_any_kind_through_a_checkpoint(early_stop):
+    """`autograd.grad` by parameters, gradients of gradients, keyword arguments, checkpoints inside checkpoints."""
+    results = []
+    for form in ("plain", "checkpoint", "torch"):
+        m = torch if form == "torch" else flambeau
+        w, x = m.tensor(X.T.copy(), requires_grad=True), m.tensor(X)
+
+        def inner(h, w=w):
+            return (h @ w).tanh().exp()
+
+        def block(h, scale=1.0, w=w, form=form, inner=inner):
+            if form == "checkpoint":
+                h = checkpoint(inner, h, use_reentrant=False)
+            else:
+                h = inner(h)
+            return {"out": (h @ w.T).sin() * scale}
+
+        if form == "checkpoint":
+            y = checkpoint(block, x, scale=2.0, use_reentrant=False, early_stop=early_stop)["out"]
+        else:
+            y = block(x, scale=2.0)["out"]
+        (g,) = m.autograd.grad(y.sum(), w, create_graph=True)
+        (second,) = m.autograd.grad((g * g).sum(), w)
+        results.append([y.detach().numpy(), g.detach().numpy(), second.numpy()])
+    for other in results[1:]:
+        for a, b in zip(results[0], other, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-8)
+
+
+def test_a_checkpoint_keeps_nothing_and_computes_twice():
+    calls = []
+
+    def block(h):
+        calls.append(1)
+        return h.sin().exp()
+
+    x = flambeau.tensor(X, requires_grad=True)
+    y = checkpoint(block, x, use_reentrant=False).sum()
+    y.backward(retain_graph=True)
+    y.backward()
+    assert len(calls) == 3
+    np.testing.assert_allclose(x.grad.numpy(), 2 * np.cos(X) * np.exp(np.sin(X)), rtol=1e-9)
+
+
+def test_a_checkpoint_that_differs_the_second_time():
+    calls = []
+
+    def block(h):
+        calls.append(1)
+        return h.sin() if len(calls) > 1 else h.sin().exp()
+
+    x = flambeau.tensor(X, requires_grad=True)
+    y = checkpoint(block, x, use_reentrant=False).sum()
+    with pytest.raises(CheckpointError, match="different number of tensors"):
+        y.backward()
+
+
+def test_the_reentrant_form_is_pytorchs():
+    """Without an input that requires grad, its result requires none, with a warning."""
+    from torch.utils.checkpoint import checkpoint as theirs
+
+    for m, f in ((torch, theirs), (flambeau, checkpoint)):
+        layer = m.nn.Linear(4, 2).double()
+        with pytest.warns(UserWarning, match="None of the inputs have requires_grad=True"):
+            y = f(layer, m.tensor(X), use_reentrant=True)
+        assert not y.requires_grad
+        x = m.tensor(X, requires_grad=True)
+        f(layer, x, use_reentrant=True).sum().backward()
+        assert layer.weight.grad is not None and x.grad is not None
+        with pytest.warns(UserWarning, match="use_reentrant parameter should be passed"):
+            f(layer, x)
+
+
+def test_autocast_in_a_checkpoint():
+    x = flambeau.tensor(X.astype("f"), requires_grad=True)
+    with flambeau.autocast("cpu"):
+        y = checkpoint(lambda h: (h @ h.T).exp(), x, use_reentrant=False)
+    y.float().sum().backward()
+    assert y.dtype is flambeau.bfloat16 and x.grad.dtype is flambeau.float32
