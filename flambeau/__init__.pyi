@@ -8,6 +8,9 @@
 from typing import Any
 
 from flambeau import autograd as autograd
+from flambeau import amp as amp
+from flambeau import distributions as distributions
+from flambeau import func as func
 from flambeau import linalg as linalg
 from flambeau import nn as nn
 from flambeau import optim as optim

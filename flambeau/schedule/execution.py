@@ -22,6 +22,8 @@ class _Lost:
     """Stands where the memory of a value was: every use of it raises RuntimeError."""
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") and name != "__array_interface__":  # what inspection asks of any object
+            raise AttributeError(name)
         raise RuntimeError(
             "this value can't be computed any more: a computation that overwrote what it depends on was interrupted half-way"
         )
