@@ -105,7 +105,7 @@ class ExampleBatch:
                 continue
             found[id(function), output] = function, output
             if id(function) not in self._inputs and self._is_inside(function):
-                waiting.extend((f, i) for f, i in function.next_functions if f is not None)
+                waiting.extend((f, i) for f, i in function.edges if f is not None)
         return list(found.values())
 
     def _is_inside(self, function: GradientFunction) -> bool:
