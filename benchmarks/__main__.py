@@ -8,7 +8,7 @@ import sys
 
 from benchmarks.timing import with_tuned_malloc
 
-NAMES = ("conv", "conv-backward", "resnet", "resnet-training", "mlp", "memory")
+NAMES = ("conv", "conv-backward", "resnet", "resnet-training", "mlp", "memory", "operators")
 
 
 def main() -> None:
@@ -16,7 +16,7 @@ def main() -> None:
     parser.add_argument(
         "names", nargs="*", default=NAMES, metavar="NAME", help=f"which to run, of {', '.join(NAMES)} (default: all)"
     )
-    parser.add_argument("--case", default="", help="only the convolutions whose name has this text")
+    parser.add_argument("--case", default="", help="only the convolutions and operators whose name has this text")
     options = parser.parse_args()
     unknown = set(options.names) - set(NAMES)
     if unknown:
@@ -29,7 +29,7 @@ def main() -> None:
     import torch
 
     import flambeau
-    from benchmarks import conv, networks
+    from benchmarks import conv, networks, operators
 
     torch.set_num_threads(2)
     flambeau.set_num_threads(2)
@@ -41,6 +41,7 @@ def main() -> None:
             "resnet-training": networks.resnet_training,
             "mlp": networks.mlp_training,
             "memory": networks.resnet_memory,
+            "operators": lambda: operators.operators(options.case),
         }[name]
         print(run(), flush=True)
 

@@ -9,13 +9,14 @@ import dataclasses
 from typing import Any
 
 from flambeau.dtypes import dtype
-from flambeau.kernels.ir import Expr, Kernel
+from flambeau.kernels.ir import Expr
 
 __all__ = ["fingerprint"]
 
 
-def fingerprint(kernel: Kernel) -> str:
-    """The text of a kernel. A shared expression is written once: the text is as long as the graph, not as the tree."""
+def fingerprint(kernel: Any) -> str:
+    """The text of a kernel, or of a tuple of what it was cut into. A shared expression is written once: the text is as
+    long as the graph, not as the tree."""
     lines: list[str] = []
     numbers: dict[Expr, int] = {}
 

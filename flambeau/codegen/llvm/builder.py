@@ -194,7 +194,8 @@ class Function:
         self._block = "entry"
         text = ", ".join(f"{t} %{n}" for t, n in parameters)
         self._lines = [f"define void @{name}({text}) {attributes + ' ' if attributes else ''}#0 {{", "entry:"]
-        self._allocas: list[str] = []
+        self._entry: list[str] = []
+        """What goes before all else."""
 
     # --- plumbing
 
@@ -237,13 +238,13 @@ class Function:
         """Stack memory, allotted at the function's entry."""
         self._count += 1
         name = f"%v{self._count}"
-        self._allocas.append(f" {name} = alloca [{count} x {type}], align {align}")
+        self._entry.append(f" {name} = alloca [{count} x {type}], align {align}")
         return Value(name, "ptr")
 
     def finish(self) -> None:
         """Returns, closes the function and adds it to the module."""
         self.emit("ret void")
-        self._lines[2:2] = self._allocas
+        self._lines[2:2] = self._entry
         self._lines.append("}")
         self.module._functions.append("\n".join(self._lines))
 
@@ -277,15 +278,15 @@ class Function:
                 return b
         return self.op("i64", f"mul nsw i64 {a}, {b}")
 
-    def div(self, a: Int, b: int) -> Int:
-        """Quotient of a non-negative `a` and a positive constant."""
-        if isinstance(a, int):
+    def div(self, a: Int, b: Int) -> Int:
+        """Quotient of a non-negative `a` and a positive number."""
+        if isinstance(a, int) and isinstance(b, int):
             return a // b
         return a if b == 1 else self.op("i64", f"udiv i64 {a}, {b}")
 
-    def rem(self, a: Int, b: int) -> Int:
-        """Remainder of a non-negative `a` and a positive constant."""
-        if isinstance(a, int):
+    def rem(self, a: Int, b: Int) -> Int:
+        """Remainder of a non-negative `a` and a positive number."""
+        if isinstance(a, int) and isinstance(b, int):
             return a % b
         return 0 if b == 1 else self.op("i64", f"urem i64 {a}, {b}")
 
@@ -465,6 +466,14 @@ class Function:
 
     def load(self, type: str, pointer: Value, align: int = 0) -> Value:
         return self.op(type, f"load {type}, ptr {pointer}, align {align or max(1, bits_of(type) // 8)}")
+
+    def entry_load(self, type: str, pointer: Value, index: int) -> Value:
+        """Item `index` of an array, read at the function's entry: `pointer` is a parameter."""
+        self._count += 2
+        address, value = f"%v{self._count - 1}", f"%v{self._count}"
+        self._entry.append(f" {address} = getelementptr {type}, ptr {pointer}, i64 {index}")
+        self._entry.append(f" {value} = load {type}, ptr {address}, align {bits_of(type) // 8}")
+        return Value(value, type)
 
     def store(self, a: Value, pointer: Value, align: int = 0, nontemporal: bool = False) -> None:
         hint = ", !nontemporal !3" if nontemporal else ""

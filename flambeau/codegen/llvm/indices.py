@@ -75,8 +75,10 @@ class Indices:
             return 0, max(self.extents[e.param] - 1, 0)
         if e.op == "literal":
             return int(e.param), int(e.param)
+        if e.op == "size":
+            return int(e.param), e.param.high
         if e.op == "check":
-            return 0, max(int(e.args[1].param) - 1, 0)
+            return 0, max(self.range(e.args[1])[1] - 1, 0)
         if e.op in ("minimum", "maximum"):
             (a, b), (c, d) = self.range(e.args[0]), self.range(e.args[1])
             return (min(a, c), min(b, d)) if e.op == "minimum" else (max(a, c), max(b, d))
@@ -97,6 +99,9 @@ class Indices:
             s = self.linear(e)
             if s.terms != ((e, 1),):
                 return self.bounds(s)
+            if e.op == "mul":
+                corners = [a * b for a in self.range(e.args[0]) for b in self.range(e.args[1])]
+                return min(corners), max(corners)
         if e.dtype.category == 1 and e.dtype.itemsize < 8:
             bits = 8 * e.dtype.itemsize
             return (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if e.dtype.is_signed else (0, (1 << bits) - 1)

@@ -2,8 +2,8 @@
 
 A kernel is one or more *phases*, functions `void f(ptr arguments, i64 thread, i64 threads)` that run one after another, each on
 all threads, with a barrier between. `arguments` points to an array of pointers: the kernel's slots in order, then one block of
-memory for each number of bytes in `scratch` (64-byte aligned, not cleared, private to the kernel's run), then, when the kernel
-has `messages`, the error word.
+memory for each number of bytes in `scratch` (64-byte aligned, not cleared, private to the kernel's run), then the address of the
+error word where the kernel has `messages`, then the sizes that a loop kernel's code is given, one i64 each.
 
 The error word is two i64: 0 where nothing went wrong, else 1 + the number of a message; and the offending value. The runtime
 raises the message's exception after the run, with `{value}` replaced by that value. Generated code never touches memory outside
@@ -14,18 +14,32 @@ Imports nothing of flambeau.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-__all__ = ["Lowered", "Message", "Pack"]
+__all__ = ["Lowered", "Message", "Pack", "text_mark"]
+
+
+_MARK = "\0"
 
 
 @dataclass(frozen=True)
 class Message:
-    """An error that generated code can report: the name of a builtin exception and its text."""
+    """An error that generated code can report: the name of a builtin exception and its text, or what stands for a text that is
+    not part of the code (`text_mark`)."""
 
     exception: str
     text: str
+
+    def filled(self, texts: Sequence[str]) -> Message:
+        """The message itself, with the text that its mark stands for."""
+        return Message(self.exception, texts[int(self.text[1:])]) if self.text.startswith(_MARK) else self
+
+
+def text_mark(number: int) -> str:
+    """What stands for text `number` of a kernel."""
+    return f"{_MARK}{number}"
 
 
 class Pack(Protocol):

@@ -9,7 +9,7 @@ import hashlib
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache
@@ -54,6 +54,10 @@ class Compiled:
     messages: tuple[Message, ...]
     packs: tuple[Pack, ...]
     code: Code
+    sizes: tuple[int, ...] = ()
+    """What a loop kernel's code is given."""
+    shared: Compiled | None = None
+    """What this shares its code with, as kernels without sizes know it."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,22 @@ class _Unloaded:
         return Compiled(tuple(base + place[name] for name in self.functions), self.scratch, self.messages, packs, code)
 
 
+@dataclass(frozen=True)
+class _Request:
+    """What a kernel's code is kept under, how it is made, and what the kernel adds to code that it shares with others."""
+
+    key: str
+    lower: Callable[[], Lowered]
+    general: loops.General | None = None
+
+    def completed(self, code: Compiled) -> Compiled:
+        general = self.general
+        if general is None:
+            return code
+        messages = tuple(m.filled(general.texts) for m in code.messages)
+        return Compiled(code.addresses, general.scratch, messages, (), code.code, general.sizes, code)
+
+
 _MAKE_CODE = ("compiler", "image", "jit", "support")
 
 
@@ -134,25 +154,30 @@ class Compiler:
         """
         target = replace(self.target, may_round=True) if may_round else self.target
         found: dict[Kernel, Compiled] = {}
-        missing: dict[Kernel, str] = {}
+        wanted: dict[Kernel, _Request] = {}
+        shared: dict[str, Compiled] = {}
         with self._lock:
             for kernel in dict.fromkeys(kernels):
                 known = self._recent.get((kernel, threads, may_round))
-                if known is None:
-                    key = missing[kernel] = self._key(kernel, threads, target)
-                    known = self._alive.get(key)
                 if known is not None:
                     found[kernel] = known
-                    missing.pop(kernel, None)
+                    continue
+                request = wanted[kernel] = self._request(kernel, threads, target)
+                alive = self._alive.get(request.key)
+                if alive is not None:
+                    shared[request.key] = alive
+        missing = {r.key: r for r in wanted.values() if r.key not in shared}
         if missing:
-            made = self._make(missing, threads, target)
+            made = self._make(list(missing.values()))
             code = self.jit.load([unloaded.image for unloaded in made])
             with self._lock:  # another thread may have been as fast
-                for (kernel, key), unloaded, base in zip(missing.items(), made, code.bases, strict=True):
-                    known = self._alive.get(key)
-                    if known is None:
-                        known = self._alive[key] = unloaded.at(base, code, key)
-                    found[kernel] = known
+                for key, unloaded, base in zip(missing, made, code.bases, strict=True):
+                    alive = self._alive.get(key)
+                    if alive is None:
+                        alive = self._alive[key] = unloaded.at(base, code, key)
+                    shared[key] = alive
+        for kernel, request in wanted.items():
+            found[kernel] = request.completed(shared[request.key])
         with self._lock:
             for kernel, known in found.items():
                 self._recent[kernel, threads, may_round] = known
@@ -169,33 +194,32 @@ class Compiler:
         """Bytes of executable memory that hold kernels."""
         return sum({id(c.code): c.code.size for c in list(self._alive.values())}.values())
 
-    def _make(self, missing: dict[Kernel, str], threads: int, target: Target) -> list[_Unloaded]:
+    def _make(self, missing: list[_Request]) -> list[_Unloaded]:
         if len(missing) == 1:
-            return [self._find(kernel, key, threads, target) for kernel, key in missing.items()]
+            return [self._find(missing[0])]
         with ThreadPoolExecutor(2, thread_name_prefix="flambeau-compile") as pool:
-            return list(pool.map(lambda item: self._find(*item, threads, target), missing.items()))
+            return list(pool.map(self._find, missing))
 
-    def _find(self, kernel: Kernel, key: str, threads: int, target: Target) -> _Unloaded:
+    def _find(self, request: _Request) -> _Unloaded:
         """From disk, else compiled."""
-        kept = self.disk.get(key)
+        kept = self.disk.get(request.key)
         if kept is not None:
             self.loaded += 1
             return _Unloaded.from_bytes(kept)
-        lowered = self._lower(kernel, threads, target)
+        lowered = request.lower()
         packs = tuple((pack.function, pack.slot, pack.scratch) for pack in lowered.packs)
         image = self.jit.assemble(lowered.ir)
         made = _Unloaded(image, lowered.functions, packs, lowered.scratch, lowered.messages)
-        self.disk.put(key, made.to_bytes())
+        self.disk.put(request.key, made.to_bytes())
         self.compiled += 1
         return made
 
-    def _key(self, kernel: Kernel, threads: int, target: Target) -> str:
-        depends = threads if isinstance(kernel, ContractionKernel) else 0
-        text = "\0".join([_sources(), repr(target), str(depends), fingerprint(kernel)])
-        return hashlib.sha256(text.encode()).hexdigest()
-
-    def _lower(self, kernel: Kernel, threads: int, target: Target) -> Lowered:
+    def _request(self, kernel: Kernel, threads: int, target: Target) -> _Request:
         if isinstance(kernel, LoopKernel):
-            return loops.lower(kernel, target)
+            general = loops.generalise(kernel, target)
+            return _Request(self._key(target, fingerprint(general.phases)), lambda: loops.lower(general.phases, target), general)
         assert isinstance(kernel, ContractionKernel), kernel
-        return contraction.lower(kernel, target, threads)
+        return _Request(self._key(target, f"{threads} {fingerprint(kernel)}"), lambda: contraction.lower(kernel, target, threads))
+
+    def _key(self, target: Target, text: str) -> str:
+        return hashlib.sha256("\0".join([_sources(), repr(target), text]).encode()).hexdigest()

@@ -204,7 +204,9 @@ class Executable:
             if code.messages:
                 assert can_fail(kernel), kernel
                 reporting.append((len(cells), len(reporting), code.messages))
+            if code.messages or code.sizes:
                 cells.append(0)
+            cells += code.sizes
             for pack in code.packs:
                 position = unchanging.get(step.arguments[pack.slot])
                 if position is not None:
@@ -219,7 +221,7 @@ class Executable:
         self.stretches = _stretches(parts)
         self._last_write = [last_write.get(self.home[v], -1) for v in plan.outputs]
 
-        self._cells = (ctypes.c_int64 * max(len(cells), 1))()
+        self._cells = (ctypes.c_int64 * max(len(cells), 1))(*cells)
         self._pairs = (ctypes.c_int64 * max(len(pairs), 1))(*pairs)
         self._errors = (ctypes.c_int64 * (2 * max(len(reporting), 1)))()
         self._reporting = [messages for _, _, messages in reporting]

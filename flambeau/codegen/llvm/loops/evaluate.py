@@ -16,6 +16,7 @@ from flambeau.codegen.llvm.builder import Function, Int, Value, constant, lanes_
 from flambeau.codegen.llvm.errors import Errors
 from flambeau.codegen.llvm.indices import Indices, Linear
 from flambeau.codegen.llvm.loops import memory, philox, reductions, scans
+from flambeau.codegen.llvm.loops.sizes import Sizes
 from flambeau.codegen.llvm.target import Target
 from flambeau.codegen.llvm.values import is_half, literal, round_to
 from flambeau.dtypes import int64
@@ -40,10 +41,11 @@ class Evaluator:
         pointers: Sequence[Value],
         indices: Indices,
         errors: Errors,
+        sizes: Sizes | None = None,
         limits: Mapping[int, Expr] | None = None,
     ) -> None:
         self.f, self.target, self.slots, self.pointers = f, target, slots, pointers
-        self.indices, self.errors, self.limits = indices, errors, limits or {}
+        self.indices, self.errors, self.sizes, self.limits = indices, errors, sizes or Sizes(f, 0), limits or {}
         self.axes: dict[int, Int] = {}
         self.lane: int | None = None
         self.lanes = 1
@@ -183,6 +185,8 @@ class Evaluator:
             return f.binary("add", f.splat(base, self.lanes), f.steps(self.lanes))
         if e.op == "literal":
             return literal(e.dtype, e.param)
+        if e.op == "size":
+            return f.integer(self.sizes.value(e.param))
         if e.op == "load":
             return memory.load(self, e)
         if e.op == "reduce":
@@ -242,7 +246,7 @@ class Evaluator:
         """A position made non-negative; one outside is reported and becomes 0."""
         f = self.f
         index = self.evaluate(e.args[0])
-        size = constant(index.type, int(e.args[1].param))
+        size = f.splat(self.evaluate(e.args[1]), lanes_of(index.type))
         wrapped = index
         if e.param.from_end:
             negative = f.test("icmp slt", index, constant(index.type, 0))
@@ -260,7 +264,7 @@ class Evaluator:
         stack = list(reversed(roots))
         while stack:
             e = stack.pop()
-            if e in seen or e.op in ("axis", "literal"):
+            if e in seen or e.op in ("axis", "literal", "size"):
                 continue
             seen.add(e)
             if self.lookup(e) is not None:

@@ -4,14 +4,15 @@ all that it needs is known. May import the builder and `codegen.llvm`'s expressi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from flambeau.codegen.llvm.builder import Int, Module, Value
 from flambeau.codegen.llvm.errors import Errors, Messages
 from flambeau.codegen.llvm.indices import Indices
 from flambeau.codegen.llvm.loops import memory, scans
 from flambeau.codegen.llvm.loops.evaluate import Evaluator
-from flambeau.codegen.llvm.loops.schedule import Schedule, choose, roots, turned, walk
+from flambeau.codegen.llvm.loops.schedule import Schedule, extents, roots, turned
+from flambeau.codegen.llvm.loops.sizes import ScheduledPhase, Sizes, highest
 from flambeau.codegen.llvm.target import Target
 from flambeau.kernels.ir import Expr, LoopKernel, Store
 
@@ -21,36 +22,30 @@ __all__ = ["build"]
 def build(
     module: Module,
     name: str,
-    kernel: LoopKernel,
+    phase: ScheduledPhase,
     target: Target,
     messages: Messages,
     error_place: int,
-    limits: Mapping[int, Expr],
 ) -> None:
-    """Adds the function `name` that runs the kernel. `kernel.slots` are the first of the function's arguments."""
+    """Adds the function `name` that runs the phase. The kernel's slots are the first of the function's arguments; the error word
+    is number `error_place`, and sizes follow."""
+    kernel = phase.kernel
     f = module.function(name, (("ptr", "arguments"), ("i64", "thread"), ("i64", "threads")))
     if 0 in kernel.axes:
         f.finish()
         return
-    indices = Indices(_extents(kernel))
+    indices = Indices({axis: highest(n) for axis, n in extents(kernel).items()})
     pointers = [f.load("ptr", f.address(f.parameters[0], i, "ptr"), 8) for i in range(len(kernel.slots))]
-    ev = Evaluator(f, target, kernel.slots, pointers, indices, Errors(f, messages, error_place), limits)
-    _Nest(ev, kernel, choose(kernel, indices, target)).build()
+    sizes = Sizes(f, error_place + 1)
+    ev = Evaluator(f, target, kernel.slots, pointers, indices, Errors(f, messages, error_place), sizes, dict(phase.limits))
+    _Nest(ev, kernel, phase.schedule).build()
     f.finish()
-
-
-def _extents(kernel: LoopKernel) -> dict[int, int]:
-    extents = dict(enumerate(kernel.axes))
-    for e in walk([r for s in kernel.stores for r in roots(s)]):
-        if e.op == "reduce":
-            for axis, extent in e.param[1]:
-                extents[axis] = max(extent, extents.get(axis, 0))
-    return extents
 
 
 class _Nest:
     def __init__(self, ev: Evaluator, kernel: LoopKernel, schedule: Schedule) -> None:
         self.ev, self.kernel, self.schedule = ev, kernel, schedule
+        self.extents = [ev.sizes.value(n) for n in kernel.axes]
         self.firsts: dict[int, bool | Value] = {}
         """For each axis that pieces divide, whether this is its first piece."""
         self.bounds: tuple[Int, Int] = (0, 0)
@@ -60,17 +55,19 @@ class _Nest:
         """The loop over this thread's pieces."""
         f, s = self.ev.f, self.schedule
         _, thread, threads = f.parameters
-        extents = [self.kernel.axes[a] for a in s.shared]
-        cuts = 1 if s.cut is None else -(-self.kernel.axes[s.cut[0]] // s.cut[1])
+        cuts: Int = 1
+        if s.cut is not None:
+            length = self.ev.sizes.value(s.cut[1])
+            cuts = f.div(f.add(self.extents[s.cut[0]], f.sub(length, 1)), length)
         pieces = cuts
-        for extent in extents:
-            pieces *= extent
+        for axis in s.shared:
+            pieces = f.mul(pieces, self.extents[axis])
 
         def share(t: Int) -> Value:
             return f.op("i64", f"udiv i64 {f.mul(t, pieces)}, {threads}")
 
         low, high = share(thread), share(f.add(thread, 1))
-        if pieces == 1:  # the only piece is the first thread's
+        if isinstance(pieces, int) and pieces == 1:  # the only piece is the first thread's
             with f.when(f.op("i1", f"icmp eq i64 {thread}, 0")), self.ev.scope():
                 self.piece(0, cuts)
             return
@@ -83,18 +80,18 @@ class _Nest:
 
             f.loop(low, high, 1, turn, nonempty=True)
 
-    def piece(self, number: Int, cuts: int) -> None:
+    def piece(self, number: Int, cuts: Int) -> None:
         """Binds what the pieces divide, and goes in."""
         ev, f, s = self.ev, self.ev.f, self.schedule
         rest = number
         if s.cut is not None:
-            axis, length = s.cut
+            axis, length = s.cut[0], ev.sizes.value(s.cut[1])
             at = f.mul(f.rem(rest, cuts), length)
-            self.bounds = at, f.minimum(f.add(at, length), self.kernel.axes[axis])
+            self.bounds = at, f.minimum(f.add(at, length), self.extents[axis])
             self.firsts[axis] = f.compare("eq", at, 0)
             rest = f.div(rest, cuts)
         for axis in reversed(s.shared):
-            extent = self.kernel.axes[axis]
+            extent = self.extents[axis]
             ev.axes[axis] = f.rem(rest, extent) if axis != s.shared[0] else rest
             self.firsts[axis] = f.compare("eq", ev.axes[axis], 0)
             rest = f.div(rest, extent)
@@ -122,7 +119,7 @@ class _Nest:
             return
         axis = order[depth]
         low: Int = 0
-        high: Int = self.kernel.axes[axis]
+        high: Int = self.extents[axis]
         if self.schedule.cut is not None and self.schedule.cut[0] == axis:
             low, high = self.bounds
         for e in scans.find(self.remaining(later), axis):
@@ -153,8 +150,8 @@ class _Nest:
 
         whole = f.sub(high, f.rem(f.sub(high, low), lanes))
         f.loop(low, whole, lanes, turn)
-        extent = self.kernel.axes[axis]
-        if extent % lanes == 0:
+        extent = self.extents[axis]
+        if isinstance(extent, int) and extent % lanes == 0:
             return
         more = f.compare("slt", whole, high)
         if more is not False:

@@ -1,6 +1,6 @@
 """Large reductions with too few results to share among threads are cut: one phase computes partial results of pieces, the
-next combines them. Each phase is a loop kernel of its own; partial results lie in scratch memory. May import `flambeau.kernels`
-and `flambeau.dtypes`.
+next combines them. Each phase is a loop kernel of its own; partial results lie in scratch memory, in slots after the kernel's.
+May import `flambeau.kernels`, `flambeau.dtypes` and `schedule.py`.
 """
 
 from __future__ import annotations
@@ -9,16 +9,11 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from flambeau.codegen.llvm.builder import Module
-from flambeau.codegen.llvm.errors import Messages
-from flambeau.codegen.llvm.loops.nest import build
 from flambeau.codegen.llvm.loops.schedule import reductions_of, roots, trip, walk
-from flambeau.codegen.llvm.lowered import Lowered
-from flambeau.codegen.llvm.target import Target
 from flambeau.dtypes import int64
 from flambeau.kernels.ir import Expr, LoopKernel, Slot, Store
 
-__all__ = ["lower"]
+__all__ = ["Phase", "cut"]
 
 _LARGE = 1 << 15
 """Turns from which on a reduction is cut."""
@@ -28,27 +23,17 @@ _PIECE = 1 << 13
 
 
 @dataclass
-class _Phase:
+class Phase:
+    """One loop kernel of several that run one after another."""
+
     kernel: LoopKernel
     limits: Mapping[int, Expr] = field(default_factory=dict)
     """For a reduce axis that is cut: its length in this piece."""
 
 
-def lower(kernel: LoopKernel, target: Target, name: str = "kernel") -> Lowered:
-    """LLVM IR for a loop kernel; its functions are called `name`0, `name`1 …"""
-    phases = _phases(kernel)
-    slots = phases[-1].kernel.slots
-    scratch = tuple(s.size * s.dtype.itemsize for s in slots[len(kernel.slots) :])
-    module = Module(target.attributes)
-    messages = Messages()
-    for i, phase in enumerate(phases):
-        build(module, f"{name}{i}", phase.kernel, target, messages, len(slots), phase.limits)
-    functions = tuple(f"{name}{i}" for i in range(len(phases)))
-    return Lowered(module.text(), functions, scratch, tuple(messages.found))
-
-
-def _phases(kernel: LoopKernel) -> list[_Phase]:
-    phases: list[_Phase] = []
+def cut(kernel: LoopKernel) -> list[Phase]:
+    """The phases that compute the kernel, in order."""
+    phases: list[Phase] = []
     while True:
         large = [r for r in reductions_of(kernel) if _is_cut(kernel, r)]
         innermost = [r for r in large if not any(q is not r and q in set(walk([r])) for q in large)]
@@ -58,7 +43,7 @@ def _phases(kernel: LoopKernel) -> list[_Phase]:
         group = [r for r in innermost if r.axes == first.axes and sorted(r.param[1]) == sorted(first.param[1])]
         kernel, phase = _cut(kernel, group)
         phases.append(phase)
-    return [*phases, _Phase(kernel)]
+    return [*phases, Phase(kernel)]
 
 
 def _is_cut(kernel: LoopKernel, r: Expr) -> bool:
@@ -66,7 +51,7 @@ def _is_cut(kernel: LoopKernel, r: Expr) -> bool:
     return trip(r) >= _LARGE and results < _ENOUGH
 
 
-def _cut(kernel: LoopKernel, group: list[Expr]) -> tuple[LoopKernel, _Phase]:
+def _cut(kernel: LoopKernel, group: list[Expr]) -> tuple[LoopKernel, Phase]:
     """The kernel with the reductions of `group` reading partial results, and the phase that computes those."""
     first = group[0]
     parallel = sorted(first.axes)
@@ -120,7 +105,7 @@ def _cut(kernel: LoopKernel, group: list[Expr]) -> tuple[LoopKernel, _Phase]:
             for s in kernel.stores
         ),
     )
-    return rest, _Phase(partial, limits)
+    return rest, Phase(partial, limits)
 
 
 def _combination(

@@ -365,7 +365,7 @@ def _in_blocks(
 def _limits(ev: Evaluator, axis: int, extent: int) -> tuple[Int, Int]:
     """The bounds of a reduce axis."""
     part = ev.limits.get(axis)
-    return (0, extent) if part is None else (0, ev.evaluate(part))
+    return (0, ev.sizes.value(extent)) if part is None else (0, ev.evaluate(part))
 
 
 def _whole(f: Function, low: Int, high: Int, lanes: int) -> Int:
@@ -378,14 +378,16 @@ def _place(ev: Evaluator, e: Expr) -> Value:
     """The position within the reduction, counted row-major over its axes (i64, in lanes where they vary)."""
     f = ev.f
     total: Int = 0
-    step = 0
-    weight = 1
+    step: Int = 0
+    weight: Int = 1
     for axis, extent in reversed(e.param[1]):
         total = f.add(total, f.mul(ev.axes[axis], weight))
         if axis == ev.lane:
             step = weight
-        weight *= extent
+        weight = f.mul(weight, ev.sizes.value(extent))
     value = f.integer(total)
+    if isinstance(step, Value):
+        return f.binary("add", f.splat(value, ev.lanes), f.binary("mul", f.splat(step, ev.lanes), f.steps(ev.lanes)))
     if step:
         value = f.binary("add", f.splat(value, ev.lanes), f.steps(ev.lanes, "i64", step))
     return value

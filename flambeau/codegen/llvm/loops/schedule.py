@@ -13,7 +13,10 @@ from flambeau.codegen.llvm.indices import Indices, Linear
 from flambeau.codegen.llvm.target import Target
 from flambeau.kernels.ir import Expr, LoopKernel, Store
 
-__all__ = ["SHORT", "SPREAD", "Schedule", "choose", "fitting", "reductions_of", "roots", "trip", "turned", "walk"]
+__all__ = [
+    "SHORT", "SPREAD", "UNSCHEDULED", "Schedule", "choose", "extents", "fitting", "reductions_of", "roots", "trip", "turned",
+    "walk",
+]  # fmt: skip
 
 _PIECES = 64
 """Pieces that the work is cut into where it is long enough; threads take equal shares of them."""
@@ -46,6 +49,10 @@ class Schedule:
     cut: tuple[int, int] | None
 
 
+UNSCHEDULED = Schedule((), None, 1, None, (), None)
+"""For a kernel of no iterations."""
+
+
 def roots(store: Store) -> list[Expr]:
     """The expressions of a store."""
     return [store.index, store.value] + ([] if store.guard is None else [store.guard])
@@ -61,6 +68,16 @@ def walk(expressions: Sequence[Expr]) -> Iterator[Expr]:
             seen.add(e)
             yield e
             stack.extend(e.args)
+
+
+def extents(kernel: LoopKernel) -> dict[int, int]:
+    """Each axis' length; of an axis that several reductions open the longest."""
+    found = dict(enumerate(kernel.axes))
+    for e in walk([r for s in kernel.stores for r in roots(s)]):
+        if e.op == "reduce":
+            for axis, extent in e.param[1]:
+                found[axis] = max(extent, found.get(axis, 0))
+    return found
 
 
 def reductions_of(kernel: LoopKernel) -> list[Expr]:
