@@ -6,6 +6,7 @@ May import `flambeau.dtypes`, `flambeau.graph` and `flambeau.kernels`.
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
+from math import prod
 
 from flambeau.dtypes import float32, int64
 from flambeau.graph.node import PRIMITIVES
@@ -200,13 +201,19 @@ def _operand(space: Space, view: View, slot: int) -> Operand:
     return Operand(slot, view.base.shape, tuple(positions))
 
 
+SMALL = 1 << 15
+"""Products up to which a contraction is as well done by loops, whose code serves every size…"""
+SMALL_VECTOR = 1 << 17
+"""…and where one operand is a vector (or one for each of a batch), so that nothing is read twice."""
+
+
 def contracts(operation: Operation) -> bool:
-    """Whether the contraction kernel is the way to compute this contraction: floating-point, and something is summed."""
+    """Whether the contraction kernel is the way to compute this contraction: floating-point, something is summed, and it is not
+    small."""
     if operation.name != "contract" or operation.dtype.category != 2 or operation.size == 0:
         return False
-    summed = 1
-    for labels, source in zip(operation.params, operation.inputs):
-        for label, n in zip(labels, source.shape):
-            if label not in operation.params[2]:
-                summed *= n
-    return summed > 1
+    a, b, out = operation.params
+    sizes = {label: n for labels, source in zip((a, b), operation.inputs) for label, n in zip(labels, source.shape)}
+    summed = prod(n for label, n in sizes.items() if label not in out)
+    sides = [prod(sizes[label] for label in out if label not in other) for other in (a, b)]
+    return summed > 1 and summed * operation.size > (SMALL_VECTOR if min(sides) == 1 else SMALL)

@@ -176,16 +176,22 @@ class Fusion:
                     memory.add(missing.operation.number)
         elif o.name in ("argsort", "routine"):
             result.extend(o.inputs)
+        elif o.kind == "contraction":
+            result.extend(b for b in map(self._base, o.inputs) if b.kind != "leaf" and o.size > b.size // 2)
         elif o.name in MOVEMENT or o.name == "gather":
             source = o.inputs[0]
             limit = 2 * ACCESS if o.name == "expand" else ACCESS + 2
             if o.size > source.size and o.name != "pad" and not self._trailing(o):
-                base = source
-                while base.name in MOVEMENT and base.number not in self.memory:
-                    base = base.inputs[0]
+                base = self._base(source)
                 if base.kind != "leaf" and limit < self._cost(base) < REDUCTION:  # reductions are judged by `_inline`
                     result.append(base)
         return [r for r in result if r.number not in self.memory]
+
+    def _base(self, o: Operation) -> Operation:
+        """What a view is of: the operation in memory, or the last that is no movement."""
+        while o.name in MOVEMENT and o.number not in self.memory:
+            o = o.inputs[0]
+        return o
 
     def _trailing(self, o: Operation) -> bool:
         """Whether an expand repeats only along the last dimensions: then the operand is computed once outside their loops."""
