@@ -201,19 +201,27 @@ def _operand(space: Space, view: View, slot: int) -> Operand:
     return Operand(slot, view.base.shape, tuple(positions))
 
 
-SMALL = 1 << 15
-"""Products up to which a contraction is as well done by loops, whose code serves every size…"""
-SMALL_VECTOR = 1 << 17
-"""…and where one operand is a vector (or one for each of a batch), so that nothing is read twice."""
+SMALL = 1 << 17
+"""Products up to which a matrix times a vector (or one for each of a batch) is done by loops, whose code serves every size."""
 
 
 def contracts(operation: Operation) -> bool:
-    """Whether the contraction kernel is the way to compute this contraction: floating-point, something is summed, and it is not
-    small."""
+    """Whether the contraction kernel is the way to compute this contraction: floating-point, something is summed, and it is large
+    or reads something more than once."""
     if operation.name != "contract" or operation.dtype.category != 2 or operation.size == 0:
         return False
     a, b, out = operation.params
     sizes = {label: n for labels, source in zip((a, b), operation.inputs) for label, n in zip(labels, source.shape)}
     summed = prod(n for label, n in sizes.items() if label not in out)
     sides = [prod(sizes[label] for label in out if label not in other) for other in (a, b)]
-    return summed > 1 and summed * operation.size > (SMALL_VECTOR if min(sides) == 1 else SMALL)
+    if summed == 1:
+        return False
+    return min(sides) > 1 or summed * operation.size > SMALL or any(map(_is_windowed, operation.inputs))
+
+
+def _is_windowed(operation: Operation) -> bool:
+    while operation.name in MOVEMENT:
+        if operation.name == "window":
+            return True
+        operation = operation.inputs[0]
+    return False

@@ -82,7 +82,7 @@ def test_other_systems_code_links(triple: str) -> None:
     jit = Jit(replace(target, features="+f16c") if target.architecture == "x86_64" else target, triple)
     assert set(jit.assemble(CALLS).imports) == {"fmod"}
     for kernel in (plus(1000, 0.25), lookup(9, 5, 50)):
-        lowered = loops.lower(kernel, target)
+        lowered = loops.lower(loops.generalise(kernel, target).phases, target)
         assert set(lowered.functions) <= set(jit.assemble(lowered.ir).functions)
 
 
