@@ -9,6 +9,7 @@ import os
 import threading
 import weakref
 from collections.abc import Callable
+from math import prod
 from typing import Any, Protocol
 
 from flambeau import devices
@@ -27,7 +28,6 @@ class _Pending(threading.local):
 
     def __init__(self) -> None:
         self.storages: list[weakref.ref[Storage]] = []
-        self.count = 0
         self.recorder: Recorder | None = None
         """Who records a call of this thread, if anyone."""
         self.examples: tuple[Examples, ...] = ()
@@ -101,11 +101,8 @@ class Storage:
         self.autograd_version = 0
         self.dtype: dtype = node.dtype
         self.device = node.device
-        size = 1
-        for n in node.shape:
-            size *= n
-        self.size = size
-        if node.inputs and not _is_filled(node):
+        self.size = prod(node.shape)
+        if node.inputs and (node.primitive.kind != "movement" or not _is_filled(node)):
             self._wait()
 
     def write(self, node: Node) -> None:
@@ -121,9 +118,9 @@ class Storage:
             self._wait()
 
     def _wait(self) -> None:
-        pending.storages.append(weakref.ref(self))
-        pending.count += 1
-        if pending.count > FLUSH_AFTER and pending.recorder is None:
+        waiting = pending.storages
+        waiting.append(weakref.ref(self))
+        if len(waiting) > FLUSH_AFTER and pending.recorder is None:
             realize([])
 
 
@@ -146,22 +143,28 @@ def _is_filled(node: Node) -> bool:
 
 def realize(nodes: list[Node]) -> None:
     """Computes `nodes` and everything of this thread that waits and can still be seen."""
-    wanted: dict[str, dict[int, Node]] = {}
-    if pending.examples and any(examples.depends(node) for node in nodes for examples in pending.examples):
+    wanted: dict[int, Node] = {}
+    examples = pending.examples
+    if examples and any(e.depends(node) for node in nodes for e in examples):
         raise escaped()
     for node in nodes:
         if node.buffer is None:
-            wanted.setdefault(node.device, {})[node.serial] = node
-    if pending.recorder is not None and wanted:
-        pending.recorder.look()
-    waiting, pending.storages, pending.count = pending.storages, [], 0
-    for reference in waiting:
-        storage = reference()
-        if storage is not None and storage.node.buffer is None:
-            if pending.examples and any(examples.depends(storage.node) for examples in pending.examples):
-                continue
-            wanted.setdefault(storage.device, {})[storage.node.serial] = storage.node
+            wanted[node.serial] = node
+    waiting = pending.storages
+    if waiting or wanted:
+        if RECORDERS and pending.recorder is not None and wanted:
+            pending.recorder.look()
+        pending.storages = []
+        for reference in waiting:
+            storage = reference()
+            if storage is not None:
+                node = storage.node
+                if node.buffer is None and not (examples and any(e.depends(node) for e in examples)):
+                    wanted[node.serial] = node
+    if not wanted:
+        return
+    found = [wanted[serial] for serial in sorted(wanted)] if len(wanted) > 1 else list(wanted.values())
     # After an error nothing waits any more: what is good is computed when it is looked at, and what is not raises again there.
     with _lock:
-        for device, group in wanted.items():
-            devices.backend(device).realize([group[serial] for serial in sorted(group)])
+        for device in dict.fromkeys([node.device for node in found]):
+            devices.backend(device).realize([node for node in found if node.device == device])

@@ -7,6 +7,7 @@ A node is immutable but for one thing: once computed, it holds its `buffer` and 
 from __future__ import annotations
 
 import itertools
+import operator
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -47,7 +48,9 @@ class Primitive:
         batch: how the primitive is written for many examples at once (`graph.batching.Rule`); None for leaves.
     """
 
-    __slots__ = ("name", "kind", "infer", "evaluate", "gradient", "saves_inputs", "saves_output", "reads", "batch")
+    __slots__ = (
+        "name", "kind", "infer", "evaluate", "gradient", "saves_inputs", "saves_output", "reads", "batch", "is_value_free",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -65,6 +68,7 @@ class Primitive:
         self.saves_inputs: bool = not isinstance(saves, str) or "inputs" in saves or "shapes" in saves
         self.saves_output: Any = "output" in saves if isinstance(saves, str) else lambda params: "output" in saves(params)
         self.reads = ((),) * 3 if isinstance(saves, str) and "shapes" in saves else reads
+        self.is_value_free = name in ("scalar", "buffer")  # params hold a number that varies without a new plan
         assert name not in PRIMITIVES, name
         PRIMITIVES[name] = self
 
@@ -111,7 +115,7 @@ class Node:
         self.buffer: Any = None
         self.serial = next(_counter)
         self.origin: str | None = None if naming is None else naming()
-        key = (primitive.name, () if primitive.name in _VALUE_FREE else params, shape, type)
+        key = (primitive, () if primitive.is_value_free else params, shape, type)
         signature = _interned.get(key)
         if signature is None:
             if len(_interned) >= _INTERNED:
@@ -146,9 +150,6 @@ class Node:
         return f"Node({self.primitive.name}, {list(self.shape)}, {self.dtype.name}, {self.device}{state})"
 
 
-_VALUE_FREE = frozenset(("scalar", "buffer"))
-
-
 def topological_order(outputs: Iterable[Node]) -> list[Node]:
     """Every node that `outputs` need, inputs first, stopping at nodes that have their buffer (those are listed too).
 
@@ -165,9 +166,9 @@ def topological_order(outputs: Iterable[Node]) -> list[Node]:
         found.append(node)
         if node.buffer is None:
             stack.extend(node.inputs)
-    found.sort(key=_serial)
+    if len(found) > 1:
+        found.sort(key=_SERIAL)
     return found
 
 
-def _serial(node: Node) -> int:
-    return node.serial
+_SERIAL = operator.attrgetter("serial")

@@ -59,3 +59,5 @@ class Plan:
     aliases: dict[int, int] = field(default_factory=dict)
     executable: Any = None
     donations: tuple[tuple[int, tuple[tuple[int, int], ...]], ...] = ()
+    used: int = 0
+    """Grows with each use, over all plans."""

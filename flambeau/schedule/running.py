@@ -8,15 +8,13 @@ from __future__ import annotations
 import itertools
 import sys
 import threading
-from collections import OrderedDict
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import flambeau.graph.node as graph
 from flambeau.dtypes import float32
 from flambeau.graph.node import Node, topological_order
-from flambeau.graph.primitives.leaf import BUFFER, PLACEHOLDER, escaped, scalar_value
+from flambeau.graph.primitives.leaf import BUFFER, PLACEHOLDER, SCALAR, escaped, scalar_value
 from flambeau.schedule.execution import execute
 from flambeau.schedule.plan import Plan
 from flambeau.schedule.planning import build
@@ -28,7 +26,8 @@ __all__ = ["prepare", "realize", "PLANS"]
 
 CAPACITY, MOST_STEPS = 512, 20_000
 """How many plans are kept, and how many steps they may have together; the one used longest ago goes first."""
-PLANS: OrderedDict[tuple[Any, ...], Plan] = OrderedDict()
+PLANS: dict[tuple[Any, ...], Plan] = {}
+_uses = itertools.count(1)
 _lock = threading.Lock()
 
 _leaf_codes: dict[int, int] = {}
@@ -54,10 +53,11 @@ def _keep(structure: tuple[Any, ...], plan: Plan) -> None:
     """Notes a plan, and lets the longest unused go where there are too many."""
     with _lock:
         PLANS[structure] = plan
+        plan.used = next(_uses)
         steps = sum([len(p.steps) for p in PLANS.values()])
         while len(PLANS) > CAPACITY or (steps > MOST_STEPS and len(PLANS) > 1):
-            _, forgotten = PLANS.popitem(last=False)
-            steps -= len(forgotten.steps)
+            forgotten = min(PLANS, key=lambda key: PLANS[key].used)
+            steps -= len(PLANS.pop(forgotten).steps)
 
 
 def prepare(nodes: Sequence[Node]) -> tuple[Plan, list[Node], list[Node]]:
@@ -77,25 +77,23 @@ def _prepare(nodes: Sequence[Node]) -> tuple[Plan, list[Node], list[Node], list[
     place: dict[int, int] = {}
     inputs: list[Node] = []
     scalars: list[Node] = []
-    append = key.append
-    number = 0
-    for node in order:
+    append, codes = key.append, _leaf_codes
+    for number, node in enumerate(order):
         place[node.serial] = number
-        number += 1
-        if node.buffer is not None:
+        if node.buffer is None:
+            append(node.signature)
+            operands = node.inputs
+            if operands:
+                for i in operands:
+                    append(place[i.serial])
+            elif node.primitive is SCALAR:
+                scalars.append(node)
+            elif node.primitive is PLACEHOLDER:
+                raise escaped()
+        else:
             inputs.append(node)
-            code = _leaf_codes.get(node.signature)
+            code = codes.get(node.signature)
             append(_leaf_code(node) if code is None else code)
-            continue
-        append(node.signature)
-        operands = node.inputs
-        if operands:
-            for i in operands:
-                append(place[i.serial])
-        elif node.primitive.name == "scalar":
-            scalars.append(node)
-        elif node.primitive is PLACEHOLDER:
-            raise escaped()
     append(None)
     key.extend([place[n.serial] for n in nodes])
     if graph.naming is not None:  # a plan of its own, whose steps say where they come from
@@ -106,8 +104,7 @@ def _prepare(nodes: Sequence[Node]) -> tuple[Plan, list[Node], list[Node], list[
         plan = build(nodes)
         _keep(structure, plan)
     else:
-        with suppress(KeyError):  # another thread may have let it go
-            PLANS.move_to_end(structure)
+        plan.used = next(_uses)
     return plan, inputs, scalars, order
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +107,7 @@ def test_an_old_value_that_somebody_knows_is_kept() -> None:
 
 
 def test_plans_are_bounded_by_their_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(running, "PLANS", OrderedDict())
+    monkeypatch.setattr(running, "PLANS", {})
     monkeypatch.setattr(running, "MOST_STEPS", 6)
     for n in range(2, 22):
         x = leaf(np.ones((n, 3), np.float32))

@@ -24,6 +24,7 @@ from flambeau.graph.node import Node
 from flambeau.graph.numpy import np
 from flambeau.precision import may_round_products
 from flambeau.profiler import recorder
+from flambeau.schedule import realize
 
 __all__ = ["CpuBackend"]
 
@@ -66,8 +67,6 @@ class CpuBackend:
         return memoryview(np.asarray(buffer))[:nbytes]
 
     def realize(self, nodes: Sequence[Node]) -> None:
-        from flambeau.schedule import realize
-
         realize(self, nodes)
 
     def execute(self, plan: Any, inputs: Sequence[Buffer], scalars: Sequence[Any], donated: frozenset[int]) -> list[Buffer]:
