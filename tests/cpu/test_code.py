@@ -150,12 +150,12 @@ def test_kernels_that_no_plan_uses_are_forgotten(tmp_path: Path, monkeypatch: py
     used = compiler.prepare([plus(7, 0.5)], 2)
     address = used[plus(7, 0.5)].addresses
     for k in range(20):
-        compiler.prepare([plus(10 + k, 0.5)], 2)
+        compiler.prepare([plus(7, k + 1.5)], 2)
     gc.collect()
     assert len(compiler._alive) == 6
     assert compiler.prepare([plus(7, 0.5)], 2)[plus(7, 0.5)].addresses == address
     before = compiler.compiled
-    compiler.prepare([plus(10, 0.5)], 2)
+    compiler.prepare([plus(7, 1.5)], 2)
     assert (compiler.compiled, compiler.loaded) == (before, 1)
 
 

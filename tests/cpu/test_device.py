@@ -248,7 +248,7 @@ def test_kernels_come_back_from_disk(tmp_path: Path) -> None:
     again.prepare([kernel], 2)
     assert (again.compiled, again.loaded) == (0, 1)
     other = fresh(tmp_path)
-    other.prepare([plus(78, 12.5)], 2)
+    other.prepare([plus(77, 13.5)], 2)
     assert (other.compiled, other.loaded) == (1, 0)
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
 
-from flambeau.codegen.llvm import contraction, loops
+from flambeau.codegen.llvm import contraction, loops, sorting
 from flambeau.codegen.llvm.lowered import Lowered, Message
 from flambeau.codegen.llvm.target import Target
 from flambeau.devices.cpu.cache import DiskCache
@@ -25,7 +25,7 @@ from flambeau.devices.cpu.code import Code
 from flambeau.devices.cpu.image import Image
 from flambeau.devices.cpu.jit import Jit
 from flambeau.kernels.fingerprint import fingerprint
-from flambeau.kernels.ir import ContractionKernel, Kernel, LoopKernel
+from flambeau.kernels.ir import ContractionKernel, Kernel, LoopKernel, SortKernel
 
 __all__ = ["Compiled", "Compiler", "Pack"]
 
@@ -218,6 +218,11 @@ class Compiler:
         if isinstance(kernel, LoopKernel):
             general = loops.generalise(kernel, target)
             return _Request(self._key(target, fingerprint(general.phases)), lambda: loops.lower(general.phases, target), general)
+        if isinstance(kernel, SortKernel):
+            type, descending = kernel.slots[0].dtype, kernel.descending
+            general = loops.General((), (kernel.rows, kernel.length), (), (sorting.scratch_bytes(kernel, threads),))
+            key = self._key(target, f"sort {type.name} {descending}")
+            return _Request(key, lambda: sorting.lower(type, descending, target), general)
         assert isinstance(kernel, ContractionKernel), kernel
         return _Request(self._key(target, f"{threads} {fingerprint(kernel)}"), lambda: contraction.lower(kernel, target, threads))
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-from flambeau.kernels.ir import ContractionKernel, Expr, Kernel, LoopKernel
+from flambeau.kernels.ir import ContractionKernel, Expr, Kernel, LoopKernel, SortKernel
 
 __all__ = ["nanoseconds"]
 
@@ -37,7 +37,7 @@ def nanoseconds(kernel: Kernel) -> float:
         return _loops(kernel)
     if isinstance(kernel, ContractionKernel):
         return 0.02 * math.prod(kernel.extents) + 0.3 * math.prod(kernel.extents[k] for k in kernel.outputs)
-    return 0.0
+    return 20.0 * kernel.rows * kernel.length if isinstance(kernel, SortKernel) else 0.0
 
 
 def _loops(kernel: LoopKernel) -> float:

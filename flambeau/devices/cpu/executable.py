@@ -23,7 +23,7 @@ from flambeau.devices.cpu.cost import nanoseconds
 from flambeau.devices.cpu.memory import Buffer, Pool, Region
 from flambeau.devices.cpu.runner import ALONE, BARRIER, ENTRY_WORDS, Team
 from flambeau.devices.cpu.scalars import ScalarBlock
-from flambeau.kernels.ir import Kernel, RoutineKernel, SortKernel
+from flambeau.kernels.ir import Kernel, RoutineKernel
 from flambeau.profiler import recorder
 from flambeau.schedule.execution import Interrupted
 from flambeau.schedule.memory import can_fail
@@ -103,7 +103,7 @@ class Executable:
         self.pool, self.threads, self.donated = pool, team.threads, donated
         self._nothing = team.nothing
         threads = team.threads
-        native = [s.kernel for s in plan.steps if not isinstance(s.kernel, RoutineKernel | SortKernel)]
+        native = [s.kernel for s in plan.steps if not isinstance(s.kernel, RoutineKernel)]
         code = compiler.prepare(native, threads, may_round)
         self.home = home = homes(plan, donated)
         compiled = {i: code[s.kernel] for i, s in enumerate(plan.steps) if s.kernel in code}
