@@ -25,8 +25,8 @@ ONE = {
     "expm1": (np.expm1, 0.6),
     "log1p": (np.log1p, 0.6),
     "log2": (np.log2, 0.6),
-    "sin": (np.sin, 0.6),
-    "cos": (np.cos, 0.6),
+    "sin": (np.sin, 1.1),
+    "cos": (np.cos, 1.1),
     "tan": (np.tan, 1.0),
     "asin": (np.arcsin, 0.6),
     "acos": (np.arccos, 0.6),
@@ -99,3 +99,41 @@ def test_functions_of_one_float64(name: str) -> None:
         exact = ONE[name][0](x)
     (found,) = run(backend(512), kernel(name, [float64], float64, len(x)), [x, np.zeros_like(x)])
     np.testing.assert_allclose(found, exact, rtol=3e-15, atol=0)
+
+
+@pytest.mark.parametrize("name", ["exp", "log", "sin", "cos"])
+def test_float64_within_the_last_place(name: str) -> None:
+    mpmath = pytest.importorskip("mpmath")
+    rng = np.random.default_rng(2)
+    dense = [rng.uniform(-s, s, 300) for s in (1e-3, 1, 10, 1e4, 9e7, 1e12)]
+    near = (np.arange(1, 200) * np.pi / 2).tolist()  # where sines and cosines nearly vanish
+    x = np.concatenate(
+        [*dense, near, rng.uniform(-745, 709, 300), 10.0 ** rng.uniform(-308, 300, 300), 1 + rng.uniform(-0.3, 0.4, 300)]
+    )
+    x = np.abs(x) if name == "log" else x[np.abs(x) < 709] if name == "exp" else x
+    (found,) = run(backend(None), kernel(name, [float64], float64, len(x)), [x, np.zeros_like(x)])
+    mpmath.mp.prec = 160
+    for value, mine in zip(x.tolist(), found.tolist(), strict=True):
+        exact = getattr(mpmath, name)(mpmath.mpf(value))
+        unit = np.spacing(abs(float(exact))) if exact else 5e-324
+        assert abs(mpmath.mpf(mine) - exact) / unit <= 1.1, (value, mine, exact)
+
+
+@pytest.mark.parametrize("bits", WIDTHS)
+@pytest.mark.parametrize("type", [float32, float64])
+def test_remainders_are_exact(type: Any, bits: int) -> None:
+    number = np.float32 if type is float32 else np.float64
+    rng = np.random.default_rng(3)
+    limits = np.array(
+        [0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 0.3, 7.0, 1e-40, 3e38, 16777216.0, 16777217.0, 1e-3], number
+    )
+    a, b = (g.reshape(-1) for g in np.meshgrid(limits, limits))
+    wide = [(rng.choice([-1, 1], 5000) * 10.0 ** rng.uniform(-12, 12, 5000)).astype(number) for _ in range(2)]
+    close = rng.integers(-1000, 1000, 5000).astype(number)
+    step = rng.integers(1, 50, 5000).astype(number) / number(8)
+    a, b = np.concatenate([a, wide[0], close * step]), np.concatenate([b, wide[1], step])
+    with np.errstate(all="ignore"):
+        exact = np.fmod(a, b)
+    (found,) = run(backend(bits), kernel("fmod", [type] * 2, type, len(a)), [a, b, np.zeros_like(a)])
+    np.testing.assert_array_equal(found, exact)
+    np.testing.assert_array_equal(np.signbit(found[~np.isnan(exact)]), np.signbit(exact[~np.isnan(exact)]))

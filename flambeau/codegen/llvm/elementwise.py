@@ -141,11 +141,32 @@ def _reciprocal_root(f: Function, x: Sequence[Value], type: dtype) -> Value:
     return f.binary("fdiv", constant(x[0].type, 1.0), f.intrinsic("sqrt", x[0]))
 
 
+def _truncated_remainder(f: Function, x: Sequence[Value], type: dtype) -> Value:
+    """C's fmod, exact: a - n·b with n = ⌊a / b⌋ of the sizes, where the quotient is small enough for n to be a number.
+
+    The rounded quotient is never below n, and at most n + 1; either way a - n·b can be represented.
+    """
+    a, b = f.intrinsic("fabs", x[0]), f.intrinsic("fabs", x[1])
+    quotient = f.binary("fdiv", a, b)
+    exact = 2.0 ** (24 if bits_of(a.type) == 32 else 53)
+
+    def directly() -> list[Value]:
+        n = f.intrinsic("trunc", quotient)
+        rest = f.intrinsic("fma", f.op(n.type, f"fneg {n.type} {n}"), b, a)
+        rest = f.select(f.test("fcmp olt", rest, constant(a.type, 0.0)), f.binary("fadd", rest, b), rest)
+        infinity = constant(a.type, float("inf"))
+        is_whole = f.binary("and", f.test("fcmp oeq", b, infinity), f.test("fcmp olt", a, infinity))
+        return [f.intrinsic("copysign", f.select(is_whole, a, rest), x[0])]
+
+    is_large = f.test("fcmp oge", quotient, constant(a.type, exact))
+    return f.choose(any_lane(f, is_large), lambda: [f.binary("frem", x[0], x[1])], directly)[0]
+
+
 def _float_floor_divide(f: Function, x: Sequence[Value], type: dtype) -> Value:
     """Python's floor division, from the exact remainder: c10::div_floor_floating's rule."""
     a, b = x
     nil, one = constant(a.type, 0.0), constant(a.type, 1.0)
-    rest = f.binary("frem", a, b)
+    rest = _truncated_remainder(f, x, type)
     quotient = f.binary("fdiv", f.binary("fsub", a, rest), b)
     opposite = f.binary("xor", f.test("fcmp olt", b, nil), f.test("fcmp olt", rest, nil))
     adjust = f.binary("and", f.test("fcmp une", rest, nil), opposite)
@@ -162,7 +183,7 @@ def _float_remainder(f: Function, x: Sequence[Value], type: dtype) -> Value:
     """The remainder with the divisor's sign."""
     a, b = x
     nil = constant(a.type, 0.0)
-    rest = f.binary("frem", a, b)
+    rest = _truncated_remainder(f, x, type)
     opposite = f.binary("xor", f.test("fcmp olt", b, nil), f.test("fcmp olt", rest, nil))
     adjust = f.binary("and", f.test("fcmp une", rest, nil), opposite)
     return f.select(adjust, f.binary("fadd", rest, b), rest)
@@ -231,7 +252,7 @@ _FLOAT: dict[str, _Rule] = {
     "div": _binary("fdiv"),
     "floor_divide": _float_floor_divide,
     "remainder": _float_remainder,
-    "fmod": _binary("frem"),
+    "fmod": _truncated_remainder,
     "maximum": lambda f, x, type: larger(f, x[0], x[1], type),
     "minimum": lambda f, x, type: smaller(f, x[0], x[1], type),
     "copysign": _intrinsic("copysign"),

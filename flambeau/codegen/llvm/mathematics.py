@@ -1,17 +1,19 @@
-"""Transcendental functions in LLVM IR. May import the builder, `single.py`, `through_double.py` and `flambeau.dtypes`.
+"""Transcendental functions in LLVM IR. May import the builder, its neighbours for functions, and `flambeau.dtypes`.
 
-float32 (and the half types, which come as float32): `exp`, `log`, `tanh` and `erf` are polynomials in float32, right within 2
-units in the last place (ulp); the others are evaluated in float64 by polynomials good to about 1e-11 and rounded once, within
-1 ulp. Infinities, NaN, zeros, subnormal arguments and results are right in all. float64 calls the C library's function for
-each lane (within 1 ulp in glibc).
+float32 (and the half types, which come as float32): `exp`, `log`, `tanh`, `erf`, and where multiply-adds are fused `sin` and
+`cos`, are polynomials in float32, right within 2 units in the last place (ulp); the others are evaluated in float64 by
+polynomials good to about 1e-11 and rounded once, within 1 ulp. float64: `exp`, `log`, `sin` and `cos` are polynomials within
+1.1 ulp; the others call the C library's function for each lane (within 1 ulp in glibc). Infinities, NaN, zeros, subnormal
+arguments and results are right in all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from flambeau.codegen.llvm import single, through_double
+from flambeau.codegen.llvm import double, single, through_double
 from flambeau.codegen.llvm.builder import Function, Value, element_of, lanes_of, poison
+from flambeau.codegen.llvm.circular import CIRCULAR, circular, is_fused
 from flambeau.dtypes import dtype
 
 __all__ = ["emit", "library_call"]
@@ -28,8 +30,14 @@ def emit(f: Function, name: str, operands: Sequence[Value], type: dtype) -> Valu
     """The function `name` of float32 or float64 values; half types come as float32."""
     if name not in _LIBRARY:
         raise NotImplementedError(f"primitive {name} on {type.name}")
+    if name in CIRCULAR and is_fused(f):
+        return circular(f, name, operands[0], lambda: _plain(f, name, operands))
+    return _plain(f, name, operands)
+
+
+def _plain(f: Function, name: str, operands: Sequence[Value]) -> Value:
     if element_of(operands[0].type) == "double":
-        return library_call(f, name, operands)
+        return double.FUNCTIONS[name](f, operands[0]) if name in double.FUNCTIONS else library_call(f, name, operands)
     if name in single.FUNCTIONS:
         return single.FUNCTIONS[name](f, operands[0])
     if name in through_double.PERIODIC:
