@@ -214,7 +214,7 @@ def contracts(operation: Operation) -> bool:
     sizes = {label: n for labels, source in zip((a, b), operation.inputs) for label, n in zip(labels, source.shape)}
     summed = prod(n for label, n in sizes.items() if label not in out)
     sides = [prod(sizes[label] for label in out if label not in other) for other in (a, b)]
-    if summed == 1:
+    if summed <= 1:
         return False
     return min(sides) > 1 or summed * operation.size > SMALL or any(map(_is_windowed, operation.inputs))
 

@@ -56,7 +56,7 @@ class Jit:
     def assemble(self, ir: str) -> Image:
         """The module's code. Raises RuntimeError for IR that LLVM doesn't accept, or that `link` can't link.
 
-        Two passes do: the text has its vectors, its unrolled loops and its shared values already, so that the rest of -O2 took half
+        Two passes do: the text has its vectors, its unrolled loops and its shared values already, so the rest of -O2 took half
         of all compile time for code that was no faster.
         """
         llvm = self.llvm
