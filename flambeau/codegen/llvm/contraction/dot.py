@@ -370,7 +370,8 @@ def plan_dot(form: Form, target: Target, threads: int) -> Dot | None:
         return None
     width = 8 if target.registers >= 32 else 4
     tile = Tile(min(3, rows), min(width, columns))
-    most = max(2 * lanes, target.l1 // (tile.width * bytes_))
+    # the first cache holds a tile's columns while rows pass by
+    most = max(2 * lanes, target.l1 * 3 // 4 // ((tile.width + tile.height) * bytes_))
     split, inside = inner, 1
     while split > r.summed[0] and inside * extents[split] < most:
         after = [k for k in r.summed if k >= split]
