@@ -53,7 +53,7 @@ globals().update({name: o.public for (namespace, name), o in _OPERATORS.items() 
 
 _MODULES = frozenset((
     "nn", "func", "distributions", "amp", "optim", "utils", "linalg", "special", "random", "profiler", "webgpu", "typing",
-    "testing", "serialization", "version",
+    "testing", "serialization", "version", "cuda", "backends", "jit", "compiler", "distributed", "accelerator",
 ))  # fmt: skip
 _ELSEWHERE = {
     "save": "flambeau.serialization",
@@ -80,6 +80,11 @@ _ELSEWHERE = {
     },
     "vmap": "flambeau.func",
     "autocast": "flambeau.amp",
+    "are_deterministic_algorithms_enabled": "flambeau.determinism",
+    "get_deterministic_debug_mode": "flambeau.determinism",
+    "is_deterministic_algorithms_warn_only_enabled": "flambeau.determinism",
+    "set_deterministic_debug_mode": "flambeau.determinism",
+    "use_deterministic_algorithms": "flambeau.determinism",
     "is_autocast_enabled": "flambeau.amp.autocast_mode",
 }
 """Names whose module is imported when they are first used."""

@@ -87,7 +87,7 @@ _PLAIN = (
 
 def modes_now() -> tuple[Any, ...]:
     """The modes of this thread that a recording depends on."""
-    return (state.enabled, state.inference, dtypes.default_dtype(), str(default_device()))
+    return (state.enabled, state.inference, state.autocast, dtypes.default_dtype(), str(default_device()))
 
 
 def guard_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, list[Tensor]]:

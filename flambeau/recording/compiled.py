@@ -86,7 +86,7 @@ class CompiledFunction:
         return self if instance is None else functools.partial(self, instance)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if pending.recorder is not None:  # inside another recorded call: part of it
+        if pending.recorder is not None or pending.examples:  # inside another recorded call, or vmap: part of it
             return self.function(*args, **kwargs)
         key, tensors = guard_of(args, kwargs)
         with self._lock:

@@ -1,0 +1,38 @@
+"""`torch.compiler`: what surrounds `flambeau.compile`. May import `flambeau.storage`, `flambeau.recording`."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from flambeau.recording import compile as compile
+from flambeau.storage import pending
+
+__all__ = ["compile", "cudagraph_mark_step_begin", "disable", "is_compiling", "reset"]
+
+
+def is_compiling() -> bool:
+    """Whether a call is being recorded by `flambeau.compile`."""
+    return pending.recorder is not None
+
+
+def disable(fn: Any = None, recursive: bool = True, *, reason: str | None = None) -> Any:
+    """The function, not to be recorded: a call being recorded that comes to it runs plainly from then on. Also a decorator."""
+    if fn is None:
+        return functools.partial(disable, recursive=recursive, reason=reason)
+
+    @functools.wraps(fn)
+    def plain(*args: Any, **kwargs: Any) -> Any:
+        if pending.recorder is not None:
+            pending.recorder.look()
+        return fn(*args, **kwargs)
+
+    return plain
+
+
+def reset() -> None:
+    """Nothing: recordings belong to the functions that `compile` gave, and go with them."""
+
+
+def cudagraph_mark_step_begin() -> None:
+    """Nothing: results of a replay are memory of their own."""
