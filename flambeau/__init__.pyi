@@ -8,9 +8,15 @@
 from typing import Any
 
 from flambeau import autograd as autograd
+from flambeau import accelerator as accelerator
 from flambeau import amp as amp
+from flambeau import backends as backends
+from flambeau import compiler as compiler
+from flambeau import cuda as cuda
+from flambeau import distributed as distributed
 from flambeau import distributions as distributions
 from flambeau import func as func
+from flambeau import jit as jit
 from flambeau import linalg as linalg
 from flambeau import nn as nn
 from flambeau import optim as optim
