@@ -33,6 +33,7 @@ __all__ = [
     "iinfo",
     "can_cast",
     "ALIASES",
+    "PYTHON_TYPES",
 ]
 
 
@@ -90,6 +91,8 @@ ALIASES: Final = {
     "int": int32,
     "long": int64,
 }
+PYTHON_TYPES: Final[dict[Any, dtype]] = {bool: bool_, int: int64, float: float64}
+"""Python's types, which PyTorch takes where it takes a dtype."""
 _NAMES: Final = {d.name: d for d in ALL}
 
 

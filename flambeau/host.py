@@ -51,7 +51,7 @@ def _integers(values: Iterable[Any], type: dtype) -> list[int]:
     for v in result:
         if not low <= v <= high:
             if type.itemsize == 8:
-                raise RuntimeError("Overflow when unpacking long long")
+                raise ValueError("Overflow when unpacking long long")
             return [(v - low) % (1 << bits) + low for v in result]
     return result
 
@@ -59,7 +59,7 @@ def _integers(values: Iterable[Any], type: dtype) -> list[int]:
 def pack(values: Sequence[Any], type: dtype) -> bytes:
     """The numbers as consecutive elements of `type`: floats round to nearest, out of range to infinity; small integers wrap.
 
-    Raises RuntimeError for an integer beyond int64.
+    Raises ValueError for an integer beyond int64.
     """
     if type.category == 1:
         return array(_CODES[type.name], _integers(values, type)).tobytes()

@@ -22,6 +22,7 @@ from flambeau.dtypes import dtype
 from flambeau.graph import primitives as p
 from flambeau.graph.node import Node, Primitive
 from flambeau.host import nest, unpack
+from flambeau.layout import layout, strided
 from flambeau.size import Size, contiguous_strides
 from flambeau.storage import RECORDERS, Storage, pending, realize
 
@@ -351,7 +352,7 @@ class Tensor:
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
         if value and self._storage.dtype.category != 2:
-            raise RuntimeError("only Tensors of floating point and complex dtype can require gradients")
+            raise RuntimeError("only Tensors of floating point dtype can require gradients")
         if not value and self._grad_fn is not None:
             raise RuntimeError(
                 "you can only change requires_grad flags of leaf variables. If you want to use a computed variable in a "
@@ -532,6 +533,11 @@ class Tensor:
         return self._storage.dtype
 
     @property
+    def layout(self) -> layout:
+        """How the elements are stored: always `torch.strided`."""
+        return strided
+
+    @property
     def device(self) -> device:
         """Where the elements live."""
         return device(self._storage.device)
@@ -632,7 +638,7 @@ class Tensor:
         return nest(unpack(self._bytes(), self._storage.dtype), self._shape)
 
     def numpy(self, *, force: bool = False) -> Any:
-        """The elements as a NumPy array of their own."""
+        """The elements as a NumPy array of their own: unlike PyTorch's it shares no memory with the tensor."""
         if self.requires_grad and not force:
             raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
         if not self._storage.device.startswith(("cpu", "reference")) and not force:
@@ -646,6 +652,20 @@ class Tensor:
 
         return np.frombuffer(bytearray(self._bytes()), array_type(self.dtype)).reshape(tuple(self._shape))
 
+    def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Tensor:
+        """The result of a NumPy function of this tensor, as a tensor; NumPy's bools become uint8, as in PyTorch."""
+        from flambeau.ops.creation import from_numpy
+
+        return from_numpy(array.astype("uint8") if array.dtype == bool else array)
+
+    def __dlpack__(self, **kwargs: Any) -> Any:
+        """A capsule of a copy of the elements, for `numpy.from_dlpack` and the like."""
+        return self.numpy().__dlpack__(**{name: value for name, value in kwargs.items() if value is not None})
+
+    def __dlpack_device__(self) -> tuple[Any, int]:
+        """Where `__dlpack__`'s elements lie: the CPU."""
+        return self.numpy().__dlpack_device__()
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         array = self.numpy()
         return array if dtype is None else array.astype(dtype, copy=False)
@@ -658,14 +678,19 @@ class Tensor:
             raise RuntimeError("Boolean value of Tensor with more than one value is ambiguous")
         return bool(self.item())
 
+    def _python_number(self) -> Any:
+        if self.numel() != 1:
+            raise ValueError("only one element tensors can be converted to Python scalars")
+        return self.item()
+
     def __float__(self) -> float:
-        return float(self.item())
+        return float(self._python_number())
 
     def __int__(self) -> int:
-        return int(self.item())
+        return int(self._python_number())
 
     def __complex__(self) -> complex:
-        return complex(self.item())
+        return complex(self._python_number())
 
     def __index__(self) -> int:
         if self._storage.dtype.category == 2 or self.numel() != 1:
@@ -681,6 +706,10 @@ class Tensor:
         if not self._shape:
             raise TypeError("iteration over a 0-d tensor")
         return iter(self.unbind(0))
+
+    def __reversed__(self) -> Tensor:
+        """All dimensions reversed; a zero-dimensional tensor as it is."""
+        return self.flip(tuple(range(len(self._shape)))) if self._shape else self
 
     def __contains__(self, element: Any) -> bool:
         if isinstance(element, (Tensor, int, float, bool)):

@@ -30,6 +30,7 @@ from flambeau.ops import (  # noqa: F401
     sorting,
     special,
     statistics,
+    storages,
     strided,
     view_variants,
     views,

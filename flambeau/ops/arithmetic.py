@@ -6,8 +6,8 @@ from typing import Any
 
 from flambeau.dtypes import scalar_dtype
 from flambeau.graph.primitives import elementwise as e
-from flambeau.ops.operands import accumulation_dtype, cast, operands, pair, python_number
-from flambeau.ops.registry import operator
+from flambeau.ops.operands import accumulation_dtype, cast, check_fits, check_tensor, number_before, operands, pair, python_number
+from flambeau.ops.registry import in_place, operator, scalar_name
 from flambeau.tensor import Tensor, entitle
 
 __all__ = ["add", "sub", "rsub", "mul", "div", "floor_divide", "remainder", "fmod", "pow", "float_power"]
@@ -36,7 +36,7 @@ def _scaled(other: Tensor, alpha: Any) -> Tensor:
 
 
 @operator(inplace=True, out=True)
-def add(input: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
+def add(input: Tensor, other: Any, _other: Any = None, *, alpha: Any = 1) -> Tensor:
     """input + alpha·other, broadcast and promoted.
 
     >>> torch.tensor([1, 2]) + torch.tensor([0.5, 0.5])
@@ -44,6 +44,8 @@ def add(input: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
     >>> torch.add(torch.tensor([1, 2]), 10, alpha=2)
     tensor([21, 22])
     """
+    if _other is not None:
+        alpha, other = number_before("add", other), _other
     a, b = pair("add", input, other)
     if alpha.__class__ is not int or alpha != 1:
         b = _scaled(b, alpha)
@@ -51,13 +53,15 @@ def add(input: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
 
 
 @operator("sub", "subtract", inplace=True, out=True)
-def sub(input: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
+def sub(input: Tensor, other: Any, _other: Any = None, *, alpha: Any = 1) -> Tensor:
     """input - alpha·other, broadcast and promoted. Not for bools."""
+    if _other is not None:
+        alpha, other = number_before("sub", other), _other
     a, b = pair("sub", input, other)
     if _is_bool(input) or _is_bool(other):
         if a.dtype.category == 0:
             raise RuntimeError(
-                "Subtraction, the `-` operator, with two bool tensors is not supported, use the `^` or `logical_xor()` operator "
+                "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` operator "
                 "instead."
             )
         raise RuntimeError(
@@ -153,6 +157,7 @@ def remainder(input: Tensor, other: Any) -> Tensor:
 @operator(inplace=True, out=True)
 def fmod(input: Tensor, other: Any) -> Tensor:
     """What is left of input after dividing by other, with input's sign, as C's fmod."""
+    check_tensor(input, "fmod", "input")
     a, b = pair("fmod", input, other)
     if a.dtype.category == 0:
         raise NotImplementedError("\"fmod\" not implemented for 'Bool'")
@@ -185,6 +190,7 @@ def _power_of_number(input: Tensor, exponent: Any) -> Tensor:
             return input.clone() if exponent else input.logical_not().logical_or(input)
         input = cast(input, scalar_dtype(exponent))
         type = input.dtype
+    check_fits(exponent, type if type.category >= scalar_dtype(exponent).category else scalar_dtype(exponent))
     if type.category != 2 and isinstance(exponent, int) and exponent < 0:
         raise RuntimeError("Integers to negative integer powers are not allowed.")
     (a, b) = operands("pow", input, exponent)
@@ -205,10 +211,20 @@ def _power_of_number(input: Tensor, exponent: Any) -> Tensor:
     return _apply(e.POW, (a, b))
 
 
-@operator(inplace=True, out=True, also={"self": "input"})
+@operator(out=True, also={"self": "input"})
 def float_power(input: Any, exponent: Any) -> Tensor:
     """input to the power of exponent, computed in float64."""
     from flambeau.dtypes import float64
 
     a, b = operands("float_power", input, exponent)
     return pow(cast(a, float64), cast(b, float64))
+
+
+@operator(namespace=None)
+def float_power_(self: Tensor, exponent: Any) -> Tensor:
+    """`float_power`, written into this tensor, which must be of float64."""
+    if self.dtype.name != "float64":
+        raise RuntimeError(
+            f"the base given to float_power_ has dtype {scalar_name(self)} but the operation's result requires dtype Double"
+        )
+    return in_place(float_power, self, exponent)

@@ -38,6 +38,7 @@ atan2 = _two(e.ATAN2, "atan2", "arctan2", doc="The angle of the point (other, in
 @operator(inplace=True, out=True)
 def copysign(input: Tensor, other: Any) -> Tensor:
     """input's size with other's sign."""
+    check_tensor(input, "copysign", "input")
     return _apply(e.COPYSIGN, operands("copysign", input, other, float_result=True))
 
 

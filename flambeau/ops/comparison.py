@@ -8,7 +8,7 @@ from flambeau.dtypes import bool_, float32
 from flambeau.graph.node import Primitive
 from flambeau.graph.primitives import elementwise as e
 from flambeau.ops.operands import cast, check_tensor, operands, pair
-from flambeau.ops.registry import operator
+from flambeau.ops.registry import operator, scalar_name
 from flambeau.tensor import Tensor
 
 __all__ = ["eq", "ne", "lt", "le", "gt", "ge", "isnan", "isinf", "isfinite", "isclose", "equal", "allclose", "logical_not"]
@@ -18,6 +18,8 @@ _apply = Tensor._apply
 
 def _comparison(primitive: Primitive, *names: str, doc: str) -> Any:
     def compare(input: Tensor, other: Any) -> Tensor:
+        if not isinstance(input, Tensor):
+            check_tensor(input, names[0], "input")
         return _apply(primitive, pair(names[0], input, other))
 
     compare.__name__ = compare.__qualname__ = names[0]
@@ -103,7 +105,7 @@ def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-
     check_tensor(input, "isclose", "input")
     check_tensor(other, "isclose", "other", 2)
     if input.dtype is not other.dtype:
-        raise RuntimeError(f"{input.dtype} did not match {other.dtype}")
+        raise RuntimeError(f"{scalar_name(input)} did not match {scalar_name(other)}")
     if rtol < 0 or atol < 0:
         which, value = ("rtol", rtol) if rtol < 0 else ("atol", atol)
         raise RuntimeError(f"{which} must be greater than or equal to zero, but got {value}")
@@ -152,8 +154,6 @@ logical_xor = _logical(e.BITWISE_XOR, "logical_xor", "Whether exactly one is non
 
 # --- bits --------------------------------------------------------------------------------------------------------------
 def _refuse_floats(name: str, *tensors: Tensor) -> None:
-    from flambeau.ops.registry import scalar_name
-
     for t in tensors:
         if t.dtype.category == 2:
             raise NotImplementedError(f"\"{name}_cpu\" not implemented for '{scalar_name(t)}'")

@@ -10,7 +10,7 @@ from flambeau import dtypes
 from flambeau.autograd.modes import state
 from flambeau.device import as_device_name
 from flambeau.device import device as Device
-from flambeau.dtypes import ALIASES, default_dtype, dtype
+from flambeau.dtypes import ALIASES, PYTHON_TYPES, default_dtype, dtype
 from flambeau.graph.primitives.elementwise import BITCAST
 from flambeau.graph.primitives.movement import PAD, RESHAPE
 from flambeau.ops.composite import Composite, record
@@ -105,6 +105,8 @@ def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
             type, device = first.dtype, first._storage.device
         elif isinstance(first, dtype):
             type = first
+        elif first in PYTHON_TYPES:
+            type = PYTHON_TYPES[first]
         elif first is None or (isinstance(first, (str, int, Device)) and not isinstance(first, bool)):
             device = None if first is None else as_device_name(first)
             if positional and (positional[0] is None or isinstance(positional[0], dtype)):
@@ -118,7 +120,7 @@ def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     if kwargs.get("device") is not None:
         device = as_device_name(kwargs["device"])
     if kwargs.get("dtype") is not None:
-        type = kwargs["dtype"]
+        type = PYTHON_TYPES.get(kwargs["dtype"], kwargs["dtype"])
     if isinstance(kwargs.get("other"), Tensor):
         type, device = kwargs["other"].dtype, kwargs["other"]._storage.device
     unknown = set(kwargs) - {"device", "dtype", "other"}

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from flambeau.device import as_device_name
-from flambeau.dtypes import bool_, default_dtype, dtype, float64, int64, scalar_dtype
+from flambeau.dtypes import bool_, default_dtype, dtype, float64, int64, promote, scalar_dtype
 from flambeau.graph.primitives.leaf import number
 from flambeau.graph.primitives.movement import EXPAND, RESHAPE
 from flambeau.host import flatten, pack
@@ -52,6 +52,8 @@ def _common_dtype(items: list[Any]) -> dtype:
         if not isinstance(item, (bool, int, float)):
             if isinstance(item, complex):
                 raise TypeError("complex numbers are not supported")
+            if item is None:
+                raise RuntimeError("Could not infer dtype of NoneType")
             raise TypeError(f"new(): invalid data type '{type(item).__name__}'")
         d = scalar_dtype(item)
         if d.category > best.category:
@@ -66,18 +68,18 @@ def _plain(data: Any) -> Any:
     def visit(value: Any) -> Any:
         nonlocal found
         if isinstance(value, Tensor):
-            found = value.dtype if found is None or value.dtype.category > found.category else found
-            return value.tolist()
+            found = value.dtype if found is None else promote(found, value.dtype)
+            return value.item() if value.numel() == 1 else value.tolist()
         if hasattr(value, "dtype") and hasattr(value, "tolist"):
-            if value.shape == ():
-                return value.item()
             from flambeau.graph.numpy import from_array_type
 
             d = from_array_type(value.dtype)
-            found = d if found is None or d.category > found.category else found
+            found = d if found is None else promote(found, d)
             return value.tolist()
         if isinstance(value, (list, tuple)):
             return [visit(item) for item in value]
+        if isinstance(value, (bool, int, float)):
+            found = scalar_dtype(value) if found is None else promote(found, scalar_dtype(value))
         return value
 
     return visit(data), found
@@ -92,7 +94,7 @@ def _holds_arrays(data: Any) -> bool:
 
 
 def _make(data: Any, type: dtype | None, device: Any) -> Tensor:
-    if isinstance(data, (bool, int, float)):
+    if isinstance(data, (bool, int, float)) and not hasattr(data, "dtype"):  # NumPy's float64 is a float, too
         type = type or scalar_dtype(data)
         return from_bytes(pack([data], type), type, (), device)
     if _is_array(data):

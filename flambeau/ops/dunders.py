@@ -83,22 +83,18 @@ _define("__rmatmul__", _reflected_matmul)
 _define("__neg__", lambda self: pointwise.neg(self))
 _define("__pos__", lambda self: pointwise.positive(self))
 _define("__abs__", lambda self: pointwise.abs(self))
-_define("__invert__", lambda self: comparison.bitwise_not(self))
 
 
 def _rsub(self: Tensor, other: Any) -> Any:
     return arithmetic.rsub(self, other) if _accepts(other) else NotImplemented
 
 
-def _rdivmod(self: Tensor, other: Any) -> Any:
-    return (arithmetic.floor_divide(other, self), arithmetic.remainder(other, self)) if _accepts(other) else NotImplemented
-
-
-def _divmod(self: Tensor, other: Any) -> Any:
-    return (arithmetic.floor_divide(self, other), arithmetic.remainder(self, other)) if _accepts(other) else NotImplemented
+def _invert(self: Tensor) -> Tensor:
+    if self._storage.dtype.category == 2:
+        raise TypeError("~ (operator.invert) is only implemented on integer and Boolean-type tensors")
+    return comparison.bitwise_not(self)
 
 
 _define("__rsub__", _rsub)
-_define("__divmod__", _divmod)
-_define("__rdivmod__", _rdivmod)
+_define("__invert__", _invert)
 Tensor.__array_priority__ = 1000  # type: ignore[attr-defined]

@@ -29,7 +29,7 @@ def _index(name: str, index: Any, *, int32_too: bool = True) -> Tensor:
     if not isinstance(index, Tensor):
         raise TypeError(f"{name}(): argument 'index' must be Tensor, not {type(index).__name__}")
     if index.dtype.name not in (("int64", "int32") if int32_too else ("int64",)):
-        raise RuntimeError(f"{name}(): Expected dtype int64 for index")
+        raise RuntimeError(f"{name}(): Expected dtype {'int32/int64' if int32_too else 'int64'} for index")
     return cast(index.detach(), int64)
 
 
@@ -317,7 +317,13 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
             raise RuntimeError(
                 f"index_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s)."
             )
-        source = expand(cast(value, input.dtype), shape)
+        # By a mask, so that a place named twice counts once in the value's gradient.
+        device, n = x._storage.device, x._shape[d]
+        ones = filled(True, bool_, device, tuple(places._shape))
+        mask = into(filled(False, bool_, device, (n,)), places, 0, ones, "set")
+        mask = reshape(mask, (1,) * d + (n,) + (1,) * (len(x._shape) - d - 1))
+        result = _apply(WHERE, (expand(mask, tuple(x._shape)), expand(cast(value, input.dtype), tuple(x._shape)), x))
+        return result if input._shape else reshape(result, ())
     else:
         source = filled(value, input.dtype, input._storage.device, shape)
     result = into(x, places, d, source, "set")

@@ -5,6 +5,7 @@ Matrices are the last two dimensions; all functions take batches.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from flambeau.graph.numpy import np
@@ -18,7 +19,7 @@ class LinAlgError(RuntimeError):
 
 
 def _batches(a: Any) -> Any:
-    return a.reshape(-1, *a.shape[-2:])
+    return a.reshape(math.prod(a.shape[:-2]), *a.shape[-2:])
 
 
 def _where_fails(name: str, a: Any, f: Any, message: str) -> None:

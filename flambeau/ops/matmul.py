@@ -168,12 +168,14 @@ def inner(input: Tensor, other: Tensor) -> Tensor:
 
 
 # --- with something added ----------------------------------------------------------------------------------------------
-def _added(input: Tensor, product: Tensor, beta: Any, alpha: Any) -> Tensor:
-    """beta·input + alpha·product; with beta 0 the input isn't read."""
+def _added(input: Tensor, product: Tensor, beta: Any, alpha: Any, refuses_floats: bool = False) -> Tensor:
+    """beta·input + alpha·product; with beta 0 the input isn't read. Floating factors of integers are truncated or refused."""
     if input.dtype is not product.dtype:
         raise RuntimeError(f"self and mat2 must have the same dtype, but got {scalar_name(input)} and {scalar_name(product)}")
     if product.dtype.category != 2 and (isinstance(beta, float) or isinstance(alpha, float)):
-        raise RuntimeError("For integral input tensors, argument beta and alpha must not be a floating point number.")
+        if refuses_floats:
+            raise RuntimeError("For integral input tensors, argument beta and alpha must not be a floating point number.")
+        beta, alpha = int(beta), int(alpha)
     if alpha != 1:
         product = product * alpha
     if beta == 0:
@@ -187,7 +189,7 @@ def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: An
     """beta·input + alpha·(mat1 @ mat2)."""
     a, b = _operands("addmm", mat1, mat2)
     rules.addmm(tuple(check_tensor(input, "addmm", "input")._shape), tuple(a._shape), tuple(b._shape))
-    return _added(input, contract(a, b, (0, 1), (1, 2), (0, 2)), beta, alpha)
+    return _added(input, contract(a, b, (0, 1), (1, 2), (0, 2)), beta, alpha, refuses_floats=True)
 
 
 @operator(inplace=True, inplace_function=True, out=True)

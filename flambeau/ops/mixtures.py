@@ -6,7 +6,7 @@ from typing import Any
 
 from flambeau.graph.primitives import elementwise as e
 from flambeau.ops.arithmetic import add, mul, sub
-from flambeau.ops.operands import accumulation_dtype, cast, check_tensor, operands, pair, result_dtype
+from flambeau.ops.operands import accumulation_dtype, cast, check_tensor, number_before, operands, pair, result_dtype
 from flambeau.ops.pointwise import one_like
 from flambeau.ops.registry import operator
 from flambeau.tensor import Tensor
@@ -41,8 +41,10 @@ def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
 
 
 @operator(inplace=True, out=True)
-def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Any = 1) -> Tensor:
+def addcmul(input: Tensor, tensor1: Any, tensor2: Tensor, _tensor2: Any = None, *, value: Any = 1) -> Tensor:
     """input + value·tensor1·tensor2."""
+    if _tensor2 is not None:
+        value, tensor1, tensor2 = number_before("addcmul", tensor1), tensor2, _tensor2
     own = result_dtype((input, tensor1, tensor2))
     a, b, c = operands("addcmul", input, tensor1, tensor2, type=accumulation_dtype(own))
     product = mul(b, c)
@@ -50,8 +52,10 @@ def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Any = 1) 
 
 
 @operator(inplace=True, out=True)
-def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Any = 1) -> Tensor:
+def addcdiv(input: Tensor, tensor1: Any, tensor2: Tensor, _tensor2: Any = None, *, value: Any = 1) -> Tensor:
     """input + value·tensor1 / tensor2. Raises RuntimeError when both divide as integers."""
+    if _tensor2 is not None:
+        value, tensor1, tensor2 = number_before("addcdiv", tensor1), tensor2, _tensor2
     if (
         check_tensor(tensor1, "addcdiv", "tensor1", 2).dtype.category != 2
         and check_tensor(tensor2, "addcdiv", "tensor2", 3).dtype.category != 2

@@ -6,6 +6,7 @@ May import `flambeau.tensor`, `flambeau.shapes`, `flambeau.dtypes`, `flambeau.gr
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from operator import index as as_index
@@ -22,6 +23,7 @@ from flambeau.tensor import Tensor, from_node, over
 __all__ = [
     "Scalar", "as_tensor_argument", "result_dtype", "operands", "pair", "cast", "scalar", "filled", "expand", "same_device",
     "python_number", "sizes", "dims_argument", "floating", "accumulation_dtype", "check_tensor", "check_fits", "integer",
+    "number_before",
     "wrapped",
 ]  # fmt: skip
 
@@ -58,6 +60,14 @@ def integer(value: Any, function: str, argument: str) -> int:
         except TypeError:
             pass
     raise TypeError(f"{function}(): argument '{argument}' must be int, not {type(value).__name__}")
+
+
+def number_before(function: str, value: Any) -> Any:
+    """The number of a call `x.add_(number, y)`, PyTorch's order of long ago, which it still takes and warns of."""
+    if isinstance(value, Tensor) or python_number(value) is None:
+        raise TypeError(f"{function}() takes 2 positional arguments but 3 were given")
+    warnings.warn(f"This overload of {function} is deprecated: give the number as a keyword, last", UserWarning, stacklevel=3)
+    return value
 
 
 def sizes(function: str, given: Sequence[Any], argument: str = "size") -> tuple[int, ...]:

@@ -368,7 +368,7 @@ _frexp_result = result_type("frexp", "mantissa exponent")
 def frexp(input: Tensor) -> Any:
     """mantissa · 2^exponent with a mantissa of size in [½, 1); exponents are int32."""
     if check_tensor(input, "frexp", "input").dtype.category != 2:
-        raise NotImplementedError("torch.frexp() only supports floating-point dtypes")
+        raise RuntimeError("torch.frexp() only supports floating-point dtypes")
     x = input.detach()
     with untaped():
         wide = cast(x, float64) if _has_float64(x) else cast(x, accumulation_dtype(x.dtype))

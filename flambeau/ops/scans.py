@@ -10,7 +10,7 @@ from flambeau.ops.composite import record
 from flambeau.ops.joining import cat
 from flambeau.ops.operands import cast, check_tensor
 from flambeau.ops.reduction import CHOSEN
-from flambeau.ops.registry import operator, scalar_name
+from flambeau.ops.registry import in_place, operator, scalar_name
 from flambeau.ops.results import result_type
 from flambeau.ops.slicing import slice_dim
 from flambeau.ops.views import reshape
@@ -31,7 +31,7 @@ def _scan(t: Tensor, dim: int, kind: str) -> Tensor:
     return Tensor._apply(SCAN, (t,), (d, kind))
 
 
-@operator(inplace=True, out=True)
+@operator(out=True)
 def cumsum(input: Tensor, dim: int, *, dtype: dtype | None = None) -> Tensor:
     """Sums of all elements up to each one along `dim`; bools and integers as int64 unless told.
 
@@ -42,11 +42,37 @@ def cumsum(input: Tensor, dim: int, *, dtype: dtype | None = None) -> Tensor:
     return _scan(cast(input, dtype or (own if own.category == 2 else int64)), dim, "sum")
 
 
-@operator(inplace=True, out=True)
+@operator(out=True)
 def cumprod(input: Tensor, dim: int, *, dtype: dtype | None = None) -> Tensor:
     """Products of all elements up to each one along `dim`; bools and integers as int64 unless told."""
     own = check_tensor(input, "cumprod", "input").dtype
     return _scan(cast(input, dtype or (own if own.category == 2 else int64)), dim, "prod")
+
+
+_C_NAMES = {"float32": "float", "float64": "double", "int64": "long int", "int32": "int"}
+
+
+def _in_own_dtype(scan: Any) -> None:
+    """The in-place form: computed in the tensor's own dtype."""
+
+    def change(self: Tensor, dim: int, *, dtype: dtype | None = None) -> Tensor:
+        own = self._storage.dtype
+        if dtype is not None and dtype is not own:
+            raise RuntimeError(
+                f"Bad in-place call: input tensor dtype {_C_NAMES.get(own.name, own.name)} and output tensor dtype "
+                f"{_C_NAMES.get(dtype.name, dtype.name)} should match"
+            )
+        if own.category == 0:
+            raise NotImplementedError(f"\"{scan.__name__}_out_cpu\" not implemented for 'Bool'")
+        return in_place(scan, self, dim, dtype=own)
+
+    change.__name__ = change.__qualname__ = scan.__name__ + "_"
+    change.__doc__ = f"`{scan.__name__}`, written into this tensor."
+    operator(change.__name__, namespace=None)(change)
+
+
+_in_own_dtype(cumsum)
+_in_own_dtype(cumprod)
 
 
 def _running(name: str, kind: str) -> Any:

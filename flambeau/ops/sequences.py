@@ -356,9 +356,9 @@ def unravel_index(indices: Tensor, shape: Any) -> tuple[Tensor, ...]:
     """The positions, a tensor for each dimension, of flat indices into a shape."""
     from flambeau.ops.operands import sizes
 
-    if indices.dtype.category == 2:
-        raise ValueError("expected 'indices' to be an integer dtype, but got " + str(indices.dtype))
-    rest, result = indices, []
+    if indices.dtype.category != 1:
+        raise TypeError(f"expected 'indices' to be integer dtype, but got {indices.dtype}")
+    rest, result = cast(indices, int64), []
     for n in reversed(sizes("unravel_index", (shape,) if not isinstance(shape, int) else ((shape,),), "shape")):
         result.append(rest.remainder(n))
         rest = rest.div(n, rounding_mode="floor")

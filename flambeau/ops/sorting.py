@@ -71,6 +71,8 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
     >>> torch.tensor([1, 4, 2]).topk(2).values
     tensor([4, 2])
     """
+    if check_tensor(input, "topk", "input").dtype.category == 0:
+        raise RuntimeError("topk does not support bool dtypes on CPU")
     shape = tuple(check_tensor(input, "topk", "input")._shape)
     count = integer(k, "topk", "k")
     rules.topk(shape, count, dim)

@@ -14,7 +14,7 @@ from flambeau.dtypes import float64
 from flambeau.ops.arithmetic import mul
 from flambeau.ops.choices import choose
 from flambeau.ops.composite import Composite, record, untaped
-from flambeau.ops.operands import accumulation_dtype, cast, check_tensor, operands
+from flambeau.ops.operands import accumulation_dtype, cast, check_tensor, integer, operands
 from flambeau.ops.pointwise import unary_operand
 from flambeau.ops.registry import operator, scalar_name
 from flambeau.tensor import Tensor
@@ -220,6 +220,8 @@ def _polygamma_value(n: int, x: Tensor) -> Tensor:
 @operator(method=False, out=True)
 def polygamma(n: int, input: Tensor) -> Tensor:
     """The n-th derivative of the digamma function."""
+    n = integer(n, "polygamma", "n")
+    check_tensor(input, "polygamma", "input", 2)
     if n < 0:
         raise RuntimeError("polygamma(n, x) does not support negative n.")
     if n == 0:

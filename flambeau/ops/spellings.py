@@ -1,6 +1,6 @@
 """The further names under which PyTorch takes an operator's arguments: NumPy's, and that of an argument given as `*sizes`.
 
-Knows nothing of tensors; `ops/registry.py` gives every operator what it needs of this.
+May import `flambeau.dtypes`; `ops/registry.py` gives every operator what it needs of this.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ import functools
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
+
+from flambeau.dtypes import PYTHON_TYPES
 
 __all__ = ["with_spellings"]
 
@@ -19,13 +21,15 @@ NUMPY = {"dim": "axis", "keepdim": "keepdims"}
 def with_spellings(function: Callable[..., Any], others: Mapping[str, str]) -> Callable[..., Any]:
     """The function, taking its arguments also by other names; itself where there are none.
 
-    `others` gives a parameter by each other name. A parameter `*sizes` may also be given as `sizes=(2, 3)`.
+    `others` gives a parameter by each other name. A parameter `*sizes` may also be given as `sizes=(2, 3)`, a `dtype` as Python's
+    bool, int or float.
     """
     parameters = inspect.signature(function).parameters
     renamed = {other: name for name, other in NUMPY.items() if name in parameters} | dict(others)
     first = next(iter(parameters), None)
     variadic = next((p.name for p in parameters.values() if p.kind is p.VAR_POSITIONAL), None)
-    if not renamed and (variadic is None or variadic == "args"):
+    takes_dtype = "dtype" in parameters
+    if not (renamed or takes_dtype) and (variadic is None or variadic == "args"):
         return function
 
     @functools.wraps(function)
@@ -35,6 +39,8 @@ def with_spellings(function: Callable[..., Any], others: Mapping[str, str]) -> C
                 if renamed[other] in kwargs:
                     raise TypeError(f"{function.__name__}() got both '{renamed[other]}' and '{other}', which are one argument")
                 kwargs[renamed[other]] = kwargs.pop(other)
+            if takes_dtype and kwargs.get("dtype").__class__ is type:
+                kwargs["dtype"] = PYTHON_TYPES.get(kwargs["dtype"], kwargs["dtype"])
             if variadic in kwargs:
                 leading = () if first == variadic or args else (kwargs.pop(first),)
                 args = (*leading, *args, kwargs.pop(variadic))

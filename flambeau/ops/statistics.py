@@ -123,6 +123,8 @@ def cov(input: Tensor, *, correction: int = 1, fweights: Tensor | None = None, a
     """Covariances of the rows of a matrix, columns being observations with optional frequencies and weights."""
     if len(check_tensor(input, "cov", "input")._shape) > 2:
         raise RuntimeError(f"cov(): expected input to have two or fewer dimensions but got an input with {input.ndim} dimensions")
+    if input.dtype.category == 0:
+        raise RuntimeError("cov(): bool dtype is not supported for input")
     x = input if input.dtype.category == 2 else input.float()
     x = x.reshape(1, -1) if len(x._shape) < 2 else x
     n = x._shape[1]
@@ -153,7 +155,7 @@ def cov(input: Tensor, *, correction: int = 1, fweights: Tensor | None = None, a
     product = (rest if weights is None else rest * weights) @ rest.mT
     divisor = max(divisor, 0) if not isinstance(divisor, Tensor) else divisor.clamp(min=0)
     result = product / divisor
-    return result.reshape(()) if len(input._shape) < 2 else result
+    return result.squeeze()
 
 
 @operator()

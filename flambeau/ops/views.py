@@ -104,7 +104,7 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
 @operator()
 def ravel(input: Tensor) -> Tensor:
     """All elements in one dimension."""
-    return reshape(input, (-1,)) if input.numel() else reshape(input, (0,))
+    return reshape(input.contiguous(), (-1,)) if input.numel() else reshape(input, (0,))
 
 
 @operator()

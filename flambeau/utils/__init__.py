@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-_MODULES = frozenset(("data", "hooks", "checkpoint"))
+_MODULES = frozenset(("data", "hooks", "checkpoint", "dlpack"))
 
 
 def __getattr__(name: str) -> Any:

@@ -25,5 +25,6 @@ ELSEWHERE.update({
     **dict.fromkeys(["rand", "rand_like", "randn", "randn_like", "randint", "randint_like", "randperm", "normal", "bernoulli",
     "multinomial", "poisson", "uniform_", "normal_", "exponential_", "log_normal_", "cauchy_", "geometric_", "bernoulli_",
     "random_"], "test_random"),
+    **dict.fromkeys(["untyped_storage", "storage", "_typed_storage", "from_dlpack"], "test_interoperation"),
     **dict.fromkeys(["qr", "svd", "eigh", "lstsq", "eig", "eigvals"], "test_linalg"),
 })  # fmt: skip

@@ -1,0 +1,136 @@
+"""A tensor's memory as an object: `untyped_storage`, `storage`; and memory taken over from others by DLPack.
+
+May import what `flambeau.ops` may.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flambeau.device import device
+from flambeau.dtypes import dtype, uint8
+from flambeau.ops.creation import from_numpy
+from flambeau.ops.registry import operator
+from flambeau.ops.strided import whole_memory
+from flambeau.tensor import Tensor
+
+__all__ = ["TypedStorage", "UntypedStorage"]
+
+
+class UntypedStorage:
+    """The bytes that a tensor, and every view of it, looks at."""
+
+    __slots__ = ("_tensor",)
+
+    def __init__(self, tensor: Tensor) -> None:
+        self._tensor = tensor
+
+    def _whole(self) -> Tensor:
+        return whole_memory(self._tensor.detach())
+
+    def nbytes(self) -> int:
+        """How many bytes there are."""
+        return self._tensor._storage.size * self._tensor.itemsize
+
+    size = __len__ = nbytes
+
+    def element_size(self) -> int:
+        """Bytes of one element: 1."""
+        return 1
+
+    def data_ptr(self) -> int:
+        """A number that two tensors share when they look at the same memory."""
+        return self._tensor.data_ptr() - self._tensor.storage_offset() * self._tensor.itemsize
+
+    @property
+    def device(self) -> device:
+        """Where the bytes lie."""
+        return self._tensor.device
+
+    def tolist(self) -> list[int]:
+        """The bytes as integers."""
+        return self._whole().view(uint8).tolist()
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.tolist()[index]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, UntypedStorage) and other._tensor._storage is self._tensor._storage
+
+    def __hash__(self) -> int:
+        return hash(id(self._tensor._storage))
+
+    def __repr__(self) -> str:
+        numbers = "".join(f" {byte}\n" for byte in self.tolist())
+        return f"{numbers}[torch.storage.UntypedStorage(device={self.device}) of size {self.nbytes()}]"
+
+
+class TypedStorage(UntypedStorage):
+    """The elements that a tensor, and every view of it, looks at."""
+
+    __slots__ = ()
+
+    @property
+    def dtype(self) -> dtype:
+        """The type of the elements."""
+        return self._tensor.dtype
+
+    def size(self) -> int:
+        """How many elements there are."""
+        return self._tensor._storage.size
+
+    __len__ = size
+
+    def element_size(self) -> int:
+        """Bytes of one element."""
+        return self._tensor.itemsize
+
+    def untyped(self) -> UntypedStorage:
+        """The same memory as bytes."""
+        return UntypedStorage(self._tensor)
+
+    def tolist(self) -> list[Any]:
+        """The elements as Python numbers."""
+        return self._whole().tolist()
+
+    def __setitem__(self, index: int, value: Any) -> None:
+        self._whole()[index] = value
+
+    def __repr__(self) -> str:
+        numbers = "".join(f" {value}\n" for value in self.tolist())
+        return f"{numbers}[torch.storage.TypedStorage(dtype={self.dtype}, device={self.device}) of size {self.size()}]"
+
+
+@operator(namespace=None)
+def untyped_storage(self: Tensor) -> UntypedStorage:
+    """The bytes that this tensor looks at.
+
+    >>> x = torch.zeros(4)
+    >>> x.untyped_storage().nbytes(), x[2:].untyped_storage() == x.untyped_storage()
+    (16, True)
+    """
+    return UntypedStorage(self)
+
+
+@operator("storage", "_typed_storage", namespace=None)
+def typed_storage(self: Tensor) -> TypedStorage:
+    """The elements of the memory that this tensor looks at."""
+    return TypedStorage(self)
+
+
+@operator(method=False)
+def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None) -> Tensor:
+    """A tensor of a copy of the elements of another library's array, by its `__dlpack__`.
+
+    >>> import numpy as np
+    >>> torch.from_dlpack(np.arange(3))
+    tensor([0, 1, 2])
+    """
+    if isinstance(ext_tensor, Tensor):
+        return ext_tensor.detach()
+    if not hasattr(ext_tensor, "__dlpack__"):
+        raise TypeError(f"from_dlpack(): expected an object with __dlpack__, got {type(ext_tensor).__name__}")
+    from flambeau.graph.numpy import np
+
+    found = from_numpy(np.from_dlpack(ext_tensor))
+    return found if device is None else found.to(device)
