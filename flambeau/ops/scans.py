@@ -62,7 +62,7 @@ def _in_own_dtype(scan: Any) -> None:
                 f"Bad in-place call: input tensor dtype {_C_NAMES.get(own.name, own.name)} and output tensor dtype "
                 f"{_C_NAMES.get(dtype.name, dtype.name)} should match"
             )
-        if own.category == 0:
+        if own.category == 0 and self._shape and self.numel():
             raise NotImplementedError(f"\"{scan.__name__}_out_cpu\" not implemented for 'Bool'")
         return in_place(scan, self, dim, dtype=own)
 
