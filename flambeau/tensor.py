@@ -652,12 +652,6 @@ class Tensor:
 
         return np.frombuffer(bytearray(self._bytes()), array_type(self.dtype)).reshape(tuple(self._shape))
 
-    def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Tensor:
-        """The result of a NumPy function of this tensor, as a tensor; NumPy's bools become uint8, as in PyTorch."""
-        from flambeau.ops.creation import from_numpy
-
-        return from_numpy(array.astype("uint8") if array.dtype == bool else array)
-
     def __dlpack__(self, **kwargs: Any) -> Any:
         """A capsule of a copy of the elements, for `numpy.from_dlpack` and the like."""
         return self.numpy().__dlpack__(**{name: value for name, value in kwargs.items() if value is not None})

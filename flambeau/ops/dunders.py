@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from flambeau.ops import arithmetic, comparison, matmul, pointwise
+from flambeau.ops.creation import from_numpy
 from flambeau.ops.operands import python_number
 from flambeau.tensor import Tensor
 
@@ -95,6 +96,12 @@ def _invert(self: Tensor) -> Tensor:
     return comparison.bitwise_not(self)
 
 
+def _array_wrap(self: Tensor, array: Any, context: Any = None, return_scalar: bool = False) -> Tensor:
+    """The result of a NumPy function of this tensor, as a tensor; NumPy's bools become uint8, as in PyTorch."""
+    return from_numpy(array.astype("uint8") if array.dtype == bool else array)
+
+
 _define("__rsub__", _rsub)
+_define("__array_wrap__", _array_wrap)
 _define("__invert__", _invert)
 Tensor.__array_priority__ = 1000  # type: ignore[attr-defined]
