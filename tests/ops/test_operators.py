@@ -60,10 +60,9 @@ def test_every_operator_has_examples() -> None:
 
 ELSEWHERE_ONLY = {
     "apply_": "for CPU tensors alone, in PyTorch too", "map_": "for CPU tensors alone, in PyTorch too",
-    "get_device": "answers with the device's index", "median": "0 · NaN of constants", "nanmedian": "0 · NaN of constants",
-    "std": "0 / 0 of constants",
+    "get_device": "answers with the device's index",
 }  # fmt: skip
-"""What is not compared on a GPU, and why: a driver may take constants that make NaN for 0, as WGSL allows."""
+"""What is not compared on a GPU, and why."""
 
 
 def skip_on_gpu(key: tuple[str | None, str], device: str) -> None:

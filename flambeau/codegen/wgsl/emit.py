@@ -15,7 +15,7 @@ from flambeau.codegen.wgsl.expressions import COMPARISONS, combine, elementwise
 from flambeau.codegen.wgsl.memory import Memory
 from flambeau.codegen.wgsl.program import check_number
 from flambeau.codegen.wgsl.ranges import Intervals
-from flambeau.codegen.wgsl.types import WGSL_TYPE, bitcast, cast, kind_of, literal, rounded
+from flambeau.codegen.wgsl.types import WGSL_TYPE, bitcast, cast, kind_of, literal, opaque_zero, rounded
 from flambeau.dtypes import dtype, float32
 from flambeau.dtypes import int32 as _INT32
 from flambeau.kernels.ir import Expr
@@ -272,8 +272,30 @@ class Emitter:
             op, x = "mul", self._value(source)
             return elementwise("mul", (x, x), source.dtype, e.dtype)
         operands = [self._value(a) for a in e.args]
+        if source.dtype.category == 2 and op in ("add", "sub", "mul", "div"):
+            kept = self._without_folding(e, operands)
+            if kept is not None:
+                return kept
         assert op in COMPARISONS or source.dtype is e.dtype, e
         return elementwise(op, operands, source.dtype, e.dtype)
+
+    def _without_folding(self, e: Expr, operands: list[str]) -> str | None:
+        """What compilers would calculate as if there were no NaN and no infinity (0·x, 0/x, x/0, x - x), so that they can't:
+        zeros become opaque in `operands`; returned is the whole text where it is another one."""
+        op, (a, b) = e.op, e.args
+        if op in ("mul", "div"):
+            if b.op == "literal" and b.param == 1:
+                return operands[0]
+            for i, x in enumerate(e.args):
+                if x.op == "literal" and x.param == 0:
+                    operands[i] = opaque_zero(x.dtype)
+            return None
+        opposite = op == "add" and any(
+            x.op == "neg" and self._value(x.args[0]) == text for x, text in ((a, operands[1]), (b, operands[0]))
+        )
+        if opposite or (op == "sub" and operands[0] == operands[1]):
+            return f"({elementwise('abs', operands[:1], a.dtype, e.dtype)} * {opaque_zero(a.dtype)})"
+        return None
 
     def _is_range(self, a: Expr, b: Expr) -> bool:
         """Whether `a` and `b` are position ≥ 0 and position < size, of one i32 position and a constant size."""

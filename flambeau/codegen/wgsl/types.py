@@ -13,7 +13,20 @@ from typing import Any
 
 from flambeau.dtypes import dtype
 
-__all__ = ["kind_of", "WGSL_TYPE", "ZERO", "literal", "rounded", "cast", "bitcast", "unpack", "pack", "storage_type", "lanes"]
+__all__ = [
+    "kind_of",
+    "WGSL_TYPE",
+    "ZERO",
+    "literal",
+    "opaque_zero",
+    "rounded",
+    "cast",
+    "bitcast",
+    "unpack",
+    "pack",
+    "storage_type",
+    "lanes",
+]
 
 _KINDS = {
     "bool": "bool",
@@ -51,7 +64,7 @@ def storage_type(d: dtype, atomic: bool = False) -> str:
 
 
 def literal(value: Any, d: dtype) -> str:
-    """A constant of `d`. Infinities and NaN are read from a variable: WGSL forbids them in constant expressions."""
+    """A constant of `d`. Infinities and NaN are made of what no compiler knows: WGSL forbids them in constant expressions."""
     kind = kind_of(d)
     if kind == "bool":
         return "true" if value else "false"
@@ -73,6 +86,11 @@ def literal(value: Any, d: dtype) -> str:
     if math.isnan(number) or math.isinf(number) or (number == 0 and math.copysign(1, number) < 0):
         return f"f32_from_bits({_float32_bits(number)}u)"
     return f"({number!r}f)" if number < 0 else f"{number!r}f"
+
+
+def opaque_zero(d: dtype) -> str:
+    """A floating-point zero that no compiler knows to be one."""
+    return "f64(f32_from_bits(0u))" if kind_of(d) == "f64" else "f32_from_bits(0u)"
 
 
 def _float32_bits(value: float) -> int:

@@ -1,7 +1,9 @@
 """WGSL functions that generated kernels call: `with_library(code)` puts in front of `code` those that it needs.
 
-Functions are found by name, so a kernel's text says what it uses by calling it. May import nothing of flambeau but its own
-modules.
+Functions are found by name, so a kernel's text says what it uses by calling it. NaN, infinities and zeros that compilers must
+not calculate with go through `opaque_zero`, which `main` derives from the size of the dispatch: what a compiler knows of a
+private variable's first value it does use, and it takes 0·NaN for 0, as WGSL allows. May import nothing of flambeau but its
+own modules.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from flambeau.codegen.wgsl.library import float32, float64, int64, random, words
 __all__ = ["with_library"]
 
 _DECLARATION = re.compile(r"^(?:fn|const|var<private>)\s+(\w+)", re.MULTILINE)
+_OPAQUE = "  opaque_zero = select(0u, 1u, grid.x == 0u);\n"
 _WORD = re.compile(r"\b[A-Za-z_]\w*\b")
 
 
@@ -46,4 +49,8 @@ def with_library(code: str) -> str:
         if name not in needed:
             needed.add(name)
             stack.extend(functions[name][1])
+    if "opaque_zero" in needed:
+        head, body = code.split("fn main(", 1)
+        parameters, statements = body.split("{\n", 1)
+        code = f"{head}fn main(@builtin(num_workgroups) grid: vec3<u32>, {parameters}{{\n{_OPAQUE}{statements}"
     return "".join(functions[name][0] + "\n" for name in functions if name in needed) + code

@@ -8,7 +8,7 @@ Polynomials were fitted by least squares at Chebyshev nodes, weighted towards th
 __all__ = ["SOURCE"]
 
 SOURCE = """
-var<private> opaque_zero: u32 = 0u;
+var<private> opaque_zero: u32;
 fn f32_from_bits(bits: u32) -> f32 { return bitcast<f32>(bits ^ opaque_zero); }
 fn f32_is_nan(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u; }
 fn f32_is_infinite(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) == 0x7f800000u; }
