@@ -21,6 +21,7 @@ from flambeau.codegen.wgsl.memory import Memory
 from flambeau.codegen.wgsl.merging import merge
 from flambeau.codegen.wgsl.program import ERRORS, Binding, Clear, Dispatch, Program
 from flambeau.codegen.wgsl.ranges import affine
+from flambeau.codegen.wgsl.scanning import split_scans
 from flambeau.codegen.wgsl.splitting import split_reductions
 from flambeau.codegen.wgsl.target import Target
 from flambeau.codegen.wgsl.traverse import walk
@@ -124,12 +125,14 @@ def generate_loops(kernel: LoopKernel, target: Target, same: Sequence[int]) -> P
 
 
 def append_split_loops(kernel: LoopKernel, target: Target, same: Sequence[int], program: Program, base: int) -> None:
-    """Adds the shaders of a loop kernel, long reductions with few results in two stages, to a program."""
+    """Adds the shaders of a loop kernel, long reductions with few results and long scans in stages, to a program."""
     if prod(kernel.axes) == 0:
         return
-    for stage, stage_same in split_reductions(kernel, target, same):
-        for slot in stage.slots[base + len(program.scratch) :]:
-            program.scratch.append(slot.size * slot.dtype.itemsize)
+    stages = split_scans(kernel, target, same)
+    if len(stages) == 1:
+        stages = split_reductions(kernel, target, same)
+    program.scratch.extend(slot.size * slot.dtype.itemsize for slot in stages[-1][0].slots[base + len(program.scratch) :])
+    for stage, stage_same in stages:
         append_loops(stage, target, stage_same, program, base)
 
 
