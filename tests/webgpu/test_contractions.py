@@ -9,14 +9,37 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from flambeau import dtypes
 from flambeau.codegen.wgsl import Clear, Copy, generate
+from flambeau.codegen.wgsl.density import dense
 from flambeau.codegen.wgsl.program import Dispatch
 from flambeau.dtypes import dtype
 from flambeau.kernels.ir import ContractionKernel
 from tests.cpu.contractions import Conv, conv_forward, conv_input, conv_weight, matmul, meaning
 from tests.webgpu.matrices import without_matrices
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_dense_contractions_mean_the_same(data: Any) -> None:
+    """Input gradients of strided convolutions, whose output gradient is spread out."""
+    draw = data.draw
+    kernel, stride = draw(st.integers(1, 5)), draw(st.integers(1, 4))
+    padding, dilation = draw(st.integers(0, 2)), draw(st.integers(1, 3))
+    reach = dilation * (kernel - 1) + 1
+    h, w = (draw(st.integers(max(1, reach - 2 * padding), 14)) for _ in range(2))
+    case = Conv(2, 3, h, w, 2, kernel, kernel, stride, padding, dilation)
+    before = conv_input(case)
+    after = dense(before)
+    r = np.random.default_rng(0)
+    arrays = [r.standard_normal(s.size).astype(np.float32) for s in before.slots[:-1]]
+    np.testing.assert_allclose(meaning(after, arrays).reshape(-1), meaning(before, arrays).reshape(-1), rtol=1e-5, atol=1e-5)
+    if h % stride == w % stride == 0 and np.gcd(dilation, stride) == 1 and kernel > 1:
+        assert all(p.every == 1 for operand in (after.a, after.b) for p in operand.positions)
+
 
 MATRICES = {"is_software": False, "has_subgroup_matrix": True, "max_workgroup_bytes": 48 << 10, "max_invocations": 1024}
 
@@ -89,6 +112,8 @@ SMALL = {
     "input gradient, stride 2": lambda t: conv_input(Conv(2, 3, 12, 10, 8, 7, 7, 2, 3), t),
     "input gradient, stride 3": lambda t: conv_input(Conv(1, 4, 13, 11, 8, 4, 4, 3, 1), t),
     "weight gradient": lambda t: conv_weight(Conv(4, 4, 10, 9, 8, 3, 3, padding=1), t),
+    "weight gradient of many images": lambda t: conv_weight(Conv(17, 40, 8, 8, 36, 3, 3, padding=1), t),
+    "few columns": lambda t: matmul(1100, 20, 10, type=t),
     "weight gradient, stride 2": lambda t: conv_weight(Conv(4, 3, 21, 22, 8, 7, 7, 2, 3), t),
 }
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from flambeau.codegen.wgsl.density import dense
 from flambeau.codegen.wgsl.forms import form_of
 from flambeau.codegen.wgsl.loops import generate_loops
 from flambeau.codegen.wgsl.operands import accumulation_type, binary, index_literal, load_operand, substitute_epilogue
@@ -21,6 +22,7 @@ __all__ = ["generate_contraction", "as_loops"]
 
 def generate_contraction(kernel: ContractionKernel, target: Target, same: Sequence[int], reduced_precision: bool) -> Program:
     """Shaders for a contraction; `reduced_precision` lets float32 products be rounded to a half type's precision."""
+    kernel = dense(kernel)
     form = form_of(kernel)
     if form is not None:
         return generate_tiles(kernel, form, target, same, reduced_precision)

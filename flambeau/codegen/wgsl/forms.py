@@ -66,6 +66,9 @@ def form_of(kernel: ContractionKernel) -> Form | None:
         return None
     last = max(kernel.outputs.index(only_a[-1]), kernel.outputs.index(only_b[-1]))
     columns_in_a = kernel.outputs.index(only_a[-1]) == last
+    count_a, count_b = (prod(kernel.extents[k] for k in axes) for axes in (only_a, only_b))
+    if (count_a if columns_in_a else count_b) < 32 and max(count_a, count_b) >= 1024:
+        columns_in_a = count_a > count_b  # tiles have more columns than rows
     rows, columns = (only_b, only_a) if columns_in_a else (only_a, only_b)
     row_operand, column_operand = (kernel.b, kernel.a) if columns_in_a else (kernel.a, kernel.b)
     extents = kernel.extents

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from math import prod
 
 from flambeau.codegen.wgsl.forms import Form, Tile, padded
-from flambeau.codegen.wgsl.operands import index_literal, is_linear_along, load_operand
+from flambeau.codegen.wgsl.operands import dimension_of, index_literal, is_linear_along, load_operand
 from flambeau.codegen.wgsl.packing import Packing
 from flambeau.codegen.wgsl.target import Target
 from flambeau.codegen.wgsl.tiles import Tiles
@@ -126,10 +126,10 @@ def _reads_along(kernel: ContractionKernel, form: Form, operand: Operand, axes: 
 def _dimension(kernel: ContractionKernel, form: Form, operand: Operand, axes: Sequence[int]) -> int | None:
     """The dimension of the operand's memory that is such an axis once it is the innermost."""
     for k in (form.inner[-1], axes[-1]):
-        whole = kernel.extents[k] % 4 == 0 or (k,) == form.inner  # a sum over one axis alone can have zeros after it
-        for d, (n, p) in enumerate(zip(operand.shape, operand.positions)):
-            if whole and p.terms == ((k, 1),) and p.offset == 0 and p.every == 1 and n == kernel.extents[k]:
-                return d
+        if kernel.extents[k] % 4 == 0 or (k,) == form.inner:  # a sum over one axis alone can have zeros after it
+            found = dimension_of(operand, k, kernel.extents)
+            if found is not None:
+                return found
     return None
 
 

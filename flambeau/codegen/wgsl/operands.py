@@ -9,8 +9,8 @@ from flambeau.dtypes import bool_, dtype, float32, int64
 from flambeau.kernels.ir import Affine, ContractionKernel, Expr, Operand
 
 __all__ = [
-    "accumulation_type", "bounds", "linear_sum", "load_operand", "substitute_epilogue", "index_literal", "is_linear_along",
-    "binary", "row_major",
+    "accumulation_type", "address_stride", "bounds", "dimension_of", "linear_sum", "load_operand", "substitute_epilogue",
+    "index_literal", "is_linear_along", "binary", "row_major",
 ]  # fmt: skip
 
 
@@ -52,6 +52,23 @@ def is_linear_along(operand: Operand, axis: int, extents: Sequence[int]) -> bool
             return False
         stride *= n
     return any(k == axis for p in operand.positions for k, _ in p.terms)
+
+
+def address_stride(operand: Operand, axis: int) -> int:
+    """How far apart in memory neighbours along the axis are."""
+    stride, coefficient = 1, 0
+    for n, p in reversed(list(zip(operand.shape, operand.positions))):
+        coefficient += dict(p.terms).get(axis, 0) * stride
+        stride *= n
+    return abs(coefficient)
+
+
+def dimension_of(operand: Operand, axis: int, extents: Sequence[int]) -> int | None:
+    """The dimension of the operand's memory that is this axis alone, the whole of it."""
+    for d, (n, p) in enumerate(zip(operand.shape, operand.positions)):
+        if p == Affine(0, ((axis, 1),)) and n == extents[axis]:
+            return d
+    return None
 
 
 def load_operand(

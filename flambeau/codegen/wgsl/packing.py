@@ -15,6 +15,7 @@ from flambeau.codegen.wgsl.operands import binary, index_literal, load_operand, 
 from flambeau.codegen.wgsl.program import Program
 from flambeau.codegen.wgsl.target import Target
 from flambeau.codegen.wgsl.traverse import rebuild
+from flambeau.codegen.wgsl.turning import append_turned, is_worth_turning
 from flambeau.dtypes import bool_, dtype, float32, int32, int64
 from flambeau.kernels.ir import Affine, ContractionKernel, Expr, LoopKernel, Operand, Slot, Store
 
@@ -95,13 +96,20 @@ class Packing:
         wide = [*sizes[:-1], padded(sizes[-1], 4)]
         axis = {d: Expr("axis", (), int64, i) for i, d in enumerate(order)}
         place = row_major(range(rank), operand.shape, axis)
-        inside = [binary("lt", axis[last], index_literal(operand.shape[last]), bool_)] if wide[-1] > sizes[-1] else []
+        turns = is_worth_turning(operand.shape, last, self.target)
+        pads = wide[-1] > sizes[-1] and not turns
+        inside = [binary("lt", axis[last], index_literal(operand.shape[last]), bool_)] if pads else []
         source = self.kernel.slots[operand.slot].dtype
         value = Expr("load", (place, *inside), source, operand.slot)
         if scale is not None:
             value = scale.apply(value, axis)
-        value = value if value.dtype is type else Expr("cast", (value,), type)
-        slot = self._write(wide, type, prod(wide), row_major(order, wide, axis), value)
+        if turns:
+            slot = self.add_scratch(type, prod(wide))
+            slots = self.slots_to_write(slot)
+            append_turned(operand.shape, last, wide[-1], value, slot, slots, self.target, self.same, self.program, self.base)
+        else:
+            value = value if value.dtype is type else Expr("cast", (value,), type)
+            slot = self._write(wide, type, prod(wide), row_major(order, wide, axis), value)
         new = Operand(slot, tuple(wide), tuple(operand.positions[d] for d in order))
         self._replace(operand, new)
         return new

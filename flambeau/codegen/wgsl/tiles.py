@@ -16,6 +16,7 @@ from flambeau.codegen.wgsl.loops import bind_memories, make_memories, workgroup_
 from flambeau.codegen.wgsl.merging import merge
 from flambeau.codegen.wgsl.operands import (
     accumulation_type,
+    address_stride,
     index_literal,
     is_linear_along,
     linear_sum,
@@ -62,14 +63,6 @@ class Tiles:
         """The operand's element, zero outside its memory and where `within` fails."""
         type = self.kernel.slots[operand.slot].dtype
         return load_operand(operand, type, self.kernel.extents, axis, groups, within)
-
-    def innermost_stride(self, operand: Operand, axes: Sequence[int]) -> int:
-        """The address' coefficient of the fastest of `axes`."""
-        stride, coefficient = 1, 0
-        for n, p in reversed(list(zip(operand.shape, operand.positions))):
-            coefficient += dict(p.terms).get(axes[-1], 0) * stride
-            stride *= n
-        return abs(coefficient)
 
     # --- the shader ---------------------------------------------------------------------------------------------------
     def generate(self) -> None:
@@ -225,7 +218,7 @@ class Tiles:
             ("rows", form.row_operand, form.rows, tile.rows, "tile_row", self.row_count),
             ("columns", form.column_operand, form.columns, tile.columns, "tile_column", self.column_count),
         ):
-            quads, each = width // 4, width * tile.step // 4 // invocations
+            quads, each = width // 4, -(-width * tile.step // 4 // invocations)
             along_sum = self.is_along_sum(operand, axes)
             whole = self.keeps_quads(operand, axes)
             # four neighbours where they are read as one vector, else four far apart, so that neighbours are read together
@@ -238,6 +231,8 @@ class Tiles:
                     quad, sum_place = f"local / {tile.step}u + {l * (invocations // tile.step)}u", f"local % {tile.step}u"
                 else:
                     quad, sum_place = f"local % {quads}u", f"local / {quads}u + {l * (invocations // quads)}u"
+                if invocations > quads * tile.step:  # the rest read and write what the last does
+                    quad, sum_place = f"min({quad}, {quads - 1}u)", f"min({sum_place}, {tile.step - 1}u)"
                 if quad not in made:
                     variable = e.fresh("quad")
                     e.line(f"let {variable} = {quad};")
@@ -320,7 +315,7 @@ class Tiles:
 
     def is_along_sum(self, operand: Operand, axes: Sequence[int]) -> bool:
         """Whether the operand's neighbours in memory are neighbours along the sum."""
-        return 0 < self.innermost_stride(operand, self.form.inner) < self.innermost_stride(operand, axes)
+        return 0 < address_stride(operand, self.form.inner[-1]) < address_stride(operand, axes[-1])
 
     def keeps_quads(self, operand: Operand, axes: Sequence[int]) -> bool:
         """Whether four neighbouring rows (or columns) are always four neighbouring elements, all inside or all outside.

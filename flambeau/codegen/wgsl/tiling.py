@@ -1,7 +1,8 @@
 """Contractions as tiled matrix products: the output axes in rows and columns, the summed axes in steps.
 
 Rows are the output axes that only one operand has, columns those that only the other has (the axis along which the output is
-contiguous is among the columns), and axes that both have are batches. A workgroup computes a tile of rows × columns: its
+contiguous is among them, unless there are few of them), and axes that both have are batches. A workgroup computes a tile of
+rows × columns: its
 invocations bring a step's share of both operands to workgroup memory, each at addresses computed from the axes (a
 convolution's windows are never written out), and each multiplies a small tile in registers. The next step's elements are
 read while this one is multiplied. Products with few tiles and long sums are split along the sum, partial sums going through
@@ -19,13 +20,21 @@ from math import prod
 from flambeau.codegen.wgsl import matrices
 from flambeau.codegen.wgsl.forms import Form, Tile, axes_of, padded
 from flambeau.codegen.wgsl.loops import append_loops
-from flambeau.codegen.wgsl.operands import accumulation_type, binary, bounds, index_literal, row_major, substitute_epilogue
+from flambeau.codegen.wgsl.operands import (
+    accumulation_type,
+    address_stride,
+    binary,
+    dimension_of,
+    index_literal,
+    row_major,
+    substitute_epilogue,
+)
 from flambeau.codegen.wgsl.packing import Packing
 from flambeau.codegen.wgsl.program import Program
 from flambeau.codegen.wgsl.target import Target
 from flambeau.codegen.wgsl.tiles import Tiles
 from flambeau.dtypes import int64
-from flambeau.kernels.ir import ContractionKernel, Expr, LoopKernel, Store
+from flambeau.kernels.ir import ContractionKernel, Expr, LoopKernel, Operand, Store
 
 __all__ = ["choose_tile", "generate_tiles"]
 
@@ -36,8 +45,9 @@ _TILES = (
     Tile(32, 128, 16, 4, 8),
     Tile(32, 64, 16, 4, 4),
     Tile(32, 32, 16, 4, 4),
+    Tile(16, 128, 16, 8, 8),
     Tile(16, 64, 16, 4, 4),
-    Tile(8, 64, 32, 2, 4),
+    Tile(4, 256, 16, 4, 4),
 )
 """From the usual one to those for few rows or columns."""
 _DIRECT = Tile(0, 0, 1, 4, 8)
@@ -62,11 +72,13 @@ def choose_tile(rows: int, columns: int, size: int, batches: int, target: Target
         return _LARGE, 1
     if size < 256 and fits(_WIDE) and groups(_WIDE) >= _ENOUGH and waste(_WIDE) < 1.1:
         return _WIDE, 1  # short sums: the wider tile reads its rows less often
-    candidates = [t for t in _TILES if fits(t)]
+    candidates = [t for t in _TILES if fits(t) and (t.rows > 4 or rows <= t.rows)]
     least = min(waste(t) for t in candidates)
     tile = next(t for t in candidates if waste(t) <= 1.25 * least)
     split, steps = 1, -(-size // tile.step)
-    while groups(tile) * split < _ENOUGH and steps >= 8 * split and split < 64:
+    while groups(tile) * split < _ENOUGH and steps >= 8 * split:
+        split *= 2
+    while groups(tile) * split < 2 * _ENOUGH and steps >= 64 * split:
         split *= 2
     return tile, split
 
@@ -91,8 +103,7 @@ def generate_tiles(
         tile, parts = _DIRECT, 1
     else:
         tile, parts = choose_tile(rows, columns, size, batches, target)
-        if _should_pack(kernel, form, rows, columns):
-            packing.copy_by_axes(form.row_operand, (*form.outer, *form.inner, *form.rows))
+        _pack(packing)
     if parts == 1:
         kind(packing, tile, 1).generate()
     else:
@@ -119,21 +130,35 @@ def _in_parts(packing: Packing, kind: type[Tiles], tile: Tile, parts: int) -> No
     append_loops(finish, packing.target, packing.same, packing.program, packing.base)
 
 
-def _should_pack(kernel: ContractionKernel, form: Form, rows: int, columns: int) -> bool:
-    """Whether it pays to write the row operand (a convolution's weights) anew, so that neighbouring rows are neighbours.
-
-    It does where rows are read again for many columns and are not neighbours as they are: the copy is small beside the work.
-    """
+def _pack(packing: Packing) -> None:
+    """Copies operands whose neighbouring rows, or columns, aren't neighbours in memory, if the copy is small beside the work."""
+    kernel, form = packing.kernel, packing.form
+    extents = kernel.extents
+    rows, columns, size, batches = form.sizes(extents)
     operand = form.row_operand
-    if any(k in axes_of(operand) for k in form.batch) or columns < 1024:
-        return False
-    checked = False
-    strides: dict[int, int] = {}
-    stride = 1
-    for n, p in reversed(list(zip(operand.shape, operand.positions))):
-        low, high = bounds(p, kernel.extents)
-        checked = checked or low < 0 or high >= n * p.every or p.every > 1
-        for k, c in p.terms:
-            strides[k] = strides.get(k, 0) + c * stride
-        stride *= n
-    return not checked and rows % 4 == 0 and strides.get(form.rows[-1], 0) != 1 and strides.get(form.inner[-1], 0) != 1
+    is_turned = 1 not in {address_stride(operand, k[-1]) for k in (form.rows, form.inner)}
+    is_like = rows * size <= 2 * prod(operand.shape) and not axes_of(operand) & set(form.batch)
+    if columns >= 1024 and rows % 4 == 0 and is_turned and is_like:
+        packing.copy_by_axes(operand, (*form.outer, *form.inner, *form.rows))
+    # a sum over one long axis, which the copies have innermost
+    if len(form.inner) != 1 or extents[form.inner[0]] < 16:
+        return
+    for is_rows in (True, False):
+        form = packing.form
+        operand, axes = (form.row_operand, form.rows) if is_rows else (form.column_operand, form.columns)
+        is_used = rows * columns * size * batches >= 128 * prod(operand.shape)
+        last = dimension_of(operand, form.inner[0], extents)
+        if operand.slot < packing.base and is_used and last is not None and _run(operand, axes, extents) < 8:
+            packing.copy_with_last(operand, last, kernel.slots[operand.slot].dtype)
+
+
+def _run(operand: Operand, axes: Sequence[int], extents: Sequence[int]) -> int:
+    """How many neighbouring rows (columns) are neighbours in memory, or have one element between them."""
+    run, step = 1, address_stride(operand, axes[-1])
+    if step not in (1, 2):
+        return 1
+    for k in reversed(axes):
+        if address_stride(operand, k) != run * step:
+            break
+        run *= extents[k]
+    return run
