@@ -15,7 +15,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from support import backend, download, upload
-from test_device import lookup, plus
+from test_device import lookup, plus, script
 
 import flambeau
 import flambeau.nn.functional as F
@@ -57,6 +57,9 @@ class Team:
         self.team.run(*arguments)
         if stops:
             raise Stop
+
+    def run_long(self, *arguments: Any) -> None:
+        self.run(*arguments, False)
 
     def finish(self, *arguments: Any) -> Any:
         stops = self.calls == self.call
@@ -222,3 +225,49 @@ def test_interrupted_updates_leave_old_or_new_values() -> None:
         signal.signal(signal.SIGALRM, before)
     assert stopped > 20 and lost <= stopped // 4
     assert devices.backend("cpu").memory_stats()["live_bytes"] > 0
+
+
+def test_ctrl_c_stops_one_long_kernel() -> None:
+    """A kernel that would take many seconds, stopped half-way; the next computation is whole."""
+    process = script(
+        """
+        import flambeau, os, time
+        n = 20_000
+        a, b = flambeau.randn(n, 1), flambeau.randn(1, n)
+        a.numpy(), b.numpy()
+        slow = lambda: (a * b).lgamma().sin().exp().tan().sum(1)
+        interrupter = threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT))
+        try:
+            begin = time.process_time()
+            interrupter.start()
+            for _ in range(200):
+                flambeau.cat([slow(), slow().flip(0)]).numpy()
+            print("finished")
+        except KeyboardInterrupt:
+            found = (flambeau.arange(1_000_000.0) * 2).numpy()
+            print("stopped", (found == np.arange(1_000_000) * 2).all())
+        """
+    )
+    out, error = process.communicate(timeout=300)
+    assert out == "stopped True\n", (out, error)
+
+
+def test_a_handler_of_the_program_stops_nothing() -> None:
+    """Programs that note Ctrl-C and go on get whole results."""
+    process = script(
+        """
+        import flambeau, os
+        seen = []
+        signal.signal(signal.SIGINT, lambda *_: seen.append(1))
+        x = flambeau.arange(30_000_000.0) / 3e7
+        x.numpy()
+        expected = x.sin().exp().sum().item()
+        for k in range(10):
+            threading.Timer(0.002 * k, os.kill, (os.getpid(), signal.SIGINT)).start()
+            assert x.sin().exp().sum().item() == expected
+        time.sleep(0.1)
+        print("right", len(seen))
+        """
+    )
+    out, error = process.communicate(timeout=300)
+    assert out == "right 10\n", (out, error)

@@ -355,3 +355,17 @@ def test_deep_expressions() -> None:
     kernel = LoopKernel((20,), (Slot(float32, 20, "in"), Slot(float32, 20, "out")), (Store(1, axis(0), e),))
     x = sample(float32, 20)
     np.testing.assert_array_equal(run(backend(512), kernel, [x, np.zeros_like(x)])[0], x)
+
+
+def test_a_large_sum_of_one_number() -> None:
+    """What is summed depends on no axis; how far each piece goes does."""
+    (out,) = run(
+        backend(512),
+        LoopKernel(
+            (),
+            (Slot(float32, 1, "out"),),
+            (Store(0, literal(0), Expr("reduce", (literal(2.0, float32),), float32, ("sum", ((0, 1_000_001),)))),),
+        ),
+        [np.zeros(1, np.float32)],
+    )
+    assert out[0] == 2_000_002

@@ -143,6 +143,9 @@ def poison(type: str) -> Value:
 
 _NO_UNROLL = "!0"
 
+STOP = "flambeau_stop"
+"""A function of the runtime, i32 (): 1 while whatever is being computed is not wanted any more."""
+
 
 class Module:
     """Functions, the intrinsics that they call, constant tables; `text()` gives the whole as IR.
@@ -594,6 +597,17 @@ class Function:
         )
         self.start(done)
         return inside
+
+    def unless_stopped(self, body: Callable[[Int, list[Value]], None]) -> Callable[[Int, list[Value]], None]:
+        """The body of a loop, long enough that a look at `STOP` costs nothing beside it; passed over once that is set."""
+
+        def looking(i: Int, carried: list[Value]) -> None:
+            self.module.declare(STOP, "i32", ())
+            stop = self.op("i32", f"call i32 @{STOP}()")
+            with self.when(self.op("i1", f"icmp ne i32 {stop}, 1")):
+                body(i, carried)
+
+        return looking
 
     @contextmanager
     def when(self, condition: bool | Value) -> Iterator[None]:

@@ -198,7 +198,11 @@ class Compiler:
         if len(missing) == 1:
             return [self._find(missing[0])]
         with ThreadPoolExecutor(2, thread_name_prefix="flambeau-compile") as pool:
-            return list(pool.map(self._find, missing))
+            try:
+                return list(pool.map(self._find, missing))
+            except BaseException:  # Ctrl-C, say
+                pool.shutdown(cancel_futures=True)
+                raise
 
     def _find(self, request: _Request) -> _Unloaded:
         """From disk, else compiled."""

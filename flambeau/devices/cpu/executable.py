@@ -35,6 +35,8 @@ _ALONE = 20_000.0
 """Nanoseconds of estimated work below which the caller's thread runs a plan alone."""
 _SHORT = 3_000.0
 """Nanoseconds of estimated work below which one thread runs a kernel: consecutive ones need no barrier between them."""
+_LONG = 1_000_000.0
+"""Nanoseconds of estimated work from which Ctrl-C is worth stopping kernels half-way."""
 _STRETCH = 50_000_000.0
 """Nanoseconds after which Python gets a chance to see Ctrl-C."""
 _NEAR = 20_000_000.0
@@ -275,6 +277,8 @@ class Executable:
                 if part.overwrites:
                     begun = part.end
                     held = team.finish(self.program_address, self._address(part), part.count, part.work < _ALONE)
+                elif part.work > _LONG:
+                    team.run_long(self.program_address, self._address(part), part.count)
                 elif part.count:
                     team.run(self.program_address, self._address(part), part.count, part.work < _ALONE)
                 if part.after is not None:

@@ -2,9 +2,11 @@
 
 Kernels are small and alike: code, constants, calls of a few functions of the C library, nothing writable. So linking one is
 laying its sections out in a row and filling in distances. What is left for later is the address of each function that the process
-must provide: a call of it goes to a stub, which jumps to where a slot says. LLVM's own loader isn't used because it ends the
-process where it fails: it maps three regions for each object, of which a process may have some 65,000, and the distance doesn't
-fit where large tensors lie between two of them. Nor does it give anything back before the end.
+must provide: a call of it goes to a stub, which jumps to where a slot says.
+
+LLVM's own loader isn't used because it ends the process where it fails: it maps three regions for each object, of which a process
+may have some 65,000, and distances don't fit where large tensors lie between two of them. Nor does it give anything back before
+the end.
 
 Every system gets ELF objects (`jit.py` asks LLVM for them): the format and the relocation numbers are those of the System V ABI's
 processor supplements for x86-64 and AArch64. Imports nothing of flambeau.
@@ -132,17 +134,18 @@ def link(data: bytes) -> Image:
             raise RuntimeError("compiled code has relocations without addends")
         for k in range(table.size // 24):
             offset, info, addend = struct.unpack_from("<QQq", data, table.offset + 24 * k)
-            symbol = parsed.symbols[info >> 32]
-            if symbol.section == _UNDEFINED and info & 0xFFFFFFFF not in _CALLS:
+            symbol, kind = parsed.symbols[info >> 32], info & 0xFFFFFFFF
+            if symbol.section == _UNDEFINED and kind not in _CALLS:
                 raise RuntimeError(f"compiled code reads {symbol.name!r} of the process, which kernels don't")
-            relocate(code, start[table.info] + offset, info & 0xFFFFFFFF, place_of(symbol), addend)
+            relocate(code, start[table.info] + offset, kind, place_of(symbol), addend)
     functions = {s.name: start[s.section] + s.value for s in parsed.symbols if s.info == _GLOBAL_FUNCTION and s.section in start}
     return Image(bytes(code), alignment, functions, imports)
 
 
-# --- relocations: how each kind's distance is written into the code. R_X86_64_PC32 is a call of a stub, too, in old objects.
+# --- relocations: how each kind's distance is written into the code.
 
-_CALLS = frozenset((2, 4, 282, 283))
+_CALLS = frozenset((4, 282, 283))
+"""PLT32; JUMP26, CALL26: the distance to a function, or to a stub."""
 
 
 def _relocate_x86_64(code: bytearray, at: int, kind: int, target: int, addend: int) -> None:

@@ -13,7 +13,8 @@ from typing import Any
 from flambeau.codegen.llvm.target import Target
 from flambeau.devices.cpu.code import Code
 from flambeau.devices.cpu.image import Image, link
-from flambeau.devices.cpu.support import HALF_CONVERSIONS, HALF_FUNCTIONS
+from flambeau.devices.cpu.stopping import FUNCTIONS
+from flambeau.devices.cpu.support import HALF_CONVERSIONS
 
 __all__ = ["Jit"]
 
@@ -41,12 +42,13 @@ class Jit:
         self._triple = elf(llvm.get_process_triple() if triple is None else triple)
         self._machines: list[Any] = []
         """Target machines that nobody uses now: one compiles one module at a time."""
-        self._own: dict[str, int] = {}
+        self.own: dict[str, int] = {}
         """Functions that compiled code may call and the process lacks."""
-        if target.architecture == "x86_64" and not target.has("f16c"):
-            image = self.assemble(HALF_CONVERSIONS)
-            self._half = self.load([image])
-            self._own = {name: self._half.bases[0] + image.functions[name] for name in HALF_FUNCTIONS}
+        if triple is None:
+            lacks_halves = target.architecture == "x86_64" and not target.has("f16c")
+            image = self.assemble(FUNCTIONS + HALF_CONVERSIONS if lacks_halves else FUNCTIONS)
+            self._support = self.load([image])
+            self.own = {name: self._support.bases[0] + offset for name, offset in image.functions.items()}
 
     def _machine(self) -> Any:
         return self.llvm.Target.from_triple(self._triple).create_target_machine(
@@ -87,4 +89,4 @@ class Jit:
 
     def load(self, images: Sequence[Image]) -> Code:
         """Puts images into executable memory, all in one block."""
-        return Code(images, self._own)
+        return Code(images, self.own)

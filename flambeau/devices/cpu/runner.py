@@ -25,12 +25,15 @@ from typing import Any
 
 from flambeau.codegen.llvm.target import Target
 from flambeau.devices.cpu.jit import Jit
+from flambeau.devices.cpu.stopping import WORD, Interruption
 
 __all__ = ["ALONE", "BARRIER", "ENTRY_WORDS", "Team"]
 
 ENTRY_WORDS = 3
 BARRIER, ALONE = 1, 2
 """Flags of an entry."""
+_ANNOUNCES, STOPPABLE = 1, 2
+"""Flags of a run: helpers take part; Ctrl-C may stop it. The second is what `stopping` has as the word's value then."""
 _SPINS = 20000
 """Longer than Python takes between two plans: waking a sleeper takes 20 to 35 µs, twice a plan."""
 _LINE = 64
@@ -131,6 +134,10 @@ top:
   %arguments = load ptr, ptr %second, align 8
   %third = getelementptr i64, ptr %item, i64 2
   %flags = load i64, ptr %third, align 8
+  %stop = load atomic i32, ptr {WORD} monotonic, align 4
+  %stopped = icmp eq i32 %stop, 1
+  br i1 %stopped, label %after, label %goes
+goes:
   %sole = and i64 %flags, {ALONE}
   %is_sole = icmp ne i64 %sole, 0
   br i1 %is_sole, label %single, label %shared
@@ -251,8 +258,12 @@ done:
   ret void
 }}
 
-define void @flambeau_run(ptr %program, ptr %entries, i64 %count, i64 %threads, ptr %control, i64 %announces) {{
+define i64 @flambeau_run(ptr %program, ptr %entries, i64 %count, i64 %threads, ptr %control, i64 %flags) {{
   call void @flambeau_fill(ptr %program)
+  %may_stop = and i64 %flags, {STOPPABLE}
+  %word = trunc i64 %may_stop to i32
+  store atomic i32 %word, ptr {WORD} seq_cst, align 4
+  %announces = and i64 %flags, {_ANNOUNCES}
   %is = icmp ne i64 %announces, 0
   br i1 %is, label %announce, label %walk
 announce:
@@ -260,7 +271,10 @@ announce:
   br label %walk
 walk:
   call void @flambeau_walk(ptr %entries, i64 %count, i64 0, i64 %threads, ptr %control)
-  ret void
+  %last = atomicrmw xchg ptr {WORD}, i32 0 seq_cst
+  %stopped = icmp eq i32 %last, 1
+  %result = zext i1 %stopped to i64
+  ret i64 %result
 }}
 
 define void @flambeau_help(ptr %control, i64 %thread, i64 %first) {{
@@ -324,13 +338,12 @@ class _Natives:
     """The runner's functions as Python callables (each call lets go of the GIL)."""
 
     def __init__(self, jit: Jit) -> None:
+        self._jit = jit
         source = _source(jit.target)
         if not _has_futex(jit.target):
             for name in ("i64 @syscall(i64, ...)", "i32 @sched_getcpu()", "i32 @sched_setaffinity(i32, i64, ptr)"):
                 source = source.replace(f"declare {name}", "")
-            source = (
-                source[: source.index("define void @flambeau_announce")] + source[source.index("define void @flambeau_run") :]
-            )
+            source = source[: source.index("define void @flambeau_announce")] + source[source.index("define i64 @flambeau_run") :]
             source = source[: source.index("define void @flambeau_help")]
             source = source.replace("call void @flambeau_announce(ptr %control, ptr %entries, i64 %count, i64 %threads)", "")
         names = ["flambeau_run", "flambeau_walk", "flambeau_nothing"]
@@ -340,9 +353,10 @@ class _Natives:
         self.code = jit.load([image])
         addresses = {name: self.code.bases[0] + image.functions[name] for name in names}
         p, i = ctypes.c_void_p, ctypes.c_int64
-        self.run = ctypes.CFUNCTYPE(None, p, p, i, i, p, i)(addresses["flambeau_run"])
+        self.run = ctypes.CFUNCTYPE(i, p, p, i, i, p, i)(addresses["flambeau_run"])
         self.walk = ctypes.CFUNCTYPE(None, p, i, i, i, p)(addresses["flambeau_walk"])
         self.nothing = addresses["flambeau_nothing"]
+        self.interruption = Interruption(jit.own["flambeau_interrupt"])
         self.announce: Any = None
         self.help: Any = None
         if "flambeau_help" in addresses:
@@ -390,21 +404,32 @@ class Team:
             self.stop()
             self.threads = threads
 
-    def run(self, program: int, entries: int, count: int, alone: bool) -> None:
-        """Runs `count` entries from the address `entries`, on the caller's thread alone or on all."""
+    def run(self, program: int, entries: int, count: int, alone: bool, stoppable: bool = False) -> None:
+        """Runs `count` entries from the address `entries`, on the caller's thread alone or on all.
+
+        Raises KeyboardInterrupt when it was stopped, which only a `stoppable` run is (see `stopping`).
+        """
+        flags = STOPPABLE if stoppable else 0
         if alone or self.threads == 1:
-            self._natives.run(program, entries, count, 1, self._control, 0)
-            return
-        if len(self._helpers) < self.threads - 1:
-            self._start()
-        if self._natives.help is not None:
-            self._natives.run(program, entries, count, self.threads, self._control, 1)
-            return
-        self._natives.run(program, entries, 0, 1, self._control, 0)  # fills the arguments before the helpers start
-        self._work = (entries, count, self.threads)
-        for start in self._starts:
-            start.release()
-        self._natives.walk(entries, count, 0, self.threads, self._control)
+            stopped = self._natives.run(program, entries, count, 1, self._control, flags)
+        else:
+            if len(self._helpers) < self.threads - 1:
+                self._start()
+            if self._natives.help is not None:
+                stopped = self._natives.run(program, entries, count, self.threads, self._control, flags | _ANNOUNCES)
+            else:
+                stopped = self._natives.run(program, entries, 0, 1, self._control, 0)  # fills the arguments first
+                self._work = (entries, count, self.threads)
+                for start in self._starts:
+                    start.release()
+                self._natives.walk(entries, count, 0, self.threads, self._control)
+        if stopped:
+            raise KeyboardInterrupt
+
+    def run_long(self, program: int, entries: int, count: int) -> None:
+        """`run` on all threads, which Ctrl-C stops half-way."""
+        with self._natives.interruption as stoppable:
+            self.run(program, entries, count, False, stoppable)
 
     def finish(self, program: int, entries: int, count: int, alone: bool) -> BaseException | None:
         """Runs entries (at least one) to their end; gives the exception that a signal's handler raised meanwhile, if any.

@@ -5,9 +5,7 @@ LLVM calls the compiler runtime's functions there, which a Python process doesn'
 
 from __future__ import annotations
 
-__all__ = ["HALF_CONVERSIONS", "HALF_FUNCTIONS"]
-
-HALF_FUNCTIONS = ("__extendhfsf2", "__truncsfhf2")
+__all__ = ["HALF_CONVERSIONS"]
 
 # Widening moves the fields into place and multiplies by 2^112, which also normalises subnormals. Narrowing rounds to nearest
 # even: normal numbers by adding to the bits that go, subnormal ones by adding 0.5, whose last place is theirs.

@@ -154,7 +154,7 @@ class Dot:
 
                     f.loop(first, last, self.strip, strip)
 
-                f.loop(0, e, self.step, one)
+                f.loop(0, e, self.step, f.unless_stopped(one))
 
             blocks(0, index)
             self._finish(f, memory, sums, index, (top, bottom), (first, last), column_tiles)

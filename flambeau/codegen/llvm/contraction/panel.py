@@ -200,7 +200,7 @@ class Panel:
 
                     self._product(f, panel0, right, sums, count, columns, (first, last), done if self.fused else None)
 
-                f.loop(0, e, self.step, one)
+                f.loop(0, e, self.step, f.unless_stopped(one))
 
             blocks(0, index, 0)
             if not self.fused:

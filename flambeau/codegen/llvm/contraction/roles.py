@@ -100,7 +100,7 @@ def share(f: Function, units: int, most: int | None = None) -> tuple[Int, Int]:
 def every(f: Function, unit: Callable[[Int, list[Value]], None]) -> None:
     """Does the units of work that a function with parameters `PART` was asked for."""
     _, _, first, last = f.parameters
-    f.loop(first, last, 1, unit)
+    f.loop(first, last, 1, f.unless_stopped(unit))
 
 
 def unravel(f: Function, flat: Int, extents: Sequence[int]) -> list[Int]:

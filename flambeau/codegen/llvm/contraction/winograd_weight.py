@@ -212,7 +212,7 @@ class WinogradWeight:
 
                 if not self.is_single:
                     self._clear(f, sums, POINTS * sum_plane)
-                f.loop(0, self.line_count, self.lines, lines_from)
+                f.loop(0, self.line_count, self.lines, f.unless_stopped(lines_from))
                 self._finish(f, memory, sums, sum_plane, index, (start, f.minimum(end, self.rows)), first, channels)
 
             if self.is_single:

@@ -78,7 +78,7 @@ class _Nest:
                 with self.ev.scope():
                     self.piece(i, cuts)
 
-            f.loop(low, high, 1, turn, nonempty=True)
+            f.loop(low, high, 1, f.unless_stopped(turn), nonempty=True)
 
     def piece(self, number: Int, cuts: Int) -> None:
         """Binds what the pieces divide, and goes in."""

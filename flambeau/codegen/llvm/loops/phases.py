@@ -48,7 +48,8 @@ def cut(kernel: LoopKernel) -> list[Phase]:
 
 def _is_cut(kernel: LoopKernel, r: Expr) -> bool:
     results = math.prod(kernel.axes[a] for a in r.axes)
-    return trip(r) >= _LARGE and results < _ENOUGH
+    varies = any(axis in r.args[0].axes for axis, _ in r.param[1])  # or it is one number again and again, known outside
+    return varies and trip(r) >= _LARGE and results < _ENOUGH
 
 
 def _cut(kernel: LoopKernel, group: list[Expr]) -> tuple[LoopKernel, Phase]:
