@@ -5,6 +5,7 @@ May import `flambeau.ops.registry` and `flambeau.autograd`.
 
 from __future__ import annotations
 
+import inspect
 import sys
 from types import CodeType
 
@@ -25,7 +26,7 @@ def operator_name() -> str | None:
     global _known
     if _known != len(OPERATORS):  # the rest of the library is imported as it is used
         for operator in list(OPERATORS.values()):
-            code = getattr(operator.function, "__code__", None)
+            code = getattr(inspect.unwrap(operator.function), "__code__", None)
             if code is not None and not code.co_freevars:  # in-place forms are one closure
                 _names.setdefault(code, operator.name)
         _known = len(OPERATORS)

@@ -127,7 +127,7 @@ def test_routines_run_between_kernels() -> None:
     ROUTINES["test: reversed"] = lambda a: (a[::-1], a.sum(keepdims=True))
     try:
         cpu = backend(512)
-        middle = RoutineKernel("test: reversed", (), ((4,),), (Slot(float32, 4, "in"), Slot(float32, 5, "out")))
+        middle = RoutineKernel("test: reversed", (), ((4,), (5,)), (Slot(float32, 4, "in"), Slot(float32, 5, "out")))
         values = (
             Value(float32, 4, "input"),
             Value(float32, 4, "temporary"),
