@@ -221,3 +221,19 @@ def test_accuracy(make):
     want = meaning(k, arrays).astype(np.float64)
     (got,) = run(backend(WIDTHS[-1]), k, [*arrays, np.zeros(want.size, np.float32)])
     assert np.abs(got.reshape(want.shape) - want).max() <= 2e-6 * np.abs(want).max()
+
+
+@pytest.mark.parametrize("bits", WIDTHS)
+@pytest.mark.parametrize(
+    "s",
+    [
+        Conv(2, 3, 32, 48, 17, 16, 16, 16),
+        Conv(1, 2, 37, 50, 5, 9, 20, 9, (3, 7)),
+        Conv(1, 2, 31, 70, 5, 4, 12, 10, (0, 1)),
+        Conv(1, 2, 33, 40, 5, 11, 8, 8, 3, 2),
+    ],
+    ids=str,
+)
+def test_gradients_of_long_strides(s, bits):
+    check(conv_input(s), bits)
+    check(conv_weight(s), bits)

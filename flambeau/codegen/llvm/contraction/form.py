@@ -16,7 +16,19 @@ from math import prod
 from flambeau.dtypes import dtype
 from flambeau.kernels.ir import ContractionKernel, Expr, Operand
 
-__all__ = ["Check", "View", "Form", "normalize", "affine", "epilogue_axes", "substitute", "simplify", "order_summed", "merge"]
+__all__ = [
+    "Check",
+    "View",
+    "Form",
+    "normalize",
+    "affine",
+    "epilogue_axes",
+    "rewrite",
+    "substitute",
+    "simplify",
+    "order_summed",
+    "merge",
+]
 
 
 @dataclass(frozen=True)
@@ -186,7 +198,7 @@ def normalize(kernel: ContractionKernel) -> Form:
     return order_summed(simplify(form))
 
 
-def _map_axes(form: Form, extents: Sequence[int], outputs: int, through: Sequence[tuple[int, dict[int, int]]]) -> Form:
+def rewrite(form: Form, extents: Sequence[int], outputs: int, through: Sequence[tuple[int, dict[int, int]]]) -> Form:
     """The form over new axes: old axis k is offset + Σ coefficient·new axis, as `through[k]` says."""
     width = len(extents)
 
@@ -227,7 +239,7 @@ def substitute(form: Form, changes: dict[int, tuple[int, int, int]]) -> Form:
     """Axis k of `changes` restricted to start + step·[0, extent): `changes[k] = (start, step, extent)`."""
     extents = [changes[k][2] if k in changes else e for k, e in enumerate(form.extents)]
     through = [(changes[k][0], {k: changes[k][1]}) if k in changes else (0, {k: 1}) for k in range(len(extents))]
-    return _map_axes(form, extents, form.outputs, through)
+    return rewrite(form, extents, form.outputs, through)
 
 
 def simplify(form: Form) -> Form:
@@ -235,7 +247,7 @@ def simplify(form: Form) -> Form:
     keep = [k for k, e in enumerate(form.extents) if e != 1]
     place = {old: new for new, old in enumerate(keep)}
     through = [(0, {place[k]: 1} if k in place else {}) for k in range(len(form.extents))]
-    form = _map_axes(form, [form.extents[k] for k in keep], sum(k < form.outputs for k in keep), through)
+    form = rewrite(form, [form.extents[k] for k in keep], sum(k < form.outputs for k in keep), through)
 
     def needed(c: Check) -> bool:
         low = c.offset + sum(min(0, t * (e - 1)) for t, e in zip(c.terms, form.extents))
@@ -260,7 +272,7 @@ def order_summed(form: Form) -> Form:
     through: list[tuple[int, dict[int, int]]] = [(0, {})] * count
     for new, old in enumerate(order):
         through[old] = (0, {new: 1})
-    return _map_axes(form, [form.extents[k] for k in order], first, through)
+    return rewrite(form, [form.extents[k] for k in order], first, through)
 
 
 def epilogue_axes(form: Form) -> set[int]:

@@ -1,29 +1,37 @@
 """Operands whose elements lie apart (`every` > 1: the input gradient of a strided convolution), cut into dense parts.
 
 Output positions of one residue meet a fixed subset of the summed ones, so the contraction is several smaller ones, each
-writing every so many-th position of the result, and no zero is multiplied. May import the contraction's form.
+writing every so many-th position of the result, and no zero is multiplied. Where there are many residues (patches of 16×16) they
+become an axis of the result beside the positions' quotient: one contraction for a whole range of residues.
+
+May import the contraction's form.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from math import gcd
 from typing import Any
 
-from flambeau.codegen.llvm.contraction.form import Check, Form, View, merge, order_summed, simplify, substitute
+from flambeau.codegen.llvm.contraction.form import Check, Form, View, merge, order_summed, rewrite, simplify, substitute
 
 __all__ = ["dense_parts"]
+
+_MANY = 8
+"""From how many residues on they become an axis."""
 
 
 def dense_parts(form: Form) -> list[Form]:
     """Forms that together give the result, free of `every` wherever one output and at most one summed axis move the position."""
     for side in ("a", "b"):
         for c in getattr(form, side).checks:
-            if c.every > 1 and _can_split(form, c):
-                parts = []
-                for part in _split(form, side, c):
-                    parts += dense_parts(part)
-                return parts
+            if c.every > 1:
+                parts = _residue_axis(form, side, c) if c.every >= _MANY else []
+                if not parts and _can_split(form, c):
+                    parts = _split(form, side, c)
+                if parts:
+                    return [dense for part in parts for dense in dense_parts(part)]
     return [merge(order_summed(simplify(form)))]
 
 
@@ -61,6 +69,40 @@ def _split(form: Form, side: str, c: Check) -> list[Form]:
                     never = tuple(replace(x, size=0, every=1) if x.every == every else x for x in view.checks)
                     part = replace(part, **{side: replace(view, checks=never)})
         parts.append(_closed_up(part, side, every))
+    return parts
+
+
+def _residue_axis(form: Form, side: str, c: Check) -> list[Form]:
+    """Forms with output axis k as every·y + i, and its summed axis as every·t plus what i demands, which steps by one as i does;
+    none where the check is not of that kind. A range of i ends where that wraps around, and where fewer y are left."""
+    every = c.every
+    outer = [k for k in range(form.outputs) if c.terms[k] % every]
+    inner = [k for k in form.summed if c.terms[k] % every]
+    if len(outer) != 1 or len(inner) != 1 or abs(c.terms[outer[0]]) != 1 or abs(c.terms[inner[0]]) != 1:
+        return []
+    k, j = outer[0], inner[0]
+    along, beside = c.terms[k], c.terms[j]
+    extent, taps = form.extents[k], form.extents[j]
+
+    def demanded(i: int) -> int:
+        return -beside * (c.offset + along * i) % every
+
+    slope = -along * beside
+    wraps = next((i for i in range(1, every) if demanded(i) != demanded(i - 1) + slope), every)
+    ends = sorted({min(i, extent) for i in (0, wraps, extent % every, every)})
+    other = "b" if side == "a" else "a"
+    view: View = getattr(form, other)
+    within = Check(0, tuple(int(x == j) for x in range(len(form.extents))), taps)
+    form = replace(form, **{other: replace(view, checks=(*view.checks, within))})
+    parts = []
+    for first, last in pairwise(ends):
+        extents = list(form.extents)
+        extents[j] = -(-taps // every)
+        extents[k : k + 1] = [-(-(extent - first) // every), last - first]
+        through: list[tuple[int, dict[int, int]]] = [(0, {x + (x > k): 1}) for x in range(len(form.extents))]
+        through[k] = first, {k: every, k + 1: 1}
+        through[j] = demanded(first), {k + 1: slope, j + 1: every}
+        parts.append(_closed_up(rewrite(form, extents, form.outputs + 1, through), side, every))
     return parts
 
 
