@@ -77,7 +77,8 @@ class _Costs:
         loads = width * (tall + self.together - 1) / self.together
         slow = 0.6 * width if self.band_bytes > self.target.l1 * 3 // 4 else 0.0
         count = height * tall * width
-        term = max(count / 2, height / 2 + loads, 4.0) + 0.3 + slow
+        busy = 1.0 if tall == 1 else 1.08 if 2 * count <= self.target.registers else 1.35  # the taps' weights want registers, too
+        term = max(busy * count / 2, height / 2 + loads, 4.0) + 0.3 + slow
         return self.terms * term + count * (8.0 if run == "flat" else 2.0 if tall > 1 else 1.5) + 10
 
     def panel(self, height: int, tall: int, width: int, run: str) -> float:
