@@ -7,7 +7,6 @@ A node is immutable but for one thing: once computed, it holds its `buffer` and 
 from __future__ import annotations
 
 import itertools
-import operator
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -155,20 +154,12 @@ def topological_order(outputs: Iterable[Node]) -> list[Node]:
 
     Iterative: graphs of any depth are fine.
     """
-    seen: set[int] = set()
-    found: list[Node] = []
-    stack = list(outputs)
-    while stack:
-        node = stack.pop()
-        if node.serial in seen:
-            continue
-        seen.add(node.serial)
-        found.append(node)
-        if node.buffer is None:
-            stack.extend(node.inputs)
-    if len(found) > 1:
-        found.sort(key=_SERIAL)
-    return found
-
-
-_SERIAL = operator.attrgetter("serial")
+    seen: dict[int, Node] = {}
+    reached = list(outputs)
+    for node in reached:  # grows while it is walked
+        serial = node.serial
+        if serial not in seen:
+            seen[serial] = node
+            if node.buffer is None:
+                reached += node.inputs
+    return [seen[serial] for serial in sorted(seen)]

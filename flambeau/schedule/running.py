@@ -74,12 +74,11 @@ def _prepare(nodes: Sequence[Node]) -> tuple[Plan, list[Node], list[Node], list[
     """`prepare`, and the topological order."""
     order = topological_order(nodes)
     key: list[Any] = [nodes[0].device]
-    place: dict[int, int] = {}
+    place = dict(zip([node.serial for node in order], range(len(order))))
     inputs: list[Node] = []
     scalars: list[Node] = []
     append, codes = key.append, _leaf_codes
-    for number, node in enumerate(order):
-        place[node.serial] = number
+    for node in order:
         if node.buffer is None:
             append(node.signature)
             operands = node.inputs

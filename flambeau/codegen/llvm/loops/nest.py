@@ -86,10 +86,10 @@ class _Nest:
         rest = number
         if s.cut is not None:
             axis, length = s.cut[0], ev.sizes.value(s.cut[1])
-            at = f.mul(f.rem(rest, cuts), length)
+            at = f.mul(f.rem(rest, cuts) if s.shared else rest, length)
             self.bounds = at, f.minimum(f.add(at, length), self.extents[axis])
             self.firsts[axis] = f.compare("eq", at, 0)
-            rest = f.div(rest, cuts)
+            rest = f.div(rest, cuts) if s.shared else 0
         for axis in reversed(s.shared):
             extent = self.extents[axis]
             ev.axes[axis] = f.rem(rest, extent) if axis != s.shared[0] else rest
