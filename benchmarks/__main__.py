@@ -17,14 +17,19 @@ def main() -> None:
         "names", nargs="*", default=NAMES, metavar="NAME", help=f"which to run, of {', '.join(NAMES)} (default: all)"
     )
     parser.add_argument("--case", default="", help="only the convolutions and operators whose name has this text")
+    parser.add_argument("--kernels", action="store_true", help="where the networks' time goes, kernel by kernel, instead")
     options = parser.parse_args()
     unknown = set(options.names) - set(NAMES)
     if unknown:
         parser.error(f"no such benchmark: {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}")
+    kernels = {"resnet": "resnet_inference_kernels", "resnet-training": "resnet_training_kernels"}
+    if options.kernels:
+        options.names = [name for name in options.names if name in kernels]
     with_tuned_malloc()
     if len(options.names) > 1:  # each in a process of its own: what one leaves in memory is not the next one's
         for name in options.names:
-            subprocess.run([sys.executable, "-m", "benchmarks", name, "--case", options.case], check=True)
+            more = ["--kernels"] if options.kernels else []
+            subprocess.run([sys.executable, "-m", "benchmarks", name, "--case", options.case, *more], check=True)
         return
     import torch
 
@@ -34,6 +39,9 @@ def main() -> None:
     torch.set_num_threads(2)
     flambeau.set_num_threads(2)
     for name in options.names:
+        if options.kernels:
+            print(getattr(networks, kernels[name])(), flush=True)
+            continue
         run = {
             "conv": lambda: conv.forward(options.case),
             "conv-backward": lambda: conv.backward(options.case),

@@ -13,10 +13,18 @@ from typing import Any
 import torch
 
 import flambeau
+from benchmarks.kernels import kernels
 from benchmarks.models import mlp, resnet18
 from benchmarks.timing import measure, table
 
-__all__ = ["resnet_inference", "resnet_training", "mlp_training", "resnet_memory"]
+__all__ = [
+    "resnet_inference",
+    "resnet_training",
+    "resnet_inference_kernels",
+    "resnet_training_kernels",
+    "mlp_training",
+    "resnet_memory",
+]
 
 
 def _same_weights(mine: Any, theirs: Any) -> None:
@@ -52,6 +60,22 @@ def resnet_inference(batch: int = 8) -> str:
         times = measure(candidates, 4)
     best = min(times["PyTorch NCHW"], times["PyTorch NHWC"])
     return table(f"ResNet-18 inference, batch {batch}, 224²", ["", "ms", "others, ms", "ratio"], [_row("compiled", times, best)])
+
+
+def resnet_inference_kernels(batch: int = 8) -> str:
+    """What each kernel of an inference takes."""
+    compiled = flambeau.compile(resnet18(flambeau).eval())
+    x = flambeau.randn(batch, 3, 224, 224)
+    with flambeau.no_grad():
+        return kernels(f"ResNet-18 inference, batch {batch}, 224²: its kernels", lambda: compiled(x), fewest_ms=0.1)
+
+
+def resnet_training_kernels(batch: int = 8) -> str:
+    """What each kernel of a training step takes."""
+    x, y = (flambeau.from_numpy(t.numpy()) for t in _data(batch))
+    model = resnet18(flambeau)
+    step = flambeau.compile(_training_step(flambeau, model, flambeau.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9)))
+    return kernels(f"ResNet-18 training step, batch {batch}, 224²: its kernels", lambda: step(x, y), fewest_ms=0.1)
 
 
 def _training_step(library: Any, model: Any, optimizer: Any) -> Callable[..., Any]:
@@ -125,6 +149,7 @@ def mlp_training(batch: int = 32) -> str:
 _CHILD = """
 import json, sys, time
 library = __import__(sys.argv[1])
+from benchmarks.kernels import kernels
 from benchmarks.models import resnet18
 import numpy as np
 start = time.perf_counter()
