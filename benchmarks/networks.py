@@ -18,13 +18,8 @@ from benchmarks.models import mlp, resnet18
 from benchmarks.timing import measure, table
 
 __all__ = [
-    "resnet_inference",
-    "resnet_training",
-    "resnet_inference_kernels",
-    "resnet_training_kernels",
-    "mlp_training",
-    "resnet_memory",
-]
+    "mlp_training", "resnet_inference", "resnet_inference_kernels", "resnet_memory", "resnet_training", "resnet_training_kernels",
+]  # fmt: skip
 
 
 def _same_weights(mine: Any, theirs: Any) -> None:
