@@ -141,6 +141,17 @@ class NativeHost:
         self._staging: dict[int, Any] = {}
         self._mark = self.create_buffer(256)
         self._query_usage = usage.QUERY_RESOLVE | usage.COPY_SRC
+        self._recording = self._recording_functions("dawn" if dawn else "wgpu_native")
+
+    def _recording_functions(self, backend: str) -> tuple[Any, Any, Any, Any]:
+        """(set pipeline, set bind group, dispatch, a null pointer) of the C interface: wgpu-py's methods cost several times more.
+
+        They report nothing: an encoder that was used wrongly says so when it is finished.
+        """
+        api = importlib.import_module(f"{self._package.__name__}.backends.{backend}._api")
+        names = ("SetPipeline", "SetBindGroup", "DispatchWorkgroups")
+        calls = [getattr(api.lib, f"wgpuComputePassEncoder{name}") for name in names]
+        return calls[0], calls[1], calls[2], api.ffi.NULL
 
     # --- memory -------------------------------------------------------------------------------------------------------
     def create_buffer(self, nbytes: int) -> Any:
@@ -240,19 +251,22 @@ class NativeHost:
         encoder = self.device.create_command_encoder()
         token = self._timed(encoder, commands) if timed else None
         if not timed:
-            current = None
+            set_pipeline, set_bind_group, dispatch, none = self._recording
+            current: Any = None
+            handle: Any = None
             bound_pipeline = None
             for command in commands:
                 if command[0] == "dispatch":
                     if current is None:
                         current = encoder.begin_compute_pass()
+                        handle = current._internal
                         bound_pipeline = None
                     _, pipeline, group, x, y, z, _ = command
                     if pipeline is not bound_pipeline:
-                        current.set_pipeline(pipeline)
+                        set_pipeline(handle, pipeline._internal)
                         bound_pipeline = pipeline
-                    current.set_bind_group(0, group)
-                    current.dispatch_workgroups(x, y, z)
+                    set_bind_group(handle, 0, group._internal, 0, none)
+                    dispatch(handle, x, y, z)
                 else:
                     if current is not None:
                         current.end()
