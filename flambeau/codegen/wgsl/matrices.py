@@ -55,7 +55,9 @@ _SMALL = (MatrixTile(64, 64, 64, 32, 32), MatrixTile(32, 64, 32, 16, 32))
 """What was fastest on an H100, whose subgroups keep 64×64 sums if their addresses are simple. Where bounds must be checked, as
 around a convolution's image, they need the registers."""
 _WORTH = 1 << 20
-"""Multiplications below which the copying isn't worth it."""
+"""Multiplications below which they aren't worth it."""
+_USES = 300
+"""How often an element of float32 must be used on average for its scaled copy to pay."""
 _ENOUGH = 132
 """Workgroups that keep a large GPU busy: with fewer, a smaller tile is taken, then a long sum is split."""
 
@@ -68,6 +70,9 @@ def suits(kernel: ContractionKernel, form: Form, target: Target, reduced_precisi
     rows, columns, size, batches = form.sizes(kernel.extents)
     summed = prod(kernel.extents[k] for k in form.inner)
     if min(rows, columns, summed) < _SIDE or rows * columns * size * batches < _WORTH:
+        return False
+    elements = prod(kernel.a.shape) + prod(kernel.b.shape)
+    if types == {float32} and rows * columns * size * batches < _USES * elements:
         return False
     if target.max_workgroup_bytes < _SMALL[-1].nbytes or target.max_invocations < _SMALL[-1].invocations:
         return False
