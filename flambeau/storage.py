@@ -15,9 +15,20 @@ from typing import Any, Protocol
 from flambeau import devices
 from flambeau.dtypes import dtype
 from flambeau.graph.node import Node
-from flambeau.graph.primitives.leaf import escaped
+from flambeau.graph.primitives.elementwise import BITCAST
+from flambeau.graph.primitives.leaf import BUFFER, escaped
 
-__all__ = ["Storage", "ProgramStorage", "Recorder", "Examples", "RECORDERS", "pending", "realize", "FLUSH_AFTER"]
+__all__ = [
+    "Storage",
+    "ProgramStorage",
+    "ReinterpretedStorage",
+    "Recorder",
+    "Examples",
+    "RECORDERS",
+    "pending",
+    "realize",
+    "FLUSH_AFTER",
+]
 
 FLUSH_AFTER = 2000
 """How many unread results of one thread may wait before they are computed without being asked for."""
@@ -132,6 +143,53 @@ class ProgramStorage(Storage):
 
     def _wait(self) -> None:
         """It is computed inside what uses it."""
+
+
+class ReinterpretedStorage(Storage):
+    """The bytes of another storage seen as elements of another dtype: reads and writes go there."""
+
+    __slots__ = ("whole", "_seen", "_seen_version")
+
+    def __init__(self, whole: Storage, type: dtype) -> None:
+        self.whole, self.dtype, self.device = whole, type, whole.device
+        self._seen, self._seen_version = whole.node, -1
+
+    @property
+    def node(self) -> Node:  # type: ignore[override]
+        if self._seen_version != self.whole.version:
+            self._seen, self._seen_version = _reinterpreted(self.whole.node, self.dtype), self.whole.version
+        return self._seen
+
+    @property
+    def size(self) -> int:  # type: ignore[override]
+        return self.whole.size * self.whole.dtype.itemsize // self.dtype.itemsize
+
+    @property
+    def version(self) -> int:  # type: ignore[override]
+        return self.whole.version
+
+    @property
+    def autograd_version(self) -> int:  # type: ignore[override]
+        return self.whole.autograd_version
+
+    @autograd_version.setter
+    def autograd_version(self, version: int) -> None:
+        self.whole.autograd_version = version
+
+    def write(self, node: Node) -> None:
+        self.whole.write(_reinterpreted(node, self.whole.dtype))
+
+
+def _reinterpreted(node: Node, type: dtype) -> Node:
+    """A node's bytes as elements of another dtype. Where their width changes, the bytes are needed at once."""
+    if node.dtype.itemsize == type.itemsize:
+        return BITCAST((node,), (type,))
+    if node.buffer is None:
+        realize([node])
+    backend, nbytes = devices.backend(node.device), prod(node.shape) * node.dtype.itemsize
+    leaf = Node(BUFFER, (), (), (nbytes // type.itemsize,), type, node.device)
+    leaf.buffer = backend.upload(backend.download(node.buffer, nbytes), nbytes)
+    return leaf
 
 
 def _is_filled(node: Node) -> bool:

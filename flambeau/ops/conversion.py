@@ -15,10 +15,11 @@ from flambeau.graph.primitives.elementwise import BITCAST
 from flambeau.graph.primitives.movement import PAD, RESHAPE
 from flambeau.ops.composite import Composite, record
 from flambeau.ops.operands import cast, check_fits, check_tensor, expand, python_number, result_dtype, scalar, sizes
-from flambeau.ops.registry import check_overlap, operator
+from flambeau.ops.registry import check_overlap, name_of_dtype, operator, scalar_name
 from flambeau.shapes.broadcasting import expand as expand_rule
 from flambeau.size import Size, contiguous_strides
-from flambeau.tensor import FillBackward2, Tensor, ZeroBackward0, entitle, from_bytes, from_node
+from flambeau.storage import ReinterpretedStorage, pending
+from flambeau.tensor import FillBackward2, Tensor, ZeroBackward0, entitle, from_bytes, from_node, over
 
 __all__ = ["to", "clone", "contiguous", "copy_"]
 
@@ -191,25 +192,45 @@ def type_as(self: Tensor, other: Tensor) -> Tensor:
     return _convert(self, other.dtype, other._storage.device, False)
 
 
-def _bitcast(self: Tensor, type: dtype) -> Tensor:
-    """The same bytes read as another dtype; the last dimension stretches or shrinks with the item size. A copy."""
-    own = self.dtype
-    if own.itemsize == type.itemsize:
-        return self if own is type else Tensor._apply(BITCAST, (self,), (type,))
-    if not self._shape:
-        raise RuntimeError("self.dim() cannot be 0 to view " + f"{own} as {type} (different element sizes)")
-    ratio = type.itemsize / own.itemsize
-    if ratio > 1 and self._shape[-1] % int(ratio):
-        raise RuntimeError(
-            f"self.size(-1) must be divisible by {int(ratio)} to view {own} as {type} (different element sizes), "
-            f"but got {self._shape[-1]}"
-        )
-    if self.stride(-1) != 1:
-        raise RuntimeError(
-            "self.stride(-1) must be 1 to view " + f"{own} as {type} (different element sizes), but got {self.stride(-1)}"
-        )
-    shape = (*self._shape[:-1], int(self._shape[-1] * own.itemsize) // type.itemsize)
-    return from_bytes(self._bytes(), type, shape, self._storage.device)
+def reinterpreted(t: Tensor, type: dtype) -> Tensor:
+    """The same memory read as another dtype; the last dimension stretches or shrinks with the item size.
+
+    Raises RuntimeError where elements of the new dtype would not lie side by side, or begin between two of them.
+    """
+    own, whole = t.dtype, t._storage
+    if own is type:
+        return t.detach() if not t.requires_grad else t.view_as(t)
+    shape, strides, offset = tuple(t._shape), t.stride(), t.storage_offset()
+    if own.itemsize != type.itemsize:
+        how = f"to view {scalar_name(t)} as {name_of_dtype(type)} (different element sizes)"
+        if not shape:
+            raise RuntimeError(f"self.dim() cannot be 0 {how}")
+        if own.itemsize < type.itemsize and shape[-1] % (type.itemsize // own.itemsize):
+            n = type.itemsize // own.itemsize
+            raise RuntimeError(f"self.size(-1) must be divisible by {n} {how}, but got {shape[-1]}")
+        if strides[-1] != 1:
+            raise RuntimeError(f"self.stride(-1) must be 1 {how}, but got {strides[-1]}")
+        if own.itemsize < type.itemsize:
+            n = type.itemsize // own.itemsize
+            named = [("self.storage_offset()", offset)]
+            named += [(f"self.stride({d})", s) for d, s in enumerate(strides[:-1])]
+            for name, found in named:
+                if found % n:
+                    raise RuntimeError(f"{name} must be divisible by {n} {how}, but got {found}")
+            shape, offset = (*shape[:-1], shape[-1] // n), offset // n
+            strides = (*(s // n for s in strides[:-1]), 1)
+        else:
+            n = own.itemsize // type.itemsize
+            shape, offset = (*shape[:-1], shape[-1] * n), offset * n
+            strides = (*(s * n for s in strides[:-1]), 1)
+    if pending.recorder is not None and own.itemsize == type.itemsize:  # what is recorded has no memory to share
+        return Tensor._apply(BITCAST, (t,), (type,))
+    storage = whole.whole if isinstance(whole, ReinterpretedStorage) else whole
+    storage = storage if storage.dtype is type else ReinterpretedStorage(storage, type)
+    covers = offset == 0 and math.prod(shape) == storage.size and strides == contiguous_strides(shape)
+    result = over(storage, shape, None if covers else strides, 0 if covers else offset)
+    result._counter, result._inference = t._counter, t._inference
+    return result
 
 
 # --- writing -----------------------------------------------------------------------------------------------------------

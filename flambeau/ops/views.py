@@ -44,14 +44,14 @@ def alias(t: Tensor) -> Tensor:
 
 @operator(namespace=None)
 def view(self: Tensor, *size: Any, dtype: Any = None) -> Tensor:
-    """The same memory under another shape (one size may be -1), or its bytes read as another dtype (a copy).
+    """The same memory under another shape (one size may be -1), or its bytes read as another dtype.
 
     Raises RuntimeError where the layout in memory doesn't allow the shape.
     """
     if dtype is not None or (len(size) == 1 and isinstance(size[0], dtype_class)):
-        from flambeau.ops.conversion import _bitcast
+        from flambeau.ops.conversion import reinterpreted
 
-        return _bitcast(self, dtype or size[0])
+        return reinterpreted(self, dtype or size[0])
     wanted = sizes("view", size, "size")
     result, strides = _view_rule(tuple(self._shape), self.stride(), wanted)
     return reshaped(self, result, strides)
