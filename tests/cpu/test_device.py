@@ -416,6 +416,30 @@ def test_helpers_end_with_the_process() -> None:
     assert out == "3\n" and process.returncode == 0 and not error
 
 
+@pytest.mark.parametrize("length", [20, 3000])
+def test_the_process_ends_while_a_daemon_thread_computes(length: int) -> None:
+    process = script(
+        f"""
+        cpu = CpuBackend()
+        cpu.set_num_threads(3)
+        x = np.zeros(1_000_000, np.float32)
+        plan, given = chain(x.size, {length}), upload(cpu, x)
+        started = threading.Event()
+        def work():
+            while True:
+                cpu.execute(chain(x.size, 2), [given], (), frozenset())
+                started.set()
+                cpu.execute(plan, [given], (), frozenset())
+        threading.Thread(target=work, daemon=True).start()
+        started.wait()
+        time.sleep(0.1)
+        print("leaving")
+        """
+    )
+    out, error = process.communicate(timeout=300)
+    assert out == "leaving\n" and process.returncode == 0, error
+
+
 def test_without_llvmlite_the_cpu_is_numpy() -> None:
     process = script(
         """

@@ -14,6 +14,7 @@ from typing import Any
 
 import flambeau.config as config
 from flambeau.codegen.llvm.target import Target
+from flambeau.devices.cpu import stopping
 from flambeau.devices.cpu.compiler import Compiler
 from flambeau.devices.cpu.executable import Executable
 from flambeau.devices.cpu.machine import host
@@ -129,6 +130,12 @@ class CpuBackend:
             **self.memory_stats(),
         }
 
+    def _close(self) -> None:
+        """Before the interpreter ends: no daemon thread may compute while memory is being torn down. The lock stays taken."""
+        while not self._lock.acquire(timeout=0.5):
+            stopping.stop()
+        self.team.stop()
+
     def _after_fork(self) -> None:
         self._lock = threading.RLock()
         self.pool.after_fork()
@@ -151,4 +158,4 @@ class _Forked:
 def _at_exit(reference: weakref.ref[CpuBackend]) -> None:
     backend = reference()
     if backend is not None:
-        backend.team.stop()
+        backend._close()

@@ -19,7 +19,7 @@ from typing import Any
 
 from flambeau.codegen.llvm.builder import STOP
 
-__all__ = ["FUNCTIONS", "WORD", "Interruption"]
+__all__ = ["FUNCTIONS", "WORD", "Interruption", "stop"]
 
 _words = (ctypes.c_int64 * 2)()
 """What says whether to stop, and the address of the handler that follows."""
@@ -41,6 +41,12 @@ define void @flambeau_interrupt(i32 %signal, ptr %information, ptr %context) nou
   ret void
 }}
 """
+
+
+def stop() -> None:
+    """Has the running plan, if any, return early, whoever runs it: the process is ending."""
+    _words[0] = 1
+
 
 _STRUCT_BYTES = 256
 """More than any system's `struct sigaction`; its first member is the handler's address."""
