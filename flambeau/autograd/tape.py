@@ -326,6 +326,7 @@ def run_backward(
     collected: dict[tuple[int, int], Any] = {}
     pending: dict[int, list[Any]] = {}
     queue: list[tuple[int, int, GradientFunction]] = []
+    arrivals = itertools.count()  # leaves come in the order in which gradients reach them: the same graph at each step
 
     def add(function: GradientFunction | None, output: int, gradient: Any) -> None:
         if function is None or gradient is None:
@@ -335,14 +336,15 @@ def run_backward(
         slots = pending.get(id(function))
         if slots is None:
             slots = pending[id(function)] = [None] * function.outputs
-            heapq.heappush(queue, (-function.sequence, id(function), function))
+            heapq.heappush(queue, (-function.sequence, next(arrivals), function))
         slots[output] = gradient if slots[output] is None else slots[output] + gradient
 
     with set_grad_enabled(create_graph), _exact():
         for (root, output), gradient in zip(roots, gradients):
             add(root, output, gradient)
         while queue:
-            _, key, function = heapq.heappop(queue)
+            _, _, function = heapq.heappop(queue)
+            key = id(function)
             grads = pending.pop(key)
             if function.tensor_hooks and (hooks_at_inputs or key in needed):
                 for output, hooks in function.tensor_hooks.items():

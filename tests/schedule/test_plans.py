@@ -123,3 +123,20 @@ def test_forgotten_signatures_are_not_used_again(monkeypatch: pytest.MonkeyPatch
         a, b = leaf(np.full(n, 2, np.float32)), leaf(np.full((n, 1), 3, np.float32))
         check([make("mul", (a, a)), make("neg", (b,))], Interpreter())
     assert len(node._interned) <= 20 and len(running._leaf_codes) <= 20
+
+
+def test_accumulated_gradients_are_one_plan():
+    """Gradients are added to leaves in the order in which they are reached, not by where in memory Python put things."""
+    import flambeau
+
+    model = flambeau.nn.Sequential(*[flambeau.nn.Linear(n, n + 1) for n in range(2, 8)])
+    x = flambeau.ones(3, 2)
+    clutter = []
+    found = []
+    for step in range(8):
+        for _ in range(2):
+            model(x).sum().backward()
+            clutter.append([object() for _ in range(37 * step % 11)])
+        flambeau.synchronize()
+        found.append(len(running.PLANS))
+    assert found[2] == found[-1]
