@@ -7,6 +7,7 @@ from typing import Any
 
 from flambeau.dtypes import iinfo, int32, int64
 from flambeau.graph.primitives.indexing import ARGSORT
+from flambeau.ops.choices import choose
 from flambeau.ops.creation import iota
 from flambeau.ops.gathering import along, flat_positions, gather
 from flambeau.ops.joining import cat
@@ -282,11 +283,27 @@ def searchsorted(
             "input value tensor must match, but we got boundaries tensor "
             f"{list(edges._shape)} and input value tensor {list(input._shape)}"
         )
-    a = input.detach().unsqueeze(-1)
-    b = edges.detach() if len(edges._shape) == 1 else edges.detach().unsqueeze(-2)
-    # A NaN is above everything, so it is found behind all but another NaN.
-    before = (b <= a) | a.isnan() if after else (b < a) | (a.isnan() & ~b.isnan())
-    return before.sum(-1).to(int32 if out_int32 else int64)
+    found = _bisect(edges.detach(), input.detach(), after)
+    return cast(found, int32 if out_int32 else int64)
+
+
+def _bisect(edges: Tensor, values: Tensor, after: bool) -> Tensor:
+    """The search of all values at once, halving as PyTorch does: an unordered NaN sends a value up."""
+    n = edges._shape[-1]
+    low = values.new_zeros(tuple(values._shape), dtype=int64)
+    high = low + n
+    for _ in range(n.bit_length()):
+        middle = (low + high) >> 1
+        place = middle.clamp(max=n - 1)
+        if len(edges._shape) == 1:
+            edge = reshape(gather(edges, 0, reshape(place, (-1,))), tuple(place._shape))
+        else:
+            edge = gather(edges, -1, place)
+        goes_down = edge > values if after else edge >= values
+        is_open = low < high
+        low = choose(is_open & ~goes_down, middle + 1, low, "searchsorted")
+        high = choose(is_open & goes_down, middle, high, "searchsorted")
+    return low
 
 
 @operator(method=False, out=True)
