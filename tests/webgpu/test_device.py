@@ -124,7 +124,7 @@ def test_profile_names_kernels_by_their_operators(backend: Any, tmp_path: Path) 
     averages = p.key_averages()
     kernels = [a for a in averages if a.category == "kernel"]
     assert any(a.key == "forward" and a.cpu_time_total > 0 for a in averages)
-    assert kernels and any("exp" in a.key or "contract" in a.key or "div" in a.key for a in kernels), [a.key for a in kernels]
+    assert {"matmul", "softmax", "sum"} <= {name for a in kernels for name in a.key.split("+")}, [a.key for a in kernels]
     if backend.host.has_timestamps:
         assert sum(a.device_time_total for a in kernels) > 0
     table = averages.table(sort_by="self_device_time_total", row_limit=5)

@@ -21,6 +21,7 @@ from flambeau.graph.node import Node
 from flambeau.host import pack
 from flambeau.precision import may_round_products
 from flambeau.profiler import recorder
+from flambeau.schedule.execution import Interrupted
 from flambeau.schedule.plan import Plan
 
 __all__ = ["WebGPUBackend"]
@@ -117,12 +118,17 @@ class WebGPUBackend:
             for v, number in zip(plan.scalars, scalars, strict=True):
                 blocks[v], offsets[v] = self._scalar(number, plan.values[v].dtype)
             owned: dict[int, Block] = {}
+            taken: set[int] = set()
             try:
                 for step in executable.steps:
+                    taken.update(old for _, old in step.take_over)
                     self._run_step(step, plan, blocks, offsets, owned)
-            except BaseException:
+            except BaseException as error:
                 for block in owned.values():
                     self.pool.free(block)
+                overwritten = frozenset(i for i in donated if plan.inputs[i] in taken)
+                if overwritten:  # what is recorded already will run
+                    raise Interrupted(error, [None] * len(plan.outputs), overwritten) from None
                 raise
             results = self._results(plan, values, blocks, owned, frozenset(plan.inputs[i] for i in donated))
             if len(self._commands) >= self.threshold and not self.holding:
