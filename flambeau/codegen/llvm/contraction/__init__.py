@@ -18,7 +18,8 @@ from flambeau.codegen.llvm.contraction.form import Form, merge, normalize, simpl
 from flambeau.codegen.llvm.contraction.panel import Panel, panel_cycles, plan_panel
 from flambeau.codegen.llvm.contraction.roles import PHASE, Pack, Scratch, share
 from flambeau.codegen.llvm.contraction.spread import dense_parts
-from flambeau.codegen.llvm.contraction.winograd import Winograd, plan_winograd, undilated
+from flambeau.codegen.llvm.contraction.windows import undilated
+from flambeau.codegen.llvm.contraction.winograd import Winograd, plan_winograd
 from flambeau.codegen.llvm.contraction.winograd_weight import WinogradWeight, plan_winograd_weight
 from flambeau.codegen.llvm.lowered import Lowered
 from flambeau.codegen.llvm.target import Target

@@ -4,7 +4,7 @@ The sum over channels stands between the brackets of Aᵀ[(G g Gᵀ) ⊙ (Bᵀ d
 channels for each product of a tile, 16 or 25 in all, run by the micro-kernel with tiles of the image as columns. Where precision
 was given up, F(4×4, 3×3) takes 36 for four times as many outputs.
 
-The taps are transformed once into panels (a `Pack` phase, `taps.py`). A thread takes a block of tile lines, transforms each
+The taps are transformed once into panels (a `Pack` phase). A thread takes a block of tile lines, transforms each
 channel's patches, padding included, multiplies, and transforms back through the epilogue, a group of result channels at a time.
 
 May import `codegen.llvm` and the contraction's other parts.
@@ -21,7 +21,7 @@ from flambeau.codegen.llvm.builder import Function, Int, Module, Value, bits_of,
 from flambeau.codegen.llvm.contraction.elements import pointers, position, read, read_flat, sum_type
 from flambeau.codegen.llvm.contraction.epilogue import finish, store
 from flambeau.codegen.llvm.contraction.filtering import F2, F2_STRIDED, F4, Filtering, transform
-from flambeau.codegen.llvm.contraction.form import Check, Form, epilogue_axes, substitute
+from flambeau.codegen.llvm.contraction.form import Check, Form
 from flambeau.codegen.llvm.contraction.micro import Tile, cycles, product, register_tile
 from flambeau.codegen.llvm.contraction.roles import (
     PART,
@@ -38,12 +38,13 @@ from flambeau.codegen.llvm.contraction.roles import (
     unravel,
 )
 from flambeau.codegen.llvm.contraction.tiles import Piece, Tiles, pieces
+from flambeau.codegen.llvm.contraction.windows import Window, windows
 from flambeau.codegen.llvm.shuffles import gathered
 from flambeau.codegen.llvm.target import Target
 from flambeau.codegen.llvm.values import memory_type
 from flambeau.dtypes import float32
 
-__all__ = ["Winograd", "plan_winograd", "undilated"]
+__all__ = ["Winograd", "plan_winograd"]
 
 AHEAD = 2
 """How many channels ahead of its use a line is prefetched."""
@@ -54,55 +55,6 @@ UNROLLED = 8
 
 AtLine = Callable[[list[Int], Int], list[Int]]
 """(index, line of the block) → the index there."""
-
-
-@dataclass(frozen=True)
-class Window:
-    """An output axis and the axis of its three taps."""
-
-    axis: int
-    taps: int
-
-
-def _windows(form: Form, r: Roles, stride: int = 1, dilated: bool = False) -> tuple[Window, Window] | None:
-    """The two windows (the inner one last), when the right operand is one sliding 3×3 window of that stride."""
-    found: list[Window] = []
-    for t in r.summed:
-        if form.extents[t] != 3 or any(c.terms[t] for c in r.left.checks):
-            continue
-        slides: dict[int, int] = {}  # unpadded, a tap's step may be a multiple of several axes': the one nearest to it counts
-        for y in r.columns:
-            ratio = stride * r.right.strides[t] // r.right.strides[y] if r.right.strides[y] else 0
-            is_multiple = ratio > 0 and stride * r.right.strides[t] == ratio * r.right.strides[y]
-            if is_multiple and all(c.every == 1 and stride * c.terms[t] == ratio * c.terms[y] for c in r.right.checks):
-                slides[ratio] = y
-        if slides and (min(slides) == 1 or dilated):
-            found.append(Window(slides[min(slides)], t))
-    found.sort(key=lambda w: w.axis)
-    if len(found) != 2 or found[0].taps == found[1].taps or found[0].axis == found[1].axis:
-        return None
-    if found[1].axis != r.columns[-1] or {w.axis for w in found} & epilogue_axes(form):
-        return None
-    return found[0], found[1]
-
-
-def undilated(form: Form) -> list[Form] | None:
-    """A dilated 3×3 window as several dense ones, by residues of the output's position; None for other forms."""
-    r = roles(form)
-    windows = _windows(form, r, dilated=True)
-    if windows is None:
-        return None if _windows(form, r, 2) is None else [form]
-    ratios = [r.right.strides[w.taps] // r.right.strides[w.axis] for w in windows]
-    if ratios == [1, 1]:
-        return [form]
-    parts = [form]
-    for w, ratio in zip(windows, ratios):
-        parts = [
-            substitute(p, {w.axis: (residue, ratio, ceiling(p.extents[w.axis] - residue, ratio))})
-            for p in parts
-            for residue in range(min(ratio, p.extents[w.axis]))
-        ]
-    return parts
 
 
 @dataclass(frozen=True)
@@ -485,16 +437,16 @@ def plan_winograd(form: Form, target: Target, threads: int) -> Winograd | None:
     if not form.a.type.is_floating_point or not form.size or not form.terms:
         return None
     r = roles(form)
-    dense, strided = _windows(form, r), _windows(form, r, 2)
-    windows = dense or strided
-    if windows is None or not r.rows:
+    dense, strided = windows(form, r), windows(form, r, 2)
+    found = dense or strided
+    if found is None or not r.rows:
         return None
     filtering = F2 if dense else F2_STRIDED
     if dense and target.may_round and form.a.type is float32:
         filtering = F4
     lanes = target.lanes(bits_of(sum_type(form.a.type)))
     each, points = filtering.outputs, filtering.points
-    height, width = (form.extents[w.axis] for w in windows)
+    height, width = (form.extents[w.axis] for w in found)
     rows = size_of(form.extents, r.rows)
     channels = size_of(form.extents, r.summed) // 9
     wide, tall = ceiling(width, each), ceiling(height, each)
@@ -512,7 +464,7 @@ def plan_winograd(form: Form, target: Target, threads: int) -> Winograd | None:
     line_count = size_of(form.extents, r.columns[:-1]) // height * tall
     most = max(1, min(line_count, room // wide))
     blocks = _blocks(line_count, most, wide, size_of(form.extents, r.batch), tile, panels, lanes, threads)
-    return Winograd(form, r, *windows, filtering, tile, lanes, blocks, group)
+    return Winograd(form, r, *found, filtering, tile, lanes, blocks, group)
 
 
 def _blocks(line_count: int, most: int, wide: int, batch: int, tile: Tile, panels: int, lanes: int, threads: int) -> int:
