@@ -311,6 +311,9 @@ class Emitter:
             return read(self.index(e.args[0]))
         mask = self._value(e.args[1])
         index = self.index(e.args[0])
+        if memory.target.is_software:  # a CPU's vectors take a branch apart: a load that is always there is cheaper
+            inside = index if memory.target.dialect == "tint" else f"min({index}, {max(memory.size - 1, 0)}u)"  # Tint clamps
+            return f"select({'0i' if low else memory.zero}, {read(inside)}, {mask})"
         name = self.fresh()
         self.line(f"var {name} = {'0i' if low else memory.zero};")
         self.line(f"if ({mask}) {{ {name} = {read(index)}; }}")

@@ -185,18 +185,29 @@ class Tiles:
                 e.line(f"var sum_{i}_{j} = 0.0f;")
         summed = (*form.outer, *form.inner)
         sums = self.renamed(summed)
+        # two steps of the sum at once, so that accumulators are read and written less often (four were slower)
+        last = summed[-1] if summed else None
+        at_once = 2 if last is not None and self.kernel.extents[last] % 2 == 0 else 1
         headers = []
         for k in summed:
             name = e.fresh("k")
-            headers.append(f"for (var {name} = 0i; {name} < {self.kernel.extents[k]}i; {name}++) {{")
+            step = at_once if k == last else 1
+            headers.append(f"for (var {name} = 0i; {name} < {self.kernel.extents[k]}i; {name} += {step}i) {{")
             e.open(sums[k].param)
             e.axis_names[sums[k].param] = name
         groups = [form.rows, form.columns, form.batch, form.outer, form.inner]
-        row_values = [self.factor(form.row_operand, {**batch, **sums, **r}, groups) for r in rows]
-        column_values = [self.factor(form.column_operand, {**batch, **sums, **c}, groups) for c in columns]
-        for i, a in enumerate(row_values):
-            for j, b in enumerate(column_values):
-                e.line(f"sum_{i}_{j} += {a} * {b};")
+        products: dict[tuple[int, int], list[str]] = {}
+        for ahead in range(at_once):
+            places = dict(sums)
+            if ahead and last is not None:
+                places[last] = Expr("add", (sums[last], Expr("literal", (), int64, ahead)), int64)
+            row_values = [self.factor(form.row_operand, {**batch, **places, **r}, groups) for r in rows]
+            column_values = [self.factor(form.column_operand, {**batch, **places, **c}, groups) for c in columns]
+            for i, a in enumerate(row_values):
+                for j, b in enumerate(column_values):
+                    products.setdefault((i, j), []).append(f"{a} * {b}")
+        for (i, j), terms in products.items():
+            e.line(f"sum_{i}_{j} += {' + '.join(terms)};")
         for header in reversed(headers):
             e.close(header)
         return row_places, column_places
