@@ -702,8 +702,8 @@ class Tensor:
         return iter(self.unbind(0))
 
     def __reversed__(self) -> Tensor:
-        """All dimensions reversed; a zero-dimensional tensor as it is."""
-        return self.flip(tuple(range(len(self._shape)))) if self._shape else self
+        """The first dimension reversed; a zero-dimensional tensor as it is."""
+        return self.flip(0) if self._shape else self
 
     def __contains__(self, element: Any) -> bool:
         if isinstance(element, (Tensor, int, float, bool)):

@@ -354,6 +354,15 @@ def can_cast(from_: dtype, to: dtype) -> bool:
 
 
 @operator(method=False)
+def typename(obj: Any) -> str:
+    """The name of a tensor's type ("torch.FloatTensor"), or of any object's class with its module."""
+    if isinstance(obj, Tensor):
+        return obj.type()
+    kind = obj if isinstance(obj, type) else type(obj)
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+
+
+@operator(method=False)
 def is_tensor(obj: Any) -> bool:
     """Whether `obj` is a tensor."""
     return isinstance(obj, Tensor)

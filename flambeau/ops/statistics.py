@@ -7,6 +7,7 @@ from typing import Any
 
 from flambeau.graph.primitives.reduction import SUM
 from flambeau.ops.composite import Composite, record, untaped
+from flambeau.ops.joining import cat
 from flambeau.ops.operands import accumulation_dtype, cast, check_tensor, dims_argument, expand
 from flambeau.ops.reduction import reduced, restored
 from flambeau.ops.registry import operator, scalar_name
@@ -202,3 +203,52 @@ def trapezoid(y: Tensor, x: Tensor | None = None, *, dx: float = 1, dim: int = -
 def cumulative_trapezoid(y: Tensor, x: Tensor | None = None, *, dx: float = 1, dim: int = -1) -> Tensor:
     """The running integral of y along `dim` by the trapezoidal rule."""
     return _strips("cumulative_trapezoid", y, x, dx, dim).cumsum(dim)
+
+
+# --- derivatives by differences ----------------------------------------------------------------------------------------
+@operator(method=False)
+def gradient(input: Tensor, *, spacing: Any = 1, dim: Any = None, edge_order: int = 1) -> tuple[Tensor, ...]:
+    """Estimates of the derivative along each of `dim` (all by default): central differences, one-sided ones at the edges.
+
+    `spacing` is a number, one for each dimension, or a tensor of coordinates for each. Second order inside where the spacing
+    varies, too: the parabola through three neighbours. Raises RuntimeError for fewer than edge_order + 1 elements.
+
+    >>> torch.gradient(torch.tensor([1.0, 4.0, 9.0]))
+    (tensor([3., 4., 5.]),)
+    """
+    rank = len(check_tensor(input, "gradient", "input")._shape)
+    dims = list(range(rank)) if dim is None else [wrap_dim(d, rank) for d in ((dim,) if isinstance(dim, int) else dim)]
+    if edge_order not in (1, 2):
+        raise RuntimeError("torch.gradient only supports edge_order=1 and edge_order=2.")
+    spacings = list(spacing) if isinstance(spacing, (list, tuple)) else [spacing] * len(dims)
+    if len(spacings) != len(dims):
+        raise RuntimeError(
+            f"torch.gradient expected spacing to be unspecified, a scalar or a list of length equal to 'len(dim)={len(dims)}', "
+            f"but got a list of length {len(spacings)}"
+        )
+    for d in dims:
+        if input._shape[d] < edge_order + 1:
+            raise RuntimeError("torch.gradient expected each dimension size to be at least edge_order+1")
+    return tuple([_derivative(input.movedim(d, -1), h, edge_order).movedim(-1, d) for d, h in zip(dims, spacings)])
+
+
+def _derivative(f: Tensor, spacing: Any, edge_order: int) -> Tensor:
+    """Along the last dimension."""
+    f = f if f.dtype.category == 2 else f.float()
+    slope = f.diff()
+    if isinstance(spacing, Tensor) and spacing._shape:
+        h = spacing.diff().to(f.dtype)
+        slope = slope / h
+        before, after = h[:-1], h[1:]
+        weight = after / (before + after)
+        inside = slope[..., :-1] * weight + slope[..., 1:] * (1 - weight)
+        first, last = (h[0] / (h[0] + h[1]), h[-1] / (h[-1] + h[-2])) if edge_order == 2 else (0.0, 0.0)
+    else:
+        slope = slope / spacing
+        inside = (slope[..., :-1] + slope[..., 1:]) / 2
+        first = last = 0.5
+    start, end = slope[..., :1], slope[..., -1:]
+    if edge_order == 2:
+        start = start + (start - slope[..., 1:2]) * first
+        end = end + (end - slope[..., -2:-1]) * last
+    return cat([start, inside, end], -1)

@@ -267,3 +267,16 @@ add(
     dtypes=WIDE,
     diff=False,
 )
+add(
+    "gradient",
+    lambda r: (r.f(5),),
+    lambda r: (r.f(3, 4),),
+    lambda r: (r.f(3, 4), {"dim": 1, "spacing": 0.5}),
+    lambda r: (r.f(4, 3), {"dim": (0, -1), "spacing": [2.0, 0.5], "edge_order": 2}),
+    lambda r: (r.f(5), {"spacing": (torch.tensor([0.0, 1.0, 1.5, 4.0, 4.5], dtype=r.dtype),)}),
+    lambda r: (r.f(5), {"spacing": (torch.tensor([0.0, 1.0, 1.5, 4.0, 4.5], dtype=r.dtype),), "edge_order": 2}),
+    lambda r: (r.f(1),),
+    lambda r: (r.f(4), {"edge_order": 3}),
+    dtypes=WIDE,
+)
+add("typename", lambda r: (3,), lambda r: ("a",), dtypes=(torch.float32,), diff=False)

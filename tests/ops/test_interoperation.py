@@ -24,7 +24,7 @@ t.ones(2).float_power_(2) | t.ones(2).double().float_power_(2) | t.tensor([True,
 t.tensor([100, 100], dtype=t.int8).cumsum_(0)
 t.ones(2).add_(2, t.ones(2)) | t.add(t.ones(2), 2, t.ones(2)) | t.ones(2).addcmul_(0.5, t.ones(2), t.ones(2))
 t.ones(2, 3)[1].untyped_storage().nbytes() | t.ones(2, 3)[1].storage().tolist() | len(t.ones(4)[::2].storage())
-list(reversed(t.arange(3)))
+t.typename(t.ones(2)) | list(reversed(t.arange(3))) | reversed(t.ones(2, 3).cumsum(0))
 t.from_dlpack(np.arange(3)) | np.from_dlpack(t.arange(3.0)).tolist() | t.from_dlpack(t.ones(2))
 t.utils.dlpack.from_dlpack(t.ones(2)) | t.linalg.inv_ex(t.zeros(0, 0))[0] | t.cov(t.ones(1, 2))
 t.ones(2, 3).t().ravel().stride()
