@@ -13,6 +13,7 @@ import flambeau
 import flambeau.nn.functional as F
 from flambeau import nn
 from flambeau.devices.webgpu import OutOfMemoryError
+from flambeau.devices.webgpu.host import DeviceLostError
 
 
 def small_net() -> Any:
@@ -142,3 +143,79 @@ def test_host_routines_are_visible(backend: Any) -> None:
     with flambeau.profiler.profile() as p:
         flambeau.linalg.cholesky(a).sum().item()
     assert any(e.category == "routine" and "cholesky" in e.name for e in p.events())
+
+
+def test_out_of_memory_gives_idle_blocks_back_and_then_raises(monkeypatch: pytest.MonkeyPatch) -> None:
+    from tests.webgpu.conftest import described
+
+    device = described({})
+    create, left = device.host.create_buffer, 1 << 20
+
+    def limited(nbytes: int) -> Any:
+        if device.pool.reserved + nbytes > left:
+            raise OutOfMemoryError("no room")
+        return create(nbytes)
+
+    monkeypatch.setattr(device.host, "create_buffer", limited)
+    first = device.upload(bytes(600_000), 600_000)
+    with pytest.raises(OutOfMemoryError, match=r"tried to allocate 700000 bytes on .* with \d+ bytes in use"):
+        device.upload(bytes(700_000), 700_000)
+    assert bytes(device.download(first, 600_000)) == bytes(600_000)
+    del first  # idle now, and given back when the next doesn't fit beside it
+    kept = device.upload(b"\x07" * 700_000, 700_000)
+    assert bytes(device.download(kept, 700_000)) == b"\x07" * 700_000
+    assert device.pool.failures == 1 and device.pool.reserved <= left
+
+
+def test_a_lost_device_raises_and_the_process_goes_on() -> None:
+    from tests.webgpu.conftest import described
+
+    device = described({})
+    buffer = device.upload(bytes(64), 64)
+    device.host.device.destroy()
+    with pytest.raises(DeviceLostError, match="device was lost"):
+        device.download(buffer, 64)
+    with pytest.raises(DeviceLostError, match="device was lost"):
+        device.upload(bytes(1 << 20), 1 << 20)
+    assert flambeau.ones(3, device="webgpu").sum().item() == 3
+
+
+def test_caches_of_kernels_are_bounded(backend: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from flambeau.devices.webgpu import backend as module
+
+    monkeypatch.setattr(module, "_PIPELINES", 6)
+    monkeypatch.setattr(module, "_PROGRAMS", 6)
+    monkeypatch.setattr(module, "_BIND_GROUPS", 6)
+    for _ in range(2):
+        for n in range(3, 23):
+            x = flambeau.arange(n, device="webgpu")
+            assert (x * n + 1).sum().item() == n * n * (n - 1) // 2 + n
+    assert len(backend._pipelines) <= 6 and len(backend._programs) <= 7 and len(backend._bind_groups) <= 6
+
+
+@pytest.mark.parametrize("name", ["SGD", "AdamW", "RMSprop"])
+def test_training_takes_the_same_course_as_on_the_cpu(backend: Any, name: str) -> None:
+    losses = {}
+    for device in ("cpu", "webgpu"):
+        flambeau.manual_seed(0)
+        net = nn.Sequential(
+            nn.Conv2d(2, 6, 3, stride=2, padding=1),
+            nn.BatchNorm2d(6),
+            nn.GELU(),
+            nn.Flatten(),
+            nn.Linear(6 * 16, 8),
+            nn.LayerNorm(8),
+        )
+        x, y = flambeau.randn(12, 2, 8, 8), flambeau.arange(12) % 8
+        net, x, y = net.to(device), x.to(device), y.to(device)
+        optimizer = getattr(flambeau.optim, name)(net.parameters(), lr=0.01)
+        losses[device] = []
+        for _ in range(12):
+            optimizer.zero_grad()
+            loss = F.cross_entropy(net(x), y)
+            loss.backward()
+            nn.utils.clip_grad_norm_(net.parameters(), 5.0)
+            optimizer.step()
+            losses[device].append(loss.item())
+    assert losses["webgpu"][-1] < losses["webgpu"][0]
+    np.testing.assert_allclose(losses["webgpu"], losses["cpu"], rtol=2e-3)

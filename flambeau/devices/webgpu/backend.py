@@ -27,6 +27,8 @@ from flambeau.schedule.plan import Plan
 __all__ = ["WebGPUBackend"]
 
 _BIND_GROUPS = 8192
+_PIPELINES = 4096
+_PROGRAMS = 4096
 _SCALAR_SPACE = 1 << 14
 _SCALAR_STEP = 256
 _ERROR_BYTES = 16
@@ -142,6 +144,8 @@ class WebGPUBackend:
         found = compiled.get(key)
         if found is None:
             found = compile_plan(plan, donated, self.target, self._pipeline, self._programs, reduced)
+            while len(self._programs) > _PROGRAMS:
+                del self._programs[next(iter(self._programs))]
             compiled[key] = found
             plan.executable = compiled
         return found
@@ -270,7 +274,10 @@ class WebGPUBackend:
         found = self._pipelines.get(key)
         if found is None:
             with recorder.span("compile", "compile"):
-                found = self._pipelines[key] = self.host.create_pipeline(code, writable, stays_inside)
+                found = self.host.create_pipeline(code, writable, stays_inside)
+            while len(self._pipelines) >= _PIPELINES:  # plans hold those that they use
+                del self._pipelines[next(iter(self._pipelines))]
+            self._pipelines[key] = found
         return found
 
     # --- scalars ------------------------------------------------------------------------------------------------------

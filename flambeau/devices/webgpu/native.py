@@ -169,6 +169,12 @@ class NativeHost:
         self.queue.write_buffer(buffer, offset, data)
 
     def read(self, pieces: Sequence[tuple[Any, int, int]]) -> memoryview:
+        try:
+            return self._read(pieces)
+        except Exception as error:
+            raise self._translated(error) from error
+
+    def _read(self, pieces: Sequence[tuple[Any, int, int]]) -> memoryview:
         total = sum(n for _, _, n in pieces)
         size = 1 << max(total - 1, 255).bit_length()
         staging = self._staging.pop(size, None)
@@ -180,12 +186,9 @@ class NativeHost:
             encoder.copy_buffer_to_buffer(buffer, offset, staging, place, n)
             place += n
         self.queue.submit([encoder.finish()])
-        try:
-            staging.map_sync("READ", 0, total)
-            data = staging.read_mapped(0, total, copy=True)
-            staging.unmap()
-        except Exception as error:
-            raise self._translated(error) from error
+        staging.map_sync("READ", 0, total)
+        data = staging.read_mapped(0, total, copy=True)
+        staging.unmap()
         if size <= 1 << 26:
             self._staging[size] = staging
         else:
@@ -248,6 +251,12 @@ class NativeHost:
 
     # --- running ------------------------------------------------------------------------------------------------------
     def submit(self, commands: Sequence[Command], timed: bool = False) -> Any:
+        try:
+            return self._submit(commands, timed)
+        except Exception as error:
+            raise self._translated(error) from error
+
+    def _submit(self, commands: Sequence[Command], timed: bool) -> Any:
         encoder = self.device.create_command_encoder()
         token = self._timed(encoder, commands) if timed else None
         if not timed:
@@ -274,10 +283,7 @@ class NativeHost:
                     self._copy(encoder, command)
             if current is not None:
                 current.end()
-        try:
-            self.queue.submit([encoder.finish()])
-        except Exception as error:
-            raise self._translated(error) from error
+        self.queue.submit([encoder.finish()])
         return token
 
     def _copy(self, encoder: Any, command: Command) -> None:
@@ -337,7 +343,7 @@ class NativeHost:
     def _translated(self, error: Exception) -> Exception:
         text = str(error).lower()
         if "lost" in text:
-            return DeviceLostError(f"the webgpu device was lost: {_first_line(error)}")
+            return DeviceLostError(f"the webgpu device was lost; tensors on it are gone ({' '.join(str(error).split())})")
         if _is_out_of_memory(error):
             return OutOfMemoryError(_first_line(error))
         return error
