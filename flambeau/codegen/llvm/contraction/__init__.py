@@ -112,10 +112,12 @@ def _unbanded(form: Form, target: Target, threads: int) -> tuple[float, Winograd
     weight = plan_winograd_weight(form, target, threads)
     if weight is not None:
         return 0.0, weight
-    dot = plan_dot(form, target, threads)
+    dot, panel = plan_dot(form, target, threads), plan_panel(form, target, threads)
     if dot is not None:
-        return dot_cycles(dot, threads), dot
-    panel = plan_panel(form, target, threads)
+        cost = dot_cycles(dot, target, threads)
+        is_product = len(form.summed) == 1 and not form.a.checks and not form.b.checks
+        if panel is None or not is_product or cost < panel_cycles(panel, threads):
+            return cost, dot
     return (direct_cycles(form, target, threads), None) if panel is None else (panel_cycles(panel, threads), panel)
 
 

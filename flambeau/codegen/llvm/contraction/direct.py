@@ -26,6 +26,8 @@ __all__ = ["direct", "direct_cycles"]
 UNROLLED = 16
 """Most terms of a sum that are written out."""
 
+_FEW_UNITS = 16
+"""Below so many units of work lines are cut into several."""
 _TERM, _STRIDED_TERM = 1.75, 3.4
 """Cycles that a term of a vector of sums takes, measured on depthwise convolutions."""
 
@@ -100,7 +102,9 @@ def _along_output(f: Function, form: Form, memory: list[Value], lanes: int) -> i
     inner = form.outputs - 1 if form.outputs else None
     extent = form.extents[inner] if inner is not None else 1
     lanes = min(lanes, 1 << max(0, (extent - 1).bit_length()))
-    wide = min(2, -(-extent // lanes))
+    # a vector times a matrix reads the matrix once, line after line: long pieces of each
+    plain = not (form.a.checks or form.b.checks) and form.terms > UNROLLED
+    wide = min(8 if plain and lanes > 1 else 2, -(-extent // lanes))
     chunks = -(-extent // (wide * lanes))
     lined = form.outputs - 2 if form.outputs > 1 else None
     tall = form.extents[lined] if lined is not None else 1
@@ -150,15 +154,18 @@ def _along_output(f: Function, form: Form, memory: list[Value], lanes: int) -> i
             store(f, form, memory, result, where, inner, lanes, remaining)
 
     groups = -(-tall // together)
-    units = prod(outer) * groups
+    parts = chunks if prod(outer) * groups < _FEW_UNITS else 1
+    units = prod(outer) * groups * parts
 
     def unit(u: Int, _: list[Value]) -> None:
-        *coordinates, group = unravel(f, u, [*outer, groups])
+        *coordinates, group, part = unravel(f, u, [*outer, groups, parts])
+        first = f.mul(part, wide * lanes)
         index = place([0] * count, range(len(outer)), coordinates)
 
         def line(y: Int, heights: int) -> None:
             at = index if lined is None else place(index, [lined], [y])
-            f.loop(0, chunks * wide * lanes, wide * lanes, lambda start, _: tile(at, start, heights))
+            last = f.add(first, chunks // parts * wide * lanes)
+            f.loop(first, last, wide * lanes, lambda start, _: tile(at, start, heights))
 
         y = f.mul(group, together)
         rest = tall % together

@@ -341,13 +341,16 @@ def _dense(form: Form, view: View, axes: Sequence[int]) -> bool:
     return True
 
 
-def dot_cycles(plan: Dot, threads: int) -> float:
-    """What the plan is expected to take the busiest thread."""
+def dot_cycles(plan: Dot, target: Target, threads: int) -> float:
+    """What the plan is expected to take the busiest thread. Every tile of columns reads the left operand's block again."""
     extents, tile = plan.form.extents, plan.tile
     terms, run = size_of(extents, plan.roles.summed), extents[plan.roles.summed[-1]]
     tiles = ceiling(plan.rows, tile.height) * ceiling(plan.columns, tile.width)
     copied = (0 if plan.left.direct else plan.rows) + (0 if plan.right.direct else plan.columns)
-    product = tiles * terms / plan.lanes * (tile.height * tile.width / 2 + 1)
+    block = plan.rows * plan.step * plan.inside * plan.bytes
+    rate = 64 if block <= target.l1 // 2 else 12 if block <= target.l2 // 2 else 8
+    term = max(tile.height * tile.width / 2 + 1, tile.height * plan.lanes * plan.bytes / rate)
+    product = tiles * terms / plan.lanes * term
     copying = copied * terms / run * (4 + 5 * ceiling(run, plan.lanes))
     return size_of(extents, plan.roles.batch) * (product + copying) / threads
 

@@ -377,7 +377,8 @@ def panel_cycles(plan: Panel, threads: int) -> float:
     tiles = plan.panels * ceiling(columns, tile.width * plan.lanes) * (plan.terms * term + tile.height * tile.width * 3 + 15)
     inner = r.columns[-1]
     chunks = ceiling(form.extents[inner], plan.lanes)
-    copied = plan.terms * (columns // form.extents[inner]) * (8 + (6 if r.right.strides[inner] == 1 else 9) * chunks)
+    step = abs(r.right.strides[inner])
+    copied = plan.terms * (columns // form.extents[inner]) * (8 + (6 if step == 1 else 9 if step == 2 else 40) * chunks)
     return batch * (tiles + copied) / threads
 
 
