@@ -24,7 +24,7 @@ for case in stored:
     for name, value in results.items():
         assert list(value.shape) == case[name][0], name
         expected = torch.tensor(case[name][1]).reshape(case[name][0])
-        worst = max(worst, ((value - expected).abs() / (expected.abs() + 1)).max().item())
+        worst = max(worst, ((value - expected).abs().max() / expected.abs().max()).item())  # sums of many terms cancel
 found["worst_error"] = worst
 
 # --- a small convolutional net learns ---

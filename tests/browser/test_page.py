@@ -116,7 +116,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 def test_a_page_computes_trains_and_waits(browser: Browser) -> None:
     found = browser.visit("program", file=str(HERE / "program.py"))
     assert not found["numpy"], "NumPy must not be needed in the page"
-    assert found["worst_error"] < 2e-5, "conv2d and its gradients must equal PyTorch's"
+    assert found["worst_error"] < 2e-6, "conv2d and its gradients must equal PyTorch's"
     losses = found["losses"]
     assert losses[-1] < 0.3 * losses[0], losses
     assert found["accuracy"] > 0.9
