@@ -55,7 +55,7 @@ class autocast:
             )
             enabled = False
         self._enabled = enabled
-        self._before: list[dtype | None] = []
+        self._before: list[Any] = []  # the dtypes of the regions around this one
 
     def __enter__(self) -> autocast:
         self._before.append(state.autocast)

@@ -13,7 +13,8 @@ __all__ = ["OF_OPERATORS", "full_name", "name_of_entry"]
 
 
 def _of_contraction(params: tuple[Any, ...], ranks: tuple[int, ...]) -> str:
-    return {(2, 2): "Mm", (3, 3): "Bmm", (2, 1): "Mv", (1, 1): "Dot"}.get(ranks, "Bmm")
+    names: dict[tuple[int, ...], str] = {(2, 2): "Mm", (3, 3): "Bmm", (2, 1): "Mv", (1, 1): "Dot"}
+    return names.get(ranks, "Bmm")
 
 
 _OF_PRIMITIVES: dict[str, str | Callable[[tuple[Any, ...], tuple[int, ...]], str]] = {

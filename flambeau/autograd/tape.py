@@ -202,7 +202,7 @@ class SavedTensor:
             pack, self.unpack = saved_hooks.stack[-1]
             if self.function is None and tensor._requires_grad and not is_output:
                 self.function = tensor._edge()[0]
-            self.tensor = None
+            self.tensor: Any = None
             with set_grad_enabled(False):
                 self.packed = pack(tensor._without_tape())
             return

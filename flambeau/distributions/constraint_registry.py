@@ -53,6 +53,7 @@ def _below(c: Any) -> transforms.Transform:
     return transforms.ComposeTransform([transforms.ExpTransform(), transforms.AffineTransform(c.upper_bound, -1)])
 
 
+_registry: Any
 for _registry in (biject_to, transform_to):
     _registry.register(constraints.real, lambda c: transforms.identity_transform)
     _registry.register(constraints.greater_than, _above)

@@ -38,7 +38,8 @@ class _Condition(Constraint):
     """A region given by a function of the value."""
 
     def __init__(self, name: str, check: Callable[[Tensor], Tensor], event_dim: int = 0, is_discrete: bool = False) -> None:
-        self._name, self.check, self.event_dim, self.is_discrete = name, check, event_dim, is_discrete  # type: ignore[method-assign]
+        self._name, self.event_dim, self.is_discrete = name, event_dim, is_discrete
+        self.check = check  # type: ignore[method-assign, assignment]
 
     def __repr__(self) -> str:
         return self._name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from flambeau.autograd.modes import no_grad
 from flambeau.distributions import constraints
@@ -26,7 +26,8 @@ class Distribution:
 
     has_rsample = False
     has_enumerate_support = False
-    arg_constraints: ClassVar[Any] = {}
+    arg_constraints: Any = {}
+    """What each parameter must be; of the class, or of an instance whose base says."""
     _validate_args = __debug__
 
     def __init__(

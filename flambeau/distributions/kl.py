@@ -252,13 +252,13 @@ def _beta_normal(p: Any, q: Any) -> Tensor:
 def _register_outside() -> None:
     """Pairs whose first has samples where the second has none."""
     narrow = (Beta, Pareto, Exponential, Gamma, Uniform)
-    for p, q in (
+    pairs: tuple[tuple[type[Distribution], type[Distribution]], ...] = (
         *((Cauchy, n) for n in narrow), *((Gumbel, n) for n in narrow), *((Laplace, n) for n in narrow),
         *((Normal, n) for n in narrow), *((Exponential, n) for n in (Beta, Pareto, Uniform)),
         *((Gamma, n) for n in (Beta, Pareto, Uniform)), *((Pareto, n) for n in (Beta, Uniform)),
-    ):  # fmt: skip
-        register_kl(p, q)(lambda p, q: _infinite((p.mean + q.mean).detach()))
-    for p, q in ((Beta, Pareto), (Poisson, Bernoulli), (Poisson, Binomial)):
+        (Beta, Pareto), (Poisson, Bernoulli), (Poisson, Binomial),
+    )  # fmt: skip
+    for p, q in pairs:
         register_kl(p, q)(lambda p, q: _infinite((p.mean + q.mean).detach()))
 
 

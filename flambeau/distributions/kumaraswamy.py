@@ -31,8 +31,8 @@ class Kumaraswamy(TransformedDistribution):
         super().__init__(Uniform(zero, zero + 1, validate_args=False), transforms, validate_args=validate_args)
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        parameters = (p.expand(batch_shape) for p in (self.concentration1, self.concentration0))
-        return Kumaraswamy(*parameters, validate_args=False)
+        a, b = self.concentration1.expand(batch_shape), self.concentration0.expand(batch_shape)
+        return Kumaraswamy(a, b, validate_args=False)
 
     def _moment(self, n: int) -> Tensor:
         a, b = 1 + n / self.concentration1, self.concentration0

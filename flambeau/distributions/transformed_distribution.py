@@ -21,6 +21,7 @@ class TransformedDistribution(Distribution):
     """Samples of `base_distribution` after `transforms` (one, or a list of which the first comes first)."""
 
     arg_constraints: Any = {}
+    base_dist: Any
 
     def __init__(
         self, base_distribution: Distribution, transforms: Transform | Sequence[Transform], validate_args: bool | None = None

@@ -360,7 +360,7 @@ class _Elementwise(Transform):
     """A transform of each number by itself."""
 
     bijective = True
-    domain = constraints.real
+    domain: constraints.Constraint = constraints.real
     sign = 1
 
     def __eq__(self, other: object) -> bool:

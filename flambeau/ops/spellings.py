@@ -41,8 +41,8 @@ def with_spellings(function: Callable[..., Any], others: Mapping[str, str]) -> C
                 kwargs[renamed[other]] = kwargs.pop(other)
             if takes_dtype and kwargs.get("dtype").__class__ is type:
                 kwargs["dtype"] = PYTHON_TYPES.get(kwargs["dtype"], kwargs["dtype"])
-            if variadic in kwargs:
-                leading = () if first == variadic or args else (kwargs.pop(first),)
+            if variadic is not None and variadic in kwargs:
+                leading = () if first is None or first == variadic or args else (kwargs.pop(first),)
                 args = (*leading, *args, kwargs.pop(variadic))
         return function(*args, **kwargs)
 

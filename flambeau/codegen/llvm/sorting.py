@@ -80,7 +80,7 @@ class _Row:
         out = f.address(self.out, start, "i64")
 
         def leave(i: Int, _: list[Value]) -> None:
-            _, place = self._load(source, i)
+            place = self._load(source, i)[1]
             f.store(place, f.address(out, i, "i64"))
 
         f.loop(0, self.length, 1, leave)

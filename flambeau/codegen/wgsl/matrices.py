@@ -269,9 +269,9 @@ class MatrixTiles(Tiles):
                 mask = e.value(loaded.args[1])
                 e.line(f"var read_{number} = vec2<u32>();")
                 e.line(f"if ({mask}) {{ read_{number} = {text}; }}")
-        for number, (name, _, _, _, place) in enumerate(reads):
+        for number, (name, _, _, _, cell) in enumerate(reads):
             target = e.fresh("to")
-            e.line(f"let {target} = {place};")
+            e.line(f"let {target} = {cell};")
             for half in range(2):
                 pair = e.fresh("pair")
                 e.line(f"let {pair} = bitcast<vec2<f16>>(read_{number}.{'xy'[half]});")

@@ -120,7 +120,7 @@ class Packing:
         One for each position along the dimensions that are not summed over, so that it can be taken out of the sum again. It
         comes from the largest finite magnitude; infinities and NaN stay what they are.
         """
-        kept = {}
+        kept: dict[int, int] = {}
         for d, (n, p) in enumerate(zip(operand.shape, operand.positions)):
             if p.every == 1 and p.offset == 0 and len(p.terms) == 1 and p.terms[0][1] == 1:
                 k = p.terms[0][0]

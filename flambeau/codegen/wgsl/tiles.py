@@ -70,7 +70,7 @@ class Tiles:
         used = {form.row_operand.slot, form.column_operand.slot, self.out}
         used |= {e.param for e in walk([kernel.epilogue]) if e.op == "load"}
         self.memories: list[Any] = make_memories(kernel.slots, self.target, self.same, used)
-        memories = self.memories
+        memories: list[Any] = self.memories
         distinct = list({id(m): m for m in memories if m is not None}.values())
         checks = any(e.op == "check" for e in walk([kernel.epilogue]))
         self.strides: dict[int, int] = {}

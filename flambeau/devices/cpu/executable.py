@@ -188,13 +188,13 @@ class Executable:
                     if at in taken:
                         overwrites = True
                         self._begins.setdefault(taken[at], number)
-            code = compiled.get(number)
             first = len(entries)
-            if code is None:
+            if isinstance(kernel, RoutineKernel):
                 places = [self.table_index[self.home[v]] for v in step.arguments]
                 after = host.bind(kernel, self.table, places)
                 parts.append(_Part(name, kernel, first, 0, 0.0, number + 1, after, overwrites))
                 continue
+            code = compiled[number]
             start = len(cells)
             estimate = nanoseconds(kernel)
             is_short = estimate < _SHORT

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import flambeau.config as config
 from flambeau.codegen.llvm.target import Target
@@ -73,11 +74,12 @@ def _target(bits: int) -> Target:
         dropped = ("avx", "fma", "f16c", "vaes", "vpclmul")
         features = {name: on and not name.startswith(dropped) for name, on in features.items()}
     is_whole = bits == widest_vectors()
+    sizes: Any = cache_sizes()
     return Target(
         vector_bits=bits,
         registers=32 if bits == 512 or architecture in ("aarch64", "arm64") else 16,
         cpu=llvm.get_host_cpu_name() if is_whole else ("x86-64" if architecture == "x86_64" else "generic"),
         features=",".join(("+" if on else "-") + name for name, on in sorted(features.items())),
         architecture=architecture,
-        **cache_sizes(),
+        **sizes,
     )

@@ -93,7 +93,8 @@ def _residue_axis(form: Form, side: str, c: Check) -> list[Form]:
     other = "b" if side == "a" else "a"
     view: View = getattr(form, other)
     within = Check(0, tuple(int(x == j) for x in range(len(form.extents))), taps)
-    form = replace(form, **{other: replace(view, checks=(*view.checks, within))})
+    view = replace(view, checks=(*view.checks, within))
+    form = replace(form, b=view) if other == "b" else replace(form, a=view)
     parts = []
     for first, last in pairwise(ends):
         extents = list(form.extents)
