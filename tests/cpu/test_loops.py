@@ -280,15 +280,18 @@ def test_masked_loads_and_guarded_stores(bits: int, shape: Any, low: Any, type: 
     shape=st.tuples(st.sampled_from(SIZES), st.sampled_from(SIZES)),
     times=st.integers(2, 5),
     low=st.integers(0, 7),
+    every=st.integers(1, 3),
     type=st.sampled_from(TYPES),
 )
-def test_repeated_elements(bits: int, shape: Any, times: int, low: int, type: Any) -> None:
-    """Element (j - low) // times of each row for position j, zero outside."""
+def test_repeated_elements(bits: int, shape: Any, times: int, low: int, every: int, type: Any) -> None:
+    """Element (j - low) // times of each row for position j, zero outside and but for one position in `every`."""
     rows, n = shape
     wide = n * times + 2 * low
     at = Expr("sub", (axis(1), literal(low)), int64)
     inside = Expr("ge", (at, literal(0)), bool_)
     inside = Expr("bitwise_and", (inside, Expr("lt", (at, literal(n * times)), bool_)), bool_)
+    chosen = Expr("eq", (Expr("remainder", (at, literal(every)), int64), literal(0)), bool_)
+    inside = Expr("bitwise_and", (inside, chosen), bool_)
     place = add(mul(axis(0), literal(n)), Expr("floor_divide", (at, literal(times)), int64))
     slots = (Slot(type, rows * n, "in"), Slot(type, rows * wide, "out"))
     kernel = LoopKernel((rows, wide), slots, (Store(1, dense((0, 1), (rows, wide)), load(0, place, type, inside)),))

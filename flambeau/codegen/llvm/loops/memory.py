@@ -9,7 +9,7 @@ import functools
 from typing import TYPE_CHECKING
 
 from flambeau.codegen.llvm import elementwise
-from flambeau.codegen.llvm.builder import Int, Value, constant, lanes_of, vector
+from flambeau.codegen.llvm.builder import Int, Value, constant, lanes_of, vector, zero
 from flambeau.codegen.llvm.indices import Linear
 from flambeau.codegen.llvm.loops.schedule import SPREAD
 from flambeau.codegen.llvm.shuffles import transpose
@@ -150,7 +150,8 @@ def _load_repeated(ev: Evaluator, pointer: Value, index: Linear, element: str, m
     else:
         inside = f.both(mask, f.lane_mask(0, f.add(f.div(f.add(before, lanes - 1), n), 1), lanes))
     loaded = f.masked_load(vector(element, lanes), f.address(pointer, start, element), inside)
-    return by_place([f.shuffle(loaded, loaded, [(place + j) // n for j in range(lanes)]) for place in range(n)])
+    spread = by_place([f.shuffle(loaded, loaded, [(place + j) // n for j in range(lanes)]) for place in range(n)])
+    return f.select(mask, spread, zero(spread.type)) if isinstance(mask, Value) else spread
 
 
 def _all_lanes(ev: Evaluator, mask: bool | Value) -> bool | Value:
