@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from flambeau.dtypes import scalar_dtype
 from flambeau.graph.primitives import elementwise as e
+from flambeau.ops.composite import Composite, record, untaped
+from flambeau.ops.elements import where
 from flambeau.ops.operands import accumulation_dtype, cast, check_fits, check_tensor, number_before, operands, pair, python_number
 from flambeau.ops.registry import in_place, operator, scalar_name
 from flambeau.tensor import Tensor, entitle
@@ -106,19 +109,46 @@ def div(input: Tensor, other: Any, *, rounding_mode: str | None = None) -> Tenso
             a, b = operands("div", input, other, float_result=True)
         return _apply(e.DIV, (a, b))
     if rounding_mode == "floor":
-        return _floored(a, b)
+        return _floored(a, b, other)
     if rounding_mode == "trunc":
         if a.dtype.category == 2:
-            wide = accumulation_dtype(a.dtype)
-            return cast(_apply(e.TRUNC, (_apply(e.DIV, (cast(a, wide), cast(b, wide))),)), a.dtype)
+            wide = a.dtype if _rounds_each_step(a, other) else accumulation_dtype(a.dtype)
+            return _without_slope(lambda: cast(_apply(e.TRUNC, (cast(a, wide) / cast(b, wide),)), a.dtype), a, b)
         return _truncated(a, b)
     raise RuntimeError(f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'")
 
 
-def _floored(a: Tensor, b: Tensor) -> Tensor:
+def _floored(a: Tensor, b: Tensor, other: Any) -> Tensor:
     if a.dtype.category == 0:
         raise NotImplementedError("\"div_floor\" not implemented for 'Bool'")
+    if _rounds_each_step(a, other):
+        return _without_slope(lambda: _floored_by_steps(a, b), a, b)
     return _apply(e.FLOOR_DIVIDE, (a, b))
+
+
+def _rounds_each_step(a: Tensor, divisor: Any) -> bool:
+    """PyTorch divides halves with rounding in their own precision, but in float32 where the divisor is one number."""
+    return a.dtype.category == 2 and a.dtype.itemsize == 2 and isinstance(divisor, Tensor) and divisor.numel() != 1
+
+
+_NO_SLOPE = Composite("div", lambda g, y, inputs, params: (lambda: g.new_zeros(g.shape),) * 2, saves="")
+
+
+def _without_slope(compute: Callable[[], Tensor], a: Tensor, b: Tensor) -> Tensor:
+    """A step function of a and b: its gradient is 0."""
+    with untaped():
+        result = compute()
+    return record(_NO_SLOPE, result, (a, b))
+
+
+def _floored_by_steps(a: Tensor, b: Tensor) -> Tensor:
+    """Floor division from the remainder, each step rounded (the rule of c10's div_floor_floating)."""
+    rest = _apply(e.FMOD, (a, b))
+    quotient = (a - rest) / b - ((rest != 0) & ((b < 0) != (rest < 0))).to(a.dtype)
+    floored = _apply(e.FLOOR, (quotient,))
+    floored = floored + (quotient - floored > 0.5).to(a.dtype)
+    plain = a / b
+    return where(b == 0, plain, where(quotient != 0, floored, plain * 0))
 
 
 def _truncated(a: Tensor, b: Tensor) -> Tensor:
@@ -138,7 +168,7 @@ def true_divide(input: Tensor, other: Any) -> Tensor:
 @operator(inplace=True, out=True)
 def floor_divide(input: Tensor, other: Any) -> Tensor:
     """⌊input / other⌋."""
-    return _floored(*pair("floor_divide", input, other))
+    return _floored(*pair("floor_divide", input, other), other)
 
 
 @operator(inplace=True, out=True)
