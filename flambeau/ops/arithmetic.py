@@ -168,7 +168,8 @@ def true_divide(input: Tensor, other: Any) -> Tensor:
 @operator(inplace=True, out=True)
 def floor_divide(input: Tensor, other: Any) -> Tensor:
     """⌊input / other⌋."""
-    return _floored(*pair("floor_divide", input, other), other)
+    a, b = pair("floor_divide", input, other)
+    return _floored(a, b, other)
 
 
 @operator(inplace=True, out=True)
