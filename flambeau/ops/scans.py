@@ -6,6 +6,7 @@ from typing import Any
 
 from flambeau.dtypes import dtype, int64
 from flambeau.graph.primitives.scan import SCAN
+from flambeau.ops.binary import logaddexp
 from flambeau.ops.composite import record
 from flambeau.ops.joining import cat
 from flambeau.ops.operands import cast, check_tensor
@@ -57,6 +58,7 @@ def _in_own_dtype(scan: Any) -> None:
 
     def change(self: Tensor, dim: int, *, dtype: dtype | None = None) -> Tensor:
         own = self._storage.dtype
+        wrap_dim(dim, len(self._shape))
         if dtype is not None and dtype is not own:
             raise RuntimeError(
                 f"Bad in-place call: input tensor dtype {_C_NAMES.get(own.name, own.name)} and output tensor dtype "
@@ -101,19 +103,35 @@ cummin = _running("cummin", "min")
 @operator(out=True)
 def logcumsumexp(input: Tensor, dim: int) -> Tensor:
     """log of the running sum of exp(input), without overflow: relative to the running maximum."""
-    if check_tensor(input, "logcumsumexp", "input").dtype.category != 2:
-        raise NotImplementedError(f"\"logcumsumexp_out_cpu\" not implemented for '{scalar_name(input)}'")
-    shape = tuple(input._shape)
+    shape = tuple(check_tensor(input, "logcumsumexp", "input")._shape)
     d = wrap_dim(dim, len(shape))
+    if input.dtype.category != 2:
+        raise NotImplementedError(f"\"logcumsumexp_out_cpu\" not implemented for '{scalar_name(input)}'")
     if not shape or 0 in shape:
         return input.clone()
-    n = shape[d]
-    x = input.movedim(d, -1)
-    # Each result from its own row of a table [k, i], i ≤ k: the running maximum may change at every step.
-    position = x.new_ones((n,), dtype=int64).cumsum(0)
-    later = position.unsqueeze(0) > position.unsqueeze(1)
-    table = x.unsqueeze(-2).masked_fill(later, float("-inf"))
-    return table.logsumexp(-1).movedim(-1, d)
+    return _running_logsumexp(input.movedim(d, -1)).movedim(-1, d)
+
+
+_BLOCK = 32
+
+
+def _running_logsumexp(x: Tensor) -> Tensor:
+    """Along the last dimension: within blocks, then over the blocks' totals in the same way."""
+    n = x._shape[-1]
+    if n <= _BLOCK:
+        # Each result from its own row of a table [k, i], i ≤ k: the running maximum may change at every step.
+        position = x.new_ones((n,), dtype=int64).cumsum(0)
+        later = position.unsqueeze(0) > position.unsqueeze(1)
+        return x.unsqueeze(-2).masked_fill(later, float("-inf")).logsumexp(-1)
+    whole = n // _BLOCK * _BLOCK
+    within = _running_logsumexp(x.narrow(-1, 0, whole).unflatten(-1, (-1, _BLOCK)))
+    totals = _running_logsumexp(within.select(-1, -1))
+    blocks = whole // _BLOCK
+    later_blocks = logaddexp(within.narrow(-2, 1, blocks - 1), totals.narrow(-1, 0, blocks - 1).unsqueeze(-1))
+    parts = [within.select(-2, 0), later_blocks.flatten(-2)]
+    if whole < n:
+        parts.append(logaddexp(_running_logsumexp(x.narrow(-1, whole, n - whole)), totals.narrow(-1, blocks - 1, 1)))
+    return cat(parts, -1)
 
 
 @operator(out=True)
