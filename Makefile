@@ -27,10 +27,11 @@ system:
 	bash tools/install_system.sh
 
 PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
+ON_THE_GPU := $(addprefix tests/,ops functional autograd recording webgpu nn optim data func distributions programs)
 
 test: system $(VENV)/.test lint
 	FLAMBEAU_TEST_DEVICES=reference,cpu $(PYTEST) --ignore=tests/webgpu --ignore=tests/browser
-	FLAMBEAU_TEST_DEVICES=webgpu $(PYTEST) tests/ops tests/functional tests/autograd tests/recording tests/webgpu
+	FLAMBEAU_TEST_DEVICES=webgpu $(PYTEST) $(ON_THE_GPU)
 	$(BIN)/python -m pytest tests/browser # one browser: alone
 
 lint: $(VENV)/.test
