@@ -219,3 +219,12 @@ def test_training_takes_the_same_course_as_on_the_cpu(backend: Any, name: str) -
             losses[device].append(loss.item())
     assert losses["webgpu"][-1] < losses["webgpu"][0]
     np.testing.assert_allclose(losses["webgpu"], losses["cpu"], rtol=2e-3)
+
+
+def test_the_bits_of_float64_say_what_to_do() -> None:
+    """WGSL computes in float64 on some adapters, and has no bitcast of it."""
+    x = flambeau.arange(4, device="webgpu")
+    if not flambeau.devices.backend("webgpu:0").supports(flambeau.float64):
+        pytest.skip("this adapter has no float64")
+    with pytest.raises(RuntimeError, match="move the tensor to the cpu"):
+        x.view(flambeau.float64).cpu()

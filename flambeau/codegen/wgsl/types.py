@@ -205,9 +205,12 @@ def unpack(word: str, d: dtype) -> str:
 
 
 def bitcast(text: str, source: dtype, to: dtype) -> str:
-    """The same bits as another dtype of one width."""
+    """The same bits as another dtype of one width. Raises RuntimeError for float64, whose bits WGSL has no way to."""
     if source is to or (source.name, to.name) in (("uint8", "bool"),):
         return text if source is to else f"({text} != 0u)"
     if source.itemsize == 8:
-        return f"{kind_of(to)}_bits_from_{kind_of(source)}({text})"
+        raise RuntimeError(
+            f"the bits of {source.name} can't be read as {to.name} on the webgpu device: WGSL has no way to a float64's bits; "
+            "move the tensor to the cpu for it"
+        )
     return unpack(pack(text, source), to)
