@@ -13,7 +13,8 @@ settings.register_profile(
     "quick", max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 settings.register_profile("thorough", settings.get_profile("quick"), max_examples=300)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+settings.register_profile("same", settings.get_profile("quick"), derandomize=True)  # CI draws the same examples each time
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same" if os.environ.get("CI") else "quick"))
 
 
 def pytest_configure(config: pytest.Config) -> None:
