@@ -6,8 +6,8 @@ from typing import Any
 
 from flambeau.autograd.modes import no_grad
 from flambeau.distributions import constraints
-from flambeau.distributions.distribution import Distribution
-from flambeau.distributions.utils import broadcast_all, lazy_property, logits_to_probs, probs_to_logits, softplus
+from flambeau.distributions.binary_parameters import BinaryParameters
+from flambeau.distributions.utils import softplus
 from flambeau.ops.binary import xlogy
 from flambeau.ops.random import uniform
 from flambeau.ops.sequences import arange
@@ -16,7 +16,7 @@ from flambeau.tensor import Tensor
 __all__ = ["Binomial"]
 
 
-class Binomial(Distribution):
+class Binomial(BinaryParameters):
     """How many of `total_count` trials of probability `probs` succeed."""
 
     arg_constraints = {
@@ -25,28 +25,9 @@ class Binomial(Distribution):
     has_enumerate_support = True
 
     def __init__(self, total_count: Any = 1, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
-        if (probs is None) == (logits is None):
-            raise ValueError("Either `probs` or `logits` must be specified, but not both.")
-        if probs is not None:
-            self.total_count, self.probs = broadcast_all(total_count, probs)
-        else:
-            self.total_count, self.logits = broadcast_all(total_count, logits)
-        self.total_count = self.total_count.type_as(self.probs if probs is not None else self.logits)
-        self._param = self.probs if probs is not None else self.logits
+        (total_count,) = self._take(probs, logits, total_count)
+        self.total_count = total_count.type_as(self._param)
         super().__init__(self._param.size(), validate_args=validate_args)
-
-    @lazy_property
-    def logits(self) -> Tensor:
-        return probs_to_logits(self.probs, is_binary=True)
-
-    @lazy_property
-    def probs(self) -> Tensor:
-        return logits_to_probs(self.logits, is_binary=True)
-
-    @property
-    def param_shape(self) -> Any:
-        """The shape of the parameter."""
-        return self._param.size()
 
     @constraints.dependent_property(is_discrete=True, event_dim=0)
     def support(self) -> Any:

@@ -6,16 +6,16 @@ from typing import Any
 
 from flambeau.autograd.modes import no_grad
 from flambeau.distributions import constraints
-from flambeau.distributions.distribution import Distribution
+from flambeau.distributions.binary_parameters import BinaryParameters
 from flambeau.distributions.gamma import Gamma
-from flambeau.distributions.utils import broadcast_all, lazy_property, logits_to_probs, probs_to_logits, softplus
+from flambeau.distributions.utils import lazy_property, softplus
 from flambeau.ops.random import poisson
 from flambeau.tensor import Tensor
 
 __all__ = ["NegativeBinomial"]
 
 
-class NegativeBinomial(Distribution):
+class NegativeBinomial(BinaryParameters):
     """How many trials of probability `probs` succeed before `total_count` fail."""
 
     arg_constraints = {
@@ -25,28 +25,9 @@ class NegativeBinomial(Distribution):
     support = constraints.nonnegative_integer
 
     def __init__(self, total_count: Any, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
-        if (probs is None) == (logits is None):
-            raise ValueError("Either `probs` or `logits` must be specified, but not both.")
-        if probs is not None:
-            self.total_count, self.probs = broadcast_all(total_count, probs)
-        else:
-            self.total_count, self.logits = broadcast_all(total_count, logits)
-        self.total_count = self.total_count.type_as(self.probs if probs is not None else self.logits)
-        self._param = self.probs if probs is not None else self.logits
+        (total_count,) = self._take(probs, logits, total_count)
+        self.total_count = total_count.type_as(self._param)
         super().__init__(self._param.size(), validate_args=validate_args)
-
-    @lazy_property
-    def logits(self) -> Tensor:
-        return probs_to_logits(self.probs, is_binary=True)
-
-    @lazy_property
-    def probs(self) -> Tensor:
-        return logits_to_probs(self.logits, is_binary=True)
-
-    @property
-    def param_shape(self) -> Any:
-        """The shape of the parameter."""
-        return self._param.size()
 
     @property
     def mean(self) -> Tensor:
