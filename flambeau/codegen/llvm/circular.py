@@ -12,8 +12,9 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from flambeau.codegen.llvm.builder import Function, Value, bits_of, constant
+from flambeau.codegen.llvm.builder import Function
 from flambeau.codegen.llvm.polynomial import any_lane, evaluate, fused, number
+from flambeau.codegen.llvm.types import Value, bits_of, constant
 
 __all__ = ["CIRCULAR", "circular", "is_fused"]
 

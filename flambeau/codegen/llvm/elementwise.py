@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from flambeau.codegen.llvm import mathematics
-from flambeau.codegen.llvm.builder import Function, Value, bits_of, constant, zero
+from flambeau.codegen.llvm.builder import Function
 from flambeau.codegen.llvm.polynomial import any_lane
+from flambeau.codegen.llvm.types import Value, bits_of, constant, zero
 from flambeau.codegen.llvm.values import convert, from_memory, is_half, memory_type, to_memory
 from flambeau.dtypes import bool_, dtype
 

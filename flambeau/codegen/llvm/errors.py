@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from flambeau.codegen.llvm.builder import Function, Value, constant, lanes_of
+from flambeau.codegen.llvm.builder import Function
 from flambeau.codegen.llvm.lowered import Message
 from flambeau.codegen.llvm.polynomial import any_lane
+from flambeau.codegen.llvm.types import Value, constant, lanes_of
 
 __all__ = ["Errors", "Messages"]
 

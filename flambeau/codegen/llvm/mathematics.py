@@ -12,8 +12,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from flambeau.codegen.llvm import double, single, through_double
-from flambeau.codegen.llvm.builder import Function, Value, element_of, lanes_of, poison
+from flambeau.codegen.llvm.builder import Function
 from flambeau.codegen.llvm.circular import CIRCULAR, circular, is_fused
+from flambeau.codegen.llvm.types import Value, element_of, lanes_of, poison
 from flambeau.dtypes import dtype
 
 __all__ = ["emit", "library_call"]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from flambeau.codegen.llvm.builder import Function, Value, constant
+from flambeau.codegen.llvm.builder import Function
+from flambeau.codegen.llvm.types import Value, constant
 
 __all__ = ["any_lane", "clamp", "evaluate", "fused", "less", "number", "where_nan"]
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from flambeau.codegen.llvm.builder import Function, Value, poison
+from flambeau.codegen.llvm.builder import Function
+from flambeau.codegen.llvm.types import Value, poison
 
 __all__ = ["gathered", "transpose"]
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flambeau.codegen.llvm.builder import Function, Value, constant
+from flambeau.codegen.llvm.builder import Function
 from flambeau.codegen.llvm.polynomial import clamp, evaluate, fused, less, number, where_nan
+from flambeau.codegen.llvm.types import Value, constant
 
 __all__ = ["FUNCTIONS", "exp"]
 

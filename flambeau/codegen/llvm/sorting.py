@@ -8,9 +8,10 @@ elements: it serves every size. May import `flambeau.kernels`, `flambeau.dtypes`
 
 from __future__ import annotations
 
-from flambeau.codegen.llvm.builder import Function, Int, Module, Value, constant
+from flambeau.codegen.llvm.builder import Function, Module
 from flambeau.codegen.llvm.lowered import Lowered
 from flambeau.codegen.llvm.target import Target
+from flambeau.codegen.llvm.types import Int, Value, constant
 from flambeau.dtypes import dtype
 from flambeau.kernels.ir import SortKernel
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import struct
 
-from flambeau.codegen.llvm.builder import Function, Value, constant
+from flambeau.codegen.llvm.builder import Function
+from flambeau.codegen.llvm.types import Value, constant
 from flambeau.dtypes import bfloat16, bool_, dtype, float16
 
 __all__ = ["memory_type", "register_type", "is_half", "from_memory", "to_memory", "round_to", "convert", "literal"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
-from flambeau.codegen.llvm.builder import Int, Module, Value
+from flambeau.codegen.llvm.builder import Module
 from flambeau.codegen.llvm.contraction.band import Band
 from flambeau.codegen.llvm.contraction.band_plan import plan_band
 from flambeau.codegen.llvm.contraction.direct import direct, direct_cycles
@@ -23,6 +23,7 @@ from flambeau.codegen.llvm.contraction.winograd import Winograd, plan_winograd
 from flambeau.codegen.llvm.contraction.winograd_weight import WinogradWeight, plan_winograd_weight
 from flambeau.codegen.llvm.lowered import Lowered
 from flambeau.codegen.llvm.target import Target
+from flambeau.codegen.llvm.types import Int, Value
 from flambeau.kernels.ir import ContractionKernel
 
 __all__ = ["lower", "Pack"]

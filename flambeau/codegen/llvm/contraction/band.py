@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
 
-from flambeau.codegen.llvm.builder import Function, Int, Module, Value, bits_of, poison, vector, zero
+from flambeau.codegen.llvm.builder import Function, Module
 from flambeau.codegen.llvm.contraction.elements import pointers, position, read, sum_type
 from flambeau.codegen.llvm.contraction.epilogue import finish, store
 from flambeau.codegen.llvm.contraction.form import Form, View
@@ -31,6 +31,7 @@ from flambeau.codegen.llvm.contraction.pack import Panels
 from flambeau.codegen.llvm.contraction.roles import PART, Pack, Roles, Scratch, ceiling, every, place, size_of, unravel
 from flambeau.codegen.llvm.contraction.track import Track
 from flambeau.codegen.llvm.shuffles import transpose
+from flambeau.codegen.llvm.types import Int, Value, bits_of, poison, vector, zero
 
 __all__ = ["WRITTEN_OUT", "Band", "Shape", "pieces"]
 

@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from flambeau.codegen.llvm.builder import bits_of
 from flambeau.codegen.llvm.contraction.band import WRITTEN_OUT, Band, Shape, pieces
 from flambeau.codegen.llvm.contraction.elements import sum_type
 from flambeau.codegen.llvm.contraction.form import Form
 from flambeau.codegen.llvm.contraction.roles import ceiling, roles, size_of
 from flambeau.codegen.llvm.contraction.track import Track, find_track, is_banded
 from flambeau.codegen.llvm.target import Target
+from flambeau.codegen.llvm.types import bits_of
 
 __all__ = ["plan_band"]
 

@@ -14,12 +14,13 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 from math import prod
 
-from flambeau.codegen.llvm.builder import Function, Int, Module, Value, bits_of, vector, zero
+from flambeau.codegen.llvm.builder import Function, Module
 from flambeau.codegen.llvm.contraction.elements import pointers, read_many, sum_type
 from flambeau.codegen.llvm.contraction.epilogue import finish, store
 from flambeau.codegen.llvm.contraction.form import Form
 from flambeau.codegen.llvm.contraction.roles import PART, every, place, unravel
 from flambeau.codegen.llvm.target import Target
+from flambeau.codegen.llvm.types import Int, Value, bits_of, vector, zero
 
 __all__ = ["direct", "direct_cycles"]
 

@@ -14,13 +14,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
 
-from flambeau.codegen.llvm.builder import Function, Int, Module, Value, bits_of, constant, is_float, vector, zero
+from flambeau.codegen.llvm.builder import Function, Module
 from flambeau.codegen.llvm.contraction.elements import pointers, position, read, sum_type
 from flambeau.codegen.llvm.contraction.epilogue import finish, store
 from flambeau.codegen.llvm.contraction.form import Form, View, epilogue_axes
 from flambeau.codegen.llvm.contraction.micro import Tile
 from flambeau.codegen.llvm.contraction.roles import PART, Roles, Scratch, ceiling, every, place, roles, size_of, unravel
 from flambeau.codegen.llvm.target import Target
+from flambeau.codegen.llvm.types import Int, Value, bits_of, constant, is_float, vector, zero
 from flambeau.codegen.llvm.values import memory_type
 
 __all__ = ["Dot", "plan_dot", "dot_cycles"]

@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from flambeau.codegen.llvm.builder import Function, Int, Value, bits_of, constant, vector, zero
+from flambeau.codegen.llvm.builder import Function
 from flambeau.codegen.llvm.contraction.form import View
+from flambeau.codegen.llvm.types import Int, Value, bits_of, constant, vector, zero
 from flambeau.codegen.llvm.values import from_memory, memory_type, register_type
 from flambeau.dtypes import bool_, dtype
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from flambeau.codegen.llvm.builder import Function, Int, Module, Value, constant, vector
+from flambeau.codegen.llvm.builder import Function, Module
 from flambeau.codegen.llvm.contraction.elements import narrow, position
 from flambeau.codegen.llvm.contraction.form import Form
 from flambeau.codegen.llvm.errors import Errors, Messages
 from flambeau.codegen.llvm.indices import Indices
 from flambeau.codegen.llvm.loops.evaluate import Evaluator
 from flambeau.codegen.llvm.target import Target
+from flambeau.codegen.llvm.types import Int, Value, constant, vector
 from flambeau.codegen.llvm.values import memory_type, to_memory
 from flambeau.dtypes import int64
 from flambeau.kernels.ir import Expr, Slot

@@ -19,7 +19,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
-from flambeau.codegen.llvm.builder import Function, Value, constant
+from flambeau.codegen.llvm.builder import Function
+from flambeau.codegen.llvm.types import Value, constant
 
 __all__ = ["F2", "F2_STRIDED", "F4", "Filtering", "Matrix", "combine", "flipped", "transform"]
 

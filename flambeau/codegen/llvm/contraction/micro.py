@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from flambeau.codegen.llvm.builder import Function, Int, Value, vector
+from flambeau.codegen.llvm.builder import Function
+from flambeau.codegen.llvm.types import Int, Value, vector
 
 __all__ = ["Tile", "cycles", "register_tile", "product"]
 

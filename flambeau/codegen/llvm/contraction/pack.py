@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flambeau.codegen.llvm.builder import Int, Module, Value, bits_of
+from flambeau.codegen.llvm.builder import Module
 from flambeau.codegen.llvm.contraction.elements import pointers, read, read_flat, sum_type
 from flambeau.codegen.llvm.contraction.form import Form
 from flambeau.codegen.llvm.contraction.roles import (
@@ -22,6 +22,7 @@ from flambeau.codegen.llvm.contraction.roles import (
     size_of,
     unravel,
 )
+from flambeau.codegen.llvm.types import Int, Value, bits_of
 
 __all__ = ["Panels"]
 

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import gcd, prod
 
-from flambeau.codegen.llvm.builder import Function, Int, Module, Value, bits_of, vector, zero
+from flambeau.codegen.llvm.builder import Function, Module
 from flambeau.codegen.llvm.contraction.elements import pointers, read, sum_type
 from flambeau.codegen.llvm.contraction.epilogue import finish, store
 from flambeau.codegen.llvm.contraction.form import Form, epilogue_axes
@@ -35,6 +35,7 @@ from flambeau.codegen.llvm.contraction.roles import (
     unravel,
 )
 from flambeau.codegen.llvm.target import Target
+from flambeau.codegen.llvm.types import Int, Value, bits_of, vector, zero
 
 __all__ = ["Panel", "plan_panel", "panel_cycles"]
 

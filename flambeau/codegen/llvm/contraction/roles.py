@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
 
-from flambeau.codegen.llvm.builder import Function, Int, Value
+from flambeau.codegen.llvm.builder import Function
 from flambeau.codegen.llvm.contraction.form import Form, View
+from flambeau.codegen.llvm.types import Int, Value
 
 __all__ = ["PART", "PHASE", "Pack", "Roles", "Scratch", "roles", "every", "share", "unravel", "ceiling"]
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from flambeau.codegen.llvm.builder import Function, Int, Value, poison
+from flambeau.codegen.llvm.builder import Function
 from flambeau.codegen.llvm.contraction.elements import read_many
 from flambeau.codegen.llvm.contraction.filtering import Matrix, combine
 from flambeau.codegen.llvm.contraction.form import View
 from flambeau.codegen.llvm.contraction.roles import ceiling, place
 from flambeau.codegen.llvm.shuffles import gathered
+from flambeau.codegen.llvm.types import Int, Value, poison
 
 __all__ = ["Piece", "Tiles", "pieces"]
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import gcd, prod
 
-from flambeau.codegen.llvm.builder import Function, Int, Module, Value, bits_of, bytes_of, vector, zero
+from flambeau.codegen.llvm.builder import Function, Module
 from flambeau.codegen.llvm.contraction.elements import pointers, position, read, read_flat, sum_type
 from flambeau.codegen.llvm.contraction.epilogue import finish, store
 from flambeau.codegen.llvm.contraction.filtering import F2, F2_STRIDED, F4, Filtering, transform
@@ -41,6 +41,7 @@ from flambeau.codegen.llvm.contraction.tiles import Piece, Tiles, pieces
 from flambeau.codegen.llvm.contraction.windows import Window, windows
 from flambeau.codegen.llvm.shuffles import gathered
 from flambeau.codegen.llvm.target import Target
+from flambeau.codegen.llvm.types import Int, Value, bits_of, bytes_of, vector, zero
 from flambeau.codegen.llvm.values import memory_type
 from flambeau.dtypes import float32
 

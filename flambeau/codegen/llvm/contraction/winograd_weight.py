@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
-from flambeau.codegen.llvm.builder import Function, Int, Module, Value, bits_of, bytes_of, poison, vector, zero
+from flambeau.codegen.llvm.builder import Function, Module
 from flambeau.codegen.llvm.contraction.elements import pointers, position, read, read_many, sum_type
 from flambeau.codegen.llvm.contraction.epilogue import finish, store
 from flambeau.codegen.llvm.contraction.filtering import F2, Matrix, flipped, transform
@@ -27,6 +27,7 @@ from flambeau.codegen.llvm.contraction.micro import Tile, product
 from flambeau.codegen.llvm.contraction.roles import PART, Roles, Scratch, ceiling, every, place, roles, size_of, unravel
 from flambeau.codegen.llvm.shuffles import gathered, transpose
 from flambeau.codegen.llvm.target import Target
+from flambeau.codegen.llvm.types import Int, Value, bits_of, bytes_of, poison, vector, zero
 from flambeau.codegen.llvm.values import memory_type, to_memory
 
 __all__ = ["WinogradWeight", "plan_winograd_weight"]

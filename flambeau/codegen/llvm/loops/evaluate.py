@@ -12,12 +12,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from flambeau.codegen.llvm import elementwise
-from flambeau.codegen.llvm.builder import Function, Int, Value, constant, lanes_of
+from flambeau.codegen.llvm.builder import Function
 from flambeau.codegen.llvm.errors import Errors
 from flambeau.codegen.llvm.indices import Indices, Linear
 from flambeau.codegen.llvm.loops import memory, philox, reductions, scans
 from flambeau.codegen.llvm.loops.sizes import Sizes
 from flambeau.codegen.llvm.target import Target
+from flambeau.codegen.llvm.types import Int, Value, constant, lanes_of
 from flambeau.codegen.llvm.values import is_half, literal, round_to
 from flambeau.dtypes import int64
 from flambeau.kernels.ir import Expr, Slot

@@ -9,10 +9,10 @@ import functools
 from typing import TYPE_CHECKING
 
 from flambeau.codegen.llvm import elementwise
-from flambeau.codegen.llvm.builder import Int, Value, constant, lanes_of, vector, zero
 from flambeau.codegen.llvm.indices import Linear
 from flambeau.codegen.llvm.loops.schedule import SPREAD
 from flambeau.codegen.llvm.shuffles import transpose
+from flambeau.codegen.llvm.types import Int, Value, constant, lanes_of, vector, zero
 from flambeau.codegen.llvm.values import convert, from_memory, is_half, memory_type, round_to, to_memory
 from flambeau.dtypes import dtype
 from flambeau.kernels.ir import Expr, Store

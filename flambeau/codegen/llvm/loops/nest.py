@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from flambeau.codegen.llvm.builder import Int, Module, Value
+from flambeau.codegen.llvm.builder import Module
 from flambeau.codegen.llvm.errors import Errors, Messages
 from flambeau.codegen.llvm.indices import Indices
 from flambeau.codegen.llvm.loops import memory, scans
@@ -14,6 +14,7 @@ from flambeau.codegen.llvm.loops.evaluate import Evaluator
 from flambeau.codegen.llvm.loops.schedule import Schedule, extents, roots, turned
 from flambeau.codegen.llvm.loops.sizes import ScheduledPhase, Sizes, highest
 from flambeau.codegen.llvm.target import Target
+from flambeau.codegen.llvm.types import Int, Value
 from flambeau.kernels.ir import Expr, LoopKernel, Store
 
 __all__ = ["build"]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flambeau.codegen.llvm.builder import Function, Value, constant, poison, vector
+from flambeau.codegen.llvm.builder import Function
 from flambeau.codegen.llvm.indices import Linear
+from flambeau.codegen.llvm.types import Value, constant, poison, vector
 from flambeau.graph.primitives.random import MULTIPLIERS, ROUNDS, WEYL
 from flambeau.kernels.ir import Expr
 

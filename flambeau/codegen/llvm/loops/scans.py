@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from flambeau.codegen.llvm import elementwise
-from flambeau.codegen.llvm.builder import Value, constant, lanes_of, vector, zero
 from flambeau.codegen.llvm.loops.reductions import lowest
+from flambeau.codegen.llvm.types import Value, constant, lanes_of, vector, zero
 from flambeau.codegen.llvm.values import is_half, literal, register_type, round_to
 from flambeau.dtypes import bool_, dtype, float32, float64
 from flambeau.kernels.ir import Expr

@@ -16,12 +16,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from flambeau.codegen.llvm.builder import Function, Int
+from flambeau.codegen.llvm.builder import Function
 from flambeau.codegen.llvm.indices import Indices
 from flambeau.codegen.llvm.loops.phases import Phase, cut
 from flambeau.codegen.llvm.loops.schedule import UNSCHEDULED, Schedule, choose, extents
 from flambeau.codegen.llvm.lowered import text_mark
 from flambeau.codegen.llvm.target import Target
+from flambeau.codegen.llvm.types import Int
 from flambeau.dtypes import int64
 from flambeau.kernels.ir import Expr, LoopKernel, Slot, Store
 
