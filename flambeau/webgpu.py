@@ -61,9 +61,16 @@ def get_device_name(device: _Where = None) -> str:
     return _backend(device).host.name
 
 
+def _counted(device: _Where) -> Any:
+    """The device's pool, its counters up to date."""
+    pool = _backend(device).pool
+    pool.collect()
+    return pool
+
+
 def memory_stats(device: _Where = None) -> dict[str, int]:
     """Counters of the memory pool: bytes and blocks, now and at most, under PyTorch's names."""
-    pool = _backend(device).pool
+    pool = _counted(device)
     return {
         "allocated_bytes.all.current": pool.allocated,
         "allocated_bytes.all.peak": pool.allocated_peak,
@@ -77,22 +84,22 @@ def memory_stats(device: _Where = None) -> dict[str, int]:
 
 def memory_allocated(device: _Where = None) -> int:
     """Bytes that tensors hold."""
-    return _backend(device).pool.allocated
+    return _counted(device).allocated
 
 
 def max_memory_allocated(device: _Where = None) -> int:
     """The most bytes that tensors have held since the start or `reset_peak_memory_stats`."""
-    return _backend(device).pool.allocated_peak
+    return _counted(device).allocated_peak
 
 
 def memory_reserved(device: _Where = None) -> int:
     """Bytes that the pool holds, in tensors and idle."""
-    return _backend(device).pool.reserved
+    return _counted(device).reserved
 
 
 def reset_peak_memory_stats(device: _Where = None) -> None:
     """Starts the peaks again from what is held now."""
-    pool = _backend(device).pool
+    pool = _counted(device)
     pool.allocated_peak, pool.reserved_peak = pool.allocated, pool.reserved
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -190,7 +191,53 @@ def test_caches_of_kernels_are_bounded(backend: Any, monkeypatch: pytest.MonkeyP
         for n in range(3, 23):
             x = flambeau.arange(n, device="webgpu")
             assert (x * n + 1).sum().item() == n * n * (n - 1) // 2 + n
-    assert len(backend._pipelines) <= 6 and len(backend._programs) <= 7 and len(backend._bind_groups) <= 6
+    assert len(backend._pipelines) <= 6 and len(backend._programs) <= 7
+    assert len(backend._bind_groups) <= 12  # they are dropped between plans only
+
+
+def test_bind_groups_are_dropped_without_losing_commands(backend: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Results that wait in one batch while the cache of bind groups overflows, by plans of several steps, again and again."""
+    from flambeau.devices.webgpu import backend as module
+
+    monkeypatch.setattr(module, "_BIND_GROUPS", 5)
+    a = flambeau.rand(9, 9, generator=flambeau.Generator().manual_seed(0))
+    expected = [(((a * i) @ a).cumsum(0) @ a).tolist() for i in range(30)]
+    there = a.to("webgpu")
+    with flambeau.webgpu.batch():
+        results = []
+        for i in range(30):
+            results.append(((there * i) @ there).cumsum(0) @ there)
+            flambeau.storage.realize([results[-1]._value()])
+    for mine, theirs in zip(results, expected, strict=True):
+        np.testing.assert_allclose(mine.tolist(), theirs, rtol=1e-5)
+
+
+def test_numbers_of_a_plan_outlive_a_submission_in_its_middle(backend: Any) -> None:
+    """A host routine submits what waits; the plan's later steps still find their scalars, whoever needs some meanwhile."""
+    a = flambeau.eye(4, device="webgpu") * 4
+    results, rates = [], [float(i) for i in range(1, 20)]
+    for rate in rates:
+        root = flambeau.linalg.cholesky(a)  # computed on the host, in the middle of the plan
+        results.append(flambeau.where(root > 0, root * rate, root) + rate)
+        flambeau.storage.realize([results[-1]._value()])
+        flambeau.storage.realize([(a + 100 * rate)._value()])
+    assert [r[0, 0].item() for r in results] == [3 * rate for rate in rates]
+
+
+def test_an_interrupt_comes_after_the_submission(backend: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    submit = backend.host.submit
+
+    def interrupted(commands: Any, **how: Any) -> Any:
+        signal.raise_signal(signal.SIGINT)
+        return submit(commands, **how)
+
+    x = flambeau.arange(5, device="webgpu")
+    y = x * 2 + 1
+    monkeypatch.setattr(backend.host, "submit", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        y.tolist()
+    monkeypatch.undo()
+    assert y.tolist() == [1, 3, 5, 7, 9]
 
 
 @pytest.mark.parametrize("name", ["SGD", "AdamW", "RMSprop"])

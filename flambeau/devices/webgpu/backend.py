@@ -7,6 +7,7 @@ May import `flambeau.codegen.wgsl`, `flambeau.kernels`, `flambeau.schedule`, `fl
 from __future__ import annotations
 
 import builtins
+import signal
 import threading
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -34,6 +35,30 @@ _SCALAR_STEP = 256
 _ERROR_BYTES = 16
 
 
+class _Undisturbed:
+    """Around a submission, which Ctrl-C must not cut in two: KeyboardInterrupt comes after it."""
+
+    __slots__ = ("_came", "_theirs")
+
+    def __enter__(self) -> None:
+        self._came = False
+        self._theirs = None
+        if threading.current_thread() is threading.main_thread():
+            theirs = signal.getsignal(signal.SIGINT)
+            if callable(theirs):
+                self._theirs = theirs
+                signal.signal(signal.SIGINT, self._note)
+
+    def _note(self, *_: Any) -> None:
+        self._came = True
+
+    def __exit__(self, *_: Any) -> None:
+        if self._theirs is not None:
+            signal.signal(signal.SIGINT, self._theirs)
+            if self._came:
+                self._theirs(signal.SIGINT, None)
+
+
 class WebGPUBackend:
     """See `Backend`. Thread-safe: one lock orders what threads record."""
 
@@ -43,12 +68,12 @@ class WebGPUBackend:
         self.host = host
         self.name = f"webgpu:{index}"
         self.target = host.target
-        self.pool = Pool(host)
+        self._lock = threading.RLock()
+        self.pool = Pool(host, self._lock)
         self.pool.on_release = self._forget_bind_groups
         self.threshold = 256
         self.holding = 0
         self.submissions = self.dispatches = 0
-        self._lock = threading.RLock()
         self._commands: list[Command] = []
         self._batch = 1
         self._pipelines: dict[tuple[str, tuple[bool, ...]], Any] = {}
@@ -57,8 +82,8 @@ class WebGPUBackend:
         self._errors = Block(host.create_buffer(_ERROR_BYTES), _ERROR_BYTES)
         self._may_have_failed = False
         self._scalars: list[tuple[Block, bytearray]] = []
-        self._scalar_chunk = 0
-        self._scalar_place = 0
+        self._scalar_chunk = self._scalar_place = 0
+        self._is_executing = False
 
     # --- the device's interface ---------------------------------------------------------------------------------------
     def supports(self, type: dtype) -> bool:
@@ -112,6 +137,8 @@ class WebGPUBackend:
     def execute(self, plan: Plan, inputs: Sequence[Buffer], scalars: Sequence[Any], donated: frozenset[int]) -> list[Buffer]:
         with self._lock:
             executable = self._executable(plan, donated)
+            if len(self._bind_groups) >= _BIND_GROUPS:
+                self._forget_bind_groups()
             values: list[Any] = [None] * len(plan.values)
             blocks: list[Block | None] = [None] * len(plan.values)
             offsets: dict[int, int] = {}
@@ -121,6 +148,7 @@ class WebGPUBackend:
                 blocks[v], offsets[v] = self._scalar(number, plan.values[v].dtype)
             owned: dict[int, Block] = {}
             taken: set[int] = set()
+            self._is_executing = True
             try:
                 for step in executable.steps:
                     taken.update(old for _, old in step.take_over)
@@ -132,6 +160,8 @@ class WebGPUBackend:
                 if overwritten:  # what is recorded already will run
                     raise Interrupted(error, [None] * len(plan.outputs), overwritten) from None
                 raise
+            finally:
+                self._is_executing = False
             results = self._results(plan, values, blocks, owned, frozenset(plan.inputs[i] for i in donated))
             if len(self._commands) >= self.threshold and not self.holding:
                 self.flush()
@@ -160,7 +190,19 @@ class WebGPUBackend:
             blocks[v] = blocks[old]
         if step.routine is not None:
             self._run_routine(step, plan, blocks)
-        scratch = [pool.allocate(n) for n in step.scratch] if step.scratch else ()
+        scratch = [pool.allocate(n) for n in step.scratch]
+        try:
+            self._record(step, blocks, scratch, offsets)
+        finally:
+            for block in scratch:
+                pool.free(block)
+        for v in step.free:
+            pool.free(owned.pop(v))
+
+    def _record(
+        self, step: StepProgram, blocks: Sequence[Block | None], scratch: Sequence[Block], offsets: dict[int, int]
+    ) -> None:
+        """Appends a step's commands to the batch."""
         commands, batch = self._commands, self._batch
         for action in step.actions:
             if isinstance(action, Launch):
@@ -187,10 +229,6 @@ class WebGPUBackend:
                 commands.append(("clear", block.handle, step.scratch[action]))
         if step.checks:
             self._may_have_failed = True
-        for block in scratch:
-            pool.free(block)
-        for v in step.free:
-            pool.free(owned.pop(v))
 
     def _bind_group(self, launch: Launch, bound: Sequence[Any], offsets: dict[int, int]) -> Any:
         key: list[int] = [launch.number]
@@ -201,8 +239,6 @@ class WebGPUBackend:
         wanted = tuple(key)
         found = self._bind_groups.get(wanted)
         if found is None:
-            if len(self._bind_groups) >= _BIND_GROUPS:
-                self._forget_bind_groups()
             entries = [
                 (block.handle, offset + offsets.get(place, 0), n)
                 for block, place, (offset, n) in zip(bound, launch.places, launch.spans)
@@ -211,7 +247,7 @@ class WebGPUBackend:
         return found
 
     def _forget_bind_groups(self) -> None:
-        """Drops all bind groups; those of commands not yet submitted go with the commands."""
+        """Submits what was recorded, and drops all bind groups. Not between the commands of one step, which would lose some."""
         self.flush()
         self._bind_groups.clear()
         self.host.drop_bind_groups()
@@ -298,24 +334,27 @@ class WebGPUBackend:
     def flush(self) -> None:
         """Submits what was recorded, without waiting for it."""
         with self._lock:
-            if not self._commands:
-                return
-            for chunk in range(self._scalar_chunk + 1):
-                if chunk < len(self._scalars):
-                    used = self._scalar_place if chunk == self._scalar_chunk else _SCALAR_SPACE
-                    if used:
-                        block, data = self._scalars[chunk]
-                        self.host.write(block.handle, 0, memoryview(data)[:used])
-            self._scalar_chunk = self._scalar_place = 0
-            commands, self._commands = self._commands, []
-            self._batch += 1
-            self.submissions += 1
-            profile = recorder.active
-            if profile is None:
-                self.host.submit(commands)
-            else:
-                token = self.host.submit(commands, timed=self.host.has_timestamps)
-                profile.submitted(self, [c[6] for c in commands if c[0] == "dispatch"], token)
+            if self._commands:
+                with _Undisturbed():
+                    self._submit()
+            if not self._is_executing:  # the plan's later steps look for its numbers where they are
+                self._scalar_chunk = self._scalar_place = 0
+
+    def _submit(self) -> None:
+        for chunk in range(min(self._scalar_chunk + 1, len(self._scalars))):
+            used = self._scalar_place if chunk == self._scalar_chunk else _SCALAR_SPACE
+            if used:
+                block, data = self._scalars[chunk]
+                self.host.write(block.handle, 0, memoryview(data)[:used])
+        commands, self._commands = self._commands, []
+        self._batch += 1
+        self.submissions += 1
+        profile = recorder.active
+        if profile is None:
+            self.host.submit(commands)
+        else:
+            token = self.host.submit(commands, timed=self.host.has_timestamps)
+            profile.submitted(self, [c[6] for c in commands if c[0] == "dispatch"], token)
 
     # --- checks -------------------------------------------------------------------------------------------------------
     def _raise_failed_check(self, data: memoryview) -> None:

@@ -6,7 +6,8 @@ May import `flambeau.devices.webgpu.host`.
 from __future__ import annotations
 
 import itertools
-from collections import defaultdict
+from collections import defaultdict, deque
+from contextlib import AbstractContextManager
 from typing import Any
 
 from flambeau.devices.webgpu.host import Host, OutOfMemoryError
@@ -35,7 +36,7 @@ class Buffer:
         self.pool, self.block, self.nbytes = pool, block, nbytes
 
     def __del__(self) -> None:
-        self.pool.free(self.block)
+        self.pool.returned.append(self.block)  # whatever this thread is doing, and without the lock, which another may hold
 
 
 def _class_size(nbytes: int) -> int:
@@ -47,10 +48,16 @@ def _class_size(nbytes: int) -> int:
 
 
 class Pool:
-    """Blocks by size class. Work is ordered on the queue, so a freed block can be used again by the very next command."""
+    """Blocks by size class. Work is ordered on the queue, so a freed block can be used again by the very next command.
 
-    def __init__(self, host: Host) -> None:
+    All but `returned` is for who holds the backend's lock.
+    """
+
+    def __init__(self, host: Host, lock: AbstractContextManager[Any]) -> None:
         self.host = host
+        self.returned: deque[Block] = deque()
+        """Blocks of buffers that are gone, to be taken back by `collect`."""
+        self._lock = lock
         self.idle: defaultdict[int, list[Block]] = defaultdict(list)
         self._blocks: dict[int, Block] = {}  # all of them: the collector must not find a block's handle garbage with its buffer
         self.reserved = self.allocated = self.reserved_peak = self.allocated_peak = 0
@@ -61,6 +68,8 @@ class Pool:
         """A block of at least `nbytes`, its contents undefined. Raises OutOfMemoryError."""
         size = _class_size(nbytes)
         self.allocations += 1
+        if self.returned:
+            self.collect()
         idle = self.idle.get(size)
         block = idle.pop() if idle else self._create(size, nbytes)
         self.allocated += block.nbytes
@@ -102,8 +111,15 @@ class Pool:
         self.allocated -= block.nbytes
         self.idle[block.nbytes].append(block)
 
+    def collect(self) -> None:
+        """Takes back the blocks of buffers that are gone, so that the counters say what is held."""
+        with self._lock:
+            while self.returned:
+                self.free(self.returned.popleft())
+
     def release(self) -> int:
         """Gives idle blocks back to the driver; returns how many bytes."""
+        self.collect()
         if self.on_release is not None:
             self.on_release()
         released = 0
