@@ -24,14 +24,15 @@ from functools import cached_property
 from math import prod
 
 from flambeau.codegen.llvm.builder import Function, Module
-from flambeau.codegen.llvm.contraction.elements import pointers, position, read, sum_type
+from flambeau.codegen.llvm.contraction.buffers import in_vectors, off_powers_of_two
+from flambeau.codegen.llvm.contraction.elements import pointers, position, read
 from flambeau.codegen.llvm.contraction.epilogue import finish, store
 from flambeau.codegen.llvm.contraction.form import Form, View
 from flambeau.codegen.llvm.contraction.pack import Panels
 from flambeau.codegen.llvm.contraction.roles import PART, Pack, Roles, Scratch, ceiling, every, place, size_of, unravel
 from flambeau.codegen.llvm.contraction.track import Track
 from flambeau.codegen.llvm.shuffles import transpose
-from flambeau.codegen.llvm.types import Int, Value, bits_of, poison, vector, zero
+from flambeau.codegen.llvm.types import Int, Value, poison, zero
 
 __all__ = ["WRITTEN_OUT", "Band", "Shape", "pieces"]
 
@@ -69,16 +70,6 @@ class Band:
     shape: Shape
     groups: int
     """Into how many parts the rows are cut, beside the columns."""
-
-    # --- the sum
-
-    @property
-    def type(self) -> str:
-        return sum_type(self.form.a.type)
-
-    @property
-    def bytes(self) -> int:
-        return bits_of(self.type) // 8
 
     @property
     def outer(self) -> tuple[int, ...]:
@@ -126,8 +117,7 @@ class Band:
     def plane(self) -> int:
         """Elements of one phase: all its lines and an overhang, off powers of two."""
         size = (self.shape.lines + self.line.farthest) * self.pitch + self.shared
-        size = ceiling(size, self.lanes) * self.lanes
-        return size + (self.lanes if size * self.bytes % 1024 == 0 else 0)
+        return off_powers_of_two(size, self.form.vector(self.lanes))
 
     @property
     def planes(self) -> int:
@@ -175,13 +165,14 @@ class Band:
 
     def build(self, module: Module, name: str, slots: int, scratch: Scratch, pack: Pack) -> int:
         """Adds the function that makes the sums from what `pack` packed; gives the number of its units of work."""
+        element = self.form.sum_type
         f = module.function(name, PART)
         r, extents, shape, panels = self.roles, self.form.extents, self.shape, self.packed
         memory = pointers(f, slots)
         weights = scratch.pointer(f, pack.scratch)
         outer = size_of(extents, self.outer)
-        band = scratch.private(f, "band", (outer * self.planes + (_CHUNKS + shape.width) * self.lanes) * self.bytes)
-        sums = scratch.private(f, "sums", shape.height * self.sums * self.bytes) if shape.run == "flat" else band
+        band = scratch.private(f, "band", (outer * self.planes + (_CHUNKS + shape.width) * self.lanes) * self.form.sum_bytes)
+        sums = scratch.private(f, "sums", shape.height * self.sums * self.form.sum_bytes) if shape.run == "flat" else band
         inner = r.columns[-1]
         fixed = sorted({*r.batch, *r.columns} - {self.line.axis, inner})  # units in the order of memory
         line_count = extents[self.line.axis] if self.line.axis is not None else 1
@@ -205,13 +196,13 @@ class Band:
             batch: Int = 0
             for k in r.batch:
                 batch = f.add(f.mul(batch, extents[k]), index[k])
-            left = f.address(weights, f.mul(batch, panels.count * panels.terms * panels.height), self.type)
+            left = f.address(weights, f.mul(batch, panels.count * panels.terms * panels.height), element)
             per = ceiling(panels.count, self.groups)
             first = f.mul(group, per)
             last: Int = per if self.groups == 1 else f.minimum(f.add(first, per), panels.count)
 
             def panel(p: Int, _: list[Value]) -> None:
-                rows = f.address(left, f.mul(p, panels.terms * panels.height), self.type)
+                rows = f.address(left, f.mul(p, panels.terms * panels.height), element)
                 if shape.run == "across":
                     self._across_tiles(f, memory, rows, band, index, p, lines)
                 elif shape.run == "flat":
@@ -240,7 +231,7 @@ class Band:
                 return
             for a, line_phase in enumerate(self.line.phases):
                 for b, phase in enumerate(self.inner.phases):
-                    target = f.address(band, f.add(at, (a * len(self.inner.phases) + b) * self.plane), self.type)
+                    target = f.address(band, f.add(at, (a * len(self.inner.phases) + b) * self.plane), self.form.sum_type)
                     view = self.inner.within(self.line.within(self.roles.right, line_phase), phase)
                     count = f.add(lines, self.line.reach(line_phase))
                     self._copy_phase(f, memory, target, view, index, count, f.add(length, self.inner.reach(phase)))
@@ -251,8 +242,9 @@ class Band:
         self, f: Function, memory: Value, target: Value, view: View, index: list[Int], lines: Int, length: Int
     ) -> None:
         """One phase, line by line in order: vectors overhang into the next line's place. Lines out of bounds are zero."""
+        element = self.form.sum_type
         lanes, axis, inner = self.lanes, self.line.axis, self.roles.columns[-1]
-        type = vector(self.type, lanes)
+        type = self.form.vector(lanes)
         beside = tuple(c for c in view.checks if c.terms[inner])
         low: Int = 0
         high: Int = lines
@@ -271,35 +263,32 @@ class Band:
         view = replace(view, checks=beside)
 
         def line(k: Int, inside: bool) -> None:
-            into = f.address(target, f.mul(k, self.pitch), self.type)
+            into = f.address(target, f.mul(k, self.pitch), element)
             where = place(index, [axis], [f.add(index[axis], k)]) if axis is not None else index
 
-            def chunk(j: Int, _: list[Value]) -> None:
+            def chunk(j: Int) -> None:
                 values = zero(type)
                 if inside:
                     at = place(where, [inner], [f.add(where[inner], j)])
                     values = read(f, memory, view, at, inner, lanes, f.minimum(f.sub(length, j), lanes))
-                f.store(values, f.address(into, j, self.type))
+                f.store(values, f.address(into, j, element))
 
-            if isinstance(length, int) and length <= _CHUNKS * lanes:
-                for j in range(0, length, lanes):
-                    chunk(j, [])
-            else:
-                f.loop(0, length, lanes, chunk)
+            in_vectors(f, length, lanes, chunk, _CHUNKS)
 
         f.loop(0, low, 1, lambda k, _: line(k, False))
         f.loop(low, high, 1, lambda k, _: line(k, True))
         f.loop(high, lines, 1, lambda k, _: line(k, False))
         # what vectors read past the last line must be numbers that multiply at full speed
-        f.store(zero(type), f.address(target, f.add(f.mul(f.sub(lines, 1), self.pitch), length), self.type))
+        f.store(zero(type), f.address(target, f.add(f.mul(f.sub(lines, 1), self.pitch), length), element))
 
     # --- tiles
 
     def _tile(self, f: Function, left: Value, source: Value, tall: int, width: int) -> list[Value]:
         """Sums of a panel's rows (`left`) with `tall` lines by `width` vectors from column `source` on, in this order."""
+        element = self.form.sum_type
         lanes, height, extents = self.lanes, self.shape.height, self.form.extents
         across = self.shape.run == "across"
-        type = vector(self.type, lanes)
+        type = self.form.vector(lanes)
         held = [zero(type)] * ((height // lanes if across else height) * tall * width)
         taps = self.taps
         # across, the taps of a line meet the same elements: written out, LLVM keeps those in registers that the sums need
@@ -307,10 +296,10 @@ class Band:
 
         def term(a: Value, b: Value, held: list[Value]) -> list[Value]:
             vectors, singles = (a, b) if across else (b, a)
-            loaded = [f.load(type, f.address(vectors, v * lanes, self.type)) for v in range(height // lanes if across else width)]
+            loaded = [f.load(type, f.address(vectors, v * lanes, element)) for v in range(height // lanes if across else width)]
             held = list(held)
             for m in range(width if across else height):
-                x = f.splat(f.load(self.type, f.address(singles, m, self.type)), lanes)
+                x = f.splat(f.load(element, f.address(singles, m, element)), lanes)
                 for v, y in enumerate(loaded):
                     cell = m * len(loaded) + v
                     held[cell] = f.multiply_add(x, y, held[cell])
@@ -325,11 +314,11 @@ class Band:
             held = list(held)
             rows: dict[tuple[int, int], Value] = {}
             for at, users in uses.items():
-                loaded = [f.load(type, f.address(b, at + v * lanes, self.type)) for v in range(width)]
+                loaded = [f.load(type, f.address(b, at + v * lanes, element)) for v in range(width)]
                 for n, t in users:
                     for m in range(height):
                         if (n, m) not in rows:
-                            rows[n, m] = f.splat(f.load(self.type, f.address(a, n * height + m, self.type)), lanes)
+                            rows[n, m] = f.splat(f.load(element, f.address(a, n * height + m, element)), lanes)
                         for v in range(width):
                             cell = (m * tall + t) * width + v
                             held[cell] = f.multiply_add(rows[n, m], loaded[v], held[cell])
@@ -342,7 +331,7 @@ class Band:
 
                 def turn(k: Int, held: list[Value]) -> list[Value]:
                     left, right = f.mul(k, terms * height), f.mul(k, step)
-                    return nest(depth + 1, f.address(a, left, self.type), f.address(b, right, self.type), held)
+                    return nest(depth + 1, f.address(a, left, element), f.address(b, right, element), held)
 
                 return f.loop(0, extents[axis], 1, turn, held, nonempty=True)
             if written:
@@ -352,7 +341,7 @@ class Band:
 
             def tap(k: Int, held: list[Value]) -> list[Value]:
                 far = f.load("i64", f.address(table, k, "i64")) if table else f.mul(k, step)
-                return term(f.address(a, f.mul(k, height), self.type), f.address(b, far, self.type), held)
+                return term(f.address(a, f.mul(k, height), element), f.address(b, far, element), held)
 
             return f.loop(0, len(taps), 1, tap, held, nonempty=True)
 
@@ -389,7 +378,7 @@ class Band:
         shape, lanes = self.shape, self.lanes
 
         def tile(line: Int, tall: int, column: Int, width: int) -> None:
-            source = f.address(band, f.add(f.mul(line, self.pitch), column), self.type)
+            source = f.address(band, f.add(f.mul(line, self.pitch), column), self.form.sum_type)
             sums = self._tile(f, left, source, tall, width)
             for m, row in self._rows(f, f.mul(p, shape.height), shape.height):
                 at = self._at_row(f, index, row)
@@ -422,7 +411,7 @@ class Band:
         shape, lanes = self.shape, self.lanes
 
         def tile(line: Int, column: Int, width: int) -> None:
-            source = f.address(band, f.add(f.mul(line, self.pitch), column), self.type)
+            source = f.address(band, f.add(f.mul(line, self.pitch), column), self.form.sum_type)
             sums = self._tile(f, left, source, 1, width)
             for m in range(0, shape.height, lanes):
                 group = sums[m // lanes :: shape.height // lanes]
@@ -444,16 +433,17 @@ class Band:
 
     def _flat_tiles(self, f: Function, left: Value, band: Value, sums: Value, lines: Int, length: Int) -> None:
         """A panel's sums over all columns of the block, those between lines among them, to the buffer."""
+        element = self.form.sum_type
         shape, lanes = self.shape, self.lanes
         vectors = f.div(f.add(f.add(f.mul(f.sub(lines, 1), self.pitch), length), lanes - 1), lanes)
         full = f.mul(f.div(vectors, shape.width), shape.width * lanes)
 
         def strip(column: Int, width: int) -> None:
-            totals = self._tile(f, left, f.address(band, column, self.type), 1, width)
+            totals = self._tile(f, left, f.address(band, column, element), 1, width)
             for m in range(shape.height):
-                target = f.address(sums, f.add(column, m * self.sums), self.type)
+                target = f.address(sums, f.add(column, m * self.sums), element)
                 for v in range(width):
-                    f.store(totals[m * width + v], f.address(target, v * lanes, self.type))
+                    f.store(totals[m * width + v], f.address(target, v * lanes, element))
 
         f.loop(0, full, shape.width * lanes, lambda j, _: strip(j, shape.width))
         rest = f.rem(vectors, shape.width)
@@ -465,25 +455,22 @@ class Band:
 
     def _pick(self, f: Function, memory: list[Value], sums: Value, index: list[Int], p: Int, lines: Int, length: Int) -> None:
         """The epilogue over the buffer of a panel's sums."""
+        element = self.form.sum_type
         height, rows, lanes = self.shape.height, self.packed.rows, self.lanes
         first = f.mul(p, height)
 
         def one_row(m: Int, _: list[Value]) -> None:
             at = self._at_row(f, index, f.add(first, m))
-            source = f.address(sums, f.mul(m, self.sums), self.type)
+            source = f.address(sums, f.mul(m, self.sums), element)
 
             def one_line(y: Int, _: list[Value]) -> None:
-                begin = f.address(source, f.mul(y, self.pitch), self.type)
+                begin = f.address(source, f.mul(y, self.pitch), element)
 
-                def chunk(j: Int, _: list[Value]) -> None:
-                    total = f.load(vector(self.type, lanes), f.address(begin, j, self.type))
+                def chunk(j: Int) -> None:
+                    total = f.load(self.form.vector(lanes), f.address(begin, j, element))
                     self._write(f, memory, total, at, y, j, f.minimum(f.sub(length, j), lanes))
 
-                if isinstance(length, int) and length <= 4 * lanes:
-                    for j in range(0, length, lanes):
-                        chunk(j, [])
-                else:
-                    f.loop(0, length, lanes, chunk)
+                in_vectors(f, length, lanes, chunk)
 
             f.loop(0, lines, 1, one_line)
 

@@ -10,12 +10,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from flambeau.codegen.llvm.contraction.band import WRITTEN_OUT, Band, Shape, pieces
-from flambeau.codegen.llvm.contraction.elements import sum_type
 from flambeau.codegen.llvm.contraction.form import Form
 from flambeau.codegen.llvm.contraction.roles import ceiling, roles, size_of
 from flambeau.codegen.llvm.contraction.track import Track, find_track, is_banded
 from flambeau.codegen.llvm.target import Target
-from flambeau.codegen.llvm.types import bits_of
 
 __all__ = ["plan_band"]
 
@@ -46,7 +44,7 @@ class _Costs:
 
     @cached_property
     def band_bytes(self) -> int:
-        return self.outer * self.plan.planes * self.plan.bytes
+        return self.outer * self.plan.planes * self.plan.form.sum_bytes
 
     @cached_property
     def copying(self) -> float:
@@ -68,9 +66,11 @@ class _Costs:
         plan, lanes = self.plan, self.plan.lanes
         if run == "across":
             vectors = height // lanes
-            panel = self.terms * height * plan.bytes
+            panel = self.terms * height * plan.form.sum_bytes
             stream = (
-                0.0 if panel <= self.target.l1 * 3 // 4 else height * plan.bytes / (24 if panel <= self.target.l2 // 8 else 14)
+                0.0
+                if panel <= self.target.l1 * 3 // 4
+                else height * plan.form.sum_bytes / (24 if panel <= self.target.l2 // 8 else 14)
             )
             term = max(vectors * width / 2, (vectors + width) / 2, 4.0, stream) + 0.3
             return self.terms * term + vectors * lanes * (lanes.bit_length() + 2) + 15
@@ -127,7 +127,7 @@ def plan_band(form: Form, target: Target, threads: int, slides: bool = True) -> 
     line = find_track(form, r, r.columns[-2], (inner.tap,)) if len(r.columns) > 1 else Track(None)
     if not is_banded(view, line, inner) or line.taps * inner.taps > _MOST_TAPS or (slides and line.tap is inner.tap is None):
         return None
-    bits = bits_of(sum_type(form.a.type))
+    bits = 8 * form.sum_bytes
     lanes = target.lanes(bits)
     extent = extents[r.columns[-1]]
     if extent < lanes // 4 or lanes == 1:

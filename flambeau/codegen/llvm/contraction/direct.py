@@ -15,12 +15,12 @@ from itertools import product
 from math import prod
 
 from flambeau.codegen.llvm.builder import Function, Module
-from flambeau.codegen.llvm.contraction.elements import pointers, read_many, sum_type
+from flambeau.codegen.llvm.contraction.elements import pointers, read_many
 from flambeau.codegen.llvm.contraction.epilogue import finish, store
 from flambeau.codegen.llvm.contraction.form import Form
 from flambeau.codegen.llvm.contraction.roles import PART, every, place, unravel
 from flambeau.codegen.llvm.target import Target
-from flambeau.codegen.llvm.types import Int, Value, bits_of, vector, zero
+from flambeau.codegen.llvm.types import Int, Value, zero
 
 __all__ = ["direct", "direct_cycles"]
 
@@ -39,7 +39,7 @@ def direct(module: Module, name: str, form: Form, slots: int, target: Target) ->
     """Adds the function `name` to the module; gives the number of its units of work."""
     f = module.function(name, PART)
     memory = pointers(f, slots)
-    lanes = target.lanes(bits_of(sum_type(form.a.type)))
+    lanes = target.lanes(8 * form.sum_bytes)
     if _lanes_along_sum(form, lanes):
         units = _along_sum(f, form, memory, lanes, target.registers)
     else:
@@ -52,7 +52,7 @@ def direct_cycles(form: Form, target: Target, threads: int) -> float:
     """What the schedule is expected to take the busiest thread, its lanes along the output."""
     if not form.outputs:
         return float(form.terms)
-    lanes = target.lanes(bits_of(sum_type(form.a.type)))
+    lanes = target.lanes(8 * form.sum_bytes)
     inner = form.outputs - 1
     vectors = form.size // form.extents[inner] * -(-form.extents[inner] // lanes)
     strided = any(abs(v.strides[inner]) > 1 for v in (form.a, form.b))
@@ -115,7 +115,7 @@ def _along_output(f: Function, form: Form, memory: list[Value], lanes: int) -> i
     unrolled = _tail(form, form.summed, UNROLLED)
     looped = [k for k in form.summed if k not in unrolled]
     outer = list(form.extents[: max(0, form.outputs - 2)])
-    type = vector(sum_type(form.a.type), lanes)
+    type = form.vector(lanes)
 
     def tile(at: list[Int], start: Int, heights: int) -> None:
         """`heights` lines from `at`, and the chunk of columns at `start`."""
@@ -192,7 +192,7 @@ def _along_sum(f: Function, form: Form, memory: list[Value], lanes: int, registe
     together = _tail(form, range(form.outputs), max(1, registers // 2 - 4))
     outer = [k for k in range(form.outputs) if k not in together]
     looped = [k for k in form.summed if k != inner]
-    type = vector(sum_type(form.a.type), lanes)
+    type = form.vector(lanes)
     cells = list(_shifts(form, together))
 
     def unit(u: Int, _: list[Value]) -> None:

@@ -15,13 +15,14 @@ from dataclasses import dataclass
 from math import prod
 
 from flambeau.codegen.llvm.builder import Function, Module
-from flambeau.codegen.llvm.contraction.elements import pointers, position, read, sum_type
+from flambeau.codegen.llvm.contraction.buffers import clear, in_vectors, off_powers_of_two
+from flambeau.codegen.llvm.contraction.elements import pointers, position, read
 from flambeau.codegen.llvm.contraction.epilogue import finish, store
 from flambeau.codegen.llvm.contraction.form import Form, View, epilogue_axes
 from flambeau.codegen.llvm.contraction.micro import Tile
 from flambeau.codegen.llvm.contraction.roles import PART, Roles, Scratch, ceiling, every, place, roles, size_of, unravel
 from flambeau.codegen.llvm.target import Target
-from flambeau.codegen.llvm.types import Int, Value, bits_of, constant, is_float, vector, zero
+from flambeau.codegen.llvm.types import Int, Value, bits_of, constant, is_float, zero
 from flambeau.codegen.llvm.values import memory_type
 
 __all__ = ["Dot", "plan_dot", "dot_cycles"]
@@ -71,14 +72,6 @@ class Dot:
     """Columns that are copied at a time."""
 
     @property
-    def type(self) -> str:
-        return sum_type(self.form.a.type)
-
-    @property
-    def bytes(self) -> int:
-        return bits_of(self.type) // 8
-
-    @property
     def rows(self) -> int:
         return size_of(self.form.extents, self.roles.rows)
 
@@ -93,8 +86,7 @@ class Dot:
     @property
     def pitch(self) -> int:
         """Elements of a copied line: a block's terms, room for an overhang, off powers of two."""
-        length = ceiling(self.step * self.inside, self.lanes) * self.lanes + self.lanes
-        return length + (self.lanes if length * self.bytes % 512 == 0 else 0)
+        return off_powers_of_two(self.step * self.inside + self.lanes, self.form.vector(self.lanes), 512)
 
     @property
     def cells(self) -> int:
@@ -112,12 +104,11 @@ class Dot:
         row_tiles, column_tiles = tall // tile.height, wide // tile.width
 
         def block(key: str, elements: int) -> Value:
-            return scratch.private(f, key, elements * self.bytes + 64)
+            return scratch.private(f, key, elements * self.form.sum_bytes + 64)
 
         left = memory[r.left.slot] if self.left.direct else block("left", row_tiles * tile.height * self.pitch)
         right = memory[r.right.slot] if self.right.direct else block("right", self.strip * self.pitch)
         sums = block("sums", row_tiles * column_tiles * self.cells)
-        type = vector(self.type, self.lanes)
         batches = size_of(extents, r.batch)
 
         def unit(u: Int, _: list[Value]) -> None:
@@ -125,11 +116,7 @@ class Dot:
             index = place([0] * len(extents), r.batch, unravel(f, group, [extents[k] for k in r.batch]))
             top, first = f.mul(across, tall), f.mul(part, wide)
             bottom, last = f.minimum(f.add(top, tall), self.rows), f.minimum(f.add(first, wide), self.columns)
-
-            def clear(i: Int, _: list[Value]) -> None:
-                f.store(zero(type), f.address(sums, i, self.type))
-
-            f.loop(0, row_tiles * column_tiles * self.cells, self.lanes, clear)
+            clear(f, self.form.vector(self.lanes), sums, row_tiles * column_tiles * self.cells)
             outside = [k for k in r.summed if k < self.split]
 
             def blocks(depth: int, index: list[Int]) -> None:
@@ -168,6 +155,7 @@ class Dot:
         self, f: Function, memory: list[Value], side: Side, target: Value, index: list[Int], steps: Int, first: Int, last: Int
     ) -> None:
         """Rows `first` to before `last` of an operand's block, each one dense line."""
+        element = self.form.sum_type
         extents, lanes = self.form.extents, self.lanes
         inner = self.roles.summed[-1]
         loops = [k for k in self.roles.summed if self.split <= k < inner]
@@ -175,7 +163,7 @@ class Dot:
 
         def row(m: Int, _: list[Value]) -> None:
             at = place(index, side.axes, unravel(f, m, [extents[k] for k in side.axes]))
-            line = f.address(target, f.mul(f.sub(m, first), self.pitch), self.type)
+            line = f.address(target, f.mul(f.sub(m, first), self.pitch), element)
 
             def nest(depth: int, at: list[Int], term: Int) -> None:
                 if depth < len(loops):
@@ -188,21 +176,17 @@ class Dot:
 
                     f.loop(0, steps if split else e, 1, turn)
                     return
-                into = f.address(line, f.mul(term, length), self.type)
+                into = f.address(line, f.mul(term, length), element)
 
-                def chunk(j: Int, _: list[Value]) -> None:
+                def chunk(j: Int) -> None:
                     here = place(at, [inner], [f.add(at[inner], j)])
                     values = read(f, memory[side.view.slot], side.view, here, inner, lanes, f.minimum(f.sub(length, j), lanes))
-                    f.store(values, f.address(into, j, self.type))
+                    f.store(values, f.address(into, j, element))
 
-                if isinstance(length, int) and length <= 4 * lanes:
-                    for j in range(0, length, lanes):
-                        chunk(j, [])
-                else:
-                    f.loop(0, length, lanes, chunk)
+                in_vectors(f, length, lanes, chunk)
 
             nest(0, at, 0)
-            f.store(zero(vector(self.type, lanes)), f.address(line, f.mul(steps, self.inside), self.type))
+            f.store(zero(self.form.vector(lanes)), f.address(line, f.mul(steps, self.inside), element))
 
         f.loop(first, last, 1, row)
 
@@ -220,8 +204,9 @@ class Dot:
         column_tiles: int,
     ) -> None:
         """The block's sums for these rows and columns, added to the buffer, which starts at the first row and column `origin`."""
+        element = self.form.sum_type
         tile, lanes, extents = self.tile, self.lanes, self.form.extents
-        type = vector(self.type, lanes)
+        type = self.form.vector(lanes)
         full = f.div(terms, lanes)
         rest = f.sub(terms, f.mul(full, lanes))
 
@@ -234,7 +219,7 @@ class Dot:
                     at = place(index, side.axes, unravel(f, k, [extents[x] for x in side.axes]))
                     out.append(f.address(base, position(f, side.view.offset, side.view.strides, at), memory_type(side.view.type)))
                 else:
-                    out.append(f.address(base, f.mul(f.sub(k, shift), self.pitch), self.type))
+                    out.append(f.address(base, f.mul(f.sub(k, shift), self.pitch), element))
             return out
 
         def column(c: Int, _: list[Value]) -> None:
@@ -244,10 +229,10 @@ class Dot:
                 xs = lines(self.left, left, m, tile.height, rows[1], rows[0])
 
                 def add(k: Int, held: list[Value], load: Callable[[Side, Value], Value]) -> list[Value]:
-                    a = [load(self.left, f.address(x, k, self.type)) for x in xs]
+                    a = [load(self.left, f.address(x, k, element)) for x in xs]
                     out: list[Value] = [zero(type)] * len(held)
                     for n, y in enumerate(ys):
-                        b = load(self.right, f.address(y, k, self.type))
+                        b = load(self.right, f.address(y, k, element))
                         for i in range(tile.height):
                             cell = i * tile.width + n
                             out[cell] = f.multiply_add(a[i], b, held[cell])
@@ -265,11 +250,11 @@ class Dot:
 
                     held = f.choose(f.compare("sgt", rest, 0), lambda: add(f.mul(full, lanes), held, partly), lambda: list(held))
                 number = f.add(f.mul(f.div(f.sub(m, rows[0]), tile.height), column_tiles), f.div(f.sub(c, origin), tile.width))
-                cells = f.address(sums, f.mul(number, self.cells), self.type)
+                cells = f.address(sums, f.mul(number, self.cells), element)
                 held += [zero(type)] * (self.cells - len(held))
                 for g in range(0, self.cells, lanes):
                     total = sum_lanes(f, held[g : g + lanes]) if lanes > 1 else held[g]
-                    at = f.address(cells, g, self.type)
+                    at = f.address(cells, g, element)
                     f.store(f.binary("fadd" if is_float(type) else "add", f.load(type, at), total), at)
 
             f.loop(rows[0], rows[1], tile.height, row)
@@ -287,6 +272,7 @@ class Dot:
         column_tiles: int,
     ) -> None:
         """The epilogue over the tiles' sums."""
+        element = self.form.sum_type
         form, r, extents, lanes, tile = self.form, self.roles, self.form.extents, self.lanes, self.tile
         inner = r.columns[-1]
         linear = all(
@@ -307,11 +293,11 @@ class Dot:
                 width = constant(along.type, tile.width)
                 cell = f.binary("mul", f.binary("udiv", along, width), constant(along.type, self.cells))
                 cell = f.binary("add", cell, f.binary("urem", along, width))
-                base = f.address(sums, tiles, self.type)
+                base = f.address(sums, tiles, element)
                 total = (
-                    f.gather(self.type, base, cell, f.lane_mask(0, count, wide))
+                    f.gather(element, base, cell, f.lane_mask(0, count, wide))
                     if wide > 1
-                    else f.load(self.type, f.address(base, cell, self.type))
+                    else f.load(element, f.address(base, cell, element))
                 )
                 result = finish(f, form, memory, total, where, inner, wide, count)
                 store(f, form, memory, result, where, inner, wide, count)
@@ -348,9 +334,9 @@ def dot_cycles(plan: Dot, target: Target, threads: int) -> float:
     terms, run = size_of(extents, plan.roles.summed), extents[plan.roles.summed[-1]]
     tiles = ceiling(plan.rows, tile.height) * ceiling(plan.columns, tile.width)
     copied = (0 if plan.left.direct else plan.rows) + (0 if plan.right.direct else plan.columns)
-    block = plan.rows * plan.step * plan.inside * plan.bytes
+    block = plan.rows * plan.step * plan.inside * plan.form.sum_bytes
     rate = 64 if block <= target.l1 // 2 else 12 if block <= target.l2 // 2 else 8
-    term = max(tile.height * tile.width / 2 + 1, tile.height * plan.lanes * plan.bytes / rate)
+    term = max(tile.height * tile.width / 2 + 1, tile.height * plan.lanes * plan.form.sum_bytes / rate)
     product = tiles * terms / plan.lanes * term
     copying = copied * terms / run * (4 + 5 * ceiling(run, plan.lanes))
     return size_of(extents, plan.roles.batch) * (product + copying) / threads
@@ -362,7 +348,7 @@ def plan_dot(form: Form, target: Target, threads: int) -> Dot | None:
     if not r.rows or not r.columns or not r.summed:
         return None
     extents = form.extents
-    type = sum_type(form.a.type)
+    type = form.sum_type
     lanes = target.lanes(bits_of(type))
     bytes_ = bits_of(type) // 8
     rows, columns = size_of(extents, r.rows), size_of(extents, r.columns)

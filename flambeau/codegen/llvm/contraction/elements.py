@@ -1,9 +1,6 @@
 """Elements in memory and in registers, and reading a view: the parts that every schedule of a contraction shares.
 
 May import `flambeau.dtypes`, `codegen.llvm` and the contraction's form.
-
-Sums are kept in a type that holds them: float32 for the half types, 32-bit integers for narrower ones and bool (integers
-wrap, and wrapping commutes with narrowing; a bool's sum is tested against zero at the end), and the dtype's own for the rest.
 """
 
 from __future__ import annotations
@@ -12,19 +9,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from flambeau.codegen.llvm.builder import Function
-from flambeau.codegen.llvm.contraction.form import View
+from flambeau.codegen.llvm.contraction.form import View, sum_type
 from flambeau.codegen.llvm.types import Int, Value, bits_of, constant, vector, zero
 from flambeau.codegen.llvm.values import from_memory, memory_type, register_type
 from flambeau.dtypes import bool_, dtype
 
-__all__ = ["sum_type", "widen", "narrow", "read", "read_many", "read_flat", "position", "pointers"]
-
-
-def sum_type(type: dtype) -> str:
-    """The LLVM type in which products of `type` are summed."""
-    if type.is_floating_point:
-        return "double" if type.itemsize == 8 else "float"
-    return f"i{max(32, 8 * type.itemsize)}"
+__all__ = ["widen", "narrow", "read", "read_many", "read_flat", "position", "pointers"]
 
 
 def widen(f: Function, a: Value, type: dtype) -> Value:

@@ -1,6 +1,6 @@
 """A contraction in normal form: axes, and every operand as a strided view with the bounds that it must check.
 
-May import `flambeau.kernels` and `flambeau.dtypes`.
+May import `flambeau.kernels`, `flambeau.dtypes` and LLVM's types.
 
 `normalize` turns the kernel's positions into linear addresses, drops axes of one element and bounds that always hold, and
 merges neighbouring axes that every view walks as one. What is left is small: a 1×1 convolution, a batched matrix product
@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
+from flambeau.codegen.llvm.types import bits_of, vector
 from flambeau.dtypes import dtype
 from flambeau.kernels.ir import ContractionKernel, Expr, Operand
 
@@ -20,6 +21,7 @@ __all__ = [
     "Check",
     "View",
     "Form",
+    "sum_type",
     "normalize",
     "affine",
     "epilogue_axes",
@@ -29,6 +31,14 @@ __all__ = [
     "order_summed",
     "merge",
 ]
+
+
+def sum_type(type: dtype) -> str:
+    """The LLVM type in which products of `type` are summed: float32 for the half types, 32-bit integers for narrower ones and
+    bool (integers wrap, and wrapping commutes with narrowing; a bool's sum is tested against zero at the end), or its own."""
+    if type.is_floating_point:
+        return "double" if type.itemsize == 8 else "float"
+    return f"i{max(32, 8 * type.itemsize)}"
 
 
 @dataclass(frozen=True)
@@ -85,6 +95,19 @@ class Form:
     @property
     def summed(self) -> range:
         return range(self.outputs, len(self.extents))
+
+    @property
+    def sum_type(self) -> str:
+        """The LLVM type of the sums, and of the operands once they are read."""
+        return sum_type(self.a.type)
+
+    def vector(self, lanes: int) -> str:
+        """The LLVM type of so many sums."""
+        return vector(self.sum_type, lanes)
+
+    @property
+    def sum_bytes(self) -> int:
+        return bits_of(self.sum_type) // 8
 
     @property
     def size(self) -> int:

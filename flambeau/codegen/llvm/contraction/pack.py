@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from flambeau.codegen.llvm.builder import Module
-from flambeau.codegen.llvm.contraction.elements import pointers, read, read_flat, sum_type
+from flambeau.codegen.llvm.contraction.elements import pointers, read, read_flat
 from flambeau.codegen.llvm.contraction.form import Form
 from flambeau.codegen.llvm.contraction.roles import (
     PHASE,
@@ -22,7 +22,7 @@ from flambeau.codegen.llvm.contraction.roles import (
     size_of,
     unravel,
 )
-from flambeau.codegen.llvm.types import Int, Value, bits_of
+from flambeau.codegen.llvm.types import Int, Value
 
 __all__ = ["Panels"]
 
@@ -35,10 +35,6 @@ class Panels:
     roles: Roles
     height: int
     summed: tuple[int, ...]
-
-    @property
-    def type(self) -> str:
-        return sum_type(self.form.a.type)
 
     @property
     def rows(self) -> int:
@@ -64,7 +60,7 @@ class Panels:
         r, height, extents = self.roles, self.height, self.form.extents
         lanes = 1 << (height - 1).bit_length()
         batches = size_of(extents, r.batch)
-        block = scratch.own((batches * self.count * self.terms * height + 2 * max(16, lanes)) * bits_of(self.type) // 8)
+        block = scratch.own((batches * self.count * self.terms * height + 2 * max(16, lanes)) * self.form.sum_bytes)
         f = module.function(name, PHASE)
         source, packed = pointers(f, slots)[r.left.slot], scratch.pointer(f, block)
 
@@ -89,7 +85,7 @@ class Panels:
                     values = read(f, source, r.left, place(index, r.rows, [first]), r.rows[0], lanes, count)
                 else:
                     values = read_flat(f, source, r.left, index, r.rows, extents, first, lanes)
-                target = f.address(packed, f.add(base, f.mul(term, height)), self.type)
+                target = f.address(packed, f.add(base, f.mul(term, height)), self.form.sum_type)
                 f.masked_store(values, target, f.lane_mask(0, height, lanes))
 
             nest(0, index, 0)

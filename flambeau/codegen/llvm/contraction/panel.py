@@ -17,7 +17,8 @@ from dataclasses import dataclass, replace
 from math import gcd, prod
 
 from flambeau.codegen.llvm.builder import Function, Module
-from flambeau.codegen.llvm.contraction.elements import pointers, read, sum_type
+from flambeau.codegen.llvm.contraction.buffers import Sums, clear, in_vectors, off_powers_of_two
+from flambeau.codegen.llvm.contraction.elements import pointers, read
 from flambeau.codegen.llvm.contraction.epilogue import finish, store
 from flambeau.codegen.llvm.contraction.form import Form, epilogue_axes
 from flambeau.codegen.llvm.contraction.micro import Tile, product, register_tile
@@ -35,7 +36,7 @@ from flambeau.codegen.llvm.contraction.roles import (
     unravel,
 )
 from flambeau.codegen.llvm.target import Target
-from flambeau.codegen.llvm.types import Int, Value, bits_of, vector, zero
+from flambeau.codegen.llvm.types import Int, Value, zero
 
 __all__ = ["Panel", "plan_panel", "panel_cycles"]
 
@@ -63,14 +64,6 @@ class Panel:
     fused: bool
 
     @property
-    def type(self) -> str:
-        return sum_type(self.form.a.type)
-
-    @property
-    def bytes(self) -> int:
-        return bits_of(self.type) // 8
-
-    @property
     def packed(self) -> Panels:
         return Panels(self.form, self.roles, self.tile.height, self.roles.summed)
 
@@ -94,8 +87,7 @@ class Panel:
     @property
     def pitch(self) -> int:
         """Elements from one term's columns to the next's: room for vectors that overhang, and off powers of two."""
-        length = ceiling(self.lines * self.segment, self.lanes) * self.lanes + self.lanes
-        return length + (self.lanes if length * self.bytes % 1024 == 0 else 0)
+        return off_powers_of_two(self.lines * self.segment + self.lanes, self.form.vector(self.lanes))
 
     @property
     def line_axes(self) -> tuple[int, ...]:
@@ -112,7 +104,7 @@ class Panel:
         """Bytes of each thread's block of the right operand, and of its sums."""
         right = self.step * self.inside * self.pitch + self.lanes
         sums = 0 if self.fused else ceiling(self.panels, self.groups) * self.tile.height * self.pitch
-        return right * self.bytes, sums * self.bytes
+        return right * self.form.sum_bytes, sums * self.form.sum_bytes
 
     def with_lines(self, lines: int) -> Panel:
         """The plan with at most so many lines in a block."""
@@ -131,6 +123,7 @@ class Panel:
 
     def build(self, module: Module, name: str, slots: int, scratch: Scratch, pack: Pack) -> int:
         """Adds the function that makes the sums from what `pack` packed; gives the number of its units of work."""
+        element = self.form.sum_type
         f = module.function(name, PART)
         form, r, extents = self.form, self.roles, self.form.extents
         memory = pointers(f, slots)
@@ -161,14 +154,14 @@ class Panel:
             first = f.mul(group, per)
             last: Int = per if self.groups == 1 else f.minimum(f.add(first, per), self.panels)
             batch = f.div(u, prod(counts[len(r.batch) :])) if r.batch else 0
-            left = f.address(packed, f.mul(batch, self.panels * self.terms * height), self.type)
+            left = f.address(packed, f.mul(batch, self.panels * self.terms * height), element)
 
             def at_line(index: list[Int], k: Int) -> list[Int]:
                 at = f.add(line, k)
                 return place(index, self.spanned, unravel(f, at, [extents[x] for x in self.spanned]))
 
             if not self.fused:
-                self._clear(f, sums, f.mul(f.sub(last, first), height))
+                clear(f, self.form.vector(self.lanes), sums, f.mul(f.mul(f.sub(last, first), height), self.pitch))
 
             outside = [k for k in r.summed if k < self.split]
 
@@ -185,7 +178,7 @@ class Panel:
                     self._copy_right(f, memory, right, index, at_line, k, steps, lines, start, length)
                     from_term = f.mul(f.add(f.mul(term, e), k), self.inside)
                     count = f.mul(steps, self.inside)
-                    panel0 = f.address(left, f.mul(from_term, height), self.type)
+                    panel0 = f.address(left, f.mul(from_term, height), element)
 
                     def done(row: Int, column: Int, vectors: list[Value]) -> None:
                         where = at_line(index, 0) if self.spanned else index
@@ -211,14 +204,6 @@ class Panel:
         f.finish()
         return prod(counts)
 
-    def _clear(self, f: Function, sums: Value, rows: Int) -> None:
-        nothing = zero(vector(self.type, self.lanes))
-
-        def put(i: Int, _: list[Value]) -> None:
-            f.store(nothing, f.address(sums, i, self.type))
-
-        f.loop(0, f.mul(rows, self.pitch), self.lanes, put)
-
     def _copy_right(
         self,
         f: Function,
@@ -234,6 +219,7 @@ class Panel:
     ) -> None:
         """The right operand's block into [term][line·segment + column]. Vectors overhang into the next line's place, which is
         written after."""
+        element = self.form.sum_type
         r, extents, lanes = self.roles, self.form.extents, self.lanes
         inner = r.columns[-1]
         loops = [k for k in r.summed if k >= self.split]
@@ -250,26 +236,22 @@ class Panel:
 
                 f.loop(low, high, 1, turn)
                 return
-            row = f.address(right, f.mul(term, self.pitch), self.type)
+            row = f.address(right, f.mul(term, self.pitch), element)
 
             def one_line(k: Int, _: list[Value]) -> None:
                 where = at_line(index, k) if self.spanned else index
-                target = f.address(row, f.mul(k, length), self.type)
+                target = f.address(row, f.mul(k, length), element)
 
-                def chunk(j: Int, _: list[Value]) -> None:
+                def chunk(j: Int) -> None:
                     count = f.minimum(f.sub(length, j), lanes)
                     values = read(f, memory[r.right.slot], r.right, place(where, [inner], [f.add(start, j)]), inner, lanes, count)
-                    f.store(values, f.address(target, j, self.type))
+                    f.store(values, f.address(target, j, element))
 
-                if isinstance(length, int) and length <= 4 * lanes:
-                    for j in range(0, length, lanes):
-                        chunk(j, [])
-                else:
-                    f.loop(0, length, lanes, chunk)
+                in_vectors(f, length, lanes, chunk)
 
             f.loop(0, lines, 1, one_line)
             # what is left of the last vector must be numbers that multiply at full speed
-            f.store(zero(vector(self.type, lanes)), f.address(row, f.mul(lines, length), self.type))
+            f.store(zero(self.form.vector(self.lanes)), f.address(row, f.mul(lines, length), element))
 
         nest(0, index, 0)
 
@@ -285,23 +267,17 @@ class Panel:
         done: Callable[[Int, Int, list[Value]], None] | None,
     ) -> None:
         """A block's tiles, added to the buffer of sums or handed to `done` a row of vectors at a time."""
-        lanes, height = self.lanes, self.tile.height
-        type = vector(self.type, lanes)
-
-        def places(p: Int, column: Int, width: int) -> list[Value]:
-            row = f.mul(f.sub(p, panels[0]), height)
-            base = f.address(sums, f.add(f.mul(row, self.pitch), column), self.type)
-            return [f.address(base, m * self.pitch + v * lanes, self.type) for m in range(height) for v in range(width)]
+        height = self.tile.height
+        buffer = Sums(self.form.vector(self.lanes), sums, self.pitch)
 
         def begin(p: Int, column: Int, width: int) -> list[Value]:
             if done:
-                return [zero(type)] * (height * width)
-            return [f.load(type, at) for at in places(p, column, width)]
+                return [zero(self.form.vector(self.lanes))] * (height * width)
+            return buffer.load(f, f.mul(f.sub(p, panels[0]), height), column, height, width)
 
         def end(p: Int, column: Int, width: int, totals: list[Value]) -> None:
             if done is None:
-                for total, at in zip(totals, places(p, column, width)):
-                    f.store(total, at)
+                buffer.store(f, f.mul(f.sub(p, panels[0]), height), column, height, width, totals)
                 return
             for m in range(height):
                 row = f.add(f.mul(p, height), m)
@@ -315,8 +291,8 @@ class Panel:
         product(
             f,
             self.tile,
-            self.type,
-            lanes,
+            self.form.sum_type,
+            self.lanes,
             left,
             self.terms * height,
             right,
@@ -343,22 +319,22 @@ class Panel:
         length: Int,
     ) -> None:
         """The epilogue over the buffer of sums."""
+        element = self.form.sum_type
         r, extents, lanes, height = self.roles, self.form.extents, self.lanes, self.tile.height
         inner = r.columns[-1]
-        type = vector(self.type, lanes)
         begin = f.mul(first, height)
         end = f.minimum(f.mul(last, height), self.rows)
 
         def one_row(row: Int, _: list[Value]) -> None:
             at_row = place(index, r.rows, unravel(f, row, [extents[x] for x in r.rows]))
-            source = f.address(sums, f.mul(f.sub(row, begin), self.pitch), self.type)
+            source = f.address(sums, f.mul(f.sub(row, begin), self.pitch), element)
 
             def one_line(k: Int, _: list[Value]) -> None:
                 where = at_line(at_row, k) if self.spanned else at_row
 
                 def chunk(j: Int, _: list[Value]) -> None:
                     count = f.minimum(f.sub(length, j), lanes)
-                    total = f.load(type, f.address(source, f.add(f.mul(k, length), j), self.type))
+                    total = f.load(self.form.vector(self.lanes), f.address(source, f.add(f.mul(k, length), j), element))
                     at = place(where, [inner], [f.add(start, j)])
                     result = finish(f, self.form, memory, total, at, inner, lanes, count)
                     store(f, self.form, memory, result, at, inner, lanes, count)
@@ -391,7 +367,7 @@ def plan_panel(form: Form, target: Target, threads: int) -> Panel | None:
     extents = form.extents
     rows, columns = size_of(extents, r.rows), size_of(extents, r.columns)
     batch = size_of(extents, r.batch)
-    bits = bits_of(sum_type(form.a.type))
+    bits = 8 * form.sum_bytes
     lanes = target.lanes(bits)
     if rows < 2 or columns < lanes // 2:
         return None

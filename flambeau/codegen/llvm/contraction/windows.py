@@ -1,4 +1,7 @@
-"""The 3×3 window of a convolution among a form's axes. May import the contraction's form and roles."""
+"""The 3×3 window of a convolution, or of its weight's gradient, among a form's axes.
+
+May import the contraction's form and roles.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,12 @@ from dataclasses import dataclass
 from flambeau.codegen.llvm.contraction.form import Form, epilogue_axes, substitute
 from flambeau.codegen.llvm.contraction.roles import Roles, ceiling, roles
 
-__all__ = ["Window", "undilated", "windows"]
+__all__ = ["Window", "undilated", "weight_windows", "windows"]
 
 
 @dataclass(frozen=True)
 class Window:
-    """An output axis and the axis of its three taps."""
+    """An axis of pixels and the axis of its three taps: an output and a summed one; in a weight's gradient the reverse."""
 
     axis: int
     taps: int
@@ -36,6 +39,24 @@ def windows(form: Form, r: Roles, stride: int = 1, dilated: bool = False) -> tup
     if len(found) != 2 or found[0].taps == found[1].taps or found[0].axis == found[1].axis:
         return None
     if found[1].axis != r.columns[-1] or {w.axis for w in found} & epilogue_axes(form):
+        return None
+    return found[0], found[1]
+
+
+def weight_windows(form: Form, r: Roles) -> tuple[Window, Window] | None:
+    """The two windows (the inner one last) of the gradient of a 3×3 convolution's weight, or None for another form."""
+    found = []
+    for t in r.columns:
+        if form.extents[t] != 3:
+            continue
+        for y in r.summed:
+            moves = r.right.strides[y] != 0 and r.right.strides[t] == r.right.strides[y]
+            if moves and all(c.every == 1 and c.terms[t] == c.terms[y] for c in r.right.checks):
+                found.append(Window(y, t))
+    found.sort(key=lambda w: w.taps)
+    if len(found) != 2 or found[0].taps == found[1].taps or found[0].axis == found[1].axis or r.left.checks:
+        return None
+    if found[1].axis != r.summed[-1] or {w.taps for w in found} & epilogue_axes(form):
         return None
     return found[0], found[1]
 

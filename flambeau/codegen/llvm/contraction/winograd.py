@@ -18,7 +18,8 @@ from itertools import pairwise
 from math import gcd, prod
 
 from flambeau.codegen.llvm.builder import Function, Module
-from flambeau.codegen.llvm.contraction.elements import pointers, position, read, read_flat, sum_type
+from flambeau.codegen.llvm.contraction.buffers import Sums, off_powers_of_two
+from flambeau.codegen.llvm.contraction.elements import pointers, position, read, read_flat
 from flambeau.codegen.llvm.contraction.epilogue import finish, store
 from flambeau.codegen.llvm.contraction.filtering import F2, F2_STRIDED, F4, Filtering, transform
 from flambeau.codegen.llvm.contraction.form import Check, Form
@@ -41,7 +42,7 @@ from flambeau.codegen.llvm.contraction.tiles import Piece, Tiles, pieces
 from flambeau.codegen.llvm.contraction.windows import Window, windows
 from flambeau.codegen.llvm.shuffles import gathered
 from flambeau.codegen.llvm.target import Target
-from flambeau.codegen.llvm.types import Int, Value, bits_of, bytes_of, vector, zero
+from flambeau.codegen.llvm.types import Int, Value, bytes_of, zero
 from flambeau.codegen.llvm.values import memory_type
 from flambeau.dtypes import float32
 
@@ -73,14 +74,6 @@ class Winograd:
     """Into how many blocks the lines of tiles are cut, of as equal sizes as can be."""
     group: int
     """Panels of rows that are multiplied before their sums are transformed."""
-
-    @property
-    def type(self) -> str:
-        return sum_type(self.form.a.type)
-
-    @property
-    def bytes(self) -> int:
-        return bits_of(self.type) // 8
 
     @property
     def rows(self) -> int:
@@ -136,14 +129,13 @@ class Winograd:
     @property
     def pitch(self) -> int:
         tiles = ceiling(self.lines, self.together) * self.together * self.wide
-        length = ceiling(tiles, self.lanes) * self.lanes + self.lanes
-        return length + (self.lanes if length * self.bytes % 1024 == 0 else 0)
+        return off_powers_of_two(tiles + self.lanes, self.form.vector(self.lanes))
 
     @property
     def stride(self) -> int:
         """Elements from one channel's transformed tiles, or one row's sums, to the next's: all points side by side, so that
         writing them stays within few pages, and a line more, off powers of two."""
-        return self.filtering.points * self.pitch + 64 // self.bytes
+        return self.filtering.points * self.pitch + 64 // self.form.sum_bytes
 
     @property
     def pack_key(self) -> object:
@@ -154,12 +146,13 @@ class Winograd:
 
     def build_pack(self, module: Module, name: str, slots: int, scratch: Scratch) -> Pack:
         """The phase that transforms the taps, to [batch][group of panels][point][panel][channel][row]."""
+        element = self.form.sum_type
         form, r, height = self.form, self.roles, self.tile.height
         batch = [form.extents[k] for k in r.batch]
         plane = self.group * self.terms * height
         distinct = self.filtering.filter[: self.filtering.filters]
         total = prod(batch) * self.groups * len(distinct) ** 2 * plane
-        block = scratch.own((total + 64) * self.bytes)
+        block = scratch.own((total + 64) * self.form.sum_bytes)
         f = module.function(name, PHASE)
         memory = pointers(f, slots)
         source, packed = memory[r.left.slot], scratch.pointer(f, block)
@@ -187,9 +180,9 @@ class Winograd:
                         else:
                             line.append(read_flat(f, source, r.left, where, r.rows, form.extents, first, lanes))
                     taps.append(line)
-                here = f.address(packed, f.add(base, f.mul(c, height)), self.type)
+                here = f.address(packed, f.add(base, f.mul(c, height)), element)
                 for p, v in enumerate(v for line in transform(f, distinct, taps) for v in line):
-                    f.masked_store(v, f.address(here, p * plane, self.type), f.lane_mask(0, height, lanes))
+                    f.masked_store(v, f.address(here, p * plane, element), f.lane_mask(0, height, lanes))
 
             f.loop(0, self.terms, 1, channel)
 
@@ -200,12 +193,13 @@ class Winograd:
 
     def build(self, module: Module, name: str, slots: int, scratch: Scratch, pack: Pack) -> int:
         """Adds the function that convolves, from the taps that `pack` transformed; gives the number of its units of work."""
+        element = self.form.sum_type
         r, extents, height = self.roles, self.form.extents, self.tile.height
         f = module.function(name, PART)
         memory = pointers(f, slots)
         sizes = {
-            "image": self.terms * self.stride * self.bytes + 64,
-            "sums": self.group * height * self.stride * self.bytes + 64,
+            "image": self.terms * self.stride * self.form.sum_bytes + 64,
+            "sums": self.group * height * self.stride * self.form.sum_bytes + 64,
         }
         image, sums = (scratch.private(f, key, size) for key, size in sizes.items())
         taps = scratch.pointer(f, pack.scratch)
@@ -236,9 +230,9 @@ class Winograd:
                     distinct = self.filtering.filters
                     i, j = (f.minimum(x, distinct - 1) for x in (f.div(p, side), f.rem(p, side)))
                     whose = f.add(f.mul(f.add(f.mul(outer, self.groups), g), distinct), i)
-                    left = f.address(taps, f.mul(f.add(f.mul(whose, distinct), j), plane), self.type)
-                    right = f.address(image, f.mul(p, self.pitch), self.type)
-                    self._multiply(f, left, right, f.address(sums, f.mul(p, self.pitch), self.type), columns, panels)
+                    left = f.address(taps, f.mul(f.add(f.mul(whose, distinct), j), plane), element)
+                    right = f.address(image, f.mul(p, self.pitch), element)
+                    self._multiply(f, left, right, f.address(sums, f.mul(p, self.pitch), element), columns, panels)
 
                 f.loop(0, self.filtering.points, 1, point)
                 row, count = f.mul(first, height), f.mul(panels, height)
@@ -262,7 +256,8 @@ class Winograd:
     ) -> None:
         """The right operand's lines, transformed, to [channel][point][line·wide + tile]. Vectors overhang into the next lines'
         place, which is written after."""
-        r, lanes, wide, together = self.roles, self.lanes, self.wide, self.together
+        element = self.form.sum_type
+        r, wide, together = self.roles, self.wide, self.together
         tiles = self._tiles()
         source = memory[r.right.slot]
         whole = isinstance(lines, int) and lines % together == 0
@@ -270,25 +265,25 @@ class Winograd:
         def channel(c: Int, _: list[Value]) -> None:
             at = place(index, self.channels, unravel(f, c, [self.form.extents[k] for k in self.channels]))
             at = place(at, (self.rows_window.taps, self.columns_window.taps), (0, 0))
-            target = f.address(image, f.mul(c, self.stride), self.type)
+            target = f.address(image, f.mul(c, self.stride), element)
 
             def group(k: Int, _: list[Value]) -> None:
                 numbers = [f.add(k, g) if whole or not g else f.minimum(f.add(k, g), f.sub(lines, 1)) for g in range(together)]
                 wheres = [at_line(at, number) for number in numbers]
-                row = f.address(target, f.mul(k, wide), self.type)
+                row = f.address(target, f.mul(k, wide), element)
                 for where in wheres:
                     self._prefetch(f, source, where)
 
                 def chunk(j: Int, vector: list[Piece]) -> None:
                     for p, v in enumerate(tiles.points(f, source, wheres, vector)):
-                        f.store(v, f.address(row, f.add(j, p * self.pitch), self.type))
+                        f.store(v, f.address(row, f.add(j, p * self.pitch), element))
 
                 self._chunks(f, together, chunk)
 
             f.loop(0, lines, together, group)
             end = f.mul(lines, wide)
             for p in range(self.filtering.points):  # what is left of the last vector must multiply at full speed
-                f.store(zero(vector(self.type, lanes)), f.address(target, f.add(end, p * self.pitch), self.type))
+                f.store(zero(self.form.vector(self.lanes)), f.address(target, f.add(end, p * self.pitch), element))
 
         f.loop(0, self.terms, 1, channel)
 
@@ -335,19 +330,17 @@ class Winograd:
         return Tiles(view, y.taps, x.taps, stride * each, self.lanes, self.filtering.input)
 
     def _multiply(self, f: Function, left: Value, right: Value, sums: Value, columns: Int, panels: Int) -> None:
-        lanes, height = self.lanes, self.tile.height
+        height = self.tile.height
+        buffer = Sums(self.form.vector(self.lanes), sums, self.stride)
 
         def end(p: Int, column: Int, width: int, totals: list[Value]) -> None:
-            base = f.address(sums, f.add(f.mul(p, height * self.stride), column), self.type)
-            for m in range(height):
-                for v in range(width):
-                    f.store(totals[m * width + v], f.address(base, m * self.stride + v * lanes, self.type))
+            buffer.store(f, f.mul(p, height), column, height, width, totals)
 
         product(
             f,
             self.tile,
-            self.type,
-            lanes,
+            self.form.sum_type,
+            self.lanes,
             left,
             self.terms * height,
             right,
@@ -355,7 +348,7 @@ class Winograd:
             self.terms,
             columns,
             (0, panels),
-            lambda p, column, width: [zero(vector(self.type, lanes))] * (height * width),
+            lambda p, column, width: [zero(self.form.vector(self.lanes))] * (height * width),
             end,
             prefetch=True,
         )
@@ -372,24 +365,25 @@ class Winograd:
         count: Int,
     ) -> None:
         """The sums of `count` rows from `first` on back to outputs, through the epilogue."""
+        element = self.form.sum_type
         form, r, extents, lanes = self.form, self.roles, self.form.extents, self.lanes
-        type = vector(self.type, lanes)
         y, x = self.rows_window.axis, self.columns_window.axis
         side, each = len(self.filtering.input), self.filtering.outputs
         within = self.within
 
         def row(m: Int, _: list[Value]) -> None:
             at = place(index, r.rows, unravel(f, f.add(first, m), [extents[k] for k in r.rows]))
-            source = f.address(sums, f.mul(m, self.stride), self.type)
+            source = f.address(sums, f.mul(m, self.stride), element)
 
             def group(k: Int, _: list[Value]) -> None:
                 wheres = [at_line(at, f.add(k, g)) for g in range(within)]
-                tiles = f.address(source, f.mul(k, self.wide), self.type)
+                tiles = f.address(source, f.mul(k, self.wide), element)
 
                 def chunk(j: Int, vector: list[Piece]) -> None:
-                    here = f.address(tiles, j, self.type)
-                    places = [[f.address(here, (side * a + b) * self.pitch, self.type) for b in range(side)] for a in range(side)]
-                    out = transform(f, self.filtering.output, [[f.load(type, p) for p in line] for line in places])
+                    here = f.address(tiles, j, element)
+                    places = [[f.address(here, (side * a + b) * self.pitch, element) for b in range(side)] for a in range(side)]
+                    grid = [[f.load(form.vector(lanes), p) for p in line] for line in places]
+                    out = transform(f, self.filtering.output, grid)
                     lane = 0
                     for piece in vector:
                         for i in range(each):
@@ -445,7 +439,7 @@ def plan_winograd(form: Form, target: Target, threads: int) -> Winograd | None:
     filtering = F2 if dense else F2_STRIDED
     if dense and target.may_round and form.a.type is float32:
         filtering = F4
-    lanes = target.lanes(bits_of(sum_type(form.a.type)))
+    lanes = target.lanes(8 * form.sum_bytes)
     each, points = filtering.outputs, filtering.points
     height, width = (form.extents[w.axis] for w in found)
     rows = size_of(form.extents, r.rows)
@@ -453,7 +447,7 @@ def plan_winograd(form: Form, target: Target, threads: int) -> Winograd | None:
     wide, tall = ceiling(width, each), ceiling(height, each)
     if rows < 16 or channels < 16 or lanes < 4 or points * tall * wide > 0.8 * 9 * height * width:
         return None
-    bytes_ = bits_of(sum_type(form.a.type)) // 8
+    bytes_ = form.sum_bytes
     tile = register_tile(rows, target.registers, 4)
     panels = ceiling(rows, tile.height)
     strip = tile.width * lanes

@@ -19,15 +19,17 @@ from dataclasses import dataclass, replace
 from math import prod
 
 from flambeau.codegen.llvm.builder import Function, Module
-from flambeau.codegen.llvm.contraction.elements import pointers, position, read, read_many, sum_type
+from flambeau.codegen.llvm.contraction.buffers import Sums, clear
+from flambeau.codegen.llvm.contraction.elements import pointers, position, read, read_many
 from flambeau.codegen.llvm.contraction.epilogue import finish, store
 from flambeau.codegen.llvm.contraction.filtering import F2, Matrix, flipped, transform
-from flambeau.codegen.llvm.contraction.form import Check, Form, View, epilogue_axes
+from flambeau.codegen.llvm.contraction.form import Check, Form, View
 from flambeau.codegen.llvm.contraction.micro import Tile, product
 from flambeau.codegen.llvm.contraction.roles import PART, Roles, Scratch, ceiling, every, place, roles, size_of, unravel
+from flambeau.codegen.llvm.contraction.windows import Window, weight_windows
 from flambeau.codegen.llvm.shuffles import gathered, transpose
 from flambeau.codegen.llvm.target import Target
-from flambeau.codegen.llvm.types import Int, Value, bits_of, bytes_of, poison, vector, zero
+from flambeau.codegen.llvm.types import Int, Value, bytes_of, poison, zero
 from flambeau.codegen.llvm.values import memory_type, to_memory
 
 __all__ = ["WinogradWeight", "plan_winograd_weight"]
@@ -36,32 +38,6 @@ __all__ = ["WinogradWeight", "plan_winograd_weight"]
 POINTS = F2.points
 MOST = 160
 """Tiles in a block, at most: longer sums gain nothing."""
-
-
-@dataclass(frozen=True)
-class Window:
-    """A summed axis and the output axis of its three taps."""
-
-    axis: int
-    taps: int
-
-
-def _windows(form: Form, r: Roles) -> tuple[Window, Window] | None:
-    """The two windows (the inner one last) of a weight gradient, or None for another form."""
-    found = []
-    for t in r.columns:
-        if form.extents[t] != 3:
-            continue
-        for y in r.summed:
-            moves = r.right.strides[y] != 0 and r.right.strides[t] == r.right.strides[y]
-            if moves and all(c.every == 1 and c.terms[t] == c.terms[y] for c in r.right.checks):
-                found.append(Window(y, t))
-    found.sort(key=lambda w: w.taps)
-    if len(found) != 2 or found[0].taps == found[1].taps or found[0].axis == found[1].axis or r.left.checks:
-        return None
-    if found[1].axis != r.summed[-1] or {w.taps for w in found} & epilogue_axes(form):
-        return None
-    return found[0], found[1]
 
 
 @dataclass(frozen=True)
@@ -92,14 +68,6 @@ class WinogradWeight:
     """Rows of the left operand that are transformed at a time."""
     set: int
     """Rows of the result whose sums are kept, a multiple of `group`; the right operand is transformed again for the next."""
-
-    @property
-    def type(self) -> str:
-        return sum_type(self.form.a.type)
-
-    @property
-    def bytes(self) -> int:
-        return bits_of(self.type) // 8
 
     @property
     def rows(self) -> int:
@@ -148,15 +116,18 @@ class WinogradWeight:
 
     def build(self, module: Module, name: str, slots: int, scratch: Scratch) -> int:
         """Adds the function; gives the number of its units of work."""
+        element = self.form.sum_type
         r, extents, lanes, height = self.roles, self.form.extents, self.lanes, self.tile.height
         f = module.function(name, PART)
         memory = pointers(f, slots)
 
         def block(key: str, elements: int) -> Value:
-            return scratch.private(f, key, elements * self.bytes + 64)
+            return scratch.private(f, key, elements * self.form.sum_bytes + 64)
 
         all_rows = ceiling(self.rows, lanes) * lanes
-        line = 64 // self.bytes  # by which planes are put off powers of two: a tile's points go to different sets of the cache
+        line = (
+            64 // self.form.sum_bytes
+        )  # by which planes are put off powers of two: a tile's points go to different sets of the cache
         right_plane, left_plane = self.terms * self.pitch + line, self.group * self.terms + line
         sum_plane = self.set * self.pitch + line
         right, left = block("right", POINTS * right_plane), block("left", POINTS * left_plane)
@@ -174,7 +145,7 @@ class WinogradWeight:
             def transform_right(line: Int, lines: Int) -> None:
                 def put(p: int, c: Int, tile: Int, v: Value) -> None:
                     at = f.add(f.add(f.mul(tile, self.pitch), c), p * right_plane)
-                    f.store(v, f.address(right, at, self.type))
+                    f.store(v, f.address(right, at, element))
 
                 axes = self.channel_axes
                 self._transform(f, memory, patches, pixels, index, axes, self.channels, first, channels, line, lines, put)
@@ -196,23 +167,23 @@ class WinogradWeight:
                             for half in range(lanes // height):
                                 panel = f.add(f.mul(f.add(k, half * height), self.terms), p * left_plane)
                                 part = f.shuffle(v, poison(v.type), [half * height + n for n in range(height)])
-                                f.store(part, f.address(left, f.add(panel, f.mul(tile, height)), self.type))
+                                f.store(part, f.address(left, f.add(panel, f.mul(tile, height)), element))
 
                         self._transform(f, memory, tiles, pixels, index, r.rows, self.rows, m, count, line, lines, put)
 
                         def point(p: Int, _: list[Value]) -> None:
-                            a = f.address(left, f.mul(p, left_plane), self.type)
-                            b = f.address(right, f.mul(p, right_plane), self.type)
+                            a = f.address(left, f.mul(p, left_plane), element)
+                            b = f.address(right, f.mul(p, right_plane), element)
                             at = f.add(f.mul(p, sum_plane), f.mul(f.sub(m, start), self.pitch))
                             panels, terms = f.div(count, height), f.mul(lines, self.wide)
-                            self._multiply(f, a, b, f.address(sums, at, self.type), terms, channels, panels)
+                            self._multiply(f, a, b, f.address(sums, at, element), terms, channels, panels)
 
                         f.loop(0, POINTS, 1, point)
 
                     f.loop(start, end, self.group, group_from)
 
                 if not self.is_single:
-                    self._clear(f, sums, POINTS * sum_plane)
+                    clear(f, self.form.vector(lanes), sums, POINTS * sum_plane)
                 f.loop(0, self.line_count, self.lines, f.unless_stopped(lines_from))
                 self._finish(f, memory, sums, sum_plane, index, (start, f.minimum(end, self.rows)), first, channels)
 
@@ -228,14 +199,6 @@ class WinogradWeight:
     def is_single(self) -> bool:
         """Whether one block is all of the sum: nothing is added to sums of before."""
         return self.lines == self.line_count
-
-    def _clear(self, f: Function, sums: Value, count: int) -> None:
-        nothing = zero(vector(self.type, self.lanes))
-
-        def clear(i: Int, _: list[Value]) -> None:
-            f.store(nothing, f.address(sums, i, self.type))
-
-        f.loop(0, count, self.lanes, clear)
 
     def _line_pixels(self, size: int) -> int:
         """Pixels of a line of tiles that are `size` pixels wide, in whole vectors."""
@@ -273,10 +236,11 @@ class WinogradWeight:
 
         A line's rows of pixels are turned so that channels lie side by side; then no transform needs more than additions.
         """
+        element = self.form.sum_type
         lanes, extents = self.lanes, self.form.extents
         side = len(square.matrix[0])
         width = self._line_pixels(side)
-        type = vector(self.type, lanes)
+        type = self.form.vector(lanes)
         view, y, x = square.view, square.y, square.x
 
         def channels_from(c: Int, _: list[Value]) -> None:
@@ -303,16 +267,16 @@ class WinogradWeight:
                         else:
                             rows = [read(f, memory[view.slot], view, place(s, [y], [f.add(s[y], i)]), x, lanes) for s in starts]
                         for n, v in enumerate(transpose(f, rows)):
-                            f.store(v, f.address(pixels, f.add(f.mul(f.add(j, i * width), lanes), n * lanes), self.type))
+                            f.store(v, f.address(pixels, f.add(f.mul(f.add(j, i * width), lanes), n * lanes), element))
 
                 f.loop(0, width, lanes, turn)
                 if len(axes) == 1:  # the next channels' pixels lie far away
                     self._prefetch(f, memory[view.slot], square, place(channels[0], self.line_axes, where), axes[0])
 
                 def tile(t: Int, _: list[Value]) -> None:
-                    base = f.address(pixels, f.mul(t, 2 * lanes), self.type)
+                    base = f.address(pixels, f.mul(t, 2 * lanes), element)
                     grid = [
-                        [f.load(type, f.address(base, (i * width + j) * lanes, self.type)) for j in range(side)]
+                        [f.load(type, f.address(base, (i * width + j) * lanes, element)) for j in range(side)]
                         for i in range(side)
                     ]
                     for p, v in enumerate(v for row in transform(f, square.matrix, grid) for v in row):
@@ -340,24 +304,22 @@ class WinogradWeight:
                     f.prefetch(f.address(start, (self.lanes + n) * view.strides[axis] + j, element))
 
     def _multiply(self, f: Function, left: Value, right: Value, sums: Value, terms: Int, columns: Int, panels: Int) -> None:
+        element = self.form.sum_type
         lanes, height = self.lanes, self.tile.height
-        type = vector(self.type, lanes)
+        type = self.form.vector(lanes)
 
-        def places(p: Int, column: Int, width: int) -> list[Value]:
-            base = f.address(sums, f.add(f.mul(p, height * self.pitch), column), self.type)
-            return [f.address(base, m * self.pitch + v * lanes, self.type) for m in range(height) for v in range(width)]
+        buffer = Sums(type, sums, self.pitch)
 
         def begin(p: Int, column: Int, width: int) -> list[Value]:
             if self.is_single:
                 return [zero(type)] * (height * width)
-            return [f.load(type, at) for at in places(p, column, width)]
+            return buffer.load(f, f.mul(p, height), column, height, width)
 
         def end(p: Int, column: Int, width: int, totals: list[Value]) -> None:
-            for total, at in zip(totals, places(p, column, width)):
-                f.store(total, at)
+            buffer.store(f, f.mul(p, height), column, height, width, totals)
 
         pitch = self.terms * height
-        product(f, self.tile, self.type, lanes, left, pitch, right, self.pitch, terms, columns, (0, panels), begin, end)
+        product(f, self.tile, element, lanes, left, pitch, right, self.pitch, terms, columns, (0, panels), begin, end)
 
     def _finish(
         self,
@@ -370,8 +332,9 @@ class WinogradWeight:
         first: Int,
         channels: Int,
     ) -> None:
+        element = self.form.sum_type
         r, extents, lanes = self.roles, self.form.extents, self.lanes
-        type = vector(self.type, lanes)
+        type = self.form.vector(lanes)
         axis = self.channel_axes[0]
         taps = (self.rows_window.taps, self.columns_window.taps)
         out = self.form.out
@@ -381,8 +344,8 @@ class WinogradWeight:
             at = place(index, r.rows, unravel(f, m, [extents[k] for k in r.rows]))
 
             def chunk(c: Int, _: list[Value]) -> None:
-                base = f.address(sums, f.add(f.mul(f.sub(m, rows[0]), self.pitch), c), self.type)
-                grid = [[f.load(type, f.address(base, (4 * i + j) * plane, self.type)) for j in range(4)] for i in range(4)]
+                base = f.address(sums, f.add(f.mul(f.sub(m, rows[0]), self.pitch), c), element)
+                grid = [[f.load(type, f.address(base, (4 * i + j) * plane, element)) for j in range(4)] for i in range(4)]
                 count = f.minimum(f.sub(channels, c), lanes)
                 results = []
                 for n, total in enumerate(v for line in transform(f, flipped(F2.filter), grid) for v in line):
@@ -410,10 +373,10 @@ def plan_winograd_weight(form: Form, target: Target, threads: int) -> WinogradWe
     if not form.a.type.is_floating_point:
         return None
     r = roles(form)
-    windows = _windows(form, r)
+    windows = weight_windows(form, r)
     if windows is None or not r.rows or len(r.columns) != 3:
         return None
-    bytes_ = bits_of(sum_type(form.a.type)) // 8
+    bytes_ = form.sum_bytes
     lanes = target.lanes(8 * bytes_)
     height, width = (form.extents[w.axis] for w in windows)
     rows, channels = size_of(form.extents, r.rows), size_of(form.extents, r.columns) // 9
