@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 import threading
-import weakref
 from collections.abc import Callable
 from math import prod
+from operator import attrgetter
 from typing import Any, Protocol
+from weakref import ref
 
 from flambeau import devices
 from flambeau.dtypes import dtype
@@ -38,7 +39,7 @@ class _Pending(threading.local):
     """Storages of this thread whose value was not computed yet, and who is recording (flambeau.compile)."""
 
     def __init__(self) -> None:
-        self.storages: list[weakref.ref[Storage]] = []
+        self.storages: list[ref[Storage]] = []
         self.recorder: Recorder | None = None
         """Who records a call of this thread, if anyone."""
         self.examples: tuple[Examples, ...] = ()
@@ -112,9 +113,12 @@ class Storage:
         self.autograd_version = 0
         self.dtype: dtype = node.dtype
         self.device = node.device
-        self.size = prod(node.shape)
+        self.size = node.size
         if node.inputs and (node.primitive.kind != "movement" or not _is_filled(node)):
-            self._wait()
+            waiting = pending.storages
+            waiting.append(ref(self))
+            if len(waiting) > FLUSH_AFTER:
+                _flush()
 
     def write(self, node: Node) -> None:
         """Gives the memory another value, of the same number of elements."""
@@ -126,23 +130,22 @@ class Storage:
         self.node = node
         self.version += 1
         if node.inputs and not _is_filled(node):
-            self._wait()
+            pending.storages.append(ref(self))
+            if len(pending.storages) > FLUSH_AFTER:
+                _flush()
 
-    def _wait(self) -> None:
-        waiting = pending.storages
-        waiting.append(weakref.ref(self))
-        if len(waiting) > FLUSH_AFTER and pending.recorder is None:
-            realize([])
+
+def _flush() -> None:
+    """Computes what waits, since it is much: not while a call is recorded, which is one plan."""
+    if pending.recorder is None:
+        realize([])
 
 
 class ProgramStorage(Storage):
-    """A number of the program itself, repeated to a shape: never written, and part of what is recorded."""
+    """A number of the program itself, a leaf of some shape: never written, and part of what is recorded."""
 
     __slots__ = ()
     is_program = True
-
-    def _wait(self) -> None:
-        """It is computed inside what uses it."""
 
 
 class ReinterpretedStorage(Storage):
@@ -201,13 +204,10 @@ def _is_filled(node: Node) -> bool:
 
 def realize(nodes: list[Node]) -> None:
     """Computes `nodes` and everything of this thread that waits and can still be seen."""
-    wanted: dict[int, Node] = {}
     examples = pending.examples
     if examples and any(e.depends(node) for node in nodes for e in examples):
         raise escaped()
-    for node in nodes:
-        if node.buffer is None:
-            wanted[node.serial] = node
+    wanted = [node for node in nodes if node.buffer is None]
     waiting = pending.storages
     if waiting or wanted:
         if RECORDERS and pending.recorder is not None and wanted:
@@ -218,11 +218,15 @@ def realize(nodes: list[Node]) -> None:
             if storage is not None:
                 node = storage.node
                 if node.buffer is None and not (examples and any(e.depends(node) for e in examples)):
-                    wanted[node.serial] = node
+                    wanted.append(node)
     if not wanted:
         return
-    found = [wanted[serial] for serial in sorted(wanted)] if len(wanted) > 1 else list(wanted.values())
+    if len(wanted) > 1:
+        wanted = sorted(dict.fromkeys(wanted), key=_serial)
     # After an error nothing waits any more: what is good is computed when it is looked at, and what is not raises again there.
     with _lock:
-        for device in dict.fromkeys([node.device for node in found]):
-            devices.backend(device).realize([node for node in found if node.device == device])
+        for name in dict.fromkeys([node.device for node in wanted]):
+            devices.backend(name).realize([node for node in wanted if node.device == name])
+
+
+_serial = attrgetter("serial")

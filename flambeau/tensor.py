@@ -201,15 +201,13 @@ class Tensor:
     @staticmethod
     def _apply(primitive: Primitive, tensors: Sequence[Tensor], params: tuple[Any, ...] = ()) -> Tensor:
         """A new tensor by a primitive: the node, and the tape entry when a gradient may be asked for."""
-        found = []
+        nodes = []
         for t in tensors:
             node = t._storage.node
-            found.append(node if t._strides is None and node.shape == t._shape and not RECORDERS else t._value())
-        nodes = tuple(found)
-        shape, type = primitive.infer(nodes, params)
-        result = object.__new__(Tensor)
-        _initialise(result, Storage(Node(primitive, nodes, params, shape, type, nodes[0].device)), shape)
-        if state.enabled and type.category == 2 and primitive.gradient is not None:
+            nodes.append(node if t._strides is None and node.shape == t._shape and not RECORDERS else t._value())
+        node = primitive(tuple(nodes), params)
+        result = from_node(node)
+        if state.enabled and node.dtype.category == 2 and primitive.gradient is not None:
             for t in tensors:
                 if t._requires_grad or (t._base is not None and t.requires_grad):
                     result._requires_grad = True

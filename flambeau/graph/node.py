@@ -15,6 +15,8 @@ from flambeau.dtypes import dtype
 __all__ = ["Node", "Primitive", "PRIMITIVES", "topological_order", "Shape"]
 
 Shape = tuple[int, ...]
+Form = tuple[Shape, dtype, str, int, int, int]
+"""What nodes have in common that are made alike: shape, dtype, device, size, kind and signature."""
 
 naming: Callable[[], str | None] | None = None
 """While a profile is being taken, what tells which operator makes a node."""
@@ -22,11 +24,34 @@ naming: Callable[[], str | None] | None = None
 PRIMITIVES: dict[str, Primitive] = {}
 """Every primitive by name. Devices key their lowerings by these names."""
 
-_interned: dict[Any, int] = {}
-_INTERNED = 1 << 18
-"""How many signatures are remembered; when there are more all are forgotten, and what comes gets new numbers."""
-_signatures = itertools.count()
+_REMEMBERED = 1 << 18
+"""How much each table below holds; when there is more all is forgotten, and what comes gets new numbers."""
+_kinds: dict[Any, int] = {}
+_signatures: dict[Any, int] = {}
+_forms: dict[Any, Form] = {}
+"""What a primitive makes of operands of given kinds: its rule is asked once."""
+_numbers = itertools.count(1)
 _counter = itertools.count()
+_new = object.__new__
+
+
+def _remembered(table: dict[Any, int], key: Any) -> int:
+    """The number that stands for `key`: another for each, and never used again."""
+    number = table.get(key)
+    if number is None:
+        if len(table) >= _REMEMBERED:
+            table.clear()
+        number = table[key] = next(_numbers)
+    return number
+
+
+def _form(primitive: Primitive, params: tuple[Any, ...], inputs: int, shape: Shape, type: dtype, device: str) -> Form:
+    size = 1
+    for n in shape:
+        size *= n
+    kind = _remembered(_kinds, (shape, type, device))
+    signature = _remembered(_signatures, (primitive, () if primitive.is_value_free else params, inputs, kind))
+    return shape, type, device, size, kind, signature
 
 
 class Primitive:
@@ -72,8 +97,29 @@ class Primitive:
         PRIMITIVES[name] = self
 
     def __call__(self, inputs: tuple[Node, ...], params: tuple[Any, ...] = (), device: str | None = None) -> Node:
-        shape, type = self.infer(inputs, params)
-        return Node(self, inputs, params, shape, type, inputs[0].device if device is None else device)
+        count = len(inputs)
+        if count == 1:
+            key: Any = self, params, inputs[0].kind
+        elif count == 2:
+            key = self, params, inputs[0].kind, inputs[1].kind
+        elif count:
+            key = self, params, *[i.kind for i in inputs]
+        else:
+            shape, type = self.infer(inputs, params)
+            assert device is not None
+            return Node(self, inputs, params, shape, type, device)
+        form = _forms.get(key)
+        if form is None:
+            if len(_forms) >= _REMEMBERED:
+                _forms.clear()
+            form = _forms[key] = _form(self, params, count, *self.infer(inputs, params), inputs[0].device)
+        node: Node = _new(Node)
+        node.primitive, node.inputs, node.params = self, inputs, params
+        node.shape, node.dtype, node.device, node.size, node.kind, node.signature = form
+        node.buffer = None
+        node.serial = next(_counter)
+        node.origin = None if naming is None else naming()
+        return node
 
     def __repr__(self) -> str:
         return self.name
@@ -82,9 +128,9 @@ class Primitive:
 class Node:
     """One value: `shape` and `dtype` are known, the elements once `buffer` is set (row-major, densely packed).
 
-    `signature` is an interned number of (primitive, params, shape, dtype): two graphs whose nodes have equal signatures
-    and equal wiring compute the same function of their leaves. `serial` grows with creation, so it is a topological
-    order. A scalar leaf's number is in `params` and not in its signature: it varies without a new plan.
+    `kind` stands for (shape, dtype, device), `signature` for (primitive, params, number of inputs, kind): two graphs whose nodes
+    have equal signatures and equal wiring compute the same function of their leaves. `serial` grows with creation, so it is a
+    topological order. A scalar leaf's number is in `params` and not in its signature: it varies without a new plan.
     `origin` is the operator that made it, known while a profile is being taken.
     """
 
@@ -95,8 +141,10 @@ class Node:
         "shape",
         "dtype",
         "device",
-        "buffer",
+        "size",
+        "kind",
         "signature",
+        "buffer",
         "serial",
         "origin",
         "__weakref__",
@@ -105,36 +153,19 @@ class Node:
     def __init__(
         self, primitive: Primitive, inputs: tuple[Node, ...], params: tuple[Any, ...], shape: Shape, type: dtype, device: str
     ) -> None:
-        self.primitive = primitive
-        self.inputs = inputs
-        self.params = params
-        self.shape = shape
-        self.dtype = type
-        self.device = device
+        self.primitive, self.inputs, self.params = primitive, inputs, params
+        form = _form(primitive, params, len(inputs), shape, type, device)
+        self.shape, self.dtype, self.device, self.size, self.kind, self.signature = form
         self.buffer: Any = None
         self.serial = next(_counter)
         self.origin: str | None = None if naming is None else naming()
-        key = (primitive, () if primitive.is_value_free else params, shape, type)
-        signature = _interned.get(key)
-        if signature is None:
-            if len(_interned) >= _INTERNED:
-                _interned.clear()
-            signature = _interned[key] = next(_signatures)
-        self.signature = signature
-
-    @property
-    def size(self) -> int:
-        n = 1
-        for s in self.shape:
-            n *= s
-        return n
 
     def twin(self, buffer: Any) -> Node:
         """A leaf of the same kind that holds `buffer`: quicker than making one from its parts."""
-        twin = object.__new__(Node)
+        twin: Node = _new(Node)
         twin.primitive, twin.inputs, twin.params = self.primitive, self.inputs, self.params
-        twin.shape, twin.dtype, twin.device = self.shape, self.dtype, self.device
-        twin.signature, twin.origin = self.signature, None
+        twin.shape, twin.dtype, twin.device, twin.size = self.shape, self.dtype, self.device, self.size
+        twin.kind, twin.signature, twin.origin = self.kind, self.signature, None
         twin.buffer = buffer
         twin.serial = next(_counter)
         return twin

@@ -91,6 +91,11 @@ class Program:
         """`x` under another shape."""
         return self.make("reshape", (x,), (shape, x.shape), shape, x.dtype)
 
+    def repeated(self, x: Operation, shape: tuple[int, ...]) -> Operation:
+        """A zero-dimensional `x` at every place of `shape`."""
+        ones = (1,) * len(shape)
+        return self.make("expand", (self.reshape(x, ones),), (shape, ones), shape, x.dtype)
+
     def permute(self, x: Operation, order: Sequence[int]) -> Operation:
         """`x` with its dimensions in `order`."""
         return self.make("permute", (x,), (tuple(order),), tuple(x.shape[d] for d in order), x.dtype)

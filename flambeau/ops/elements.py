@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from flambeau.dtypes import bool_, dtype
+from flambeau.dtypes import dtype
 from flambeau.graph.node import Node, Primitive
 from flambeau.graph.primitives import elementwise as e
 from flambeau.graph.primitives.leaf import number
@@ -22,7 +22,7 @@ from flambeau.tensor import Tensor, from_node
 __all__ = ["Elements", "maximum", "minimum", "where"]
 
 
-def _binary(primitive: Primitive, compares: bool = False) -> Callable[[Any, Any], Any]:
+def _binary(primitive: Primitive) -> Callable[[Any, Any], Any]:
     def operation(self: Elements, other: Any) -> Elements:
         a = self.node
         if other.__class__ is not Elements:
@@ -33,7 +33,7 @@ def _binary(primitive: Primitive, compares: bool = False) -> Callable[[Any, Any]
                 b = other.at(a.shape)
             else:
                 a = self.at(b.shape)
-        return Elements(Node(primitive, (a, b), (), a.shape, bool_ if compares else a.dtype, a.device))
+        return Elements(primitive((a, b)))
 
     return operation
 
@@ -45,8 +45,7 @@ def _reflected(primitive: Primitive) -> Callable[[Any, Any], Any]:
 
 def _unary(primitive: Primitive) -> Callable[[Any], Any]:
     def operation(self: Elements) -> Elements:
-        a = self.node
-        return Elements(Node(primitive, (a,), (), a.shape, a.dtype, a.device))
+        return Elements(primitive((self.node,)))
 
     return operation
 
@@ -87,8 +86,8 @@ class Elements:
     __pow__ = _binary(e.POW)
     __rsub__ = _reflected(e.SUB)
     __rtruediv__ = _reflected(e.DIV)
-    __lt__ = _binary(e.LT, compares=True)
-    __gt__ = _binary(e.GT, compares=True)
+    __lt__ = _binary(e.LT)
+    __gt__ = _binary(e.GT)
     __neg__ = _unary(e.NEG)
     __abs__ = abs = _unary(e.ABS)
     sqrt = _unary(e.SQRT)
@@ -121,4 +120,4 @@ def where(condition: Any, a: Any, b: Any) -> Any:
     a, b = (v if isinstance(v, Elements) else Elements(number(v, type, device)) for v in (a, b))
     shape = max((v.node.shape for v in (condition, a, b)), key=len)
     nodes = tuple(v.node if v.node.shape == shape else v.at(shape) for v in (condition, a, b))
-    return Elements(Node(e.WHERE, nodes, (), shape, type, device))
+    return Elements(e.WHERE(nodes))

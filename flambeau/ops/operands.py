@@ -163,23 +163,16 @@ def filled(value: Any, type: dtype, device: str, shape: tuple[int, ...]) -> Tens
     """A Python number repeated to `shape`; for use inside operators (not to be written to). Integers wrap in `type`'s bits."""
     key = (value, type, device, shape)
     found = _constants.get(key)
-    if found is not None and (value or math.copysign(1, value) > 0):  # -0.0 == 0.0, but is another number
+    if found is not None and (value or math.copysign(1, value) > 0):  # -0.0 == 0.0, but is another number and not kept
         return found
     if type.category == 1 and value.__class__ is not bool:
         value = wrapped(int(value), type)
-    node = number(value, type, device)
-    result = from_node(node)
-    if shape:
-        ones, zeros = _UNITS[len(shape)] if len(shape) < 8 else ((1,) * len(shape), (0,) * len(shape))
-        result = result._alias(EXPAND((RESHAPE((node,), (ones, ())),), (shape, ones)), shape, zeros, 0)
-    if value == value and found is None:
+    result = over(ProgramStorage(number(value, type, device, shape)), shape)
+    if value == value and (value or math.copysign(1, value) > 0):
         if len(_constants) > 4096:
             _constants.clear()
-        result = _constants[key] = over(ProgramStorage(result._value()), shape)
+        _constants[key] = result
     return result
-
-
-_UNITS = [((1,) * rank, (0,) * rank) for rank in range(8)]
 
 
 def cast(t: Tensor, type: dtype) -> Tensor:

@@ -22,25 +22,30 @@ __all__ = ["build"]
 Launch = tuple[Kernel, list[Operation]]
 
 
-def build(nodes: Sequence[Node]) -> Plan:
-    """The plan that computes `nodes`; its inputs and scalars are the leaves in the order of `topological_order(nodes)`.
+def build(nodes: Sequence[Node], found: Sequence[Node] | None = None) -> Plan:
+    """The plan that computes `nodes`. Its inputs and scalars are the leaves in the order of `found`: all that the nodes need and
+    themselves, in topological order unless given in another.
 
     A node's value may be where another's is: `plan.outputs` may repeat a number, or hold an input's (a reshape of an input).
     """
     program = Program()
     made: dict[int, Operation] = {}
-    inputs: list[Operation] = []
-    scalars: list[Operation] = []
-    order = topological_order(nodes)
-    for node in order:
+    leaves: dict[int, Operation] = {}
+    if found is None:
+        found = topological_order(nodes)
+    for node in sorted(found, key=lambda n: n.serial):
         if node.buffer is not None:
-            made[node.serial] = leaf = program.new("memory", node.shape, node.dtype)
-            inputs.append(leaf)
+            made[node.serial] = leaves[node.serial] = program.new("memory", node.shape, node.dtype)
         elif node.primitive.name == "scalar":
-            made[node.serial] = leaf = program.new("scalar", node.shape, node.dtype)
-            scalars.append(leaf)
+            leaves[node.serial] = leaf = program.new("scalar", (), node.dtype)
+            made[node.serial] = program.repeated(leaf, node.shape)
+        elif node.primitive.name == "constant":
+            leaf = program.make("constant", (), node.params, (), node.dtype)
+            made[node.serial] = program.repeated(leaf, node.shape)
         else:
             made[node.serial] = program.from_node(node, tuple(made[i.serial] for i in node.inputs))
+    known = [leaves[n.serial] for n in found if n.serial in leaves]
+    inputs, scalars = [o for o in known if o.name == "memory"], [o for o in known if o.name == "scalar"]
     wanted = [_in_memory(program, made[n.serial]) for n in nodes]
     operations = program.finish([*wanted, *inputs, *scalars])
     outputs = [o for o in dict.fromkeys(wanted) if o.name != "memory"]
@@ -55,7 +60,7 @@ def build(nodes: Sequence[Node]) -> Plan:
             assert number not in forced, error.operation
             forced.add(number)
     plan = _plan(operations, launches, inputs, scalars, wanted)
-    plan.donations = donations(plan, order, nodes)
+    plan.donations = donations(plan, found, nodes)
     return plan
 
 

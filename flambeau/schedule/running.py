@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import flambeau.graph.node as graph
 from flambeau.dtypes import float32
-from flambeau.graph.node import Node, topological_order
+from flambeau.graph.node import Node
 from flambeau.graph.primitives.leaf import BUFFER, PLACEHOLDER, SCALAR, escaped, scalar_value
 from flambeau.schedule.execution import execute
 from flambeau.schedule.plan import Plan
@@ -28,25 +28,8 @@ CAPACITY, MOST_STEPS = 512, 20_000
 """How many plans are kept, and how many steps they may have together; the one used longest ago goes first."""
 PLANS: dict[tuple[Any, ...], Plan] = {}
 _uses = itertools.count(1)
+_NONE: frozenset[int] = frozenset()
 _lock = threading.Lock()
-
-_leaf_codes: dict[int, int] = {}
-"""A negative number for each signature of a node in memory: what counts is its shape and dtype, not what computed it."""
-_leaf_kinds: dict[Any, int] = {}
-_LEAF_CODES = 1 << 16
-_leaf_numbers = itertools.count(1)
-
-
-def _leaf_code(node: Node) -> int:
-    if len(_leaf_codes) >= _LEAF_CODES:  # numbers are not used again, so that plans of before are merely not found
-        _leaf_codes.clear()
-        _leaf_kinds.clear()
-    kind = (node.shape, node.dtype)
-    code = _leaf_kinds.get(kind)
-    if code is None:
-        code = _leaf_kinds[kind] = -next(_leaf_numbers)
-    _leaf_codes[node.signature] = code
-    return code
 
 
 def _keep(structure: tuple[Any, ...], plan: Plan) -> None:
@@ -61,7 +44,7 @@ def _keep(structure: tuple[Any, ...], plan: Plan) -> None:
 
 
 def prepare(nodes: Sequence[Node]) -> tuple[Plan, list[Node], list[Node]]:
-    """The plan that computes `nodes` (none of which has its buffer), and the leaves that it reads.
+    """The plan that computes `nodes` (distinct ones, none of which has its buffer), and the leaves that it reads.
 
     Returns (plan, nodes in memory, scalar nodes): the order of the nodes is that of `plan.inputs` and of `plan.scalars`.
     The plan is the same object for every graph of the same structure.
@@ -71,36 +54,43 @@ def prepare(nodes: Sequence[Node]) -> tuple[Plan, list[Node], list[Node]]:
 
 
 def _prepare(nodes: Sequence[Node]) -> tuple[Plan, list[Node], list[Node], list[Node]]:
-    """`prepare`, and the topological order."""
-    order = topological_order(nodes)
-    key: list[Any] = [nodes[0].device]
-    place = dict(zip([node.serial for node in order], range(len(order))))
+    """`prepare`, and all nodes in the order in which they are met: the outputs, what those read, and so on.
+
+    The key is what is met: of each node its signature and the places of what it reads; of one in memory its kind, as a negative
+    number, since it doesn't count what computed it.
+    """
+    order = list(nodes)
+    place = dict(zip(order, range(len(order))))
+    find, meet = place.setdefault, order.append
+    key: list[Any] = [len(order)]
+    note = key.append
     inputs: list[Node] = []
     scalars: list[Node] = []
-    append, codes = key.append, _leaf_codes
-    for node in order:
+    met = len(order)
+    for node in order:  # grows while it is walked
         if node.buffer is None:
-            append(node.signature)
+            note(node.signature)
             operands = node.inputs
             if operands:
                 for i in operands:
-                    append(place[i.serial])
+                    at = find(i, met)
+                    note(at)
+                    if at == met:
+                        meet(i)
+                        met += 1
             elif node.primitive is SCALAR:
                 scalars.append(node)
             elif node.primitive is PLACEHOLDER:
                 raise escaped()
         else:
             inputs.append(node)
-            code = codes.get(node.signature)
-            append(_leaf_code(node) if code is None else code)
-    append(None)
-    key.extend([place[n.serial] for n in nodes])
+            note(-node.kind)
     if graph.naming is not None:  # a plan of its own, whose steps say where they come from
-        key.append(tuple([n.origin for n in order]))
+        note(tuple([n.origin for n in order]))
     structure = tuple(key)
     plan = PLANS.get(structure)
     if plan is None:
-        plan = build(nodes)
+        plan = build(nodes, order)
         _keep(structure, plan)
     else:
         plan.used = next(_uses)
@@ -117,14 +107,14 @@ def realize(backend: Backend, nodes: Sequence[Node]) -> None:
     if not pending:
         return
     plan, inputs, scalars, order = _prepare(pending)
-    donated = _unknown_outside(plan, order) if plan.donations else frozenset()
+    donated = _unknown_outside(plan, order) if plan.donations else _NONE
 
     def publish(buffers: Sequence[Any]) -> None:
-        for node, buffer in zip(pending, buffers, strict=True):
+        for node, buffer in zip(pending, buffers):
             if buffer is not None:
                 node.realize(buffer)
 
-    execute(backend, plan, inputs, [scalar_value(n) for n in scalars], donated, publish)
+    execute(backend, plan, inputs, [scalar_value(n) for n in scalars] if scalars else (), donated, publish)
 
 
 def _unknown_outside(plan: Plan, order: list[Node]) -> frozenset[int]:

@@ -50,11 +50,17 @@ class Team:
         self.team, self.call, self.after, self.calls = team, call, after, 0
 
     def run(self, *arguments: Any) -> None:
+        self._interrupted(self.team.run, *arguments)
+
+    def run_alone(self, *arguments: Any) -> None:
+        self._interrupted(self.team.run_alone, *arguments)
+
+    def _interrupted(self, run: Any, *arguments: Any) -> None:
         stops = self.calls == self.call
         self.calls += 1
         if stops and not self.after:
             raise Stop
-        self.team.run(*arguments)
+        run(*arguments)
         if stops:
             raise Stop
 

@@ -117,12 +117,11 @@ def test_plans_are_bounded_by_their_steps(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_forgotten_signatures_are_not_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(node, "_INTERNED", 20)
-    monkeypatch.setattr(running, "_LEAF_CODES", 20)
+    monkeypatch.setattr(node, "_REMEMBERED", 20)
     for n in range(1, 60):
         a, b = leaf(np.full(n, 2, np.float32)), leaf(np.full((n, 1), 3, np.float32))
         check([make("mul", (a, a)), make("neg", (b,))], Interpreter())
-    assert len(node._interned) <= 20 and len(running._leaf_codes) <= 20
+    assert max(len(node._kinds), len(node._signatures), len(node._forms)) <= 20
 
 
 def test_accumulated_gradients_are_one_plan():

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import builtins
 import ctypes
+import struct
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -21,7 +22,7 @@ from flambeau.devices.cpu.arena import Block, homes, lifetimes, place
 from flambeau.devices.cpu.compiler import Compiled, Compiler, Pack
 from flambeau.devices.cpu.cost import nanoseconds
 from flambeau.devices.cpu.memory import Buffer, Pool, Region
-from flambeau.devices.cpu.runner import ALONE, BARRIER, ENTRY_WORDS, Team
+from flambeau.devices.cpu.runner import ALONE, BARRIER, ENTRY_WORDS, RUN_WORDS, Team
 from flambeau.devices.cpu.scalars import ScalarBlock
 from flambeau.kernels.ir import Kernel, RoutineKernel
 from flambeau.profiler import recorder
@@ -62,6 +63,10 @@ class _Part:
     overwrites: bool = False
     reports: bool = False
     checks: bool = False
+    run: int = 0
+    """The address of what the native runner is given."""
+    is_alone: bool = False
+    """Whether the caller's thread does it."""
 
 
 def _stretches(parts: Sequence[_Part]) -> list[_Part]:
@@ -112,7 +117,8 @@ class Executable:
         self._code = list(compiled.values())  # keeps it in memory
 
         # The table: one address for each home of a value, then for each scratch block.
-        self.table_index = {v: i for i, v in enumerate(dict.fromkeys(home))}
+        inputs, outputs = [home[v] for v in plan.inputs], [home[v] for v in plan.outputs]
+        self.table_index = {v: i for i, v in enumerate(dict.fromkeys((*inputs, *outputs, *home)))}
         self._scratch_index: dict[tuple[int, int], int] = {}
         blocks = self._blocks(plan, compiled)
         self.arena_bytes = place([b for _, b in blocks])
@@ -125,8 +131,9 @@ class Executable:
         self.scalars = ScalarBlock([plan.values[v].dtype for v in plan.scalars])
         for v, address in zip(plan.scalars, self.scalars.addresses, strict=True):
             self.table[self.table_index[v]] = address
-        self.input_places = [self.table_index[home[v]] for v in plan.inputs]
         self._plan_outputs(plan)
+        self._addresses = struct.Struct(f"={len(inputs) + len(self._fresh)}q")
+        assert [self.table_index[at] for at in inputs] == list(range(len(inputs)))
         self._packs: list[_Packing] = []
         self._build(plan, compiled)
 
@@ -151,16 +158,18 @@ class Executable:
         return blocks
 
     def _plan_outputs(self, plan: Plan) -> None:
-        """For each output: the input whose memory it is (or -1), else its place in the table and its bytes."""
-        inputs = {self.home[v]: i for i, v in reversed(list(enumerate(plan.inputs)))}
-        self.outputs: list[tuple[int, int, int]] = []
-        seen: dict[int, int] = {}
-        for number, v in enumerate(plan.outputs):
-            at = self.home[v]
-            nbytes = plan.values[v].size * plan.values[v].dtype.itemsize
-            source = inputs.get(at, -1)
-            self.outputs.append((source, self.table_index[at], nbytes) if at not in seen else (-2 - seen[at], 0, 0))
-            seen.setdefault(at, number)
+        """For each output where its memory is: an input's position, or its place after the inputs among those that are new.
+
+        In the table inputs come first, then the new outputs, whose bytes are `_fresh`.
+        """
+        places = {self.home[v]: i for i, v in reversed(list(enumerate(plan.inputs)))}
+        self._fresh: list[int] = []
+        for v in plan.outputs:
+            if self.home[v] not in places:
+                places[self.home[v]] = len(plan.inputs) + len(self._fresh)
+                self._fresh.append(plan.values[v].size * plan.values[v].dtype.itemsize)
+        self._output_places = [places[self.home[v]] for v in plan.outputs]
+        self._is_fresh = self._output_places == list(range(len(plan.inputs), len(plan.inputs) + len(self._fresh)))
 
     def _build(self, plan: Plan, compiled: dict[int, Compiled]) -> None:
         cells: list[int] = []
@@ -238,27 +247,34 @@ class Executable:
             words += [address, base + 8 * start, ALONE * is_short | BARRIER * (not goes_on)]
         self._entries = (ctypes.c_int64 * max(len(words), 1))(*words)
         self._program = (ctypes.c_int64 * 4)(base, ctypes.addressof(self.table), ctypes.addressof(self._pairs), len(pairs) // 2)
-        self.program_address = ctypes.addressof(self._program)
-        self.entries_address = ctypes.addressof(self._entries)
+        parts = [*self.stretches, *self._steps]
+        runs: list[int] = []
+        for part in parts:
+            part.is_alone = part.work < _ALONE
+            first = ctypes.addressof(self._entries) + 8 * ENTRY_WORDS * part.first
+            runs += [ctypes.addressof(self._program), first, part.count, 1 if part.is_alone else self.threads]
+        self._runs = (ctypes.c_int64 * max(len(runs), 1))(*runs)
+        for number, part in enumerate(parts):
+            part.run = ctypes.addressof(self._runs) + 8 * RUN_WORDS * number
+        self._sole_run = 0
+        """The run that is all there is to do, of a short plan where nothing may go wrong."""
+        if len(self.stretches) == 1 and not (self.donated or self._packs or self._reporting):
+            (part,) = self.stretches
+            if part.is_alone and part.count and part.after is None:
+                self._sole_run = part.run
 
     # --- running
 
     def run(self, team: Team, inputs: Sequence[Buffer], scalars: Sequence[Any], arena: Region) -> list[Buffer]:
         """Runs the plan once. Raises what kernels report; `Interrupted` where donated inputs were overwritten before that."""
         table = self.table
-        for index, buffer in zip(self.input_places, inputs, strict=True):
-            table[index] = buffer.address
         for position in self.donated:
             inputs[position].packed = None
         allocate = self.pool.allocate
-        outputs: list[Buffer] = []
-        for source, index, nbytes in self.outputs:
-            if source == -1:
-                buffer = allocate(nbytes)
-                table[index] = buffer.address
-            else:
-                buffer = inputs[source] if source >= 0 else outputs[-2 - source]
-            outputs.append(buffer)
+        fresh = [allocate(nbytes) for nbytes in self._fresh]
+        known = [*inputs, *fresh]
+        self._addresses.pack_into(table, 0, *[buffer.address for buffer in known])
+        outputs = fresh if self._is_fresh else [known[place] for place in self._output_places]
         if self.arena_bytes:
             at = arena.at_least(self.arena_bytes)
             if at != self.arena_at:
@@ -267,8 +283,11 @@ class Executable:
                 self.arena_at = at
         if scalars:
             self.scalars.set(scalars)
-        kept = self._choose_packs(inputs) if self._packs else ()
         profile = recorder.active
+        if self._sole_run and profile is None:
+            team.run_alone(self._sole_run)
+            return outputs
+        kept = self._choose_packs(inputs) if self._packs else ()
         done = begun = 0
         try:
             for part in self.stretches if profile is None else self._steps:
@@ -276,11 +295,14 @@ class Executable:
                 held = None
                 if part.overwrites:
                     begun = part.end
-                    held = team.finish(self.program_address, self._address(part), part.count, part.work < _ALONE)
+                    held = team.finish(part.run, part.is_alone)
                 elif part.work > _LONG:
-                    team.run_long(self.program_address, self._address(part), part.count)
-                elif part.count:
-                    team.run(self.program_address, self._address(part), part.count, part.work < _ALONE)
+                    team.run_long(part.run)
+                elif part.is_alone:
+                    if part.count:
+                        team.run_alone(part.run)
+                else:
+                    team.run(part.run)
                 if part.after is not None:
                     part.after()
                 done = part.end
@@ -324,9 +346,6 @@ class Executable:
                 packed[pack.name] = None
                 self.table[packing.index] = self.arena_at + self._offset_of[packing.index]
         return kept
-
-    def _address(self, part: _Part) -> int:
-        return self.entries_address + 8 * ENTRY_WORDS * part.first
 
     def _raise_reported(self) -> None:
         """Raises what kernels reported, if anything."""

@@ -8,10 +8,11 @@ start when first needed, and again in a forked child. A woken helper often lands
 both spin, so that the two take turns: on Linux each helper moves to a processor of its own, counted from the caller's, whenever
 the caller has moved.
 
-A program is an array of i64: address of the argument cells, of the table, of the pairs (cell, table index), number of pairs.
-An entry is three i64: function, its argument array, and flags: 1 where a barrier follows, 2 where the first thread does it
-alone. The control block holds, a cache line each: the generation that helpers wait on, the number of sleepers, what to run, and
-the barrier's two words (with the number of its sleepers); then the processors.
+A run is four i64: address of the program, of the entries, number of entries, number of threads. A program is an array of i64:
+address of the argument cells, of the table, of the pairs (cell, table index), number of pairs. An entry is three i64: function,
+its argument array, and flags: 1 where a barrier follows, 2 where the first thread does it alone. The control block holds, a cache
+line each: the generation that helpers wait on, the number of sleepers, what to run, and the barrier's two words (with the number
+of its sleepers); then the processors.
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ from flambeau.codegen.llvm.target import Target
 from flambeau.devices.cpu.jit import Jit
 from flambeau.devices.cpu.stopping import WORD, Interruption
 
-__all__ = ["ALONE", "BARRIER", "ENTRY_WORDS", "Team"]
+__all__ = ["ALONE", "BARRIER", "ENTRY_WORDS", "RUN_WORDS", "Team"]
 
-ENTRY_WORDS = 3
+ENTRY_WORDS, RUN_WORDS = 3, 4
 BARRIER, ALONE = 1, 2
 """Flags of an entry."""
 _ANNOUNCES, STOPPABLE = 1, 2
@@ -37,10 +38,10 @@ _ANNOUNCES, STOPPABLE = 1, 2
 _SPINS = 20000
 """Longer than Python takes between two plans: waking a sleeper takes 20 to 35 µs, twice a plan."""
 _LINE = 64
-_GENERATION, _SLEEPERS, _ENTRIES, _COUNT, _THREADS, _ARRIVED, _TURN = 0, 64, 128, 136, 144, 192, 256
+_GENERATION, _SLEEPERS, _RUN, _ARRIVED, _TURN = 0, 64, 128, 192, 256
 _WAITERS = 264  # how many sleep at the barrier
-_CALLER = 152  # the processor that the caller ran on
-_RUNS = 272  # how many walks the first thread has ended
+_CALLER = 136  # the processor that the caller ran on
+_ENDED = 272  # how many walks the first thread has ended
 _PROCESSORS = 320  # how many we may run on, then their numbers
 _MOST_PROCESSORS = 1024
 _CONTROL_BYTES = _PROCESSORS + 8 + 8 * _MOST_PROCESSORS
@@ -118,8 +119,14 @@ done:
   ret void
 }}
 
-define void @flambeau_walk(ptr %entries, i64 %count, i64 %thread, i64 %threads, ptr %control) {{
+define void @flambeau_walk(ptr %run, i64 %thread, ptr %control) {{
 entry:
+  %r1 = getelementptr i64, ptr %run, i64 1
+  %entries = load ptr, ptr %r1, align 8
+  %r2 = getelementptr i64, ptr %run, i64 2
+  %count = load i64, ptr %r2, align 8
+  %r3 = getelementptr i64, ptr %run, i64 3
+  %threads = load i64, ptr %r3, align 8
   %arrived = getelementptr i8, ptr %control, i64 {_ARRIVED}
   %turn = getelementptr i8, ptr %control, i64 {_TURN}
   %waiters = getelementptr i8, ptr %control, i64 {_WAITERS}
@@ -191,7 +198,7 @@ end:
   %is_caller = icmp eq i64 %thread, 0
   br i1 %is_caller, label %note, label %done
 note:
-  %runs = getelementptr i8, ptr %control, i64 {_RUNS}
+  %runs = getelementptr i8, ptr %control, i64 {_ENDED}
   %ended = load i64, ptr %runs, align 8
   %ended1 = add i64 %ended, 1
   store i64 %ended1, ptr %runs, align 8
@@ -200,13 +207,9 @@ done:
   ret void
 }}
 
-define void @flambeau_announce(ptr %control, ptr %entries, i64 %count, i64 %threads) {{
-  %e = getelementptr i8, ptr %control, i64 {_ENTRIES}
-  store ptr %entries, ptr %e, align 8
-  %c = getelementptr i8, ptr %control, i64 {_COUNT}
-  store i64 %count, ptr %c, align 8
-  %t = getelementptr i8, ptr %control, i64 {_THREADS}
-  store i64 %threads, ptr %t, align 8
+define void @flambeau_announce(ptr %control, ptr %run) {{
+  %e = getelementptr i8, ptr %control, i64 {_RUN}
+  store ptr %run, ptr %e, align 8
   %here = call i32 @sched_getcpu()
   %p = getelementptr i8, ptr %control, i64 {_CALLER}
   store i32 %here, ptr %p, align 4
@@ -258,8 +261,14 @@ done:
   ret void
 }}
 
-define i64 @flambeau_run(ptr %program, ptr %entries, i64 %count, i64 %threads, ptr %control, i64 %flags) {{
+define void @flambeau_prepare(ptr %run) {{
+  %program = load ptr, ptr %run, align 8
   call void @flambeau_fill(ptr %program)
+  ret void
+}}
+
+define i64 @flambeau_run(ptr %run, ptr %control, i64 %flags) {{
+  call void @flambeau_prepare(ptr %run)
   %may_stop = and i64 %flags, {STOPPABLE}
   %word = trunc i64 %may_stop to i32
   store atomic i32 %word, ptr {WORD} seq_cst, align 4
@@ -267,10 +276,10 @@ define i64 @flambeau_run(ptr %program, ptr %entries, i64 %count, i64 %threads, p
   %is = icmp ne i64 %announces, 0
   br i1 %is, label %announce, label %walk
 announce:
-  call void @flambeau_announce(ptr %control, ptr %entries, i64 %count, i64 %threads)
+  call void @flambeau_announce(ptr %control, ptr %run)
   br label %walk
 walk:
-  call void @flambeau_walk(ptr %entries, i64 %count, i64 0, i64 %threads, ptr %control)
+  call void @flambeau_walk(ptr %run, i64 0, ptr %control)
   %last = atomicrmw xchg ptr {WORD}, i32 0 seq_cst
   %stopped = icmp eq i32 %last, 1
   %result = zext i1 %stopped to i64
@@ -280,9 +289,7 @@ walk:
 define void @flambeau_help(ptr %control, i64 %thread, i64 %first) {{
 entry:
   %s = getelementptr i8, ptr %control, i64 {_SLEEPERS}
-  %e = getelementptr i8, ptr %control, i64 {_ENTRIES}
-  %c = getelementptr i8, ptr %control, i64 {_COUNT}
-  %t = getelementptr i8, ptr %control, i64 {_THREADS}
+  %e = getelementptr i8, ptr %control, i64 {_RUN}
   %p = getelementptr i8, ptr %control, i64 {_CALLER}
   %start = trunc i64 %first to i32
   br label %wait
@@ -311,12 +318,10 @@ sleep:
   br i1 %is2, label %got, label %sleep
 got:
   %generation = load atomic i32, ptr %control acquire, align 4
-  %count = load i64, ptr %c, align 8
-  %stop = icmp slt i64 %count, 0
+  %run = load ptr, ptr %e, align 8
+  %stop = icmp eq ptr %run, null
   br i1 %stop, label %done, label %work
 work:
-  %entries = load ptr, ptr %e, align 8
-  %threads = load i64, ptr %t, align 8
   %caller1 = load i32, ptr %p, align 4
   %moved = icmp ne i32 %caller, %caller1
   br i1 %moved, label %move, label %begin
@@ -324,7 +329,7 @@ move:
   call void @flambeau_move(ptr %control, i64 %thread, i32 %caller1)
   br label %begin
 begin:
-  call void @flambeau_walk(ptr %entries, i64 %count, i64 %thread, i64 %threads, ptr %control)
+  call void @flambeau_walk(ptr %run, i64 %thread, ptr %control)
   br label %ran
 ran:
   br label %wait
@@ -335,7 +340,7 @@ done:
 
 
 class _Natives:
-    """The runner's functions as Python callables (each call lets go of the GIL)."""
+    """The runner's functions as Python callables. Each call lets go of the GIL, but `run_briefly`: some microseconds."""
 
     def __init__(self, jit: Jit) -> None:
         self._jit = jit
@@ -343,24 +348,27 @@ class _Natives:
         if not _has_futex(jit.target):
             for name in ("i64 @syscall(i64, ...)", "i32 @sched_getcpu()", "i32 @sched_setaffinity(i32, i64, ptr)"):
                 source = source.replace(f"declare {name}", "")
-            source = source[: source.index("define void @flambeau_announce")] + source[source.index("define i64 @flambeau_run") :]
+            after = source[source.index("define void @flambeau_prepare") :]
+            source = source[: source.index("define void @flambeau_announce")] + after
             source = source[: source.index("define void @flambeau_help")]
-            source = source.replace("call void @flambeau_announce(ptr %control, ptr %entries, i64 %count, i64 %threads)", "")
-        names = ["flambeau_run", "flambeau_walk", "flambeau_nothing"]
+            source = source.replace("call void @flambeau_announce(ptr %control, ptr %run)", "")
+        names = ["flambeau_run", "flambeau_prepare", "flambeau_walk", "flambeau_nothing"]
         if _has_futex(jit.target):
             names += ["flambeau_announce", "flambeau_help"]
         image = jit.assemble(source)
         self.code = jit.load([image])
         addresses = {name: self.code.bases[0] + image.functions[name] for name in names}
         p, i = ctypes.c_void_p, ctypes.c_int64
-        self.run = ctypes.CFUNCTYPE(i, p, p, i, i, p, i)(addresses["flambeau_run"])
-        self.walk = ctypes.CFUNCTYPE(None, p, i, i, i, p)(addresses["flambeau_walk"])
+        self.run = ctypes.CFUNCTYPE(i, p, p, i)(addresses["flambeau_run"])
+        self.run_briefly = ctypes.PYFUNCTYPE(i, p, p, i)(addresses["flambeau_run"])
+        self.prepare = ctypes.CFUNCTYPE(None, p)(addresses["flambeau_prepare"])
+        self.walk = ctypes.CFUNCTYPE(None, p, i, p)(addresses["flambeau_walk"])
         self.nothing = addresses["flambeau_nothing"]
         self.interruption = Interruption(jit.own["flambeau_interrupt"])
         self.announce: Any = None
         self.help: Any = None
         if "flambeau_help" in addresses:
-            self.announce = ctypes.CFUNCTYPE(None, p, p, i, i)(addresses["flambeau_announce"])
+            self.announce = ctypes.CFUNCTYPE(None, p, p)(addresses["flambeau_announce"])
             self.help = ctypes.CFUNCTYPE(None, p, i, i)(addresses["flambeau_help"])
 
 
@@ -385,14 +393,14 @@ class Team:
         memory = ctypes.create_string_buffer(_CONTROL_BYTES + _LINE)
         self._memory = memory
         self._control = ctypes.addressof(memory) + -ctypes.addressof(memory) % _LINE
-        self._runs = ctypes.c_int64.from_address(self._control + _RUNS)
+        self._ended = ctypes.c_int64.from_address(self._control + _ENDED)
         if hasattr(os, "sched_getaffinity"):
             usable = [p for p in sorted(os.sched_getaffinity(0)) if p < _MOST_PROCESSORS]
             words = (ctypes.c_int64 * (1 + _MOST_PROCESSORS)).from_address(self._control + _PROCESSORS)
             words[: 1 + len(usable)] = [len(usable), *usable]
         self._helpers = []
         self._starts: list[threading.Semaphore] = []
-        self._work: tuple[int, int, int] | None = None
+        self._work: int | None = None
 
     def after_fork(self) -> None:
         """In a forked child: the parent's threads don't exist here."""
@@ -404,43 +412,51 @@ class Team:
             self.stop()
             self.threads = threads
 
-    def run(self, program: int, entries: int, count: int, alone: bool, stoppable: bool = False) -> None:
-        """Runs `count` entries from the address `entries`, on the caller's thread alone or on all.
+    def run_alone(self, run: int) -> None:
+        """Does a short run on the caller's thread, other Python threads waiting."""
+        self._natives.run_briefly(run, self._control, 0)
+
+    def run(self, run: int, stoppable: bool = False) -> None:
+        """Does the run at the address `run` on all threads.
 
         Raises KeyboardInterrupt when it was stopped, which only a `stoppable` run is (see `stopping`).
         """
         flags = STOPPABLE if stoppable else 0
-        if alone or self.threads == 1:
-            stopped = self._natives.run(program, entries, count, 1, self._control, flags)
+        if self.threads == 1:
+            stopped = self._natives.run(run, self._control, flags)
         else:
             if len(self._helpers) < self.threads - 1:
                 self._start()
             if self._natives.help is not None:
-                stopped = self._natives.run(program, entries, count, self.threads, self._control, flags | _ANNOUNCES)
+                stopped = self._natives.run(run, self._control, flags | _ANNOUNCES)
             else:
-                stopped = self._natives.run(program, entries, 0, 1, self._control, 0)  # fills the arguments first
-                self._work = (entries, count, self.threads)
+                stopped = 0
+                self._natives.prepare(run)
+                self._work = run
                 for start in self._starts:
                     start.release()
-                self._natives.walk(entries, count, 0, self.threads, self._control)
+                self._natives.walk(run, 0, self._control)
         if stopped:
             raise KeyboardInterrupt
 
-    def run_long(self, program: int, entries: int, count: int) -> None:
-        """`run` on all threads, which Ctrl-C stops half-way."""
+    def run_long(self, run: int) -> None:
+        """`run`, which Ctrl-C stops half-way."""
         with self._natives.interruption as stoppable:
-            self.run(program, entries, count, False, stoppable)
+            self.run(run, stoppable)
 
-    def finish(self, program: int, entries: int, count: int, alone: bool) -> BaseException | None:
-        """Runs entries (at least one) to their end; gives the exception that a signal's handler raised meanwhile, if any.
+    def finish(self, run: int, alone: bool) -> BaseException | None:
+        """Does a run (of at least one entry) to its end; gives the exception that a signal's handler raised meanwhile, if any.
 
         A handler runs when the native call has returned, or just before it is made.
         """
         held = None
-        before = self._runs.value
-        while self._runs.value == before:
+        before = self._ended.value
+        while self._ended.value == before:
             try:
-                self.run(program, entries, count, alone)
+                if alone:
+                    self.run_alone(run)
+                else:
+                    self.run(run)
             except BaseException as error:
                 held = error
         return held
@@ -464,7 +480,7 @@ class Team:
             work = self._work
             if work is None:
                 return
-            self._natives.walk(work[0], work[1], number, work[2], self._control)
+            self._natives.walk(work, number, self._control)
 
     def stop(self) -> None:
         """Ends the helper threads."""
@@ -472,7 +488,7 @@ class Team:
         if not helpers:
             return
         if self._natives.announce is not None:
-            self._natives.announce(self._control, None, -1, 0)
+            self._natives.announce(self._control, None)
         else:
             self._work = None
             for start in self._starts:

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from flambeau.dtypes import bool_, dtype
-from flambeau.graph.node import Node, Primitive
+from flambeau.graph.node import Node, Primitive, Shape
 from flambeau.graph.numpy import array_type, np
 
 __all__ = ["BUFFER", "CONSTANT", "SCALAR", "IOTA", "PLACEHOLDER", "number", "escaped"]
@@ -23,18 +23,18 @@ CONSTANT = Primitive(
     "constant",
     "leaf",
     lambda inputs, params: ((), params[1]),
-    lambda node: np.array(node.params[0]).astype(array_type(node.dtype)),
+    lambda node: np.broadcast_to(np.array(node.params[0]).astype(array_type(node.dtype)), node.shape),
 )
-"""`params = (value, dtype)`: a number that is part of the program, so that kernels may specialise on it. Shape ()."""
+"""`params = (value, dtype)`: a number that is part of the program, so that kernels may specialise on it; of any shape."""
 
 SCALAR = Primitive(
     "scalar",
     "leaf",
     lambda inputs, params: ((), params[1]),
-    lambda node: np.array(scalar_value(node)).astype(array_type(node.dtype)),
+    lambda node: np.broadcast_to(np.array(scalar_value(node)).astype(array_type(node.dtype)), node.shape),
 )
 """`params = (value or a function of no arguments that gives it, dtype)`: a number that may be another in the next run
-of the same program: kernels read it from memory. Shape ()."""
+of the same program: kernels read it from memory. Of any shape."""
 
 IOTA = Primitive(
     "iota",
@@ -71,17 +71,20 @@ def scalar_value(node: Node) -> Any:
     return value() if callable(value) else value
 
 
-def number(value: Any, type: dtype, device: str) -> Node:
-    """A Python number as a leaf: baked into kernels when it is one of the few that simplify, else read from memory."""
+def number(value: Any, type: dtype, device: str, shape: Shape = ()) -> Node:
+    """A Python number, repeated to `shape`, as a leaf.
+
+    It is baked into kernels when it is one of the few that simplify, else read from memory.
+    """
     if not callable(value):
         if type is bool_:
             value = bool(value)
         elif type.category == 1:
             value = int(value)
             if value in _BAKED_INTEGERS:
-                return CONSTANT((), (value, type), device)
+                return Node(CONSTANT, (), (value, type), shape, type, device)
         if value != value:
             value = math.nan  # one object, so that every NaN is one program
         if (value in _BAKED and math.copysign(1, value) == math.copysign(1, value or 1)) or value != value or type is bool_:
-            return CONSTANT((), (value, type), device)
-    return SCALAR((), (value, type), device)
+            return Node(CONSTANT, (), (value, type), shape, type, device)
+    return Node(SCALAR, (), (value, type), shape, type, device)
