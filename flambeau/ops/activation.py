@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from flambeau.ops.formula import formula, in_wide
+from flambeau.ops.composite import Composite, record, untaped
+from flambeau.ops.formula import in_wide
 from flambeau.ops.operands import as_tensor_argument
 from flambeau.ops.registry import operator, scalar_name
 from flambeau.shapes import normalization as rules
@@ -10,11 +11,12 @@ from flambeau.tensor import Tensor
 
 __all__ = ["hardshrink", "prelu"]
 
-_hardshrink = formula(
-    "hardshrink",
-    lambda x, size: x.masked_fill((x >= -size) & (x <= size), 0),
-    lambda g, x, size: g.masked_fill((x >= -size) & (x <= size), 0),
-)
+
+def _is_small(x: Tensor, size: float) -> Tensor:
+    return (x >= -size) & (x <= size)
+
+
+_HARDSHRINK = Composite("hardshrink", lambda g, y, inputs, params: (g.masked_fill(_is_small(*inputs, *params), 0),))
 
 
 @operator()
@@ -23,7 +25,9 @@ def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """input outside [-lambd, lambd], 0 inside."""
     if as_tensor_argument(input, "hardshrink", "input").dtype.category != 2:
         raise NotImplementedError(f"\"hardshrink_cpu\" not implemented for '{scalar_name(input)}'")
-    return _hardshrink(input, lambd)
+    with untaped():
+        y = input.masked_fill(_is_small(input, lambd), 0)
+    return record(_HARDSHRINK, y, (input,), (lambd,))
 
 
 @operator()

@@ -5,11 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from flambeau.dtypes import scalar_dtype
+from flambeau.dtypes import float16, float32, scalar_dtype
+from flambeau.graph.node import Primitive
 from flambeau.graph.primitives import elementwise as e
 from flambeau.ops.composite import Composite, record, untaped
 from flambeau.ops.elements import where
-from flambeau.ops.operands import accumulation_dtype, cast, check_fits, check_tensor, number_before, operands, pair, python_number
+from flambeau.ops.operands import (
+    accumulation_dtype,
+    cast,
+    check_fits,
+    check_tensor,
+    filled,
+    number_before,
+    operands,
+    pair,
+    python_number,
+)  # fmt: skip
 from flambeau.ops.registry import in_place, operator, scalar_name
 from flambeau.tensor import Tensor, entitle
 
@@ -23,7 +34,7 @@ def _is_bool(value: Any) -> bool:
 
 
 def _scaled(other: Tensor, alpha: Any) -> Tensor:
-    """alpha·other, refusing a floating alpha for integers and a bool alpha for numbers as PyTorch does."""
+    """alpha·other, wide for half types, refusing a floating alpha for integers and a bool alpha for numbers as PyTorch does."""
     number = python_number(alpha)
     if number is None:
         if isinstance(alpha, Tensor) and not alpha._shape:
@@ -35,7 +46,27 @@ def _scaled(other: Tensor, alpha: Any) -> Tensor:
         raise RuntimeError("Boolean alpha only supported for Boolean results.")
     if category == 2 and other.dtype.category != 2:
         raise RuntimeError("For integral input tensors, argument alpha must not be a floating point number.")
+    if _is_half(other):
+        return mul(cast(other, float32), cast(filled(number, other.dtype, other._storage.device, ()), float32))
     return mul(other, bool(number) if other.dtype.category == 0 else number)
+
+
+def _with_scaled(primitive: Primitive, a: Tensor, b: Tensor, alpha: Any) -> Tensor:
+    """a ± alpha·b, rounded once."""
+    scaled = _scaled(b, alpha)
+    return cast(_apply(primitive, (cast(a, scaled.dtype), scaled)), a.dtype)
+
+
+def _is_half(t: Tensor) -> bool:
+    type = t._storage.dtype
+    return type.itemsize == 2 and type.category == 2
+
+
+def _by_number(primitive: Primitive, name: str, a: Tensor, other: Any) -> Tensor | None:
+    """The half tensor `a` and one number, which PyTorch does not round to the half type first; None where `other` isn't that."""
+    if isinstance(other, Tensor) and other.numel() != 1:
+        return None
+    return cast(_apply(primitive, operands(name, a, other, type=float32)), a.dtype)
 
 
 @operator(inplace=True, out=True)
@@ -50,9 +81,10 @@ def add(input: Tensor, other: Any, _other: Any = None, *, alpha: Any = 1) -> Ten
     if _other is not None:
         alpha, other = number_before("add", other), _other
     a, b = pair("add", input, other)
+    primitive = e.ADD if a._storage.dtype.category else e.BITWISE_OR
     if alpha.__class__ is not int or alpha != 1:
-        b = _scaled(b, alpha)
-    return _apply(e.ADD if a._storage.dtype.category else e.BITWISE_OR, (a, b))
+        return _with_scaled(primitive, a, b, alpha)
+    return _apply(primitive, (a, b))
 
 
 @operator("sub", "subtract", inplace=True, out=True)
@@ -72,7 +104,7 @@ def sub(input: Tensor, other: Any, _other: Any = None, *, alpha: Any = 1) -> Ten
             "If you are trying to invert a mask, use the `~` or `logical_not()` operator instead."
         )
     if alpha.__class__ is not int or alpha != 1:
-        b = _scaled(b, alpha)
+        return _with_scaled(e.SUB, a, b, alpha)
     return _apply(e.SUB, (a, b))
 
 
@@ -89,6 +121,8 @@ def rsub(input: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
 def mul(input: Tensor, other: Any) -> Tensor:
     """input · other, broadcast and promoted."""
     a, b = pair("mul", input, other)
+    if _is_half(a) and (result := _by_number(e.MUL, "mul", a, other)) is not None:
+        return result
     return _apply(e.MUL if a._storage.dtype.category else e.BITWISE_AND, (a, b))
 
 
@@ -107,13 +141,17 @@ def div(input: Tensor, other: Any, *, rounding_mode: str | None = None) -> Tenso
     if rounding_mode is None:
         if a._storage.dtype.category != 2:
             a, b = operands("div", input, other, float_result=True)
+        if _is_half(a) and (result := _by_number(e.DIV, "div", a, other)) is not None:
+            return result
         return _apply(e.DIV, (a, b))
     if rounding_mode == "floor":
         return _floored(a, b, other)
     if rounding_mode == "trunc":
         if a.dtype.category == 2:
-            wide = a.dtype if _rounds_each_step(a, other) else accumulation_dtype(a.dtype)
-            return _without_slope(lambda: cast(_apply(e.TRUNC, (cast(a, wide) / cast(b, wide),)), a.dtype), a, b)
+            if _rounds_each_step(a, other):
+                return _without_slope(lambda: _apply(e.TRUNC, (_apply(e.DIV, (a, b)),)), a, b)
+            c, d = operands("div", a, other, type=accumulation_dtype(a.dtype))
+            return _without_slope(lambda: cast(_apply(e.TRUNC, (_apply(e.DIV, (c, d)),)), a.dtype), a, b)
         return _truncated(a, b)
     raise RuntimeError(f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'")
 
@@ -123,12 +161,14 @@ def _floored(a: Tensor, b: Tensor, other: Any) -> Tensor:
         raise NotImplementedError("\"div_floor\" not implemented for 'Bool'")
     if _rounds_each_step(a, other):
         return _without_slope(lambda: _floored_by_steps(a, b), a, b)
+    if _is_half(a) and (result := _by_number(e.FLOOR_DIVIDE, "floor_divide", a, other)) is not None:
+        return result
     return _apply(e.FLOOR_DIVIDE, (a, b))
 
 
 def _rounds_each_step(a: Tensor, divisor: Any) -> bool:
     """PyTorch divides halves with rounding in their own precision, but in float32 where the divisor is one number."""
-    return a.dtype.category == 2 and a.dtype.itemsize == 2 and isinstance(divisor, Tensor) and divisor.numel() != 1
+    return _is_half(a) and isinstance(divisor, Tensor) and divisor.numel() != 1
 
 
 _NO_SLOPE = Composite("div", lambda g, y, inputs, params: (lambda: g.new_zeros(g.shape),) * 2, saves="")
@@ -237,8 +277,10 @@ def _power_of_number(input: Tensor, exponent: Any) -> Tensor:
             return _apply(e.RSQRT, (a,))
         if exponent == -1:
             return _apply(e.DIV, operands("pow", 1, a))
-        if exponent == 3 and type.itemsize > 2:
+        if exponent == 3 and type is not float16:
             return _apply(e.MUL, (_apply(e.MUL, (a, a)), a))
+        if exponent == -2 and type is not float16:
+            return _apply(e.DIV, operands("pow", 1, _apply(e.MUL, (a, a))))
     return _apply(e.POW, (a, b))
 
 
