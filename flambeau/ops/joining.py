@@ -229,6 +229,7 @@ def repeat_interleave(
     """
     from flambeau.dtypes import int64
     from flambeau.ops.creation import iota
+    from flambeau.ops.sorting import searchsorted
 
     if input is None:
         input, repeats = repeats, None
@@ -246,12 +247,14 @@ def repeat_interleave(
             raise RuntimeError("repeats has to be Long or Int tensor")
         if len(repeats._shape) != 1 or repeats._shape[0] != shape[d]:
             raise RuntimeError("repeats must have the same size as input along dim")
+        if not shape[d]:
+            return input.clone()
         ends = repeats.cumsum(0)
-        if bool((repeats < 0).any()):
+        least, total = stack([repeats.amin().to(int64), ends[-1]]).tolist()
+        if least < 0:
             raise RuntimeError("repeats can not be negative")
-        total = int(ends[-1]) if shape[d] else 0
         positions = iota(total, int64, input._storage.device)
-        return input.index_select(d, (positions.unsqueeze(1) >= ends).sum(1))
+        return input.index_select(d, searchsorted(ends, positions, right=True))
     count = integer(repeats.item() if isinstance(repeats, Tensor) else repeats, "repeat_interleave", "repeats")
     result = rules.repeat_interleave(shape, count, d)
     wide = unsqueeze(input, d + 1).expand((*shape[: d + 1], count, *shape[d + 1 :]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import math
+from itertools import accumulate
 from typing import Any
 
 from flambeau.device import as_device_name
@@ -236,12 +237,22 @@ def triu(input: Tensor, diagonal: int = 0) -> Tensor:
 
 
 def _indices(rows: int, columns: int, first: Any, type: dtype | None, device: Any) -> Tensor:
+    """Rows and columns of the elements at `first(row)`, a range of columns for each row."""
     from flambeau.ops.creation import tensor
+    from flambeau.ops.joining import stack
+    from flambeau.ops.sorting import searchsorted
 
     if rows < 0 or columns < 0:
         raise RuntimeError(f"row must be non-negative, got {rows}" if rows < 0 else f"col must be non-negative, got {columns}")
-    pairs = [(r, c) for r in builtins.range(rows) for c in first(r)]
-    return tensor([[r for r, _ in pairs], [c for _, c in pairs]], dtype=type or int64, device=device).reshape(2, len(pairs))
+    taken = [first(r) for r in builtins.range(rows)]
+    ends = list(accumulate(map(len, taken), initial=0))
+    starts = [t.start - before for t, before in zip(taken, ends)]
+    position = iota(ends[-1], int64, as_device_name(device))
+    if not ends[-1]:
+        return stack([position, position]).to(type or int64)
+    row = searchsorted(tensor(ends[1:], device=device), position, right=True)
+    column = position + tensor(starts, device=device).index_select(0, row)
+    return stack([row, column]).to(type or int64)
 
 
 @operator(method=False)

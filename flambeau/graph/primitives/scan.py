@@ -42,7 +42,28 @@ def _gradient(g: Any, y: Any, inputs: Any, params: tuple[Any, ...]) -> tuple[Any
 
 
 def _product_gradient(g: Any, y: Any, x: Any, axis: int) -> Any:
-    """d/dx_i Σ_{k≥i} g_k Π_{j≤k} x_j, by an O(n²) table along the axis that is right with zeros too."""
+    """d/dx_i Σ_{k≥i} g_k Π_{j≤k} x_j.
+
+    Before the first zero that is a running sum from the end, divided by x_i; at it, the same with this zero left out of the
+    products; behind it 0.
+    """
+    products = x.cumprod(axis)
+    if products.requires_grad:  # the gradient may be differentiated again
+        return _product_gradient_table(g, x, axis)
+
+    def from_end(t: Any) -> Any:
+        return type(t)._apply(SCAN, (t.flip(axis),), (axis, "sum")).flip(axis)
+
+    zero = x == 0
+    zeros = zero.cumsum(axis)
+    at_first = zero & (zeros == 1)
+    before = from_end(g * products) / x
+    at = from_end(g * x.masked_fill(at_first, 1).cumprod(axis))
+    return at_first.where(at, before.masked_fill(zeros > 0, 0))
+
+
+def _product_gradient_table(g: Any, x: Any, axis: int) -> Any:
+    """The same by an O(n²) table along the axis, whose own gradient is right with zeros too."""
     n = x.shape[axis]
     x, g = x.movedim(axis, -1), g.movedim(axis, -1)
     position = x.new_ones((n,), dtype=int64).cumsum(0)
