@@ -7,6 +7,7 @@ from typing import Any
 from flambeau.autograd.modes import no_grad
 from flambeau.distributions import constraints
 from flambeau.distributions.binary_parameters import BinaryParameters
+from flambeau.distributions.exponential_family import ExponentialFamily
 from flambeau.distributions.utils import broadcast_all, log_odds_cost
 from flambeau.ops.random import bernoulli
 from flambeau.ops.sequences import arange
@@ -15,7 +16,7 @@ from flambeau.tensor import Tensor
 __all__ = ["Bernoulli"]
 
 
-class Bernoulli(BinaryParameters):
+class Bernoulli(BinaryParameters, ExponentialFamily):
     """1 with probability `probs`, else 0."""
 
     arg_constraints = {"probs": constraints.unit_interval, "logits": constraints.real}

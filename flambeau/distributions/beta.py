@@ -6,7 +6,7 @@ from typing import Any
 
 from flambeau.distributions import constraints
 from flambeau.distributions.dirichlet import Dirichlet
-from flambeau.distributions.distribution import Distribution
+from flambeau.distributions.exponential_family import ExponentialFamily
 from flambeau.distributions.utils import broadcast_all
 from flambeau.ops.joining import stack
 from flambeau.tensor import Tensor
@@ -14,7 +14,7 @@ from flambeau.tensor import Tensor
 __all__ = ["Beta"]
 
 
-class Beta(Distribution):
+class Beta(ExponentialFamily):
     """Density proportional to x^(concentration1 - 1) (1 - x)^(concentration0 - 1)."""
 
     arg_constraints = {"concentration1": constraints.positive, "concentration0": constraints.positive}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flambeau.distributions import constraints
-from flambeau.distributions.distribution import Distribution
+from flambeau.distributions.exponential_family import ExponentialFamily
 from flambeau.distributions.gamma import standard_gamma
 from flambeau.ops.binary import xlogy
 from flambeau.tensor import Tensor
@@ -13,7 +13,7 @@ from flambeau.tensor import Tensor
 __all__ = ["Dirichlet"]
 
 
-class Dirichlet(Distribution):
+class Dirichlet(ExponentialFamily):
     """Density proportional to Π xᵢ^(concentrationᵢ - 1) over vectors of positive numbers that add up to 1."""
 
     arg_constraints = {"concentration": constraints.independent(constraints.positive, 1)}

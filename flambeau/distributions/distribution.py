@@ -12,7 +12,7 @@ from flambeau.size import Size
 from flambeau.storage import RECORDERS, pending
 from flambeau.tensor import Tensor
 
-__all__ = ["Distribution", "ExponentialFamily", "may_look"]
+__all__ = ["Distribution", "may_look"]
 
 
 class Distribution:
@@ -184,10 +184,6 @@ class Distribution:
             if isinstance(value, Tensor):
                 found.append(f"{name}: {value.item() if value.numel() == 1 and may_look() else value.size()}")
         return f"{type(self).__name__}({', '.join(found)})"
-
-
-ExponentialFamily = Distribution
-"""Of the exponential family no more is known here than of any distribution: entropies are written out."""
 
 
 def may_look() -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flambeau.distributions import constraints
-from flambeau.distributions.distribution import Distribution
+from flambeau.distributions.exponential_family import ExponentialFamily
 from flambeau.distributions.utils import broadcast_all
 from flambeau.ops.random import uniform
 from flambeau.tensor import Tensor
@@ -13,7 +13,7 @@ from flambeau.tensor import Tensor
 __all__ = ["Exponential"]
 
 
-class Exponential(Distribution):
+class Exponential(ExponentialFamily):
     """Density rate · exp(-rate · x)."""
 
     arg_constraints = {"rate": constraints.positive}

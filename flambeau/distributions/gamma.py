@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from flambeau.distributions import constraints
-from flambeau.distributions.distribution import Distribution
+from flambeau.distributions.exponential_family import ExponentialFamily
 from flambeau.distributions.utils import above_zero, broadcast_all
 from flambeau.ops.binary import xlogy
 from flambeau.ops.choices import minimum, where
@@ -97,7 +97,7 @@ def _legendre(n: int) -> tuple[list[float], list[float]]:
 _GAMMA = Composite("standard_gamma", _gradient, saves="inputs output")
 
 
-class Gamma(Distribution):
+class Gamma(ExponentialFamily):
     """Density rateᵃ xᵃ⁻¹ exp(-rate · x) / Γ(a), a the concentration."""
 
     arg_constraints = {"concentration": constraints.positive, "rate": constraints.positive}

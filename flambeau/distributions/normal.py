@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from flambeau.distributions import constraints
-from flambeau.distributions.distribution import Distribution
+from flambeau.distributions.exponential_family import ExponentialFamily
 from flambeau.distributions.utils import LOG_SQRT_2PI, broadcast_all
 from flambeau.ops.random import standard_normal
 from flambeau.tensor import Tensor
@@ -14,7 +14,7 @@ from flambeau.tensor import Tensor
 __all__ = ["Normal"]
 
 
-class Normal(Distribution):
+class Normal(ExponentialFamily):
     """Mean `loc`, standard deviation `scale`."""
 
     arg_constraints = {"loc": constraints.real, "scale": constraints.positive}

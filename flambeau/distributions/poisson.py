@@ -6,7 +6,7 @@ from typing import Any
 
 from flambeau.autograd.modes import no_grad
 from flambeau.distributions import constraints
-from flambeau.distributions.distribution import Distribution
+from flambeau.distributions.exponential_family import ExponentialFamily
 from flambeau.distributions.utils import broadcast_all
 from flambeau.ops.binary import xlogy
 from flambeau.ops.random import poisson
@@ -15,7 +15,7 @@ from flambeau.tensor import Tensor
 __all__ = ["Poisson"]
 
 
-class Poisson(Distribution):
+class Poisson(ExponentialFamily):
     """How many events happen at `rate` a unit."""
 
     arg_constraints = {"rate": constraints.nonnegative}
