@@ -876,7 +876,6 @@ class PrimitiveGradient(GradientFunction):
         return results
 
     def saved_values(self) -> list[Tensor]:
-        """The tensors kept for the rule (not those that hooks keep)."""
         saved = [s for s in (*self.saved, self.saved_output) if isinstance(s, SavedTensor)]
         return [s.tensor for s in saved if s.unpack is None]
 

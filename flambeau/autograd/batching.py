@@ -16,7 +16,7 @@ from flambeau.graph.batching import Batch, leading
 from flambeau.graph.node import Node
 from flambeau.graph.primitives.leaf import PLACEHOLDER
 from flambeau.storage import Storage, pending
-from flambeau.tensor import PrimitiveGradient, Tensor, from_node
+from flambeau.tensor import Tensor, from_node
 
 __all__ = ["ExampleBatch"]
 
@@ -121,7 +121,7 @@ class ExampleBatch:
         """Memory for what the backward will read, so that it is computed with the forward and not once more."""
         kept: dict[int, Storage] = {}
         for function in reachable(roots):
-            if not isinstance(function, PrimitiveGradient) or not self._is_inside(function):
+            if not self._is_inside(function):
                 continue
             for tensor in function.saved_values():
                 found = self._batch.of(tensor._value())

@@ -119,6 +119,10 @@ class GradientFunction:
     def release(self) -> None:
         """Lets go of saved values; a further backward raises."""
 
+    def saved_values(self) -> list[Any]:
+        """The tensors kept for the backward (not those that hooks keep)."""
+        return []
+
     def shown(self) -> GradientFunction:
         """This function as a program sees it: of a class with PyTorch's name."""
         return self

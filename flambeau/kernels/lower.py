@@ -38,7 +38,8 @@ class Write:
     """What one store of a loop kernel does: elements of `value` go to `target`'s memory.
 
     `kind` is "all" (the target is the value), "copy" (the target starts as the value), "part" (at `offset` along `axis` of a
-    concatenation), "assign" (at strided positions) or "scatter" (at positions that an index operand gives).
+    concatenation), "row" (at `offset` of the target's dimension 0, which the value lacks), "assign" (at strided positions) or
+    "scatter" (at positions that an index operand gives).
     """
 
     target: Operation
@@ -345,6 +346,7 @@ class Lowering:
         raise Unfusable(operation)
 
     visit_memory = visit_scatter = visit_assign = visit_argsort = visit_routine = visit_concatenate = visit_other
+    visit_recurrence = visit_other
 
 
 def moved(space: Space, operation: Operation, index: tuple[Index, ...]) -> tuple[Index, ...]:
@@ -408,7 +410,7 @@ def lower_loops(writes: Sequence[Write], memory: Container[int], heights: Sequen
         stores = _attempt(lowering, writes)
     access: dict[Operation, str] = {}
     for w in writes:
-        access[w.target] = "out" if w.kind in ("all", "copy", "part") else "inout"
+        access[w.target] = "out" if w.kind in ("all", "copy", "part", "row") else "inout"
     operations = sorted(lowering.slots, key=lambda o: lowering.slots[o])
     slots = tuple(Slot(o.dtype, o.size, access.get(o, "in")) for o in operations)
     axes = tuple(extent for _, extent in lowering.final(lowering.parallel))
@@ -429,6 +431,8 @@ def _attempt(lowering: Lowering, writes: Sequence[Write]) -> list[Store]:
             at = list(index)
             at[w.axis] = space.add(at[w.axis], constant(w.offset))
             place = space.flat(at, target.shape)
+        elif w.kind == "row":
+            place = space.add(constant(w.offset * w.value.size), space.flat(index, w.value.shape))
         elif w.kind == "assign":
             _, strides, offset = target.params
             place = space.add(constant(offset), *(space.scale(i, s) for i, s in zip(index, strides)))

@@ -234,7 +234,14 @@ def _contract(p: Program, inputs: Any, params: Any, shape: Any, type: Any) -> Op
     return p.make("bitwise_and" if type is bool_ else "mul", tuple(factors), (), shape, type)
 
 
+def _recurrence(p: Program, inputs: Any, params: Any, shape: Any, type: Any) -> Operation | None:
+    """Operands are dense memory, whatever their shape."""
+    plain = tuple(i.inputs[0] if i.name == "reshape" else i for i in inputs)
+    return None if plain == inputs else p.make("recurrence", plain, params, shape, type)
+
+
 _REWRITES = {
+    "recurrence": _recurrence,
     "contract": _contract,
     "reshape": _reshape,
     "permute": _permute,

@@ -44,7 +44,7 @@ MOST_ROWS_READ = 6
 WIDEST = 8
 """How many values one loop kernel stores at most."""
 
-_ALWAYS = frozenset(("scan", "scatter", "assign", "concatenate", "argsort", "routine"))
+_ALWAYS = frozenset(("scan", "scatter", "assign", "concatenate", "argsort", "routine", "recurrence"))
 _MOST_SINKS = 6
 """More kernels than this that read a value are not told apart."""
 
@@ -174,7 +174,7 @@ class Fusion:
                 except Unfusable as missing:
                     result.append(missing.operation)
                     memory.add(missing.operation.number)
-        elif o.name in ("argsort", "routine"):
+        elif o.name in ("argsort", "routine", "recurrence"):
             result.extend(o.inputs)
         elif o.kind == "contraction":
             result.extend(b for b in map(self._base, o.inputs) if b.kind != "leaf" and o.size > b.size // 2)
@@ -311,6 +311,7 @@ class Fusion:
         unit_of: dict[int, Unit] = {}
         recent: dict[object, list[Unit]] = {}
         cones: dict[int, int] = {}
+        recurrences: dict[object, Unit] = {}
         empty: frozenset = frozenset()
         for o in self.operations:
             if o.name == "memory":
@@ -335,7 +336,14 @@ class Fusion:
             core = self.core_of.get(o.number)
             made = Unit(o, core, None, reduced[o.number], cone)
             unit = None
-            if core is None and o.name not in _ALWAYS:
+            if o.name == "recurrence":  # its parts have the same operands, so none waits for another
+                unit = recurrences.setdefault((tuple(i.number for i in o.inputs), o.params[0]), made)
+                if unit is made:
+                    self.units.append(unit)
+                else:
+                    unit.roots.append(o)
+                    unit.cone |= cone
+            elif core is None and o.name not in _ALWAYS:
                 made.shape = shape = tuple(n for n in o.shape if n != 1)
                 close = [unit_of[d] for d in sorted(direct, reverse=True) if d in unit_of]
                 for candidate in dict.fromkeys((*close, *reversed(recent.get(shape, ())[-4:]))):

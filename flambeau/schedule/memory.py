@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from flambeau.graph.node import Node
 from flambeau.kernels.ir import ContractionKernel, Expr, Kernel, LoopKernel, RoutineKernel, SortKernel
-from flambeau.schedule.plan import Plan
+from flambeau.schedule.plan import Plan, RecurrenceKernel
 
 __all__ = ["shared", "is_copy", "can_fail", "donations"]
 
@@ -44,7 +44,7 @@ def shared(plan: Plan) -> Plan:
     )
 
 
-def is_copy(kernel: Kernel) -> bool:
+def is_copy(kernel: Kernel | RecurrenceKernel) -> bool:
     """Whether a kernel only copies slot 0 to slot 1."""
     if not isinstance(kernel, LoopKernel) or len(kernel.stores) != 1 or len(kernel.slots) != 2:
         return False
@@ -179,8 +179,10 @@ def donations(plan: Plan, order: Sequence[Node], outputs: Sequence[Node]) -> tup
     return tuple(result)
 
 
-def can_fail(kernel: Kernel) -> bool:
+def can_fail(kernel: Kernel | RecurrenceKernel) -> bool:
     """Whether running the kernel may raise: those that run in Python, and those with a check."""
+    if isinstance(kernel, RecurrenceKernel):
+        return any(can_fail(step.kernel) for step in kernel.body.steps)
     if isinstance(kernel, RoutineKernel | SortKernel):
         return True
     values: list[Expr] = []

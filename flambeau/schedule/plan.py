@@ -1,4 +1,7 @@
-"""`Plan`: what a device runs: kernels in order, over numbered values. May import `flambeau.kernels`, `flambeau.dtypes`."""
+"""`Plan`: what a device runs: kernels in order, over numbered values; and the kernel that is a plan itself, run many times.
+
+May import `flambeau.kernels`, `flambeau.dtypes`.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flambeau.dtypes import dtype
-from flambeau.kernels.ir import Kernel
+from flambeau.kernels.ir import Kernel, Slot
 
-__all__ = ["Value", "Step", "Plan"]
+__all__ = ["Value", "Step", "Plan", "Place", "RecurrenceKernel"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class Step:
     `is_copy`: the step only copies one value to another; where those share memory (`Plan.aliases`) it is not needed.
     """
 
-    kernel: Kernel
+    kernel: Kernel | RecurrenceKernel
     arguments: tuple[int, ...]
     origin: tuple[str, ...] = ()
     is_copy: bool = False
@@ -61,3 +64,41 @@ class Plan:
     donations: tuple[tuple[int, tuple[tuple[int, int], ...]], ...] = ()
     used: int = 0
     """Grows with each use, over all plans."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an input or output of a recurrence's body is at run r, in elements: offset + stride·(r + phase), or with `alternates`
+    offset + stride·((r + phase) mod 2).
+
+    `memory` is a slot of the kernel, or ~k for its own block k. At run 0 the beginning of slot `first` is meant, if there is one.
+    """
+
+    memory: int
+    offset: int = 0
+    stride: int = 0
+    phase: int = 0
+    alternates: bool = False
+    first: int | None = None
+
+    def element(self, run: int) -> tuple[int, int]:
+        """The memory, and the element in it, at a run."""
+        if run == 0 and self.first is not None:
+            return self.first, 0
+        turn = run + self.phase
+        return self.memory, self.offset + self.stride * (turn % 2 if self.alternates else turn)
+
+
+@dataclass(frozen=True, eq=False)
+class RecurrenceKernel:
+    """A plan run `times` times, each time on other memory.
+
+    `places` says where each of the body's inputs and outputs is, by its value number; all differ, so no run overwrites what it
+    reads. `blocks` are the bytes of memory that only the kernel itself uses.
+    """
+
+    body: Plan
+    times: int
+    places: dict[int, Place]
+    blocks: tuple[int, ...]
+    slots: tuple[Slot, ...]

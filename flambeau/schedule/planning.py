@@ -6,20 +6,23 @@ May import `flambeau.kernels`, `flambeau.graph` and `flambeau.dtypes`.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from flambeau.graph.node import Node, topological_order
+from flambeau.graph.step import Step as StepGraph
+from flambeau.graph.step import down_to
 from flambeau.kernels.contract import lower_contraction
 from flambeau.kernels.ir import Kernel, RoutineKernel, Slot, SortKernel
 from flambeau.kernels.lower import Unfusable, Write, lower_loops
 from flambeau.kernels.operation import MOVEMENT, Operation, Program
 from flambeau.schedule.fusion import Fusion, Unit
 from flambeau.schedule.memory import donations, is_copy, shared
-from flambeau.schedule.plan import Plan, Step, Value
+from flambeau.schedule.plan import Plan, RecurrenceKernel, Step, Value
+from flambeau.schedule.recurrence import recurrence_kernel
 
 __all__ = ["build"]
 
-Launch = tuple[Kernel, list[Operation]]
+Launch = tuple[Kernel | RecurrenceKernel, list[Operation]]
 
 
 def build(nodes: Sequence[Node], found: Sequence[Node] | None = None) -> Plan:
@@ -29,12 +32,39 @@ def build(nodes: Sequence[Node], found: Sequence[Node] | None = None) -> Plan:
     A node's value may be where another's is: `plan.outputs` may repeat a number, or hold an input's (a reshape of an input).
     """
     program = Program()
-    made: dict[int, Operation] = {}
-    leaves: dict[int, Operation] = {}
     if found is None:
         found = topological_order(nodes)
-    for node in sorted(found, key=lambda n: n.serial):
-        if node.buffer is not None:
+    made, leaves = _operations(program, found, {n.serial for n in found if n.buffer is not None})
+    known = [leaves[n.serial] for n in found if n.serial in leaves]
+    inputs, scalars = [o for o in known if o.name == "memory"], [o for o in known if o.name == "scalar"]
+    wanted = [_in_memory(program, made[n.serial]) for n in nodes]
+    plan = _scheduled(program, wanted, inputs, scalars)
+    plan.donations = donations(plan, found, nodes)
+    return plan
+
+
+def build_body(step: StepGraph, results: Sequence[Node]) -> tuple[Plan, list[int]]:
+    """The plan for one step of a recurrence, and which of the step's leaves its inputs are. Each result has memory of its own."""
+    program = Program()
+    numbers = {leaf.serial: i for i, leaf in enumerate(step.leaves)}
+    made, leaves = _operations(program, down_to(numbers, results), numbers)
+    wanted: list[Operation] = []
+    for node in results:
+        found = _in_memory(program, made[node.serial])
+        if found.name == "memory" or found in wanted:
+            found = _copy(program, found)
+        wanted.append(found)
+    return _scheduled(program, wanted, list(leaves.values()), ()), [numbers[serial] for serial in leaves]
+
+
+def _operations(
+    program: Program, nodes: Sequence[Node], given: Container[int]
+) -> tuple[dict[int, Operation], dict[int, Operation]]:
+    """The operations of nodes, and the leaves among them, by the nodes' serial numbers; those `given` are in memory."""
+    made: dict[int, Operation] = {}
+    leaves: dict[int, Operation] = {}
+    for node in sorted(nodes, key=lambda n: n.serial):
+        if node.serial in given:
             made[node.serial] = leaves[node.serial] = program.new("memory", node.shape, node.dtype)
         elif node.primitive.name == "scalar":
             leaves[node.serial] = leaf = program.new("scalar", (), node.dtype)
@@ -44,9 +74,11 @@ def build(nodes: Sequence[Node], found: Sequence[Node] | None = None) -> Plan:
             made[node.serial] = program.repeated(leaf, node.shape)
         else:
             made[node.serial] = program.from_node(node, tuple(made[i.serial] for i in node.inputs))
-    known = [leaves[n.serial] for n in found if n.serial in leaves]
-    inputs, scalars = [o for o in known if o.name == "memory"], [o for o in known if o.name == "scalar"]
-    wanted = [_in_memory(program, made[n.serial]) for n in nodes]
+    return made, leaves
+
+
+def _scheduled(program: Program, wanted: Sequence[Operation], inputs: Sequence[Operation], scalars: Sequence[Operation]) -> Plan:
+    """The plan that puts `wanted` into memory."""
     operations = program.finish([*wanted, *inputs, *scalars])
     outputs = [o for o in dict.fromkeys(wanted) if o.name != "memory"]
     forced: set[int] = set()
@@ -59,18 +91,19 @@ def build(nodes: Sequence[Node], found: Sequence[Node] | None = None) -> Plan:
             number = error.operation.number
             assert number not in forced, error.operation
             forced.add(number)
-    plan = _plan(operations, launches, inputs, scalars, wanted)
-    plan.donations = donations(plan, found, nodes)
-    return plan
+    return _plan(operations, launches, inputs, scalars, wanted)
 
 
 def _in_memory(program: Program, operation: Operation) -> Operation:
     """The operation whose memory holds an output: a reshape shares its operand's, a scalar is copied from where it is given."""
     while operation.name == "reshape":
         operation = operation.inputs[0]
-    if operation.name == "scalar":
-        return program.new("permute", operation.shape, operation.dtype, (operation,), (tuple(range(len(operation.shape))),))
-    return operation
+    return _copy(program, operation) if operation.name == "scalar" else operation
+
+
+def _copy(program: Program, operation: Operation) -> Operation:
+    """The same value in memory of its own."""
+    return program.new("permute", operation.shape, operation.dtype, (operation,), (tuple(range(len(operation.shape))),))
 
 
 def _ordered(units: Sequence[Unit]) -> list[Unit]:
@@ -120,6 +153,10 @@ def _launches(unit: Unit, fusion: Fusion) -> list[Launch]:
     if root.name == "argsort":
         length = root.shape[-1] if root.shape else 1
         return [(SortKernel(root.size // length, length, root.params[1], slots), operands)]
+    if root.name == "recurrence":
+        firsts = [Write(r, r.inputs[r.params[1].index], "row", 0, r.params[1].place(r.params[0], 0))
+                  for r in unit.roots if r.params[1].kind == "history"]  # fmt: skip
+        return [*(lower_loops([w], memory, heights) for w in firsts), recurrence_kernel(unit.roots, build_body)]
     if root.name == "routine":
         name, arguments, shape, _ = root.params
         return [(RoutineKernel(name, arguments, (*(o.shape for o in root.inputs), shape), slots), operands)]

@@ -1,6 +1,6 @@
 """A rough estimate of a kernel's time on one core, in nanoseconds: whether to wake helpers, how to cut a long plan.
 
-May import `flambeau.kernels`.
+May import `flambeau.kernels` and `flambeau.schedule.plan`.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 
 from flambeau.kernels.ir import ContractionKernel, Expr, Kernel, LoopKernel, SortKernel
+from flambeau.schedule.plan import RecurrenceKernel
 
 __all__ = ["nanoseconds"]
 
@@ -32,7 +33,9 @@ _SLOW = frozenset(
 )
 
 
-def nanoseconds(kernel: Kernel) -> float:
+def nanoseconds(kernel: Kernel | RecurrenceKernel) -> float:
+    if isinstance(kernel, RecurrenceKernel):
+        return kernel.times * sum(nanoseconds(step.kernel) for step in kernel.body.steps)
     if isinstance(kernel, LoopKernel):
         return _loops(kernel)
     if isinstance(kernel, ContractionKernel):

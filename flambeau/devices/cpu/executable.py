@@ -22,13 +22,14 @@ from flambeau.devices.cpu.arena import Block, homes, lifetimes, place
 from flambeau.devices.cpu.compiler import Compiled, Compiler, Pack
 from flambeau.devices.cpu.cost import nanoseconds
 from flambeau.devices.cpu.memory import Buffer, Pool, Region
+from flambeau.devices.cpu.repeat import Repeated
 from flambeau.devices.cpu.runner import ALONE, BARRIER, ENTRY_WORDS, RUN_WORDS, Team
 from flambeau.devices.cpu.scalars import ScalarBlock
 from flambeau.kernels.ir import Kernel, RoutineKernel
 from flambeau.profiler import recorder
 from flambeau.schedule.execution import Interrupted
 from flambeau.schedule.memory import can_fail
-from flambeau.schedule.plan import Plan
+from flambeau.schedule.plan import Plan, RecurrenceKernel
 
 __all__ = ["Executable"]
 
@@ -54,7 +55,7 @@ class _Part:
     """
 
     name: str
-    kernel: Kernel
+    kernel: Kernel | RecurrenceKernel
     first: int
     count: int
     work: float
@@ -91,6 +92,17 @@ def _stretches(parts: Sequence[_Part]) -> list[_Part]:
     return joined
 
 
+def _native_kernels(plan: Plan) -> list[Kernel]:
+    """The kernels that are machine code, those in recurrences among them."""
+    found: list[Kernel] = []
+    for step in plan.steps:
+        if isinstance(step.kernel, RecurrenceKernel):
+            found += _native_kernels(step.kernel.body)
+        elif not isinstance(step.kernel, RoutineKernel):
+            found.append(step.kernel)
+    return found
+
+
 @dataclass(frozen=True)
 class _Packing:
     """An entry that packs an input which this plan leaves as it is: the entry's word in the table of entries, its function,
@@ -108,13 +120,17 @@ class Executable:
 
     def __init__(self, plan: Plan, donated: frozenset[int], may_round: bool, compiler: Compiler, pool: Pool, team: Team) -> None:
         self.pool, self.threads, self.donated = pool, team.threads, donated
-        self._nothing = team.nothing
+        self._nothing, self._repeat = team.nothing, team.repeat
         threads = team.threads
-        native = [s.kernel for s in plan.steps if not isinstance(s.kernel, RoutineKernel)]
-        code = compiler.prepare(native, threads, may_round)
+        code = compiler.prepare(_native_kernels(plan), threads, may_round)
         self.home = home = homes(plan, donated)
-        compiled = {i: code[s.kernel] for i, s in enumerate(plan.steps) if s.kernel in code}
-        self._code = list(compiled.values())  # keeps it in memory
+        compiled: dict[int, Compiled | Repeated] = {}
+        for i, s in enumerate(plan.steps):
+            if isinstance(s.kernel, RecurrenceKernel):
+                compiled[i] = Repeated(s.kernel, code, _SHORT, team)
+            elif not isinstance(s.kernel, RoutineKernel):
+                compiled[i] = code[s.kernel]
+        self._code = [*code.values(), *compiled.values()]  # keeps it in memory
 
         # The table: one address for each home of a value, then for each scratch block.
         inputs, outputs = [home[v] for v in plan.inputs], [home[v] for v in plan.outputs]
@@ -139,7 +155,7 @@ class Executable:
 
     # --- building
 
-    def _blocks(self, plan: Plan, compiled: dict[int, Compiled]) -> list[tuple[int, Block]]:
+    def _blocks(self, plan: Plan, compiled: dict[int, Compiled | Repeated]) -> list[tuple[int, Block]]:
         """What lives in the arena: (table index, block)."""
         spans = lifetimes(plan, self.home)
         outside = {self.home[v] for v in (*plan.inputs, *plan.scalars, *plan.outputs)}
@@ -171,7 +187,7 @@ class Executable:
         self._output_places = [places[self.home[v]] for v in plan.outputs]
         self._is_fresh = self._output_places == list(range(len(plan.inputs), len(plan.inputs) + len(self._fresh)))
 
-    def _build(self, plan: Plan, compiled: dict[int, Compiled]) -> None:
+    def _build(self, plan: Plan, compiled: dict[int, Compiled | Repeated]) -> None:
         cells: list[int] = []
         pairs: list[int] = []
         entries: list[tuple[int, int, bool]] = []
@@ -207,9 +223,22 @@ class Executable:
             start = len(cells)
             estimate = nanoseconds(kernel)
             is_short = estimate < _SHORT
-            sources = [self.table_index[self.home[v]] for v in step.arguments]
-            sources += [self._scratch_index[number, k] for k in range(len(code.scratch))]
-            for source in sources:
+            slots = [self.table_index[self.home[v]] for v in step.arguments]
+            scratch = [self._scratch_index[number, k] for k in range(len(code.scratch))]
+            if isinstance(code, Repeated):
+                for fixed in code.packs:
+                    pairs += [len(cells) + fixed.pack.slot, slots[fixed.slot], len(cells) + fixed.result, scratch[fixed.scratch]]
+                    position = unchanging.get(step.arguments[fixed.slot])
+                    if position is not None:
+                        index, word = scratch[fixed.scratch], ENTRY_WORDS * len(entries)
+                        self._packs.append(_Packing(word, fixed.pack, position, index, code.scratch[fixed.scratch]))
+                    entries.append((fixed.pack.address, len(cells), False))
+                    cells += [0] * fixed.cells
+                entries.append((self._repeat, len(cells), code.alone))
+                cells += code.arguments(slots, scratch, ctypes.addressof(self.table))
+                parts.append(_Part(name, kernel, first, len(entries) - first, estimate, number + 1, None, overwrites))
+                continue
+            for source in (*slots, *scratch):
                 pairs += [len(cells), source]
                 cells.append(0)
             if code.messages:

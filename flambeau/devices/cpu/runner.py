@@ -13,6 +13,13 @@ address of the argument cells, of the table, of the pairs (cell, table index), n
 its argument array, and flags: 1 where a barrier follows, 2 where the first thread does it alone. The control block holds, a cache
 line each: the generation that helpers wait on, the number of sleepers, what to run, and the barrier's two words (with the number
 of its sleepers); then the processors.
+
+`flambeau_repeat` is a function for an entry: it walks a list of entries of its own many times, on the threads that it is run on.
+Every thread has its own copy of the list and of its argument cells, and before each run moves the cells on, so that nobody waits
+for that. Its arguments: how many runs; the first thread's entries, how many they are, bytes to the next thread's; the first
+thread's cells, bytes to the next thread's; the moves, how many; the table; the control block. A move is a cell, the table index
+of its memory, another that holds at run 0 (or `NOWHERE`), and offset, stride, phase and mask: at run r the cell is
+memory + offset + stride·((r + phase) & mask).
 """
 
 from __future__ import annotations
@@ -28,9 +35,10 @@ from flambeau.codegen.llvm.target import Target
 from flambeau.devices.cpu.jit import Jit
 from flambeau.devices.cpu.stopping import WORD, Interruption
 
-__all__ = ["ALONE", "BARRIER", "ENTRY_WORDS", "RUN_WORDS", "Team"]
+__all__ = ["ALONE", "BARRIER", "ENTRY_WORDS", "MOVE_WORDS", "NOWHERE", "RUN_WORDS", "Team"]
 
-ENTRY_WORDS, RUN_WORDS = 3, 4
+ENTRY_WORDS, RUN_WORDS, MOVE_WORDS = 3, 4, 7
+NOWHERE = -1
 BARRIER, ALONE = 1, 2
 """Flags of an entry."""
 _ANNOUNCES, STOPPABLE = 1, 2
@@ -59,6 +67,12 @@ def _pause(target: Target) -> tuple[str, str]:
 
 def _has_futex(target: Target) -> bool:
     return sys.platform.startswith("linux") and target.architecture in _FUTEX
+
+
+def _word(name: str, place: int, type: str = "i64", base: str = "arguments") -> str:
+    """IR that loads word `place` of what `base` points to."""
+    pointer = f"%{name}.at = getelementptr i64, ptr %{base}, i64 {place}"
+    return f"{pointer}\n  %{name} = load {type}, ptr %{name}.at, align 8"
 
 
 def _source(target: Target) -> str:
@@ -119,14 +133,8 @@ done:
   ret void
 }}
 
-define void @flambeau_walk(ptr %run, i64 %thread, ptr %control) {{
+define void @flambeau_list(ptr %entries, i64 %count, i64 %thread, i64 %threads, ptr %control) {{
 entry:
-  %r1 = getelementptr i64, ptr %run, i64 1
-  %entries = load ptr, ptr %r1, align 8
-  %r2 = getelementptr i64, ptr %run, i64 2
-  %count = load i64, ptr %r2, align 8
-  %r3 = getelementptr i64, ptr %run, i64 3
-  %threads = load i64, ptr %r3, align 8
   %arrived = getelementptr i8, ptr %control, i64 {_ARRIVED}
   %turn = getelementptr i8, ptr %control, i64 {_TURN}
   %waiters = getelementptr i8, ptr %control, i64 {_WAITERS}
@@ -193,8 +201,19 @@ rest:
 latch:
   %next = add i64 %i, 1
   %more = icmp slt i64 %next, %count
-  br i1 %more, label %top, label %end
-end:
+  br i1 %more, label %top, label %done
+done:
+  ret void
+}}
+
+define void @flambeau_walk(ptr %run, i64 %thread, ptr %control) {{
+  %r1 = getelementptr i64, ptr %run, i64 1
+  %entries = load ptr, ptr %r1, align 8
+  %r2 = getelementptr i64, ptr %run, i64 2
+  %count = load i64, ptr %r2, align 8
+  %r3 = getelementptr i64, ptr %run, i64 3
+  %threads = load i64, ptr %r3, align 8
+  call void @flambeau_list(ptr %entries, i64 %count, i64 %thread, i64 %threads, ptr %control)
   %is_caller = icmp eq i64 %thread, 0
   br i1 %is_caller, label %note, label %done
 note:
@@ -203,6 +222,71 @@ note:
   %ended1 = add i64 %ended, 1
   store i64 %ended1, ptr %runs, align 8
   br label %done
+done:
+  ret void
+}}
+
+define void @flambeau_repeat(ptr %arguments, i64 %thread, i64 %threads) {{
+entry:
+  %times = load i64, ptr %arguments, align 8
+  {_word("entries0", 1, "ptr")}
+  {_word("count", 2)}
+  {_word("entry_bytes", 3)}
+  {_word("cells0", 4, "ptr")}
+  {_word("cell_bytes", 5)}
+  {_word("moves", 6, "ptr")}
+  {_word("move_count", 7)}
+  {_word("table", 8, "ptr")}
+  {_word("control", 9, "ptr")}
+  %entry_skip = mul i64 %thread, %entry_bytes
+  %entries = getelementptr i8, ptr %entries0, i64 %entry_skip
+  %cell_skip = mul i64 %thread, %cell_bytes
+  %cells = getelementptr i8, ptr %cells0, i64 %cell_skip
+  %some = icmp sgt i64 %times, 0
+  br i1 %some, label %begin, label %done
+begin:
+  %run = phi i64 [ 0, %entry ], [ %run1, %walk ]
+  %is_first = icmp eq i64 %run, 0
+  %any_moves = icmp sgt i64 %move_count, 0
+  br i1 %any_moves, label %move, label %walk
+move:
+  %m = phi i64 [ 0, %begin ], [ %m1, %set ]
+  %item = getelementptr [{MOVE_WORDS} x i64], ptr %moves, i64 %m
+  %cell = load i64, ptr %item, align 8
+  %to = getelementptr i64, ptr %cells, i64 %cell
+  {_word("index", 1, "i64", "item")}
+  {_word("first", 2, "i64", "item")}
+  %has_first = icmp ne i64 %first, {NOWHERE}
+  %starts = and i1 %is_first, %has_first
+  br i1 %starts, label %given, label %usual
+given:
+  %given_from = getelementptr i64, ptr %table, i64 %first
+  %given_address = load i64, ptr %given_from, align 8
+  br label %set
+usual:
+  {_word("offset", 3, "i64", "item")}
+  {_word("stride", 4, "i64", "item")}
+  {_word("phase", 5, "i64", "item")}
+  {_word("mask", 6, "i64", "item")}
+  %from = getelementptr i64, ptr %table, i64 %index
+  %base = load i64, ptr %from, align 8
+  %turn = add i64 %run, %phase
+  %row = and i64 %turn, %mask
+  %bytes = mul i64 %row, %stride
+  %skipped = add i64 %bytes, %offset
+  %address = add i64 %base, %skipped
+  br label %set
+set:
+  %value = phi i64 [ %given_address, %given ], [ %address, %usual ]
+  store i64 %value, ptr %to, align 8
+  %m1 = add i64 %m, 1
+  %more_moves = icmp slt i64 %m1, %move_count
+  br i1 %more_moves, label %move, label %walk
+walk:
+  call void @flambeau_list(ptr %entries, i64 %count, i64 %thread, i64 %threads, ptr %control)
+  %run1 = add i64 %run, 1
+  %more = icmp slt i64 %run1, %times
+  br i1 %more, label %begin, label %done
 done:
   ret void
 }}
@@ -352,7 +436,7 @@ class _Natives:
             source = source[: source.index("define void @flambeau_announce")] + after
             source = source[: source.index("define void @flambeau_help")]
             source = source.replace("call void @flambeau_announce(ptr %control, ptr %run)", "")
-        names = ["flambeau_run", "flambeau_prepare", "flambeau_walk", "flambeau_nothing"]
+        names = ["flambeau_run", "flambeau_prepare", "flambeau_walk", "flambeau_nothing", "flambeau_repeat"]
         if _has_futex(jit.target):
             names += ["flambeau_announce", "flambeau_help"]
         image = jit.assemble(source)
@@ -363,7 +447,7 @@ class _Natives:
         self.run_briefly = ctypes.PYFUNCTYPE(i, p, p, i)(addresses["flambeau_run"])
         self.prepare = ctypes.CFUNCTYPE(None, p)(addresses["flambeau_prepare"])
         self.walk = ctypes.CFUNCTYPE(None, p, i, p)(addresses["flambeau_walk"])
-        self.nothing = addresses["flambeau_nothing"]
+        self.nothing, self.repeat = addresses["flambeau_nothing"], addresses["flambeau_repeat"]
         self.interruption = Interruption(jit.own["flambeau_interrupt"])
         self.announce: Any = None
         self.help: Any = None
@@ -386,17 +470,20 @@ class Team:
         self.threads = threads
         self.nothing = self._natives.nothing
         """The address of a function for entries that do nothing in this run."""
+        self.repeat = self._natives.repeat
+        """The address of `flambeau_repeat`."""
         self._helpers: list[threading.Thread] = []
+        self._memory = ctypes.create_string_buffer(_CONTROL_BYTES + _LINE)
+        self.control = ctypes.addressof(self._memory) + -ctypes.addressof(self._memory) % _LINE
+        """The address of the control block, the same as long as the team lives."""
         self._reset()
 
     def _reset(self) -> None:
-        memory = ctypes.create_string_buffer(_CONTROL_BYTES + _LINE)
-        self._memory = memory
-        self._control = ctypes.addressof(memory) + -ctypes.addressof(memory) % _LINE
-        self._ended = ctypes.c_int64.from_address(self._control + _ENDED)
+        ctypes.memset(self.control, 0, _CONTROL_BYTES)
+        self._ended = ctypes.c_int64.from_address(self.control + _ENDED)
         if hasattr(os, "sched_getaffinity"):
             usable = [p for p in sorted(os.sched_getaffinity(0)) if p < _MOST_PROCESSORS]
-            words = (ctypes.c_int64 * (1 + _MOST_PROCESSORS)).from_address(self._control + _PROCESSORS)
+            words = (ctypes.c_int64 * (1 + _MOST_PROCESSORS)).from_address(self.control + _PROCESSORS)
             words[: 1 + len(usable)] = [len(usable), *usable]
         self._helpers = []
         self._starts: list[threading.Semaphore] = []
@@ -414,7 +501,7 @@ class Team:
 
     def run_alone(self, run: int) -> None:
         """Does a short run on the caller's thread, other Python threads waiting."""
-        self._natives.run_briefly(run, self._control, 0)
+        self._natives.run_briefly(run, self.control, 0)
 
     def run(self, run: int, stoppable: bool = False) -> None:
         """Does the run at the address `run` on all threads.
@@ -423,19 +510,19 @@ class Team:
         """
         flags = STOPPABLE if stoppable else 0
         if self.threads == 1:
-            stopped = self._natives.run(run, self._control, flags)
+            stopped = self._natives.run(run, self.control, flags)
         else:
             if len(self._helpers) < self.threads - 1:
                 self._start()
             if self._natives.help is not None:
-                stopped = self._natives.run(run, self._control, flags | _ANNOUNCES)
+                stopped = self._natives.run(run, self.control, flags | _ANNOUNCES)
             else:
                 stopped = 0
                 self._natives.prepare(run)
                 self._work = run
                 for start in self._starts:
                     start.release()
-                self._natives.walk(run, 0, self._control)
+                self._natives.walk(run, 0, self.control)
         if stopped:
             raise KeyboardInterrupt
 
@@ -462,10 +549,10 @@ class Team:
         return held
 
     def _start(self) -> None:
-        generation = ctypes.c_uint32.from_address(self._control + _GENERATION).value
+        generation = ctypes.c_uint32.from_address(self.control + _GENERATION).value
         for number in range(len(self._helpers) + 1, self.threads):
             if self._natives.help is not None:
-                target, arguments = self._natives.help, (self._control, number, generation)
+                target, arguments = self._natives.help, (self.control, number, generation)
             else:
                 start = threading.Semaphore(0)
                 self._starts.append(start)
@@ -480,7 +567,7 @@ class Team:
             work = self._work
             if work is None:
                 return
-            self._natives.walk(work, number, self._control)
+            self._natives.walk(work, number, self.control)
 
     def stop(self) -> None:
         """Ends the helper threads."""
@@ -488,7 +575,7 @@ class Team:
         if not helpers:
             return
         if self._natives.announce is not None:
-            self._natives.announce(self._control, None)
+            self._natives.announce(self.control, None)
         else:
             self._work = None
             for start in self._starts:

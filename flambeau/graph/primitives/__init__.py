@@ -11,6 +11,7 @@ from flambeau.graph.primitives import (  # noqa: F401
     leaf,
     movement,
     random,
+    recurrence,
     reduction,
     routine,
     scan,

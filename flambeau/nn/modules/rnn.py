@@ -1,62 +1,26 @@
 """Recurrent layers and cells: RNN, LSTM, GRU.
 
-A layer multiplies its whole input by the input weights at once, then walks over the time steps. May import:
-nn.functional, nn.init, nn.parameter, nn.modules.module, nn.utils.rnn, ops.
+May import: nn.functional, nn.init, nn.parameter, nn.modules.module, nn.modules.recurrence, nn.utils.rnn, ops.
 """
 
 from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Sequence
 from typing import Any
 
 from flambeau.nn import functional as F
 from flambeau.nn import init
 from flambeau.nn.modules.module import Module
+from flambeau.nn.modules.recurrence import GATES, State, advance, run_direction
 from flambeau.nn.parameter import Parameter
 from flambeau.nn.utils.rnn import PackedSequence
 from flambeau.ops import creation, joining
+from flambeau.ops.sequences import arange
 from flambeau.shapes import recurrent as rules
 from flambeau.tensor import Tensor
 
 __all__ = ["GRU", "GRUCell", "LSTM", "LSTMCell", "RNN", "RNNBase", "RNNCell", "RNNCellBase"]
-
-State = tuple[Tensor, ...]
-Step = Callable[[Tensor, Tensor, State], State]
-"""(W_ih x + b_ih, W_hh h + b_hh, state) to the next state, whose first part is the output."""
-
-
-def _tanh_step(from_input: Tensor, from_hidden: Tensor, state: State) -> State:
-    return ((from_input + from_hidden).tanh(),)
-
-
-def _relu_step(from_input: Tensor, from_hidden: Tensor, state: State) -> State:
-    return ((from_input + from_hidden).relu(),)
-
-
-def _lstm_step(from_input: Tensor, from_hidden: Tensor, state: State) -> State:
-    """Hochreiter & Schmidhuber 1997, gates in PyTorch's order: input, forget, cell, output."""
-    i, f, g, o = (from_input + from_hidden).chunk(4, -1)
-    cell = f.sigmoid() * state[1] + i.sigmoid() * g.tanh()
-    return o.sigmoid() * cell.tanh(), cell
-
-
-def _gru_step(from_input: Tensor, from_hidden: Tensor, state: State) -> State:
-    """Cho et al. 2014, gates in PyTorch's order: reset, update, new."""
-    input_r, input_z, input_n = from_input.chunk(3, -1)
-    hidden_r, hidden_z, hidden_n = from_hidden.chunk(3, -1)
-    new = (input_n + (input_r + hidden_r).sigmoid() * hidden_n).tanh()
-    return (new + (input_z + hidden_z).sigmoid() * (state[0] - new),)
-
-
-_STEPS: dict[str, tuple[Step, int]] = {
-    "RNN_TANH": (_tanh_step, 1),
-    "RNN_RELU": (_relu_step, 1),
-    "LSTM": (_lstm_step, 4),
-    "GRU": (_gru_step, 3),
-}
-"""By mode: the step, and the number of gates."""
 
 
 def _check_arguments(module: RNNBase, dropout: Any) -> None:
@@ -113,9 +77,9 @@ class RNNBase(Module):
         self.proj_size = proj_size
         _check_arguments(self, dropout)
         self.dropout = float(dropout)
-        if mode not in _STEPS:
+        if mode not in GATES:
             raise ValueError("Unrecognized RNN mode: " + mode)
-        gates = _STEPS[mode][1] * hidden_size
+        gates = GATES[mode] * hidden_size
         output_size = proj_size or hidden_size
         self._all_weights: list[list[str]] = []
         for layer in range(num_layers):
@@ -209,18 +173,7 @@ class RNNBase(Module):
         """
         state: State | None
         if isinstance(input, PackedSequence):
-            sizes = input.batch_sizes.tolist()
-            self.check_input(input.data, input.batch_sizes)
-            order, back = input.sorted_indices, input.unsorted_indices
-            if hx is None:
-                state = self._zeros(input.data, sizes[0])
-            else:
-                state = self._as_state(hx, batched=True)
-                self._check_state(state, sizes[0])
-                state = state if order is None else tuple(part.index_select(1, order) for part in state)
-            steps, state = self._layers(list(input.data.split(sizes)), state)
-            state = state if back is None else tuple(part.index_select(1, back) for part in state)
-            return PackedSequence(joining.cat(steps), input.batch_sizes, order, back), self._as_result(state)
+            return self._forward_packed(input, hx)
         if input.dim() not in (2, 3):
             name = type(self).__name__ if self.mode in ("LSTM", "GRU") else "RNN"
             tensor = " tensor" if name == "RNN" else ""
@@ -236,11 +189,42 @@ class RNNBase(Module):
             state = self._zeros(input, batch)
         else:
             self._check_state(state, batch)
-        steps, state = self._layers(list(input.unbind(1 - batch_dim)), state)
-        output = joining.stack(steps, 1 - batch_dim)
+        if input.size(1 - batch_dim) == 0:
+            raise RuntimeError("Expected sequence length to be larger than 0 in RNN")
+        output, state = self._layers(input.transpose(0, 1) if self.batch_first else input, None, state)
+        output = output.transpose(0, 1) if self.batch_first else output
         if not batched:
             output, state = output.squeeze(batch_dim), tuple(part.squeeze(1) for part in state)
         return output, self._as_result(state)
+
+    def _forward_packed(self, packed: PackedSequence, hx: Any) -> tuple[PackedSequence, Any]:
+        """The layers over sequences of several lengths: as one of the longest, in which shorter ones' states stand still."""
+        sizes = packed.batch_sizes.tolist()
+        batch = sizes[0]
+        self.check_input(packed.data, packed.batch_sizes)
+        order, back = packed.sorted_indices, packed.unsorted_indices
+        if hx is None:
+            state = self._zeros(packed.data, batch)
+        else:
+            state = self._as_state(hx, batched=True)
+            self._check_state(state, batch)
+            state = state if order is None else tuple(part.index_select(1, order) for part in state)
+        if sizes[-1] == batch:
+            output, state = self._layers(packed.data.unflatten(0, (len(sizes), batch)), None, state)
+            data = output.flatten(0, 1)
+        else:
+            device = packed.data.device
+            counts = creation.tensor(sizes, device=device).unsqueeze(1)
+            place = arange(batch, device=device)
+            going_on = place < counts  # (T, N)
+            first = counts.cumsum(0) - counts
+            from_data = (first + place).masked_fill(~going_on, 0)
+            padded = packed.data.index_select(0, from_data.flatten()).unflatten(0, (len(sizes), batch))
+            output, state = self._layers(padded, going_on.unsqueeze(-1), state)
+            kept = [row * batch + n for row, size in enumerate(sizes) for n in range(size)]
+            data = output.flatten(0, 1).index_select(0, creation.tensor(kept, device=device))
+        state = state if back is None else tuple(part.index_select(1, back) for part in state)
+        return PackedSequence(data, packed.batch_sizes, order, back), self._as_result(state)
 
     def _as_result(self, state: State) -> Any:
         return state if self.mode == "LSTM" else state[0]
@@ -248,49 +232,22 @@ class RNNBase(Module):
     def _zeros(self, input: Tensor, batch: int) -> State:
         return tuple(input.new_zeros(size) for size in self._state_sizes(batch))
 
-    def _layers(self, steps: list[Tensor], state: State) -> tuple[list[Tensor], State]:
-        """Runs all layers over time steps of (batch, features), whose batches may shrink; the outputs and last states."""
+    def _layers(self, input: Tensor, going_on: Tensor | None, state: State) -> tuple[Tensor, State]:
+        """Runs all layers over (T, N, features); the outputs (T, N, size) and last states. `going_on`: see `run_direction`."""
         last: list[State] = []
         for layer in range(self.num_layers):
-            outputs: list[list[Tensor]] = []
-            for direction in range(self._directions):
-                index = layer * self._directions + direction
-                initial = tuple(part[index] for part in state)
-                output, final = self._direction(steps, initial, self._all_weights[index], reverse=direction == 1)
+            outputs = []
+            for reverse in range(self._directions):
+                index = layer * self._directions + reverse
+                weights = {name.rpartition("_l")[0]: getattr(self, name) for name in self._all_weights[index]}
+                first = tuple(part[index] for part in state)
+                output, final = run_direction(self.mode, input, going_on, first, weights, reverse == 1)
                 outputs.append(output)
                 last.append(final)
-            steps = outputs[0] if len(outputs) == 1 else [joining.cat(both, -1) for both in zip(*outputs)]
+            input = outputs[0] if len(outputs) == 1 else joining.cat(outputs, -1)
             if self.dropout and layer < self.num_layers - 1:
-                steps = self._drop(steps)
-        return steps, tuple(joining.stack(parts) for parts in zip(*last))
-
-    def _drop(self, steps: list[Tensor]) -> list[Tensor]:
-        joined = F.dropout(joining.cat(steps), self.dropout, self.training)
-        return list(joined.split([step.size(0) for step in steps]))
-
-    def _direction(self, steps: Sequence[Tensor], state: State, names: list[str], reverse: bool) -> tuple[list[Tensor], State]:
-        weights = {name.rpartition("_l")[0]: getattr(self, name) for name in names}
-        sizes = [step.size(0) for step in steps]
-        from_input = F.linear(joining.cat(list(steps)), weights["weight_ih"], weights.get("bias_ih")).split(sizes)
-        outputs: list[Any] = [None] * len(sizes)
-        finished: list[State] = []
-        order = range(len(sizes) - 1, -1, -1) if reverse else range(len(sizes))
-        current = tuple(part[: sizes[order[0]]] for part in state)
-        for time in order:
-            size, have = sizes[time], current[0].size(0)
-            if size < have:  # some sequences have ended
-                finished.append(tuple(part[size:] for part in current))
-                current = tuple(part[:size] for part in current)
-            elif size > have:  # backwards, shorter sequences begin later
-                current = tuple(joining.cat([part, start[have:size]]) for part, start in zip(current, state))
-            from_hidden = F.linear(current[0], weights["weight_hh"], weights.get("bias_hh"))
-            current = _STEPS[self.mode][0](from_input[time], from_hidden, current)
-            if "weight_hr" in weights:
-                current = (F.linear(current[0], weights["weight_hr"]), *current[1:])
-            outputs[time] = current[0]
-        if finished:
-            current = tuple(joining.cat([part, *rest]) for part, rest in zip(current, zip(*reversed(finished))))
-        return outputs, current
+                input = F.dropout(input, self.dropout, self.training)
+        return input, tuple(joining.stack(parts) for parts in zip(*last))
 
 
 class RNN(RNNBase):
@@ -449,7 +406,7 @@ class RNNCellBase(Module):
                 raise RuntimeError(f"hidden{index} has inconsistent hidden_size: got {part.size(1)}, expected {self.hidden_size}")
         from_input = F.linear(input, self.weight_ih, self.bias_ih)
         from_hidden = F.linear(state[0], self.weight_hh, self.bias_hh)
-        state = _STEPS[mode][0](from_input, from_hidden, state)
+        state = advance(mode, from_input, from_hidden, state)
         return state if batched else tuple(part.squeeze(0) for part in state)
 
 

@@ -1,0 +1,136 @@
+"""A recurrence made ready for the CPU: the entries of its body, and how their arguments move from run to run.
+
+What the body's kernels pack of values that stay the same through all runs is packed once, before. May import `flambeau.schedule`
+and its neighbours.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from flambeau.devices.cpu.arena import Block, homes, lifetimes, place
+from flambeau.devices.cpu.compiler import Compiled, Pack
+from flambeau.devices.cpu.cost import nanoseconds
+from flambeau.devices.cpu.runner import ALONE, BARRIER, MOVE_WORDS, NOWHERE, Team
+from flambeau.kernels.ir import Kernel
+from flambeau.schedule.plan import Place, RecurrenceKernel
+
+__all__ = ["FixedPack", "Repeated"]
+
+
+@dataclass(frozen=True)
+class FixedPack:
+    """A pack to be made before the first run: of the recurrence's slot `slot`, into its scratch block `scratch`. The function
+    takes `cells` arguments: the operand is number `pack.slot`, the result number `result`."""
+
+    pack: Pack
+    slot: int
+    scratch: int
+    cells: int
+    result: int
+
+
+class Repeated:
+    """A recurrence's body for a team. `scratch` are the bytes of the blocks that it needs, `packs` what runs before it.
+
+    A cell is (where in memory, `Place`): memory ≥ 0 is a slot of the recurrence, ~k its scratch block k. Offsets are in bytes.
+    """
+
+    def __init__(self, kernel: RecurrenceKernel, code: Mapping[Kernel, Compiled], is_short: float, team: Team) -> None:
+        self.kernel = kernel
+        body = kernel.body
+        home = homes(body, frozenset())
+        places = {home[v]: at for v, at in kernel.places.items()}
+        spans = lifetimes(body, home)
+        sizes: dict[int, int] = {}
+        for v, at in enumerate(home):
+            sizes[at] = max(sizes.get(at, 0), body.values[v].size * body.values[v].dtype.itemsize)
+        steps = [
+            (number, step, code[step.kernel])  # type: ignore[index]
+            for number, step in enumerate(body.steps)
+            if not (step.is_copy and len({home[v] for v in step.arguments}) == 1)
+        ]
+        self.scratch: list[int] = [0, *kernel.blocks]
+        self.packs: list[FixedPack] = []
+        pieces: dict[object, Block] = {("value", at): Block(sizes[at], *spans[at]) for at in spans if at not in places}
+        fixed: dict[tuple[int, int], int] = {}
+        packed: dict[tuple[str, int], int] = {}
+        for number, step, compiled in steps:
+            assert not compiled.messages, "the kernels of a step report nothing"
+            arguments = len(step.arguments)
+            for pack in compiled.packs:
+                of = places.get(home[step.arguments[pack.slot]])
+                if of is None or of.stride or of.first is not None:
+                    continue
+                block = packed.get((pack.name, of.memory))
+                if block is None:
+                    block = packed[pack.name, of.memory] = len(self.scratch)
+                    self.scratch.append(compiled.scratch[pack.scratch])
+                    cells = arguments + len(compiled.scratch)
+                    self.packs.append(FixedPack(pack, of.memory, block, cells, arguments + pack.scratch))
+                fixed[number, pack.scratch] = block
+            for k, size in enumerate(compiled.scratch):
+                if (number, k) not in fixed:
+                    pieces[number, k] = Block(size, number, number)
+        self.scratch[0] = place(list(pieces.values()))
+
+        cells: list[int] = []
+        moves: list[tuple[int, Place]] = []
+        entries: list[tuple[int, int, bool]] = []
+        for number, step, compiled in steps:
+            start = len(cells)
+            alone = nanoseconds(step.kernel) < is_short
+            for v in step.arguments:
+                at = home[v]
+                found = places.get(at)
+                if found is None:
+                    found = Place(~0, pieces["value", at].offset)
+                else:
+                    width = body.values[at].dtype.itemsize
+                    memory = found.memory if found.memory >= 0 else ~(1 + ~found.memory)
+                    found = Place(memory, found.offset * width, found.stride * width, found.phase, found.alternates, found.first)
+                moves.append((len(cells), found))
+                cells.append(0)
+            for k in range(len(compiled.scratch)):
+                block = fixed.get((number, k))
+                moves.append((len(cells), Place(~0, pieces[number, k].offset) if block is None else Place(~block)))
+                cells.append(0)
+            if compiled.sizes:
+                cells.append(0)
+            cells += compiled.sizes
+            for pack in compiled.packs:
+                if (number, pack.scratch) not in fixed:
+                    entries.append((pack.address, start, alone))
+            entries += [(address, start, alone) for address in compiled.addresses]
+        self.alone = all(alone for _, _, alone in entries)
+        """Whether one thread does it all."""
+        self._moves = moves
+        threads = 1 if self.alone else team.threads
+        self._cells = (ctypes.c_int64 * (len(cells) * threads))(*cells * threads)
+        words: list[int] = []
+        for thread in range(threads):
+            base = ctypes.addressof(self._cells) + 8 * len(cells) * thread
+            for (address, start, alone), (_, _, next_alone) in zip(entries, entries[1:] + entries[:1], strict=True):
+                words += [address, base + 8 * start, ALONE * alone | BARRIER * (not (alone and next_alone))]
+        self._entries = (ctypes.c_int64 * len(words))(*words)
+        self._head = [
+            kernel.times,
+            ctypes.addressof(self._entries),
+            len(entries),
+            8 * len(words) // threads,
+            ctypes.addressof(self._cells),
+            8 * len(cells),
+        ]
+        self._control = team.control
+
+    def arguments(self, slots: Sequence[int], scratch: Sequence[int], table: int) -> list[int]:
+        """The words that `flambeau_repeat` is given, for the table indices of the slots and of the scratch blocks."""
+        words: list[int] = []
+        for cell, at in self._moves:
+            index = slots[at.memory] if at.memory >= 0 else scratch[~at.memory]
+            first = NOWHERE if at.first is None else slots[at.first]
+            words += [cell, index, first, at.offset, at.stride, at.phase, 1 if at.alternates else -1]
+        self._words = (ctypes.c_int64 * len(words))(*words)
+        return [*self._head, ctypes.addressof(self._words), len(words) // MOVE_WORDS, table, self._control]
