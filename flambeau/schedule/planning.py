@@ -154,7 +154,7 @@ def _launches(unit: Unit, fusion: Fusion) -> list[Launch]:
         length = root.shape[-1] if root.shape else 1
         return [(SortKernel(root.size // length, length, root.params[1], slots), operands)]
     if root.name == "recurrence":
-        firsts = [Write(r, r.inputs[r.params[1].index], "row", 0, r.params[1].place(r.params[0], 0))
+        firsts = [Write(r, r.inputs[r.params[1].number], "row", 0, r.params[1].place(r.params[0], 0))
                   for r in unit.roots if r.params[1].kind == "history"]  # fmt: skip
         return [*(lower_loops([w], memory, heights) for w in firsts), recurrence_kernel(unit.roots, build_body)]
     if root.name == "routine":

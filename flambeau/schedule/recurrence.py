@@ -29,7 +29,7 @@ def recurrence_kernel(
     step = recurrence.step
     states = len(step.states)
     parts: dict[Part, int] = {root.params[1]: len(operands) + i for i, root in enumerate(roots)}
-    outputs = sorted(part.index for part in parts if part.kind == "output")
+    outputs = sorted(part.number for part in parts if part.kind == "output")
     plan, inputs = _body(step, tuple(outputs), build_body)
 
     blocks: list[int] = []
@@ -46,7 +46,6 @@ def recurrence_kernel(
             places[value] = Place(leaf)
     for index, value in zip(outputs, plan.outputs[states:]):
         places[value] = _rows(recurrence, parts[Part("output", index)], step.results[states + index].size)
-        # the same result may be asked for under one index only: a part names it
     arguments = [*operands, *roots]
     slots = tuple(Slot(o.dtype, o.size, "in" if i < len(operands) else "out") for i, o in enumerate(arguments))
     return RecurrenceKernel(plan, recurrence.times, places, tuple(blocks), slots), arguments

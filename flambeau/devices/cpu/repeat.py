@@ -68,8 +68,8 @@ class Repeated:
                 if block is None:
                     block = packed[pack.name, of.memory] = len(self.scratch)
                     self.scratch.append(compiled.scratch[pack.scratch])
-                    cells = arguments + len(compiled.scratch)
-                    self.packs.append(FixedPack(pack, of.memory, block, cells, arguments + pack.scratch))
+                    count = arguments + len(compiled.scratch)
+                    self.packs.append(FixedPack(pack, of.memory, block, count, arguments + pack.scratch))
                 fixed[number, pack.scratch] = block
             for k, size in enumerate(compiled.scratch):
                 if (number, k) not in fixed:

@@ -10,14 +10,15 @@ import builtins
 import signal
 import threading
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from flambeau.codegen.wgsl.program import CHECKS, Program
 from flambeau.devices.webgpu.host import Command, Host
 from flambeau.devices.webgpu.memory import Block, Buffer, Pool
-from flambeau.devices.webgpu.programs import ERRORS_PLACE, Executable, Launch, StepProgram, compile_plan, value_bytes
-from flambeau.dtypes import dtype
+from flambeau.devices.webgpu.programs import ERRORS_PLACE, Executable, Launch, Repeated, StepProgram, compile_plan, value_bytes
+from flambeau.devices.webgpu.rows import RowCopy
+from flambeau.dtypes import dtype, int64
 from flambeau.graph.node import Node
 from flambeau.host import pack
 from flambeau.precision import may_round_products
@@ -190,6 +191,8 @@ class WebGPUBackend:
             blocks[v] = blocks[old]
         if step.routine is not None:
             self._run_routine(step, plan, blocks)
+        if step.repeated is not None:
+            self._run_repeated(step.repeated, [(blocks[v], offsets.get(v, 0)) for v in step.arguments])
         scratch = [pool.allocate(n) for n in step.scratch]
         try:
             self._record(step, blocks, scratch, offsets)
@@ -229,6 +232,54 @@ class WebGPUBackend:
                 commands.append(("clear", block.handle, step.scratch[action]))
         if step.checks:
             self._may_have_failed = True
+
+    def _run_repeated(self, repeated: Repeated, slots: Sequence[tuple[Any, int]]) -> None:
+        """A recurrence: each run's rows are copied to where the body reads them, and its results to their rows."""
+        kernel, pool = repeated.kernel, self.pool
+        body = kernel.body
+        own = [(pool.allocate(max(8, -(-nbytes // 4) * 4)), 0) for nbytes in kernel.blocks]
+        blocks: list[Block | None] = [None] * len(body.values)
+        offsets: dict[int, int] = {}
+        rows: list[Block] = []
+        moving = {v for v, _ in repeated.takes}
+        for v in body.inputs:
+            if v in moving:
+                blocks[v] = row = pool.allocate(value_bytes(body.values[v].size, body.values[v].dtype.itemsize))
+                rows.append(row)
+            else:
+                blocks[v], offset = slots[kernel.places[v].memory]
+                if offset:
+                    offsets[v] = offset
+
+        def copy(v: int, by_kernel: RowCopy | None, run: int, is_put: bool) -> None:
+            memory, element = kernel.places[v].element(run)
+            sequence, offset = slots[memory] if memory >= 0 else own[~memory]
+            row, value = blocks[v], body.values[v]
+            assert row is not None
+            if by_kernel is None or memory == kernel.places[v].first:
+                sequence.batch = row.batch = self._batch
+                ends = [(sequence.handle, offset + element * value.dtype.itemsize), (row.handle, 0)]
+                (source, start), (into, to) = ends[::-1] if is_put else ends
+                self._commands.append(("copy", source, start, into, to, -(-value.size * value.dtype.itemsize // 4) * 4))
+                return
+            number, place = self._scalar(element, int64)
+            (step,) = by_kernel.program.steps
+            self._run_step(replace(step, allocate=[]), by_kernel.plan, [sequence, number, row], {0: offset, 1: place}, {})
+
+        for run in range(kernel.times):
+            for v, by_kernel in repeated.takes:
+                copy(v, by_kernel, run, False)
+            owned: dict[int, Block] = {}
+            try:
+                for step in repeated.body.steps:
+                    self._run_step(step, body, blocks, offsets, owned)
+                for v, by_kernel in repeated.puts:
+                    copy(v, by_kernel, run, True)
+            finally:
+                for block in owned.values():
+                    pool.free(block)
+        for block in (*rows, *(block for block, _ in own)):
+            pool.free(block)
 
     def _bind_group(self, launch: Launch, bound: Sequence[Any], offsets: dict[int, int]) -> Any:
         key: list[int] = [launch.number]

@@ -14,8 +14,9 @@ from flambeau.codegen.wgsl import Clear, Copy, Dispatch, Program, generate
 from flambeau.codegen.wgsl.program import ERRORS
 from flambeau.codegen.wgsl.target import Target
 from flambeau.codegen.wgsl.types import storage_type
+from flambeau.devices.webgpu.rows import RowCopy, row_copies
 from flambeau.kernels.ir import RoutineKernel
-from flambeau.schedule.plan import Plan
+from flambeau.schedule.plan import Plan, RecurrenceKernel
 
 __all__ = ["Executable", "StepProgram", "Launch", "compile_plan"]
 
@@ -53,6 +54,18 @@ class StepProgram:
     free: list[int]
     label: str
     checks: bool = False
+    repeated: Repeated | None = None
+
+
+@dataclass
+class Repeated:
+    """A recurrence: its kernel, its body, and how what differs from run to run gets to memory that the body reads, and back: for
+    each input and each output that moves its value number and the copy, or None where bytes are copied."""
+
+    kernel: RecurrenceKernel
+    body: Executable
+    takes: list[tuple[int, RowCopy | None]]
+    puts: list[tuple[int, RowCopy | None]]
 
 
 @dataclass
@@ -115,6 +128,13 @@ def compile_plan(
         compiled = StepProgram(allocate, take_over, [], [], None, step.arguments, free, label)
         if isinstance(step.kernel, RoutineKernel):
             compiled.routine = step.kernel
+        elif isinstance(step.kernel, RecurrenceKernel):
+
+            def compile(plan: Plan) -> Executable:
+                return compile_plan(plan, frozenset(), target, make_pipeline, programs, reduced_precision)
+
+            takes, puts = row_copies(step.kernel, compile)
+            compiled.repeated = Repeated(step.kernel, compile(step.kernel.body), takes, puts)
         else:
             roots = [root(a) for a in step.arguments]
             same = tuple(roots.index(r) for r in roots)

@@ -37,13 +37,13 @@ class Recurrence(NamedTuple):
 class Part(NamedTuple):
     """Which value of a recurrence a node is.
 
-    "history": all values of state `index`, (times + 1, …): where the steps go forward the first is row 0, where they go backward
-    row `times`. "recent": the last two values of state `index`, the one after r runs at r mod 2. "output": all of result `index`
+    "history": all values of state `number`, (times + 1, …): where the steps go forward the first is row 0, where they go backward
+    row `times`. "recent": the last two values of state `number`, the one after r runs at r mod 2. "output": all of result `number`
     of the step, counted after the next states, (times, …).
     """
 
     kind: str
-    index: int
+    number: int
 
     def rows(self, times: int) -> int:
         """How many rows the value has."""
@@ -57,7 +57,7 @@ class Part(NamedTuple):
 
 
 def _row_node(step: Step, part: Part) -> Node:
-    return step.results[part.index + (len(step.states) if part.kind == "output" else 0)]
+    return step.results[part.number + (len(step.states) if part.kind == "output" else 0)]
 
 
 def _rule(inputs: Sequence[Node], params: tuple[Any, ...]) -> Any:
@@ -81,16 +81,16 @@ def _evaluate(node: Node, *arrays: Any) -> Any:
     current, sequences, constants = list(arrays[:states]), arrays[states : states + rows], arrays[states + rows :]
     out = np.zeros(node.shape, array_type(node.dtype))
     if part.kind != "output":
-        out[part.place(recurrence, 0)] = current[part.index]
+        out[part.place(recurrence, 0)] = current[part.number]
     for run in range(times):
         row = recurrence.row(run)
         at_row = [s[start + row] for s, start in zip(sequences, starts)]
         results = step.evaluate([*current, *at_row, *constants], lambda n, operands: n.primitive.evaluate(n, *operands))
         current = results[:states]
         if part.kind == "output":
-            out[row] = results[states + part.index]
+            out[row] = results[states + part.number]
         else:
-            out[part.place(recurrence, run + 1)] = current[part.index]
+            out[part.place(recurrence, run + 1)] = current[part.number]
     return out
 
 
