@@ -38,8 +38,8 @@ class Part(NamedTuple):
     """Which value of a recurrence a node is.
 
     "history": all values of state `number`, (times + 1, …): where the steps go forward the first is row 0, where they go backward
-    row `times`. "recent": the last two values of state `number`, the one after r runs at r mod 2. "output": all of the step's result
-    `number`, counted after the next states, (times, …).
+    row `times`. "recent": the last two values of state `number`, the one after r runs at r mod 2. "output": all of the step's
+    result `number`, counted after the next states, (times, …).
     """
 
     kind: str
