@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
+from collections.abc import Callable
 
 from benchmarks.timing import with_tuned_malloc
 
-NAMES = ("conv", "conv-backward", "resnet", "resnet-training", "mlp", "memory", "operators")
+NAMES = ("conv", "conv-backward", "resnet", "resnet-training", "networks", "mlp", "memory", "operators")
+WITH_KERNELS = ("resnet", "resnet-training", "networks")
 
 
 def main() -> None:
@@ -16,15 +18,14 @@ def main() -> None:
     parser.add_argument(
         "names", nargs="*", default=NAMES, metavar="NAME", help=f"which to run, of {', '.join(NAMES)} (default: all)"
     )
-    parser.add_argument("--case", default="", help="only the convolutions and operators whose name has this text")
+    parser.add_argument("--case", default="", help="only the convolutions, networks and operators whose name has this text")
     parser.add_argument("--kernels", action="store_true", help="where the networks' time goes, kernel by kernel, instead")
     options = parser.parse_args()
     unknown = set(options.names) - set(NAMES)
     if unknown:
         parser.error(f"no such benchmark: {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}")
-    kernels = {"resnet": "resnet_inference_kernels", "resnet-training": "resnet_training_kernels"}
     if options.kernels:
-        options.names = [name for name in options.names if name in kernels]
+        options.names = [name for name in options.names if name in WITH_KERNELS]
     with_tuned_malloc()
     if len(options.names) > 1:  # each in a process of its own: what one leaves in memory is not the next one's
         for name in options.names:
@@ -38,20 +39,23 @@ def main() -> None:
 
     torch.set_num_threads(2)
     flambeau.set_num_threads(2)
+    whole: dict[str, Callable[[], str]] = {
+        "conv": lambda: conv.forward(options.case),
+        "conv-backward": lambda: conv.backward(options.case),
+        "resnet": networks.resnet_inference,
+        "resnet-training": networks.resnet_training,
+        "networks": lambda: networks.networks(options.case),
+        "mlp": networks.mlp_training,
+        "memory": networks.resnet_memory,
+        "operators": lambda: operators.operators(options.case),
+    }
+    by_kernel: dict[str, Callable[[], str]] = {
+        "resnet": networks.resnet_inference_kernels,
+        "resnet-training": networks.resnet_training_kernels,
+        "networks": lambda: networks.network_kernels(options.case),
+    }
     for name in options.names:
-        if options.kernels:
-            print(getattr(networks, kernels[name])(), flush=True)
-            continue
-        run = {
-            "conv": lambda: conv.forward(options.case),
-            "conv-backward": lambda: conv.backward(options.case),
-            "resnet": networks.resnet_inference,
-            "resnet-training": networks.resnet_training,
-            "mlp": networks.mlp_training,
-            "memory": networks.resnet_memory,
-            "operators": lambda: operators.operators(options.case),
-        }[name]
-        print(run(), flush=True)
+        print((by_kernel if options.kernels else whole)[name](), flush=True)
 
 
 main()

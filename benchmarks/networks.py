@@ -1,13 +1,15 @@
-"""Whole models: ResNet-18 inference and training step, an MLP's training step, peak memory and start-up."""
+"""Whole models: ResNet-18, an MLP, image networks of many kinds; inference, training steps, peak memory and start-up."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,10 +17,12 @@ import torch
 import flambeau
 from benchmarks.kernels import kernels
 from benchmarks.models import mlp, resnet18
-from benchmarks.timing import measure, table
+from benchmarks.timing import geometric_mean, measure, table
+from benchmarks.zoo import NETWORKS
 
 __all__ = [
-    "mlp_training", "resnet_inference", "resnet_inference_kernels", "resnet_memory", "resnet_training", "resnet_training_kernels",
+    "mlp_training", "network_kernels", "networks", "resnet_inference", "resnet_inference_kernels", "resnet_memory",
+    "resnet_training", "resnet_training_kernels",
 ]  # fmt: skip
 
 
@@ -139,6 +143,79 @@ def mlp_training(batch: int = 32) -> str:
         for k in ("compiled", "uncompiled")
     ]
     return table(f"MLP 784-128-10 training step, Adam, batch {batch}", ["", "ms", "others, ms", "ratio"], rows)
+
+
+def _square_step(library: Any, model: Any) -> Callable[..., Any]:
+    """A training step, by SGD, that makes the outputs' squares smaller."""
+    optimizer = library.optim.SGD(model.parameters(), lr=1e-4, momentum=0.9)
+
+    def step(x: Any) -> Any:
+        optimizer.zero_grad()
+        loss = model(x).square().mean()
+        loss.backward()
+        optimizer.step()
+        return loss.detach()
+
+    return step
+
+
+def _network_times(name: str, training: bool) -> dict[str, float]:
+    """Seconds of an inference or a training step. What it gives is compared first."""
+    make, shape = NETWORKS[name]
+    torch.manual_seed(0)
+    x = torch.randn(shape)
+    models = [make(torch), make(torch).to(memory_format=torch.channels_last), make(flambeau)]
+    _same_weights(models[2], models[0])
+    x_last, mine = x.contiguous(memory_format=torch.channels_last), flambeau.from_numpy(x.numpy())
+    if not training:
+        for model in models:
+            model.eval()
+    calls = [_square_step(library, m) if training else m for library, m in zip((torch, torch, flambeau), models)]
+    compiled = flambeau.compile(calls[2])
+    with contextlib.ExitStack() as stack:
+        if not training:
+            stack.enter_context(torch.no_grad())
+            stack.enter_context(flambeau.no_grad())
+        expected, got = calls[0](x), torch.from_numpy(compiled(mine).numpy())
+        error = ((got - expected).abs().max() / expected.abs().max()).item()
+        assert error < 1e-3, (name, error)
+        return measure({
+            "compiled": lambda: compiled(mine), "NCHW": lambda: calls[0](x), "NHWC": lambda: calls[1](x_last),
+        }, 2, 5)  # fmt: skip
+
+
+def networks(filter: str = "") -> str:
+    """Inference and training step of the networks whose name has `filter`."""
+    rows: list[list[str]] = []
+    ratios: list[list[float]] = [[], []]
+    for name, (_, shape) in NETWORKS.items():
+        if filter not in name:
+            continue
+        row = [f"{name}, {'×'.join(map(str, shape))}"]
+        for training, found in enumerate(ratios):
+            times = _network_times(name, bool(training))
+            best = min(times["NCHW"], times["NHWC"])
+            found.append(best / times["compiled"])
+            row += [f"{times['compiled'] * 1e3:.1f}", f"{best * 1e3:.1f}", f"{found[-1]:.2f}"]
+        rows.append(row)
+        print("|", " | ".join(row), "|", file=sys.stderr, flush=True)
+    rows.append(["geometric mean", "", "", f"{geometric_mean(ratios[0]):.2f}", "", "", f"{geometric_mean(ratios[1]):.2f}"])
+    header = ["ms", "inference", "PyTorch", "ratio", "training step", "PyTorch", "ratio"]
+    return table("Networks, compiled", header, rows)
+
+
+def network_kernels(filter: str = "") -> str:
+    """What each kernel of an inference and of a training step takes, of the networks whose name has `filter`."""
+    found = []
+    for name, (make, shape) in NETWORKS.items():
+        if filter in name:
+            x = flambeau.randn(*shape)
+            model = make(flambeau)
+            inference, step = flambeau.compile(make(flambeau).eval()), flambeau.compile(_square_step(flambeau, model))
+            with flambeau.no_grad():
+                found.append(kernels(f"{name} inference: its kernels", partial(inference, x), fewest_ms=0.1))
+            found.append(kernels(f"{name} training step: its kernels", partial(step, x), fewest_ms=0.1))
+    return "\n".join(found)
 
 
 _CHILD = """
