@@ -208,25 +208,40 @@ class Fusion:
             if not contracts(core):
                 continue
             end = current = core
-            chain = []
-            while current.number not in self.outputs and len(current.users) == 1 and core.number not in self.forced:
-                (user,) = current.users
-                if user.number in taken or user.size != core.size:
+            chain: list[Operation] = []
+            while current.number not in self.outputs and core.number not in self.forced:
+                led = self._leads_to(current)
+                if led is None or any(o.number in taken or o.size != core.size for o in led):
                     break
-                if user.name not in ("reshape", "permute") and user.kind != "elementwise":
-                    break
-                chain.append(user)
-                current = user
-                if user.kind == "elementwise" or user.number in self.outputs:
-                    end = user
-                if user.number in self.memory:
-                    end = user
+                chain += led
+                current = led[-1]
+                if current.kind == "elementwise" or current.number in self.outputs:
+                    end = current
+                if current.number in self.memory:
+                    end = current
                     break
             if end is not core:
                 self.memory.discard(core.number)
                 self.memory.add(end.number)
                 taken.update(o.number for o in chain[: chain.index(end) + 1])
             self.core_of[end.number] = core
+
+    def _leads_to(self, o: Operation) -> list[Operation] | None:
+        """The one operation that uses `o`, or elementwise ones, none of them in memory, that together are all its use, the
+        last of which alone is used by others (as in x·sigmoid(x)); None where there are no such."""
+        found: list[Operation] = []
+        waiting = {user.number for user in o.users}
+        while waiting:
+            user = self.by_number[min(waiting)]
+            waiting.discard(user.number)
+            found.append(user)
+            if not waiting:
+                moves = len(found) == 1 and user.name in ("reshape", "permute")
+                return found if moves or user.kind == "elementwise" else None
+            if user.kind != "elementwise" or user.number in self.memory or len(found) > LARGEST:
+                return None
+            waiting.update(x.number for x in user.users)
+        return None
 
     # --- what is worth memory ------------------------------------------------------------------------------------------
     def _worth(self) -> None:

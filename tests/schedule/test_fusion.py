@@ -195,6 +195,16 @@ def test_half_sums_round_before_what_follows() -> None:
     assert "cast(accumulator():float32):float16" in repr(kernel.epilogue)
 
 
+def test_an_activation_that_uses_the_sum_twice_is_its_epilogue() -> None:
+    out = make("contract", (array(6, 8), array(5, 8)), (0, 1), (2, 1), (0, 2))
+    gate = make("div", (number(1.0, out.shape), make("add", (make("exp", (make("neg", (out,)),)), number(1.0, out.shape)))))
+    silu = make("mul", (out, gate))
+    (step,) = plan_of(silu).steps
+    assert isinstance(step.kernel, ContractionKernel)
+    assert len(plan_of(silu, out).steps) == 2  # the sum itself is asked for, too
+    assert len(plan_of(make("add", (silu, reduced("sum", gate, 0, 1)))).steps) > 1  # and here the gate goes elsewhere
+
+
 def chain(x: Node, length: int, step: Any) -> Node:
     for i in range(length):
         x = step(x, i)

@@ -1,15 +1,18 @@
-"""The left operand in panels: [batch][rows/height][summed][height], zeros past the last row. A phase of its own, whose result is
-kept while the operand doesn't change.
+"""The left operand in panels: [batch][rows/height][summed][height], with numbers of no meaning past the last row. A phase of its
+own, whose result is kept while the operand doesn't change.
 
-May import `codegen.llvm` and the contraction's elements and roles.
+May import `codegen.llvm` and the contraction's elements, epilogue and roles.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
-from flambeau.codegen.llvm.builder import Module
+from flambeau.codegen.llvm.builder import Function, Module
 from flambeau.codegen.llvm.contraction.elements import pointers, read, read_flat
+from flambeau.codegen.llvm.contraction.epilogue import ContractionModule
 from flambeau.codegen.llvm.contraction.form import Form
 from flambeau.codegen.llvm.contraction.roles import (
     PHASE,
@@ -22,7 +25,8 @@ from flambeau.codegen.llvm.contraction.roles import (
     size_of,
     unravel,
 )
-from flambeau.codegen.llvm.types import Int, Value
+from flambeau.codegen.llvm.shuffles import transpose
+from flambeau.codegen.llvm.types import Int, Value, poison
 
 __all__ = ["Panels"]
 
@@ -55,42 +59,93 @@ class Panels:
         extents = tuple(self.form.extents[k] for k in packed)
         return self.height, self.roles.left, packed, extents
 
+    @cached_property
+    def run(self) -> int:
+        """How many of the last axes of a term are, in each row of the operand, one run of memory without bounds."""
+        view, length = self.roles.left, 1
+        for count, k in enumerate(reversed(self.summed)):
+            if view.checks or view.strides[k] != length:
+                return count
+            length *= self.form.extents[k]
+        return len(self.summed)
+
     def build(self, module: Module, name: str, slots: int, scratch: Scratch) -> Pack:
         """Adds the phase, and its block of scratch memory."""
-        r, height, extents = self.roles, self.height, self.form.extents
-        lanes = 1 << (height - 1).bit_length()
-        batches = size_of(extents, r.batch)
-        block = scratch.own((batches * self.count * self.terms * height + 2 * max(16, lanes)) * self.form.sum_bytes)
+        assert isinstance(module, ContractionModule)
+        form, r, height = self.form, self.roles, self.height
+        lanes = module.target.lanes(8 * form.sum_bytes)
+        inner = self.summed[len(self.summed) - self.run :]
+        turned = height > 1 and 2 * size_of(form.extents, inner) >= lanes > 1 and r.left.strides[r.rows[-1]] != 1
+        batches = size_of(form.extents, r.batch)
+        room = 2 * max(16, lanes, 1 << (height - 1).bit_length())
+        block = scratch.own((batches * self.count * self.terms * height + room) * form.sum_bytes)
         f = module.function(name, PHASE)
         source, packed = pointers(f, slots)[r.left.slot], scratch.pointer(f, block)
 
         def unit(u: Int, _: list[Value]) -> None:
             group, panel = f.div(u, self.count), f.rem(u, self.count)
-            index = place([0] * len(extents), r.batch, unravel(f, group, [extents[k] for k in r.batch]))
+            index = place([0] * len(form.extents), r.batch, unravel(f, group, [form.extents[k] for k in r.batch]))
             first = f.mul(panel, height)
-            base = f.mul(u, self.terms * height)
-
-            def nest(depth: int, index: list[Int], term: Int) -> None:
-                if depth < len(self.summed):
-                    axis, e = self.summed[depth], extents[self.summed[depth]]
-                    f.loop(0, e, 1, lambda k, _: nest(depth + 1, place(index, [axis], [k]), f.add(f.mul(term, e), k)))
-                    return
-                if height == 1:
-                    values = read(
-                        f, source, r.left, place(index, r.rows, unravel(f, first, [extents[k] for k in r.rows])), None, 1
-                    )
-                elif len(r.rows) == 1:
-                    whole = self.rows % height == 0 and lanes == height
-                    count = lanes if whole else f.minimum(f.sub(self.rows, first), height)
-                    values = read(f, source, r.left, place(index, r.rows, [first]), r.rows[0], lanes, count)
-                else:
-                    values = read_flat(f, source, r.left, index, r.rows, extents, first, lanes)
-                target = f.address(packed, f.add(base, f.mul(term, height)), self.form.sum_type)
-                f.masked_store(values, target, f.lane_mask(0, height, lanes))
-
-            nest(0, index, 0)
+            target = f.address(packed, f.mul(u, self.terms * height), form.sum_type)
+            if turned:
+                self._nest(f, self.summed[: -self.run], index, lambda at, n: self._turn(f, source, target, at, n, first, lanes))
+            else:
+                self._nest(f, self.summed, index, lambda at, n: self._gather(f, source, target, at, n, first))
 
         low, high = share(f, batches * self.count)
         f.loop(low, high, 1, unit)
         f.finish()
         return Pack(name, r.left.slot, block)
+
+    def _nest(
+        self, f: Function, axes: Sequence[int], index: list[Int], body: Callable[[list[Int], Int], None], number: Int = 0
+    ) -> None:
+        """Loops over `axes` around body(index, number of the point)."""
+        if not axes:
+            body(index, number)
+            return
+        axis, extent = axes[0], self.form.extents[axes[0]]
+
+        def turn(k: Int, _: list[Value]) -> None:
+            self._nest(f, axes[1:], place(index, [axis], [k]), body, f.add(f.mul(number, extent), k))
+
+        f.loop(0, extent, 1, turn)
+
+    def _gather(self, f: Function, source: Value, target: Value, index: list[Int], term: Int, first: Int) -> None:
+        """The panel's rows for one term, lanes along rows."""
+        r, height, extents = self.roles, self.height, self.form.extents
+        lanes = 1 << (height - 1).bit_length()
+        if height == 1:
+            values = read(f, source, r.left, place(index, r.rows, unravel(f, first, [extents[k] for k in r.rows])), None, 1)
+        elif len(r.rows) == 1:
+            whole = self.rows % height == 0 and lanes == height
+            count = lanes if whole else f.minimum(f.sub(self.rows, first), height)
+            values = read(f, source, r.left, place(index, r.rows, [first]), r.rows[0], lanes, count)
+        else:
+            values = read_flat(f, source, r.left, index, r.rows, extents, first, lanes)
+        at = f.address(target, f.mul(term, height), self.form.sum_type)
+        f.masked_store(values, at, f.lane_mask(0, height, lanes))
+
+    def _turn(self, f: Function, source: Value, target: Value, index: list[Int], number: Int, first: Int, lanes: int) -> None:
+        """The panel's rows for run `number`: vectors along the run, turned in registers. Past the last row it comes again."""
+        r, height, extents = self.roles, self.height, self.form.extents
+        axis = self.summed[-1]
+        length = size_of(extents, self.summed[len(self.summed) - self.run :])
+        sizes = [extents[k] for k in r.rows]
+        rows = [f.add(first, m) if self.rows % height == 0 else f.minimum(f.add(first, m), self.rows - 1) for m in range(height)]
+        starts = [place(index, r.rows, unravel(f, row, sizes)) for row in rows]
+        begin = f.address(target, f.mul(number, length * height), self.form.sum_type)
+
+        def chunk(k: Int, count: int) -> None:
+            for m in range(0, height, lanes):
+                group = starts[m : m + lanes]
+                vectors = [read(f, source, r.left, place(start, [axis], [k]), axis, lanes, count) for start in group]
+                vectors += [poison(vectors[0].type)] * (lanes - len(group))
+                for n, turned in enumerate(transpose(f, vectors)[:count]):
+                    at = f.address(begin, f.add(f.mul(f.add(k, n), height), m), self.form.sum_type)
+                    f.masked_store(turned, at, f.lane_mask(0, len(group), lanes))
+
+        whole = length // lanes * lanes
+        f.loop(0, whole, lanes, lambda k, _: chunk(k, lanes))
+        if whole < length:
+            chunk(whole, length - whole)

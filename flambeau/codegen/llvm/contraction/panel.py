@@ -1,6 +1,6 @@
 """The panel schedule: a matrix product over packed panels, which every contraction with reuse on both sides becomes.
 
-The left operand is packed once into panels [batch][rows/height][summed][height], zeros past the last row (a `Pack` phase). Each
+The left operand is packed once into panels [batch][rows/height][summed][height] (a `Pack` phase). Each
 thread then takes blocks of columns: it copies the right operand's part for a block of the sum into [summed][columns],
 where padding, strides, dilation and dtypes are dealt with, and runs one micro-kernel: a tile of `height` rows by `width` vectors
 of columns held in registers, one broadcast and one vector load a term. A block of columns is a number of whole lines (the right
