@@ -148,10 +148,12 @@ class LoopKernel:
 
 @dataclass(frozen=True)
 class SortKernel:
-    """Stable order of each row of slot 0 (`rows` × `length`, dense) as int64 positions in slot 1; NaN counts as largest."""
+    """Stable order of each row of slot 0 (`rows` × `length`, dense) as int64 positions in slot 1: of the first `kept` elements in
+    that order. NaN counts as largest."""
 
     rows: int
     length: int
+    kept: int
     descending: bool
     slots: tuple[Slot, ...]
 

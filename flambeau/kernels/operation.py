@@ -202,13 +202,13 @@ def _scan(p: Program, inputs: Any, params: Any, shape: Any, type: Any) -> Operat
 
 def _argsort(p: Program, inputs: Any, params: Any, shape: Any, type: Any) -> Operation | None:
     """Sorting happens along the last dimension."""
-    (x,), (axis, descending) = inputs, params
+    (x,), (axis, descending, kept) = inputs, params
     last = len(shape) - 1
     if axis == last:
         return None
     order = [d for d in range(last + 1) if d != axis] + [axis]
     moved = p.permute(x, order)
-    result = p.make("argsort", (moved,), (last, descending), moved.shape, type)
+    result = p.make("argsort", (moved,), (last, descending, kept), (*moved.shape[:last], kept), type)
     return p.permute(result, tuple(order.index(d) for d in range(last + 1)))
 
 

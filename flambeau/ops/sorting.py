@@ -24,9 +24,9 @@ __all__ = ["sort", "argsort", "topk", "kthvalue", "median", "quantile", "unique"
 
 
 # --- order -------------------------------------------------------------------------------------------------------------
-def _order(t: Tensor, d: int, descending: bool) -> Tensor:
-    """The stable order of elements along d (int64)."""
-    return Tensor._apply(ARGSORT, (t.detach(),), (d, bool(descending)))
+def _order(t: Tensor, d: int, descending: bool, kept: int | None = None) -> Tensor:
+    """The stable order of elements along d (int64), of the first `kept` in it."""
+    return Tensor._apply(ARGSORT, (t.detach(),), (d, bool(descending), t._shape[d] if kept is None else kept))
 
 
 _sort_result = result_type("sort", "values indices")
@@ -80,8 +80,8 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
     d = wrap_dim(dim, len(shape))
     if not shape:
         return _topk_result(input.clone(), input.new_zeros((), dtype=int64))
-    places = slice_dim(_order(input, d, largest), d, 0, count)
-    return _topk_result(gather(input, d, places), places.clone())
+    places = _order(input, d, largest, count)
+    return _topk_result(gather(input, d, places), places)
 
 
 @operator(out=True)
@@ -96,7 +96,7 @@ def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Any
 
 
 def _at_rank(input: Tensor, d: int, rank: int, keepdim: bool) -> tuple[Tensor, Tensor]:
-    places = slice_dim(_order(input, d, False), d, rank, 1).clone()
+    places = slice_dim(_order(input, d, False, rank + 1), d, rank, 1).clone()
     values = gather(input, d, places)
     return (values, places) if keepdim else (values.squeeze(d), places.squeeze(d))
 

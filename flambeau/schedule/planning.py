@@ -151,8 +151,8 @@ def _launches(unit: Unit, fusion: Fusion) -> list[Launch]:
     operands = [*root.inputs, root]
     slots = tuple(Slot(o.dtype, o.size, "out" if o is root else "in") for o in operands)
     if root.name == "argsort":
-        length = root.shape[-1] if root.shape else 1
-        return [(SortKernel(root.size // length, length, root.params[1], slots), operands)]
+        (source,), (_, descending, kept) = root.inputs, root.params
+        return [(SortKernel(root.size // kept, source.shape[-1], kept, descending, slots), operands)]
     if root.name == "recurrence":
         firsts = [Write(r, r.inputs[r.params[1].number], "row", 0, r.params[1].place(r.params[0], 0))
                   for r in unit.roots if r.params[1].kind == "history"]  # fmt: skip

@@ -115,7 +115,7 @@ def test_integer_scalars_wrap() -> None:
 @pytest.mark.parametrize("descending", [False, True])
 def test_sort_is_stable_and_nan_is_largest(descending: bool) -> None:
     x = np.array([[3, 1, np.nan, 1, -np.inf], [2, 2, 2, 2, 2]], np.float32)
-    kernel = SortKernel(2, 5, descending, (Slot(float32, 10, "in"), Slot(int64, 10, "out")))
+    kernel = SortKernel(2, 5, 5, descending, (Slot(float32, 10, "in"), Slot(int64, 10, "out")))
     (order,) = run(backend(512), kernel, [x, np.zeros((2, 5), np.int64)])
     expected = [[2, 0, 1, 3, 4], [0, 1, 2, 3, 4]] if descending else [[4, 1, 3, 0, 2], [0, 1, 2, 3, 4]]
     np.testing.assert_array_equal(order, expected)

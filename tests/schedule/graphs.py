@@ -328,7 +328,10 @@ class _Builder:
 
     def make_argsort(self) -> Node | None:
         x = self.exact(None, rank=1)
-        return None if 0 in x.shape else make("argsort", (x,), self.integer(0, len(x.shape) - 1), bool(self.integer(0, 1)))
+        if 0 in x.shape:
+            return None
+        axis = self.integer(0, len(x.shape) - 1)
+        return make("argsort", (x,), axis, bool(self.integer(0, 1)), self.integer(1, x.shape[axis]))
 
     def make_iota(self) -> Node:
         n = self.integer(1, 6)

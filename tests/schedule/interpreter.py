@@ -62,7 +62,7 @@ def run(kernel: Any, slots: list[Any]) -> None:
     elif isinstance(kernel, ContractionKernel):
         _contract(kernel, slots)
     elif isinstance(kernel, SortKernel):
-        node = SimpleNamespace(params=(1, kernel.descending))
+        node = SimpleNamespace(params=(1, kernel.descending, kernel.kept))
         slots[1][:] = PRIMITIVES["argsort"].evaluate(node, slots[0].reshape(kernel.rows, kernel.length)).reshape(-1)
     else:
         assert isinstance(kernel, RoutineKernel)

@@ -145,7 +145,7 @@ def test_a_write_that_reads_other_places_does_not_read_what_it_wrote() -> None:
 
 def test_rows_are_sorted_along_the_last_dimension() -> None:
     x = array(5, 6, 7)
-    plan = plan_of(make("argsort", (x,), 1, False))
+    plan = plan_of(make("argsort", (x,), 1, False, 6))
     assert [type(s.kernel) for s in plan.steps] == [LoopKernel, SortKernel, LoopKernel]
 
 

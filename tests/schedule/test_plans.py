@@ -111,7 +111,7 @@ def test_plans_are_bounded_by_their_steps(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(running, "MOST_STEPS", 6)
     for n in range(2, 22):
         x = leaf(np.ones((n, 3), np.float32))
-        prepare([make("argsort", (x,), 1, False), make("argsort", (x,), 1, True)])
+        prepare([make("argsort", (x,), 1, False, 3), make("argsort", (x,), 1, True, 3)])
         assert sum(len(p.steps) for p in running.PLANS.values()) <= 6
     assert len(running.PLANS) == 3
 

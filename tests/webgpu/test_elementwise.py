@@ -257,7 +257,12 @@ def test_scans_and_sorts_of_every_dtype(adapter: Any) -> None:
         x = np.resize(numbers(d), (4, 25))
         if d.category == 2:
             x = np.where(np.isinf(x.astype("f8")), np.nan, x).astype(x.dtype)
-        nodes = [graphs.make("argsort", (graphs.leaf(x),), axis, down) for axis in (0, 1) for down in (False, True)]
+        nodes = [
+            graphs.make("argsort", (graphs.leaf(x),), axis, down, kept)
+            for axis in (0, 1)
+            for down in (False, True)
+            for kept in (x.shape[axis], 3)
+        ]
         if d is not bool_:
             nodes += [
                 graphs.make("scan", (graphs.leaf(x),), axis, kind) for axis in (0, 1) for kind in ("max", "argmax", "argmin")

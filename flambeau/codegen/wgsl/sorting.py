@@ -64,7 +64,9 @@ def _by_counting(kernel: SortKernel) -> LoopKernel:
     earlier = both(equal, Expr("lt", (other, mine), bool_))
     before = Expr("cast", (both(ahead, earlier, "bitwise_or"),), int64)
     place = Expr("reduce", (before,), int64, ("sum", ((2, kernel.length),)))
-    store = Store(1, Expr("add", (start, place), int64), mine)
+    kept = Expr("literal", (), int64, kernel.kept)
+    index = Expr("add", (Expr("mul", (row, kept), int64), place), int64)
+    store = Store(1, index, mine, guard=None if kernel.kept == kernel.length else Expr("lt", (place, kept), bool_))
     return LoopKernel((kernel.rows, kernel.length), kernel.slots, (store,))
 
 
@@ -184,8 +186,11 @@ class _RadixSort:
     def _place(self, word: int, shift: int, order: int | None, into: int) -> None:
         used = {self.keys[word], self.counts, self.sums, into, *([] if order is None else [order])}
         memories = self._memories(used, into)
-        number = "vec2<u32>(element, 0u)" if into == 1 else "element"
-        put = [*memories[into].store("start + places[digit]", number), "places[digit]++;"]
+        if into == 1:
+            put = memories[into].store(f"row * {self.kernel.kept}u + places[digit]", "vec2<u32>(element, 0u)")
+            put = [f"if (places[digit] < {self.kernel.kept}u) {{", *put, "}", "places[digit]++;"]
+        else:
+            put = [*memories[into].store("start + places[digit]", "element"), "places[digit]++;"]
         lines = [f"var places: array<u32, {_DIGITS}>;", f"for (var digit = 0u; digit < {_DIGITS}u; digit++) {{"]
         begin = f"{memories[self.sums].load(self._entry)} - {memories[self.counts].load(self._entry)}"
         lines += [f"  places[digit] = {begin};", "}", *self._each(memories, word, shift, order, put)]

@@ -224,9 +224,10 @@ class Compiler:
             return _Request(self._key(target, fingerprint(general.phases)), lambda: loops.lower(general.phases, target), general)
         if isinstance(kernel, SortKernel):
             type, descending = kernel.slots[0].dtype, kernel.descending
-            general = loops.General((), (kernel.rows, kernel.length), (), (sorting.scratch_bytes(kernel, threads),))
-            key = self._key(target, f"sort {type.name} {descending}")
-            return _Request(key, lambda: sorting.lower(type, descending, target), general)
+            general = loops.General((), sorting.sizes(kernel), (), (sorting.scratch_bytes(kernel, threads),))
+            method = sorting.method(kernel)
+            key = self._key(target, f"sort {type.name} {descending} {method}")
+            return _Request(key, lambda: sorting.lower(type, descending, method, target), general)
         assert isinstance(kernel, ContractionKernel), kernel
         return _Request(self._key(target, f"{threads} {fingerprint(kernel)}"), lambda: contraction.lower(kernel, target, threads))
 

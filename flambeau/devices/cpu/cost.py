@@ -40,7 +40,9 @@ def nanoseconds(kernel: Kernel | RecurrenceKernel) -> float:
         return _loops(kernel)
     if isinstance(kernel, ContractionKernel):
         return 0.02 * math.prod(kernel.extents) + 0.3 * math.prod(kernel.extents[k] for k in kernel.outputs)
-    return 20.0 * kernel.rows * kernel.length if isinstance(kernel, SortKernel) else 0.0
+    if isinstance(kernel, SortKernel):
+        return kernel.rows * (20.0 * min(kernel.length, 100 * kernel.kept) + kernel.length)
+    return 0.0
 
 
 def _loops(kernel: LoopKernel) -> float:

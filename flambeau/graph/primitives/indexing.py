@@ -132,12 +132,23 @@ last in row-major order wins."""
 
 
 def _argsort(node: Node, x: Any) -> Any:
-    axis, descending = node.params
-    if not descending:
-        return np.argsort(x, axis, kind="stable").astype(np.int64)
-    flipped = np.flip(np.argsort(np.flip(x, axis), axis, kind="stable"), axis)
-    return (x.shape[axis] - 1 - flipped).astype(np.int64)
+    axis, descending, kept = node.params
+    if x.dtype.itemsize == 2 and x.dtype.kind not in "iu":
+        x = x.astype(np.float32)  # bfloat16 has no order that puts NaN last
+    if descending:
+        flipped = np.flip(np.argsort(np.flip(x, axis), axis, kind="stable"), axis)
+        order = x.shape[axis] - 1 - flipped
+    else:
+        order = np.argsort(x, axis, kind="stable")
+    return order[(slice(None),) * axis + (slice(kept),)].astype(np.int64)
 
 
-ARGSORT = Primitive("argsort", "sort", lambda inputs, params: (inputs[0].shape, int64), _argsort, batch=_further)
-"""`params = (axis, descending)`: the stable order of the elements along an axis; NaN counts as largest."""
+def _argsort_rule(inputs: Any, params: tuple[Any, ...]) -> Any:
+    axis, _, kept = params
+    shape = inputs[0].shape
+    return (*shape[:axis], kept, *shape[axis + 1 :]), int64
+
+
+ARGSORT = Primitive("argsort", "sort", _argsort_rule, _argsort, batch=_further)
+"""`params = (axis, descending, kept)`: the first `kept` of the elements along an axis in their stable order; NaN counts as
+largest."""

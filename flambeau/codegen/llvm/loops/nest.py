@@ -19,6 +19,9 @@ from flambeau.kernels.ir import Expr, LoopKernel, Store
 
 __all__ = ["build"]
 
+_STRETCH = 1 << 16
+"""Turns of a scan's loop between two looks whether the run was stopped."""
+
 
 def build(
     module: Module,
@@ -123,7 +126,8 @@ class _Nest:
         high: Int = self.extents[axis]
         if self.schedule.cut is not None and self.schedule.cut[0] == axis:
             low, high = self.bounds
-        for e in scans.find(self.remaining(later), axis):
+        scanned = scans.find(self.remaining(later), axis)
+        for e in scanned:
             scans.begin(ev, e)
         if axis == self.schedule.lane:
             self.lane_loop(axis, low, high, depth, later)
@@ -136,6 +140,13 @@ class _Nest:
             with ev.bound(axis, i):
                 self.inward(depth + 1, later)
 
+        if scanned and highest(self.kernel.axes[axis]) > _STRETCH:  # one piece may be all there is: Ctrl-C is looked for in it
+
+            def stretch(start: Int, _: list[Value]) -> None:
+                ev.f.loop(start, ev.f.minimum(ev.f.add(start, _STRETCH), high), 1, turn, nonempty=True)
+
+            ev.f.loop(low, high, _STRETCH, ev.f.unless_stopped(stretch))
+            return
         ev.f.loop(low, high, 1, turn)
 
     def lane_loop(self, axis: int, low: Int, high: Int, depth: int, stores: list[Store]) -> None:
