@@ -10,13 +10,16 @@ from flambeau.nn.functional.softmax import softmax as softmax
 from flambeau.ops.registry import OPERATORS
 
 _SAME = (
-    "digamma", "entr", "erf", "erfc", "erfcx", "erfinv", "exp2", "expm1", "gammainc", "gammaincc", "i0", "i0e", "i1", "i1e",
-    "log1p", "log_ndtr", "logit", "logsumexp", "multigammaln", "ndtr", "ndtri", "polygamma", "round", "sinc", "xlog1py", "xlogy",
-    "zeta",
+    "digamma", "erf", "erfc", "erfinv", "exp2", "expm1", "i0", "log1p", "logit", "logsumexp", "polygamma", "round", "sinc",
+    "xlogy",
 )  # fmt: skip
-_OTHER_NAMES = {"expit": "sigmoid", "gammaln": "lgamma", "psi": "digamma", "multigammaln": "mvlgamma"}
+_OTHER_NAMES = {
+    "expit": "sigmoid", "gammaln": "lgamma", "psi": "digamma", "multigammaln": "mvlgamma", "gammainc": "igamma",
+    "gammaincc": "igammac",
+}  # fmt: skip
 
-_found = {name: OPERATORS.get(("special", name)) or OPERATORS.get(("", name)) for name in _SAME}
-_found.update({name: OPERATORS.get(("", other)) for name, other in _OTHER_NAMES.items()})
-globals().update({name: o.public for name, o in _found.items() if o is not None})
-__all__ = sorted(["log_softmax", "softmax", *(name for name, o in _found.items() if o is not None)])
+_found = {name: o for (namespace, name), o in OPERATORS.items() if namespace == "special"}
+_found.update({name: OPERATORS["", name] for name in _SAME})
+_found.update({name: OPERATORS["", other] for name, other in _OTHER_NAMES.items()})
+globals().update({name: o.public for name, o in _found.items()})
+__all__ = sorted(["log_softmax", "softmax", *_found])

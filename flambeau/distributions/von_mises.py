@@ -10,7 +10,7 @@ from flambeau.distributions import constraints
 from flambeau.distributions.distribution import Distribution
 from flambeau.distributions.utils import broadcast_all
 from flambeau.ops.random import uniform
-from flambeau.ops.special import i0
+from flambeau.ops.special.bessel import i0
 from flambeau.tensor import Tensor
 
 __all__ = ["VonMises"]
@@ -40,7 +40,7 @@ class VonMises(Distribution):
     @property
     def variance(self) -> Tensor:
         """1 - I₁(concentration) / I₀(concentration)."""
-        from flambeau.ops.special import i1
+        from flambeau.ops.special.bessel import i1
 
         k = self.concentration.double()
         return (1 - i1(k) / i0(k)).to(self.loc.dtype)

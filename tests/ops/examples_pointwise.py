@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 
 from tests.ops.draw import ALL, FLOATS, INTEGERS, NUMBERS, WIDE, add
@@ -42,6 +44,71 @@ add("nan_to_num", lambda r: (r.special(9),), lambda r: (r.special(9), 1.0, 2.0, 
 add("bitwise_not", lambda r: (r.f(2, 3),), dtypes=ALL, diff=False)
 add("polygamma", lambda r: (1, r.pos(4)), lambda r: (2, r.pos(4)), lambda r: (0, r.pos(4)), loose=50)
 add("polygamma", lambda r: (r.pos(4), 1), ns=None, loose=50)
+add(
+    "erfcx log_ndtr i0e i1e i1",
+    lambda r: (r.f(2, 3),),
+    lambda r: (r.f(9, low=-30.0, high=5.0),),
+    ns="special",
+    dtypes=WIDE,
+    loose=20,
+)
+add("erfcx log_ndtr i0e i1e", lambda r: (r.special(9),), ns="special", diff=False)
+add(
+    "xlog1py", lambda r: (r.f(2, 3), r.pos(3)), lambda r: (2.0, r.pos(4)), lambda r: (r.special(5), 0.5), ns="special", diff=False
+)
+add("entr ndtr", lambda r: (r.pos(2, 3),), ns="special", dtypes=ALL, loose=20)
+add("ndtri", lambda r: (r.f(6, low=0.001, high=0.999),), ns="special", loose=20)
+add(
+    "bessel_j0 bessel_j1 bessel_y0 bessel_y1 modified_bessel_i0 modified_bessel_i1 modified_bessel_k0 modified_bessel_k1"
+    " scaled_modified_bessel_k0 scaled_modified_bessel_k1 spherical_bessel_j0",
+    lambda r: (r.f(12, low=-5.0, high=80.0),),
+    lambda r: (r.pos(2, 3),),
+    lambda r: (torch.tensor([0.0, math.inf, math.nan, 2.0, 15.0, 25.0, 24.999, 1e-6], dtype=r.dtype),),
+    ns="special",
+    diff=False,
+    loose=100,
+)
+add(
+    "chebyshev_polynomial_t chebyshev_polynomial_u chebyshev_polynomial_v chebyshev_polynomial_w hermite_polynomial_h"
+    " shifted_chebyshev_polynomial_t shifted_chebyshev_polynomial_u shifted_chebyshev_polynomial_v"
+    " shifted_chebyshev_polynomial_w hermite_polynomial_he laguerre_polynomial_l legendre_polynomial_p",
+    lambda r: (r.f(2, 3, low=-1.0, high=1.0), 5),
+    lambda r: (r.f(4), 2.7),
+    lambda r: (r.f(3), -1),
+    lambda r: (0.3, torch.arange(-1, 6)),
+    lambda r: (r.f(2, 1, low=0.1, high=0.9), torch.tensor([0, 1, 4])),
+    ns="special",
+    diff=False,
+    loose=50,
+)
+add(
+    "igamma igammac",
+    lambda r: (r.pos(2, 3), r.pos(2, 3)),
+    lambda r: (r.pos(5) * 10, r.pos(5) * 10),
+    lambda r: (r.pos(5) * 300, r.pos(5) * 300),
+    lambda r: (
+        torch.tensor([0.0, 1.0, 0.0, -1.0, 2.0, math.inf, 1.0], dtype=r.dtype),
+        torch.tensor([1.0, 0.0, 0.0, 1.0, -1.0, 1.0, math.inf], dtype=r.dtype),
+    ),
+    loose=200,
+    diff=False,
+)
+add(
+    "zeta",
+    lambda r: (r.pos(2, 3) + 1, r.pos(3)),
+    lambda r: (2.0, r.pos(4)),
+    lambda r: (r.pos(4) + 1, 3),
+    ns="special",
+    diff=False,
+    loose=50,
+)
+add(
+    "zeta",
+    lambda r: (torch.tensor([1.0, 0.5, 2.0, 3.0, 2.5, 2.0]), torch.tensor([2.0, 2.0, 0.0, -1.5, -1.5, -2.0])),
+    ns="special",
+    diff=False,
+    loose=50,
+)
 add("mvlgamma", lambda r: (r.pos(4) + 2, 3), loose=20)
 
 

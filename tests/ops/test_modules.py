@@ -17,6 +17,17 @@ def test_special_of_one_number(name: str, device: str) -> None:
     check_gradients(mine, theirs, (x,), device=device)
 
 
+@pytest.mark.parametrize("name", ["gammainc", "gammaincc", "zeta"])
+def test_gradient_of_the_second_number_only(name: str, device: str) -> None:
+    a = torch.tensor([1.3, 2.0, 9.5, 3.0], dtype=torch.float64)
+    x = torch.tensor([0.4, 2.5, 7.0, 30.0], dtype=torch.float64)
+    mine, theirs = getattr(flambeau.special, name), getattr(torch.special, name)
+    check_gradients(lambda x: mine(flambeau.tensor(a.numpy(), device=device), x), lambda x: theirs(a, x), (x,), device=device)
+    b = flambeau.tensor(a.numpy(), device=device, requires_grad=True)
+    with pytest.raises(NotImplementedError, match="not implemented"):
+        mine(b, b.detach()).sum().backward()
+
+
 def test_special_of_two_numbers(device: str) -> None:
     x, y = torch.tensor([0.0, 1.5, -2.0]), torch.tensor([-0.5, 2.0, 0.25])
     for name in ("xlogy", "xlog1py"):

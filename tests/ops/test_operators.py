@@ -21,7 +21,7 @@ OTHERS = ("activation", "at", "einops", "elements", "expressions", "softmax")
 OWN = {
     key: operator
     for key, operator in OPERATORS.items()
-    if key[0] in ("", None, "linalg")
+    if key[0] in ("", None, "linalg", "special")
     and operator.function.__module__.startswith("flambeau.ops")
     and operator.function.__module__.rpartition(".")[2] not in OTHERS
 }
@@ -38,7 +38,7 @@ def _both(key: tuple[str | None, str]) -> tuple[Any, Any]:
     namespace, name = key
     if namespace is None:
         return getattr(flambeau.Tensor, name), getattr(torch.Tensor, name)
-    mine, theirs = (flambeau.linalg, torch.linalg) if namespace == "linalg" else (flambeau, torch)
+    mine, theirs = (getattr(library, namespace) if namespace else library for library in (flambeau, torch))
     return getattr(mine, name), getattr(theirs, name)
 
 
