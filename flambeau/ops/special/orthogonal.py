@@ -6,6 +6,7 @@ May import what `flambeau.ops` may.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from flambeau.ops.choices import choose
@@ -54,6 +55,10 @@ def _chebyshev(k: int, x: Tensor, now: Tensor, before: Tensor) -> Tensor:
     return 2 * x * now - before
 
 
+def _line(slope: int, constant: int, x: Tensor) -> Tensor:
+    return slope * x + constant
+
+
 def _shifted(k: int, x: Tensor, now: Tensor, before: Tensor) -> Tensor:
     return _chebyshev(k, 2 * x - 1, now, before)
 
@@ -63,13 +68,13 @@ for _kind, (_order, _slope, _constant) in _KINDS.items():
     _define(
         f"chebyshev_polynomial_{_kind}",
         f"Chebyshev's polynomial of the {_order} kind",
-        lambda x, a=_slope, b=_constant: a * x + b,
+        partial(_line, _slope, _constant),
         _chebyshev,
     )
     _define(
         f"shifted_chebyshev_polynomial_{_kind}",
         f"Chebyshev's polynomial of the {_order} kind at 2·input - 1",
-        lambda x, a=_slope, b=_constant: a * (2 * x - 1) + b,
+        partial(_line, 2 * _slope, _constant - _slope),
         _shifted,
     )
 _define("hermite_polynomial_h", "Hermite's polynomial, physicists'", lambda x: 2 * x, lambda k, x, p, q: 2 * x * p - 2 * k * q)
