@@ -117,7 +117,8 @@ def _unbanded(form: Form, target: Target, threads: int) -> tuple[float, Winograd
     if dot is not None:
         cost = dot_cycles(dot, target, threads)
         is_product = len(form.summed) == 1 and not form.a.checks and not form.b.checks
-        if panel is None or not is_product or cost < panel_cycles(panel, threads):
+        compares = is_product or (panel is not None and panel.turns and not dot.right.direct)
+        if panel is None or not compares or cost < panel_cycles(panel, threads):
             return cost, dot
     return (direct_cycles(form, target, threads), None) if panel is None else (panel_cycles(panel, threads), panel)
 

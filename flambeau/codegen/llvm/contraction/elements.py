@@ -10,11 +10,12 @@ from dataclasses import replace
 
 from flambeau.codegen.llvm.builder import Function
 from flambeau.codegen.llvm.contraction.form import View, sum_type
-from flambeau.codegen.llvm.types import Int, Value, bits_of, constant, vector, zero
+from flambeau.codegen.llvm.shuffles import transpose
+from flambeau.codegen.llvm.types import Int, Value, bits_of, constant, poison, vector, zero
 from flambeau.codegen.llvm.values import from_memory, memory_type, register_type
 from flambeau.dtypes import bool_, dtype
 
-__all__ = ["widen", "narrow", "read", "read_many", "read_flat", "position", "pointers"]
+__all__ = ["widen", "narrow", "read", "read_many", "read_turned", "read_flat", "position", "pointers"]
 
 
 def widen(f: Function, a: Value, type: dtype) -> Value:
@@ -195,6 +196,15 @@ def read_many(
 
         found.update(zip(members, f.choose(inside, fetch, nothing)))
     return [found[key] for key in keys]
+
+
+def read_turned(
+    f: Function, pointer: Value, view: View, places: Sequence[list[Int]], axis: int, lanes: int, count: Int | None = None
+) -> list[Value]:
+    """As many vectors as lanes: lane m of vector n is the view's element, widened, n steps along `axis` (over which it moves by
+    one) from places[m]. Read along `axis` and transposed in registers. Only the first `count` vectors have numbers that count."""
+    vectors = [read(f, pointer, view, place, axis, lanes, count) for place in places]
+    return transpose(f, [*vectors, *[poison(vectors[0].type)] * (lanes - len(vectors))])
 
 
 def read_flat(

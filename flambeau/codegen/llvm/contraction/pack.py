@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from flambeau.codegen.llvm.builder import Function, Module
-from flambeau.codegen.llvm.contraction.elements import pointers, read, read_flat
+from flambeau.codegen.llvm.contraction.elements import pointers, read, read_flat, read_turned
 from flambeau.codegen.llvm.contraction.epilogue import ContractionModule
 from flambeau.codegen.llvm.contraction.form import Form
 from flambeau.codegen.llvm.contraction.roles import (
@@ -25,8 +25,7 @@ from flambeau.codegen.llvm.contraction.roles import (
     size_of,
     unravel,
 )
-from flambeau.codegen.llvm.shuffles import transpose
-from flambeau.codegen.llvm.types import Int, Value, poison
+from flambeau.codegen.llvm.types import Int, Value
 
 __all__ = ["Panels"]
 
@@ -139,9 +138,8 @@ class Panels:
         def chunk(k: Int, count: int) -> None:
             for m in range(0, height, lanes):
                 group = starts[m : m + lanes]
-                vectors = [read(f, source, r.left, place(start, [axis], [k]), axis, lanes, count) for start in group]
-                vectors += [poison(vectors[0].type)] * (lanes - len(group))
-                for n, turned in enumerate(transpose(f, vectors)[:count]):
+                places = [place(start, [axis], [k]) for start in group]
+                for n, turned in enumerate(read_turned(f, source, r.left, places, axis, lanes, count)[:count]):
                     at = f.address(begin, f.add(f.mul(f.add(k, n), height), m), self.form.sum_type)
                     f.masked_store(turned, at, f.lane_mask(0, len(group), lanes))
 

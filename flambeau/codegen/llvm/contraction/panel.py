@@ -18,7 +18,7 @@ from math import gcd, prod
 
 from flambeau.codegen.llvm.builder import Function, Module
 from flambeau.codegen.llvm.contraction.buffers import Sums, clear, in_vectors, off_powers_of_two
-from flambeau.codegen.llvm.contraction.elements import pointers, read
+from flambeau.codegen.llvm.contraction.elements import pointers, read, read_turned
 from flambeau.codegen.llvm.contraction.epilogue import finish, store
 from flambeau.codegen.llvm.contraction.form import Form, epilogue_axes
 from flambeau.codegen.llvm.contraction.micro import Tile, product, register_tile
@@ -98,6 +98,13 @@ class Panel:
     def spanned(self) -> tuple[int, ...]:
         """The axes that lines of one block run over."""
         return self.line_axes[-1:] if self.span else self.line_axes
+
+    @property
+    def turns(self) -> bool:
+        """Whether the right operand is copied by reading along the sum, since its columns lie apart."""
+        view, inner, last = self.roles.right, self.roles.columns[-1], self.roles.summed[-1]
+        along = view.strides[last] == 1 and abs(view.strides[inner]) > 2 and not view.checked(last) and not view.checked(inner)
+        return along and 2 * self.form.extents[last] >= self.lanes > 1
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -223,6 +230,33 @@ class Panel:
         r, extents, lanes = self.roles, self.form.extents, self.lanes
         inner = r.columns[-1]
         loops = [k for k in r.summed if k >= self.split]
+        last = loops[-1]
+
+        def run(index: list[Int], term: Int, begin: Int, count: Int) -> None:
+            """All steps of the last axis: read along it, and turned."""
+            row = f.address(right, f.mul(term, self.pitch), element)
+
+            def one_line(k: Int, _: list[Value]) -> None:
+                where = at_line(index, k) if self.spanned else index
+                target = f.address(row, f.mul(k, length), element)
+
+                def chunk(j: Int) -> None:
+                    columns = [f.add(start, f.minimum(f.add(j, m), f.sub(length, 1))) for m in range(lanes)]
+
+                    def steps_from(t: Int) -> None:
+                        there = f.minimum(f.sub(count, t), lanes)
+                        places = [place(where, (inner, last), (column, f.add(begin, t))) for column in columns]
+                        for n, v in enumerate(read_turned(f, memory[r.right.slot], r.right, places, last, lanes, there)):
+                            is_term = f.compare("slt", n, there)
+                            if is_term is not False:
+                                with f.when(is_term):
+                                    f.store(v, f.address(target, f.add(f.mul(f.add(t, n), self.pitch), j), element))
+
+                    in_vectors(f, count, lanes, steps_from, 0)
+
+                in_vectors(f, length, lanes, chunk, 0)
+
+            f.loop(0, lines, 1, one_line)
 
         def nest(depth: int, index: list[Int], term: Int) -> None:
             if depth < len(loops):
@@ -230,6 +264,10 @@ class Panel:
                 low, high = (0, steps) if depth == 0 else (0, extents[axis])
                 shift = first if depth == 0 else 0
                 e = extents[axis] if depth else 0
+
+                if axis == last and self.turns:
+                    run(index, 0 if depth == 0 else f.mul(term, e), shift, f.sub(high, low))
+                    return
 
                 def turn(k: Int, _: list[Value]) -> None:
                     nest(depth + 1, place(index, [axis], [f.add(k, shift)]), f.add(f.mul(term, e), k) if depth else k)
@@ -355,7 +393,9 @@ def panel_cycles(plan: Panel, threads: int) -> float:
     inner = r.columns[-1]
     chunks = ceiling(form.extents[inner], plan.lanes)
     step = abs(r.right.strides[inner])
-    copied = plan.terms * (columns // form.extents[inner]) * (8 + (6 if step == 1 else 9 if step == 2 else 40) * chunks)
+    copied = (
+        plan.terms * (columns // form.extents[inner]) * (8 + (6 if step == 1 else 9 if step == 2 or plan.turns else 40) * chunks)
+    )
     return batch * (tiles + copied) / threads
 
 
