@@ -9,14 +9,22 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
-from types import FunctionType, GenericAlias
+from types import GenericAlias
 from typing import TYPE_CHECKING, Any
 
 from flambeau import devices
+from flambeau.autograd.entries import (
+    AsStridedBackward0,
+    CopyBackwards,
+    CopySlices,
+    FillBackward2,
+    PrimitiveGradient,
+    ZeroBackward0,
+    entitle,
+    entry_class,
+)
 from flambeau.autograd.modes import state
-from flambeau.autograd.names import name_of_entry
-from flambeau.autograd.tape import AccumulateGrad, Edge, GradientFunction, RemovableHandle, SavedTensor, freed_error
+from flambeau.autograd.tape import AccumulateGrad, Edge, GradientFunction, RemovableHandle
 from flambeau.device import as_device_name, device
 from flambeau.dtypes import dtype
 from flambeau.graph import primitives as p
@@ -817,143 +825,4 @@ def from_bytes(data: Any, type: dtype, shape: Sequence[int], device: Any = None)
     return from_node(node)
 
 
-# --- tape entries ----------------------------------------------------------------------------------------------------------
-class _Form:
-    """What is kept of an operand whose elements no gradient reads."""
-
-    __slots__ = ("shape", "dtype")
-
-    def __init__(self, t: Tensor) -> None:
-        self.shape, self.dtype = t._shape, t._storage.dtype
-
-    def restore(self) -> _Form:
-        return self
-
-
-class PrimitiveGradient(GradientFunction):
-    """The tape entry of one primitive: its gradient rule, with what the rule reads."""
-
-    __slots__ = ("primitive", "params", "saved", "saved_output", "needs", "released")
-
-    def __init__(self, primitive: Primitive, tensors: Sequence[Tensor], params: tuple[Any, ...], output: Tensor) -> None:
-        super().__init__(tuple([t._edge() if t._requires_grad or t._base is not None else (None, 0) for t in tensors]))
-        self.primitive, self.params = primitive, params
-        self.saved: tuple[Any, ...] = ()
-        if primitive.saves_inputs:
-            reads: Any = primitive.reads
-            if reads.__class__ is FunctionType:
-                reads = reads(params)
-            if reads is None:
-                self.saved = tuple([SavedTensor(t, False) for t in tensors])
-            else:
-                wanted: tuple[int, ...] = ()
-                for t, read in zip(tensors, reads):
-                    if t._requires_grad or (t._base is not None and t.requires_grad):
-                        wanted += read
-                self.saved = tuple([SavedTensor(t, False) if i in wanted else _Form(t) for i, t in enumerate(tensors)])
-        saves_output: Any = primitive.saves_output
-        if saves_output.__class__ is FunctionType:
-            saves_output = saves_output(params)
-        self.saved_output = SavedTensor(output, True) if saves_output else None
-        self.released = False
-
-    def shown(self) -> GradientFunction:
-        if self.__class__ is PrimitiveGradient:
-            ranks = tuple([len(s.tensor._shape if isinstance(s, SavedTensor) else s.shape) for s in self.saved])
-            self.__class__ = entry_class(name_of_entry(self.primitive.name, self.params, ranks))
-        return self
-
-    def backward(self, gradients: list[Any]) -> Sequence[Any]:
-        if self.released:
-            raise freed_error()
-        inputs = tuple([s.restore() for s in self.saved])
-        output = None if self.saved_output is None else self.saved_output.restore(self)
-        assert self.primitive.gradient is not None
-        found = self.primitive.gradient(gradients[0], output, inputs, self.params)
-        results = []
-        for (function, _), part in zip(self.edges, found):
-            results.append(None if function is None else part() if part.__class__ is FunctionType else part)
-        return results
-
-    def saved_values(self) -> list[Tensor]:
-        saved = [s for s in (*self.saved, self.saved_output) if isinstance(s, SavedTensor)]
-        return [s.tensor for s in saved if s.unpack is None]
-
-    def release(self) -> None:
-        if self.saved or self.saved_output is not None:
-            self.saved, self.saved_output, self.released = (), None, True
-
-
-@lru_cache(None)
-def entry_class(name: str) -> type[PrimitiveGradient]:
-    """The class of tape entries that show this name."""
-    return type(name, (PrimitiveGradient,), {"__slots__": ()})
-
-
-def entitle(t: Tensor, name: str) -> Tensor:
-    """The tensor, whose tape entry (fresh, or None) shows `name` from now on."""
-    entry = t._grad_fn
-    if isinstance(entry, PrimitiveGradient):
-        entry.__class__ = entry_class(name)
-    return t
-
-
-class CopySlices(GradientFunction):
-    """A write through a view, seen from its base: the part's gradient goes to the value, the rest to the old base."""
-
-    __slots__ = ("base_shape", "shape", "strides", "offset")
-
-    def __init__(self, edges: tuple[Edge, Edge], base_shape: Any, shape: Any, strides: Any, offset: int) -> None:
-        super().__init__(edges)
-        self.base_shape, self.shape, self.strides, self.offset = base_shape, shape, strides, offset
-
-    def backward(self, gradients: list[Any]) -> Sequence[Any]:
-        g = gradients[0]
-        n = _size(self.base_shape)
-        flat = Tensor._apply(RESHAPE, (g,), ((n,), tuple(g.shape)))
-        base = value = None
-        if self.edges[0][0] is not None:
-            kept = Tensor._apply(ASSIGN, (flat, g.new_zeros(self.shape)), (self.shape, self.strides, self.offset))
-            base = Tensor._apply(RESHAPE, (kept,), (self.base_shape, (n,)))
-        if self.edges[1][0] is not None:
-            value = Tensor._apply(AS_STRIDED, (flat,), (self.shape, self.strides, self.offset, n))
-        return base, value
-
-
-class AsStridedBackward0(GradientFunction):
-    """The gradient of a view, given by where it lies in its base."""
-
-    __slots__ = ("base_shape", "shape", "strides", "offset")
-
-    def __init__(self, edges: tuple[Edge, ...], base_shape: Any, shape: Any, strides: Any, offset: int) -> None:
-        super().__init__(edges)
-        self.base_shape, self.shape, self.strides, self.offset = base_shape, shape, strides, offset
-
-    def backward(self, gradients: list[Any]) -> Sequence[Any]:
-        n = _size(self.base_shape)
-        gradient = AS_STRIDED.gradient
-        assert gradient is not None
-        (flat,) = gradient(gradients[0], None, (), (self.shape, self.strides, self.offset, n))
-        return (Tensor._apply(RESHAPE, (flat,), (self.base_shape, (n,))),)
-
-
-class CopyBackwards(GradientFunction):
-    """A value without history was written over one that had it: nothing of the gradient goes further."""
-
-    __slots__ = ()
-
-    def backward(self, gradients: list[Any]) -> Sequence[Any]:
-        g = gradients[0]
-        return (None if self.edges[0][0] is None else g.new_zeros(tuple(g.shape)),)
-
-
-class FillBackward2(CopyBackwards):
-    """A number was written everywhere."""
-
-    __slots__ = ()
-
-
-class ZeroBackward0(CopyBackwards):
-    """Zeros were written everywhere."""
-
-    __slots__ = ()
+Tensor._of = staticmethod(from_node)  # type: ignore[attr-defined]

@@ -12,6 +12,7 @@ import traceback
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Any
 
 from flambeau.autograd.modes import set_grad_enabled, state
@@ -32,6 +33,7 @@ __all__ = [
 ]
 
 _sequence = itertools.count(1)
+_sequence_of = attrgetter("sequence")
 _handles = itertools.count()
 
 
@@ -217,6 +219,11 @@ class SavedTensor:
         """The tensor; `function` is the tape entry that made it, for a saved output."""
         if self.unpack is not None:
             return self._unpacked(function or self.function)
+        tensor, function = self.checked(function), function or self.function
+        return tensor if function is None else tensor._with_tape(function, self.output)
+
+    def checked(self, function: GradientFunction | None = None) -> Any:
+        """The tensor (of one that is no leaf: without its tape), if nobody wrote over it; for one that no hooks keep."""
         found = self.counter.autograd_version
         if found != self.version:
             t, made_by = self.tensor, function or self.function
@@ -227,10 +234,7 @@ class SavedTensor:
                 "Hint: enable anomaly detection to find the operation that failed to compute its gradient, with "
                 "torch.autograd.set_detect_anomaly(True)."
             )
-        function = function or self.function
-        if function is None:
-            return self.tensor
-        return self.tensor._with_tape(function, self.output)
+        return self.tensor
 
     def _unpacked(self, function: GradientFunction | None) -> Any:
         """What the hooks give back."""
@@ -270,15 +274,15 @@ def freed_error() -> FreedError:
 
 def reachable(roots: Sequence[Edge]) -> list[GradientFunction]:
     """Every function that the roots depend on, in increasing sequence."""
-    seen: dict[int, GradientFunction] = {}
-    stack = [function for function, _ in roots if function is not None]
-    while stack:
-        function = stack.pop()
-        if id(function) in seen:
-            continue
-        seen[id(function)] = function
-        stack.extend(f for f, _ in function.edges if f is not None and id(f) not in seen)
-    return sorted(seen.values(), key=lambda f: f.sequence)
+    seen: dict[Any, None] = dict.fromkeys([function for function, _ in roots])
+    found = list(seen)
+    for function in found:  # grows while it is walked
+        if function is not None:
+            for following, _ in function.edges:
+                if following not in seen:
+                    seen[following] = None
+                    found.append(following)
+    return sorted([f for f in found if f is not None], key=_sequence_of)
 
 
 def _observed(function: GradientFunction, gradients: list[Any]) -> Sequence[Any]:
@@ -316,52 +320,53 @@ def run_backward(
     the gradients at them are returned, by (id of function, output); `hooks_at_inputs` tells whether tensor hooks at those
     places run first. With `stop_at_inputs` nothing goes on from one of those places to another.
     """
-    wanted: Any = None  # the places asked for, as (id of function, output)
-    needed: Any = None  # the functions on the way there, by id
+    wanted: set[Edge] = set()  # the places asked for
+    needed: set[GradientFunction] | None = None  # the functions on the way there; None: all
     if inputs is not None:
-        wanted = {(id(f), i) for f, i in inputs}
-        targets = {id(f) for f, _ in inputs}
+        wanted.update(inputs)
+        targets = {f for f, _ in inputs if f is not None}
         needed = set()
         for function in reachable(roots):
-            if any(f is not None and (id(f) in needed or id(f) in targets) for f, _ in function.edges):
-                needed.add(id(function))
+            for following, _ in function.edges:
+                if following in needed or following in targets:
+                    needed.add(function)
+                    break
         if stop_at_inputs:
             needed -= targets
     collected: dict[tuple[int, int], Any] = {}
-    pending: dict[int, list[Any]] = {}
+    pending: dict[GradientFunction, list[Any]] = {}
     queue: list[tuple[int, int, GradientFunction]] = []
-    arrivals = itertools.count()  # leaves come in the order in which gradients reach them: the same graph at each step
-
-    def add(function: GradientFunction | None, output: int, gradient: Any) -> None:
-        if function is None or gradient is None:
-            return
-        if needed is not None and id(function) not in needed and (id(function), output) not in wanted:
-            return
-        slots = pending.get(id(function))
-        if slots is None:
-            slots = pending[id(function)] = [None] * function.outputs
-            heapq.heappush(queue, (-function.sequence, next(arrivals), function))
-        slots[output] = gradient if slots[output] is None else slots[output] + gradient
+    arrivals = 0  # leaves come in the order in which gradients reach them: the same graph at each step
 
     with set_grad_enabled(create_graph), _exact():
-        for (root, output), gradient in zip(roots, gradients):
-            add(root, output, gradient)
-        while queue:
-            _, _, function = heapq.heappop(queue)
-            key = id(function)
-            grads = pending.pop(key)
-            if function.tensor_hooks and (hooks_at_inputs or key in needed):
-                for output, hooks in function.tensor_hooks.items():
-                    for hook in list(hooks.values()):
-                        if grads[output] is not None:
-                            replaced = hook(grads[output])
-                            if replaced is not None:
-                                grads[output] = replaced
-            if wanted is not None:
+        edges, results = roots, gradients
+        while True:
+            for edge, gradient in zip(edges, results):
+                following, output = edge
+                if following is None or gradient is None:
+                    continue
+                slots = pending.get(following)
+                if slots is not None:
+                    known = slots[output]
+                    slots[output] = gradient if known is None else known + gradient
+                elif needed is None or following in needed or edge in wanted:
+                    slots = pending[following] = [None] * following.outputs
+                    slots[output] = gradient
+                    arrivals += 1
+                    heapq.heappush(queue, (-following.sequence, arrivals, following))
+            if not queue:
+                return collected
+            function = heapq.heappop(queue)[2]
+            grads = pending.pop(function)
+            goes_on = needed is None or function in needed
+            if function.tensor_hooks and (hooks_at_inputs or goes_on):
+                _run_tensor_hooks(function.tensor_hooks, grads)
+            if wanted:
                 for output, gradient in enumerate(grads):
-                    if (key, output) in wanted and gradient is not None:
-                        collected[key, output] = gradient
-                if key not in needed:
+                    if gradient is not None and (function, output) in wanted:
+                        collected[id(function), output] = gradient
+                if not goes_on:
+                    edges = results = ()
                     continue
             if function.pre_hooks:
                 for hook in list(function.pre_hooks.values()):
@@ -376,6 +381,14 @@ def run_backward(
                         results = replaced
             if not retain_graph:
                 function.release()
-            for (next_function, output), gradient in zip(function.edges, results):
-                add(next_function, output, gradient)
-    return collected
+            edges = function.edges
+
+
+def _run_tensor_hooks(by_output: dict[int, OrderedDict[int, Any]], grads: list[Any]) -> None:
+    """Lets hooks look at, and replace, the gradients that are there."""
+    for output, hooks in by_output.items():
+        for hook in list(hooks.values()):
+            if grads[output] is not None:
+                replaced = hook(grads[output])
+                if replaced is not None:
+                    grads[output] = replaced

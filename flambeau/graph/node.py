@@ -70,10 +70,12 @@ class Primitive:
         reads: for each input, the inputs that its own gradient reads, where that is not all of them: the tape keeps only
             what the gradients asked for need (of others it hands on shape and dtype). Or a function of params that says so.
         batch: how the primitive is written for many examples at once (`graph.batching.Rule`); None for leaves.
+        known: what the gradient built before, by what it depends on; the tape's.
     """
 
     __slots__ = (
         "name", "kind", "infer", "evaluate", "gradient", "saves_inputs", "saves_output", "reads", "batch", "is_value_free",
+        "known",
     )  # fmt: skip
 
     def __init__(
@@ -92,6 +94,7 @@ class Primitive:
         self.saves_inputs: bool = not isinstance(saves, str) or "inputs" in saves or "shapes" in saves
         self.saves_output: Any = "output" in saves if isinstance(saves, str) else lambda params: "output" in saves(params)
         self.reads = ((),) * 3 if isinstance(saves, str) and "shapes" in saves else reads
+        self.known: dict[Any, Any] = {}
         self.is_value_free = name in ("scalar", "buffer")  # params hold a number that varies without a new plan
         assert name not in PRIMITIVES, name
         PRIMITIVES[name] = self
@@ -159,6 +162,17 @@ class Node:
         self.buffer: Any = None
         self.serial = next(_counter)
         self.origin: str | None = None if naming is None else naming()
+
+    def again(self, inputs: tuple[Node, ...]) -> Node:
+        """A node like this one, of other inputs of the same kinds."""
+        node: Node = _new(Node)
+        node.primitive, node.inputs, node.params = self.primitive, inputs, self.params
+        node.shape, node.dtype, node.device, node.size = self.shape, self.dtype, self.device, self.size
+        node.kind, node.signature = self.kind, self.signature
+        node.buffer = None
+        node.serial = next(_counter)
+        node.origin = None if naming is None else naming()
+        return node
 
     def twin(self, buffer: Any) -> Node:
         """A leaf of the same kind that holds `buffer`: quicker than making one from its parts."""

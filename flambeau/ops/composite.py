@@ -21,7 +21,7 @@ class Composite:
     function of no arguments for each input, written in tensor operations so that it can be differentiated again.
     """
 
-    __slots__ = ("name", "gradient", "saves_inputs", "saves_output", "reads")
+    __slots__ = ("name", "gradient", "saves_inputs", "saves_output", "reads", "known")
 
     def __init__(
         self,
@@ -31,6 +31,7 @@ class Composite:
         reads: tuple[tuple[int, ...], ...] | None = None,
     ) -> None:
         self.name, self.gradient = name, gradient
+        self.known: dict[Any, Any] = {}
         self.saves_inputs, self.saves_output = "inputs" in saves or "shapes" in saves, "output" in saves
         self.reads = ((),) * 8 if "shapes" in saves else reads
 

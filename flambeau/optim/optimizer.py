@@ -15,6 +15,7 @@ from typing import Any
 
 from flambeau.autograd.modes import enable_grad, set_grad_enabled
 from flambeau.nn.modules.module import type_name
+from flambeau.optim.recorded import RecordedSteps
 from flambeau.optim.run_time import RunTime, State
 from flambeau.tensor import Tensor
 from flambeau.utils.hooks import RemovableHandle
@@ -201,9 +202,17 @@ class Optimizer:
             if closure is not None:
                 with enable_grad():
                     loss = closure()
-            for number, group in enumerate(self.param_groups):
-                self._step_group(number, group)
+            if self.defaults.get("differentiable") or not self._recorded_steps().step(self):
+                for number, group in enumerate(self.param_groups):
+                    self._step_group(number, group)
         return loss
+
+    def _recorded_steps(self) -> RecordedSteps:
+        """The recordings of this optimizer's steps, which are no part of its state."""
+        found = self.__dict__.get("_recorded")
+        if found is None:
+            found = self._recorded = RecordedSteps()
+        return found
 
     def _step_group(self, number: int, group: Group) -> None:
         active = [(param, grad) for param in group["params"] if (grad := param.grad) is not None]

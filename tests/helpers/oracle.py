@@ -251,13 +251,21 @@ def check_gradients(
         first = torch.autograd.grad([b for _, b in pairs], inputs, starts, create_graph=second, allow_unused=True)
     except RuntimeError:  # PyTorch itself has no gradient here
         return
-    my_first = flambeau.autograd.grad([a for a, _ in pairs], my_inputs, my_starts, create_graph=second, allow_unused=True)
+    ends = [a for a, _ in pairs]
+    my_first = flambeau.autograd.grad(ends, my_inputs, my_starts, retain_graph=True, create_graph=second, allow_unused=True)
     for i, (a, b) in enumerate(zip(my_first, first)):
         if a is None or b is None:
             other = b if a is None else a
             assert other is None or not bool((other != 0).any()), f"gradient {i} is missing on one side"
             continue
         compare(a.detach(), b.detach(), f"gradient {i}", factor)
+    for _ in range(2):  # what a rule built is built again from the second time on
+        my_again = flambeau.autograd.grad(ends, my_inputs, my_starts, retain_graph=True, allow_unused=True)
+    for i, (a, before, b) in enumerate(zip(my_again, my_first, first)):
+        assert (a is None) is (before is None), f"gradient {i}, repeated"
+        if a is not None and b is not None:
+            assert a.stride() == before.stride(), f"gradient {i}, repeated: {a.stride()} != {before.stride()}"
+            compare(a.detach(), b.detach(), f"gradient {i}, repeated", factor)
     if not second:
         return
     again = [(a, b) for a, b in zip(my_first, first) if b is not None and b.requires_grad]

@@ -1,0 +1,306 @@
+"""What the tape is made of: the entries of primitives, with what their gradient rules read, and those of writes.
+
+A rule is called in full when it is new, and when its gradients are to be differentiated again. What it built from operands of the
+same kinds before is otherwise built again by a `Template`, several times quicker. Below the tensor: of tensors this knows
+what they can do. May import `flambeau.autograd`, `flambeau.graph`, `flambeau.storage`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from math import prod
+from types import FunctionType
+from typing import TYPE_CHECKING, Any
+
+from flambeau.autograd.modes import state
+from flambeau.autograd.names import name_of_entry
+from flambeau.autograd.tape import Edge, GradientFunction, SavedTensor, freed_error
+from flambeau.dtypes import default_dtype
+from flambeau.graph.node import Node, Primitive
+from flambeau.graph.primitives.movement import AS_STRIDED, ASSIGN, RESHAPE
+from flambeau.graph.template import Template, Unrepeatable, first_serial, placeholder
+from flambeau.storage import RECORDERS, pending
+
+if TYPE_CHECKING:
+    from flambeau.tensor import Tensor
+
+__all__ = [
+    "AsStridedBackward0", "CopyBackwards", "CopySlices", "FillBackward2", "PrimitiveGradient", "ZeroBackward0", "entitle",
+    "entry_class",
+]  # fmt: skip
+
+_KEPT = 256
+"""How many kinds of operands are remembered for a rule."""
+
+
+class _Form:
+    """What is kept of an operand whose elements no gradient reads."""
+
+    __slots__ = ("shape", "dtype")
+
+    def __init__(self, t: Tensor) -> None:
+        self.shape, self.dtype = t._shape, t._storage.dtype
+
+    def restore(self) -> _Form:
+        return self
+
+
+class PrimitiveGradient(GradientFunction):
+    """The tape entry of one primitive: its gradient rule, with what the rule reads."""
+
+    __slots__ = ("primitive", "params", "saved", "saved_output", "needs", "released")
+
+    def __init__(self, primitive: Primitive, tensors: Sequence[Tensor], params: tuple[Any, ...], output: Tensor) -> None:
+        super().__init__(tuple([t._edge() if t._requires_grad or t._base is not None else (None, 0) for t in tensors]))
+        self.primitive, self.params = primitive, params
+        self.saved: tuple[Any, ...] = ()
+        if primitive.saves_inputs:
+            reads: Any = primitive.reads
+            if reads.__class__ is FunctionType:
+                reads = reads(params)
+            if reads is None:
+                self.saved = tuple([SavedTensor(t, False) for t in tensors])
+            else:
+                wanted: tuple[int, ...] = ()
+                for t, read in zip(tensors, reads):
+                    if t._requires_grad or (t._base is not None and t.requires_grad):
+                        wanted += read
+                self.saved = tuple([SavedTensor(t, False) if i in wanted else _Form(t) for i, t in enumerate(tensors)])
+        saves_output: Any = primitive.saves_output
+        if saves_output.__class__ is FunctionType:
+            saves_output = saves_output(params)
+        self.saved_output = SavedTensor(output, True) if saves_output else None
+        self.released = False
+
+    def shown(self) -> GradientFunction:
+        if self.__class__ is PrimitiveGradient:
+            ranks = tuple([len(s.tensor._shape if isinstance(s, SavedTensor) else s.shape) for s in self.saved])
+            self.__class__ = entry_class(name_of_entry(self.primitive.name, self.params, ranks))
+        return self
+
+    def backward(self, gradients: list[Any]) -> Sequence[Any]:
+        if self.released:
+            raise freed_error()
+        if not state.enabled:
+            found = self._repeated(gradients[0])
+            if found is not None:
+                return found
+        inputs = tuple([s.restore() for s in self.saved])
+        output = None if self.saved_output is None else self.saved_output.restore(self)
+        assert self.primitive.gradient is not None
+        found = self.primitive.gradient(gradients[0], output, inputs, self.params)
+        results = []
+        for (function, _), part in zip(self.edges, found):
+            results.append(None if function is None else part() if part.__class__ is FunctionType else part)
+        return results
+
+    def _repeated(self, g: Tensor) -> list[Any] | None:
+        """The gradients, where the rule was called before with operands of these kinds; else None."""
+        operands = [g]
+        key: list[Any] = [self.params, default_dtype(), self.edges.count(_NO_EDGE) and self._needs()]
+        for s in self.saved if self.saved_output is None else (*self.saved, self.saved_output):
+            if s.__class__ is _Form:
+                key += s.shape, s.dtype
+            elif s.unpack is None:
+                operands.append(s.checked(self if s is self.saved_output else None))
+            else:
+                return None
+        nodes = []
+        for t in operands:
+            node = t._storage.node
+            if t._strides is not None or node.shape != t._shape or RECORDERS:
+                node = t._value()
+            nodes.append(node)
+            key.append(node.kind if t._strides is None else (node.kind, t._strides, t._offset, t._storage.size))
+        known = self.primitive.known
+        whole = tuple(key)
+        try:
+            gradients = known.get(whole)
+        except TypeError:  # something in the parameters has no hash
+            return None
+        if gradients is None:
+            if len(known) >= _KEPT:
+                known.clear()
+            known[whole] = _MET  # what is met once may never come again
+            return None
+        if gradients is _MET and not RECORDERS and not pending.examples:
+            gradients = known[whole] = self._template(operands)
+        return gradients.build(operands, nodes) if gradients.__class__ is _Gradients else None
+
+    def _needs(self) -> tuple[bool, ...]:
+        return tuple([function is not None for function, _ in self.edges])
+
+    def _template(self, operands: list[Tensor]) -> _Gradients | str:
+        """The rule called with placeholders for the operands, or `_UNREPEATABLE`."""
+        waiting, pending.storages = pending.storages, []
+        try:
+            stand_ins = [_stand_in(t) for t in operands]
+            remaining = iter(stand_ins[1:])
+            inputs = tuple([s if s.__class__ is _Form else next(remaining) for s in self.saved])
+            output = None if self.saved_output is None else next(remaining)
+            since = first_serial(operands[0]._storage.node)
+            assert self.primitive.gradient is not None
+            found = self.primitive.gradient(stand_ins[0], output, inputs, self.params)
+            parts = [
+                None if function is None else part() if part.__class__ is FunctionType else part
+                for (function, _), part in zip(self.edges, found)
+            ]
+            return _Gradients(stand_ins, parts, since)
+        except (Unrepeatable, RuntimeError):  # a look at a value, or an error that the rule itself raises: it will again
+            return _UNREPEATABLE
+        finally:
+            pending.storages = waiting
+
+    def saved_values(self) -> list[Tensor]:
+        saved = [s for s in (*self.saved, self.saved_output) if isinstance(s, SavedTensor)]
+        return [s.tensor for s in saved if s.unpack is None]
+
+    def release(self) -> None:
+        if self.saved or self.saved_output is not None:
+            self.saved, self.saved_output, self.released = (), None, True
+
+
+_NO_EDGE = (None, 0)
+_MET, _UNREPEATABLE = "met once", "unrepeatable"
+
+
+def _stand_in(t: Tensor) -> Tensor:
+    """A tensor over placeholders with the shape and strides of `t`."""
+    like = t._storage.node
+    whole = t._of(placeholder(t._shape if t._strides is None else (t._storage.size,), like))
+    if t._strides is None:
+        return whole
+    view = whole._alias(placeholder(t._shape, like), t._shape, t._strides, t._offset)
+    view._base = None
+    return view
+
+
+class _Gradients:
+    """What a rule built for stand-ins: for each input None, an operand itself, or a view of an operand or of new memory."""
+
+    __slots__ = ("template", "parts")
+
+    def __init__(self, stand_ins: list[Any], parts: list[Any], since: int) -> None:
+        nodes: list[Node] = []
+        self.parts: list[tuple[int | None, Any] | None] = []
+        """(which operand the memory is or is None for new memory, the view of it as (shape, strides, offset) or None)"""
+        places = {id(t._storage): i for i, t in enumerate(stand_ins)}
+        for part in parts:
+            if part is None:
+                self.parts.append(None)
+                continue
+            if not hasattr(part, "_storage"):
+                raise Unrepeatable
+            source = places.get(id(part._storage))
+            if source is not None and part is stand_ins[source]:
+                self.parts.append((source, None))
+                continue
+            if source is None:
+                nodes.append(part._storage.node)
+                places[id(part._storage)] = -1  # of one memory only one result is made
+            elif source < 0:
+                raise Unrepeatable
+            view = None
+            if source is not None or part._strides is not None or part._storage.node.shape != part._shape:
+                nodes.append(part._value())
+                strides = part.stride()
+                view = part._shape, strides, part._offset
+            self.parts.append((source, view))
+        self.template = Template([t._value() for t in stand_ins], nodes, since)
+
+    def build(self, operands: list[Tensor], nodes: list[Node]) -> list[Any]:
+        """The gradients for operands, whose values are `nodes`."""
+        built = self.template.build(nodes)
+        at = 0
+        results: list[Any] = []
+        for part in self.parts:
+            if part is None:
+                results.append(None)
+                continue
+            source, view = part
+            if source is None:
+                t = operands[0]._of(built[at])
+                at += 1
+            else:
+                t = operands[source]
+            if view is not None:
+                t = t._alias(built[at], *view)
+                at += 1
+            results.append(t)
+        return results
+
+
+@lru_cache(None)
+def entry_class(name: str) -> type[PrimitiveGradient]:
+    """The class of tape entries that show this name."""
+    return type(name, (PrimitiveGradient,), {"__slots__": ()})
+
+
+def entitle(t: Tensor, name: str) -> Tensor:
+    """The tensor, whose tape entry (fresh, or None) shows `name` from now on."""
+    entry = t._grad_fn
+    if isinstance(entry, PrimitiveGradient):
+        entry.__class__ = entry_class(name)
+    return t
+
+
+class CopySlices(GradientFunction):
+    """A write through a view, seen from its base: the part's gradient goes to the value, the rest to the old base."""
+
+    __slots__ = ("base_shape", "shape", "strides", "offset")
+
+    def __init__(self, edges: tuple[Edge, Edge], base_shape: Any, shape: Any, strides: Any, offset: int) -> None:
+        super().__init__(edges)
+        self.base_shape, self.shape, self.strides, self.offset = base_shape, shape, strides, offset
+
+    def backward(self, gradients: list[Any]) -> Sequence[Any]:
+        g = gradients[0]
+        n = prod(self.base_shape)
+        flat = g._apply(RESHAPE, (g,), ((n,), tuple(g.shape)))
+        base = value = None
+        if self.edges[0][0] is not None:
+            kept = g._apply(ASSIGN, (flat, g.new_zeros(self.shape)), (self.shape, self.strides, self.offset))
+            base = g._apply(RESHAPE, (kept,), (self.base_shape, (n,)))
+        if self.edges[1][0] is not None:
+            value = g._apply(AS_STRIDED, (flat,), (self.shape, self.strides, self.offset, n))
+        return base, value
+
+
+class AsStridedBackward0(GradientFunction):
+    """The gradient of a view, given by where it lies in its base."""
+
+    __slots__ = ("base_shape", "shape", "strides", "offset")
+
+    def __init__(self, edges: tuple[Edge, ...], base_shape: Any, shape: Any, strides: Any, offset: int) -> None:
+        super().__init__(edges)
+        self.base_shape, self.shape, self.strides, self.offset = base_shape, shape, strides, offset
+
+    def backward(self, gradients: list[Any]) -> Sequence[Any]:
+        n = prod(self.base_shape)
+        gradient = AS_STRIDED.gradient
+        assert gradient is not None
+        (flat,) = gradient(gradients[0], None, (), (self.shape, self.strides, self.offset, n))
+        return (gradients[0]._apply(RESHAPE, (flat,), (self.base_shape, (n,))),)
+
+
+class CopyBackwards(GradientFunction):
+    """A value without history was written over one that had it: nothing of the gradient goes further."""
+
+    __slots__ = ()
+
+    def backward(self, gradients: list[Any]) -> Sequence[Any]:
+        g = gradients[0]
+        return (None if self.edges[0][0] is None else g.new_zeros(tuple(g.shape)),)
+
+
+class FillBackward2(CopyBackwards):
+    """A number was written everywhere."""
+
+    __slots__ = ()
+
+
+class ZeroBackward0(CopyBackwards):
+    """Zeros were written everywhere."""
+
+    __slots__ = ()

@@ -1,0 +1,73 @@
+"""`Template`: what a function of nodes builds, noted once and then built again on other nodes without calling the function.
+
+May import `flambeau.graph.node`, and the leaves among the primitives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flambeau.graph.node import Node
+from flambeau.graph.primitives.leaf import CONSTANT, IOTA, PLACEHOLDER, SCALAR
+
+__all__ = ["Template", "Unrepeatable", "first_serial", "placeholder"]
+
+
+class Unrepeatable(Exception):
+    """What a function built depends on more than the nodes it was given."""
+
+
+def placeholder(shape: tuple[int, ...], like: Node) -> Node:
+    """Stands for a node of that shape, and of the dtype and device of `like`. A look at its value raises RuntimeError."""
+    return Node(PLACEHOLDER, (), (shape, like.dtype), shape, like.dtype, like.device)
+
+
+def first_serial(like: Node) -> int:
+    """A serial that nodes made from now on exceed."""
+    return placeholder((), like).serial
+
+
+class Template:
+    """How `results` are built from `given`, placeholders; nodes of a serial up to `since` were there before.
+
+    Numbers may come in from outside, but no memory, and nothing random. Raises Unrepeatable for such.
+    """
+
+    __slots__ = ("_constants", "_steps", "_results")
+
+    def __init__(self, given: Sequence[Node], results: Sequence[Node], since: int) -> None:
+        found: dict[Node, None] = dict.fromkeys(results)
+        reached = list(found)
+        for node in reached:  # grows while it is walked
+            for i in node.inputs:
+                if i not in found:
+                    found[i] = None
+                    reached.append(i)
+        place = {node: i for i, node in enumerate(given)}
+        self._constants: list[Node] = []
+        for node in reached:
+            if node in place:
+                continue
+            if node.buffer is not None or node.primitive is PLACEHOLDER or node.primitive.kind == "random":
+                raise Unrepeatable
+            if not node.inputs:
+                if node.primitive not in (CONSTANT, SCALAR, IOTA) or callable(node.params[0]):
+                    raise Unrepeatable
+                place[node] = len(given) + len(self._constants)
+                self._constants.append(node)
+            elif node.serial <= since and node.primitive.kind != "movement":
+                raise Unrepeatable  # a value of before: it may depend on anything
+        self._steps: list[tuple[Node, tuple[int, ...]]] = []
+        for node in sorted(reached, key=lambda n: n.serial):
+            if node not in place:
+                operands = tuple([place[i] for i in node.inputs])
+                place[node] = len(given) + len(self._constants) + len(self._steps)
+                self._steps.append((node, operands))
+        self._results = [place[node] for node in results]
+
+    def build(self, given: Sequence[Node]) -> list[Node]:
+        """The results for these nodes, which are of the kinds of the placeholders."""
+        nodes = [*given, *self._constants]
+        for like, operands in self._steps:
+            nodes.append(like.again(tuple([nodes[i] for i in operands])))
+        return [nodes[i] for i in self._results]
