@@ -125,6 +125,8 @@ class Recording:
         for t, gradient in grads:
             if gradient is None:
                 self.final_grads.append((t, None))
+            elif gradient._storage in recorder.leaves and recorder.grad_of.get(gradient._storage) is t:
+                continue  # the one of before, which was read
             elif recorder.is_new(gradient._storage.node) and gradient._storage not in recorder.written:
                 new_storages.setdefault(gradient._storage, output(gradient._storage.node))
                 self.final_grads.append((t, output(gradient._storage.node)))
