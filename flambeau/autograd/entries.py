@@ -83,9 +83,9 @@ class PrimitiveGradient(GradientFunction):
         if self.released:
             raise freed_error()
         if not state.enabled:
-            found = self._repeated(gradients[0])
-            if found is not None:
-                return found
+            known = self._repeated(gradients[0])
+            if known is not None:
+                return known
         inputs = tuple([s.restore() for s in self.saved])
         output = None if self.saved_output is None else self.saved_output.restore(self)
         assert self.primitive.gradient is not None
