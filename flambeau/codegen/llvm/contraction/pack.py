@@ -74,7 +74,8 @@ class Panels:
         form, r, height = self.form, self.roles, self.height
         lanes = module.target.lanes(8 * form.sum_bytes)
         inner = self.summed[len(self.summed) - self.run :]
-        turned = height > 1 and 2 * size_of(form.extents, inner) >= lanes > 1 and r.left.strides[r.rows[-1]] != 1
+        runs = 2 * size_of(form.extents, inner) >= lanes > 1
+        turned = bool(r.rows) and height > 1 and runs and r.left.strides[r.rows[-1]] != 1
         batches = size_of(form.extents, r.batch)
         room = 2 * max(16, lanes, 1 << (height - 1).bit_length())
         block = scratch.own((batches * self.count * self.terms * height + room) * form.sum_bytes)
