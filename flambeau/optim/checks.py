@@ -6,13 +6,18 @@ from typing import Any
 
 from flambeau.tensor import Tensor
 
-__all__ = ["at_least_zero", "betas_in_range", "learning_rate", "one_implementation"]
+__all__ = ["at_least_zero", "betas_in_range", "learning_rate", "not_negative", "one_element", "one_implementation"]
+
+
+def one_element(lr: Any) -> None:
+    """Raises ValueError for a learning rate that is a tensor of more."""
+    if isinstance(lr, Tensor) and lr.numel() != 1:
+        raise ValueError("Tensor lr must be 1-element")
 
 
 def learning_rate(lr: Any) -> None:
     """Raises ValueError unless `lr` is a number at least 0, or a tensor of one element."""
-    if isinstance(lr, Tensor) and lr.numel() != 1:
-        raise ValueError("Tensor lr must be 1-element")
+    one_element(lr)
     if not lr >= 0.0:
         raise ValueError(f"Invalid learning rate: {lr}")
 
@@ -22,6 +27,13 @@ def at_least_zero(**values: float) -> None:
     for name, value in values.items():
         if not value >= 0.0:
             raise ValueError(f"Invalid {name} value: {value}")
+
+
+def not_negative(**values: float) -> None:
+    """`at_least_zero` in the words of PyTorch's newer optimizers."""
+    for name, value in values.items():
+        if not value >= 0.0:
+            raise ValueError(f"{name.replace('_', ' ')} should be >= 0 but is: {value}")
 
 
 def betas_in_range(betas: Any) -> None:

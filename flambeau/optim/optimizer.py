@@ -84,6 +84,8 @@ class Optimizer:
     _optimizer_step_post_hooks: Hooks
     _counts_steps = True
     """Whether the state of a parameter has "step", a number of updates that the rule reads as a tensor."""
+    _computes_with_tensors = False
+    """Whether the rule needs more than `Elements` offer: products of matrices, sums."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

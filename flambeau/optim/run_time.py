@@ -13,7 +13,7 @@ from flambeau import dtypes
 from flambeau.ops.creation import tensor
 from flambeau.ops.elements import Elements
 from flambeau.ops.operands import scalar
-from flambeau.tensor import Tensor
+from flambeau.tensor import Tensor, from_node
 
 __all__ = ["RunTime", "State"]
 
@@ -21,14 +21,16 @@ __all__ = ["RunTime", "State"]
 class RunTime:
     """Values for the parameters of one group, dtype and device.
 
-    They are `Elements`, or tensors where the update is to be differentiated itself. The dtype is float32 for half types.
+    They are `Elements`, or tensors where the update is to be differentiated itself or the rule asks for them. The dtype is
+    float32 for half types.
     """
 
-    __slots__ = ("_optimizer", "_number", "_differentiable", "dtype", "_device")
+    __slots__ = ("_optimizer", "_number", "_differentiable", "_with_tensors", "dtype", "_device")
 
     def __init__(self, optimizer: Any, number: int, param: Tensor) -> None:
         self._optimizer, self._number = optimizer, number
         self._differentiable = optimizer.defaults.get("differentiable", False)
+        self._with_tensors = self._differentiable or optimizer._computes_with_tensors
         self.dtype = dtypes.float64 if param.dtype is dtypes.float64 else dtypes.float32
         self._device = param.device
 
@@ -48,7 +50,9 @@ class RunTime:
 
     def read(self, tensor: Tensor) -> Any:
         """The value of a tensor; where gradients are recorded a copy, since the tensor will be written to."""
-        return tensor.clone().to(self.dtype) if self._differentiable else Elements.of(tensor, self.dtype)
+        if self._with_tensors:
+            return (tensor.clone() if self._differentiable else from_node(tensor._value())).to(self.dtype)
+        return Elements.of(tensor, self.dtype)
 
     def write(self, target: Tensor, value: Any) -> None:
         """Puts a value into a tensor."""
@@ -56,7 +60,7 @@ class RunTime:
 
     def make(self, value: Any, dtype: dtypes.dtype) -> Tensor:
         """A value as a new tensor."""
-        return value.to(dtype) if self._differentiable else value.tensor(dtype)
+        return value.to(dtype) if self._with_tensors else value.tensor(dtype)
 
     @staticmethod
     def zero(param: Tensor) -> Tensor:

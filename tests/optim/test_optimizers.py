@@ -24,6 +24,8 @@ CASES = {
     "adamw amsgrad": ("AdamW", {"lr": 0.01, "amsgrad": True, "weight_decay": 0.2}),
     "rmsprop": ("RMSprop", {"lr": 0.01}),
     "rmsprop all": ("RMSprop", {"lr": 0.01, "momentum": 0.9, "centered": True, "weight_decay": 0.1, "alpha": 0.9}),
+    "adafactor": ("Adafactor", {"lr": 0.05}),
+    "adafactor all": ("Adafactor", {"lr": 0.1, "weight_decay": 0.1, "eps": (1e-5, 0.1), "d": 2.0, "beta2_decay": -0.5}),
     "adagrad": ("Adagrad", {"lr": 0.1}),
     "adagrad decay": ("Adagrad", {"lr": 0.1, "lr_decay": 0.1, "weight_decay": 0.1, "initial_accumulator_value": 0.5}),
     "adadelta": ("Adadelta", {"lr": 1.0, "weight_decay": 0.1}),
@@ -146,7 +148,7 @@ def test_deepcopy_goes_on_alike(case):
 
 
 @pytest.mark.parametrize(
-    "name", ["SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "Adadelta", "Adamax", "NAdam", "RAdam", "ASGD", "Rprop"]
+    "name", ["SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "Adadelta", "Adafactor", "Adamax", "NAdam", "RAdam", "ASGD", "Rprop"]
 )
 def test_repr(name):
     a = getattr(optim, name)(parameters(flambeau, "float32"))
