@@ -29,7 +29,7 @@ def at_least_zero(**values: float) -> None:
             raise ValueError(f"Invalid {name} value: {value}")
 
 
-def not_negative(**values: float) -> None:
+def not_negative(**values: Any) -> None:
     """`at_least_zero` in the words of PyTorch's newer optimizers."""
     for name, value in values.items():
         if not value >= 0.0:
