@@ -12,7 +12,7 @@ May import `codegen.llvm` and the contraction's other parts.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import gcd, prod
 
@@ -25,6 +25,7 @@ from flambeau.codegen.llvm.contraction.micro import Tile, product, register_tile
 from flambeau.codegen.llvm.contraction.pack import Panels
 from flambeau.codegen.llvm.contraction.roles import (
     PART,
+    PHASE,
     Pack,
     Roles,
     Scratch,
@@ -32,6 +33,7 @@ from flambeau.codegen.llvm.contraction.roles import (
     every,
     place,
     roles,
+    share,
     size_of,
     unravel,
 )
@@ -62,6 +64,9 @@ class Panel:
     groups: int
     """Into how many parts the rows are cut, beside the columns."""
     fused: bool
+    shared: bool = False
+    """Whether the right operand is packed by a phase of its own before, too: for few rows, where copying it would be most of the
+    work. What is packed of a weight is kept."""
 
     @property
     def packed(self) -> Panels:
@@ -126,46 +131,84 @@ class Panel:
         """The phase that packs the left operand."""
         return self.packed.build(module, name, slots, scratch)
 
+    def build_right(self, module: Module, name: str, slots: int, scratch: Scratch) -> Pack:
+        """The phase that packs the right operand where it is `shared`: its blocks of columns one after another."""
+        blocks, size = prod(self.counts[:-1]), self.sizes[0]
+        block = scratch.own(blocks * size)
+        f = module.function(name, PHASE)
+        memory, packed = pointers(f, slots), scratch.pointer(f, block)
+
+        def one(u: Int, _: list[Value]) -> None:
+            index, at_line, lines, start, length = self._block(f, unravel(f, u, self.counts[:-1]))
+            right = f.address(packed, f.mul(u, size // self.form.sum_bytes), self.form.sum_type)
+            self._copy_right(f, memory, right, index, at_line, 0, self.step, lines, start, length)
+
+        low, high = share(f, blocks)
+        f.loop(low, high, 1, one)
+        f.finish()
+        return Pack(name, self.roles.right.slot, block)
+
     # --- columns
 
-    def build(self, module: Module, name: str, slots: int, scratch: Scratch, pack: Pack) -> int:
-        """Adds the function that makes the sums from what `pack` packed; gives the number of its units of work."""
+    @property
+    def fixed(self) -> tuple[int, ...]:
+        """The axes that don't vary within a block of columns, beside those that are cut."""
+        return self.roles.batch + (self.line_axes[:-1] if self.span else ())
+
+    @property
+    def counts(self) -> list[int]:
+        """Units of work: along the fixed axes, blocks of lines, parts of a line, groups of rows."""
+        extents, inner = self.form.extents, self.roles.columns[-1]
+        lines, parts = ceiling(size_of(extents, self.spanned), self.lines), ceiling(extents[inner], self.segment)
+        return [*(extents[k] for k in self.fixed), lines, parts, self.groups]
+
+    def _block(
+        self, f: Function, coordinates: Sequence[Int]
+    ) -> tuple[list[Int], Callable[[list[Int], Int], list[Int]], Int, Int, Int]:
+        """A block of columns: its index, the index at a line of it, how many lines, where their part starts and its length."""
+        extents, inner = self.form.extents, self.roles.columns[-1]
+        *outer, block, part = coordinates
+        count = size_of(extents, self.spanned)
+        line, start = f.mul(block, self.lines), f.mul(part, self.segment)
+        lines: Int = self.lines if count % self.lines == 0 else f.minimum(f.sub(count, line), self.lines)
+        whole = extents[inner] % self.segment == 0
+        length: Int = self.segment if whole else f.minimum(f.sub(extents[inner], start), self.segment)
+
+        def at_line(index: list[Int], k: Int) -> list[Int]:
+            return place(index, self.spanned, unravel(f, f.add(line, k), [extents[x] for x in self.spanned]))
+
+        return place([0] * len(extents), self.fixed, outer), at_line, lines, start, length
+
+    def build(self, module: Module, name: str, slots: int, scratch: Scratch, pack: Pack, right_pack: Pack | None = None) -> int:
+        """Adds the function that makes the sums from what `pack` packed, and `right_pack` where the right operand is shared;
+        gives the number of its units of work."""
         element = self.form.sum_type
         f = module.function(name, PART)
         form, r, extents = self.form, self.roles, self.form.extents
         memory = pointers(f, slots)
         packed = scratch.pointer(f, pack.scratch)
-        right, sums = (scratch.private(f, key, size) for key, size in zip(("right", "sums"), self.sizes))
+        right_size, sums_size = self.sizes
+        copied = None if right_pack else scratch.private(f, "right", right_size)
+        sums = scratch.private(f, "sums", sums_size)
         inner = r.columns[-1]
-        fixed = r.batch + (self.line_axes[:-1] if self.span else ())
-        line_count = size_of(extents, self.spanned)
-        counts = [
-            *(extents[k] for k in fixed),
-            ceiling(line_count, self.lines),
-            ceiling(extents[inner], self.segment),
-            self.groups,
-        ]
+        counts = self.counts
 
         def unit(u: Int, _: list[Value]) -> None:
-            coordinates = unravel(f, u, counts)
-            *outer, block, part, group = coordinates
-            index = place([0] * len(extents), fixed, outer)
-            line = f.mul(block, self.lines)
-            start = f.mul(part, self.segment)
-            lines: Int = self.lines if line_count % self.lines == 0 else f.minimum(f.sub(line_count, line), self.lines)
-            whole = extents[inner] % self.segment == 0
-            length: Int = self.segment if whole else f.minimum(f.sub(extents[inner], start), self.segment)
+            *block, group = unravel(f, u, counts)
+            index, at_line, lines, start, length = self._block(f, block)
             columns = f.mul(lines, length)
+            if right_pack is None:
+                assert copied is not None
+                right = copied
+            else:
+                number = f.mul(f.div(u, self.groups), right_size // form.sum_bytes)
+                right = f.address(scratch.pointer(f, right_pack.scratch), number, element)
             height = self.tile.height
             per = ceiling(self.panels, self.groups)
             first = f.mul(group, per)
             last: Int = per if self.groups == 1 else f.minimum(f.add(first, per), self.panels)
             batch = f.div(u, prod(counts[len(r.batch) :])) if r.batch else 0
             left = f.address(packed, f.mul(batch, self.panels * self.terms * height), element)
-
-            def at_line(index: list[Int], k: Int) -> list[Int]:
-                at = f.add(line, k)
-                return place(index, self.spanned, unravel(f, at, [extents[x] for x in self.spanned]))
 
             if not self.fused:
                 clear(f, self.form.vector(self.lanes), sums, f.mul(f.mul(f.sub(last, first), height), self.pitch))
@@ -182,7 +225,8 @@ class Panel:
 
                 def one(k: Int, _: list[Value]) -> None:
                     steps: Int = self.step if e % self.step == 0 else f.minimum(f.sub(e, k), self.step)
-                    self._copy_right(f, memory, right, index, at_line, k, steps, lines, start, length)
+                    if right_pack is None:
+                        self._copy_right(f, memory, right, index, at_line, k, steps, lines, start, length)
                     from_term = f.mul(f.add(f.mul(term, e), k), self.inside)
                     count = f.mul(steps, self.inside)
                     panel0 = f.address(left, f.mul(from_term, height), element)
@@ -384,6 +428,12 @@ class Panel:
         f.loop(begin, end, 1, one_row)
 
 
+_FEW_ROWS = 64
+"""With so many rows at most the right operand is packed before."""
+_KEPT = 0.2
+"""How much copying counts that is mostly found done, since the operand is a weight."""
+
+
 def panel_cycles(plan: Panel, threads: int) -> float:
     """What the plan is expected to take the busiest thread."""
     form, r, tile = plan.form, plan.roles, plan.tile
@@ -396,6 +446,8 @@ def panel_cycles(plan: Panel, threads: int) -> float:
     copied = (
         plan.terms * (columns // form.extents[inner]) * (8 + (6 if step == 1 else 9 if step == 2 or plan.turns else 40) * chunks)
     )
+    if plan.shared:
+        copied *= _KEPT
     return batch * (tiles + copied) / threads
 
 
@@ -456,7 +508,9 @@ def plan_panel(form: Form, target: Target, threads: int) -> Panel | None:
     )
     units = batch * (size_of(extents, line_axes) // count if line_axes else 1) * ceiling(count, lines) * ceiling(line, segment)
     groups = min(ceiling(rows, tile.height), ceiling(threads, units)) if units < threads else 1
-    return Panel(form, r, tile, lanes, lines, segment, span, split, step, groups, fused)
+    is_product = r.batch == () and len(r.columns) == 1 and not form.b.checks and not form.a.checks
+    shared = is_product and single and rows <= _FEW_ROWS
+    return Panel(form, r, tile, lanes, lines, segment, span, split, step, groups, fused, shared)
 
 
 def _balanced(blocks: int, threads: int, others: int) -> int:
