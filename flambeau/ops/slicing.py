@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from flambeau.autograd.modes import state
-from flambeau.graph.primitives.movement import RESHAPE, SLICE
+from flambeau.autograd.tape import GradientFunction
+from flambeau.graph.primitives.movement import CONCATENATE, PAD, RESHAPE, SLICE
+from flambeau.ops.composite import untaped
 from flambeau.ops.operands import check_tensor, dims_argument, integer
 from flambeau.ops.registry import operator
 from flambeau.ops.views import reshaped
@@ -117,12 +119,45 @@ def _several(views: Sequence[Tensor], title: str) -> tuple[Tensor, ...]:
 _CUTS = {"sections": "indices_or_sections", "indices": "indices_or_sections"}
 
 
+class SplitBackward0(GradientFunction):
+    """The tape entry of a tensor cut into pieces: the pieces' gradients side by side."""
+
+    __slots__ = ("shape", "dim", "lengths")
+
+    def __init__(self, t: Tensor, dim: int, lengths: Sequence[int]) -> None:
+        super().__init__((t._edge(),), len(lengths))
+        self.shape, self.dim, self.lengths = tuple(t._shape), dim, lengths
+
+    def backward(self, gradients: list[Any]) -> tuple[Tensor]:
+        shape, dim = self.shape, self.dim
+        given = [i for i, g in enumerate(gradients) if g is not None]
+        if len(given) == 1:
+            (i,) = given
+            zero = (0,) * len(shape)
+            low = sum(self.lengths[:i])
+            high = shape[dim] - low - self.lengths[i]
+            padding = ((*zero[:dim], low, *zero[dim + 1 :]), (*zero[:dim], high, *zero[dim + 1 :]), zero, 0)
+            return (Tensor._apply(PAD, (gradients[i],), padding),)
+        like = gradients[given[0]]
+        parts = [
+            like.new_zeros((*shape[:dim], n, *shape[dim + 1 :])) if g is None else g for g, n in zip(gradients, self.lengths)
+        ]
+        return (Tensor._apply(CONCATENATE, parts, (dim,)),)
+
+
 def _pieces(t: Tensor, dim: int, lengths: Sequence[int]) -> tuple[Tensor, ...]:
+    is_taped = state.enabled and t.requires_grad and t._storage.dtype.category == 2
+    entry = SplitBackward0(t, dim, tuple(lengths)) if is_taped else None
     start, result = 0, []
-    for n in lengths:
-        result.append(slice_dim(t, dim, start, n))
-        start += n
-    return _several(result, "Split")
+    with untaped():
+        for n in lengths:
+            result.append(slice_dim(t, dim, start, n))
+            start += n
+    for i, view in enumerate(result):
+        view._origin = t._origin or ("several" if state.enabled else "no_grad")
+        if entry is not None:
+            view._requires_grad, view._grad_fn, view._output_index = True, entry, i
+    return tuple(result)
 
 
 @operator(also={"split_size": "split_size_or_sections", "split_sizes": "split_size_or_sections"})

@@ -15,7 +15,7 @@ from flambeau.kernels.contract import lower_contraction
 from flambeau.kernels.ir import Kernel, RoutineKernel, Slot, SortKernel
 from flambeau.kernels.lower import Unfusable, Write, lower_loops
 from flambeau.kernels.operation import MOVEMENT, Operation, Program
-from flambeau.schedule.fusion import Fusion, Unit
+from flambeau.schedule.fusion import WIDEST, Fusion, Unit
 from flambeau.schedule.memory import donations, is_copy, shared
 from flambeau.schedule.plan import Plan, RecurrenceKernel, Step, Value
 from flambeau.schedule.recurrence import recurrence_kernel
@@ -134,14 +134,7 @@ def _launches(unit: Unit, fusion: Fusion) -> list[Launch]:
     if unit.core is not None:
         return [lower_contraction(unit.core, root, memory, heights)]
     if root.name == "concatenate":
-        result: list[Launch] = []
-        offset = 0
-        (axis,) = root.params
-        for part in root.inputs:
-            if part.size:
-                result.append(lower_loops([Write(root, part, "part", axis, offset)], memory, heights))
-            offset += part.shape[axis]
-        return result
+        return [lower_loops(writes, memory, heights) for writes in _joined(root)]
     if root.name in ("assign", "scatter"):
         value = root.inputs[-1]
         return [
@@ -161,6 +154,25 @@ def _launches(unit: Unit, fusion: Fusion) -> list[Launch]:
         name, arguments, shape, _ = root.params
         return [(RoutineKernel(name, arguments, (*(o.shape for o in root.inputs), shape), slots), operands)]
     return [lower_loops([Write(r, r) for r in unit.roots], memory, heights)]
+
+
+def _joined(root: Operation) -> list[list[Write]]:
+    """The writes of a concatenation's parts, those together that one kernel does: neighbours of one shape share what is computed.
+    (Parts of narrower types may meet within a word that a GPU stores.)"""
+    groups: list[list[Write]] = []
+    offset = 0
+    (axis,) = root.params
+    for part in root.inputs:
+        write = Write(root, part, "part", axis, offset)
+        offset += part.shape[axis]
+        if not part.size:
+            continue
+        last = groups[-1] if groups else []
+        if last and last[0].value.shape == part.shape and len(last) < WIDEST and root.dtype.itemsize >= 4:
+            last.append(write)
+        else:
+            groups.append([write])
+    return groups
 
 
 def _origin(unit: Unit, named: Sequence[Operation]) -> tuple[str, ...]:
