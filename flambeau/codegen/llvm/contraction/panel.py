@@ -446,9 +446,7 @@ def panel_cycles(plan: Panel, threads: int) -> float:
     copied = (
         plan.terms * (columns // form.extents[inner]) * (8 + (6 if step == 1 else 9 if step == 2 or plan.turns else 40) * chunks)
     )
-    if plan.shared:
-        copied *= _KEPT
-    return batch * (tiles + copied) / threads
+    return batch * (tiles + copied * (_KEPT if plan.shared else 1)) / threads
 
 
 def plan_panel(form: Form, target: Target, threads: int) -> Panel | None:
