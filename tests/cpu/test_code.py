@@ -80,7 +80,7 @@ def test_other_systems_code_links(triple: str) -> None:
     jit = Jit(target, triple)
     assert set(jit.assemble(CALLS).imports) == {"fmod"}
     for kernel in (plus(1000, 0.25), lookup(9, 5, 50)):
-        lowered = loops.lower(loops.generalise(kernel, target).phases, target)
+        lowered = loops.lower(loops.generalise(kernel, target, 2).phases, target)
         assert set(lowered.functions) <= set(jit.assemble(lowered.ir).functions)
 
 

@@ -18,6 +18,9 @@ import interpreter
 from support import WIDTHS, add, axis, backend, dense, literal, load, mul, run
 
 from flambeau import dtypes
+from flambeau.codegen.llvm.loops import generalise
+from flambeau.codegen.llvm.loops.schedule import walk
+from flambeau.devices.cpu.machine import host
 from flambeau.dtypes import bfloat16, bool_, float16, float32, float64, int32, int64, uint8
 from flambeau.graph.numpy import array_type
 from flambeau.graph.primitives.indexing import Bounds
@@ -168,7 +171,7 @@ def test_float32_sums_keep_their_accuracy(bits: int, layout: str) -> None:
 
 
 @pytest.mark.parametrize("bits", WIDTHS)
-@pytest.mark.parametrize("shape", [(3, 5), (40, 10), (7, 1000), (2, 40_000), (1, 100_003)])
+@pytest.mark.parametrize("shape", [(3, 5), (40, 10), (20, 17), (7, 1000), (33, 129), (2, 16_384), (2, 40_000), (1, 100_003)])
 @pytest.mark.parametrize("inner", [True, False])
 def test_softmax(bits: int, shape: Any, inner: bool) -> None:
     """Rows reduced twice and read a third time, along contiguous memory and across it."""
@@ -186,6 +189,30 @@ def test_softmax(bits: int, shape: Any, inner: bool) -> None:
     found = found.reshape(n, m) if inner else found.reshape(m, n).T
     np.testing.assert_allclose(found, e / e.sum(1, keepdims=True), rtol=2e-6)
     np.testing.assert_array_equal(highest, x.max(1))
+
+
+@pytest.mark.parametrize("bits", WIDTHS)
+@pytest.mark.parametrize("type", [float32, float64, float16])
+@pytest.mark.parametrize("inner", [True, False])
+def test_values_of_a_row_are_kept(bits: int, type: Any, inner: bool) -> None:
+    """Two sums of a row, each of a dear function that the results need again: it is computed once."""
+    n, m = 21, 333
+    at = (lambda a: dense((0, a), (n, m))) if inner else (lambda a: dense((a, 0), (m, n)))
+    x = lambda a: load(0, at(a), type)
+    power, turn = (lambda a: Expr("exp", (x(a),), type)), (lambda a: Expr("tanh", (x(a),), type))
+    sums = [Expr("reduce", (f(2),), type, ("sum", ((2, m),))) for f in (power, turn)]
+    value = Expr("add", (Expr("mul", (power(1), sums[1]), type), Expr("mul", (turn(1), sums[0]), type)), type)
+    kernel = LoopKernel((n, m), (Slot(type, n * m, "in"), Slot(type, n * m, "out")), (Store(1, at(1), value),))
+    (phase,) = generalise(kernel, host(bits), 2).phases
+    ops = [e.op for s in phase.kernel.stores for e in walk([s.value])]
+    assert ops.count("keep") == ops.count("kept") == 2 and ops.count("exp") == ops.count("tanh") == 1
+    data = (np.random.default_rng(0).standard_normal(n * m) / 4).astype(array_type(type))
+    (found,) = run(backend(bits), kernel, [data, np.zeros_like(data)])
+    rows = (data.reshape(n, m) if inner else data.reshape(m, n).T).astype(np.float64)
+    e, t = np.exp(rows), np.tanh(rows)
+    found = (found.reshape(n, m) if inner else found.reshape(m, n).T).astype(np.float64)
+    error = {2: 3e-2, 4: 2e-4, 8: 1e-12}[type.itemsize]  # float16's sums are rounded, and the two products may cancel
+    np.testing.assert_allclose(found, e * t.sum(1, keepdims=True) + t * e.sum(1, keepdims=True), rtol=error, atol=error * 100)
 
 
 @pytest.mark.parametrize("bits", WIDTHS)

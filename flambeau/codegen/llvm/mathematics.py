@@ -17,7 +17,7 @@ from flambeau.codegen.llvm.circular import CIRCULAR, circular, is_fused
 from flambeau.codegen.llvm.types import Value, element_of, lanes_of, poison
 from flambeau.dtypes import dtype
 
-__all__ = ["emit", "library_call"]
+__all__ = ["emit", "is_function", "library_call"]
 
 _LIBRARY = frozenset(
     (
@@ -25,6 +25,11 @@ _LIBRARY = frozenset(
         *("sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf", "pow", "atan2"),
     )
 )
+
+
+def is_function(name: str) -> bool:
+    """Whether an operation is one of the functions here, dear beside arithmetic."""
+    return name in _LIBRARY
 
 
 def emit(f: Function, name: str, operands: Sequence[Value], type: dtype) -> Value:

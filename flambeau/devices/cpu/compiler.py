@@ -220,7 +220,7 @@ class Compiler:
 
     def _request(self, kernel: Kernel, threads: int, target: Target) -> _Request:
         if isinstance(kernel, LoopKernel):
-            general = loops.generalise(kernel, target)
+            general = loops.generalise(kernel, target, threads)
             return _Request(self._key(target, fingerprint(general.phases)), lambda: loops.lower(general.phases, target), general)
         if isinstance(kernel, SortKernel):
             type, descending = kernel.slots[0].dtype, kernel.descending

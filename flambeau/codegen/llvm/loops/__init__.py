@@ -3,6 +3,7 @@ generates the code.
 
 - `phases` cuts reductions that are too large for one thread into partial ones and a rest.
 - `schedule` chooses the order of the loops, the axis whose neighbours share a vector, and what threads divide.
+- `rows` keeps what one pass over a row computes and another needs again.
 - `sizes` makes sizes arguments of the code.
 - `nest` builds the loops; `evaluate` the expressions in them; `memory`, `reductions`, `scans` and `philox` their special kinds.
 

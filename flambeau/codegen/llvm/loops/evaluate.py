@@ -15,7 +15,7 @@ from flambeau.codegen.llvm import elementwise
 from flambeau.codegen.llvm.builder import Function
 from flambeau.codegen.llvm.errors import Errors
 from flambeau.codegen.llvm.indices import Indices, Linear
-from flambeau.codegen.llvm.loops import memory, philox, reductions, scans
+from flambeau.codegen.llvm.loops import memory, philox, reductions, rows, scans
 from flambeau.codegen.llvm.loops.sizes import Sizes
 from flambeau.codegen.llvm.target import Target
 from flambeau.codegen.llvm.types import Int, Value, constant, lanes_of
@@ -198,6 +198,10 @@ class Evaluator:
             return philox.words(self, e)
         if e.op == "check":
             return self._checked(e)
+        if e.op == "keep":
+            return rows.keep(self, e)
+        if e.op == "kept":
+            return rows.kept(self, e)
         return self._elementwise(e)
 
     def _elementwise(self, e: Expr) -> Value:

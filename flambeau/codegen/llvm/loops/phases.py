@@ -13,7 +13,7 @@ from flambeau.codegen.llvm.loops.schedule import reductions_of, roots, trip, wal
 from flambeau.dtypes import int64
 from flambeau.kernels.ir import Expr, LoopKernel, Slot, Store
 
-__all__ = ["Phase", "cut"]
+__all__ = ["Phase", "cut", "substitute"]
 
 _LARGE = 1 << 15
 """Turns from which on a reduction is cut."""
@@ -87,7 +87,7 @@ def _cut(kernel: LoopKernel, group: list[Expr]) -> tuple[LoopKernel, Phase]:
         changes |= {Expr("axis", (), int64, a): Expr("axis", (), int64, b) for a, b in inner.items()}
         changes[Expr("axis", (), int64, axis)] = _plus(_times(piece, length), Expr("axis", (), int64, inner[axis]))
         own = tuple((inner[a], length if a == axis else n) for a, n in r.param[1])
-        body = _substitute(r.args[0], changes, inner)
+        body = substitute(r.args[0], changes, inner)
         stores.append(Store(slot, place, Expr("reduce", (body,), r.dtype, (r.param[0], own))))
         replaced[r] = _combination(r, slot, top, pieces, parallel, kernel, (axis, length))
     partial = LoopKernel((*(kernel.axes[a] for a in parallel), pieces), tuple(slots), tuple(stores))
@@ -97,10 +97,10 @@ def _cut(kernel: LoopKernel, group: list[Expr]) -> tuple[LoopKernel, Phase]:
         tuple(
             Store(
                 s.slot,
-                _substitute(s.index, replaced),
-                _substitute(s.value, replaced),
+                substitute(s.index, replaced),
+                substitute(s.value, replaced),
                 s.mode,
-                None if s.guard is None else _substitute(s.guard, replaced),
+                None if s.guard is None else substitute(s.guard, replaced),
                 s.is_scatter,
             )
             for s in kernel.stores
@@ -134,11 +134,11 @@ def _combination(
         digits[Expr("axis", (), int64, a)] = digit
         place = _plus(place, _times(digit, weight))
         weight *= n
-    best = Expr("reduce", (_substitute(r.args[0], digits),), int64, (kind, ((axis, pieces),)))
-    return _substitute(place, {piece: best})
+    best = Expr("reduce", (substitute(r.args[0], digits),), int64, (kind, ((axis, pieces),)))
+    return substitute(place, {piece: best})
 
 
-def _substitute(e: Expr, changes: Mapping[Expr, Expr], renamed: Mapping[int, int] | None = None) -> Expr:
+def substitute(e: Expr, changes: Mapping[Expr, Expr], renamed: Mapping[int, int] | None = None) -> Expr:
     """The expression with some of its parts exchanged and its reduce axes renamed. Iterative: expressions may be deep."""
     done: dict[Expr, Expr] = dict(changes)
     stack = [(e, False)]

@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from flambeau.codegen.llvm.builder import Function
 from flambeau.codegen.llvm.indices import Indices
 from flambeau.codegen.llvm.loops.phases import Phase, cut
+from flambeau.codegen.llvm.loops.rows import keep_rows, with_memory
 from flambeau.codegen.llvm.loops.schedule import UNSCHEDULED, Schedule, choose, extents
 from flambeau.codegen.llvm.lowered import text_mark
 from flambeau.codegen.llvm.target import Target
@@ -31,8 +32,10 @@ __all__ = ["General", "ScheduledPhase", "Size", "Sizes", "generalise", "highest"
 _LEAST = 9
 """Numbers below this stay as they are."""
 _ARITHMETIC = frozenset(("add", "sub", "mul", "minimum", "maximum", "floor_divide", "remainder"))
-_WITH_SIZES = frozenset(("add", "sub", "mul", "minimum", "maximum", "eq", "ne", "lt", "le", "gt", "ge", "check"))
+_WITH_SIZES = frozenset(("add", "sub", "mul", "minimum", "maximum", "eq", "ne", "lt", "le", "gt", "ge"))
 """Operations on positions whose literals may become sizes."""
+_OF_SIZES = frozenset(("check", "keep", "kept"))
+"""Operations whose literals are sizes."""
 
 
 class Size(int):
@@ -106,9 +109,12 @@ class General:
     scratch: tuple[int, ...]
 
 
-def generalise(kernel: LoopKernel, target: Target) -> General:
-    """The kernel's phases with the schedules for its sizes, and what was taken out of them."""
+def generalise(kernel: LoopKernel, target: Target, threads: int) -> General:
+    """The kernel's phases with the schedules for its sizes, and what was taken out of them; scratch memory is for `threads`."""
     phases = cut(kernel)
+    if 0 not in kernel.axes:
+        last = phases[-1]
+        phases[-1] = Phase(keep_rows(last.kernel, Indices(extents(last.kernel))), last.limits)
     taken = _Taken()
     result = []
     for phase in phases:
@@ -116,6 +122,7 @@ def generalise(kernel: LoopKernel, target: Target) -> General:
             result.append(ScheduledPhase(phase.kernel, UNSCHEDULED, ()))
             continue
         schedule = choose(phase.kernel, Indices(extents(phase.kernel)), target)
+        phase.kernel = with_memory(phase.kernel, schedule, threads)
         if schedule.tile is None:
             result.append(_Rewriter(taken).phase(phase, schedule))
         else:
@@ -198,7 +205,8 @@ class _Rewriter:
             args[1] = e.args[1]
         elif e.op == "philox":
             args[2] = e.args[2]
-        if e.op == "check" or (e.op in _WITH_SIZES and any(a.op != "literal" and self._positions[a] for a in e.args)):
+        of_positions = e.op in _WITH_SIZES and any(a.op != "literal" and self._positions[a] for a in e.args)
+        if e.op in _OF_SIZES or of_positions:
             args = [self._sized(a, done) for a, done in zip(e.args, args, strict=True)]
         is_same = param is e.param and all(a is b for a, b in zip(args, e.args, strict=True))
         return e if is_same else Expr(e.op, tuple(args), e.dtype, param)
