@@ -23,7 +23,7 @@ ONE = {
     "tanh": (np.tanh, 1.6),
     "erf": (special.erf, 1.3),
     "expm1": (np.expm1, 0.6),
-    "log1p": (np.log1p, 0.6),
+    "log1p": (np.log1p, 1.6),
     "log2": (np.log2, 0.6),
     "sin": (np.sin, 1.1),
     "cos": (np.cos, 1.1),

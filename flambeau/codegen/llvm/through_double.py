@@ -118,14 +118,6 @@ def log2(f: Function, x: Value) -> Value:
     return f.binary("fmul", _positive_log(f, x), number(x, 1 / math.log(2)))
 
 
-def log1p(f: Function, x: Value) -> Value:
-    u = f.binary("fadd", x, number(x, 1.0))
-    result = _log1p(f, x, u)
-    result = f.select(f.test("fcmp oeq", u, number(x, 0.0)), number(x, float("-inf")), result)
-    result = f.select(f.test("fcmp oeq", x, number(x, 0.0)), x, result)
-    return f.select(less(f, u, 0.0), number(x, float("nan")), result)
-
-
 def asinh(f: Function, x: Value) -> Value:
     """log1p(a + a² / (1 + √(1 + a²))) with a = |x|."""
     a = f.intrinsic("fabs", x)
@@ -257,7 +249,6 @@ FUNCTIONS: dict[str, Callable[..., Value]] = {
     "sinh": sinh,
     "cosh": cosh,
     "log2": log2,
-    "log1p": log1p,
     "asinh": asinh,
     "acosh": acosh,
     "atanh": atanh,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flambeau.nn.functional.arguments import as_tensor_argument
 from flambeau.ops.operands import operands
 from flambeau.ops.registry import operator
+from flambeau.ops.sequences import triu_indices
 from flambeau.shapes.errors import ShapeError
 from flambeau.tensor import Tensor
 
@@ -79,8 +80,5 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
     if p < 0:
         raise RuntimeError("pdist only supports non-negative p values")
     n = input.shape[0]
-    pairs = [(i, j) for i in range(n) for j in range(i + 1, n)]
-    from flambeau.ops.creation import tensor
-
-    first, second = (tensor([q[k] for q in pairs] or [0], device=input.device)[: len(pairs)] for k in (0, 1))
+    first, second = triu_indices(n, n, 1, device=input.device)
     return (input.index_select(0, first) - input.index_select(0, second)).norm(p, 1)

@@ -11,6 +11,7 @@ from flambeau.nn.functional.arguments import as_tensor_argument, check_device, s
 from flambeau.ops.composite import Composite, record, untaped
 from flambeau.ops.operands import cast
 from flambeau.ops.registry import operator
+from flambeau.ops.sorting import searchsorted
 from flambeau.shapes import embedding as rules
 from flambeau.tensor import Tensor
 
@@ -170,6 +171,8 @@ def embedding_bag(
     padding = _padding_row(padding_idx, weight.shape[0])
     indices = _check("embedding_bag", input, weight)
     bags = shape[0]
+    if input.ndim == 2 and mode != "max" and max_norm is None:
+        return _rows_of_bags(indices, weight, scale_grad_by_freq, mode, per_sample_weights, padding)
     if input.ndim == 2:
         bag = (indices.new_ones((bags,)).cumsum(0) - 1).unsqueeze(1).expand(indices.shape).reshape(-1)
         indices = indices.reshape(-1)
@@ -195,6 +198,20 @@ def embedding_bag(
     return total / counts.clamp_min(1).unsqueeze(1)
 
 
+def _rows_of_bags(
+    indices: Tensor, weight: Tensor, by_frequency: bool, mode: str, per_sample_weights: Tensor | None, padding: int
+) -> Tensor:
+    """Sums or means in bags of one length: indices [B, n] to [B, D]."""
+    rows = embedding(indices, weight, scale_grad_by_freq=by_frequency)
+    if per_sample_weights is not None:
+        rows = rows * per_sample_weights.unsqueeze(2)
+    if padding < 0:
+        return rows.sum(1) if mode == "sum" else rows.sum(1) / max(indices.shape[1], 1)
+    counted = (indices != padding).to(weight.dtype).unsqueeze(2)
+    total = (rows * counted).sum(1)
+    return total if mode == "sum" else total / counted.sum(1).clamp_min(1)
+
+
 def _bags(offsets: Tensor, indices: Tensor, bags: int, include_last: bool) -> Tensor:
     """For each index the bag that it falls into: how many offsets lie at or before it, less one."""
     bounds = offsets.tolist()
@@ -211,7 +228,7 @@ def _bags(offsets: Tensor, indices: Tensor, bags: int, include_last: bool) -> Te
         offsets = offsets[:-1]
     n = indices.shape[0]
     position = indices.new_ones((n,)).cumsum(0) - 1
-    return (position.unsqueeze(1) >= offsets).sum(1) - 1
+    return searchsorted(offsets, position, right=True) - 1
 
 
 def _bag_maximum(rows: Tensor, bag: Tensor, indices: Tensor, bags: int, padding: int) -> Tensor:
