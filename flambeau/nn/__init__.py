@@ -5,6 +5,7 @@ May import: ops, autograd, tensor, dtypes. Knows nothing of graphs, kernels and 
 
 from __future__ import annotations
 
+from flambeau.nn import attention as attention
 from flambeau.nn import functional as functional
 from flambeau.nn import init as init
 from flambeau.nn import modules as modules
@@ -19,6 +20,7 @@ __all__ = [
     "Parameter",
     "UninitializedBuffer",
     "UninitializedParameter",
+    "attention",
     "functional",
     "init",
     "modules",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flambeau.nn.utils import parametrizations as parametrizations
 from flambeau.nn.utils import parametrize as parametrize
+from flambeau.nn.utils import prune as prune
 from flambeau.nn.utils import rnn as rnn
 from flambeau.nn.utils import stateless as stateless
 from flambeau.nn.utils.clip_grad import clip_grad_norm_, clip_grad_value_, clip_grads_with_norm_, get_total_norm
@@ -23,6 +24,7 @@ __all__ = [
     "parameters_to_vector",
     "parametrizations",
     "parametrize",
+    "prune",
     "remove_spectral_norm",
     "remove_weight_norm",
     "rnn",
