@@ -6,7 +6,6 @@ its state_dict, and gradients reach what is kept. May import: nn.modules.module,
 
 from __future__ import annotations
 
-import numbers
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -59,7 +58,7 @@ class BasePruningMethod(ABC):
         before = _hook_of(module, name)
         method = cls(*args, **kwargs)
         method._tensor_name = name
-        original: Any = getattr(module, name) if before is None else getattr(module, name + "_orig")
+        original: Any = getattr(module, name)  # as earlier rounds have left it
         if importance_scores is None:
             importance_scores = original
         elif importance_scores.shape != original.shape:
@@ -183,20 +182,19 @@ class _Least(BasePruningMethod):
     """Prunes the `amount` (a number of them, or a part in [0, 1]) of least score."""
 
     def __init__(self, amount: int | float) -> None:
-        if not isinstance(amount, numbers.Real):
+        if not isinstance(amount, (int, float)):
             raise TypeError(f"Invalid type for amount: {amount}. Must be int or float.")
-        is_whole = isinstance(amount, numbers.Integral)
-        if amount < 0 or (not is_whole and amount > 1):
+        if amount < 0 or (isinstance(amount, float) and amount > 1):
             raise ValueError(f"amount={amount} should either be a float in the range [0, 1] or a non-negative integer")
-        self.amount: Any = amount
+        self.amount = amount
 
     def _count(self, total: int) -> int:
         """How many of `total`."""
-        if not isinstance(self.amount, numbers.Integral):
+        if isinstance(self.amount, float):
             return round(self.amount * total)
         if self.amount > total:
             raise ValueError(f"amount={self.amount} should be smaller than the number of parameters to prune={total}")
-        return int(self.amount)
+        return self.amount
 
 
 class _LeastElements(_Least):
