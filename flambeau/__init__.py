@@ -52,7 +52,7 @@ globals().update(_dtypes.ALIASES)
 globals().update({name: o.public for (namespace, name), o in _OPERATORS.items() if namespace == ""})
 
 _MODULES = frozenset((
-    "nn", "func", "distributions", "amp", "optim", "utils", "linalg", "special", "random", "profiler", "webgpu", "typing",
+    "nn", "func", "distributions", "amp", "optim", "utils", "linalg", "fft", "special", "random", "profiler", "webgpu", "typing",
     "testing", "serialization", "version", "cuda", "backends", "jit", "compiler", "distributed", "accelerator",
 ))  # fmt: skip
 _ELSEWHERE = {

@@ -4,7 +4,7 @@ Imports nothing of flambeau and nothing heavy: the type lattice is needed by eve
 
 Promotion follows PyTorch's documentation ("Tensor Attributes", type promotion): operands fall into three priorities
 (tensors with dimensions, zero-dimensional tensors, Python scalars); a lower priority changes the result only when its
-*category* (bool < integral < floating) is higher.
+*category* (bool < integral < floating < complex) is higher. A complex number among real operands keeps their precision.
 """
 
 from __future__ import annotations
@@ -24,11 +24,14 @@ __all__ = [
     "float32",
     "float64",
     "uint32",
+    "complex64",
+    "complex128",
     "ALL",
     "promote",
     "default_dtype",
     "set_default_dtype",
     "scalar_dtype",
+    "combine",
     "finfo",
     "iinfo",
     "can_cast",
@@ -40,22 +43,32 @@ __all__ = [
 class dtype:
     """The type of a tensor's elements: `flambeau.float32` and so on.
 
-    `itemsize` is in bytes. `category` is 0 for bool, 1 for integers and 2 for floating point, the order in which
-    promotion moves.
+    `itemsize` is in bytes. `category` is 0 for bool, 1 for integers, 2 for floating point and 3 for complex, the order in
+    which promotion moves; from 2 on a dtype has gradients. `real` is the dtype of a complex number's two parts, and the dtype
+    itself for others.
     """
 
-    __slots__ = ("name", "itemsize", "category", "is_signed", "_rank", "index")
-    is_complex: Final = False
+    __slots__ = ("name", "itemsize", "category", "is_signed", "real", "index")
 
     def __init__(self, name: str, itemsize: int, category: int, is_signed: bool, index: int) -> None:
         self.name, self.itemsize, self.category, self.is_signed, self.index = name, itemsize, category, is_signed, index
+        self.real = self
 
     @property
     def is_floating_point(self) -> bool:
         return self.category == 2
 
+    @property
+    def is_complex(self) -> bool:
+        return self.category == 3
+
     def to_real(self) -> dtype:
-        return self
+        """The dtype of a complex number's parts; itself for others."""
+        return self.real
+
+    def to_complex(self) -> dtype:
+        """The complex dtype whose parts have this precision; complex64 for what is narrower (there is no complex32)."""
+        return self if self.category == 3 else complex128 if self is float64 else complex64
 
     def __repr__(self) -> str:
         return f"torch.{self.name}"
@@ -81,8 +94,11 @@ bfloat16 = dtype("bfloat16", 2, 2, True, 7)
 float32 = dtype("float32", 4, 2, True, 8)
 float64 = dtype("float64", 8, 2, True, 9)
 uint32 = dtype("uint32", 4, 1, False, 10)  # random words and index arithmetic on a GPU; promotes like int64's little sister
+complex64 = dtype("complex64", 8, 3, True, 11)
+complex128 = dtype("complex128", 16, 3, True, 12)
+complex64.real, complex128.real = float32, float64
 
-ALL: Final = (bool_, uint8, int8, int16, int32, int64, float16, bfloat16, float32, float64, uint32)
+ALL: Final = (bool_, uint8, int8, int16, int32, int64, float16, bfloat16, float32, float64, uint32, complex64, complex128)
 ALIASES: Final = {
     "half": float16,
     "float": float32,
@@ -90,8 +106,10 @@ ALIASES: Final = {
     "short": int16,
     "int": int32,
     "long": int64,
+    "cfloat": complex64,
+    "cdouble": complex128,
 }
-PYTHON_TYPES: Final[dict[Any, dtype]] = {bool: bool_, int: int64, float: float64}
+PYTHON_TYPES: Final[dict[Any, dtype]] = {bool: bool_, int: int64, float: float64, complex: complex128}
 """Python's types, which PyTorch takes where it takes a dtype."""
 _NAMES: Final = {d.name: d for d in ALL}
 
@@ -103,6 +121,8 @@ def _by_name(name: str) -> dtype:
 def _promote_pair(a: dtype, b: dtype) -> dtype:
     if a is b:
         return a
+    if 3 in (a.category, b.category):
+        return complex128 if float64 in (a.real, b.real) else complex64
     if a.category != b.category:
         return a if a.category > b.category else b
     if a.category == 2:
@@ -139,13 +159,20 @@ def set_default_dtype(d: dtype) -> None:
     _default = d
 
 
-def scalar_dtype(value: bool | int | float) -> dtype:
-    """The dtype of a Python number on its own: bool, int64 or the default floating dtype."""
+def combine(higher: dtype, lower: dtype) -> dtype:
+    """The dtype of operands of a priority with those of a lower one, which change it only by their category."""
+    if lower.category <= higher.category:
+        return higher
+    return higher.to_complex() if lower.category == 3 and higher.category == 2 else _PROMOTION[higher, lower]
+
+
+def scalar_dtype(value: bool | int | float | complex) -> dtype:
+    """The dtype of a Python number on its own: bool, int64, the default floating dtype or the complex one of its precision."""
     if isinstance(value, bool):
         return bool_
     if isinstance(value, int):
         return int64
-    return _default
+    return _default if isinstance(value, float) else _default.to_complex()
 
 
 def can_cast(from_: dtype, to: dtype) -> bool:
@@ -154,10 +181,12 @@ def can_cast(from_: dtype, to: dtype) -> bool:
 
 
 class finfo:
-    """Numerical limits of a floating dtype: `bits`, `eps`, `max`, `min`, `tiny`, `smallest_normal`, `resolution`."""
+    """Numerical limits of a floating dtype, or of a complex one's parts: `bits`, `eps`, `max`, `min`, `tiny`,
+    `smallest_normal`, `resolution`."""
 
     def __init__(self, type: dtype | None = None) -> None:
         d = _default if type is None else type
+        d = d.real if isinstance(d, dtype) else d
         if not isinstance(d, dtype) or d.category != 2:
             raise TypeError(f"torch.finfo() requires a floating point input type. Use torch.iinfo to handle '{d!r}'")
         mantissa, exponent = {"float16": (10, 15), "bfloat16": (7, 127), "float32": (23, 127), "float64": (52, 1023)}[d.name]

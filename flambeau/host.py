@@ -61,6 +61,8 @@ def pack(values: Sequence[Any], type: dtype) -> bytes:
 
     Raises ValueError for an integer beyond int64.
     """
+    if type.category == 3:
+        return pack([part for v in map(complex, values) for part in (v.real, v.imag)], type.real)
     if type.category == 1:
         return array(_CODES[type.name], _integers(values, type)).tobytes()
     if type.category == 0:
@@ -77,7 +79,10 @@ def pack(values: Sequence[Any], type: dtype) -> bytes:
 
 
 def unpack(data: memoryview, type: dtype) -> list[Any]:
-    """The elements as Python bools, ints or floats."""
+    """The elements as Python bools, ints, floats or complex numbers."""
+    if type.category == 3:
+        parts = iter(unpack(data, type.real))
+        return [complex(re, im) for re, im in zip(parts, parts)]
     if type.name == "bfloat16":
         words = array("H", data.tobytes())
         return list(struct.unpack(f"<{len(words)}f", array("I", [w << 16 for w in words]).tobytes()))

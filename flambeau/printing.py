@@ -52,6 +52,19 @@ def set_printoptions(
     options.sci_mode = sci_mode
 
 
+class _ComplexFormatter:
+    """One width and one notation for all real parts, and one for all imaginary parts."""
+
+    def __init__(self, values: list[Any]) -> None:
+        self.real = _Formatter([v.real for v in values], True)
+        self.imag = _Formatter([v.imag for v in values], True)
+        self.width = self.real.width + self.imag.width + 1
+
+    def format(self, value: Any) -> str:
+        imag = (self.imag.format(value.imag) + "j").lstrip()
+        return self.real.format(value.real) + (imag if imag[0] in "+-" else "+" + imag)
+
+
 class _Formatter:
     """One width and one notation for all shown numbers."""
 
@@ -109,7 +122,7 @@ def _flat(values: Any, rank: int) -> list[Any]:
     return values if rank else [values]
 
 
-def _rows(values: Any, shape: tuple[int, ...], indent: int, is_cut: bool, formatter: _Formatter) -> str:
+def _rows(values: Any, shape: tuple[int, ...], indent: int, is_cut: bool, formatter: Any) -> str:
     """Nested lists as text; where `is_cut`, long dimensions hold only their edges and get dots in between."""
     if not shape:
         return formatter.format(values)
@@ -133,7 +146,8 @@ def _body(t: Tensor, indent: int) -> str:
     is_cut = t.numel() > options.threshold
     shown = _edges(t.detach()) if is_cut else t
     values = shown.tolist()
-    formatter = _Formatter(_flat(values, len(shape)) if shown.numel() else [], t.dtype.category == 2)
+    flat = _flat(values, len(shape)) if shown.numel() else []
+    formatter = _ComplexFormatter(flat) if t.dtype.category == 3 else _Formatter(flat, t.dtype.category == 2)
     return _rows(values, shape, indent, is_cut, formatter)
 
 
@@ -143,7 +157,7 @@ def tensor_text(t: Tensor) -> str:
     suffixes = []
     if t._storage.device != "cpu":
         suffixes.append(f"device='{t._storage.device}'")
-    usual = t.dtype in (default_dtype(), int64, bool_)
+    usual = t.dtype in (default_dtype(), default_dtype().to_complex(), int64, bool_)
     if t.numel() == 0:
         text = "[]"
         if t.dim() != 1:

@@ -13,6 +13,7 @@ from types import GenericAlias
 from typing import TYPE_CHECKING, Any
 
 from flambeau import devices
+from flambeau.autograd.conjugation import conjugated
 from flambeau.autograd.entries import (
     AsStridedBackward0,
     CopyBackwards,
@@ -32,7 +33,7 @@ from flambeau.graph.node import Node, Primitive
 from flambeau.host import nest, unpack
 from flambeau.layout import layout, strided
 from flambeau.size import Size, contiguous_strides
-from flambeau.storage import RECORDERS, Storage, pending, realize
+from flambeau.storage import RECORDERS, SeenStorage, Storage, inverse, pending, realize, steps_of
 
 __all__ = ["Tensor", "from_node", "from_bytes", "over", "PrimitiveGradient", "entitle", "FillBackward2", "ZeroBackward0"]
 
@@ -175,18 +176,38 @@ class Tensor:
         `title`: what the tape entry shows, where it isn't the primitive's name.
         """
         view = self._alias(primitive((self._value(),), params), shape, strides, offset)
-        if state.enabled and self.requires_grad and self._storage.dtype.category == 2:
+        if state.enabled and self.requires_grad and self._storage.dtype.category >= 2:
             view._requires_grad = True
             kind = PrimitiveGradient if title is None else entry_class(title + "Backward0")
             view._grad_fn = kind(primitive, (self,), params, view)
         return view
 
-    def _alias(self, node: Node, shape: tuple[int, ...], strides: tuple[int, ...], offset: int) -> Tensor:
-        """A view without its tape entry: `node` is what it reads."""
+    def _view_of_parts(
+        self,
+        storage: Storage,
+        primitive: Primitive,
+        shape: tuple[int, ...],
+        strides: tuple[int, ...],
+        offset: int,
+    ) -> Tensor:
+        """A view of this tensor's memory as another storage sees it: complex numbers as parts, parts as complex numbers."""
+        node = self._value()
+        view = self._alias(primitive((node,)), shape, strides, offset, storage)
+        if state.enabled and self.requires_grad:
+            view._requires_grad = True
+            view._grad_fn = PrimitiveGradient(primitive, (self,), (), view)
+        return view
+
+    def _alias(
+        self, node: Node, shape: tuple[int, ...], strides: tuple[int, ...], offset: int, storage: Storage | None = None
+    ) -> Tensor:
+        """A view without its tape entry: `node` is what it reads; `storage` where it isn't this tensor's."""
         view = object.__new__(Tensor)
-        _initialise(view, self._storage, shape)
-        view._node, view._node_version = node, self._storage.version
-        if offset or strides != contiguous_strides(shape) or _size(shape) != self._storage.size:
+        if storage is None:
+            storage = self._storage
+        _initialise(view, storage, shape)
+        view._node, view._node_version = node, storage.version
+        if offset or strides != contiguous_strides(shape) or _size(shape) != storage.size:
             view._strides, view._offset = strides, offset
         view._counter = self._counter
         view._inference = self._inference
@@ -215,9 +236,11 @@ class Tensor:
             nodes.append(node if t._strides is None and node.shape == t._shape and not RECORDERS else t._value())
         node = primitive(tuple(nodes), params)
         result = from_node(node)
-        if state.enabled and node.dtype.category == 2 and primitive.gradient is not None:
+        if state.enabled and (category := node.dtype.category) >= 2 and primitive.gradient is not None:
             for t in tensors:
                 if t._requires_grad or (t._base is not None and t.requires_grad):
+                    if category == 3:
+                        primitive = conjugated(primitive)
                     result._requires_grad = True
                     result._grad_fn = PrimitiveGradient(primitive, tensors, params, result)
                     break
@@ -298,9 +321,19 @@ class Tensor:
         strides = contiguous_strides(shape) if self._strides is None else self._strides
         edges = (base._edge() if base.requires_grad else (None, 0), value._edge() if value.requires_grad else (None, 0))
         base._requires_grad, base._output_index = True, 0
-        base._grad_fn = CopySlices(edges, tuple(base._shape), tuple(shape), strides, offset)
+        place = tuple(base._shape), tuple(shape), strides, offset, self._steps_from(base)
+        base._grad_fn = CopySlices(edges, *place)
         self._requires_grad, self._output_index = True, 0
-        self._grad_fn = AsStridedBackward0(((base._grad_fn, 0),), tuple(base._shape), tuple(shape), strides, offset)
+        self._grad_fn = AsStridedBackward0(((base._grad_fn, 0),), *place)
+
+    def _steps_from(self, base: Tensor) -> tuple[str, ...]:
+        """How this view's storage sees what its base's holds."""
+        if self._storage is base._storage:
+            return ()
+        steps, before = list(steps_of(self._storage)[1]), list(steps_of(base._storage)[1])
+        while steps and before and steps[0] == before[0]:
+            del steps[0], before[0]
+        return (*inverse(tuple(before)), *steps)
 
     def _refresh_history(self) -> None:
         """A view whose base was written through another alias: its history is a view of the base's."""
@@ -313,9 +346,9 @@ class Tensor:
             return
         strides = contiguous_strides(self._shape) if self._strides is None else self._strides
         self._requires_grad, self._output_index = True, 0
-        self._grad_fn = AsStridedBackward0(
-            (base._edge(),), tuple(base._shape), tuple(self._shape), strides, 0 if self._strides is None else self._offset
-        )
+        offset = 0 if self._strides is None else self._offset
+        place = tuple(base._shape), tuple(self._shape), strides, offset, self._steps_from(base)
+        self._grad_fn = AsStridedBackward0((base._edge(),), *place)
 
     # --- the tape --------------------------------------------------------------------------------------------------------
     def _edge(self) -> Edge:
@@ -357,8 +390,8 @@ class Tensor:
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
-        if value and self._storage.dtype.category != 2:
-            raise RuntimeError("only Tensors of floating point dtype can require gradients")
+        if value and self._storage.dtype.category < 2:
+            raise RuntimeError("only Tensors of floating point and complex dtype can require gradients")
         if not value and self._grad_fn is not None:
             raise RuntimeError(
                 "you can only change requires_grad flags of leaf variables. If you want to use a computed variable in a "
@@ -593,13 +626,14 @@ class Tensor:
 
     def data_ptr(self) -> int:
         """A number that two tensors share when they begin at the same place of the same memory."""
-        return id(self._storage) + self.storage_offset() * self.itemsize
+        storage = self._storage
+        return id(storage.whole if isinstance(storage, SeenStorage) else storage) + self.storage_offset() * self.itemsize
 
     def is_floating_point(self) -> bool:
         return self._storage.dtype.category == 2
 
     def is_complex(self) -> bool:
-        return False
+        return self._storage.dtype.category == 3
 
     def is_signed(self) -> bool:
         return self._storage.dtype.is_signed
@@ -654,6 +688,11 @@ class Tensor:
             )
         if self.dtype.name == "bfloat16":
             raise TypeError("Got unsupported ScalarType BFloat16")
+        for what, step, resolve in (("conjugate", "conj", "resolve_conj"), ("negative", "neg", "resolve_neg")):
+            if step in steps_of(self._storage)[1] and not force:
+                raise RuntimeError(
+                    f"Can't call numpy() on Tensor that has {what} bit set. Use tensor.{resolve}().numpy() instead."
+                )
         from flambeau.graph.numpy import array_type, np
 
         return np.frombuffer(bytearray(self._bytes()), array_type(self.dtype)).reshape(tuple(self._shape))
@@ -683,17 +722,25 @@ class Tensor:
             raise ValueError("only one element tensors can be converted to Python scalars")
         return self.item()
 
+    def _real_number(self, type: str) -> Any:
+        found = self._python_number()
+        if not isinstance(found, complex):
+            return found
+        if found.imag:
+            raise RuntimeError(f"value cannot be converted to type {type} without overflow")
+        return found.real
+
     def __float__(self) -> float:
-        return float(self._python_number())
+        return float(self._real_number("double"))
 
     def __int__(self) -> int:
-        return int(self._python_number())
+        return int(self._real_number("int64_t"))
 
     def __complex__(self) -> complex:
         return complex(self._python_number())
 
     def __index__(self) -> int:
-        if self._storage.dtype.category == 2 or self.numel() != 1:
+        if self._storage.dtype.category >= 2 or self.numel() != 1:
             raise TypeError("only integer tensors of a single element can be converted to an index")
         return int(self.item())
 
@@ -712,7 +759,7 @@ class Tensor:
         return self.flip(0) if self._shape else self
 
     def __contains__(self, element: Any) -> bool:
-        if isinstance(element, (Tensor, int, float, bool)):
+        if isinstance(element, (Tensor, int, float, bool, complex)):
             return bool((self == element).any())  # type: ignore[attr-defined]
         raise RuntimeError(f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}.")
 

@@ -12,6 +12,7 @@ from flambeau.tensor import Tensor
 __all__ = ["assert_close"]
 
 _TOLERANCES = {"float16": (1e-3, 1e-5), "bfloat16": (1.6e-2, 1e-5), "float32": (1.3e-6, 1e-5), "float64": (1e-7, 1e-7)}
+_TOLERANCES.update(complex64=_TOLERANCES["float32"], complex128=_TOLERANCES["float64"])
 """(rtol, atol) where none is given, as PyTorch's; other dtypes compare exactly."""
 
 
@@ -84,7 +85,7 @@ def _tensor_difference(a: Tensor, e: Tensor, where: str, options: dict[str, Any]
         return None
     wrong = int((~close).sum().item())
     kind = "Scalars" if a.ndim == 0 else "Tensor-likes"
-    difference = (a.double() - e.double()).abs()
+    difference = (a - e if common.is_complex else a.double() - e.double()).abs()
     worst = int(difference.reshape(-1).nan_to_num(float("inf")).argmax().item())
     return (
         f"{kind} are not close!\n\nMismatched elements: {wrong} / {a.numel()} ({wrong / a.numel():.1%})\n"

@@ -16,7 +16,10 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "flambeau"
 sys.path.insert(0, str(ROOT))
 
-DTYPES = ("bool", "uint8", "int8", "int16", "int32", "int64", "uint32", "float16", "bfloat16", "float32", "float64")
+DTYPES = (
+    "bool", "uint8", "int8", "int16", "int32", "int64", "uint32", "float16", "bfloat16", "float32", "float64", "complex64",
+    "complex128",
+)  # fmt: skip
 BUILTINS = {"int", "float", "str", "bool", "complex", "tuple", "list", "type", "object"}
 HEADER = (
     "# ruff: noqa\n# fmt: off\n# mypy: ignore-errors\n"

@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 
 from ._dtypes import bfloat16 as bfloat16
 from ._dtypes import bool as bool
+from ._dtypes import complex64 as complex64
+from ._dtypes import complex128 as complex128
 from ._dtypes import device as device
 from ._dtypes import dtype as dtype
 from ._dtypes import float16 as float16
@@ -28,6 +30,8 @@ double = float64
 short = int16
 int = int32
 long = int64
+cfloat = complex64
+cdouble = complex128
 F = TypeVar("F", bound=Callable[..., Any])
 
 def compile(model: F, **options: Any) -> F: ...

@@ -20,7 +20,7 @@ from flambeau.dtypes import default_dtype
 from flambeau.graph.node import Node, Primitive
 from flambeau.graph.primitives.movement import AS_STRIDED, ASSIGN, RESHAPE
 from flambeau.graph.template import Template, Unrepeatable, first_serial, placeholder
-from flambeau.storage import RECORDERS, pending
+from flambeau.storage import RECORDERS, inverse, pending, seen
 
 if TYPE_CHECKING:
     from flambeau.tensor import Tensor
@@ -245,43 +245,64 @@ def entitle(t: Tensor, name: str) -> Tensor:
     return t
 
 
-class CopySlices(GradientFunction):
+class _Place(GradientFunction):
+    """Where a view lies in its base: shape, strides and offset in the base's memory, seen through `steps` (`storage.seen`)."""
+
+    __slots__ = ("base_shape", "shape", "strides", "offset", "steps")
+
+    def __init__(
+        self, edges: tuple[Edge, ...], base_shape: Any, shape: Any, strides: Any, offset: int, steps: tuple[str, ...]
+    ) -> None:
+        super().__init__(edges)
+        self.base_shape, self.shape, self.strides, self.offset, self.steps = base_shape, shape, strides, offset, steps
+
+    def _flat(self, g: Tensor) -> Tensor:
+        """All of the base's memory, as the view sees it."""
+        flat = g._apply(RESHAPE, (g,), ((prod(self.base_shape),), tuple(g.shape)))
+        if self.steps:
+            flat = seen(flat, self.steps, _applied)
+            flat = flat._apply(RESHAPE, (flat,), ((flat.numel(),), tuple(flat.shape)))
+        return flat
+
+    def _whole(self, flat: Tensor) -> Tensor:
+        """The base of what the view sees of it. Steps keep lengths and angles, so gradients go through them as values do."""
+        if self.steps:
+            flat = seen(flat, inverse(self.steps), _applied)
+        return flat._apply(RESHAPE, (flat,), (self.base_shape, tuple(flat.shape)))
+
+
+def _applied(primitive: Primitive, t: Tensor, params: tuple[Any, ...]) -> Tensor:
+    return t._apply(primitive, (t,), params)
+
+
+class CopySlices(_Place):
     """A write through a view, seen from its base: the part's gradient goes to the value, the rest to the old base."""
 
-    __slots__ = ("base_shape", "shape", "strides", "offset")
-
-    def __init__(self, edges: tuple[Edge, Edge], base_shape: Any, shape: Any, strides: Any, offset: int) -> None:
-        super().__init__(edges)
-        self.base_shape, self.shape, self.strides, self.offset = base_shape, shape, strides, offset
+    __slots__ = ()
 
     def backward(self, gradients: list[Any]) -> Sequence[Any]:
-        g = gradients[0]
-        n = prod(self.base_shape)
-        flat = g._apply(RESHAPE, (g,), ((n,), tuple(g.shape)))
+        flat = self._flat(gradients[0])
         base = value = None
         if self.edges[0][0] is not None:
-            kept = g._apply(ASSIGN, (flat, g.new_zeros(self.shape)), (self.shape, self.strides, self.offset))
-            base = g._apply(RESHAPE, (kept,), (self.base_shape, (n,)))
+            kept = flat._apply(ASSIGN, (flat, flat.new_zeros(self.shape)), (self.shape, self.strides, self.offset))
+            base = self._whole(kept)
         if self.edges[1][0] is not None:
-            value = g._apply(AS_STRIDED, (flat,), (self.shape, self.strides, self.offset, n))
+            value = flat._apply(AS_STRIDED, (flat,), (self.shape, self.strides, self.offset, flat.numel()))
         return base, value
 
 
-class AsStridedBackward0(GradientFunction):
+class AsStridedBackward0(_Place):
     """The gradient of a view, given by where it lies in its base."""
 
-    __slots__ = ("base_shape", "shape", "strides", "offset")
-
-    def __init__(self, edges: tuple[Edge, ...], base_shape: Any, shape: Any, strides: Any, offset: int) -> None:
-        super().__init__(edges)
-        self.base_shape, self.shape, self.strides, self.offset = base_shape, shape, strides, offset
+    __slots__ = ()
 
     def backward(self, gradients: list[Any]) -> Sequence[Any]:
-        n = prod(self.base_shape)
+        wider, narrower = self.steps.count("real"), self.steps.count("complex")
+        n = prod(self.base_shape) * 2**wider // 2**narrower
         gradient = AS_STRIDED.gradient
         assert gradient is not None
         (flat,) = gradient(gradients[0], None, (), (self.shape, self.strides, self.offset, n))
-        return (gradients[0]._apply(RESHAPE, (flat,), (self.base_shape, (n,))),)
+        return (self._whole(flat),)
 
 
 class CopyBackwards(GradientFunction):

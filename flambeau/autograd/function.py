@@ -272,7 +272,7 @@ def _check_dirty(context: FunctionCtx, args: Sequence[Any], outputs: Sequence[An
 
 def _enter(entry: FunctionGradient, output: Tensor, placed: Tensor, index: int) -> None:
     """Puts an output onto the tape."""
-    if _is_in(output, entry.context.non_differentiable) or output._storage.dtype.category != 2:
+    if _is_in(output, entry.context.non_differentiable) or output._storage.dtype.category < 2:
         return
     if _is_in(output, entry.context.dirty_tensors):
         value = from_node(placed._value())._with_tape(entry, index)

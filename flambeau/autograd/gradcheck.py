@@ -37,12 +37,18 @@ def _differentiable(values: Any) -> list[Tensor]:
     return [v for v in _as_tuple(values) if isinstance(v, Tensor) and v.requires_grad]
 
 
+# A complex tensor counts as the real numbers that its parts are, in the functions and in their gradients: PyTorch's gradient of
+# x + iy holds ∂/∂x and ∂/∂y.
 def _numbers(t: Tensor) -> list[float]:
-    return unpack(t.detach()._bytes(), t.dtype)
+    return unpack(t.detach()._bytes(), t.dtype.real)
+
+
+def _count(t: Tensor) -> int:
+    return t.numel() * (2 if t.is_complex() else 1)
 
 
 def _like(t: Tensor, numbers: Sequence[float]) -> Tensor:
-    return from_bytes(pack(numbers, t.dtype), t.dtype, tuple(t.shape), t._storage.device)
+    return from_bytes(pack(numbers, t.dtype.real), t.dtype, tuple(t.shape), t._storage.device)
 
 
 def _set(t: Tensor, numbers: Sequence[float]) -> None:
@@ -51,8 +57,8 @@ def _set(t: Tensor, numbers: Sequence[float]) -> None:
 
 
 def _outputs(function: Callable[..., Any], inputs: tuple[Any, ...]) -> list[Tensor]:
-    """The floating results of a call."""
-    return [o for o in _as_tuple(function(*inputs)) if isinstance(o, Tensor) and o.is_floating_point()]
+    """The floating and complex results of a call."""
+    return [o for o in _as_tuple(function(*inputs)) if isinstance(o, Tensor) and o.dtype.category >= 2]
 
 
 # --- the two Jacobians: [input][output] -> a matrix with a row for each element of the input ---------------------------------
@@ -100,7 +106,7 @@ def _check_forms(gradients: Sequence[Tensor | None], inputs: Sequence[Tensor], d
 
 def _analytical(output: Tensor, inputs: Sequence[Tensor], nondet_tol: float, dtypes: bool) -> list[Matrix]:
     """By the tape: one backward for each element of the output, done twice to see that it is deterministic."""
-    n = output.numel()
+    n = _count(output)
     columns: list[list[list[float]]] = [[] for _ in inputs]
     for j in range(n):
         weights = [float(i == j) for i in range(n)]
@@ -108,8 +114,8 @@ def _analytical(output: Tensor, inputs: Sequence[Tensor], nondet_tol: float, dty
         again = _vector_jacobian(output, inputs, weights)
         _check_forms(gradients, inputs, dtypes)
         for column, t, g, h in zip(columns, inputs, gradients, again):
-            numbers = [0.0] * t.numel() if g is None else _numbers(g)
-            repeated = [0.0] * t.numel() if h is None else _numbers(h)
+            numbers = [0.0] * _count(t) if g is None else _numbers(g)
+            repeated = [0.0] * _count(t) if h is None else _numbers(h)
             if any(abs(a - b) > nondet_tol for a, b in zip(numbers, repeated)):
                 raise GradcheckError(
                     "Backward is not reentrant, i.e., running backward with same input and grad_output multiple times gives "
@@ -117,7 +123,7 @@ def _analytical(output: Tensor, inputs: Sequence[Tensor], nondet_tol: float, dty
                     f"The tolerance for nondeterminism was {nondet_tol}."
                 )
             column.append(numbers)
-    return [[[c[i] for c in column] for i in range(t.numel())] for column, t in zip(columns, inputs)]
+    return [[[c[i] for c in column] for i in range(_count(t))] for column, t in zip(columns, inputs)]
 
 
 # --- comparison --------------------------------------------------------------------------------------------------------------
@@ -153,9 +159,9 @@ def _check_fast(
     generator = random.Random(0)
     tensors = _differentiable(inputs)
     outputs = _outputs(function, inputs)
-    u = [_random_direction(o.numel(), generator) for o in outputs]
+    u = [_random_direction(_count(o), generator) for o in outputs]
     for i, t in enumerate(tensors):
-        v = _random_direction(t.numel(), generator)
+        v = _random_direction(_count(t), generator)
         moved = _numerical_along(function, inputs, t, _numbers(t), v, eps)
         for k, output in enumerate(outputs):
             numerical = sum(a * b for a, b in zip(moved[k], u[k]))
@@ -183,8 +189,8 @@ def _check_undefined(function: Callable[..., Any], inputs: tuple[Any, ...]) -> N
         partial = run_backward(roots, [g if i == chosen else None for i, g in enumerate(ones)], edges, True, False)
         for (f, output), t in zip(edges, tensors):
             a, b = full.get((id(f), output)), partial.get((id(f), output))
-            first = [0.0] * t.numel() if a is None else _numbers(a)
-            second = [0.0] * t.numel() if b is None else _numbers(b)
+            first = [0.0] * _count(t) if a is None else _numbers(a)
+            second = [0.0] * _count(t) if b is None else _numbers(b)
             if not all(_close(x, y, 1e-9, 1e-12) for x, y in zip(first, second)):
                 raise GradcheckError(
                     "Expected backward function to handle undefined output grads. Please look at 'Notes about undefined output "
@@ -200,7 +206,7 @@ def _check_inputs(inputs: tuple[Any, ...]) -> None:
     for i, t in enumerate(inputs):
         if not isinstance(t, Tensor) or not t.requires_grad:
             continue
-        if t.dtype.name != "float64":
+        if t.dtype.name not in ("float64", "complex128"):
             warnings.warn(
                 f"Input #{i} requires gradient and is not a double precision floating point or complex. This check will likely "
                 "fail if all the inputs are not of double precision floating point or complex. ",
@@ -327,14 +333,14 @@ def gradgradcheck(
         for o in outputs:
             if gen_non_contig_grad_outputs and o.ndim:
                 wide = from_bytes(
-                    pack([generator.gauss(0, 1) for _ in range(2 * o.numel())], o.dtype),
+                    pack([generator.gauss(0, 1) for _ in range(2 * _count(o))], o.dtype.real),
                     o.dtype,
                     (*o.shape, 2),
                     o._storage.device,
                 )
                 start = wide[..., 0]
             else:
-                start = _like(o, [generator.gauss(0, 1) for _ in range(o.numel())])
+                start = _like(o, [generator.gauss(0, 1) for _ in range(_count(o))])
             starts.append(start.requires_grad_())
     else:
         starts = list(_as_tuple(grad_outputs))

@@ -32,6 +32,8 @@ _OF_PRIMITIVES: dict[str, str | Callable[[tuple[Any, ...], tuple[int, ...]], str
     "cast": "ToCopy",
     "pad": "ConstantPadNd",
     "log1p": "Log1P",
+    "real": "Select",
+    "imag": "Select",
     "square": "Pow",
     "cross_entropy": "NllLoss",
     "norm": "LinalgVectorNorm",

@@ -84,7 +84,7 @@ def _placed(level: _Level, value: Any, what: str) -> tuple[Any, list[Tensor]]:
     for leaf in leaves:
         if not isinstance(leaf, Tensor):
             raise RuntimeError(f"{what}: Expected tensors to differentiate by, got type {type(leaf)}")
-        if leaf.dtype.category != 2:
+        if leaf.dtype.category < 2:
             raise RuntimeError(
                 f"{what}: only Tensors of floating point and complex dtype can require gradients, got {leaf.dtype}"
             )

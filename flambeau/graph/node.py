@@ -70,12 +70,14 @@ class Primitive:
         reads: for each input, the inputs that its own gradient reads, where that is not all of them: the tape keeps only
             what the gradients asked for need (of others it hands on shape and dtype). Or a function of params that says so.
         batch: how the primitive is written for many examples at once (`graph.batching.Rule`); None for leaves.
+        parts: how it is written in the parts of complex operands (`graph.parts.Rule`); None where it has no complex meaning.
+        conjugates: whether the gradient rule is a derivative, whose conjugate is the gradient of complex operands.
         known: what the gradient built before, by what it depends on; the tape's.
     """
 
     __slots__ = (
-        "name", "kind", "infer", "evaluate", "gradient", "saves_inputs", "saves_output", "reads", "batch", "is_value_free",
-        "known",
+        "name", "kind", "infer", "evaluate", "gradient", "saves_inputs", "saves_output", "reads", "batch", "parts", "conjugates",
+        "is_value_free", "known",
     )  # fmt: skip
 
     def __init__(
@@ -88,9 +90,11 @@ class Primitive:
         saves: str | Callable[[tuple[Any, ...]], str] = "inputs",
         reads: tuple[tuple[int, ...], ...] | Callable[..., Any] | None = None,
         batch: Callable[..., Node] | None = None,
+        parts: Callable[..., Any] | None = None,
+        conjugates: bool = True,
     ) -> None:
         self.name, self.kind, self.infer, self.evaluate, self.gradient = name, kind, infer, evaluate, gradient
-        self.batch = batch
+        self.batch, self.parts, self.conjugates = batch, parts, conjugates
         self.saves_inputs: bool = not isinstance(saves, str) or "inputs" in saves or "shapes" in saves
         self.saves_output: Any = "output" in saves if isinstance(saves, str) else lambda params: "output" in saves(params)
         self.reads = ((),) * 3 if isinstance(saves, str) and "shapes" in saves else reads
@@ -113,6 +117,8 @@ class Primitive:
             return Node(self, inputs, params, shape, type, device)
         form = _forms.get(key)
         if form is None:
+            if self.parts is None and any(i.dtype.category == 3 for i in inputs):
+                raise NotImplementedError(f"\"{self.name}_cpu\" not implemented for '{complex_name(inputs[-1].dtype)}'")
             if len(_forms) >= _REMEMBERED:
                 _forms.clear()
             form = _forms[key] = _form(self, params, count, *self.infer(inputs, params), inputs[0].device)
@@ -192,6 +198,16 @@ class Node:
     def __repr__(self) -> str:
         state = "" if self.buffer is None else ", realized"
         return f"Node({self.primitive.name}, {list(self.shape)}, {self.dtype.name}, {self.device}{state})"
+
+
+def next_serial() -> int:
+    """A serial that nodes made from now on exceed."""
+    return next(_counter)
+
+
+def complex_name(type: dtype) -> str:
+    """PyTorch's internal name of a complex dtype, for messages."""
+    return "ComplexDouble" if type.itemsize == 16 else "ComplexFloat"
 
 
 def topological_order(outputs: Iterable[Node]) -> list[Node]:

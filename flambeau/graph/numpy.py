@@ -48,5 +48,5 @@ def from_array_type(numpy_dtype: Any) -> dtype:
             return d
     raise TypeError(
         f"can't convert np.ndarray of type {name}. The only supported types are: "
-        "float64, float32, float16, bfloat16, int64, int32, int16, int8, uint8, and bool."
+        "float64, float32, float16, bfloat16, complex64, complex128, int64, int32, int16, int8, uint8, and bool."
     )

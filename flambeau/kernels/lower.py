@@ -6,6 +6,7 @@ at the same index; a reduction opens new axes. May import `flambeau.dtypes`, `fl
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -390,7 +391,16 @@ def elementwise(name: str, values: tuple[Expr, ...], type: dtype) -> Expr:
                 return Expr("literal", (), type, float(value) if type.category == 2 else int(value))
     elif name == "where" and values[0].op == "literal":
         return values[1] if values[0].param else values[2]
+    elif name == "abs" and values[0].op == "literal":
+        return Expr("literal", (), type, abs(values[0].param))
+    elif name in _COMPARISONS and values[0].op == "literal" and values[1].op == "literal":
+        return Expr("literal", (), type, _COMPARISONS[name](values[0].param, values[1].param))
     return Expr(name, values, type)
+
+
+_COMPARISONS = {
+    "eq": operator.eq, "ne": operator.ne, "lt": operator.lt, "le": operator.le, "gt": operator.gt, "ge": operator.ge,
+}  # fmt: skip
 
 
 def lower_loops(writes: Sequence[Write], memory: Container[int], heights: Sequence[int]) -> tuple[LoopKernel, list[Operation]]:

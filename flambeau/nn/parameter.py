@@ -22,7 +22,7 @@ class Parameter(Tensor):
     def __new__(cls, data: Tensor | None = None, requires_grad: bool = True) -> Parameter:
         if data is None:
             data = creation.empty(0)
-        if requires_grad and not data.is_floating_point():
+        if requires_grad and data.dtype.category < 2:
             raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
         return Tensor._make_subclass(cls, data, requires_grad)
 

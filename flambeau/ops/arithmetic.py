@@ -44,7 +44,9 @@ def _scaled(other: Tensor, alpha: Any) -> Tensor:
     category = scalar_dtype(number).category
     if category == 0 and other.dtype.category != 0:
         raise RuntimeError("Boolean alpha only supported for Boolean results.")
-    if category == 2 and other.dtype.category != 2:
+    if category == 3 and other.dtype.category != 3:
+        raise RuntimeError("For non-complex input tensors, argument alpha must not be a complex number.")
+    if category == 2 and other.dtype.category < 2:
         raise RuntimeError("For integral input tensors, argument alpha must not be a floating point number.")
     if _is_half(other):
         return mul(cast(other, float32), cast(filled(number, other.dtype, other._storage.device, ()), float32))
@@ -139,7 +141,7 @@ def div(input: Tensor, other: Any, *, rounding_mode: str | None = None) -> Tenso
     """
     a, b = pair("div", input, other)
     if rounding_mode is None:
-        if a._storage.dtype.category != 2:
+        if a._storage.dtype.category < 2:
             a, b = operands("div", input, other, float_result=True)
         if _is_half(a) and (result := _by_number(e.DIV, "div", a, other)) is not None:
             return result
@@ -262,7 +264,7 @@ def _power_of_number(input: Tensor, exponent: Any) -> Tensor:
         input = cast(input, scalar_dtype(exponent))
         type = input.dtype
     check_fits(exponent, type if type.category >= scalar_dtype(exponent).category else scalar_dtype(exponent))
-    if type.category != 2 and isinstance(exponent, int) and exponent < 0:
+    if type.category < 2 and isinstance(exponent, int) and exponent < 0:
         raise RuntimeError("Integers to negative integer powers are not allowed.")
     (a, b) = operands("pow", input, exponent)
     type = a.dtype
@@ -270,7 +272,7 @@ def _power_of_number(input: Tensor, exponent: Any) -> Tensor:
         return a.clone() if a is input else a
     if exponent == 2:
         return _apply(e.MUL, (a, a))
-    if type.category == 2:
+    if type.category >= 2:
         if exponent == 0.5:
             return _apply(e.SQRT, (a,))
         if exponent == -0.5:
@@ -286,17 +288,18 @@ def _power_of_number(input: Tensor, exponent: Any) -> Tensor:
 
 @operator(out=True, also={"self": "input"})
 def float_power(input: Any, exponent: Any) -> Tensor:
-    """input to the power of exponent, computed in float64."""
-    from flambeau.dtypes import float64
+    """input to the power of exponent, computed in float64, or in complex128 where one is complex."""
+    from flambeau.dtypes import complex128, float64
 
-    a, b = operands("float_power", input, exponent)
-    return pow(cast(a, float64), cast(b, float64))
+    type = operands("float_power", input, exponent)[0].dtype
+    wide = complex128 if type.category == 3 else float64
+    return pow(*[cast(v, wide) if isinstance(v, Tensor) else v for v in (input, exponent)])
 
 
 @operator(namespace=None)
 def float_power_(self: Tensor, exponent: Any) -> Tensor:
-    """`float_power`, written into this tensor, which must be of float64."""
-    if self.dtype.name != "float64":
+    """`float_power`, written into this tensor, which must be of float64 or complex128."""
+    if self.dtype.name not in ("float64", "complex128"):
         raise RuntimeError(
             f"the base given to float_power_ has dtype {scalar_name(self)} but the operation's result requires dtype Double"
         )

@@ -11,7 +11,7 @@ from flambeau.ops.arithmetic import add, mul, sub
 from flambeau.ops.choices import choose, logical_either
 from flambeau.ops.comparison import isnan
 from flambeau.ops.composite import Composite, record, untaped
-from flambeau.ops.operands import accumulation_dtype, cast, check_tensor, operands
+from flambeau.ops.operands import accumulation_dtype, cast, check_tensor, operands, refuse_complex
 from flambeau.ops.pointwise import exp, exp2, log, log1p, pow_of_two, sqrt
 from flambeau.ops.registry import operator, scalar_name
 from flambeau.tensor import Tensor
@@ -120,6 +120,7 @@ def _logaddexp(name: str, input: Tensor, other: Tensor, up: Any, down: Any) -> T
 def xlogy(input: Any, other: Any) -> Tensor:
     """input·log(other), and 0 where input is 0 (unless other is NaN)."""
     a, b = operands("xlogy", input, other, float_result=True)
+    refuse_complex(a, "\"xlogy_cpu\" not implemented for '{dtype}'")
     with untaped():
         y = mul(a, log(b.masked_fill((a == 0) & (b == b), 1)))
     return record(_XLOGY, y, (a, b))

@@ -8,6 +8,7 @@ from typing import Any
 from flambeau.dtypes import bool_
 from flambeau.graph.node import Primitive
 from flambeau.graph.primitives import elementwise as e
+from flambeau.graph.primitives.complex import COMPLEX, IMAG, REAL
 from flambeau.ops.comparison import isnan
 from flambeau.ops.composite import Composite, record
 from flambeau.ops.operands import (
@@ -19,6 +20,7 @@ from flambeau.ops.operands import (
     operands,
     pair,
     python_number,
+    refuse_complex,
     result_dtype,
     same_device,
     scalar,
@@ -34,7 +36,10 @@ _apply = Tensor._apply
 
 @operator(inplace=True, inplace_function=True, out=True)
 def nan_to_num(input: Tensor, nan: float | None = None, posinf: float | None = None, neginf: float | None = None) -> Tensor:
-    """NaN replaced by `nan` (0), infinities by `posinf` and `neginf` (the largest finite numbers)."""
+    """NaN replaced by `nan` (0), infinities by `posinf` and `neginf` (the largest finite numbers); in both parts if complex."""
+    if check_tensor(input, "nan_to_num", "input").dtype.category == 3:
+        parts = (_apply(part, (input,)) for part in (REAL, IMAG))
+        return _apply(COMPLEX, tuple([nan_to_num(part, nan, posinf, neginf) for part in parts]))
     if check_tensor(input, "nan_to_num", "input").dtype.category != 2:
         return input.clone()
     from flambeau.dtypes import finfo
@@ -116,7 +121,7 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
     >>> torch.tensor([-1.0, 0.5, 2.0]).clamp(0, 1)
     tensor([0.0000, 0.5000, 1.0000])
     """
-    check_tensor(input, "clamp", "input")
+    refuse_complex(check_tensor(input, "clamp", "input"), "clamp is not supported for complex types")
     if min is None and max is None:
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
     if isinstance(min, Tensor) or isinstance(max, Tensor):
@@ -173,6 +178,8 @@ def _extremum(primitive: Primitive, *names: str, doc: str) -> Any:
     def choose_one(input: Tensor, other: Tensor) -> Tensor:
         check_tensor(input, names[0], "input")
         check_tensor(other, names[0], "other", 2)
+        for t in (input, other):
+            refuse_complex(t, f"{names[0]} not implemented for complex tensors.", RuntimeError)
         return _apply(primitive, pair(names[0], input, other))
 
     choose_one.__name__ = choose_one.__qualname__ = names[0]
@@ -202,6 +209,7 @@ def fmin(input: Tensor, other: Tensor) -> Tensor:
 def _ignoring_nan(name: str, wins: Primitive, input: Tensor, other: Tensor) -> Tensor:
     check_tensor(other, name, "other", 2)
     a, b = pair(name, input, other)
+    refuse_complex(a, f"{name} not implemented for complex tensors.", RuntimeError)
     first = _apply(wins, (a, b))
     if a.dtype.category == 2:
         first = logical_either(first, isnan(b))

@@ -7,7 +7,8 @@ from typing import Any
 from flambeau.dtypes import bool_, float32
 from flambeau.graph.node import Primitive
 from flambeau.graph.primitives import elementwise as e
-from flambeau.ops.operands import cast, check_tensor, operands, pair
+from flambeau.graph.primitives.complex import IMAG, REAL
+from flambeau.ops.operands import cast, check_tensor, operands, pair, refuse_complex
 from flambeau.ops.registry import operator, scalar_name
 from flambeau.tensor import Tensor
 
@@ -50,7 +51,7 @@ def equal(input: Tensor, other: Tensor) -> bool:
 def isnan(input: Tensor) -> Tensor:
     """Whether elements are NaN."""
     check_tensor(input, "isnan", "input")
-    if input.dtype.category != 2:
+    if input.dtype.category < 2:
         return _never(input)
     return _apply(e.ISNAN, (input,))
 
@@ -64,7 +65,7 @@ def _never(input: Tensor, value: bool = False) -> Tensor:
 @operator()
 def isinf(input: Tensor) -> Tensor:
     """Whether elements are infinite."""
-    if check_tensor(input, "isinf", "input").dtype.category != 2:
+    if check_tensor(input, "isinf", "input").dtype.category < 2:
         return _never(input)
     return eq(_apply(e.ABS, (input.detach(),)), float("inf"))
 
@@ -72,26 +73,33 @@ def isinf(input: Tensor) -> Tensor:
 @operator()
 def isfinite(input: Tensor) -> Tensor:
     """Whether elements are neither infinite nor NaN."""
-    if check_tensor(input, "isfinite", "input").dtype.category != 2:
+    if check_tensor(input, "isfinite", "input").dtype.category < 2:
         return _never(input, True)
+    if input.dtype.category == 3:  # whose absolute value may overflow
+        parts = (_apply(part, (input.detach(),)) for part in (REAL, IMAG))
+        return _apply(e.BITWISE_AND, tuple([isfinite(part) for part in parts]))
     return lt(_apply(e.ABS, (input.detach(),)), float("inf"))
 
 
 @operator(out=True)
 def isposinf(input: Tensor) -> Tensor:
     """Whether elements are +∞."""
+    refuse_complex(input, "isposinf does not support complex inputs.", RuntimeError)
     return eq(input, float("inf")) if input.dtype.category == 2 else _never(input)
 
 
 @operator(out=True)
 def isneginf(input: Tensor) -> Tensor:
     """Whether elements are -∞."""
+    refuse_complex(input, "isneginf does not support complex inputs.", RuntimeError)
     return eq(input, float("-inf")) if input.dtype.category == 2 else _never(input)
 
 
 @operator()
 def isreal(input: Tensor) -> Tensor:
-    """Whether elements are real numbers: always."""
+    """Whether the imaginary part is 0."""
+    if input.dtype.category == 3:
+        return eq(_apply(IMAG, (input.detach(),)), 0)
     return _never(input, True)
 
 
@@ -111,11 +119,11 @@ def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-
         raise RuntimeError(f"{which} must be greater than or equal to zero, but got {value}")
     a, b = operands("isclose", input.detach(), other.detach())
     close = eq(a, b)
-    if a.dtype.category == 2 and equal_nan:
+    if a.dtype.category >= 2 and equal_nan:
         close = logical_or(close, logical_and(isnan(a), isnan(b)))
     if rtol == 0 and atol == 0:
         return close
-    if a.dtype.category != 2:
+    if a.dtype.category < 2:
         a, b = cast(a, float32), cast(b, float32)
     allowed = b.mul(rtol).abs().add(atol)
     error = a.sub(b).abs()
@@ -155,7 +163,7 @@ logical_xor = _logical(e.BITWISE_XOR, "logical_xor", "Whether exactly one is non
 # --- bits --------------------------------------------------------------------------------------------------------------
 def _refuse_floats(name: str, *tensors: Tensor) -> None:
     for t in tensors:
-        if t.dtype.category == 2:
+        if t.dtype.category >= 2:
             raise NotImplementedError(f"\"{name}_cpu\" not implemented for '{scalar_name(t)}'")
 
 

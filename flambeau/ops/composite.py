@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from flambeau.autograd.conjugation import conjugated
 from flambeau.autograd.modes import state
 from flambeau.tensor import PrimitiveGradient, Tensor
 
@@ -17,11 +18,12 @@ __all__ = ["Composite", "record", "untaped"]
 class Composite:
     """A gradient rule for a composed operator.
 
-    `gradient`, `saves` and `reads` are as in `graph.Primitive`: `gradient(g, output, inputs, params)` gives a tensor, None or a
-    function of no arguments for each input, written in tensor operations so that it can be differentiated again.
+    `gradient`, `saves`, `reads` and `conjugates` are as in `graph.Primitive`: `gradient(g, output, inputs, params)` gives a
+    tensor, None or a function of no arguments for each input, written in tensor operations so that it can be differentiated
+    again.
     """
 
-    __slots__ = ("name", "gradient", "saves_inputs", "saves_output", "reads", "known")
+    __slots__ = ("name", "gradient", "saves_inputs", "saves_output", "reads", "conjugates", "known")
 
     def __init__(
         self,
@@ -29,8 +31,9 @@ class Composite:
         gradient: Callable[..., Sequence[Any]],
         saves: str = "inputs",
         reads: tuple[tuple[int, ...], ...] | None = None,
+        conjugates: bool = True,
     ) -> None:
-        self.name, self.gradient = name, gradient
+        self.name, self.gradient, self.conjugates = name, gradient, conjugates
         self.known: dict[Any, Any] = {}
         self.saves_inputs, self.saves_output = "inputs" in saves or "shapes" in saves, "output" in saves
         self.reads = ((),) * 8 if "shapes" in saves else reads
@@ -51,9 +54,11 @@ class untaped:
 
 def record(composite: Composite, result: Tensor, tensors: Sequence[Tensor], params: tuple[Any, ...] = ()) -> Tensor:
     """Puts `result`, computed `untaped` from `tensors`, onto the tape; gives it back."""
-    if state.enabled and result._storage.dtype.category == 2:
+    if state.enabled and (category := result._storage.dtype.category) >= 2:
         for t in tensors:
             if t.requires_grad:
+                if category == 3:
+                    composite = conjugated(composite)
                 result._requires_grad = True
                 result._grad_fn = PrimitiveGradient(composite, tensors, params, result)  # type: ignore[arg-type]
                 break

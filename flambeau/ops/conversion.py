@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,7 +19,7 @@ from flambeau.ops.operands import cast, check_fits, check_tensor, expand, python
 from flambeau.ops.registry import check_overlap, name_of_dtype, operator, scalar_name
 from flambeau.shapes.broadcasting import expand as expand_rule
 from flambeau.size import Size, contiguous_strides
-from flambeau.storage import ReinterpretedStorage, pending
+from flambeau.storage import ReinterpretedStorage, part_storage, pending
 from flambeau.tensor import FillBackward2, Tensor, ZeroBackward0, entitle, from_bytes, from_node, over
 
 __all__ = ["to", "clone", "contiguous", "copy_"]
@@ -76,11 +77,18 @@ def _to_device(t: Tensor, name: str) -> Tensor:
     return record(_TO_DEVICE, moved, (t,), (t._storage.device,))
 
 
+def warn_of_discarding(own: dtype, type: dtype) -> None:
+    """Warns where complex numbers become real ones."""
+    if own.category == 3 and 0 < type.category < 3:
+        warnings.warn("Casting complex values to real discards the imaginary part", UserWarning, stacklevel=4)
+
+
 def _convert(t: Tensor, type: dtype | None, device: str | None, copy: bool) -> Tensor:
     result = t
     if type is not None and type is not t._storage.dtype:
         from flambeau import devices
 
+        warn_of_discarding(t._storage.dtype, type)
         target = t._storage.device if device is None else device
         if not devices.backend(target).supports(type):
             raise TypeError(f"device {target} has no {type}: convert to another dtype, such as torch.float32")
@@ -134,6 +142,7 @@ def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
 
 def _caster(name: str, type: dtype) -> None:
     def convert(self: Tensor, memory_format: Any = None) -> Tensor:
+        warn_of_discarding(self._storage.dtype, type)
         return cast(self, type)
 
     convert.__name__ = convert.__qualname__ = name
@@ -166,7 +175,7 @@ def cuda(self: Tensor, device: Any = None, non_blocking: bool = False, memory_fo
 TYPE_NAMES = {
     "float32": "FloatTensor", "float64": "DoubleTensor", "float16": "HalfTensor", "bfloat16": "BFloat16Tensor",
     "uint8": "ByteTensor", "int8": "CharTensor", "int16": "ShortTensor", "int32": "IntTensor", "int64": "LongTensor",
-    "bool": "BoolTensor", "uint32": "UInt32Tensor",
+    "bool": "BoolTensor", "uint32": "UInt32Tensor", "complex64": "ComplexFloatTensor", "complex128": "ComplexDoubleTensor",
 }  # fmt: skip
 
 
@@ -223,10 +232,14 @@ def reinterpreted(t: Tensor, type: dtype) -> Tensor:
             n = own.itemsize // type.itemsize
             shape, offset = (*shape[:-1], shape[-1] * n), offset * n
             strides = (*(s * n for s in strides[:-1]), 1)
-    if pending.recorder is not None and own.itemsize == type.itemsize:  # what is recorded has no memory to share
+    has_parts = 3 in (own.category, type.category)
+    if pending.recorder is not None and own.itemsize == type.itemsize and not has_parts:  # it has no memory to share
         return Tensor._apply(BITCAST, (t,), (type,))
-    storage = whole.whole if isinstance(whole, ReinterpretedStorage) else whole
-    storage = storage if storage.dtype is type else ReinterpretedStorage(storage, type)
+    if has_parts and own.real is type.real:
+        storage = part_storage(whole, "real" if own.category == 3 else "complex")
+    else:
+        storage = whole.whole if isinstance(whole, ReinterpretedStorage) else whole
+        storage = storage if storage.dtype is type else ReinterpretedStorage(storage, type)
     covers = offset == 0 and math.prod(shape) == storage.size and strides == contiguous_strides(shape)
     result = over(storage, shape, None if covers else strides, 0 if covers else offset)
     result._counter, result._inference = t._counter, t._inference
@@ -381,12 +394,6 @@ def is_floating_point(input: Tensor) -> bool:
 
 
 @operator(method=False)
-def is_complex(input: Tensor) -> bool:
-    """Whether the elements are complex numbers: never."""
-    return check_tensor(input, "is_complex", "input").is_complex()
-
-
-@operator(method=False)
 def numel(input: Tensor) -> int:
     """The number of elements."""
     return check_tensor(input, "numel", "input").numel()
@@ -438,30 +445,6 @@ def is_set_to(self: Tensor, tensor: Tensor) -> bool:
 
 
 # --- names of what is trivial here ---------------------------------------------------------------------------------------
-@operator("conj", "conj_physical", "resolve_conj", "resolve_neg")
-def conj(input: Tensor) -> Tensor:
-    """The tensor itself: its elements are real."""
-    return check_tensor(input, "conj", "input")
-
-
-@operator("real", method=False)
-def _real_part(input: Tensor) -> Tensor:
-    """The tensor itself: its elements are real."""
-    return check_tensor(input, "real", "input")
-
-
-@operator()
-def is_conj(input: Tensor) -> bool:
-    """Whether the tensor is marked as conjugated: never."""
-    return False
-
-
-@operator()
-def is_neg(input: Tensor) -> bool:
-    """Whether the tensor is marked as negated: never."""
-    return False
-
-
 @operator("detach", method=False)
 def _detach(input: Tensor) -> Tensor:
     """The same memory without history."""

@@ -39,7 +39,7 @@ def _from_array(data: Any, type: dtype | None, device: Any) -> Tensor:
 
 
 def _common_dtype(items: list[Any]) -> dtype:
-    """The dtype of Python numbers in a list: floating when one is, else int64 when one is, else bool."""
+    """The dtype of Python numbers in a list: complex when one is, else floating, else int64, else bool."""
     kinds = set(map(type, items))
     if not items or kinds == {float}:
         return default_dtype()
@@ -49,9 +49,7 @@ def _common_dtype(items: list[Any]) -> dtype:
         return bool_
     best = bool_
     for item in items:
-        if not isinstance(item, (bool, int, float)):
-            if isinstance(item, complex):
-                raise TypeError("complex numbers are not supported")
+        if not isinstance(item, (bool, int, float, complex)):
             if item is None:
                 raise RuntimeError("Could not infer dtype of NoneType")
             raise TypeError(f"new(): invalid data type '{type(item).__name__}'")
@@ -78,7 +76,7 @@ def _plain(data: Any) -> Any:
             return value.tolist()
         if isinstance(value, (list, tuple)):
             return [visit(item) for item in value]
-        if isinstance(value, (bool, int, float)):
+        if isinstance(value, (bool, int, float, complex)):
             found = scalar_dtype(value) if found is None else promote(found, scalar_dtype(value))
         return value
 
@@ -94,7 +92,7 @@ def _holds_arrays(data: Any) -> bool:
 
 
 def _make(data: Any, type: dtype | None, device: Any) -> Tensor:
-    if isinstance(data, (bool, int, float)) and not hasattr(data, "dtype"):  # NumPy's float64 is a float, too
+    if isinstance(data, (bool, int, float, complex)) and not hasattr(data, "dtype"):  # NumPy's float64 is a float, too
         type = type or scalar_dtype(data)
         return from_bytes(pack([data], type), type, (), device)
     if _is_array(data):
@@ -123,7 +121,8 @@ def tensor(
 ) -> Tensor:
     """A new tensor with a copy of `data`: a number, nested sequences, a NumPy array or a tensor.
 
-    The dtype is inferred: floats become the default dtype, ints int64, bools bool; arrays keep theirs. Raises ValueError for
+    The dtype is inferred: floats become the default dtype, complex numbers the complex one of its precision, ints int64, bools
+    bool; arrays keep theirs. Raises ValueError for
     nested sequences that are not rectangular, TypeError or RuntimeError for what is not a number.
 
     >>> torch.tensor([[1, 2], [3, 4]])
@@ -215,7 +214,7 @@ def _check_sizes(shape: tuple[int, ...]) -> None:
 def _supported(type: dtype, device: str) -> dtype:
     from flambeau import devices
 
-    if (type is float64 or type.itemsize == 2) and not devices.backend(device).supports(type):
+    if (type.real is float64 or type.itemsize == 2) and not devices.backend(device).supports(type):
         raise TypeError(f"device {device} has no {type}: use another dtype, such as torch.float32")
     return type
 

@@ -94,7 +94,7 @@ def _rsub(self: Tensor, other: Any) -> Any:
 
 
 def _invert(self: Tensor) -> Tensor:
-    if self._storage.dtype.category == 2:
+    if self._storage.dtype.category >= 2:
         raise TypeError("~ (operator.invert) is only implemented on integer and Boolean-type tensors")
     return comparison.bitwise_not(self)
 

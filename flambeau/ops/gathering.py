@@ -159,7 +159,7 @@ def scatter_reduce(input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: 
     )  # fmt: skip
     count = _scatter("scatter_reduce", count, dim, index, 1, "add")
     count = masked_fill(count, count < 1, 1)
-    return total / count if input.dtype.category == 2 else total.div(count, rounding_mode="floor")
+    return total / count if input.dtype.category >= 2 else total.div(count, rounding_mode="floor")
 
 
 def _neutral(reduce: str, input: Tensor) -> Any:

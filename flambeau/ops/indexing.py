@@ -43,7 +43,7 @@ def _as_item(item: Any, device: str) -> Any:
     if item.__class__ is int or item is None or item is Ellipsis or isinstance(item, (slice, bool)):
         return item
     if isinstance(item, Tensor):
-        if item.dtype.category == 2 or item.dtype.name in ("int8", "int16"):
+        if item.dtype.category >= 2 or item.dtype.name in ("int8", "int16"):
             raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
         if not item._shape:
             return bool(item.item()) if item.dtype.name in ("bool", "uint8") else int(item.item())
@@ -383,7 +383,7 @@ def _set_masked(self: Tensor, mask: Tensor, value: Any) -> bool:
     if rank > len(self._shape) or tuple(mask._shape) != tuple(self._shape[:rank]):
         return False
     wide = reshape(mask, (*mask._shape, *(1,) * (len(self._shape) - rank)))
-    if not isinstance(value, Tensor) and self.dtype.category != 2:
+    if not isinstance(value, Tensor) and self.dtype.category < 2:
         value = scalar(value, self.dtype, self._storage.device)
     self._assign(masked_fill(self, wide, value))
     return True

@@ -39,7 +39,7 @@ def _operands(name: str, a: Any, b: Any, second: str = "mat2") -> tuple[Tensor, 
 _C_NAMES = {
     "float32": "float", "float64": "double", "float16": "c10::Half", "bfloat16": "c10::BFloat16", "int64": "long int",
     "int32": "int", "int16": "short int", "int8": "signed char", "uint8": "unsigned char", "bool": "bool",
-    "uint32": "unsigned int",
+    "uint32": "unsigned int", "complex64": "c10::complex<float>", "complex128": "c10::complex<double>",
 }  # fmt: skip
 
 
@@ -138,8 +138,8 @@ def dot(input: Tensor, tensor: Tensor) -> Tensor:
 
 @operator(out=True)
 def vdot(input: Tensor, other: Tensor) -> Tensor:
-    """`dot`."""
-    return dot(input, other)
+    """`dot` of the conjugate of input."""
+    return dot(check_tensor(input, "vdot", "input").conj(), other)
 
 
 @operator("outer", "ger", out=True)
@@ -172,7 +172,7 @@ def _added(input: Tensor, product: Tensor, beta: Any, alpha: Any, refuses_floats
     """beta·input + alpha·product; with beta 0 the input isn't read. Floating factors of integers are truncated or refused."""
     if input.dtype is not product.dtype:
         raise RuntimeError(f"self and mat2 must have the same dtype, but got {scalar_name(input)} and {scalar_name(product)}")
-    if product.dtype.category != 2 and (isinstance(beta, float) or isinstance(alpha, float)):
+    if product.dtype.category < 2 and (isinstance(beta, float) or isinstance(alpha, float)):
         if refuses_floats:
             raise RuntimeError("For integral input tensors, argument beta and alpha must not be a floating point number.")
         beta, alpha = int(beta), int(alpha)

@@ -33,7 +33,7 @@ def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
     a, b = operands("lerp", input, end, type=wide)
     if not isinstance(weight, Tensor):
         step = sub(b, a)
-        return cast(add(a, mul(step, weight)) if -0.5 < weight < 0.5 else sub(b, mul(step, 1 - weight)), own)
+        return cast(add(a, mul(step, weight)) if abs(weight) < 0.5 else sub(b, mul(step, 1 - weight)), own)
     a, b, w = operands("lerp", a, b, weight, type=wide)
     step = sub(b, a)
     near = _apply(e.LT, pair("lerp", _apply(e.ABS, (w.detach(),)), 0.5))
@@ -57,8 +57,8 @@ def addcdiv(input: Tensor, tensor1: Any, tensor2: Tensor, _tensor2: Any = None, 
     if _tensor2 is not None:
         value, tensor1, tensor2 = number_before("addcdiv", tensor1), tensor2, _tensor2
     if (
-        check_tensor(tensor1, "addcdiv", "tensor1", 2).dtype.category != 2
-        and check_tensor(tensor2, "addcdiv", "tensor2", 3).dtype.category != 2
+        check_tensor(tensor1, "addcdiv", "tensor1", 2).dtype.category < 2
+        and check_tensor(tensor2, "addcdiv", "tensor2", 3).dtype.category < 2
     ):
         raise RuntimeError(
             "Integer division with addcdiv is no longer supported, and in a future  release addcdiv will perform a true division "

@@ -12,7 +12,8 @@ from functools import lru_cache
 from operator import index as as_index
 from typing import Any
 
-from flambeau.dtypes import default_dtype, dtype, float32, promote, scalar_dtype
+from flambeau.dtypes import combine, default_dtype, dtype, float32, promote, scalar_dtype
+from flambeau.graph.node import complex_name
 from flambeau.graph.primitives.elementwise import CAST
 from flambeau.graph.primitives.leaf import number
 from flambeau.graph.primitives.movement import EXPAND, RESHAPE
@@ -24,10 +25,11 @@ __all__ = [
     "Scalar", "as_tensor_argument", "result_dtype", "operands", "pair", "cast", "scalar", "filled", "expand", "same_device",
     "python_number", "sizes", "dims_argument", "floating", "accumulation_dtype", "check_tensor", "check_fits", "integer",
     "number_before",
+    "refuse_complex",
     "wrapped",
 ]  # fmt: skip
 
-Scalar = (bool, int, float)
+Scalar = (bool, int, float, complex)
 
 
 def as_tensor_argument(value: Any, function: str, argument: str, position: int = 1) -> Tensor:
@@ -38,6 +40,12 @@ def as_tensor_argument(value: Any, function: str, argument: str, position: int =
 
 
 check_tensor = as_tensor_argument
+
+
+def refuse_complex(t: Tensor, message: str, kind: type[Exception] = NotImplementedError) -> None:
+    """Raises where a tensor is complex; {dtype} in the message becomes PyTorch's name of its dtype."""
+    if t._storage.dtype.category == 3:
+        raise kind(message.replace("{dtype}", complex_name(t._storage.dtype)))
 
 
 def python_number(value: Any) -> Any:
@@ -133,7 +141,16 @@ def check_fits(value: Any, type: dtype) -> None:
     """
     if type.category == 0:
         return
-    if type.category == 2:
+    if isinstance(value, complex):
+        if type.category == 3:
+            check_fits(value.real, type.real)
+            check_fits(value.imag, type.real)
+            return
+        if value.imag:
+            raise RuntimeError(f"value cannot be converted to type {_C_NAMES.get(type.name, type.name)} without overflow")
+        value = value.real
+    if type.category >= 2:
+        type = type.real
         low, high = -_LARGEST.get(type.name, math.inf), _LARGEST.get(type.name, math.inf)
         fits = value != value or math.isinf(value) or low <= value <= high
     else:
@@ -162,13 +179,13 @@ _constants: dict[Any, Tensor] = {}
 def filled(value: Any, type: dtype, device: str, shape: tuple[int, ...]) -> Tensor:
     """A Python number repeated to `shape`; for use inside operators (not to be written to). Integers wrap in `type`'s bits."""
     key = (value, type, device, shape)
-    found = _constants.get(key)
+    found = None if value.__class__ is complex else _constants.get(key)  # of 0j and -0j either would be found
     if found is not None and (value or math.copysign(1, value) > 0):  # -0.0 == 0.0, but is another number and not kept
         return found
     if type.category == 1 and value.__class__ is not bool:
         value = wrapped(int(value), type)
     result = over(ProgramStorage(number(value, type, device, shape)), shape)
-    if value == value and (value or math.copysign(1, value) > 0):
+    if value == value and value.__class__ is not complex and (value or math.copysign(1, value) > 0):
         if len(_constants) > 4096:
             _constants.clear()
         _constants[key] = result
@@ -211,7 +228,7 @@ def result_dtype(values: Sequence[Any]) -> dtype:
     """The dtype that operands promote to (`torch.result_type` of any number of tensors and Python numbers).
 
     Tensors with dimensions decide among themselves; a zero-dimensional tensor changes that only when its category (bool, integer,
-    floating) is higher, and a Python number only when its category is higher still.
+    floating, complex) is higher, and a Python number only when its category is higher still.
     """
     dimensioned = zero_dim = wrapped = None
     for v in values:
@@ -226,8 +243,8 @@ def result_dtype(values: Sequence[Any]) -> dtype:
             wrapped = d if wrapped is None else promote(wrapped, d)
     result = dimensioned
     for lower in (zero_dim, wrapped):
-        if lower is not None and (result is None or lower.category > result.category):
-            result = lower
+        if lower is not None:
+            result = lower if result is None else combine(result, lower)
     assert result is not None
     return result
 
@@ -262,8 +279,8 @@ def _argument_error(name: str, value: Any, position: int) -> TypeError:
 
 
 def floating(type: dtype) -> dtype:
-    """The dtype itself if it is floating, else the default floating dtype."""
-    return type if type.category == 2 else default_dtype()
+    """The dtype itself if it is floating or complex, else the default floating dtype."""
+    return type if type.category >= 2 else default_dtype()
 
 
 def accumulation_dtype(type: dtype) -> dtype:

@@ -10,9 +10,8 @@ from flambeau.graph.node import Node, Primitive
 from flambeau.graph.primitives import elementwise as e
 from flambeau.ops.arithmetic import mul, sub
 from flambeau.ops.choices import choose, clamp
-from flambeau.ops.comparison import isnan
 from flambeau.ops.composite import Composite, record, untaped
-from flambeau.ops.operands import accumulation_dtype, cast, check_tensor, filled, operands, pair
+from flambeau.ops.operands import accumulation_dtype, cast, check_tensor, filled, operands, pair, refuse_complex
 from flambeau.ops.registry import operator, scalar_name
 from flambeau.ops.results import result_type
 from flambeau.tensor import Tensor, from_node
@@ -26,7 +25,7 @@ def unary_operand(name: str, input: Any) -> Tensor:
     """The operand of a function with real values: integers become the default floating dtype."""
     if not isinstance(input, Tensor):
         raise TypeError(f"{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
-    return input if input._storage.dtype.category == 2 else operands(name, input, float_result=True)[0]
+    return input if input._storage.dtype.category >= 2 else operands(name, input, float_result=True)[0]
 
 
 def _real(primitive: Primitive, *names: str, doc: str) -> Any:
@@ -132,6 +131,7 @@ def _whole(primitive: Primitive, *names: str, doc: str) -> Any:
     def function(input: Tensor) -> Tensor:
         if check_tensor(input, name, "input").dtype.category == 2:
             return _apply(primitive, (input,))
+        refuse_complex(input, f"{name} is not supported for complex inputs")
         if input.dtype.category == 0:
             raise NotImplementedError(f"\"{name}_vml_cpu\" not implemented for 'Bool'")
         return input.clone()
@@ -155,7 +155,7 @@ trunc = _whole(e.TRUNC, "trunc", "fix", doc="The whole part, towards zero.")
 def round(input: Tensor, *, decimals: int = 0) -> Tensor:
     """The nearest number of `decimals` decimals; halves go to the even neighbour."""
     if check_tensor(input, "round", "input").dtype.category != 2:
-        if decimals or input.dtype.category == 0:
+        if decimals or input.dtype.category != 1:
             raise NotImplementedError(f"\"round_cpu\" not implemented for '{scalar_name(input)}'")
         return input.clone()
     if not decimals:
@@ -176,8 +176,8 @@ def frac(input: Tensor) -> Tensor:
     if check_tensor(input, "frac", "input").dtype.category != 2:
         raise (
             RuntimeError("frac(): not implemented for integers")
-            if input.dtype.category
-            else NotImplementedError("frac() of bool")
+            if input.dtype.category == 1
+            else NotImplementedError(f"\"frac_cpu\" not implemented for '{scalar_name(input)}'")
         )
     return sub(input, _apply(e.TRUNC, (input.detach(),)))
 
@@ -216,17 +216,14 @@ _SIGN = Composite("sign", lambda g, y, inputs, params: (lambda: g * 0,), saves="
 def sign(input: Tensor) -> Tensor:
     """-1, 0 or 1; of NaN, 0."""
     if check_tensor(input, "sign", "input").dtype.category != 2:
+        refuse_complex(
+            input, "Unlike NumPy, torch.sign is not intended to support complex numbers. Please use torch.sgn instead."
+        )
         return input.clone() if input.dtype.category == 0 else _apply(e.SIGN, (input,))
     with untaped():
         up, down = (cast(_apply(c, pair("sign", input, 0)), input.dtype) for c in (e.GT, e.LT))
         y = _apply(e.SUB, (up, down))
     return record(_SIGN, y, (input,))
-
-
-@operator("sgn", inplace=True, out=True)
-def sgn(input: Tensor) -> Tensor:
-    """-1, 0 or 1; of NaN, 0."""
-    return sign(input)
 
 
 @operator(out=True)
@@ -235,6 +232,7 @@ def signbit(input: Tensor) -> Tensor:
     if check_tensor(input, "signbit", "input").dtype.category == 2:
         one = filled(1, input.dtype, input._storage.device, tuple(input._shape))
         return _apply(e.LT, pair("signbit", _apply(e.COPYSIGN, (one, input.detach())), 0))
+    refuse_complex(input, "signbit is not implemented for complex tensors.")
     if not input.dtype.is_signed:
         return input.new_zeros(tuple(input._shape), dtype=bool_)
     return _apply(e.LT, pair("signbit", input, 0))
@@ -294,12 +292,14 @@ def relu(input: Tensor) -> Tensor:
 @operator(inplace=True, inplace_function=True, out=True)
 def deg2rad(input: Tensor) -> Tensor:
     """Degrees as radians."""
+    refuse_complex(check_tensor(input, "deg2rad", "input"), "deg2rad is not supported for complex tensors.", RuntimeError)
     return mul(unary_operand("deg2rad", input), math.pi / 180)
 
 
 @operator(inplace=True, inplace_function=True, out=True)
 def rad2deg(input: Tensor) -> Tensor:
     """Radians as degrees."""
+    refuse_complex(check_tensor(input, "rad2deg", "input"), "rad2deg is not supported for complex tensors.", RuntimeError)
     return mul(unary_operand("rad2deg", input), 180 / math.pi)
 
 
@@ -307,6 +307,7 @@ def rad2deg(input: Tensor) -> Tensor:
 def logit(input: Tensor, eps: float | None = None) -> Tensor:
     """log(x / (1 - x)), x clamped to [eps, 1 - eps] where `eps` is given."""
     x = unary_operand("logit", input)
+    refuse_complex(x, "\"logit_cpu\" not implemented for '{dtype}'")
 
     def value(x: Tensor) -> Tensor:
         if eps is not None:
@@ -347,18 +348,6 @@ def _sinc_gradient(g: Tensor, y: Tensor, inputs: Any, params: Any) -> tuple[Any]
 
 
 _SINC = Composite("sinc", _sinc_gradient)
-
-
-@operator()
-def angle(input: Tensor) -> Tensor:
-    """0 for positive numbers, π for negative ones."""
-    x = unary_operand("angle", input)
-    with untaped():
-        y = choose(isnan(x), x, choose(x < 0, math.pi, 0.0, "angle"), "angle").to(x.dtype)
-    return record(_ANGLE, y, (x,))
-
-
-_ANGLE = Composite("angle", lambda g, y, inputs, params: (lambda: g * 0,), saves="")
 
 
 _frexp_result = result_type("frexp", "mantissa exponent")

@@ -9,8 +9,19 @@ from flambeau.device import as_device_name
 from flambeau.dtypes import bool_, default_dtype, dtype, finfo, float32, iinfo, int64, uint32
 from flambeau.generator import Generator, default_generator
 from flambeau.graph.primitives import elementwise as e
+from flambeau.graph.primitives.complex import VIEW_AS_COMPLEX
 from flambeau.graph.primitives.random import RANDOM_BITS
-from flambeau.ops.operands import accumulation_dtype, cast, check_tensor, filled, integer, pair, python_number, sizes
+from flambeau.ops.operands import (
+    accumulation_dtype,
+    cast,
+    check_tensor,
+    filled,
+    integer,
+    pair,
+    python_number,
+    refuse_complex,
+    sizes,
+)
 from flambeau.ops.registry import operator, scalar_name, write_out
 from flambeau.ops.slicing import select
 from flambeau.ops.sorting import argsort, searchsorted, topk
@@ -37,7 +48,9 @@ _RESOLUTION = {"float32": 24, "float16": 11, "bfloat16": 8}
 
 
 def uniform(shape: tuple[int, ...], type: dtype, device: str, generator: Generator | None, *, above_zero: bool = False) -> Tensor:
-    """Uniform numbers in [0, 1), or in (0, 1] with `above_zero`."""
+    """Uniform numbers in [0, 1), or in (0, 1] with `above_zero`; both parts of complex ones."""
+    if type.category == 3:
+        return _of_pairs(uniform((*shape, 2), type.real, device, generator, above_zero=above_zero))
     if type.name == "float64":
         words = bits((*shape, 2), device, generator)
         high, low = (cast(_high_bits(select(words, -1, i), b), type) for i, b in ((0, 27), (1, 26)))
@@ -51,11 +64,20 @@ def uniform(shape: tuple[int, ...], type: dtype, device: str, generator: Generat
 
 
 def standard_normal(shape: tuple[int, ...], type: dtype, device: str, generator: Generator | None) -> Tensor:
-    """Normal numbers of mean 0 and variance 1, by Box and Muller's transform of two uniform ones each."""
+    """Normal numbers of mean 0 and variance 1, by Box and Muller's transform of two uniform ones each.
+
+    The parts of complex ones share the variance.
+    """
+    if type.category == 3:
+        return _of_pairs(standard_normal((*shape, 2), type.real, device, generator) * math.sqrt(0.5))
     wide = accumulation_dtype(type)
     radius = (uniform(shape, wide, device, generator, above_zero=True).log() * -2).sqrt()
     angle = uniform(shape, wide, device, generator) * (2 * math.pi)
     return cast(radius * angle.cos(), type)
+
+
+def _of_pairs(t: Tensor) -> Tensor:
+    return Tensor._apply(VIEW_AS_COMPLEX, (t,))
 
 
 def _integers(low: int, high: int, shape: tuple[int, ...], device: str, generator: Generator | None) -> Tensor:
@@ -80,7 +102,7 @@ def _finish(out: Tensor | None, result: Tensor, requires_grad: bool) -> Tensor:
 
 
 def _floating(name: str, type: dtype) -> dtype:
-    if type.category != 2:
+    if type.category < 2 or (type.category == 3 and name not in ("check_uniform_bounds", "normal_kernel_cpu")):
         from flambeau.ops.registry import name_of_dtype
 
         raise NotImplementedError(f"\"{name}\" not implemented for '{name_of_dtype(type)}'")
@@ -140,6 +162,8 @@ randn, randn_like = _maker("randn", standard_normal, "normal_kernel_cpu", "Norma
 def _fits(name: str, low: int, high: int, type: dtype) -> None:
     if low >= high:
         raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
+    if type.category == 3:
+        raise RuntimeError("check_random_bounds handles only integral, floating-point and boolean types")
     if type.category == 1:
         limits = iinfo(type)
         for what, value in (("from", low), ("to - 1", high - 1)):
@@ -348,7 +372,10 @@ def _uniform(self: Tensor, generator: Any, low: float = 0.0, high: float = 1.0, 
     low, high = names.pop("from", low), names.pop("to", high)
     if low > high:
         raise RuntimeError(f"uniform_ expects to return a [from, to) range, but found from={low} > to={high}")
-    drawn = uniform(*_place(self, "check_uniform_bounds"), generator)
+    shape, type, device = _place(self, "check_uniform_bounds")
+    if type.category == 3:
+        return _of_pairs(uniform((*shape, 2), type.real, device, generator) * (high - low) + low)
+    drawn = uniform(shape, type, device, generator)
     return drawn if (low, high) == (0, 1) else drawn * (high - low) + low
 
 
@@ -356,7 +383,10 @@ def _uniform(self: Tensor, generator: Any, low: float = 0.0, high: float = 1.0, 
 def _normal(self: Tensor, generator: Any, mean: float = 0.0, std: float = 1.0) -> Tensor:
     if std < 0:
         raise RuntimeError(f"normal expects std >= 0.0, but found std {std}")
-    drawn = standard_normal(*_place(self, "normal_kernel_cpu"), generator)
+    shape, type, device = _place(self, "normal_kernel_cpu")
+    if type.category == 3:
+        return _of_pairs(standard_normal((*shape, 2), type.real, device, generator) * (std * math.sqrt(0.5)) + mean)
+    drawn = standard_normal(shape, type, device, generator)
     return drawn if (mean, std) == (0, 1) else drawn * std + mean
 
 
@@ -393,6 +423,7 @@ def _geometric(self: Tensor, generator: Any, p: float) -> Tensor:
 def _bernoulli(self: Tensor, generator: Any, p: Any = 0.5) -> Tensor:
     if isinstance(p, Tensor):
         return bernoulli(p.expand(tuple(self._shape)), generator=generator)
+    refuse_complex(self, "\"bernoulli_scalar_cpu_\" not implemented for '{dtype}'")
     number = python_number(p)
     if number is None or not 0 <= number <= 1:
         raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p}")

@@ -8,10 +8,11 @@ from typing import Any
 from flambeau.dtypes import bool_, dtype, int64
 from flambeau.graph.node import Primitive
 from flambeau.graph.primitives import reduction as r
+from flambeau.graph.primitives.complex import REAL
 from flambeau.graph.primitives.elementwise import CAST, DIV
 from flambeau.graph.primitives.movement import RESHAPE
 from flambeau.ops.composite import Composite, record, untaped
-from flambeau.ops.operands import accumulation_dtype, cast, check_tensor, dims_argument, expand, filled
+from flambeau.ops.operands import accumulation_dtype, cast, check_tensor, dims_argument, expand, filled, refuse_complex
 from flambeau.ops.registry import operator, scalar_name
 from flambeau.ops.results import result_type
 from flambeau.ops.views import reshape
@@ -50,7 +51,7 @@ def _sum_dtype(input: Tensor, type: dtype | None) -> dtype:
     if type is not None:
         return type
     own = input._storage.dtype
-    return own if own.category == 2 else int64
+    return own if own.category >= 2 else int64
 
 
 # --- sums ----------------------------------------------------------------------------------------------------------------------
@@ -71,7 +72,7 @@ def sum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: dtype |
 @operator(out=True)
 def nansum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: dtype | None = None) -> Tensor:
     """The sum with NaN counted as 0."""
-    check_tensor(input, "nansum", "input")
+    refuse_complex(check_tensor(input, "nansum", "input"), "nansum on CPU does not support complex inputs", RuntimeError)
     x = input.masked_fill(input.isnan(), 0) if input.dtype.category == 2 else input
     return sum(x, dim, keepdim, dtype=dtype)
 
@@ -100,7 +101,7 @@ def mean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: dtype 
     tensor([1.5000, 2.5000, 3.5000])
     """
     type = dtype or check_tensor(input, "mean", "input")._storage.dtype
-    if type.category != 2:
+    if type.category < 2:
         what = "Input dtype" if dtype is None else "Optional dtype"
         raise RuntimeError(
             f"mean(): could not infer output dtype. {what} must be either a floating point or complex dtype. "
@@ -126,7 +127,7 @@ def mean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: dtype 
 @operator(out=True)
 def nanmean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: dtype | None = None) -> Tensor:
     """The mean of what isn't NaN."""
-    if check_tensor(input, "nanmean", "input").dtype.category != 2:
+    if check_tensor(input, "nanmean", "input").dtype.category < 2:
         raise RuntimeError(f"nanmean(): expected input to have floating point or complex dtype but got {scalar_name(input)}")
     count = sum(input.detach().isnan().logical_not(), dim, keepdim)
     type = dtype or input.dtype
@@ -318,7 +319,7 @@ def logsumexp(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
         if _count(shape, axes) == 0:
             y = reduced(r.SUM, w.exp(), axes, keepdim).log()
         else:
-            top = reduced(r.MAX, w, axes, True)
+            top = reduced(r.MAX, _apply(REAL, (w,)) if w.dtype.category == 3 else w, axes, True)
             top = top.masked_fill(top.abs() == math.inf, 0)
             y = reduced(r.SUM, (w - expand(top, shape)).exp(), axes, True).log() + top
             if not keepdim:
@@ -360,6 +361,8 @@ _NORM = Composite("norm", _norm_gradient, saves="inputs output")
 
 def vector_norm(x: Tensor, p: float, axes: tuple[int, ...], keepdim: bool) -> Tensor:
     """(Σ |x|^p)^(1/p) over axes, with its limits for p = 0, ∞, -∞."""
+    if x.dtype.category == 3:
+        x = x.abs()
     with untaped():
         w = cast(x, accumulation_dtype(x.dtype))
         size = w.abs() if p != 2 else w
@@ -390,7 +393,7 @@ def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, 
     >>> torch.tensor([3.0, 4.0]).norm()
     tensor(5.)
     """
-    if check_tensor(input, "norm", "input").dtype.category != 2 and dtype is None:
+    if check_tensor(input, "norm", "input").dtype.category < 2 and dtype is None:
         raise RuntimeError(f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {scalar_name(input)}")
     x = input if dtype is None else cast(input, dtype)
     if p == "nuc":

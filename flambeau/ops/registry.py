@@ -171,6 +171,7 @@ def _dtype_error(result: Tensor, target: Tensor) -> RuntimeError:
 _SCALAR_NAMES = {
     "bool": "Bool", "uint8": "Byte", "int8": "Char", "int16": "Short", "int32": "Int", "int64": "Long", "uint32": "UInt32",
     "float16": "Half", "bfloat16": "BFloat16", "float32": "Float", "float64": "Double",
+    "complex64": "ComplexFloat", "complex128": "ComplexDouble",
 }  # fmt: skip
 
 
@@ -191,6 +192,8 @@ def write_in_place(target: Tensor, result: Tensor) -> Tensor:
     if result.dtype is not target.dtype:
         if not can_cast(result.dtype, target.dtype):
             raise _dtype_error(result, target)
+        if result.dtype is target.dtype.real:  # no other operator makes real numbers of complex ones
+            raise RuntimeError("In-place abs is not supported for complex tensors.")
         result = result.to(target.dtype)
     return target._assign(result)
 

@@ -40,14 +40,14 @@ def cumsum(input: Tensor, dim: int, *, dtype: dtype | None = None) -> Tensor:
     tensor([ 0,  1,  3,  6, 10])
     """
     own = check_tensor(input, "cumsum", "input").dtype
-    return _scan(cast(input, dtype or (own if own.category == 2 else int64)), dim, "sum")
+    return _scan(cast(input, dtype or (own if own.category >= 2 else int64)), dim, "sum")
 
 
 @operator(out=True)
 def cumprod(input: Tensor, dim: int, *, dtype: dtype | None = None) -> Tensor:
     """Products of all elements up to each one along `dim`; bools and integers as int64 unless told."""
     own = check_tensor(input, "cumprod", "input").dtype
-    return _scan(cast(input, dtype or (own if own.category == 2 else int64)), dim, "prod")
+    return _scan(cast(input, dtype or (own if own.category >= 2 else int64)), dim, "prod")
 
 
 _C_NAMES = {"float32": "float", "float64": "double", "int64": "long int", "int32": "int"}

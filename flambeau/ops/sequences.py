@@ -12,7 +12,7 @@ from flambeau.dtypes import default_dtype, dtype, float32, float64, int64
 from flambeau.graph.primitives import elementwise as e
 from flambeau.ops.creation import iota
 from flambeau.ops.operands import cast, check_tensor, filled, integer, pair, python_number
-from flambeau.ops.registry import operator, write_out
+from flambeau.ops.registry import name_of_dtype, operator, write_out
 from flambeau.ops.views import reshape
 from flambeau.tensor import Tensor
 
@@ -25,6 +25,8 @@ def _number(value: Any, function: str, argument: str) -> Any:
     found = python_number(value)
     if found is None:
         raise TypeError(f"{function}(): argument '{argument}' must be Number, not {type(value).__name__}")
+    if isinstance(found, complex) and function == "arange":
+        raise TypeError(f"{function}(): argument '{argument}' must be a real Number, not complex")
     return found
 
 
@@ -36,7 +38,7 @@ def _finish(result: Tensor, out: Tensor | None, requires_grad: bool) -> Tensor:
     return result
 
 
-def _wide(type: dtype, device: str) -> dtype:
+def finest(device: str) -> dtype:
     """The dtype in which steps are computed: float64 where the device has it, so that long sequences stay exact."""
     from flambeau import devices
 
@@ -76,6 +78,8 @@ def arange(
         dtype = out.dtype
     whole = all(isinstance(v, int) for v in (first, last, by))
     type = dtype or (int64 if whole else default_dtype())
+    if type.category == 3:
+        raise NotImplementedError(f"\"arange_cpu\" not implemented for '{name_of_dtype(type)}'")
     if type.category != 2:
         first, last, by = int(first), int(last), int(by)
         if by == 0:
@@ -93,7 +97,7 @@ def arange(
             result = result + first
         return _finish(cast(result, type), out, requires_grad)
     steps = iota(count, int64, where)
-    wide = _wide(type, where)
+    wide = finest(where)
     result = cast(steps, wide)
     if by != 1:
         result = result * by
@@ -109,7 +113,7 @@ def range(start: Any = 0, end: Any = None, step: Any = 1, *, dtype: dtype | None
         start, end = 0, start
     count = math.floor((end - start) / step) + 1
     where = as_device_name(device)
-    result = cast(iota(max(count, 0), int64, where), _wide(float32, where)) * step + start
+    result = cast(iota(max(count, 0), int64, where), finest(where)) * step + start
     return cast(result, dtype or default_dtype())
 
 
@@ -117,7 +121,7 @@ def _spaced(name: str, start: Any, end: Any, steps: Any, device: str, type: dtyp
     count = integer(steps, name, "steps")
     if count < 0:
         raise RuntimeError("number of steps must be non-negative")
-    wide = _wide(type, device)
+    wide = finest(device)
     a, b = (v if isinstance(v, Tensor) else _number(v, name, n) for v, n in ((start, "start"), (end, "end")))
     for v, n in ((a, "start"), (b, "end")):
         if isinstance(v, Tensor) and v._shape:
@@ -126,7 +130,7 @@ def _spaced(name: str, start: Any, end: Any, steps: Any, device: str, type: dtyp
             )
     a, b = (v.detach().to(device=device, dtype=wide) if isinstance(v, Tensor) else v for v in (a, b))
     position = cast(iota(count, int64, device), wide)
-    if type.category != 2 and not isinstance(a, Tensor) and not isinstance(b, Tensor):
+    if type.category < 2 and not isinstance(a, Tensor) and not isinstance(b, Tensor):
         a, b = int(a), int(b)
     if count == 1:
         return position + a
@@ -394,7 +398,7 @@ def _window(name: str, shape_of: Any, doc: str) -> None:
         if type.category != 2:
             raise RuntimeError(f"{name} expects floating point dtypes, got: TensorOptions(dtype={type})")
         where = as_device_name(device)
-        wide = _wide(type, where)
+        wide = finest(where)
         count = n + 1 if periodic else n
         if n <= 1:
             result = cast(iota(n, int64, where), wide) + 1

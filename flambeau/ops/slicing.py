@@ -146,7 +146,7 @@ class SplitBackward0(GradientFunction):
 
 
 def _pieces(t: Tensor, dim: int, lengths: Sequence[int]) -> tuple[Tensor, ...]:
-    is_taped = state.enabled and t.requires_grad and t._storage.dtype.category == 2
+    is_taped = state.enabled and t.requires_grad and t._storage.dtype.category >= 2
     entry = SplitBackward0(t, dim, tuple(lengths)) if is_taped else None
     start, result = 0, []
     with untaped():

@@ -30,7 +30,7 @@ _VAR = Composite("var", _var_gradient)
 
 
 def _arguments(name: str, input: Any, dim: Any, unbiased: Any, correction: Any) -> tuple[tuple[int, ...], float]:
-    if check_tensor(input, name, "input").dtype.category != 2:
+    if check_tensor(input, name, "input").dtype.category < 2:
         raise RuntimeError(f"{name}: only support floating point and complex dtypes, but got {scalar_name(input)}")
     if unbiased is not None:
         correction = 1 if unbiased else 0
@@ -64,6 +64,8 @@ def _split_flags(dim: Any, unbiased: Any) -> tuple[Any, Any]:
 def _variance(name: str, input: Tensor, dim: Any, unbiased: Any, keepdim: bool, correction: Any) -> Tensor:
     dim, unbiased = _split_flags(dim, unbiased)
     axes, by = _arguments(name, input, dim, unbiased, correction)
+    if input.dtype.category == 3:
+        return _variance(name, input.real, axes, None, keepdim, by) + _variance(name, input.imag, axes, None, keepdim, by)
     with untaped():
         y = cast(_moments(input, axes, by, keepdim)[0], input.dtype)
     return record(_VAR, y, (input,), (axes, _count(input, axes) - by, keepdim))
@@ -126,7 +128,7 @@ def cov(input: Tensor, *, correction: int = 1, fweights: Tensor | None = None, a
         raise RuntimeError(f"cov(): expected input to have two or fewer dimensions but got an input with {input.ndim} dimensions")
     if input.dtype.category == 0:
         raise RuntimeError("cov(): bool dtype is not supported for input")
-    x = input if input.dtype.category == 2 else input.float()
+    x = input if input.dtype.category >= 2 else input.float()
     x = x.reshape(1, -1) if len(x._shape) < 2 else x
     n = x._shape[1]
     weights = None
@@ -153,7 +155,7 @@ def cov(input: Tensor, *, correction: int = 1, fweights: Tensor | None = None, a
         share = (weights * aweights.to(x.dtype)).sum() / total
         divisor = total - correction * share
     rest = x - center
-    product = (rest if weights is None else rest * weights) @ rest.mT
+    product = (rest if weights is None else rest * weights) @ rest.mH
     divisor = max(divisor, 0) if not isinstance(divisor, Tensor) else divisor.clamp(min=0)
     result = product / divisor
     return result.squeeze()
@@ -169,8 +171,9 @@ def corrcoef(input: Tensor) -> Tensor:
     c = cov(input)
     if not c._shape:
         return c / c
-    deviation = c.diagonal().sqrt()
-    return (c / deviation.unsqueeze(1) / deviation).clamp(-1, 1)
+    deviation = c.diagonal().real.sqrt()
+    c = c / deviation.unsqueeze(1) / deviation
+    return c if c.dtype.category == 3 else c.clamp(-1, 1)
 
 
 # --- integrals by rule -------------------------------------------------------------------------------------------------
@@ -234,7 +237,7 @@ def gradient(input: Tensor, *, spacing: Any = 1, dim: Any = None, edge_order: in
 
 def _derivative(f: Tensor, spacing: Any, edge_order: int) -> Tensor:
     """Along the last dimension."""
-    f = f if f.dtype.category == 2 else f.float()
+    f = f if f.dtype.category >= 2 else f.float()
     slope = f.diff()
     if isinstance(spacing, Tensor) and spacing._shape:
         h = spacing.diff().to(f.dtype)

@@ -228,14 +228,6 @@ def t(input: Tensor) -> Tensor:
     return permuted(input, tuple(range(rank - 1, -1, -1)), "T")
 
 
-@operator()
-def adjoint(input: Tensor) -> Tensor:
-    """The last two dimensions exchanged."""
-    if len(input._shape) < 2:
-        raise RuntimeError(f"tensor.adjoint() is only supported on matrices or batches of matrices. Got {input.ndim}-D tensor.")
-    return transpose(input, -2, -1)
-
-
 @operator("movedim", "moveaxis")
 def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
     """Dimensions `source` moved to the places `destination`; the others keep their order.
@@ -259,9 +251,6 @@ def _matrix_transpose(self: Tensor) -> Tensor:
 
 Tensor.T = property(_all_reversed)  # type: ignore[attr-defined]
 Tensor.mT = property(_matrix_transpose)  # type: ignore[attr-defined]
-Tensor.H = property(adjoint)  # type: ignore[attr-defined]
-Tensor.mH = property(_matrix_transpose)  # type: ignore[attr-defined]
-Tensor.real = property(lambda self: self)  # type: ignore[attr-defined]
 
 
 # --- repeated without a copy ---------------------------------------------------------------------------------------------

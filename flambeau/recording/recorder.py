@@ -11,11 +11,10 @@ from typing import Any
 
 from flambeau import devices
 from flambeau.autograd.tape import next_sequence
-from flambeau.dtypes import bool_
-from flambeau.graph.node import Node
+from flambeau.graph.node import Node, next_serial
 from flambeau.graph.primitives.leaf import BUFFER
-from flambeau.storage import RECORDERS, Storage, pending, realize
-from flambeau.tensor import Tensor
+from flambeau.storage import RECORDERS, SeenStorage, Storage, pending, realize
+from flambeau.tensor import Tensor, over
 
 __all__ = ["Recorder", "RandomUse", "Leaf"]
 
@@ -49,7 +48,7 @@ class Recorder:
     def __enter__(self) -> Recorder:
         realize([])
         self._outer = pending.recorder
-        self._first_serial = _next_serial()
+        self._first_serial = next_serial()
         self.sequence = next_sequence()
         pending.recorder = self
         RECORDERS.append(self)
@@ -63,6 +62,12 @@ class Recorder:
     # --- what the tensors tell -------------------------------------------------------------------------------------------
     def read(self, tensor: Tensor) -> None:
         storage = tensor._storage
+        if isinstance(storage, SeenStorage):
+            if storage.serial < self._first_serial:  # where a replay would find it is not known
+                self.look()
+            else:
+                self.read(over(storage.whole, (storage.whole.size,)))
+            return
         node = storage.node
         if node.serial >= self._first_serial or storage.is_program or storage in self.leaves or self.looked:
             return
@@ -128,8 +133,3 @@ class Leaf:
     def holding(self, buffer: Any) -> Node:
         """A leaf that holds `buffer`."""
         return self._like.twin(buffer)
-
-
-def _next_serial() -> int:
-    """A serial that nodes made from now on exceed."""
-    return Node(BUFFER, (), (), (), bool_, "").serial

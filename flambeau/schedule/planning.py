@@ -9,6 +9,7 @@ import heapq
 from collections.abc import Container, Sequence
 
 from flambeau.graph.node import Node, topological_order
+from flambeau.graph.parts import real_graph
 from flambeau.graph.step import Step as StepGraph
 from flambeau.graph.step import down_to
 from flambeau.kernels.contract import lower_contraction
@@ -34,13 +35,21 @@ def build(nodes: Sequence[Node], found: Sequence[Node] | None = None) -> Plan:
     program = Program()
     if found is None:
         found = topological_order(nodes)
-    made, leaves = _operations(program, found, {n.serial for n in found if n.buffer is not None})
-    known = [leaves[n.serial] for n in found if n.serial in leaves]
+    real = real_graph(found)
+    results = [real[n.serial] for n in nodes]
+    needed = {n.serial: n for n in (*topological_order(results), *(real[n.serial] for n in found if _is_leaf(n)))}
+    made, leaves = _operations(program, list(needed.values()), {serial for serial, n in needed.items() if n.buffer is not None})
+    known = [leaves[real[n.serial].serial] for n in found if _is_leaf(n)]
     inputs, scalars = [o for o in known if o.name == "memory"], [o for o in known if o.name == "scalar"]
-    wanted = [_in_memory(program, made[n.serial]) for n in nodes]
+    wanted = [_in_memory(program, made[n.serial]) for n in results]
     plan = _scheduled(program, wanted, inputs, scalars)
     plan.donations = donations(plan, found, nodes)
     return plan
+
+
+def _is_leaf(node: Node) -> bool:
+    """Whether a run gives the node's value, rather than the program."""
+    return node.buffer is not None or node.primitive.name == "scalar"
 
 
 def build_body(step: StepGraph, results: Sequence[Node]) -> tuple[Plan, list[int]]:

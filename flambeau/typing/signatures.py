@@ -43,6 +43,13 @@ def _add(names: str, places: str, parameters: str, result: str) -> None:
 
 # --- one tensor in, one of its shape out
 
+_COMPLEX = (("complex64", "float32"), ("complex128", "float64"))
+for _complex, _real in _COMPLEX:
+    _add("abs absolute angle", "tm", f"input: Tensor[{_complex}, V, S]", f"Tensor[{_real}, V, S]")
+    _add("__abs__", "m", f"input: Tensor[{_complex}, V, S]", f"Tensor[{_real}, V, S]")
+    _add("complex", "t", f"real: Tensor[{_real}, V, S], imag: Tensor[{_real}, V, T]", f"Tensor[{_complex}, V, broadcast(S, T)]")
+    _add("polar", "t", f"abs: Tensor[{_real}, V, S], angle: Tensor[{_real}, V, T]", f"Tensor[{_complex}, V, broadcast(S, T)]")
+_add("angle", "tm", FLOATS, "Tensor[DF, V, S]")
 _add(
     "abs absolute neg negative positive sign sgn floor ceil round trunc fix clone detach conj resolve_conj "
     "resolve_neg square nan_to_num",
@@ -331,9 +338,11 @@ _add("pairwise_distance", "tf",
 
 # --- arithmetic: dtypes promote, shapes broadcast
 
-FLOATING = ("float16", "bfloat16", "float32", "float64")
+FLOATING = ("float16", "bfloat16", "float32", "float64", "complex64", "complex128")
 INTEGRAL = ("bool", "uint8", "int8", "int16", "int32", "int64")
 _LOWER = {  # the dtypes below each: together they promote to it
+    "complex128": ("complex64", "float64", "float32", "float16", "bfloat16", *INTEGRAL[::-1]),
+    "complex64": ("float32", "float16", "bfloat16", *INTEGRAL[::-1]),
     "float64": ("float32", "float16", "bfloat16", *INTEGRAL[::-1]),
     "float32": ("float16", "bfloat16", *INTEGRAL[::-1]),
     "bfloat16": INTEGRAL[::-1],
@@ -347,12 +356,20 @@ _LOWER = {  # the dtypes below each: together they promote to it
 _PROMOTED = [
     *((high, " | ".join(low), high) for high, low in _LOWER.items()),
     *((" | ".join(low), high, high) for high, low in _LOWER.items()),
+    ("complex64", "float64", "complex128"),
+    ("float64", "complex64", "complex128"),
     ("float16", "bfloat16", "float32"),
     ("bfloat16", "float16", "float32"),
     ("uint8", "int8", "int16"),
     ("int8", "uint8", "int16"),
 ]
 _BROADCAST = "broadcast(S, T)"
+
+
+def _with_complex_number(names: str, places: str, second: str, extra: str) -> None:
+    for wide, real in _COMPLEX:
+        _add(names, places, f"input: Tensor[{wide} | {real}, V, S], {second}: complex{extra}", f"Tensor[{wide}, V, S]")
+    _add(names, places, f"{INTS}, {second}: complex{extra}", "Tensor[complex64, V, S]")
 
 
 def _binary(names: str, places: str, second: str = "other", result: str | None = None, extra: str = "") -> None:
@@ -365,6 +382,7 @@ def _binary(names: str, places: str, second: str = "other", result: str | None =
     _add(names, places, f"{FLOATS}, {second}: float{extra}", "Tensor[DF, V, S]")
     _add(names, places, f"{INPUT}, {second}: int{extra}", SAME)
     _add(names, places, f"{INTS}, {second}: float{extra}", "Tensor[float32, V, S]")
+    _with_complex_number(names, places, second, extra)
     for a, b, both in _PROMOTED:
         _add(names, places, f"input: Tensor[{a}, V, S], {second}: Tensor[{b}, V, T]{extra}", f"Tensor[{both}, V, {_BROADCAST}]")
 
@@ -384,6 +402,7 @@ for _names, _places, _extra in (
     _add(_names, _places, f"{FLOATS}, other: float{_extra}", "Tensor[DF, V, S]")
     _add(_names, _places, f"{INTS}, other: float{_extra}", "Tensor[float32, V, S]")
     _add(_names, _places, f"{INTS}, other: Tensor[{' | '.join(INTEGRAL)}, V, T]{_extra}", f"Tensor[float32, V, {_BROADCAST}]")
+    _with_complex_number(_names, _places, "other", _extra)
     for _a, _b, _both in _PROMOTED:
         if _both in FLOATING:
             _add(_names, _places, f"input: Tensor[{_a}, V, S], other: Tensor[{_b}, V, T]{_extra}",

@@ -19,6 +19,8 @@ __all__ = ["to_flambeau", "to_torch", "translate", "compare", "check", "check_gr
 
 RELATIVE = {"float16": 2e-3, "bfloat16": 1.6e-2, "float32": 1.3e-6, "float64": 1e-7}
 ABSOLUTE = {"float16": 2e-3, "bfloat16": 1.6e-2, "float32": 1e-5, "float64": 1e-7}
+for _tolerances in (RELATIVE, ABSOLUTE):
+    _tolerances.update(complex64=_tolerances["float32"], complex128=_tolerances["float64"])
 """PyTorch's own tolerances; for half types also absolute, since PyTorch rounds between steps in some functions."""
 
 
@@ -29,6 +31,8 @@ def dtype_of(d: torch.dtype) -> Any:
 
 def to_flambeau(t: torch.Tensor, device: str) -> Any:
     """An equal tensor with equal strides, memory of its own and the same requires_grad."""
+    if t.is_conj():
+        return to_flambeau(t.conj(), device).conj()
     strides = t.stride()
     if t.numel() and strides != t.contiguous().clone(memory_format=torch.contiguous_format).stride():
         size = 1 + sum((n - 1) * s for n, s in zip(t.shape, strides))
@@ -88,7 +92,7 @@ def compare(mine: Any, theirs: Any, what: str = "result", factor: float = 1.0) -
         relative, absolute = RELATIVE.get(name, 0.0) * factor, ABSOLUTE.get(name, 0.0) * factor
         torch.testing.assert_close(
             to_torch(mine),
-            theirs.detach().contiguous(),
+            theirs.detach().resolve_conj().resolve_neg().contiguous(),
             rtol=relative,
             atol=absolute,
             equal_nan=True,
@@ -142,7 +146,7 @@ def _supported(value: Any, device: str) -> bool:
         return all(_supported(v, device) for v in value)
     if isinstance(value, torch.Tensor):
         return supports(device, value.dtype)
-    return not isinstance(value, torch.dtype) or value.is_complex or supports(device, value)
+    return not isinstance(value, torch.dtype) or supports(device, value)
 
 
 def same_error(mine: BaseException, theirs: BaseException) -> bool:
@@ -157,6 +161,11 @@ def same_error(mine: BaseException, theirs: BaseException) -> bool:
         if isinstance(theirs, kind):
             return isinstance(mine, kind)
     return isinstance(mine, type(theirs))
+
+
+def _memory(t: Any) -> Any:
+    """What a tensor's elements lie in: of a complex tensor's parts, and its conjugate, the tensor's."""
+    return getattr(t._storage, "whole", t._storage)
 
 
 def check(
@@ -202,12 +211,12 @@ def check(
             for mine_in, theirs_in in zip(my_inputs, inputs):
                 shares = b.untyped_storage().data_ptr() == theirs_in.untyped_storage().data_ptr() and b.numel() > 0
                 if shares:
-                    assert a._storage is mine_in._storage, "PyTorch gives a view, flambeau a copy"
+                    assert _memory(a) is _memory(mine_in), "PyTorch gives a view, flambeau a copy"
                     assert a.stride() == b.stride(), f"strides {a.stride()}, PyTorch {b.stride()}"
-                    offset = b.storage_offset() - theirs_in.storage_offset()
-                    assert a.storage_offset() - mine_in.storage_offset() == offset
+                    offset = b.storage_offset() * b.itemsize - theirs_in.storage_offset() * theirs_in.itemsize
+                    assert a.storage_offset() * a.itemsize - mine_in.storage_offset() * mine_in.itemsize == offset
                 elif b.numel() > 0:
-                    assert a._storage is not mine_in._storage, "PyTorch gives a copy, flambeau a view"
+                    assert _memory(a) is not _memory(mine_in), "PyTorch gives a copy, flambeau a view"
     return found, expected
 
 
@@ -227,7 +236,11 @@ def check_gradients(
 
     def leaf(value: Any) -> Any:
         if isinstance(value, torch.Tensor):
-            return value.detach().clone(memory_format=torch.preserve_format).requires_grad_(value.is_floating_point())
+            return (
+                value.detach()
+                .clone(memory_format=torch.preserve_format)
+                .requires_grad_(value.is_floating_point() or value.is_complex())
+            )
         if isinstance(value, (list, tuple)):
             return type(value)(leaf(v) for v in value) if not hasattr(value, "_fields") else value
         return {k: leaf(v) for k, v in value.items()} if isinstance(value, dict) else value
@@ -272,10 +285,15 @@ def check_gradients(
     if not again:
         return
     again = [(a, b) for a, b in again if a is not None]
-    total = sum((b * torch.linspace(0.5, 1.5, b.numel(), dtype=b.dtype).reshape(b.shape)).sum() for _, b in again)
-    my_total = sum(
-        (a * to_flambeau(torch.linspace(0.5, 1.5, b.numel(), dtype=b.dtype).reshape(b.shape), device)).sum() for a, b in again
-    )
+
+    def weighted(t: Any, weights: Any) -> Any:
+        """A real number that depends on all parts of all elements."""
+        s = (t * weights).sum()
+        return s.real + 2 * s.imag if s.is_complex() else s
+
+    numbers = [torch.linspace(0.5, 1.5, b.numel(), dtype=b.dtype).reshape(b.shape) for _, b in again]
+    total = sum(weighted(b, n) for (_, b), n in zip(again, numbers))
+    my_total = sum(weighted(a, to_flambeau(n, device)) for (a, _), n in zip(again, numbers))
     places, my_places = [*inputs, *starts], [*my_inputs, *my_starts]
     try:
         seconds = torch.autograd.grad(total, places, allow_unused=True)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy
 import torch
 
-__all__ = ["ALL", "EXAMPLES", "FLOATS", "INTEGERS", "LOOSE", "NUMBERS", "WHOLE", "WIDE", "Draw", "Example", "add"]
+__all__ = ["ALL", "COMPLEX", "EXAMPLES", "FLOATS", "INTEGERS", "LOOSE", "NUMBERS", "WHOLE", "WIDE", "Draw", "Example", "add"]
 
 FLOATS = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
 INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
@@ -16,6 +16,7 @@ ALL = (*FLOATS, *INTEGERS, torch.bool)
 NUMBERS = (*FLOATS, *INTEGERS)
 WHOLE = (*INTEGERS, torch.bool)
 WIDE = (torch.float32, torch.float64)
+COMPLEX = (torch.complex64, torch.complex128)
 
 
 class Draw:
@@ -33,7 +34,10 @@ class Draw:
         return t
 
     def f(self, *shape: int, low: float = -3.0, high: float = 3.0) -> torch.Tensor:
-        """Numbers in [low, high], rounded for integers, no two alike where they are few."""
+        """Numbers in [low, high], rounded for integers, no two alike where they are few; both parts of complex ones."""
+        if self.dtype.is_complex:
+            parts = torch.from_numpy(numpy.asarray(self.random.uniform(low, high, (2, *shape))))
+            return torch.complex(parts[0], parts[1]).to(self.dtype)
         values = self.random.uniform(low, high, shape)
         t = torch.from_numpy(numpy.asarray(values))
         if self.dtype == torch.bool:
@@ -70,6 +74,11 @@ class Draw:
             for i, v in enumerate((float("nan"), float("inf"), -float("inf"), 0.0, -0.0)):
                 if i < flat.numel():
                     flat[self.random.integers(flat.numel())] = v
+        elif self.dtype.is_complex:
+            flat = t.reshape(-1)
+            parts = (float("inf"), -float("inf"), 0.0, -0.0, 1.0, -1.0, 50.0, float("nan"))
+            for i, v in enumerate(parts):
+                flat[i % flat.numel()] = complex(v, parts[self.random.integers(2, 7)])
         return t
 
     def i(self, *shape: int, below: int = 3, low: int = 0) -> torch.Tensor:

@@ -6,7 +6,9 @@ An operator of the registry that is in neither fails `test_operators.py`.
 from __future__ import annotations
 
 from tests.ops import (  # noqa: F401 - each adds its examples
+    examples_complex,
     examples_creation,
+    examples_fourier,
     examples_movement,
     examples_pointwise,
     examples_positions,

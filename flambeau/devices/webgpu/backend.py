@@ -88,7 +88,7 @@ class WebGPUBackend:
 
     # --- the device's interface ---------------------------------------------------------------------------------------
     def supports(self, type: dtype) -> bool:
-        return type.name != "float64" or self.target.has_float64
+        return type.real.name != "float64" or self.target.has_float64
 
     def upload(self, data: Any, nbytes: int) -> Buffer:
         view = memoryview(data).cast("B")[:nbytes]

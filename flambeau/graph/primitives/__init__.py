@@ -5,6 +5,8 @@ nothing of the tensor class is imported here.
 """
 
 from flambeau.graph.primitives import (  # noqa: F401
+    complex,
+    complex_arithmetic,
     contraction,
     elementwise,
     indexing,

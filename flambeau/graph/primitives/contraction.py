@@ -9,6 +9,8 @@ from typing import Any
 
 from flambeau.graph.node import Node, Primitive
 from flambeau.graph.numpy import array_type, np
+from flambeau.graph.parts import Pair
+from flambeau.graph.primitives.elementwise import NEG
 
 __all__ = ["CONTRACT"]
 
@@ -31,7 +33,7 @@ def _evaluate(node: Node, a: Any, b: Any) -> Any:
     if type_.kind == "b":
         a, b = a.astype(np.int64), b.astype(np.int64)
     with np.errstate(all="ignore"):
-        out = np.einsum(a, list(a_labels), b, list(b_labels), list(out_labels), optimize=a.dtype.kind == "f")
+        out = np.einsum(a, list(a_labels), b, list(b_labels), list(out_labels), optimize=a.dtype.kind in "fc")
     return np.asarray(out).astype(type_)
 
 
@@ -58,6 +60,23 @@ def _batch(node: Node, inputs: Any, batched: Any, n: int) -> Node:
     return CONTRACT(tuple(inputs), (new * batched[0] + a_labels, new * batched[1] + b_labels, new + out_labels))
 
 
-CONTRACT = Primitive("contract", "contraction", _rule, _evaluate, _gradient, reads=((1,), (0,)), batch=_batch)
+def _parts(node: Node, operands: Any) -> Pair:
+    """One real contraction: of one operand's pairs (label p) with the other's numbers as the real 2 × 2 matrices [p, q].
+
+    The number x + iy is the matrix [[x, y], [-y, x]]: the row vector of a pair times it is the pair of the product. The smaller
+    operand is written so.
+    """
+    a_labels, b_labels, labels = node.params
+    a, b = operands
+    if node.inputs[0].size < node.inputs[1].size:
+        (a, a_labels), (b, b_labels) = (b, b_labels), (a, a_labels)
+    p = max((*a_labels, *b_labels), default=-1) + 1
+    matrix = Pair(b.whole, Pair(NEG((b.imag,)), b.real).whole).whole  # [..., q, p]
+    return Pair(whole=CONTRACT((a.whole, matrix), ((*a_labels, p), (*b_labels, p + 1, p), (*labels, p + 1))))
+
+
+CONTRACT: Primitive = Primitive(
+    "contract", "contraction", _rule, _evaluate, _gradient, reads=((1,), (0,)), batch=_batch, parts=_parts
+)
 """`params = (labels of a, labels of b, labels of the result)`, integers, none repeated within one operand: labels that the
 result lacks are summed over. Operands of one dtype; half types accumulate in float32."""

@@ -15,6 +15,7 @@ from flambeau.dtypes import bool_, dtype
 from flambeau.graph.batching import unchanged
 from flambeau.graph.node import Node, Primitive, Shape
 from flambeau.graph.numpy import array_type, np
+from flambeau.graph.parts import Pair, componentwise, constant
 
 __all__ = ["unary", "binary", "WHERE", "CAST", "BITCAST"]
 
@@ -25,6 +26,11 @@ def _same(inputs: Sequence[Node], params: tuple[Any, ...]) -> tuple[Shape, dtype
 
 def _comparison(inputs: Sequence[Node], params: tuple[Any, ...]) -> tuple[Shape, dtype]:
     return inputs[0].shape, bool_
+
+
+def _of_parts(inputs: Sequence[Node], params: tuple[Any, ...]) -> tuple[Shape, dtype]:
+    """Complex operands give real numbers."""
+    return inputs[0].shape, inputs[0].dtype.real
 
 
 def _in_float32(f: Callable[..., Any]) -> Callable[..., Any]:
@@ -40,10 +46,17 @@ def _in_float32(f: Callable[..., Any]) -> Callable[..., Any]:
     return evaluate
 
 
-def unary(name: str, numpy: Callable[..., Any], gradient: Any = None, saves: str = "inputs", compares: bool = False) -> Primitive:
+def unary(
+    name: str,
+    numpy: Callable[..., Any],
+    gradient: Any = None,
+    saves: str = "inputs",
+    infer: Callable[..., Any] = _same,
+    parts: Any = None,
+) -> Primitive:
     """A primitive of one operand. `gradient(g, y, x)` gives the operand's gradient."""
     rule = None if gradient is None else lambda g, y, inputs, params: (gradient(g, y, *(inputs or (None,))),)
-    return Primitive(name, "elementwise", _comparison if compares else _same, _in_float32(numpy), rule, saves, batch=unchanged)
+    return Primitive(name, "elementwise", infer, _in_float32(numpy), rule, saves, batch=unchanged, parts=parts)
 
 
 def binary(
@@ -51,12 +64,13 @@ def binary(
     numpy: Callable[..., Any],
     gradient: Any = None,
     saves: str = "inputs",
-    compares: bool = False,
+    infer: Callable[..., Any] = _same,
     reads: tuple[tuple[int, ...], ...] | None = None,
+    parts: Any = None,
 ) -> Primitive:
     """A primitive of two operands. `gradient(g, y, a, b)` gives a pair of functions, so that only what is asked for is built."""
     rule = None if gradient is None else lambda g, y, inputs, params: gradient(g, y, *(inputs or (None, None)))
-    return Primitive(name, "elementwise", _comparison if compares else _same, _in_float32(numpy), rule, saves, reads, unchanged)
+    return Primitive(name, "elementwise", infer, _in_float32(numpy), rule, saves, reads, unchanged, parts)
 
 
 _vectorized: dict[str, Any] = {}
@@ -76,7 +90,7 @@ def _from_math(name: str) -> Callable[[Any], Any]:
 def _power_gradients(g: Any, y: Any, a: Any, b: Any) -> tuple[Any, Any]:
     return (
         lambda: (g * (b * a.pow(b - 1))).masked_fill(b == 0, 0),
-        lambda: g * (y * a.log()).masked_fill((a == 0) & (b >= 0), 0),
+        lambda: g * (y * a.log()).masked_fill((a == 0) & (b.real >= 0), 0),
     )
 
 
@@ -111,13 +125,18 @@ def _shift(shift: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     return f
 
 
+def _acosh_slope(x: Any) -> Any:
+    """1 / √(x² - 1), on the branch of √(x - 1)·√(x + 1) where x is complex."""
+    return (x - 1).rsqrt() * (x + 1).rsqrt() if x.is_complex() else (x * x - 1).rsqrt()
+
+
 def _no_slope(g: Any, y: Any, x: Any) -> Any:
     return g.new_zeros(tuple(g.shape))
 
 
 # --- one operand -------------------------------------------------------------------------------------------------------
-NEG = unary("neg", lambda x: np.negative(x), lambda g, y, x: -g, saves="")
-ABS = unary("abs", lambda x: np.abs(x), lambda g, y, x: g * x.sgn())
+NEG = unary("neg", lambda x: np.negative(x), lambda g, y, x: -g, saves="", parts=componentwise())
+ABS = unary("abs", lambda x: np.abs(x), lambda g, y, x: g * x.sgn(), infer=_of_parts)
 SIGN = unary("sign", lambda x: np.sign(x) if x.dtype.kind != "b" else x, _no_slope, saves="")
 FLOOR = unary("floor", lambda x: np.floor(x), _no_slope, saves="")
 CEIL = unary("ceil", lambda x: np.ceil(x), _no_slope, saves="")
@@ -140,15 +159,15 @@ SINH = unary("sinh", lambda x: np.sinh(x), lambda g, y, x: g * x.cosh())
 COSH = unary("cosh", lambda x: np.cosh(x), lambda g, y, x: g * x.sinh())
 TANH = unary("tanh", lambda x: np.tanh(x), lambda g, y, x: g * (1 - y * y), saves="output")
 ASINH = unary("asinh", lambda x: np.arcsinh(x), lambda g, y, x: g * (x * x + 1).rsqrt())
-ACOSH = unary("acosh", lambda x: np.arccosh(x), lambda g, y, x: g * (x * x - 1).rsqrt())
+ACOSH = unary("acosh", lambda x: np.arccosh(x), lambda g, y, x: g * _acosh_slope(x))
 ATANH = unary("atanh", lambda x: np.arctanh(x), lambda g, y, x: g / (1 - x * x))
 ERF = unary("erf", _from_math("erf"), lambda g, y, x: g * (2 / math.sqrt(math.pi)) * (-x * x).exp())
 BITWISE_NOT = unary("bitwise_not", lambda x: np.invert(x))  # logical on bool
-ISNAN = unary("isnan", lambda x: np.isnan(x), compares=True)
+ISNAN = unary("isnan", lambda x: np.isnan(x), infer=_comparison)
 
 # --- two operands ------------------------------------------------------------------------------------------------------
-ADD = binary("add", lambda a, b: np.add(a, b), lambda g, y, a, b: (lambda: g, lambda: g), saves="")
-SUB = binary("sub", lambda a, b: np.subtract(a, b), lambda g, y, a, b: (lambda: g, lambda: -g), saves="")
+ADD = binary("add", lambda a, b: np.add(a, b), lambda g, y, a, b: (lambda: g, lambda: g), saves="", parts=componentwise())
+SUB = binary("sub", lambda a, b: np.subtract(a, b), lambda g, y, a, b: (lambda: g, lambda: -g), saves="", parts=componentwise())
 MUL = binary("mul", lambda a, b: np.multiply(a, b), lambda g, y, a, b: (lambda: g * b, lambda: g * a), reads=((1,), (0,)))
 DIV = binary(
     "div",
@@ -174,12 +193,12 @@ COPYSIGN = binary(
     saves="inputs output",
 )
 NEXTAFTER = binary("nextafter", lambda a, b: np.nextafter(a, b))
-EQ = binary("eq", lambda a, b: np.equal(a, b), compares=True)
-NE = binary("ne", lambda a, b: np.not_equal(a, b), compares=True)
-LT = binary("lt", lambda a, b: np.less(a, b), compares=True)
-LE = binary("le", lambda a, b: np.less_equal(a, b), compares=True)
-GT = binary("gt", lambda a, b: np.greater(a, b), compares=True)
-GE = binary("ge", lambda a, b: np.greater_equal(a, b), compares=True)
+EQ = binary("eq", lambda a, b: np.equal(a, b), infer=_comparison)
+NE = binary("ne", lambda a, b: np.not_equal(a, b), infer=_comparison)
+LT = binary("lt", lambda a, b: np.less(a, b), infer=_comparison)
+LE = binary("le", lambda a, b: np.less_equal(a, b), infer=_comparison)
+GT = binary("gt", lambda a, b: np.greater(a, b), infer=_comparison)
+GE = binary("ge", lambda a, b: np.greater_equal(a, b), infer=_comparison)
 BITWISE_AND = binary("bitwise_and", lambda a, b: np.bitwise_and(a, b))
 BITWISE_OR = binary("bitwise_or", lambda a, b: np.bitwise_or(a, b))
 BITWISE_XOR = binary("bitwise_xor", lambda a, b: np.bitwise_xor(a, b))
@@ -195,12 +214,15 @@ WHERE = Primitive(
     lambda g, y, inputs, params: (None, lambda: g.masked_fill(~inputs[0], 0), lambda: g.masked_fill(inputs[0], 0)),
     reads=((), (0,), (0,)),
     batch=unchanged,
+    parts=componentwise(),
 )
 """Inputs (bool condition, a, b) of one shape."""
 
 
 def _cast(node: Node, x: Any) -> Any:
     to = array_type(node.dtype)
+    if x.dtype.kind == "c" and to.kind not in "cb":
+        x = x.real
     with np.errstate(all="ignore"):
         if x.dtype.kind not in "iub" and to.kind in "iu":  # as the CPU does: through int64, out of range undefined
             x = np.nan_to_num(x.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0).astype(np.int64)
@@ -209,16 +231,31 @@ def _cast(node: Node, x: Any) -> Any:
         return x.astype(to)
 
 
-CAST = Primitive(
+def _cast_parts(node: Node, operands: Sequence[Any]) -> Any:
+    to, own = node.params
+    (x,) = operands
+    if to.category != 3:
+        return BITWISE_OR(tuple([CAST((p,), (to, own.real)) for p in (x.real, x.imag)])) if to is bool_ else (
+            x.real if to is own.real else CAST((x.real,), (to, own.real)))  # fmt: skip
+    if own.category != 3:
+        real = x if to.real is own else CAST((x,), (to.real, own))
+        return Pair(real, constant(0, real))
+    return Pair(CAST((x.real,), (to.real, own.real)), CAST((x.imag,), (to.real, own.real)))
+
+
+CAST: Primitive = Primitive(
     "cast",
     "elementwise",
     lambda inputs, params: (inputs[0].shape, params[0]),
     _cast,
-    lambda g, y, inputs, params: (g.to(params[1]),),
+    lambda g, y, inputs, params: (type(g)._apply(CAST, (g,), (params[1], params[0])),),
     saves="",
     batch=unchanged,
+    parts=_cast_parts,
+    conjugates=False,
 )
-"""`params = (dtype, the operand's dtype)`: value conversion; float to integer truncates, anything to bool is `!= 0`."""
+"""`params = (dtype, the operand's dtype)`: value conversion; float to integer truncates, anything to bool is `!= 0`, and a real
+number of a complex one is its real part."""
 
 BITCAST = Primitive(
     "bitcast",

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 from flambeau.dtypes import int64
 from flambeau.graph.batching import everywhere
-from flambeau.graph.node import Node, Primitive
+from flambeau.graph.node import Node, Primitive, complex_name
 from flambeau.graph.numpy import np
+from flambeau.graph.parts import Pair, componentwise
 
 __all__ = ["GATHER", "SCATTER", "ARGSORT", "Bounds", "EITHER_END", "FROM_START"]
 
@@ -71,6 +72,7 @@ GATHER = Primitive(
     ),
     reads=((1,), ()),
     batch=_further,
+    parts=componentwise(),
 )
 """`params = (axis, bounds)`; inputs (x, int64 index of the same rank): out[i, j, …] = x[index[i, j, …], j, …] for axis 0. Other
 dimensions of index are no longer than x's. `bounds` says which indices are allowed; devices read nothing outside x."""
@@ -116,6 +118,15 @@ def _scatter_gradient(g: Any, y: Any, inputs: Any, params: tuple[Any, ...]) -> t
     return (lambda: share * kept, None, lambda: gathered(share) * chosen)
 
 
+_each_part = componentwise()
+
+
+def _scatter_parts(node: Node, operands: Any) -> Pair:
+    if node.params[1] not in ("set", "add"):
+        raise NotImplementedError(f"\"scatter_reduce\" not implemented for '{complex_name(node.dtype)}'")
+    return _each_part(node, operands)
+
+
 SCATTER: Primitive = Primitive(
     "scatter",
     "indexing",
@@ -125,6 +136,7 @@ SCATTER: Primitive = Primitive(
     saves=lambda params: "inputs" if params[1] in ("set", "add") else "inputs output",
     reads=lambda params: ((1,), (), (1,)) if params[1] in ("set", "add") else None,
     batch=_further,
+    parts=_scatter_parts,
 )
 """`params = (axis, mode, bounds)`, mode one of "set", "add", "mul", "amax", "amin"; inputs (base, int64 index, source of index's
 shape): out = base, then out[index[i, j, …], j, …] is combined with source[i, j, …] for axis 0. With "set" and repeated places the

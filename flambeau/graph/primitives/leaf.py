@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from flambeau.dtypes import bool_, dtype
-from flambeau.graph.node import Node, Primitive, Shape
+from flambeau.graph.node import PRIMITIVES, Node, Primitive, Shape
 from flambeau.graph.numpy import array_type, np
 
 __all__ = ["BUFFER", "CONSTANT", "SCALAR", "IOTA", "PLACEHOLDER", "number", "escaped"]
@@ -74,8 +74,11 @@ def scalar_value(node: Node) -> Any:
 def number(value: Any, type: dtype, device: str, shape: Shape = ()) -> Node:
     """A Python number, repeated to `shape`, as a leaf.
 
-    It is baked into kernels when it is one of the few that simplify, else read from memory.
+    It is baked into kernels when it is one of the few that simplify, else read from memory. A complex number is two leaves.
     """
+    if type.category == 3:
+        real, imag = (value.real, value.imag) if isinstance(value, complex) else (value, 0)
+        return PRIMITIVES["complex"]((number(real, type.real, device, shape), number(imag, type.real, device, shape)))
     if not callable(value):
         if type is bool_:
             value = bool(value)

@@ -11,6 +11,7 @@ from typing import Any
 from flambeau.graph.batching import everywhere, leading
 from flambeau.graph.node import Node, Primitive
 from flambeau.graph.numpy import array_type, np
+from flambeau.graph.parts import Pair, componentwise
 
 __all__ = ["RESHAPE", "PERMUTE", "EXPAND", "SLICE", "PAD", "WINDOW", "AS_STRIDED", "ASSIGN", "CONCATENATE"]
 
@@ -28,6 +29,7 @@ RESHAPE: Primitive = Primitive(
     lambda g, y, inputs, params: (_apply(g, RESHAPE, (g,), (params[1], params[0])),),
     saves="",
     batch=everywhere(lambda params, n: ((n, *params[0]), (n, *params[1]))),
+    parts=componentwise(lambda params: ((*params[0], 2), (*params[1], 2))),
 )
 """`params = (shape, the operand's shape)`: the same row-major order under another shape."""
 
@@ -40,6 +42,7 @@ PERMUTE: Primitive = Primitive(
     lambda g, y, inputs, params: (_apply(g, PERMUTE, (g,), (_inverse(params[0]),)),),
     saves="",
     batch=everywhere(lambda params, n: ((0, *(d + 1 for d in params[0])),)),
+    parts=componentwise(lambda params: ((*params[0], len(params[0])),)),
 )
 """`params = (order,)`: output dimension i is input dimension order[i]."""
 
@@ -66,6 +69,7 @@ EXPAND = Primitive(
     _expand_gradient,
     saves="",
     batch=everywhere(lambda params, n: ((n, *params[0]), (n, *params[1]))),
+    parts=componentwise(lambda params: ((*params[0], 2), (*params[1], 2))),
 )
 """`params = (shape, the operand's shape)`, of one rank: dimensions of size 1 repeat."""
 
@@ -101,6 +105,7 @@ SLICE = Primitive(
     _slice_gradient,
     saves="",
     batch=everywhere(lambda params, n: ((0, *params[0]), (1, *params[1]), (n, *params[2]), (n, *params[3]))),
+    parts=componentwise(lambda params: ((*params[0], 0), (*params[1], 1), (*params[2], 2), (*params[3], 2))),
 )
 """`params = (starts, steps, sizes, the operand's shape)`: element i of a dimension is element start + i·step; steps may be
 negative. All positions lie inside the operand."""
@@ -129,6 +134,17 @@ def _pad_gradient(g: Any, y: Any, inputs: Any, params: tuple[Any, ...]) -> tuple
     return (_apply(g, SLICE, (g,), (low, tuple(i + 1 for i in interior), tuple(sizes), tuple(g.shape))),)
 
 
+def _pad_parts(node: Node, operands: Any) -> Pair:
+    *where, value = node.params
+    if isinstance(value, complex) and value.imag:
+        return Pair(PAD((operands[0].real,), (*where, value.real)), PAD((operands[0].imag,), (*where, value.imag)))
+    if value:
+        return Pair(PAD((operands[0].real,), (*where, value.real)), PAD((operands[0].imag,), (*where, 0)))
+    return _pad_zeros(node, operands)
+
+
+_pad_zeros = componentwise(lambda params: (*((*sizes, 0) for sizes in params[:3]), 0))
+
 PAD = Primitive(
     "pad",
     "movement",
@@ -137,6 +153,8 @@ PAD = Primitive(
     _pad_gradient,
     saves="",
     batch=everywhere(lambda params, n: ((0, *params[0]), (0, *params[1]), (0, *params[2]), params[3])),
+    parts=_pad_parts,
+    conjugates=False,
 )
 """`params = (low, high, interior, value)`: value before, after and between the elements of each dimension (all ≥ 0)."""
 
@@ -191,6 +209,7 @@ WINDOW = Primitive(
     _window_gradient,
     saves="shapes",
     batch=everywhere(lambda params, n: (tuple(d + 1 for d in params[0]), *params[1:])),
+    parts=componentwise(lambda params: None),
 )
 """`params = (dims, kernel, stride, dilation)`: sliding windows over `dims`. Dimension d becomes the windows' number, and the
 kernel positions are appended: out[…, o_d, …, k_d] = x[…, o_d·stride + k_d·dilation, …]."""
@@ -233,6 +252,20 @@ def _as_strided_batch(node: Node, inputs: Any, batched: Any, n: int) -> Node:
     return AS_STRIDED((flat,), ((n, *shape), (size, *strides), offset, n * size))
 
 
+def _trailing(shape: tuple[int, ...], strides: tuple[int, ...], offset: int) -> tuple[Any, ...]:
+    """Where the parts of complex elements at those places are."""
+    return (*shape, 2), (*(2 * s for s in strides), 1), 2 * offset
+
+
+def _as_strided_parts(node: Node, operands: Any) -> Pair:
+    shape, strides, offset, n = node.params
+    (x,) = operands
+    if not x.has_whole:
+        return Pair(AS_STRIDED((x.real,), node.params), AS_STRIDED((x.imag,), node.params))
+    flat = RESHAPE((x.whole,), ((2 * n,), (n, 2)))
+    return Pair(whole=AS_STRIDED((flat,), (*_trailing(shape, strides, offset), 2 * n)))
+
+
 AS_STRIDED = Primitive(
     "as_strided",
     "movement",
@@ -241,6 +274,8 @@ AS_STRIDED = Primitive(
     _as_strided_gradient,
     saves="",
     batch=_as_strided_batch,
+    parts=_as_strided_parts,
+    conjugates=False,
 )
 """`params = (shape, strides, offset, n)` of a flat operand of n elements: out[i…] = x[offset + Σ i·stride]."""
 
@@ -267,6 +302,13 @@ def _assign_batch(node: Node, inputs: Any, batched: Any, n: int) -> Node:
     return RESHAPE((ASSIGN((flat, value), ((n, *shape), (size, *strides), offset)),), ((n, size), (n * size,)))
 
 
+def _assign_parts(node: Node, operands: Any) -> Pair:
+    base, value = operands
+    (n,) = node.shape
+    flat = ASSIGN((RESHAPE((base.whole,), ((2 * n,), (n, 2))), value.whole), _trailing(*node.params))
+    return Pair(whole=RESHAPE((flat,), ((n, 2), (2 * n,))))
+
+
 ASSIGN = Primitive(
     "assign",
     "write",
@@ -275,6 +317,8 @@ ASSIGN = Primitive(
     _assign_gradient,
     saves="",
     batch=_assign_batch,
+    parts=_assign_parts,
+    conjugates=False,
 )
 """`params = (shape, strides, offset)`; inputs (flat base, value of `shape`): base with value written at
 offset + Σ i·stride. A device may write into the base's memory when nothing else reads it."""
@@ -298,7 +342,7 @@ def _concatenate_gradient(g: Any, y: Any, inputs: Any, params: tuple[Any, ...]) 
     return tuple(parts)
 
 
-CONCATENATE = Primitive(
+CONCATENATE: Primitive = Primitive(
     "concatenate",
     "write",
     _concatenate_rule,
@@ -306,5 +350,7 @@ CONCATENATE = Primitive(
     _concatenate_gradient,
     saves="shapes",
     batch=everywhere(lambda params, n: (params[0] + 1,)),
+    parts=lambda node, operands: Pair(whole=CONCATENATE(tuple(o.whole for o in operands), node.params)),
+    conjugates=False,
 )
 """`params = (axis,)`; one or more operands of one dtype, whose shapes are equal but along `axis`, one after another."""

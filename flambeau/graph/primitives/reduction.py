@@ -10,7 +10,9 @@ from flambeau.dtypes import int64
 from flambeau.graph.batching import everywhere
 from flambeau.graph.node import Node, Primitive
 from flambeau.graph.numpy import array_type, np
-from flambeau.graph.primitives.movement import CONCATENATE
+from flambeau.graph.parts import Pair, componentwise
+from flambeau.graph.primitives.complex_arithmetic import product
+from flambeau.graph.primitives.movement import CONCATENATE, PAD, PERMUTE, RESHAPE, SLICE
 
 __all__ = ["SUM", "PROD", "MAX", "MIN", "ARGMAX", "ARGMIN", "ANY", "ALL"]
 
@@ -76,11 +78,51 @@ SUM = Primitive(
     lambda g, y, inputs, params: (_restore(g, *params),),
     saves="",
     batch=_batch,
+    parts=componentwise(lambda params: (params[0], (*params[1], 2))),
 )
 """`params = (axes, the operand's shape)`, as for every reduction."""
 
+
+def _prod_parts(node: Node, operands: Any) -> Pair:
+    """Halves are multiplied, then their halves."""
+    (x,), (axes, shape) = operands, node.params
+    kept = tuple(d for d in range(len(shape)) if d not in axes)
+    n = math.prod(shape[d] for d in axes)
+
+    def gathered(part: Node) -> Node:
+        moved = PERMUTE((part,), ((*axes, *kept),))
+        return RESHAPE((moved,), ((n, *node.shape), moved.shape))
+
+    real, imag = gathered(x.real), gathered(x.imag)
+    while n != 1:
+        whole = max(n + n % 2, 2)
+        real, imag = _padded(real, whole, 1), _padded(imag, whole, 0)
+        n = whole // 2
+        first, second = (Pair(_rows(real, i * n, n), _rows(imag, i * n, n)) for i in (0, 1))
+        both = product(first, second)
+        real, imag = both.real, both.imag
+    return Pair(*(RESHAPE((part,), (node.shape, part.shape)) for part in (real, imag)))
+
+
+def _padded(x: Node, n: int, value: float) -> Node:
+    """The first axis made n long."""
+    none = (0,) * len(x.shape)
+    return PAD((x,), (none, (n - x.shape[0], *none[1:]), none, value))
+
+
+def _rows(x: Node, start: int, n: int) -> Node:
+    rank = len(x.shape)
+    return SLICE((x,), ((start, *(0,) * (rank - 1)), (1,) * rank, (n, *x.shape[1:]), x.shape))
+
+
 PROD = Primitive(
-    "prod", "reduction", _rule, _reduce(lambda x, axes: np.prod(x, axes, dtype=x.dtype)), _prod_gradient, batch=_batch
+    "prod",
+    "reduction",
+    _rule,
+    _reduce(lambda x, axes: np.prod(x, axes, dtype=x.dtype)),
+    _prod_gradient,
+    batch=_batch,
+    parts=_prod_parts,
 )
 MAX = Primitive(
     "max", "reduction", _rule, _reduce(lambda x, axes: np.max(x, axes)), _extremum_gradient, saves="inputs output", batch=_batch

@@ -1,4 +1,4 @@
-"""Routines: functions of arrays that run on the host from every device (linear algebra, FFT).
+"""Routines: functions of arrays that run on the host from every device (linear algebra, Fourier transforms).
 
 A routine's results are packed into one flat array of the operands' dtype, from which slices take them apart: every node
 has one value. May import `flambeau.dtypes` and `flambeau.graph`.
@@ -14,6 +14,8 @@ from flambeau.dtypes import dtype
 from flambeau.graph.batching import everywhere
 from flambeau.graph.node import Node, Primitive
 from flambeau.graph.numpy import array_type, np
+from flambeau.graph.parts import Pair
+from flambeau.graph.primitives.movement import RESHAPE
 
 __all__ = ["ROUTINE", "ROUTINES", "call", "register"]
 
@@ -41,12 +43,37 @@ def _evaluate(node: Node, *arrays: Any) -> Any:
     return call(name, arrays, arguments, shape, type)
 
 
-ROUTINE = Primitive(
+def _joined(a: Any) -> Any:
+    return np.ascontiguousarray(a).view(np.complex64 if a.dtype == np.float32 else np.complex128).reshape(a.shape[:-1])
+
+
+def _of_pairs(*arrays: Any) -> Any:
+    """A routine whose operands, where `is_complex` says so, and result are complex numbers as pairs of real ones."""
+    *operands, name, is_complex, arguments, shape, type = arrays
+    found = [_joined(a) if c else a for a, c in zip(operands, is_complex, strict=True)]
+    result = call(name, found, arguments, shape, type)
+    return result.view(array_type(type.real)) if type.category == 3 else result
+
+
+ROUTINES["of_pairs"] = _of_pairs
+
+
+def _parts(node: Node, operands: Any) -> Any:
+    name, arguments, shape, type = node.params
+    is_complex = tuple(isinstance(o, Pair) for o in operands)
+    inputs = tuple(o.whole if isinstance(o, Pair) else o for o in operands)
+    whole = shape if type.category != 3 else (*shape[:-1], 2 * shape[-1])
+    made = ROUTINE(inputs, ("of_pairs", (name, is_complex, arguments, shape, type), whole, type.real))
+    return made if type.category != 3 else Pair(whole=RESHAPE((made,), ((*shape, 2), whole)))
+
+
+ROUTINE: Primitive = Primitive(
     "routine",
     "routine",
     lambda inputs, params: (params[2], params[3]),
     _evaluate,
     batch=everywhere(lambda params, n: (*params[:2], (n, *params[2]), params[3])),
+    parts=_parts,
 )
 """`params = (name, arguments, shape of the packed result, dtype)`. The results are packed along the last dimension; dimensions
 before it are those of examples, which every operand begins with too."""

@@ -6,13 +6,18 @@ from typing import Any
 
 from flambeau.dtypes import int64
 from flambeau.graph.batching import everywhere
-from flambeau.graph.node import Node, Primitive
+from flambeau.graph.node import Node, Primitive, complex_name
 from flambeau.graph.numpy import array_type, np
+from flambeau.graph.parts import Pair, componentwise
+from flambeau.graph.primitives.complex_arithmetic import product
+from flambeau.graph.primitives.movement import PAD, SLICE
 
 __all__ = ["SCAN"]
 
 
 def _rule(inputs: Any, params: tuple[Any, ...]) -> Any:
+    if params[1] not in ("sum", "prod") and inputs[0].dtype.category == 3:
+        raise NotImplementedError(f"\"cum{params[1][-3:]}_cpu\" not implemented for '{complex_name(inputs[0].dtype)}'")
     return inputs[0].shape, int64 if params[1].startswith("arg") else inputs[0].dtype
 
 
@@ -73,6 +78,39 @@ def _product_gradient_table(g: Any, x: Any, axis: int) -> Any:
     return (g.unsqueeze(-2) * others * later).sum(-1).movedim(-1, axis)
 
 
-SCAN = Primitive("scan", "scan", _rule, _scan, _gradient, batch=everywhere(lambda params, n: (params[0] + 1, params[1])))
+_each_part = componentwise()
+
+
+def _parts(node: Node, operands: Any) -> Pair:
+    """Running products by doubling: after step k each element is the product of the last 2^k (Hillis and Steele's scan)."""
+    axis, kind = node.params
+    if kind == "sum":
+        return _each_part(node, operands)
+    (x,) = operands
+    size, step = node.shape[axis], 1
+    while step < size:
+        x = product(x, Pair(_later(x.real, axis, step, 1), _later(x.imag, axis, step, 0)))
+        step *= 2
+    return x
+
+
+def _later(x: Node, axis: int, step: int, value: float) -> Node:
+    """The elements moved on along an axis, `value` before the first."""
+    rank = len(x.shape)
+    none = (0,) * rank
+    sizes = tuple(n - step if d == axis else n for d, n in enumerate(x.shape))
+    kept = SLICE((x,), (none, (1,) * rank, sizes, x.shape))
+    return PAD((kept,), (tuple(step if d == axis else 0 for d in range(rank)), none, none, value))
+
+
+SCAN = Primitive(
+    "scan",
+    "scan",
+    _rule,
+    _scan,
+    _gradient,
+    batch=everywhere(lambda params, n: (params[0] + 1, params[1])),
+    parts=_parts,
+)
 """`params = (axis, kind)`, kind one of "sum", "prod", "max", "min" (NaN propagates), "argmax", "argmin" (the last position of
 the running extremum, int64)."""

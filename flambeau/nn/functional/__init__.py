@@ -19,7 +19,6 @@ from flambeau.nn.functional import (  # noqa: F401 - each registers its operator
     loss,
     native,
     normalization,
-    padding,
     pooling,
     vision,
 )

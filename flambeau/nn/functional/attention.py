@@ -8,10 +8,10 @@ from flambeau.dtypes import bool_
 from flambeau.nn.functional.arguments import as_tensor_argument, scalar_name
 from flambeau.nn.functional.dropout import dropout
 from flambeau.nn.functional.linear import linear
-from flambeau.nn.functional.padding import pad
 from flambeau.nn.functional.softmax import softmax
 from flambeau.nn.functional.windows import positions
 from flambeau.ops.joining import cat
+from flambeau.ops.padding import pad
 from flambeau.ops.registry import operator
 from flambeau.shapes import attention as rules
 from flambeau.tensor import Tensor

@@ -124,7 +124,7 @@ def _gradient(g: Tensor, y: Tensor, inputs: Sequence[Any], params: tuple[Any, ..
         difference = difference.masked_fill((y == math.inf).reshape(1, -1, 1), 0)
     result = (difference * cast(g, x.dtype).reshape(1, -1, 1)).masked_fill(~is_active[: a.longest], 0)
     if a.longest < time:
-        from flambeau.nn.functional.padding import pad
+        from flambeau.ops.padding import pad
 
         result = pad(result, (0, 0, 0, 0, 0, time - a.longest))
     return (cast(result, type),)

@@ -23,8 +23,8 @@ from flambeau.nn.functional.loss import (
     triplet_margin_loss,
 )
 from flambeau.nn.functional.normalization import batch_norm, group_norm, instance_norm, layer_norm
-from flambeau.nn.functional.padding import pad as _pad
 from flambeau.nn.functional.vision import affine_grid, grid_sample
+from flambeau.ops.padding import pad as _pad
 from flambeau.ops.registry import operator
 from flambeau.tensor import Tensor
 

@@ -20,12 +20,12 @@ from flambeau.graph.primitives import elementwise as e
 from flambeau.graph.primitives.movement import EXPAND, RESHAPE
 from flambeau.graph.primitives.reduction import SUM
 from flambeau.nn.functional.arguments import as_tensor_argument, check_device, check_floating, scalar_name
-from flambeau.nn.functional.padding import pad
 from flambeau.nn.functional.pooling import avg_pool3d
 from flambeau.ops.composite import Composite, record
 from flambeau.ops.formula import in_wide
 from flambeau.ops.nodes import converted, number_like, shaped
 from flambeau.ops.operands import accumulation_dtype, cast, expand
+from flambeau.ops.padding import pad
 from flambeau.ops.registry import operator, write_out
 from flambeau.shapes import normalization as rules
 from flambeau.shapes.broadcasting import broadcast

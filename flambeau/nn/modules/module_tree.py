@@ -184,11 +184,11 @@ class ModuleTree:
         Integer tensors keep their dtype. Raises TypeError for a dtype that isn't floating.
         """
         device, dtype, non_blocking = _parse_to(*args, **kwargs)
-        if dtype is not None and not dtype.is_floating_point:
+        if dtype is not None and dtype.category < 2:
             raise TypeError(f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={dtype}")
 
         def convert(t: Tensor) -> Tensor:
-            return t.to(device=device, dtype=dtype if t.is_floating_point() else None, non_blocking=non_blocking)
+            return t.to(device=device, dtype=dtype if t.dtype.category >= 2 else None, non_blocking=non_blocking)
 
         return self._apply(convert)
 

@@ -25,7 +25,7 @@ def vector_norm(x: Tensor, ord: Any = 2, dim: Any = None, keepdim: bool = False,
     tensor(7.)
     """
     check_tensor(x, "linalg.vector_norm", "x")
-    if x.dtype.category != 2 and dtype is None:
+    if x.dtype.category < 2 and dtype is None:
         raise RuntimeError(f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {scalar_name(x)}")
     axes = wrap_dims(dims_argument(dim), len(x._shape))
     if any(x._shape[d] == 0 for d in axes) and (ord < 0 or math.isinf(ord)):
@@ -42,7 +42,7 @@ def matrix_norm(A: Tensor, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool 
     check_tensor(A, "linalg.matrix_norm", "A")
     if len(A._shape) < 2:
         raise RuntimeError("linalg.matrix_norm: The input tensor A must have at least 2 dimensions.")
-    if A.dtype.category != 2 and dtype is None:
+    if A.dtype.category < 2 and dtype is None:
         raise RuntimeError(f"linalg.matrix_norm: Expected a floating point or complex tensor as input. Got {scalar_name(A)}")
     x = A if dtype is None else cast(A, dtype)
     rank = len(x._shape)

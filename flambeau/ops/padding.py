@@ -1,13 +1,12 @@
-"""`pad` in all its modes. May import what `flambeau.ops` may."""
+"""`nn.functional.pad` in all its modes. May import what `flambeau.ops` may."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from flambeau.graph.primitives.movement import PAD
-from flambeau.nn.functional.arguments import as_tensor_argument
 from flambeau.ops.joining import cat
-from flambeau.ops.operands import check_fits
+from flambeau.ops.operands import as_tensor_argument, check_fits
 from flambeau.ops.registry import operator
 from flambeau.shapes import joining as rules
 from flambeau.tensor import Tensor
@@ -24,7 +23,8 @@ def _constant(x: Tensor, low: Sequence[int], high: Sequence[int], value: float) 
     if not any(low) and not any(high):
         return x.clone()
     type = x._storage.dtype
-    value = bool(value) if type.category == 0 else int(value) if type.category == 1 else float(value)
+    if not isinstance(value, complex):
+        value = bool(value) if type.category == 0 else int(value) if type.category == 1 else float(value)
     check_fits(value, type)
     return Tensor._apply(PAD, (x,), (low, high, (0,) * len(low), value))
 
