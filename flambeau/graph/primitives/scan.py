@@ -75,7 +75,7 @@ def _product_gradient_table(g: Any, x: Any, axis: int) -> Any:
     is_self = position.unsqueeze(1) == position
     others = x.unsqueeze(-2).masked_fill(is_self, 1).cumprod(-1)  # [i, k]: Π_{j≤k, j≠i} x_j
     later = (position >= position.unsqueeze(1)).to(g.dtype)
-    return (g.unsqueeze(-2) * others * later).sum(-1).movedim(-1, axis)
+    return (g.unsqueeze(-2) * others * later).sum(-1).movedim(-1, axis).contiguous()
 
 
 _each_part = componentwise()
