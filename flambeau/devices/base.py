@@ -23,6 +23,8 @@ class Backend(Protocol):
     name: str
     runs_plans: bool
     """Whether `execute` works, so that calls can be recorded."""
+    takes_sizes: bool
+    """Whether `execute` takes `general` plans, whose sizes are given with each run."""
 
     def supports(self, type: dtype) -> bool:
         """Whether tensors of `type` can live here."""

@@ -17,6 +17,7 @@ class ReferenceBackend:
 
     name = "reference"
     runs_plans = False
+    takes_sizes = False
 
     def supports(self, type: dtype) -> bool:
         return True

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 
 from flambeau.dtypes import bool_, int64
 from flambeau.kernels.ir import Expr
+from flambeau.traced import whole
 
 __all__ = ["Index", "Condition", "Space", "constant", "literal"]
 
@@ -62,7 +63,7 @@ class Space:
     def opaque(self, value: Expr, low: int, high: int) -> Index:
         """A value read from memory, known to lie in [low, high]."""
         if value.op == "literal":
-            return constant(int(value.param))
+            return constant(whole(value.param))
         return (0, ((self._atom("value", value, low, high), 1),))
 
     def _atom(self, kind: str, what: object, low: int, high: int) -> int:

@@ -30,7 +30,7 @@ class Unfusable(Exception):
     """The operation's value has to be in memory before this kernel can be made."""
 
     def __init__(self, operation: Operation) -> None:
-        super().__init__(repr(operation))
+        super().__init__(operation)
         self.operation = operation
 
 

@@ -80,7 +80,7 @@ class Program:
             simpler = rewrite(self, inputs, params, shape, type)
             if simpler is not None:
                 return simpler
-        key = (name, tuple(i.number for i in inputs), params, shape, type, tuple(map(repr, params)) if not inputs else None)
+        key = (name, tuple(i.number for i in inputs), params, shape, type, repr(params) if name == "constant" else None)
         found = self._known.get(key)
         if found is None:
             found = self._known[key] = Operation(name, inputs, params, shape, type, len(self.operations))

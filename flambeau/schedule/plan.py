@@ -64,6 +64,10 @@ class Plan:
     donations: tuple[tuple[int, tuple[tuple[int, int], ...]], ...] = ()
     used: int = 0
     """Grows with each use, over all plans."""
+    general: Any = None
+    """The `schedule.general.General` that this plan is of: then sizes in it are traced numbers, good for…"""
+    numbers: tuple[int, ...] = ()
+    """…these values of the variables."""
 
 
 @dataclass(frozen=True)

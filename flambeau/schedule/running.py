@@ -16,6 +16,7 @@ from flambeau.dtypes import float32
 from flambeau.graph.node import Node
 from flambeau.graph.primitives.leaf import BUFFER, PLACEHOLDER, SCALAR, escaped, scalar_value
 from flambeau.schedule.execution import execute
+from flambeau.schedule.general import Structures, concrete
 from flambeau.schedule.plan import Plan
 from flambeau.schedule.planning import build
 
@@ -27,33 +28,40 @@ __all__ = ["prepare", "realize", "PLANS"]
 CAPACITY, MOST_STEPS = 512, 20_000
 """How many plans are kept, and how many steps they may have together; the one used longest ago goes first."""
 PLANS: dict[tuple[Any, ...], Plan] = {}
+_steps = 0
+_structures = Structures()
 _uses = itertools.count(1)
 _NONE: frozenset[int] = frozenset()
 _lock = threading.Lock()
 
 
 def _keep(structure: tuple[Any, ...], plan: Plan) -> None:
-    """Notes a plan, and lets the longest unused go where there are too many."""
+    """Notes a plan, and lets those go that were not used for the longest time where there are too many."""
+    global _steps
     with _lock:
         PLANS[structure] = plan
         plan.used = next(_uses)
-        steps = sum([len(p.steps) for p in PLANS.values()])
-        while len(PLANS) > CAPACITY or (steps > MOST_STEPS and len(PLANS) > 1):
-            forgotten = min(PLANS, key=lambda key: PLANS[key].used)
-            steps -= len(PLANS.pop(forgotten).steps)
+        _steps += len(plan.steps)
+        if len(PLANS) <= CAPACITY and _steps <= MOST_STEPS:
+            return
+        by_use = sorted(PLANS, key=lambda key: PLANS[key].used)
+        for forgotten in by_use[: max(1, CAPACITY // 8)]:
+            if len(PLANS) > 1:
+                del PLANS[forgotten]
+        _steps = sum([len(p.steps) for p in PLANS.values()])
 
 
-def prepare(nodes: Sequence[Node]) -> tuple[Plan, list[Node], list[Node]]:
+def prepare(nodes: Sequence[Node], takes_sizes: bool) -> tuple[Plan, list[Node], list[Node]]:
     """The plan that computes `nodes` (distinct ones, none of which has its buffer), and the leaves that it reads.
 
     Returns (plan, nodes in memory, scalar nodes): the order of the nodes is that of `plan.inputs` and of `plan.scalars`.
-    The plan is the same object for every graph of the same structure.
+    The plan is the same object for every graph of the same structure. `takes_sizes`: it may be a `general` one.
     """
-    plan, inputs, scalars, _ = _prepare(nodes)
+    plan, inputs, scalars, _ = _prepare(nodes, takes_sizes)
     return plan, inputs, scalars
 
 
-def _prepare(nodes: Sequence[Node]) -> tuple[Plan, list[Node], list[Node], list[Node]]:
+def _prepare(nodes: Sequence[Node], takes_sizes: bool) -> tuple[Plan, list[Node], list[Node], list[Node]]:
     """`prepare`, and all nodes in the order in which they are met: the outputs, what those read, and so on.
 
     The key is what is met: of each node its signature and the places of what it reads; of one in memory its kind, as a negative
@@ -90,7 +98,12 @@ def _prepare(nodes: Sequence[Node]) -> tuple[Plan, list[Node], list[Node], list[
     structure = tuple(key)
     plan = PLANS.get(structure)
     if plan is None:
-        plan = build(nodes, order)
+        with _lock:
+            plan = _structures.plan(nodes, order, place, takes_sizes)
+        if plan is None:
+            plan = build(nodes, order)
+        elif not takes_sizes:
+            plan = concrete(plan)
         _keep(structure, plan)
     else:
         plan.used = next(_uses)
@@ -106,7 +119,7 @@ def realize(backend: Backend, nodes: Sequence[Node]) -> None:
     pending = [n for n in nodes if n.buffer is None]
     if not pending:
         return
-    plan, inputs, scalars, order = _prepare(pending)
+    plan, inputs, scalars, order = _prepare(pending, backend.takes_sizes)
     donated = _unknown_outside(plan, order) if plan.donations else _NONE
 
     def publish(buffers: Sequence[Any]) -> None:

@@ -21,6 +21,7 @@ class Interpreter:
     """A backend that runs plans; buffers are flat NumPy arrays."""
 
     name = "interpreter"
+    takes_sizes = False
 
     def __init__(self, share: bool = True) -> None:
         self.share = share

@@ -1,6 +1,6 @@
 """A builder of LLVM IR text: modules, and functions whose loops carry values.
 
-Imports LLVM's types and instructions; it knows LLVM's language and neither kernels nor dtypes.
+Imports LLVM's types and instructions, and `flambeau.traced`; it knows LLVM's language and neither kernels nor dtypes.
 
 A `Value` is a name (or a constant's spelling) with its LLVM type. A loop takes the values that it carries and a body from (index,
 carried values) to the next carried values: an accumulator tile is a list of values that goes in and comes out.
@@ -13,6 +13,7 @@ from contextlib import contextmanager
 
 from flambeau.codegen.llvm.instructions import Instructions
 from flambeau.codegen.llvm.types import Int, Value, constant
+from flambeau.traced import Traced, plain_sign
 
 __all__ = ["STOP", "Module", "Function"]
 
@@ -34,6 +35,15 @@ class Module:
         self._declarations: dict[str, str] = {}
         self._globals: dict[str, str] = {}
         self._defined: set[str] = set()
+        self.sizes: dict[int, Traced] = {}
+        """The traced numbers that the code is given, by their number in their trace…"""
+        self.size_place = 0
+        """…and where they stand among its arguments."""
+
+    def place_of(self, size: Traced) -> int:
+        """Which argument a traced number is."""
+        self.sizes.setdefault(size.number, size)
+        return self.size_place + list(self.sizes).index(size.number)
 
     def declare(self, name: str, result: str, arguments: Sequence[str]) -> None:
         """Declares an external function or intrinsic, once."""
@@ -129,11 +139,14 @@ class Function(Instructions):
             if isinstance(step, int) and low + step >= high:
                 return list(body(low, carried) or ())
             nonempty = True
+        elif not isinstance(low, Value) and not isinstance(high, Value):
+            nonempty = nonempty or plain_sign(high - low) == 1
+        first, last, by = self.text(low), self.text(high), self.text(step)
         top, done, before = self.label(), self.label(), self._block
         if nonempty:
             self.branch(top)
         else:
-            self.branch(top, self.op("i1", f"icmp slt i64 {low}, {high}"), done)
+            self.branch(top, self.op("i1", f"icmp slt i64 {first}, {last}"), done)
         self.start(top)
         slot = len(self._lines)
         self._lines.append("")
@@ -142,13 +155,13 @@ class Function(Instructions):
         index, inside = Value(names[0], "i64"), [Value(n, c.type) for n, c in zip(names[1:], carried)]
         after = list(body(index, inside) or ())
         assert len(after) == len(carried), (len(after), len(carried))
-        following = self.op("i64", f"add nsw i64 {index}, {step}")
-        more = self.op("i1", f"icmp slt i64 {following}, {high}")
+        following = self.op("i64", f"add nsw i64 {index}, {by}")
+        more = self.op("i1", f"icmp slt i64 {following}, {last}")
         latch = self._block
         self.branch(top, more, done, unrolled)
         pairs = zip([index, *inside], [self.integer(low), *carried], [following, *after])
         self._lines[slot] = "\n".join(
-            f" {p} = phi {p.type} [ {first}, %{before} ], [ {then}, %{latch} ]" for p, first, then in pairs
+            f" {p} = phi {p.type} [ {begin}, %{before} ], [ {then}, %{latch} ]" for p, begin, then in pairs
         )
         self.start(done)
         if nonempty:

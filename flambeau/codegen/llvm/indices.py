@@ -1,7 +1,7 @@
 """Index expressions as sums: constant + Σ coefficient · term, where a term is an axis or something opaque, with ranges.
 
 Knowing the ranges, floor divisions and remainders by constants that split a sum cleanly disappear:
-(12·i + j) // 12 is i where 0 ≤ j < 12. May import `flambeau.kernels.ir`.
+(12·i + j) // 12 is i where 0 ≤ j < 12. May import `flambeau.kernels`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from flambeau.dtypes import int64
 from flambeau.kernels.ir import Expr
+from flambeau.traced import whole
 
 __all__ = ["Linear", "Indices"]
 
@@ -74,7 +75,7 @@ class Indices:
         if e.op == "axis":
             return 0, max(self.extents[e.param] - 1, 0)
         if e.op == "literal":
-            return int(e.param), int(e.param)
+            return whole(e.param), whole(e.param)
         if e.op == "size":
             return int(e.param), e.param.high
         if e.op == "check":
@@ -90,7 +91,7 @@ class Indices:
         if e.op == "cast" and e.args[0].dtype.category == 1 and e.dtype is int64:
             return self.range(e.args[0])
         if e.op in ("floor_divide", "remainder") and _is_positive(e.args[1]):
-            n = int(e.args[1].param)
+            n = whole(e.args[1].param)
             low, high = self.bounds(self.linear(e.args[0]))
             if e.op == "floor_divide":
                 return low // n, high // n
@@ -109,7 +110,7 @@ class Indices:
 
     def _sum(self, e: Expr) -> Linear:
         if e.op == "literal":
-            return Linear(int(e.param))
+            return Linear(whole(e.param))
         if e.op in ("add", "sub"):
             return _combine(self.linear(e.args[0]), self.linear(e.args[1]), 1 if e.op == "add" else -1)
         if e.op == "neg":
@@ -122,7 +123,7 @@ class Indices:
                 a, b = b, a
             return _combine(Linear(0), b, a.constant)
         if e.op in ("floor_divide", "remainder") and _is_positive(e.args[1]):
-            return self._divided(e, self.linear(e.args[0]), int(e.args[1].param))
+            return self._divided(e, self.linear(e.args[0]), whole(e.args[1].param))
         if e.op == "cast" and e.dtype is int64 and e.args[0].dtype is int64:
             return self.linear(e.args[0])
         return Linear(0, ((e, 1),))
@@ -158,7 +159,7 @@ class Indices:
 
 
 def _is_positive(e: Expr) -> bool:
-    return e.op == "literal" and int(e.param) > 0
+    return e.op == "literal" and whole(e.param) > 0
 
 
 def _combine(a: Linear, b: Linear, factor: int) -> Linear:

@@ -1,7 +1,8 @@
 """Instructions without control flow: integers that are folded, vectors of any width, memory.
 
-Imports LLVM's types. Wherever an i64 is expected a Python int may stand, and arithmetic on Python ints stays in Python, so that
-index expressions with known sizes cost no instructions.
+Imports LLVM's types and `flambeau.traced`. Wherever an i64 is expected a Python int may stand, and arithmetic on Python ints
+stays in Python, so that index expressions with known sizes cost no instructions. A traced number may stand there, too: what is
+computed of those alone is so before the code is called, and what meets a value of the code becomes an argument.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from flambeau.codegen.llvm.types import (
     vector,
     zero,
 )
+from flambeau.traced import Traced, plain_sign
 
 if TYPE_CHECKING:
     from flambeau.codegen.llvm.builder import Module
@@ -32,6 +34,8 @@ __all__ = ["Instructions"]
 class Instructions:
     """A function's text as it grows. A method adds an instruction to the current block and gives its result."""
 
+    parameters: tuple[Value, ...]
+
     def __init__(self, module: Module, head: str) -> None:
         """`head` is the function's first line."""
         self.module = module
@@ -39,6 +43,7 @@ class Instructions:
         self._entry: list[str] = []
         """What goes before all else."""
         self._count = 0
+        self._sizes: dict[int, Value] = {}
 
     def emit(self, text: str) -> None:
         """Adds an instruction without a result."""
@@ -53,49 +58,65 @@ class Instructions:
 
     # --- i64 arithmetic, folded
 
+    def text(self, a: Int) -> str:
+        """An i64 as an operand."""
+        return str(self.size(a)) if isinstance(a, Traced) else str(a)
+
+    def size(self, a: Traced) -> Value:
+        """What stands for a traced number: an argument of the code."""
+        found = self._sizes.get(a.number)
+        if found is None:
+            found = self._sizes[a.number] = self.entry_load("i64", self.parameters[0], self.module.place_of(a))
+        return found
+
+    @property
+    def takes_sizes(self) -> bool:
+        """Whether traced numbers are among the arguments."""
+        return bool(self._sizes)
+
     def add(self, a: Int, b: Int) -> Int:
-        if isinstance(a, int) and isinstance(b, int):
+        if not isinstance(a, Value) and not isinstance(b, Value):
             return a + b
         if isinstance(a, int) and a == 0:
             return b
         if isinstance(b, int) and b == 0:
             return a
-        return self.op("i64", f"add nsw i64 {a}, {b}")
+        return self.op("i64", f"add nsw i64 {self.text(a)}, {self.text(b)}")
 
     def sub(self, a: Int, b: Int) -> Int:
-        if isinstance(a, int) and isinstance(b, int):
+        if not isinstance(a, Value) and not isinstance(b, Value):
             return a - b
         if isinstance(b, int):
             return self.add(a, -b)
-        return self.op("i64", f"sub nsw i64 {a}, {b}")
+        return self.op("i64", f"sub nsw i64 {self.text(a)}, {self.text(b)}")
 
     def mul(self, a: Int, b: Int) -> Int:
+        if not isinstance(a, Value) and not isinstance(b, Value):
+            return a * b
         if isinstance(b, int):
             a, b = b, a
         if isinstance(a, int):
-            if isinstance(b, int):
-                return a * b
             if a == 0:
                 return 0
             if a == 1:
                 return b
-        return self.op("i64", f"mul nsw i64 {a}, {b}")
+        return self.op("i64", f"mul nsw i64 {self.text(a)}, {self.text(b)}")
 
     def div(self, a: Int, b: Int) -> Int:
         """Quotient of a non-negative `a` and a positive number."""
-        if isinstance(a, int) and isinstance(b, int):
+        if not isinstance(a, Value) and not isinstance(b, Value):
             return a // b
-        return a if b == 1 else self.op("i64", f"udiv i64 {a}, {b}")
+        return a if isinstance(b, int) and b == 1 else self.op("i64", f"udiv i64 {self.text(a)}, {self.text(b)}")
 
     def rem(self, a: Int, b: Int) -> Int:
         """Remainder of a non-negative `a` and a positive number."""
-        if isinstance(a, int) and isinstance(b, int):
+        if not isinstance(a, Value) and not isinstance(b, Value):
             return a % b
-        return 0 if b == 1 else self.op("i64", f"urem i64 {a}, {b}")
+        return 0 if isinstance(b, int) and b == 1 else self.op("i64", f"urem i64 {self.text(a)}, {self.text(b)}")
 
     def floor_div(self, a: Int, b: int) -> Int:
         """Quotient rounded down, for `a` of either sign and a positive constant."""
-        if isinstance(a, int):
+        if not isinstance(a, Value):
             return a // b
         if b == 1:
             return a
@@ -114,8 +135,10 @@ class Instructions:
     def _extremum(self, predicate: str, fold: Callable[[int, int], int], a: Int, b: Int) -> Int:
         if isinstance(a, int) and isinstance(b, int):
             return fold(a, b)
-        condition = self.op("i1", f"icmp {predicate} i64 {a}, {b}")
-        return self.op("i64", f"select i1 {condition}, i64 {a}, i64 {b}")
+        condition = self.compare(predicate, a, b)
+        if isinstance(condition, bool):
+            return a if condition else b
+        return self.op("i64", f"select i1 {condition}, i64 {self.text(a)}, i64 {self.text(b)}")
 
     def compare(self, predicate: str, a: Int, b: Int) -> bool | Value:
         """`icmp` on i64: eq, ne, slt, sle, sgt, sge, ult (folded for the signed ones)."""
@@ -130,7 +153,11 @@ class Instructions:
                 "ult": lambda x, y: x % (1 << 64) < y % (1 << 64),
             }
             return fold[predicate](a, b)
-        return self.op("i1", f"icmp {predicate} i64 {a}, {b}")
+        if predicate != "ult" and not isinstance(a, Value) and not isinstance(b, Value):
+            sign = plain_sign(a - b)
+            if sign is not None:
+                return self.compare(predicate, sign, 0)
+        return self.op("i1", f"icmp {predicate} i64 {self.text(a)}, {self.text(b)}")
 
     @overload
     def both(self, a: Value, b: Value) -> Value: ...
@@ -146,7 +173,16 @@ class Instructions:
 
     def integer(self, a: Int) -> Value:
         """As a Value."""
-        return Value(str(a), "i64") if isinstance(a, int) else a
+        return a if isinstance(a, Value) else Value(self.text(a), "i64")
+
+    def filled(self, type: str, a: Int) -> Value:
+        """A number in all lanes of an integer type."""
+        if isinstance(a, int):
+            return constant(type, a)
+        value = self.integer(a)
+        if bits_of(type) < 64:
+            value = self.cast("trunc", value, element_of(type))
+        return self.splat(value, lanes_of(type))
 
     # --- any type
 
@@ -210,7 +246,7 @@ class Instructions:
         """An i64 `select`."""
         if isinstance(condition, bool):
             return a if condition else b
-        return self.op("i64", f"select i1 {condition}, i64 {a}, i64 {b}")
+        return self.op("i64", f"select i1 {condition}, i64 {self.text(a)}, i64 {self.text(b)}")
 
     # --- vectors
 
@@ -233,8 +269,11 @@ class Instructions:
         picks = ", ".join("i32 poison" if i < 0 else f"i32 {i}" for i in lanes)
         return self.op(type, f"shufflevector {a.type} {a}, {b.type} {b}, <{len(lanes)} x i32> <{picks}>")
 
-    def steps(self, lanes: int, element: str = "i64", step: int = 1) -> Value:
+    def steps(self, lanes: int, element: str = "i64", step: int | Traced = 1) -> Value:
         """The constant 0, step, 2·step …"""
+        if isinstance(step, Traced):
+            counted = self.steps(lanes, element)
+            return self.binary("mul", counted, self.filled(counted.type, step))
         return constant(vector(element, lanes), [step * i for i in range(lanes)] if lanes > 1 else 0)
 
     def lane_mask(self, low: Int, high: Int, lanes: int) -> bool | Value:
@@ -253,10 +292,7 @@ class Instructions:
             ):
                 continue
             clamped = self.maximum(self.minimum(bound, lanes), -1)
-            narrow = (
-                constant(type, clamped) if isinstance(clamped, int) else self.splat(self.cast("trunc", clamped, "i32"), lanes)
-            )
-            mask = self.both(mask, self.test(predicate, self.steps(lanes, "i32"), narrow))
+            mask = self.both(mask, self.test(predicate, self.steps(lanes, "i32"), self.filled(type, clamped)))
         return mask
 
     # --- memory
@@ -265,7 +301,7 @@ class Instructions:
         """The address of item `index` of an array of `element`."""
         if isinstance(index, int) and index == 0:
             return pointer
-        return self.op("ptr", f"getelementptr {element}, ptr {pointer}, i64 {index}")
+        return self.op("ptr", f"getelementptr {element}, ptr {pointer}, i64 {self.text(index)}")
 
     def load(self, type: str, pointer: Value, align: int = 0) -> Value:
         return self.op(type, f"load {type}, ptr {pointer}, align {align or max(1, bits_of(type) // 8)}")

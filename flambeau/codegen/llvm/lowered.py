@@ -3,13 +3,13 @@
 A kernel is one or more *phases*, functions `void f(ptr arguments, i64 thread, i64 threads)` that run one after another, each on
 all threads, with a barrier between. `arguments` points to an array of pointers: the kernel's slots in order, then one block of
 memory for each number of bytes in `scratch` (64-byte aligned, not cleared, private to the kernel's run), then the address of the
-error word where the kernel has `messages`, then the sizes that a loop kernel's code is given, one i64 each.
+error word where the kernel has `messages` or sizes, then the sizes that its code is given, one i64 each.
 
 The error word is two i64: 0 where nothing went wrong, else 1 + the number of a message; and the offending value. The runtime
 raises the message's exception after the run, with `{value}` replaced by that value. Generated code never touches memory outside
 its slots, error or not.
 
-Imports nothing of flambeau.
+Imports `flambeau.traced`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
+
+from flambeau.traced import Traced
 
 __all__ = ["Lowered", "Message", "Pack", "text_mark"]
 
@@ -60,7 +62,7 @@ class Pack(Protocol):
 class Lowered:
     """LLVM IR text of one module, the names of its phase functions in running order, and what they need beside the slots.
 
-    `packs` run before `functions`.
+    `packs` run before `functions`. `sizes`: the traced numbers that the code is given; then scratch sizes may be traced too.
     """
 
     ir: str
@@ -68,3 +70,4 @@ class Lowered:
     scratch: tuple[int, ...] = ()
     messages: tuple[Message, ...] = ()
     packs: tuple[Pack, ...] = ()
+    sizes: tuple[Traced, ...] = ()

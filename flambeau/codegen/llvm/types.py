@@ -1,6 +1,6 @@
 """LLVM's types and constants, by their spelling, and `Value`: what an instruction takes and gives.
 
-Imports nothing of flambeau. `bits_of`, `is_float` and the like look at a vector's elements, so that code for one lane and for
+Imports `flambeau.traced`. `bits_of`, `is_float` and the like look at a vector's elements, so that code for one lane and for
 many is the same.
 """
 
@@ -11,6 +11,8 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+
+from flambeau.traced import Traced
 
 __all__ = [
     "Value",
@@ -41,7 +43,8 @@ class Value:
         return self.name
 
 
-Int = int | Value
+Int = int | Traced | Value
+"""An i64: known now, known when the code is called, or computed by it."""
 
 
 # --- types ---------------------------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """Where a plan's values live: which share memory, and offsets in one arena for those that nobody outside sees.
 
-May import `flambeau.schedule.plan`.
+May import `flambeau.schedule.plan` and `flambeau.traced`.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flambeau.schedule.plan import Plan
+from flambeau.traced import Traced, larger, peeked
 
 __all__ = ["Block", "homes", "lifetimes", "place"]
 
@@ -36,39 +37,56 @@ def homes(plan: Plan, donated: frozenset[int]) -> list[int]:
     return home
 
 
-@dataclass
+@dataclass(eq=False)
 class Block:
-    """Memory wanted from step `first` to step `last`, both included."""
+    """Memory wanted from step `first` to step `last`, both included. Sizes and offsets may be traced numbers."""
 
     size: int
     first: int
     last: int
     offset: int = -1
 
+    @property
+    def room(self) -> int:
+        """What it takes, in whole lines."""
+        return -(-larger(self.size, 1) // _LINE) * _LINE
+
 
 def place(blocks: Sequence[Block]) -> int:
     """Gives each block an offset such that those wanted at one time don't overlap; returns the arena's size in bytes.
 
-    Large blocks first, each at the lowest offset where it fits.
+    Large blocks first, each at the lowest offset where it fits. Where sizes are traced, this says which blocks lie above which;
+    how far above follows from the sizes, whatever they are.
     """
-    placed: list[Block] = []
-    total = 0
-    for block in sorted(blocks, key=lambda b: (-b.size, b.first)):
-        size = -(-max(block.size, 1) // _LINE) * _LINE
-        taken = sorted(
-            (other.offset, other.offset + -(-max(other.size, 1) // _LINE) * _LINE)
-            for other in placed
-            if other.first <= block.last and block.first <= other.last
-        )
+    placed: list[tuple[int, int, Block]] = []
+    for block in sorted(blocks, key=lambda b: (-peeked(b.size), b.first)):
+        size = peeked(block.room)
         offset = 0
-        for low, high in taken:
+        for low, high in sorted((low, high) for low, high, other in placed if _meet(block, other)):
             if offset + size <= low:
                 break
             offset = max(offset, high)
-        block.offset = offset
-        placed.append(block)
-        total = max(total, offset + size)
+        placed.append((offset, offset + size, block))
+    total = 0
+    if not any(isinstance(b.size, Traced) for b in blocks):
+        for offset, end, block in placed:
+            block.offset = offset
+            total = max(total, end)
+        return total
+    placed.sort(key=lambda item: item[0])
+    for number, (_, _, block) in enumerate(placed):
+        below = [b for _, _, b in placed[:number] if _meet(block, b)]
+        block.offset = 0
+        for b in below:
+            if not any(_meet(b, c) for c in below[below.index(b) + 1 :]):  # else that one is above it, too
+                block.offset = larger(block.offset, b.offset + b.room)
+        total = larger(total, block.offset + block.room)
     return total
+
+
+def _meet(a: Block, b: Block) -> bool:
+    """Whether both are wanted at some step."""
+    return a.first <= b.last and b.first <= a.last
 
 
 def lifetimes(plan: Plan, home: Sequence[int]) -> dict[int, tuple[int, int]]:

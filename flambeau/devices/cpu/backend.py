@@ -38,6 +38,7 @@ class CpuBackend:
 
     name = "cpu"
     runs_plans = True
+    takes_sizes = True
 
     def __init__(self, target: Target | None = None) -> None:
         self.target = host() if target is None else target
@@ -77,13 +78,34 @@ class CpuBackend:
             kept = plan.executable
             if kept is None:
                 kept = plan.executable = {}
-            executable = kept.get(key)
-            if executable is None or executable.threads != self.team.threads:
+            found = kept.get(key)
+            if found is None or found[0].threads != self.team.threads:
                 if len(kept) >= _VARIANTS:
                     del kept[next(iter(kept))]
-                with recorder.span("compile", "compile"):
-                    executable = kept[key] = Executable(plan, donated, may_round, self.compiler, self.pool, self.team)
+                found = kept[key] = self._executable(plan, donated, may_round)
+            executable, numbers = found
+            if numbers is not None:
+                executable.fill(numbers)
             return executable.run(self.team, inputs, scalars, self._arena)
+
+    def _executable(self, plan: Any, donated: frozenset[int], may_round: bool) -> tuple[Executable, list[int] | None]:
+        """What runs the plan; of a general plan one that serves other sizes too, with the numbers to fill in."""
+        known: list[Executable] = []
+        if plan.general is not None:
+            known = plan.general.compiled.setdefault((donated, may_round, self.team.threads), [])
+            for executable in known:
+                numbers = executable.numbers_for(plan.numbers)
+                if numbers is not None:
+                    return executable, numbers
+        with recorder.span("compile", "compile"):
+            executable = Executable(plan, donated, may_round, self.compiler, self.pool, self.team)
+        if plan.general is None:
+            return executable, None
+        known.insert(0, executable)
+        del known[_VARIANTS:]
+        numbers = executable.numbers_for(plan.numbers)
+        assert numbers is not None
+        return executable, numbers
 
     def synchronize(self) -> None:
         """Plans have run when `execute` returns: nothing is pending."""

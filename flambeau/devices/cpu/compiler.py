@@ -26,6 +26,7 @@ from flambeau.devices.cpu.image import Image
 from flambeau.devices.cpu.jit import Jit
 from flambeau.kernels.fingerprint import fingerprint
 from flambeau.kernels.ir import ContractionKernel, Kernel, LoopKernel, SortKernel
+from flambeau.kernels.replaced import is_traced
 
 __all__ = ["Compiled", "Compiler", "Pack"]
 
@@ -114,7 +115,7 @@ class _Request:
         if general is None:
             return code
         messages = tuple(m.filled(general.texts) for m in code.messages)
-        return Compiled(code.addresses, general.scratch, messages, (), code.code, general.sizes, code)
+        return Compiled(code.addresses, general.scratch, messages, code.packs, code.code, general.sizes, code)
 
 
 _MAKE_CODE = ("compiler", "image", "jit", "support")
@@ -147,10 +148,13 @@ class Compiler:
         """By the key on disk: whoever holds one keeps its code in memory."""
         self._lock = threading.RLock()
 
-    def prepare(self, kernels: Iterable[Kernel], threads: int, may_round: bool = False) -> dict[Kernel, Compiled]:
+    def prepare(
+        self, kernels: Iterable[Kernel], threads: int, may_round: bool = False, is_traced: bool = False
+    ) -> dict[Kernel, Compiled]:
         """The kernels' machine code, good while the result (or each of its values) is held.
 
-        What is missing is compiled on two threads and put into memory as one block. `may_round`: see `Target`.
+        What is missing is compiled on two threads and put into memory as one block. `may_round`: see `Target`. `is_traced`: the
+        kernels' sizes are traced numbers, and so are those that their code is to be given.
         """
         target = replace(self.target, may_round=True) if may_round else self.target
         found: dict[Kernel, Compiled] = {}
@@ -158,7 +162,7 @@ class Compiler:
         shared: dict[str, Compiled] = {}
         with self._lock:
             for kernel in dict.fromkeys(kernels):
-                known = self._recent.get((kernel, threads, may_round))
+                known = None if is_traced else self._recent.get((kernel, threads, may_round))
                 if known is not None:
                     found[kernel] = known
                     continue
@@ -178,6 +182,8 @@ class Compiler:
                     shared[key] = alive
         for kernel, request in wanted.items():
             found[kernel] = request.completed(shared[request.key])
+        if is_traced:
+            return found
         with self._lock:
             for kernel, known in found.items():
                 self._recent[kernel, threads, may_round] = known
@@ -229,6 +235,10 @@ class Compiler:
             key = self._key(target, f"sort {type.name} {descending} {method}")
             return _Request(key, lambda: sorting.lower(type, descending, method, target), general)
         assert isinstance(kernel, ContractionKernel), kernel
+        if is_traced(kernel):
+            lowered = contraction.lower(kernel, target, threads)
+            general = loops.General((), lowered.sizes, (), lowered.scratch)
+            return _Request(self._key(target, lowered.ir), lambda: replace(lowered, scratch=(), sizes=()), general)
         return _Request(self._key(target, f"{threads} {fingerprint(kernel)}"), lambda: contraction.lower(kernel, target, threads))
 
     def _key(self, target: Target, text: str) -> str:

@@ -64,6 +64,7 @@ class WebGPUBackend:
     """See `Backend`. Thread-safe: one lock orders what threads record."""
 
     runs_plans = True
+    takes_sizes = False
 
     def __init__(self, host: Host, index: int) -> None:
         self.host = host

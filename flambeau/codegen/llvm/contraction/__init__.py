@@ -35,7 +35,7 @@ def lower(kernel: ContractionKernel, target: Target, threads: int) -> Lowered:
     The result's `packs` are `Pack`s (see `roles.py`).
     """
     lowered = _lower(kernel, target, threads, 0)
-    if lowered.messages:  # the error word's address stands after the scratch blocks, whose number is known now
+    if lowered.messages or lowered.sizes:  # these stand after the scratch blocks, whose number is known now
         lowered = _lower(kernel, target, threads, len(kernel.slots) + len(lowered.scratch))
     return lowered
 
@@ -68,7 +68,9 @@ def _lower(kernel: ContractionKernel, target: Target, threads: int, error_place:
         parts.append((name, units))
     _phase(module, "contraction", parts, threads)
     messages = tuple(module.messages.found)
-    return Lowered(module.text(), ("contraction",), tuple(scratch.sizes), messages, tuple(packs.values()))
+    functions = (*(p.function for p in packs.values() if p.takes_sizes), "contraction")
+    kept = tuple(p for p in packs.values() if not p.takes_sizes)
+    return Lowered(module.text(), functions, tuple(scratch.sizes), messages, kept, tuple(module.sizes.values()))
 
 
 _Plan = Winograd | WinogradWeight | Dot | Band | Panel | None
@@ -90,7 +92,7 @@ def _plans(forms: Sequence[Form], target: Target, threads: int) -> list[tuple[Fo
         elif form.size:
             left.append(form)
     summing = [form for form in left if form.terms]
-    bands = [plan_band(form, target, threads, slides=len(forms) == 1) for form in summing]
+    bands = [None if form.is_traced else plan_band(form, target, threads, slides=len(forms) == 1) for form in summing]
     others = [_unbanded(form, target, threads) for form in summing]
     best = [band for band in bands if band is not None]
     banded = len(best) == len(summing) and sum(cost for cost, _ in best) < sum(cost for cost, _ in others)
@@ -100,7 +102,7 @@ def _plans(forms: Sequence[Form], target: Target, threads: int) -> list[tuple[Fo
 
 def _filtered(form: Form, target: Target, threads: int) -> list[tuple[Form, Winograd]]:
     """The form, or forms that together are it, by minimal filtering; none where that has nothing to offer."""
-    if not form.size or not form.terms:
+    if not form.size or not form.terms or form.is_traced:
         return []
     found = []
     for part in undilated(form) or ():
@@ -114,7 +116,7 @@ def _filtered(form: Form, target: Target, threads: int) -> list[tuple[Form, Wino
 
 def _unbanded(form: Form, target: Target, threads: int) -> tuple[float, WinogradWeight | Dot | Panel | None]:
     """The best schedule but bands, with the cycles that it is expected to take the busiest thread."""
-    weight = plan_winograd_weight(form, target, threads)
+    weight = None if form.is_traced else plan_winograd_weight(form, target, threads)
     if weight is not None:
         return 0.0, weight
     dot, panel = plan_dot(form, target, threads), plan_panel(form, target, threads)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from flambeau.codegen.llvm.builder import Function
 from flambeau.codegen.llvm.types import Int, Value, bytes_of, element_of, lanes_of, zero
+from flambeau.traced import is_multiple
 
 __all__ = ["Sums", "clear", "in_vectors", "off_powers_of_two"]
 
@@ -19,7 +20,7 @@ def off_powers_of_two(elements: int, type: str, power: int = 1024) -> int:
     apart would meet in a few sets of the cache."""
     lanes = lanes_of(type)
     whole = -(-elements // lanes) * lanes
-    return whole + (lanes if whole * bytes_of(element_of(type)) % power == 0 else 0)
+    return whole + (lanes if is_multiple(whole * bytes_of(element_of(type)), power) else 0)
 
 
 def in_vectors(f: Function, length: Int, lanes: int, chunk: Callable[[Int], None], written: int = 4) -> None:

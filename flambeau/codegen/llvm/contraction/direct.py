@@ -21,6 +21,7 @@ from flambeau.codegen.llvm.contraction.form import Form
 from flambeau.codegen.llvm.contraction.roles import PART, every, place, unravel
 from flambeau.codegen.llvm.target import Target
 from flambeau.codegen.llvm.types import Int, Value, zero
+from flambeau.traced import Traced, is_multiple, typical
 
 __all__ = ["direct", "direct_cycles"]
 
@@ -51,12 +52,13 @@ def direct(module: Module, name: str, form: Form, slots: int, target: Target) ->
 def direct_cycles(form: Form, target: Target, threads: int) -> float:
     """What the schedule is expected to take the busiest thread, its lanes along the output."""
     if not form.outputs:
-        return float(form.terms)
+        return float(prod(map(typical, form.extents)))
     lanes = target.lanes(8 * form.sum_bytes)
     inner = form.outputs - 1
-    vectors = form.size // form.extents[inner] * -(-form.extents[inner] // lanes)
+    extents = tuple(map(typical, form.extents))
+    vectors = prod(extents[:inner]) * -(-extents[inner] // lanes)
     strided = any(abs(v.strides[inner]) > 1 for v in (form.a, form.b))
-    return vectors * form.terms * (_STRIDED_TERM if strided else _TERM) / threads
+    return vectors * prod(extents[form.outputs :]) * (_STRIDED_TERM if strided else _TERM) / threads
 
 
 def _lanes_along_sum(form: Form, lanes: int) -> bool:
@@ -65,17 +67,18 @@ def _lanes_along_sum(form: Form, lanes: int) -> bool:
         return False
     inner = len(form.extents) - 1
     steps = [abs(v.strides[inner]) for v in (form.a, form.b)]
-    if form.outputs and form.extents[form.outputs - 1] * 2 > lanes and steps != [1, 1]:
+    last = typical(form.extents[form.outputs - 1]) if form.outputs else 1
+    if form.outputs and last * 2 > lanes and steps != [1, 1]:
         return False
-    output = min(lanes, form.extents[form.outputs - 1]) if form.outputs else 1
-    return 1 <= min(steps) <= max(steps) <= 2 and form.extents[inner] > output
+    return 1 <= min(steps) <= max(steps) <= 2 and typical(form.extents[inner]) > min(lanes, last)
 
 
 def _tail(form: Form, axes: Sequence[int], most: int) -> list[int]:
     """The last of `axes` whose extents' product stays within `most`."""
     chosen: list[int] = []
     for k in reversed(axes):
-        if prod(form.extents[x] for x in chosen) * form.extents[k] > most:
+        extent = form.extents[k]
+        if isinstance(extent, Traced) or prod(form.extents[x] for x in chosen) * extent > most:
             break
         chosen.insert(0, k)
     return chosen
@@ -102,16 +105,17 @@ def _along_output(f: Function, form: Form, memory: list[Value], lanes: int) -> i
     count = len(form.extents)
     inner = form.outputs - 1 if form.outputs else None
     extent = form.extents[inner] if inner is not None else 1
-    lanes = min(lanes, 1 << max(0, (extent - 1).bit_length()))
+    length = typical(extent)
+    lanes = min(lanes, 1 << max(0, (length - 1).bit_length()))
     # a vector times a matrix reads the matrix once, line after line: long pieces of each
     plain = not (form.a.checks or form.b.checks) and form.terms > UNROLLED
-    wide = min(8 if plain and lanes > 1 else 2, -(-extent // lanes))
+    wide = min(8 if plain and lanes > 1 else 2, -(-length // lanes))
     chunks = -(-extent // (wide * lanes))
     lined = form.outputs - 2 if form.outputs > 1 else None
     tall = form.extents[lined] if lined is not None else 1
     together = 1
     if lined is not None and inner is not None and any(v.varies(lined) != v.varies(inner) or v.checks for v in (form.a, form.b)):
-        together = next((h for h in (4, 3, 2) if tall % h == 0), min(4, tall))
+        together = next((h for h in (4, 3, 2) if is_multiple(tall, h)), min(4, typical(tall)))
     unrolled = _tail(form, form.summed, UNROLLED)
     looped = [k for k in form.summed if k not in unrolled]
     outer = list(form.extents[: max(0, form.outputs - 2)])
@@ -123,7 +127,7 @@ def _along_output(f: Function, form: Form, memory: list[Value], lanes: int) -> i
         cells = [(h, w) for h in range(heights) for w in range(wide)]
 
         def left_over(w: int) -> Int:
-            if extent % (wide * lanes) == 0:
+            if is_multiple(extent, wide * lanes):
                 return lanes
             return f.minimum(f.sub(extent, f.add(start, w * lanes)), lanes)
 
@@ -155,7 +159,7 @@ def _along_output(f: Function, form: Form, memory: list[Value], lanes: int) -> i
             store(f, form, memory, result, where, inner, lanes, remaining)
 
     groups = -(-tall // together)
-    parts = chunks if prod(outer) * groups < _FEW_UNITS else 1
+    parts = chunks if prod(map(typical, outer)) * typical(groups) < _FEW_UNITS else 1
     units = prod(outer) * groups * parts
 
     def unit(u: Int, _: list[Value]) -> None:
@@ -169,8 +173,7 @@ def _along_output(f: Function, form: Form, memory: list[Value], lanes: int) -> i
             f.loop(first, last, wide * lanes, lambda start, _: tile(at, start, heights))
 
         y = f.mul(group, together)
-        rest = tall % together
-        if rest == 0:
+        if is_multiple(tall, together):
             line(y, together)
         else:
             f.choose(
@@ -188,7 +191,7 @@ def _along_sum(f: Function, form: Form, memory: list[Value], lanes: int, registe
     count = len(form.extents)
     inner = count - 1
     extent = form.extents[inner]
-    lanes = min(lanes, 1 << (extent - 1).bit_length())
+    lanes = min(lanes, 1 << (typical(extent) - 1).bit_length())
     together = _tail(form, range(form.outputs), max(1, registers // 2 - 4))
     outer = [k for k in range(form.outputs) if k not in together]
     looped = [k for k in form.summed if k != inner]
@@ -201,11 +204,11 @@ def _along_sum(f: Function, form: Form, memory: list[Value], lanes: int, registe
         def body(at: list[Int], sums: list[Value]) -> list[Value]:
             def chunk(j: Int, held: list[Value]) -> list[Value]:
                 here = place(at, [inner], [j])
-                left_over = lanes if extent % lanes == 0 else f.minimum(f.sub(extent, j), lanes)
+                left_over = lanes if is_multiple(extent, lanes) else f.minimum(f.sub(extent, j), lanes)
                 a, b = (read_many(f, memory[v.slot], v, here, cells, inner, lanes, left_over) for v in (form.a, form.b))
                 return [f.multiply_add(x, y, s) for x, y, s in zip(a, b, held)]
 
-            if extent <= 4 * lanes:
+            if isinstance(extent, int) and extent <= 4 * lanes:
                 for j in range(0, extent, lanes):
                     sums = chunk(j, sums)
                 return sums

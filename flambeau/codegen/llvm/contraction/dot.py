@@ -24,6 +24,7 @@ from flambeau.codegen.llvm.contraction.roles import PART, Roles, Scratch, ceilin
 from flambeau.codegen.llvm.target import Target
 from flambeau.codegen.llvm.types import Int, Value, bits_of, constant, is_float, zero
 from flambeau.codegen.llvm.values import memory_type
+from flambeau.traced import Traced, is_multiple
 
 __all__ = ["Dot", "plan_dot", "dot_cycles"]
 
@@ -127,7 +128,7 @@ class Dot:
                 e = extents[self.split]
 
                 def one(k: Int, _: list[Value]) -> None:
-                    steps: Int = self.step if e % self.step == 0 else f.minimum(f.sub(e, k), self.step)
+                    steps: Int = self.step if is_multiple(e, self.step) else f.minimum(f.sub(e, k), self.step)
                     at = place(index, [self.split], [k])
                     if not self.left.direct:
                         self._copy(f, memory, self.left, left, at, steps, top, bottom)
@@ -242,7 +243,7 @@ class Dot:
                     return add(k, held, lambda side, at: f.load(type, at))
 
                 held = f.loop(0, f.mul(full, lanes), lanes, term, [zero(type)] * (tile.height * tile.width))
-                if rest != 0:
+                if not isinstance(rest, int) or rest:
                     mask = f.lane_mask(0, rest, lanes)
 
                     def partly(side: Side, at: Value) -> Value:
@@ -330,11 +331,13 @@ def _dense(form: Form, view: View, axes: Sequence[int]) -> bool:
 
 def dot_cycles(plan: Dot, target: Target, threads: int) -> float:
     """What the plan is expected to take the busiest thread. Every tile of columns reads the left operand's block again."""
-    extents, tile = plan.form.extents, plan.tile
-    terms, run = size_of(extents, plan.roles.summed), extents[plan.roles.summed[-1]]
-    tiles = ceiling(plan.rows, tile.height) * ceiling(plan.columns, tile.width)
-    copied = (0 if plan.left.direct else plan.rows) + (0 if plan.right.direct else plan.columns)
-    block = plan.rows * plan.step * plan.inside * plan.form.sum_bytes
+    extents, tile, r = plan.form.typical_extents, plan.tile, plan.roles
+    terms, run = size_of(extents, r.summed), extents[r.summed[-1]]
+    rows, columns = size_of(extents, r.rows), size_of(extents, r.columns)
+    tiles = ceiling(rows, tile.height) * ceiling(columns, tile.width)
+    copied = (0 if plan.left.direct else rows) + (0 if plan.right.direct else columns)
+    step = extents[plan.split] if isinstance(plan.step, Traced) else plan.step
+    block = rows * step * size_of(extents, [k for k in r.summed if k > plan.split]) * plan.form.sum_bytes
     rate = 64 if block <= target.l1 // 2 else 12 if block <= target.l2 // 2 else 8
     term = max(tile.height * tile.width / 2 + 1, tile.height * plan.lanes * plan.form.sum_bytes / rate)
     product = tiles * terms / plan.lanes * term
@@ -347,7 +350,7 @@ def plan_dot(form: Form, target: Target, threads: int) -> Dot | None:
     r = roles(form)
     if not r.rows or not r.columns or not r.summed:
         return None
-    extents = form.extents
+    extents = form.typical_extents
     type = form.sum_type
     lanes = target.lanes(bits_of(type))
     bytes_ = bits_of(type) // 8
@@ -377,7 +380,7 @@ def plan_dot(form: Form, target: Target, threads: int) -> Dot | None:
     def side(view: View, axes: tuple[int, ...]) -> Side:
         in_place = exact and _dense(form, view, within) and not view.checks
         # rows that lie a multiple of a page's half apart would fight for one set of the first cache
-        in_place = in_place and all(view.strides[k] * bytes_ % 2048 for k in axes[-1:])
+        in_place = in_place and not any(is_multiple(view.strides[k] * bytes_, 2048) for k in axes[-1:])
         return Side(view, axes, in_place)
 
     batch = size_of(extents, r.batch)
@@ -389,4 +392,5 @@ def plan_dot(form: Form, target: Target, threads: int) -> Dot | None:
     parts = (cut, 1) if by_rows else (1, cut)
     per = ceiling(counts[1], parts[1]) * tile.width
     strip = min(per, max(1, target.l2 // 8 // (step * inside * bytes_ * tile.width)) * tile.width)
+    step = form.extents[split] if step == extents[split] else step
     return Dot(form, r, tile, lanes, side(r.left, r.rows), side(r.right, r.columns), split, step, parts, strip)

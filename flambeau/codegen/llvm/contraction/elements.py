@@ -107,9 +107,9 @@ def _read_lanes(
         else:
             places = f.binary("add", f.splat(f.integer(at), lanes), f.steps(lanes, step=along))
             every = constant(places.type, c.every)
-            mask = f.both(mask, f.test("icmp ult", places, constant(places.type, c.limit)))
+            mask = f.both(mask, f.test("icmp ult", places, f.filled(places.type, c.limit)))
             mask = f.both(mask, f.test("icmp eq", f.binary("srem", places, every), zero(places.type)))
-            part = f.binary("mul", f.binary("sdiv", places, every), constant(places.type, c.stride))
+            part = f.binary("mul", f.binary("sdiv", places, every), f.filled(places.type, c.stride))
             spread = part if spread is None else f.binary("add", spread, part)
     if spread is None and step in (1, 2):  # step 2: two loads, of which every other lane is kept
         parts = []
@@ -224,10 +224,10 @@ def read_flat(
     total = 1
     for k in axes:
         total *= extents[k]
-    mask: bool | Value = f.test("icmp ult", flat, constant(type, total))
+    mask: bool | Value = f.test("icmp ult", flat, f.filled(type, total))
     coordinates: dict[int, Value] = {}
     for k in reversed(axes):
-        size = constant(type, extents[k])
+        size = f.filled(type, extents[k])
         coordinates[k] = f.binary("urem", flat, size) if k != axes[0] else flat
         flat = f.binary("udiv", flat, size)
     rest = [0 if k in coordinates else i for k, i in enumerate(index)]
@@ -236,17 +236,17 @@ def read_flat(
         sum_ = f.splat(f.integer(position(f, offset, terms, rest)), lanes)
         for k, at in coordinates.items():
             if terms[k]:
-                sum_ = f.binary("add", sum_, f.binary("mul", at, constant(type, terms[k])))
+                sum_ = f.binary("add", sum_, f.binary("mul", at, f.filled(type, terms[k])))
         return sum_
 
     where = along(view.offset, view.strides)
     for c in view.checks:
         at = along(c.offset, c.terms)
-        mask = f.both(mask, f.test("icmp ult", at, constant(type, c.limit)))
+        mask = f.both(mask, f.test("icmp ult", at, f.filled(type, c.limit)))
         if c.every > 1:
             every = constant(type, c.every)
             mask = f.both(mask, f.test("icmp eq", f.binary("srem", at, every), zero(type)))
-            where = f.binary("add", where, f.binary("mul", f.binary("sdiv", at, every), constant(type, c.stride)))
+            where = f.binary("add", where, f.binary("mul", f.binary("sdiv", at, every), f.filled(type, c.stride)))
     return widen(f, f.gather(memory_type(view.type), pointer, where, mask), view.type)
 
 
@@ -255,5 +255,5 @@ def _scalar_inside(f: Function, at: Int, limit: int, every: int) -> bool | Value
     if every > 1:
         if isinstance(at, int):
             return f.both(inside, at % every == 0)
-        inside = f.both(inside, f.compare("eq", f.op("i64", f"srem i64 {at}, {every}"), 0))
+        inside = f.both(inside, f.compare("eq", f.op("i64", f"srem i64 {f.text(at)}, {every}"), 0))
     return inside

@@ -31,6 +31,7 @@ class ContractionModule(Module):
         super().__init__(target.attributes)
         self.target, self.slots, self.error_place = target, tuple(slots), error_place
         self.messages = Messages()
+        self.size_place = error_place + 1
         self._epilogues: dict[int, tuple[Form, Expr, Indices]] = {}
 
     def epilogue(self, form: Form) -> tuple[Expr, Indices]:

@@ -16,6 +16,7 @@ from math import prod
 from flambeau.codegen.llvm.types import bits_of, vector
 from flambeau.dtypes import dtype
 from flambeau.kernels.ir import ContractionKernel, Expr, Operand
+from flambeau.traced import Traced, typical
 
 __all__ = [
     "Check",
@@ -108,6 +109,17 @@ class Form:
     @property
     def sum_bytes(self) -> int:
         return bits_of(self.sum_type) // 8
+
+    @property
+    def typical_extents(self) -> tuple[int, ...]:
+        """The extents, or plain numbers about as large."""
+        return tuple(map(typical, self.extents))
+
+    @property
+    def is_traced(self) -> bool:
+        """Whether some of its sizes are known only when it is computed."""
+        views = (self.a, self.b, self.out)
+        return any(isinstance(n, Traced) for n in (*self.extents, *(s for v in views for s in (v.offset, *v.strides))))
 
     @property
     def size(self) -> int:

@@ -26,6 +26,7 @@ from flambeau.codegen.llvm.contraction.roles import (
     unravel,
 )
 from flambeau.codegen.llvm.types import Int, Value
+from flambeau.traced import is_multiple
 
 __all__ = ["Panels"]
 
@@ -95,7 +96,7 @@ class Panels:
         low, high = share(f, batches * self.count)
         f.loop(low, high, 1, unit)
         f.finish()
-        return Pack(name, r.left.slot, block)
+        return Pack(name, r.left.slot, block, f.takes_sizes)
 
     def _nest(
         self, f: Function, axes: Sequence[int], index: list[Int], body: Callable[[list[Int], Int], None], number: Int = 0
@@ -118,7 +119,7 @@ class Panels:
         if height == 1:
             values = read(f, source, r.left, place(index, r.rows, unravel(f, first, [extents[k] for k in r.rows])), None, 1)
         elif len(r.rows) == 1:
-            whole = self.rows % height == 0 and lanes == height
+            whole = is_multiple(self.rows, height) and lanes == height
             count = lanes if whole else f.minimum(f.sub(self.rows, first), height)
             values = read(f, source, r.left, place(index, r.rows, [first]), r.rows[0], lanes, count)
         else:
@@ -132,19 +133,26 @@ class Panels:
         axis = self.summed[-1]
         length = size_of(extents, self.summed[len(self.summed) - self.run :])
         sizes = [extents[k] for k in r.rows]
-        rows = [f.add(first, m) if self.rows % height == 0 else f.minimum(f.add(first, m), self.rows - 1) for m in range(height)]
+        is_whole = is_multiple(self.rows, height)
+        rows = [f.add(first, m) if is_whole else f.minimum(f.add(first, m), self.rows - 1) for m in range(height)]
         starts = [place(index, r.rows, unravel(f, row, sizes)) for row in rows]
         begin = f.address(target, f.mul(number, length * height), self.form.sum_type)
 
-        def chunk(k: Int, count: int) -> None:
+        def chunk(k: Int, count: Int) -> None:
             for m in range(0, height, lanes):
                 group = starts[m : m + lanes]
                 places = [place(start, [axis], [k]) for start in group]
-                for n, turned in enumerate(read_turned(f, source, r.left, places, axis, lanes, count)[:count]):
-                    at = f.address(begin, f.add(f.mul(f.add(k, n), height), m), self.form.sum_type)
-                    f.masked_store(turned, at, f.lane_mask(0, len(group), lanes))
+                for n, turned in enumerate(read_turned(f, source, r.left, places, axis, lanes, count)):
+                    within = f.compare("slt", n, count)
+                    if within is False:
+                        break
+                    with f.when(within):
+                        at = f.address(begin, f.add(f.mul(f.add(k, n), height), m), self.form.sum_type)
+                        f.masked_store(turned, at, f.lane_mask(0, len(group), lanes))
 
-        whole = length // lanes * lanes
-        f.loop(0, whole, lanes, lambda k, _: chunk(k, lanes))
-        if whole < length:
-            chunk(whole, length - whole)
+        rest = length % lanes
+        f.loop(0, length - rest, lanes, lambda k, _: chunk(k, lanes))
+        more = f.compare("sgt", rest, 0)
+        if more is not False:
+            with f.when(more):
+                chunk(length - rest, rest)

@@ -39,6 +39,7 @@ from flambeau.codegen.llvm.contraction.roles import (
 )
 from flambeau.codegen.llvm.target import Target
 from flambeau.codegen.llvm.types import Int, Value, zero
+from flambeau.traced import is_multiple
 
 __all__ = ["Panel", "plan_panel", "panel_cycles"]
 
@@ -170,8 +171,8 @@ class Panel:
         *outer, block, part = coordinates
         count = size_of(extents, self.spanned)
         line, start = f.mul(block, self.lines), f.mul(part, self.segment)
-        lines: Int = self.lines if count % self.lines == 0 else f.minimum(f.sub(count, line), self.lines)
-        whole = extents[inner] % self.segment == 0
+        lines: Int = self.lines if is_multiple(count, self.lines) else f.minimum(f.sub(count, line), self.lines)
+        whole = is_multiple(extents[inner], self.segment)
         length: Int = self.segment if whole else f.minimum(f.sub(extents[inner], start), self.segment)
 
         def at_line(index: list[Int], k: Int) -> list[Int]:
@@ -224,7 +225,7 @@ class Panel:
                 e = extents[self.split]
 
                 def one(k: Int, _: list[Value]) -> None:
-                    steps: Int = self.step if e % self.step == 0 else f.minimum(f.sub(e, k), self.step)
+                    steps: Int = self.step if is_multiple(e, self.step) else f.minimum(f.sub(e, k), self.step)
                     if right_pack is None:
                         self._copy_right(f, memory, right, index, at_line, k, steps, lines, start, length)
                     from_term = f.mul(f.add(f.mul(term, e), k), self.inside)
@@ -364,7 +365,7 @@ class Panel:
             for m in range(height):
                 row = f.add(f.mul(p, height), m)
                 group = totals[m * width : (m + 1) * width]
-                if self.rows % height == 0:
+                if is_multiple(self.rows, height):
                     done(row, column, group)
                 else:
                     with f.when(f.compare("slt", row, self.rows)):
@@ -437,24 +438,26 @@ _KEPT = 0.2
 def panel_cycles(plan: Panel, threads: int) -> float:
     """What the plan is expected to take the busiest thread."""
     form, r, tile = plan.form, plan.roles, plan.tile
-    columns, batch = size_of(form.extents, r.columns), size_of(form.extents, r.batch)
+    extents = form.typical_extents
+    columns, batch, terms = size_of(extents, r.columns), size_of(extents, r.batch), size_of(extents, r.summed)
+    panels = ceiling(size_of(extents, r.rows), tile.height)
     term = max(tile.height * tile.width / 2, (tile.height + tile.width) / 2, 4.0) + 0.3
-    tiles = plan.panels * ceiling(columns, tile.width * plan.lanes) * (plan.terms * term + tile.height * tile.width * 3 + 15)
+    tiles = panels * ceiling(columns, tile.width * plan.lanes) * (terms * term + tile.height * tile.width * 3 + 15)
     inner = r.columns[-1]
-    chunks = ceiling(form.extents[inner], plan.lanes)
+    chunks = ceiling(extents[inner], plan.lanes)
     step = abs(r.right.strides[inner])
-    copied = (
-        plan.terms * (columns // form.extents[inner]) * (8 + (6 if step == 1 else 9 if step == 2 or plan.turns else 40) * chunks)
-    )
+    copied = terms * (columns // extents[inner]) * (8 + (6 if step == 1 else 9 if step == 2 or plan.turns else 40) * chunks)
     return batch * (tiles + copied * (_KEPT if plan.shared else 1)) / threads
 
 
 def plan_panel(form: Form, target: Target, threads: int) -> Panel | None:
-    """The schedule's plan, or None where it has nothing to offer: too little reuse, or no columns for the lanes."""
+    """The schedule's plan, or None where it has nothing to offer: too little reuse, or no columns for the lanes.
+
+    What is chosen depends on the powers of two that traced extents lie between, no more."""
     r = roles(form)
     if not r.columns or not r.rows or not r.summed:
         return None
-    extents = form.extents
+    extents = form.typical_extents
     rows, columns = size_of(extents, r.rows), size_of(extents, r.columns)
     batch = size_of(extents, r.batch)
     bits = 8 * form.sum_bytes
@@ -498,14 +501,18 @@ def plan_panel(form: Form, target: Target, threads: int) -> Panel | None:
         even = unit // gcd(unit, line)
         if even <= lines and lines % even and lines - lines % even >= lines * 0.7 and count > 3 * lines:
             lines -= lines % even
+    units = batch * (size_of(extents, line_axes) // count if line_axes else 1) * ceiling(count, lines) * ceiling(line, segment)
+    groups = min(ceiling(rows, tile.height), ceiling(threads, units)) if units < threads else 1
+    # what is whole is so for every length
+    segment = form.extents[inner] if segment == line else segment
+    lines = size_of(form.extents, line_axes[-1:] if span else line_axes) if lines == count else lines
+    step = form.extents[split] if step == extents[split] else step
     linear = [form.out, *(v for _, v in form.loads)]
     fused = (
         single
-        and (lines == 1 or (span and all(v.strides[line_axes[-1]] == line * v.strides[inner] for v in linear)))
+        and (lines == 1 or (span and all(v.strides[line_axes[-1]] == segment * v.strides[inner] for v in linear)))
         and (lines == 1 or not epilogue_axes(form) & {inner, *line_axes})
     )
-    units = batch * (size_of(extents, line_axes) // count if line_axes else 1) * ceiling(count, lines) * ceiling(line, segment)
-    groups = min(ceiling(rows, tile.height), ceiling(threads, units)) if units < threads else 1
     is_product = r.batch == () and len(r.columns) == 1 and not form.b.checks and not form.a.checks
     shared = is_product and single and rows <= _FEW_ROWS
     return Panel(form, r, tile, lanes, lines, segment, span, split, step, groups, fused, shared)

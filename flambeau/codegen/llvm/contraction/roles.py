@@ -28,6 +28,8 @@ class Pack:
     function: str
     slot: int
     scratch: int
+    takes_sizes: bool = False
+    """It depends on sizes that it is given, too, so that its result is not kept."""
 
 
 @dataclass(frozen=True)

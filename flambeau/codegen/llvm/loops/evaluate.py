@@ -22,6 +22,7 @@ from flambeau.codegen.llvm.types import Int, Value, constant, lanes_of
 from flambeau.codegen.llvm.values import is_half, literal, round_to
 from flambeau.dtypes import int64
 from flambeau.kernels.ir import Expr, Slot
+from flambeau.traced import Traced
 
 __all__ = ["Evaluator"]
 
@@ -174,7 +175,7 @@ class Evaluator:
         for term, c in s.terms:
             if term.op != "axis" and self.varies(term):
                 part = self.evaluate(term)
-                total = f.binary("add", total, part if c == 1 else f.binary("mul", part, constant(part.type, c)))
+                total = f.binary("add", total, part if c == 1 else f.binary("mul", part, f.filled(part.type, c)))
         return total
 
     def _compute(self, e: Expr) -> Value:
@@ -185,7 +186,7 @@ class Evaluator:
                 return base
             return f.binary("add", f.splat(base, self.lanes), f.steps(self.lanes))
         if e.op == "literal":
-            return literal(e.dtype, e.param)
+            return f.integer(e.param) if isinstance(e.param, Traced) else literal(e.dtype, e.param)
         if e.op == "size":
             return f.integer(self.sizes.value(e.param))
         if e.op == "load":

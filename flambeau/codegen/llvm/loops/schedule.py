@@ -279,8 +279,8 @@ def _cost(a: _Access, lane: int | None, lanes: int, natural: int, kernel: LoopKe
             return turns
         return turns * _instructions(a.index, lane, lanes)
     if not a.own:
-        return float(a.count)
-    best = float(a.count)
+        return 1.0 * a.count
+    best = 1.0 * a.count
     for axis, extent in a.own:
         if not extent:
             return 0.0

@@ -26,6 +26,8 @@ from flambeau.codegen.llvm.target import Target
 from flambeau.codegen.llvm.types import Int
 from flambeau.dtypes import int64
 from flambeau.kernels.ir import Expr, LoopKernel, Slot, Store
+from flambeau.kernels.replaced import settled
+from flambeau.traced import whole
 
 __all__ = ["General", "ScheduledPhase", "Size", "Sizes", "generalise", "highest"]
 
@@ -128,24 +130,33 @@ def generalise(kernel: LoopKernel, target: Target, threads: int) -> General:
         else:
             result.append(ScheduledPhase(phase.kernel, schedule, tuple(phase.limits.items())))
     scratch = tuple(s.size * s.dtype.itemsize for s in phases[-1].kernel.slots[len(kernel.slots) :])
-    return General(tuple(result), tuple(taken.sizes), tuple(taken.texts), scratch)
+    return General(settled(tuple(result)), tuple(taken.sizes), tuple(taken.texts), scratch)
 
 
 class _Taken:
     """The sizes and error texts that were taken out of a kernel."""
 
     def __init__(self) -> None:
-        self.sizes: dict[int, Size] = {}
+        self.sizes: list[int] = []
+        self._known: dict[int, Size] = {}
         self.texts: dict[str, int] = {}
 
     def size(self, n: int) -> int:
         """What stands for the number."""
         if abs(n) < _LEAST:
             return n
-        found = self.sizes.get(n)
+        found = self._known.get(n)
         if found is None:
-            found = self.sizes[n] = Size.of(n, len(self.sizes))
+            found = self._known[n] = Size.of(n, len(self.sizes))
+            self.sizes.append(n)
         return found
+
+    def length(self, n: int) -> Size:
+        """What stands for a number, however small, on which no choice depends."""
+        made = Size(1)
+        made.number, made.high = len(self.sizes), 1 << 62
+        self.sizes.append(n)
+        return made
 
     def text(self, text: str) -> str:
         """What stands for an error's text."""
@@ -172,7 +183,7 @@ class _Rewriter:
         slots = tuple(Slot(s.dtype, 0, s.access) for s in kernel.slots)
         general = LoopKernel(tuple(size(n) for n in kernel.axes), slots, stores)
         if schedule.cut is not None:
-            schedule = replace(schedule, cut=(schedule.cut[0], size(schedule.cut[1])))
+            schedule = replace(schedule, cut=(schedule.cut[0], self.taken.length(schedule.cut[1])))
         return ScheduledPhase(general, schedule, self._limits(phase.limits))
 
     def _limits(self, limits: Mapping[int, Expr]) -> tuple[tuple[int, Expr], ...]:
@@ -214,7 +225,7 @@ class _Rewriter:
     def _sized(self, e: Expr, done: Expr) -> Expr:
         if e.op != "literal" or e.dtype is not int64:
             return done
-        size = self.taken.size(int(e.param))
+        size = self.taken.size(whole(e.param))
         return Expr("size", (), int64, size) if isinstance(size, Size) else done
 
     def _is_position(self, e: Expr) -> bool:

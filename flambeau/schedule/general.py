@@ -1,0 +1,214 @@
+"""Plans for graphs that differ from earlier ones in sizes alone: made once with traced numbers, then only filled in.
+
+`Structures` knows graphs by their structure with the sizes taken out. When one comes with other sizes than before, the graph is
+planned with a variable for each size that has changed (`flambeau.traced`); what comes of that is a `General` plan, which serves
+every further graph of the structure whose sizes its notes hold for, with no planning. Where they don't hold, as when a
+size has passed a power of two, another is made. May import `flambeau.kernels`, `flambeau.graph` and its neighbours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from flambeau.graph.node import Node
+from flambeau.graph.primitives.leaf import CONSTANT
+from flambeau.kernels.ir import RoutineKernel
+from flambeau.kernels.replaced import replaced
+from flambeau.schedule.plan import Plan
+from flambeau.schedule.planning import build
+from flambeau.traced import LEAST, Trace
+
+__all__ = ["General", "Structures", "concrete"]
+
+_MOST_STRUCTURES = 512
+_MOST_GENERAL = 16
+"""General plans of a structure that are kept."""
+_MOST_IDLE = 4
+"""After so many that served no other sizes than those they were made for, a structure's graphs are planned one by one."""
+_SIZE = object()
+"""Stands for a size where a structure is written."""
+
+
+class General:
+    """A plan over traced numbers, `plan`, good for other sizes while the notes hold."""
+
+    def __init__(
+        self, nodes: Sequence[Node], order: Sequence[Node], sizes: Sequence[int], classes: Sequence[int], varied: set[int]
+    ):
+        first: dict[int, int] = {}
+        for place, c in enumerate(classes):
+            first.setdefault(c, place)
+        self.places = [first[c] for c in first if c in varied]
+        """Where each variable is among a graph's sizes."""
+        self.trace = Trace([sizes[p] for p in self.places])
+        own = {classes[p]: x for p, x in zip(self.places, self.trace.variables, strict=True)}
+        self.pattern = [self.places.index(first[c]) if c in own else len(self.places) + p for p, c in enumerate(classes)]
+        self.constants = list(sizes)
+        self.plan = build(_with_sizes(nodes, order, iter([own.get(c, n) for n, c in zip(sizes, classes)])))
+        self.is_useful = not any(isinstance(step.kernel, RoutineKernel) for step in self.plan.steps)
+        self.check = self.trace.checked(self.trace.notes, ())
+        self.compiled: dict[Any, Any] = {}
+        """Where a device keeps what it made of the plan."""
+
+    def numbers(self, sizes: Sequence[int]) -> list[int] | None:
+        """The variables for a graph with these sizes; None where the plan is not for it."""
+        values = [sizes[p] for p in self.places]
+        known = values + self.constants
+        if [known[k] for k in self.pattern] != sizes or self.check(values) is None:
+            return None
+        return values
+
+    def plan_for(self, values: list[int]) -> Plan:
+        """The plan for these values of the variables. Its numbers are traced ones still; `Plan.general` says what they are."""
+        p = self.plan
+        return Plan(
+            p.values, p.steps, p.inputs, p.scalars, p.outputs, p.aliases, None, p.donations, general=self, numbers=tuple(values)
+        )
+
+
+class Structures:
+    """The structures that graphs had, each with the sizes that it had them with."""
+
+    def __init__(self) -> None:
+        self._known: dict[Any, _Structure] = {}
+        self._parts: dict[int, tuple[int, tuple[int, ...]]] = {}
+        self._codes: dict[Any, int] = {}
+
+    def plan(self, nodes: Sequence[Node], order: Sequence[Node], place: Mapping[int, int], name: Any) -> Plan | None:
+        """A plan for a graph that has no plan yet, made of a general one; None where there is none.
+
+        `place` says where in `order` a node of some serial is; `name` is what else tells plans apart."""
+        codes: list[Any] = [name]
+        sizes: list[int] = []
+        parts = self._parts
+        for node in order:
+            if node.buffer is None:
+                part = parts.get(node.signature) or self._part(node)
+                codes.append(part[0])
+                codes += [place[i.serial] for i in node.inputs]
+            else:
+                part = parts.get(~node.signature) or self._part(node)
+                codes.append(~part[0])
+            sizes += part[1]
+        codes += [place[n.serial] for n in nodes]
+        whole = tuple(codes)
+        structure = self._known.get(whole)
+        if structure is None:
+            if sizes:
+                if len(self._known) >= _MOST_STRUCTURES:
+                    for old in list(self._known)[: _MOST_STRUCTURES // 4]:
+                        del self._known[old]
+                self._known[whole] = _Structure(sizes)
+            return None
+        return structure.plan(nodes, order, sizes)
+
+    def _part(self, node: Node) -> tuple[int, tuple[int, ...]]:
+        """A number for what a node is but for its sizes, and its sizes."""
+        if len(self._codes) >= 1 << 14 or len(self._parts) >= 1 << 16:
+            self._codes.clear()
+            self._parts.clear()
+            self._known.clear()
+        sizes: list[int] = []
+        kind: Any
+        if node.buffer is not None:
+            kind = (None, _without_sizes(node.shape, sizes), node.dtype)
+            place = ~node.signature
+        else:
+            primitive = node.primitive
+            params = (
+                () if primitive.is_value_free else node.params if primitive is CONSTANT else _without_sizes(node.params, sizes)
+            )
+            shape = _without_sizes(node.shape, sizes)
+            kind = (primitive, params, shape, node.dtype) if sizes else node.signature
+            place = node.signature
+        part = self._parts[place] = self._codes.setdefault(kind, len(self._codes)), tuple(sizes)
+        return part
+
+
+class _Structure:
+    """Which of a structure's sizes were always equal, and which have changed. Each place where a size stands has a class."""
+
+    def __init__(self, sizes: list[int]) -> None:
+        self.sizes = sizes
+        numbers: dict[int, int] = {}
+        self.classes = [numbers.setdefault(n, len(numbers)) for n in sizes]
+        self.varied: set[int] = set()
+        self.general: list[General] = []
+        self.idle = 0
+
+    def plan(self, nodes: Sequence[Node], order: Sequence[Node], sizes: list[int]) -> Plan | None:
+        for k, general in enumerate(self.general):
+            values = general.numbers(sizes)
+            if values is not None:
+                if k:
+                    self.general.insert(0, self.general.pop(k))
+                self.idle = 0
+                return general.plan_for(values)
+        self._refine(sizes)
+        if self.idle >= _MOST_IDLE or not self.varied:
+            return None
+        self.idle += 1
+        made = General(nodes, order, sizes, self.classes, self.varied)
+        if not made.is_useful:
+            self.idle = _MOST_IDLE
+            return None
+        self.general.insert(0, made)
+        del self.general[_MOST_GENERAL:]
+        values = made.numbers(sizes)
+        assert values is not None
+        return made.plan_for(values)
+
+    def _refine(self, sizes: list[int]) -> None:
+        numbers: dict[tuple[int, int], int] = {}
+        changed = {c for c, old, new in zip(self.classes, self.sizes, sizes, strict=True) if old != new} | self.varied
+        finer = [numbers.setdefault(pair, len(numbers)) for pair in zip(self.classes, sizes)]
+        self.varied = {new for old, new in zip(self.classes, finer) if old in changed}
+        self.classes, self.sizes = finer, sizes
+
+
+def _has_sizes(node: Node) -> bool:
+    """Whether there may be sizes among what a node that is not in memory was made with."""
+    return not node.primitive.is_value_free and node.primitive is not CONSTANT
+
+
+def _without_sizes(item: Any, sizes: list[int]) -> Any:
+    kind = item.__class__
+    if kind is int:
+        if item < LEAST:
+            return item
+        sizes.append(item)
+        return _SIZE
+    if kind is tuple:
+        return tuple([_without_sizes(x, sizes) for x in item])
+    return (float, repr(item)) if kind is float else item
+
+
+def _with_sizes(nodes: Sequence[Node], order: Sequence[Node], sizes: Iterator[Any]) -> list[Node]:
+    """Copies of the nodes with other sizes."""
+
+    def fill(item: Any) -> Any:
+        if item.__class__ is int:
+            return item if item < LEAST else next(sizes)
+        return tuple([fill(x) for x in item]) if item.__class__ is tuple else item
+
+    made: dict[int, Node] = {}
+    for node in order:
+        copy = object.__new__(Node)
+        copy.primitive, copy.dtype, copy.device = node.primitive, node.dtype, node.device
+        copy.buffer, copy.serial, copy.origin, copy.signature = node.buffer, node.serial, node.origin, node.signature
+        copy.params = fill(node.params) if node.buffer is None and _has_sizes(node) else node.params
+        copy.shape = fill(node.shape)
+        copy.inputs = tuple([made[i.serial] for i in node.inputs]) if node.buffer is None else ()
+        made[node.serial] = copy
+    return [made[n.serial] for n in nodes]
+
+
+def concrete(plan: Plan) -> Plan:
+    """A plan that came of a general one, with plain numbers throughout."""
+    assert plan.general is not None
+    trace = plan.general.trace
+    trace.begin(plan.numbers)
+    made: Plan = replaced(replace(plan, general=None, numbers=()), trace.value)
+    return made
