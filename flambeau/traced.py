@@ -223,11 +223,11 @@ class Trace:
         else:
             exact = self._exact(left, right)
             if exact is None:
-                least = self.bound(left)
-                is_natural = isinstance(b, int) and b > 0 and least is not None and least >= 0
-                if symbol == "//":
-                    return self._atom((symbol, a, b), (), least // b if is_natural else None)  # type: ignore[operator]
-                return self._atom((symbol, a, b), (), 0 if isinstance(b, int) and b > 0 else None)
+                low: int | None = None
+                if isinstance(b, int) and b > 0:
+                    least = self.bound(left)
+                    low = 0 if symbol == "%" else None if least is None or least < 0 else least // b
+                return self._atom((symbol, a, b), (), low)
             if symbol == "%":
                 return 0
             terms = exact
@@ -314,18 +314,41 @@ class Trace:
 
     def bound(self, terms: _Terms) -> int | None:
         """A number that the polynomial is not below whatever the variables are, where one is plain."""
+        positive = {atoms: c for atoms, c in terms if atoms and c > 0}
         total = 0
         for atoms, coefficient in terms:
-            if atoms:
-                if coefficient < 0:
-                    return None
-                for n in atoms:
-                    least = self._least[n]
-                    if least is None or least < 0:
-                        return None
-                    coefficient *= least
-            total += coefficient
+            if not atoms:
+                total += coefficient
+            elif coefficient < 0 and not self._outweighed(atoms, -coefficient, positive):
+                return None
+        for atoms, coefficient in positive.items():
+            least = self._product_bound(atoms)
+            if least is None:
+                return None
+            total += coefficient * least
         return total
+
+    def _outweighed(self, atoms: tuple[int, ...], coefficient: int, positive: dict[tuple[int, ...], int]) -> bool:
+        """Whether a positive term is never less than coefficient·atoms; what it is more by takes its place."""
+        if self._product_bound(atoms) is None:
+            return False
+        for larger, own in positive.items():
+            rest = _without(larger, atoms)
+            least = None if rest is None else self._product_bound(rest)
+            if least and own * least >= coefficient:
+                del positive[larger]
+                positive[atoms] = own * least - coefficient
+                return True
+        return False
+
+    def _product_bound(self, atoms: tuple[int, ...]) -> int | None:
+        least = 1
+        for n in atoms:
+            one = self._least[n]
+            if one is None or one < 0:
+                return None
+            least *= one
+        return least
 
     def _exact(self, left: _Terms, right: _Terms) -> _Terms | None:
         """left / right where that is a polynomial for all values, and right is never 0."""
@@ -336,15 +359,21 @@ class Trace:
             return None
         result = []
         for own, c in left:
-            rest = list(own)
-            for n in atoms:
-                if n not in rest:
-                    return None
-                rest.remove(n)
-            if c % coefficient:
+            rest = _without(own, atoms)
+            if rest is None or c % coefficient:
                 return None
-            result.append((tuple(rest), c // coefficient))
+            result.append((rest, c // coefficient))
         return tuple(sorted(result))
+
+
+def _without(atoms: tuple[int, ...], others: tuple[int, ...]) -> tuple[int, ...] | None:
+    """atoms / others, or None where that is no product."""
+    rest = list(atoms)
+    for n in others:
+        if n not in rest:
+            return None
+        rest.remove(n)
+    return tuple(rest)
 
 
 def _terms(x: Any) -> _Terms | None:

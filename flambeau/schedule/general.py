@@ -8,13 +8,15 @@ size has passed a power of two, another is made. May import `flambeau.kernels`, 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from math import prod
 from typing import Any
 
+import flambeau.graph.node as graph
 from flambeau.graph.node import Node
 from flambeau.graph.primitives.leaf import CONSTANT
-from flambeau.kernels.ir import RoutineKernel
 from flambeau.kernels.replaced import replaced
 from flambeau.schedule.plan import Plan
 from flambeau.schedule.planning import build
@@ -27,6 +29,8 @@ _MOST_GENERAL = 16
 """General plans of a structure that are kept."""
 _MOST_IDLE = 4
 """After so many that served no other sizes than those they were made for, a structure's graphs are planned one by one."""
+_ONE_BY_ONE = ("routine", "recurrence")
+"""Graphs with primitives of these kinds are planned one by one."""
 _SIZE = object()
 """Stands for a size where a structure is written."""
 
@@ -46,8 +50,8 @@ class General:
         own = {classes[p]: x for p, x in zip(self.places, self.trace.variables, strict=True)}
         self.pattern = [self.places.index(first[c]) if c in own else len(self.places) + p for p, c in enumerate(classes)]
         self.constants = list(sizes)
-        self.plan = build(_with_sizes(nodes, order, iter([own.get(c, n) for n, c in zip(sizes, classes)])))
-        self.is_useful = not any(isinstance(step.kernel, RoutineKernel) for step in self.plan.steps)
+        copies = _with_sizes(order, iter([own.get(c, n) for n, c in zip(sizes, classes)]))
+        self.plan = build(copies[: len(nodes)], copies)
         self.check = self.trace.checked(self.trace.notes, ())
         self.compiled: dict[Any, Any] = {}
         """Where a device keeps what it made of the plan."""
@@ -75,28 +79,30 @@ class Structures:
         self._known: dict[Any, _Structure] = {}
         self._parts: dict[int, tuple[int, tuple[int, ...]]] = {}
         self._codes: dict[Any, int] = {}
+        self._numbers = itertools.count(1)
 
-    def plan(self, nodes: Sequence[Node], order: Sequence[Node], place: Mapping[int, int], name: Any) -> Plan | None:
+    def plan(self, nodes: Sequence[Node], order: Sequence[Node], place: Mapping[Node, int], takes_sizes: bool) -> Plan | None:
         """A plan for a graph that has no plan yet, made of a general one; None where there is none.
 
-        `place` says where in `order` a node of some serial is; `name` is what else tells plans apart."""
-        codes: list[Any] = [name]
+        `order` are all nodes of the graph, `nodes` first, and `place` says where in it each is."""
+        codes: list[Any] = [takes_sizes, nodes[0].device, len(nodes)]
         sizes: list[int] = []
         parts = self._parts
         for node in order:
             if node.buffer is None:
                 part = parts.get(node.signature) or self._part(node)
                 codes.append(part[0])
-                codes += [place[i.serial] for i in node.inputs]
+                codes += [place[i] for i in node.inputs]
             else:
-                part = parts.get(~node.signature) or self._part(node)
+                part = parts.get(~node.kind) or self._part(node)
                 codes.append(~part[0])
             sizes += part[1]
-        codes += [place[n.serial] for n in nodes]
+        if graph.naming is not None:
+            codes.append(tuple([n.origin for n in order]))
         whole = tuple(codes)
         structure = self._known.get(whole)
         if structure is None:
-            if sizes:
+            if sizes and not any(n.buffer is None and n.primitive.kind in _ONE_BY_ONE for n in order):
                 if len(self._known) >= _MOST_STRUCTURES:
                     for old in list(self._known)[: _MOST_STRUCTURES // 4]:
                         del self._known[old]
@@ -114,16 +120,19 @@ class Structures:
         kind: Any
         if node.buffer is not None:
             kind = (None, _without_sizes(node.shape, sizes), node.dtype)
-            place = ~node.signature
+            place = ~node.kind
         else:
             primitive = node.primitive
-            params = (
-                () if primitive.is_value_free else node.params if primitive is CONSTANT else _without_sizes(node.params, sizes)
-            )
+            params = _without_sizes(node.params, sizes) if _has_sizes(node) else ()
+            if primitive is CONSTANT:
+                params = node.params[0].__class__, repr(node.params[0])
             shape = _without_sizes(node.shape, sizes)
             kind = (primitive, params, shape, node.dtype) if sizes else node.signature
             place = node.signature
-        part = self._parts[place] = self._codes.setdefault(kind, len(self._codes)), tuple(sizes)
+        code = self._codes.get(kind)
+        if code is None:
+            code = self._codes[kind] = next(self._numbers)
+        part = self._parts[place] = code, tuple(sizes)
         return part
 
 
@@ -151,9 +160,6 @@ class _Structure:
             return None
         self.idle += 1
         made = General(nodes, order, sizes, self.classes, self.varied)
-        if not made.is_useful:
-            self.idle = _MOST_IDLE
-            return None
         self.general.insert(0, made)
         del self.general[_MOST_GENERAL:]
         values = made.numbers(sizes)
@@ -185,7 +191,7 @@ def _without_sizes(item: Any, sizes: list[int]) -> Any:
     return (float, repr(item)) if kind is float else item
 
 
-def _with_sizes(nodes: Sequence[Node], order: Sequence[Node], sizes: Iterator[Any]) -> list[Node]:
+def _with_sizes(order: Sequence[Node], sizes: Iterator[Any]) -> list[Node]:
     """Copies of the nodes with other sizes."""
 
     def fill(item: Any) -> Any:
@@ -195,14 +201,15 @@ def _with_sizes(nodes: Sequence[Node], order: Sequence[Node], sizes: Iterator[An
 
     made: dict[int, Node] = {}
     for node in order:
-        copy = object.__new__(Node)
-        copy.primitive, copy.dtype, copy.device = node.primitive, node.dtype, node.device
-        copy.buffer, copy.serial, copy.origin, copy.signature = node.buffer, node.serial, node.origin, node.signature
-        copy.params = fill(node.params) if node.buffer is None and _has_sizes(node) else node.params
+        copy = made[node.serial] = node.twin(node.buffer)
+        copy.serial, copy.origin = node.serial, node.origin
+        if node.buffer is None and _has_sizes(node):
+            copy.params = fill(node.params)
         copy.shape = fill(node.shape)
-        copy.inputs = tuple([made[i.serial] for i in node.inputs]) if node.buffer is None else ()
-        made[node.serial] = copy
-    return [made[n.serial] for n in nodes]
+        copy.size = prod(copy.shape)
+    for node in order:
+        made[node.serial].inputs = tuple([made[i.serial] for i in node.inputs]) if node.buffer is None else ()
+    return [made[n.serial] for n in order]
 
 
 def concrete(plan: Plan) -> Plan:

@@ -51,7 +51,7 @@ def _keep(structure: tuple[Any, ...], plan: Plan) -> None:
         _steps = sum([len(p.steps) for p in PLANS.values()])
 
 
-def prepare(nodes: Sequence[Node], takes_sizes: bool) -> tuple[Plan, list[Node], list[Node]]:
+def prepare(nodes: Sequence[Node], takes_sizes: bool = False) -> tuple[Plan, list[Node], list[Node]]:
     """The plan that computes `nodes` (distinct ones, none of which has its buffer), and the leaves that it reads.
 
     Returns (plan, nodes in memory, scalar nodes): the order of the nodes is that of `plan.inputs` and of `plan.scalars`.

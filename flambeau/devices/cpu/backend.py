@@ -92,9 +92,9 @@ class CpuBackend:
         """What runs the plan; of a general plan one that serves other sizes too, with the numbers to fill in."""
         known: list[Executable] = []
         if plan.general is not None:
-            known = plan.general.compiled.setdefault((donated, may_round, self.team.threads), [])
+            known = plan.general.compiled.setdefault((donated, may_round, self.team.threads, self.target), [])
             for executable in known:
-                numbers = executable.numbers_for(plan.numbers)
+                numbers = executable.numbers(plan.numbers)
                 if numbers is not None:
                     return executable, numbers
         with recorder.span("compile", "compile"):
@@ -103,7 +103,7 @@ class CpuBackend:
             return executable, None
         known.insert(0, executable)
         del known[_VARIANTS:]
-        numbers = executable.numbers_for(plan.numbers)
+        numbers = executable.numbers(plan.numbers)
         assert numbers is not None
         return executable, numbers
 

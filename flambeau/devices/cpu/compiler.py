@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from weakref import WeakValueDictionary
 
 from flambeau.codegen.llvm import contraction, loops, sorting
@@ -237,7 +237,7 @@ class Compiler:
         assert isinstance(kernel, ContractionKernel), kernel
         if is_traced(kernel):
             lowered = contraction.lower(kernel, target, threads)
-            general = loops.General((), lowered.sizes, (), lowered.scratch)
+            general = loops.General((), cast("tuple[int, ...]", lowered.sizes), (), lowered.scratch)
             return _Request(self._key(target, lowered.ir), lambda: replace(lowered, scratch=(), sizes=()), general)
         return _Request(self._key(target, f"{threads} {fingerprint(kernel)}"), lambda: contraction.lower(kernel, target, threads))
 

@@ -30,6 +30,7 @@ from flambeau.profiler import recorder
 from flambeau.schedule.execution import Interrupted
 from flambeau.schedule.memory import can_fail
 from flambeau.schedule.plan import Plan, RecurrenceKernel
+from flambeau.traced import Trace, Traced, larger, peeked
 
 __all__ = ["Executable"]
 
@@ -76,12 +77,13 @@ def _stretches(parts: Sequence[_Part]) -> list[_Part]:
     written = [i for i, p in enumerate(parts) if p.overwrites]
     for low, high in zip([-1, *written], [*written, len(parts)]) if written else ():
         between = parts[low + 1 : high]
-        if sum(p.work for p in between) <= _NEAR and not any(p.after is not None or p.reports for p in between):
+        if peeked(sum(p.work for p in between)) <= _NEAR and not any(p.after is not None or p.reports for p in between):
             overwriting[low + 1 : high] = [True] * len(between)
     joined: list[_Part] = []
     for p, overwrites in zip(parts, overwriting, strict=True):
         last = joined[-1] if joined else None
-        if last is None or last.after is not None or last.overwrites != overwrites or (last.work > _STRETCH and not overwrites):
+        is_long = last is not None and peeked(last.work) > _STRETCH and not overwrites
+        if last is None or last.after is not None or last.overwrites != overwrites or is_long:
             joined.append(replace(p, overwrites=overwrites))
         else:
             last.count += p.count
@@ -116,13 +118,17 @@ class _Packing:
 
 
 class Executable:
-    """A plan for a team, with a given set of inputs whose memory may be overwritten; `may_round`: see `Target`."""
+    """A plan for a team, with a given set of inputs whose memory may be overwritten; `may_round`: see `Target`.
+
+    One of a `general` plan is made for the plan's numbers, and serves others after `fill`."""
 
     def __init__(self, plan: Plan, donated: frozenset[int], may_round: bool, compiler: Compiler, pool: Pool, team: Team) -> None:
         self.pool, self.threads, self.donated = pool, team.threads, donated
         self._nothing, self._repeat = team.nothing, team.repeat
         threads = team.threads
-        code = compiler.prepare(_native_kernels(plan), threads, may_round)
+        if plan.general is not None:
+            plan.general.trace.begin(plan.numbers)
+        code = compiler.prepare(_native_kernels(plan), threads, may_round, plan.general is not None)
         self.home = home = homes(plan, donated)
         compiled: dict[int, Compiled | Repeated] = {}
         for i, s in enumerate(plan.steps):
@@ -139,7 +145,6 @@ class Executable:
         blocks = self._blocks(plan, compiled)
         self.arena_bytes = place([b for _, b in blocks])
         self.arena_offsets = [(index, b.offset) for index, b in blocks]
-        self._offset_of = dict(self.arena_offsets)
         count = len(self.table_index) + len(self._scratch_index)
         self.table = (ctypes.c_int64 * max(count, 1))()
         self.arena_at = -1
@@ -152,6 +157,11 @@ class Executable:
         assert [self.table_index[at] for at in inputs] == list(range(len(inputs)))
         self._packs: list[_Packing] = []
         self._build(plan, compiled)
+        self.numbers: Callable[[Sequence[int]], list[int] | None] = lambda values: None
+        """Of a general plan: what `fill` needs for these values of its variables; None where this is not for them."""
+        self._filled: list[int] | None = None
+        if plan.general is not None:
+            self._generalise(plan.general.trace)
 
     # --- building
 
@@ -162,7 +172,7 @@ class Executable:
         blocks = []
         sizes: dict[int, int] = {}
         for v, at in enumerate(self.home):
-            sizes[at] = max(sizes.get(at, 0), plan.values[v].size * plan.values[v].dtype.itemsize)
+            sizes[at] = larger(sizes.get(at, 0), plan.values[v].size * plan.values[v].dtype.itemsize)
         for at, size in sizes.items():
             if at not in outside and at in spans:
                 blocks.append((self.table_index[at], Block(size, *spans[at])))
@@ -222,7 +232,7 @@ class Executable:
             code = compiled[number]
             start = len(cells)
             estimate = nanoseconds(kernel)
-            is_short = estimate < _SHORT
+            is_short = peeked(estimate) < _SHORT
             slots = [self.table_index[self.home[v]] for v in step.arguments]
             scratch = [self._scratch_index[number, k] for k in range(len(code.scratch))]
             if isinstance(code, Repeated):
@@ -261,6 +271,9 @@ class Executable:
         self.stretches = _stretches(parts)
         self._last_write = [last_write.get(self.home[v], -1) for v in plan.outputs]
 
+        self._sizes = [(cell, n) for cell, n in enumerate(cells) if isinstance(n, Traced)]
+        for cell, _ in self._sizes:
+            cells[cell] = 0
         self._cells = (ctypes.c_int64 * max(len(cells), 1))(*cells)
         self._pairs = (ctypes.c_int64 * max(len(pairs), 1))(*pairs)
         self._errors = (ctypes.c_int64 * (2 * max(len(reporting), 1)))()
@@ -279,18 +292,56 @@ class Executable:
         parts = [*self.stretches, *self._steps]
         runs: list[int] = []
         for part in parts:
-            part.is_alone = part.work < _ALONE
+            part.is_alone = peeked(part.work) < _ALONE
             first = ctypes.addressof(self._entries) + 8 * ENTRY_WORDS * part.first
             runs += [ctypes.addressof(self._program), first, part.count, 1 if part.is_alone else self.threads]
         self._runs = (ctypes.c_int64 * max(len(runs), 1))(*runs)
         for number, part in enumerate(parts):
             part.run = ctypes.addressof(self._runs) + 8 * RUN_WORDS * number
+        self._find_sole_run()
+
+    def _find_sole_run(self) -> None:
         self._sole_run = 0
         """The run that is all there is to do, of a short plan where nothing may go wrong."""
         if len(self.stretches) == 1 and not (self.donated or self._packs or self._reporting):
             (part,) = self.stretches
             if part.is_alone and part.count and part.after is None:
                 self._sole_run = part.run
+
+    # --- sizes
+
+    def _generalise(self, trace: Trace) -> None:
+        """Notes which numbers are others for other sizes, and what this holds for."""
+        numbers = [
+            *(n for _, n in self._sizes),
+            *(offset for _, offset in self.arena_offsets),
+            *self._fresh,
+            *(packing.nbytes for packing in self._packs),
+            *(part.work for part in self.stretches),
+            self.arena_bytes,
+        ]
+        self.numbers = trace.checked(trace.notes, numbers)
+        for part in self._steps:  # for a profile
+            part.work = peeked(part.work)
+
+    def fill(self, numbers: list[int]) -> None:
+        """Makes this ready for the sizes that `numbers` gave the numbers for."""
+        if numbers is self._filled:
+            return
+        self._filled = numbers
+        left = iter(numbers)
+        cells = self._cells
+        for cell, _ in self._sizes:
+            cells[cell] = next(left)
+        self.arena_offsets = [(index, next(left)) for index, _ in self.arena_offsets]
+        self._fresh = [next(left) for _ in self._fresh]
+        self._packs = [replace(packing, nbytes=next(left)) for packing in self._packs]
+        for number, part in enumerate(self.stretches):
+            part.work = next(left)
+            part.is_alone = part.work < _ALONE
+            self._runs[RUN_WORDS * number + 3] = 1 if part.is_alone else self.threads
+        self._find_sole_run()
+        self.arena_bytes, self.arena_at = next(left), -1
 
     # --- running
 
@@ -373,7 +424,7 @@ class Executable:
                 kept.append((packed, pack.name, buffer))
             else:
                 packed[pack.name] = None
-                self.table[packing.index] = self.arena_at + self._offset_of[packing.index]
+                self.table[packing.index] = self.arena_at + dict(self.arena_offsets)[packing.index]
         return kept
 
     def _raise_reported(self) -> None:
