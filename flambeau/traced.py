@@ -68,7 +68,11 @@ class Traced:
         return not self.trace.ask("==", self, 0)
 
     def __repr__(self) -> str:
-        return repr(self.settle())
+        """What it is, not its value: equal for equal numbers of a trace."""
+        return f"<number {self.number}>"
+
+    def __str__(self) -> str:
+        return str(self.settle())
 
     def __format__(self, how: str) -> str:
         return format(self.settle(), how)

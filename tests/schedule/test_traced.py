@@ -81,7 +81,7 @@ def test_what_is_plain_is_not_noted() -> None:
 
 
 @pytest.mark.parametrize(
-    "take", [int, float, str, repr, range, hex, lambda x: f"{x:>4}", lambda x: [0] * x, lambda x: 1 << x, lambda x: x & 3, round]
+    "take", [int, float, str, range, hex, lambda x: f"{x:>4}", lambda x: [0] * x, lambda x: 1 << x, lambda x: x & 3, round]
 )
 def test_where_the_value_is_taken_it_is_noted(take: Callable[[Any], Any]) -> None:
     trace = Trace([20])

@@ -147,7 +147,7 @@ class Panel:
         low, high = share(f, blocks)
         f.loop(low, high, 1, one)
         f.finish()
-        return Pack(name, self.roles.right.slot, block)
+        return Pack(name, self.roles.right.slot, block, f.takes_sizes)
 
     # --- columns
 

@@ -28,7 +28,7 @@ class Pack:
     function: str
     slot: int
     scratch: int
-    takes_sizes: bool = False
+    takes_sizes: bool
     """It depends on sizes that it is given, too, so that its result is not kept."""
 
 

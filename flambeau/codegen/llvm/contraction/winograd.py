@@ -189,7 +189,7 @@ class Winograd:
         low, high = share(f, prod(batch) * self.panels)
         f.loop(low, high, 1, unit)
         f.finish()
-        return Pack(name, r.left.slot, block)
+        return Pack(name, r.left.slot, block, f.takes_sizes)
 
     def build(self, module: Module, name: str, slots: int, scratch: Scratch, pack: Pack) -> int:
         """Adds the function that convolves, from the taps that `pack` transformed; gives the number of its units of work."""

@@ -24,6 +24,7 @@ from flambeau.codegen.llvm.types import Value, vector
 from flambeau.codegen.llvm.values import is_half, memory_type
 from flambeau.dtypes import dtype, float32, int64
 from flambeau.kernels.ir import Expr, LoopKernel, Slot, Store
+from flambeau.traced import whole
 
 if TYPE_CHECKING:
     from flambeau.codegen.llvm.loops.evaluate import Evaluator
@@ -57,7 +58,7 @@ def with_memory(kernel: LoopKernel, schedule: Schedule, threads: int) -> LoopKer
     for e in walk([r for s in kernel.stores for r in roots(s)]):
         if e.op == "keep":
             lanes = schedule.lanes if schedule.lane in e.axes - {e.args[1].param} else 1
-            slots[e.param] = Slot(slots[e.param].dtype, threads * int(e.args[2].param) * lanes, "inout")
+            slots[e.param] = Slot(slots[e.param].dtype, threads * whole(e.args[2].param) * lanes, "inout")
     return replace(kernel, slots=tuple(slots))
 
 
