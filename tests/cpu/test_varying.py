@@ -101,7 +101,7 @@ def test_types(name: str, type: Any, width: Any) -> None:
         check(PRODUCTS[name], x, y, n)
 
 
-@pytest.mark.parametrize("name", ["rows", "columns", "sum", "batch", "two products", "residual", "attention"])
+@pytest.mark.parametrize("name", ["rows", "columns", "sum", "batch", "two products", "residual"])
 def test_one_code_serves_many_sizes(name: str, width: Any) -> None:
     x, y = data(torch.float32)
     for n in (17, 18):
