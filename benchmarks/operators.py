@@ -417,53 +417,14 @@ def _programs() -> Iterator[Row]:
         yield Row("programs", f"{name} step, 50 parameters", _optimizer(name, **options), many)
     yield Row("programs", "Adam step, 4M numbers", _optimizer("Adam"), _normal(2000, 2000))
 
-    def lengths(lib: Any, x: Any) -> Callable[[], Any]:
-        """Batches of ever new lengths, as sentences come: none was seen before."""
-        model = _same(lib, lambda m: m.nn.Sequential(m.nn.Linear(32, 64), m.nn.GELU(), m.nn.LayerNorm(64), m.nn.Linear(64, 32)))
-        length = iter(range(17, 100_000))
-
-        def call() -> Any:
-            n = next(length)
-            with lib.no_grad():
-                return model(x[:n]).softmax(-1).mean(0)
-
-        return call
-
-    yield Row("growing", "MLP of a batch of new length", lengths, _normal(4096, 32), True)
-
-    def generation(lib: Any, x: Any) -> Callable[[], Any]:
-        """One token of generation: attention over keys and values that grow by one each time."""
-        state: dict[str, Any] = {}
-
-        def call() -> Any:
-            keys = state.get("keys")
-            if keys is None or keys.shape[1] > 400:
-                keys = x[:, :17]
-            query = keys[:, -1:]
-            weights = (query @ keys.transpose(1, 2) * 0.125).softmax(-1)
-            state["keys"] = lib.cat([keys, lib.tanh(weights @ keys)], 1)
-            return state["keys"]
-
-        return call
-
-    yield Row("growing", "attention over a growing cache", generation, _normal(4, 64, 64), True)
-
-    def new_sizes(lib: Any, x: Any) -> Callable[[], Any]:
-        length = iter(range(17, 100_000))
-
-        def call() -> Any:
-            n = next(length)
-            return (x[:n] * 2 + 1).tanh().sum()
-
-        return call
-
-    yield Row("growing", "pointwise and sum of a new length", new_sizes, _normal(50_000), True)
-
 
 def rows() -> list[Row]:
     """All rows, in the table's order."""
+    from benchmarks.growing import growing
+
     return [
         *_pointwise(), *_reductions(), *_normalisation(), *_indexing(), *_random(), *_layers(), *_programs(),
+        *growing(),
     ]  # fmt: skip
 
 
