@@ -31,6 +31,8 @@ __all__ = ["CpuBackend"]
 
 _VARIANTS = 8
 """Executables of a plan that are kept, one for each set of donated inputs."""
+_GENERAL = 64
+"""Executables of a general plan that are kept for each of those, each for sizes among which its choices are right."""
 
 
 class CpuBackend:
@@ -93,16 +95,17 @@ class CpuBackend:
         known: list[Executable] = []
         if plan.general is not None:
             known = plan.general.compiled.setdefault((donated, may_round, self.team.threads, self.target), [])
-            for executable in known:
+            for place, executable in enumerate(known):
                 numbers = executable.numbers(plan.numbers)
                 if numbers is not None:
+                    known.insert(0, known.pop(place))
                     return executable, numbers
         with recorder.span("compile", "compile"):
             executable = Executable(plan, donated, may_round, self.compiler, self.pool, self.team)
         if plan.general is None:
             return executable, None
         known.insert(0, executable)
-        del known[_VARIANTS:]
+        del known[_GENERAL:]
         numbers = executable.numbers(plan.numbers)
         assert numbers is not None
         return executable, numbers
