@@ -28,7 +28,6 @@ __all__ = ["prepare", "realize", "PLANS"]
 CAPACITY, MOST_STEPS = 512, 20_000
 """How many plans are kept, and how many steps they may have together; the one used longest ago goes first."""
 PLANS: dict[tuple[Any, ...], Plan] = {}
-_steps = 0
 _structures = Structures()
 _uses = itertools.count(1)
 _NONE: frozenset[int] = frozenset()
@@ -36,19 +35,20 @@ _lock = threading.Lock()
 
 
 def _keep(structure: tuple[Any, ...], plan: Plan) -> None:
-    """Notes a plan, and lets those go that were not used for the longest time where there are too many."""
-    global _steps
+    """Notes a plan, and lets those go that were not used for the longest time where there are too many: several at a time, as
+    looking for them takes time."""
     with _lock:
         PLANS[structure] = plan
         plan.used = next(_uses)
-        _steps += len(plan.steps)
-        if len(PLANS) <= CAPACITY and _steps <= MOST_STEPS:
+        steps = sum([len(p.steps) for p in PLANS.values() if p.general is None])  # others share theirs
+        if len(PLANS) <= CAPACITY and steps <= MOST_STEPS:
             return
-        by_use = sorted(PLANS, key=lambda key: PLANS[key].used)
-        for forgotten in by_use[: max(1, CAPACITY // 8)]:
-            if len(PLANS) > 1:
-                del PLANS[forgotten]
-        _steps = sum([len(p.steps) for p in PLANS.values()])
+        left = CAPACITY if len(PLANS) <= CAPACITY else CAPACITY * 7 // 8
+        for forgotten in sorted(PLANS, key=lambda key: PLANS[key].used)[:-1]:
+            if len(PLANS) <= left and steps <= MOST_STEPS:
+                break
+            gone = PLANS.pop(forgotten)
+            steps -= len(gone.steps) if gone.general is None else 0
 
 
 def prepare(nodes: Sequence[Node], takes_sizes: bool = False) -> tuple[Plan, list[Node], list[Node]]:
