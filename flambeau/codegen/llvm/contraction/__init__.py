@@ -60,11 +60,7 @@ def _lower(kernel: ContractionKernel, target: Target, threads: int, error_place:
             pack = packs.get(plan.pack_key)
             if pack is None:
                 pack = packs[plan.pack_key] = plan.build_pack(module, f"pack{len(packs)}", slots, scratch)
-            if isinstance(plan, Panel) and plan.shared:
-                right = packs[plan] = plan.build_right(module, f"pack{len(packs)}", slots, scratch)
-                units = plan.build(module, name, slots, scratch, pack, right)
-            else:
-                units = plan.build(module, name, slots, scratch, pack)
+            units = plan.build(module, name, slots, scratch, pack)
         parts.append((name, units))
     _phase(module, "contraction", parts, threads)
     messages = tuple(module.messages.found)

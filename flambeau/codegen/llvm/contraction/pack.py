@@ -69,19 +69,31 @@ class Panels:
             length *= self.form.extents[k]
         return len(self.summed)
 
+    @property
+    def bytes(self) -> int:
+        """What all panels take, with room to write beyond the last."""
+        elements = size_of(self.form.extents, self.roles.batch) * self.count * self.terms * self.height
+        return (elements + 2 * max(16, 1 << (self.height - 1).bit_length())) * self.form.sum_bytes
+
     def build(self, module: Module, name: str, slots: int, scratch: Scratch) -> Pack:
         """Adds the phase, and its block of scratch memory."""
+        block = scratch.own(self.bytes)
+        f = module.function(name, PHASE)
+        low, high = share(f, size_of(self.form.extents, self.roles.batch) * self.count)
+        self.fill(f, pointers(f, slots), scratch.pointer(f, block), low, high)
+        f.finish()
+        return Pack(name, self.roles.left.slot, block, f.takes_sizes)
+
+    def fill(self, f: Function, memory: Sequence[Value], packed: Value, low: Int, high: Int) -> None:
+        """Packs the panels from number `low` to before `high`."""
+        module = f.module
         assert isinstance(module, ContractionModule)
         form, r, height = self.form, self.roles, self.height
+        source = memory[r.left.slot]
         lanes = module.target.lanes(8 * form.sum_bytes)
         inner = self.summed[len(self.summed) - self.run :]
         runs = 2 * size_of(form.extents, inner) >= lanes > 1
         turned = bool(r.rows) and height > 1 and runs and r.left.strides[r.rows[-1]] != 1
-        batches = size_of(form.extents, r.batch)
-        room = 2 * max(16, lanes, 1 << (height - 1).bit_length())
-        block = scratch.own((batches * self.count * self.terms * height + room) * form.sum_bytes)
-        f = module.function(name, PHASE)
-        source, packed = pointers(f, slots)[r.left.slot], scratch.pointer(f, block)
 
         def unit(u: Int, _: list[Value]) -> None:
             group, panel = f.div(u, self.count), f.rem(u, self.count)
@@ -93,10 +105,7 @@ class Panels:
             else:
                 self._nest(f, self.summed, index, lambda at, n: self._gather(f, source, target, at, n, first))
 
-        low, high = share(f, batches * self.count)
         f.loop(low, high, 1, unit)
-        f.finish()
-        return Pack(name, r.left.slot, block, f.takes_sizes)
 
     def _nest(
         self, f: Function, axes: Sequence[int], index: list[Int], body: Callable[[list[Int], Int], None], number: Int = 0

@@ -1,7 +1,7 @@
 """The panel schedule: a matrix product over packed panels, which every contraction with reuse on both sides becomes.
 
-The left operand is packed once into panels [batch][rows/height][summed][height] (a `Pack` phase). Each
-thread then takes blocks of columns: it copies the right operand's part for a block of the sum into [summed][columns],
+The left operand is packed once into panels [batch][rows/height][summed][height] (a `Pack` phase; of few rows by each thread
+for itself, and the right operand in a phase). Each thread then takes blocks of columns: it copies the right operand's part for a block of the sum into [summed][columns],
 where padding, strides, dilation and dtypes are dealt with, and runs one micro-kernel: a tile of `height` rows by `width` vectors
 of columns held in registers, one broadcast and one vector load a term. A block of columns is a number of whole lines (the right
 operand's innermost column axis) or a part of one line. Sums go through the epilogue straight from registers where the columns of
@@ -66,8 +66,8 @@ class Panel:
     """Into how many parts the rows are cut, beside the columns."""
     fused: bool
     shared: bool = False
-    """Whether the right operand is packed by a phase of its own before, too: for few rows, where copying it would be most of the
-    work. What is packed of a weight is kept."""
+    """Whether it is the right operand that a phase of its own packs: for few rows, where copying it would be most of the work.
+    What is packed of a weight is kept. Each thread packs the left operand for itself then, which nobody has to wait for."""
 
     @property
     def packed(self) -> Panels:
@@ -126,14 +126,12 @@ class Panel:
     @property
     def pack_key(self) -> object:
         """Plans with equal keys can use one pack."""
-        return self.packed.key
+        return self if self.shared else self.packed.key
 
     def build_pack(self, module: Module, name: str, slots: int, scratch: Scratch) -> Pack:
-        """The phase that packs the left operand."""
-        return self.packed.build(module, name, slots, scratch)
-
-    def build_right(self, module: Module, name: str, slots: int, scratch: Scratch) -> Pack:
-        """The phase that packs the right operand where it is `shared`: its blocks of columns one after another."""
+        """The phase that packs the left operand, or the `shared` right one: its blocks of columns one after another."""
+        if not self.shared:
+            return self.packed.build(module, name, slots, scratch)
         blocks, size = prod(self.counts[:-1]), self.sizes[0]
         block = scratch.own(blocks * size)
         f = module.function(name, PHASE)
@@ -180,17 +178,18 @@ class Panel:
 
         return place([0] * len(extents), self.fixed, outer), at_line, lines, start, length
 
-    def build(self, module: Module, name: str, slots: int, scratch: Scratch, pack: Pack, right_pack: Pack | None = None) -> int:
-        """Adds the function that makes the sums from what `pack` packed, and `right_pack` where the right operand is shared;
-        gives the number of its units of work."""
+    def build(self, module: Module, name: str, slots: int, scratch: Scratch, pack: Pack) -> int:
+        """Adds the function that makes the sums from what `pack` packed; gives the number of its units of work."""
         element = self.form.sum_type
         f = module.function(name, PART)
         form, r, extents = self.form, self.roles, self.form.extents
         memory = pointers(f, slots)
-        packed = scratch.pointer(f, pack.scratch)
         right_size, sums_size = self.sizes
-        copied = None if right_pack else scratch.private(f, "right", right_size)
         sums = scratch.private(f, "sums", sums_size)
+        all_right = scratch.pointer(f, pack.scratch) if self.shared else scratch.private(f, "right", right_size)
+        packed = scratch.private(f, "left", self.packed.bytes) if self.shared else scratch.pointer(f, pack.scratch)
+        if self.shared:
+            self.packed.fill(f, memory, packed, 0, self.panels)
         inner = r.columns[-1]
         counts = self.counts
 
@@ -198,12 +197,8 @@ class Panel:
             *block, group = unravel(f, u, counts)
             index, at_line, lines, start, length = self._block(f, block)
             columns = f.mul(lines, length)
-            if right_pack is None:
-                assert copied is not None
-                right = copied
-            else:
-                number = f.mul(f.div(u, self.groups), right_size // form.sum_bytes)
-                right = f.address(scratch.pointer(f, right_pack.scratch), number, element)
+            number = f.div(u, self.groups) if self.shared else 0
+            right = f.address(all_right, f.mul(number, right_size // form.sum_bytes), element)
             height = self.tile.height
             per = ceiling(self.panels, self.groups)
             first = f.mul(group, per)
@@ -226,7 +221,7 @@ class Panel:
 
                 def one(k: Int, _: list[Value]) -> None:
                     steps: Int = self.step if is_multiple(e, self.step) else f.minimum(f.sub(e, k), self.step)
-                    if right_pack is None:
+                    if not self.shared:
                         self._copy_right(f, memory, right, index, at_line, k, steps, lines, start, length)
                     from_term = f.mul(f.add(f.mul(term, e), k), self.inside)
                     count = f.mul(steps, self.inside)
@@ -430,7 +425,7 @@ class Panel:
 
 
 _FEW_ROWS = 64
-"""With so many rows at most the right operand is packed before."""
+"""With so many rows at most the right operand is packed before…"""
 _KEPT = 0.2
 """How much copying counts that is mostly found done, since the operand is a weight."""
 
@@ -514,7 +509,8 @@ def plan_panel(form: Form, target: Target, threads: int) -> Panel | None:
         and (lines == 1 or not epilogue_axes(form) & {inner, *line_axes})
     )
     is_product = r.batch == () and len(r.columns) == 1 and not form.b.checks and not form.a.checks
-    shared = is_product and single and rows <= _FEW_ROWS
+    small = ceiling(rows, tile.height) * tile.height * size_of(extents, r.summed) * form.sum_bytes <= target.l1
+    shared = is_product and single and small and rows <= _FEW_ROWS
     return Panel(form, r, tile, lanes, lines, segment, span, split, step, groups, fused, shared)
 
 
