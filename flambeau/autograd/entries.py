@@ -1,8 +1,8 @@
 """What the tape is made of: the entries of primitives, with what their gradient rules read, and those of writes.
 
 A rule is called in full when it is new, and when its gradients are to be differentiated again. What it built from operands of the
-same kinds before is otherwise built again by a `Template`, several times quicker. Below the tensor: of tensors this knows
-what they can do. May import `flambeau.autograd`, `flambeau.graph`, `flambeau.storage`.
+same kinds before is otherwise built again (`repeated.py`), several times quicker. Below the tensor: of tensors this knows what
+they can do. May import `flambeau.autograd`, `flambeau.graph`.
 """
 
 from __future__ import annotations
@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from flambeau.autograd.modes import state
 from flambeau.autograd.names import name_of_entry
+from flambeau.autograd.repeated import repeat
 from flambeau.autograd.tape import Edge, GradientFunction, SavedTensor, freed_error
-from flambeau.dtypes import default_dtype
-from flambeau.graph.node import Node, Primitive
+from flambeau.graph.node import Primitive
 from flambeau.graph.primitives.movement import AS_STRIDED, ASSIGN, RESHAPE
-from flambeau.graph.template import Template, Unrepeatable, first_serial, placeholder
-from flambeau.storage import RECORDERS, inverse, pending, seen
+from flambeau.storage import inverse, seen
 
 if TYPE_CHECKING:
     from flambeau.tensor import Tensor
@@ -30,8 +29,8 @@ __all__ = [
     "entry_class",
 ]  # fmt: skip
 
-_KEPT = 256
-"""How many kinds of operands are remembered for a rule."""
+
+_NO_EDGE: Edge = (None, 0)
 
 
 class _Form:
@@ -52,7 +51,13 @@ class PrimitiveGradient(GradientFunction):
     __slots__ = ("primitive", "params", "saved", "saved_output", "needs", "released")
 
     def __init__(self, primitive: Primitive, tensors: Sequence[Tensor], params: tuple[Any, ...], output: Tensor) -> None:
-        super().__init__(tuple([t._edge() if t._requires_grad or t._base is not None else (None, 0) for t in tensors]))
+        edges: list[Edge] = []
+        for t in tensors:
+            if t._base is None and t._grad_fn is not None:  # as `_edge` says, of most
+                edges.append((t._grad_fn, t._output_index))
+            else:
+                edges.append(t._edge() if t._requires_grad or t._base is not None else _NO_EDGE)
+        super().__init__(tuple(edges))
         self.primitive, self.params = primitive, params
         self.saved: tuple[Any, ...] = ()
         if primitive.saves_inputs:
@@ -87,18 +92,12 @@ class PrimitiveGradient(GradientFunction):
             if known is not None:
                 return known
         inputs = tuple([s.restore() for s in self.saved])
-        output = None if self.saved_output is None else self.saved_output.restore(self)
-        assert self.primitive.gradient is not None
-        found = self.primitive.gradient(gradients[0], output, inputs, self.params)
-        results = []
-        for (function, _), part in zip(self.edges, found):
-            results.append(None if function is None else part() if part.__class__ is FunctionType else part)
-        return results
+        return self._by_rule(gradients[0], None if self.saved_output is None else self.saved_output.restore(self), inputs)
 
     def _repeated(self, g: Tensor) -> list[Any] | None:
         """The gradients, where the rule was called before with operands of these kinds; else None."""
         operands = [g]
-        key: list[Any] = [self.params, default_dtype(), self.edges.count(_NO_EDGE) and self._needs()]
+        key: list[Any] = [self.params, self.edges.count(_NO_EDGE) and tuple([edge[0] is not None for edge in self.edges])]
         for s in self.saved if self.saved_output is None else (*self.saved, self.saved_output):
             if s.__class__ is _Form:
                 key += s.shape, s.dtype
@@ -106,51 +105,20 @@ class PrimitiveGradient(GradientFunction):
                 operands.append(s.checked(self if s is self.saved_output else None))
             else:
                 return None
-        nodes = []
-        for t in operands:
-            node = t._storage.node
-            if t._strides is not None or node.shape != t._shape or RECORDERS:
-                node = t._value()
-            nodes.append(node)
-            key.append(node.kind if t._strides is None else (node.kind, t._strides, t._offset, t._storage.size))
-        known = self.primitive.known
-        whole = tuple(key)
-        try:
-            gradients = known.get(whole)
-        except TypeError:  # something in the parameters has no hash
-            return None
-        if gradients is None:
-            if len(known) >= _KEPT:
-                known.clear()
-            known[whole] = _MET  # what is met once may never come again
-            return None
-        if gradients is _MET and not RECORDERS and not pending.examples:
-            gradients = known[whole] = self._template(operands)
-        return gradients.build(operands, nodes) if gradients.__class__ is _Gradients else None
+        return repeat(self.primitive.known, key, operands, self._called)
 
-    def _needs(self) -> tuple[bool, ...]:
-        return tuple([function is not None for function, _ in self.edges])
+    def _called(self, operands: list[Tensor]) -> list[Any]:
+        """The gradients from other operands: the gradient of the output, and for each saved tensor another in its place."""
+        remaining = iter(operands[1:])
+        inputs = tuple([s if s.__class__ is _Form else next(remaining) for s in self.saved])
+        return self._by_rule(operands[0], None if self.saved_output is None else next(remaining), inputs)
 
-    def _template(self, operands: list[Tensor]) -> _Gradients | str:
-        """The rule called with placeholders for the operands, or `_UNREPEATABLE`."""
-        waiting, pending.storages = pending.storages, []
-        try:
-            stand_ins = [_stand_in(t) for t in operands]
-            remaining = iter(stand_ins[1:])
-            inputs = tuple([s if s.__class__ is _Form else next(remaining) for s in self.saved])
-            output = None if self.saved_output is None else next(remaining)
-            since = first_serial(operands[0]._storage.node)
-            assert self.primitive.gradient is not None
-            found = self.primitive.gradient(stand_ins[0], output, inputs, self.params)
-            parts = [
-                None if function is None else part() if part.__class__ is FunctionType else part
-                for (function, _), part in zip(self.edges, found)
-            ]
-            return _Gradients(stand_ins, parts, since)
-        except (Unrepeatable, RuntimeError):  # a look at a value, or an error that the rule itself raises: it will again
-            return _UNREPEATABLE
-        finally:
-            pending.storages = waiting
+    def _by_rule(self, g: Tensor, output: Tensor | None, inputs: tuple[Any, ...]) -> list[Any]:
+        assert self.primitive.gradient is not None
+        results = []
+        for (function, _), part in zip(self.edges, self.primitive.gradient(g, output, inputs, self.params)):
+            results.append(None if function is None else part() if part.__class__ is FunctionType else part)
+        return results
 
     def saved_values(self) -> list[Tensor]:
         saved = [s for s in (*self.saved, self.saved_output) if isinstance(s, SavedTensor)]
@@ -159,76 +127,6 @@ class PrimitiveGradient(GradientFunction):
     def release(self) -> None:
         if self.saved or self.saved_output is not None:
             self.saved, self.saved_output, self.released = (), None, True
-
-
-_NO_EDGE = (None, 0)
-_MET, _UNREPEATABLE = "met once", "unrepeatable"
-
-
-def _stand_in(t: Tensor) -> Tensor:
-    """A tensor over placeholders with the shape and strides of `t`."""
-    like = t._storage.node
-    whole = t._of(placeholder(t._shape if t._strides is None else (t._storage.size,), like))
-    if t._strides is None:
-        return whole
-    view = whole._alias(placeholder(t._shape, like), t._shape, t._strides, t._offset)
-    view._base = None
-    return view
-
-
-class _Gradients:
-    """What a rule built for stand-ins: for each input None, an operand itself, or a view of an operand or of new memory."""
-
-    __slots__ = ("template", "parts")
-
-    def __init__(self, stand_ins: list[Any], parts: list[Any], since: int) -> None:
-        nodes: list[Node] = []
-        self.parts: list[tuple[int | None, Any] | None] = []
-        """(which operand the memory is or is None for new memory, the view of it as (shape, strides, offset) or None)"""
-        places = {id(t._storage): i for i, t in enumerate(stand_ins)}
-        for part in parts:
-            if part is None:
-                self.parts.append(None)
-                continue
-            if not hasattr(part, "_storage"):
-                raise Unrepeatable
-            source = places.get(id(part._storage))
-            if source is not None and part is stand_ins[source]:
-                self.parts.append((source, None))
-                continue
-            if source is None:
-                nodes.append(part._storage.node)
-                places[id(part._storage)] = -1  # of one memory only one result is made
-            elif source < 0:
-                raise Unrepeatable
-            view = None
-            if source is not None or part._strides is not None or part._storage.node.shape != part._shape:
-                nodes.append(part._value())
-                strides = part.stride()
-                view = part._shape, strides, part._offset
-            self.parts.append((source, view))
-        self.template = Template([t._value() for t in stand_ins], nodes, since)
-
-    def build(self, operands: list[Tensor], nodes: list[Node]) -> list[Any]:
-        """The gradients for operands, whose values are `nodes`."""
-        built = self.template.build(nodes)
-        at = 0
-        results: list[Any] = []
-        for part in self.parts:
-            if part is None:
-                results.append(None)
-                continue
-            source, view = part
-            if source is None:
-                t = operands[0]._of(built[at])
-                at += 1
-            else:
-                t = operands[source]
-            if view is not None:
-                t = t._alias(built[at], *view)
-                at += 1
-            results.append(t)
-        return results
 
 
 @lru_cache(None)

@@ -5,7 +5,8 @@ May import `flambeau.graph.node`, and the leaves among the primitives.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from operator import itemgetter
 
 from flambeau.graph.node import Node
 from flambeau.graph.primitives.leaf import CONSTANT, IOTA, PLACEHOLDER, SCALAR
@@ -57,17 +58,19 @@ class Template:
                 self._constants.append(node)
             elif node.serial <= since and node.primitive.kind != "movement":
                 raise Unrepeatable  # a value of before: it may depend on anything
-        self._steps: list[tuple[Node, tuple[int, ...]]] = []
+        self._steps: list[tuple[Callable[..., Node], int, Callable[..., tuple[Node, ...]] | None]] = []
+        """What makes the node, and where its operands are: the one, or what finds the several."""
         for node in sorted(reached, key=lambda n: n.serial):
             if node not in place:
-                operands = tuple([place[i] for i in node.inputs])
+                operands = [place[i] for i in node.inputs]
                 place[node] = len(given) + len(self._constants) + len(self._steps)
-                self._steps.append((node, operands))
+                self._steps.append((node.again, operands[0], itemgetter(*operands) if len(operands) > 1 else None))
         self._results = [place[node] for node in results]
 
     def build(self, given: Sequence[Node]) -> list[Node]:
         """The results for these nodes, which are of the kinds of the placeholders."""
         nodes = [*given, *self._constants]
-        for like, operands in self._steps:
-            nodes.append(like.again(tuple([nodes[i] for i in operands])))
+        append = nodes.append
+        for again, first, others in self._steps:
+            append(again((nodes[first],) if others is None else others(nodes)))
         return [nodes[i] for i in self._results]

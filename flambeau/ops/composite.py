@@ -10,9 +10,10 @@ from typing import Any
 
 from flambeau.autograd.conjugation import conjugated
 from flambeau.autograd.modes import state
+from flambeau.autograd.repeated import repeat
 from flambeau.tensor import PrimitiveGradient, Tensor
 
-__all__ = ["Composite", "record", "untaped"]
+__all__ = ["Composite", "computed", "record", "untaped"]
 
 
 class Composite:
@@ -50,6 +51,29 @@ class untaped:
 
     def __exit__(self, *_: Any) -> None:
         state.enabled = self._before
+
+
+def computed(
+    composite: Composite, function: Callable[..., Any], tensors: Sequence[Tensor], params: tuple[Any, ...] = ()
+) -> tuple[Tensor, ...]:
+    """`function(*tensors, *params)`, a tensor or a tuple of tensors, which the tape doesn't see.
+
+    A composite has one such function. It must build the same graph for the same parameters and kinds of tensors: it isn't
+    called each time.
+    """
+    with untaped():
+        results = None
+        if state.autocast is None:
+            key: list[Any] = [_FORWARD, params]
+            results = repeat(composite.known, key, tensors, lambda others: _as_tuple(function(*others, *params)))
+        return _as_tuple(function(*tensors, *params)) if results is None else tuple(results)
+
+
+def _as_tuple(result: Any) -> tuple[Tensor, ...]:
+    return result if isinstance(result, tuple) else (result,)
+
+
+_FORWARD = "forward"
 
 
 def record(composite: Composite, result: Tensor, tensors: Sequence[Tensor], params: tuple[Any, ...] = ()) -> Tensor:

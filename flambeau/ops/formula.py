@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from flambeau.ops.composite import Composite, record, untaped
+from flambeau.ops.composite import Composite, computed, record
 from flambeau.ops.operands import accumulation_dtype, cast
 from flambeau.tensor import Tensor
 
@@ -38,9 +38,11 @@ def formula(
 
     composite = Composite(name, gradient, saves)
 
+    def wide(x: Tensor, *numbers: Any) -> Tensor:
+        return in_wide(lambda x: value(x, *numbers), x)
+
     def apply(x: Tensor, *numbers: Any) -> Tensor:
-        with untaped():
-            y = in_wide(lambda x: value(x, *numbers), x)
+        (y,) = computed(composite, wide, (x,), numbers)
         return record(composite, y, (x,), numbers)
 
     return apply

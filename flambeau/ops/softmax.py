@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flambeau.dtypes import dtype
-from flambeau.ops.composite import Composite, record, untaped
+from flambeau.ops.composite import Composite, computed, record
 from flambeau.ops.formula import in_wide
 from flambeau.ops.operands import as_tensor_argument, cast
 from flambeau.ops.registry import operator, scalar_name
@@ -51,14 +51,15 @@ def _along(composite: Composite, function: Any, input: Any, dim: int, type: dtyp
     if x._storage.dtype.category != 2:
         raise NotImplementedError(f"\"{name}_lastdim_kernel_impl\" not implemented for '{scalar_name(x)}'")
     dim = wrap_dim(dim, x.ndim)
-    with untaped():
+
+    def wide(x: Tensor, dim: int) -> Tensor:
         if x.numel() == 0:
-            y = x.clone()
-        elif x.ndim == 0:
-            y = x.reshape(1)
-            y = in_wide(lambda x: function(x, 0), y).reshape(())
-        else:
-            y = in_wide(lambda x: function(x, dim), x)
+            return x.clone()
+        if x.ndim == 0:
+            return in_wide(lambda x: function(x, 0), x.reshape(1)).reshape(())
+        return in_wide(lambda x: function(x, dim), x)
+
+    (y,) = computed(composite, wide, (x,), (dim,))
     return record(composite, y, (x,), (dim if x.ndim else (),))
 
 

@@ -18,7 +18,7 @@ from flambeau.nn.functional.loss import reduced as reduced_loss
 from flambeau.nn.functional.loss import reduction_of
 from flambeau.nn.functional.softmax import log_softmax
 from flambeau.nn.functional.windows import positions
-from flambeau.ops.composite import Composite, record, untaped
+from flambeau.ops.composite import Composite, computed, record, untaped
 from flambeau.ops.gathering import gathered
 from flambeau.ops.nodes import converted, number_like, reduced, shaped, spread
 from flambeau.ops.operands import accumulation_dtype, cast, expand
@@ -150,8 +150,14 @@ _CROSS_ENTROPY = Composite("cross_entropy", _cross_entropy_gradient, reads=((0, 
 
 
 def _plain_cross_entropy(input: Tensor, target: Tensor, ignore_index: int, reduction: str) -> Tensor:
-    """Without weights and smoothing: one entry on the tape, built of nodes because every training step calls it."""
+    """Without weights and smoothing: one entry on the tape."""
     axis = _class_axis(input)
+    loss, log_sum, scale = computed(_CROSS_ENTROPY, _loss_of_classes, (input, target), (axis, ignore_index, reduction))
+    return record(_CROSS_ENTROPY, loss, (input, target, log_sum, scale), (axis,))
+
+
+def _loss_of_classes(input: Tensor, target: Tensor, axis: int, ignore_index: int, reduction: str) -> tuple[Tensor, ...]:
+    """The loss, log Σ exp of the scores, and what each target counts."""
     x, t = input._value(), target._value()
     x = converted(x, accumulation_dtype(x.dtype))
     log_sum = _log_sum(x, axis)
@@ -169,8 +175,7 @@ def _plain_cross_entropy(input: Tensor, target: Tensor, ignore_index: int, reduc
         loss = e.DIV((loss, count))
         each = EXPAND((shaped(count, (1,) * len(t.shape)),), (t.shape, (1,) * len(t.shape))) if t.shape else count
         scale = e.WHERE((ignored, zero, e.DIV((scale, each))))
-    result = from_node(converted(loss, input._storage.dtype))
-    return record(_CROSS_ENTROPY, result, (input, target, from_node(log_sum), from_node(scale)), (axis,))
+    return from_node(converted(loss, input._storage.dtype)), from_node(log_sum), from_node(scale)
 
 
 @operator(namespace="nn.functional", method=False)
