@@ -64,7 +64,9 @@ def computed(
     with untaped():
         results = None
         if state.autocast is None:
-            key: list[Any] = [_FORWARD, params]
+            key: list[Any] = [_FORWARD, params, *map(type, params)]
+            if 0.0 in params:  # which equals -0.0
+                key.append(repr(params))
             results = repeat(composite.known, key, tensors, lambda others: _as_tuple(function(*others, *params)))
         return _as_tuple(function(*tensors, *params)) if results is None else tuple(results)
 

@@ -5,14 +5,14 @@ helper threads in, walks the entries and returns when all threads are done. On L
 threads at a barrier, spins for some hundreds of microseconds and then sleeps on a futex: on a busy machine, where the thread that
 is waited for may not be running, that lets it run. Elsewhere helpers wait in Python on a semaphore, and barriers yield. Helpers
 start when first needed, and again in a forked child. A woken helper often lands on its caller's processor and stays there while
-both spin, so that the two take turns: on Linux each helper moves to a processor of its own, counted from the caller's, whenever
-the caller has moved.
+both spin, so that the two take turns. So on Linux each helper keeps to a processor of its own, counted from the caller's at first;
+when the caller has moved to one of those, it sends the helper there to the one it came from, before it wakes anybody.
 
 A run is four i64: address of the program, of the entries, number of entries, number of threads. A program is an array of i64:
 address of the argument cells, of the table, of the pairs (cell, table index), number of pairs. An entry is three i64: function,
 its argument array, and flags: 1 where a barrier follows, 2 where the first thread does it alone. The control block holds, a cache
 line each: the generation that helpers wait on, the number of sleepers, what to run, and the barrier's two words (with the number
-of its sleepers); then the processors.
+of its sleepers); then the processors, and the helpers with theirs.
 
 `flambeau_repeat` is a function for an entry: it walks a list of entries of its own many times, on the threads that it is run on.
 Every thread has its own copy of the list and of its argument cells, and before each run moves the cells on, so that nobody waits
@@ -52,8 +52,10 @@ _CALLER = 136  # the processor that the caller ran on
 _ENDED = 272  # how many walks the first thread has ended
 _PROCESSORS = 320  # how many we may run on, then their numbers
 _MOST_PROCESSORS = 1024
-_CONTROL_BYTES = _PROCESSORS + 8 + 8 * _MOST_PROCESSORS
-_FUTEX = {"x86_64": 202, "aarch64": 98, "arm64": 98}
+_HELPERS = _PROCESSORS + 8 + 8 * _MOST_PROCESSORS  # of each thread its identity in the system, and the processor it keeps to
+_CONTROL_BYTES = _HELPERS + 16 * _MOST_PROCESSORS
+_CALLS = {"x86_64": (202, 186), "aarch64": (98, 178), "arm64": (98, 178)}
+"""The numbers of Linux's system calls futex and gettid."""
 
 
 def _pause(target: Target) -> tuple[str, str]:
@@ -66,7 +68,7 @@ def _pause(target: Target) -> tuple[str, str]:
 
 
 def _has_futex(target: Target) -> bool:
-    return sys.platform.startswith("linux") and target.architecture in _FUTEX
+    return sys.platform.startswith("linux") and target.architecture in _CALLS
 
 
 def _word(name: str, place: int, type: str = "i64", base: str = "arguments") -> str:
@@ -80,7 +82,7 @@ def _source(target: Target) -> str:
     declaration, pause = _pause(target)
     give_way = "call i32 @SwitchToThread()" if sys.platform == "win32" else "call i32 @sched_yield()"
     declared = "declare i32 @SwitchToThread()" if sys.platform == "win32" else "declare i32 @sched_yield()"
-    futex = _FUTEX.get(target.architecture, 0)
+    futex, gettid = _CALLS.get(target.architecture, (0, 0))
     if _has_futex(target):  # a waiter notes itself, then looks again inside the kernel; the opener opens, then looks for waiters
         wake_waiters = f"""%waiting = load atomic i32, ptr %waiters seq_cst, align 4
   %some_wait = icmp ne i32 %waiting, 0
@@ -292,11 +294,44 @@ done:
 }}
 
 define void @flambeau_announce(ptr %control, ptr %run) {{
+entry:
   %e = getelementptr i8, ptr %control, i64 {_RUN}
   store ptr %run, ptr %e, align 8
+  %ends = icmp eq ptr %run, null
+  br i1 %ends, label %open, label %place
+place:
   %here = call i32 @sched_getcpu()
   %p = getelementptr i8, ptr %control, i64 {_CALLER}
+  %before = load i32, ptr %p, align 4
   store i32 %here, ptr %p, align 4
+  %stayed = icmp eq i32 %before, %here
+  br i1 %stayed, label %open, label %changed
+changed:
+  %helpers = getelementptr i8, ptr %control, i64 {_HELPERS}
+  %r3 = getelementptr i64, ptr %run, i64 3
+  %threads = load i64, ptr %r3, align 8
+  %taken = sext i32 %here to i64
+  %left = sext i32 %before to i64
+  br label %look
+look:
+  %i = phi i64 [ 1, %changed ], [ %next, %other ]
+  %more = icmp ult i64 %i, %threads
+  br i1 %more, label %helper, label %open
+helper:
+  %its = getelementptr [2 x i64], ptr %helpers, i64 %i
+  %on = getelementptr i64, ptr %its, i64 1
+  %processor = load i64, ptr %on, align 8
+  %is = icmp eq i64 %processor, %taken
+  br i1 %is, label %swap, label %other
+other:
+  %next = add i64 %i, 1
+  br label %look
+swap:
+  %id = load i64, ptr %its, align 8
+  store i64 %left, ptr %on, align 8
+  call void @flambeau_pin(i64 %id, i64 %left)
+  br label %open
+open:
   %old = atomicrmw add ptr %control, i32 1 seq_cst
   %s = getelementptr i8, ptr %control, i64 {_SLEEPERS}
   %sleeping = load atomic i32, ptr %s seq_cst, align 4
@@ -309,8 +344,29 @@ done:
   ret void
 }}
 
-define void @flambeau_move(ptr %control, i64 %thread, i32 %caller) {{
+define void @flambeau_pin(i64 %id, i64 %processor) {{
 entry:
+  %known = icmp ult i64 %processor, {_MOST_PROCESSORS}
+  br i1 %known, label %set, label %done
+set:
+  %mask = alloca [{_MOST_PROCESSORS // 64} x i64], align 8
+  store [{_MOST_PROCESSORS // 64} x i64] zeroinitializer, ptr %mask, align 8
+  %which = lshr i64 %processor, 6
+  %word = getelementptr i64, ptr %mask, i64 %which
+  %bit = and i64 %processor, 63
+  %one = shl i64 1, %bit
+  store i64 %one, ptr %word, align 8
+  %number = trunc i64 %id to i32
+  %ignored = call i32 @sched_setaffinity(i32 %number, i64 {_MOST_PROCESSORS // 8}, ptr %mask)
+  br label %done
+done:
+  ret void
+}}
+
+define void @flambeau_settle(ptr %control, i64 %thread) {{
+entry:
+  %p = getelementptr i8, ptr %control, i64 {_CALLER}
+  %caller = load i32, ptr %p, align 4
   %n = getelementptr i8, ptr %control, i64 {_PROCESSORS}
   %count = load i64, ptr %n, align 8
   %list = getelementptr i64, ptr %n, i64 1
@@ -332,14 +388,13 @@ found:
   %slot = urem i64 %sum, %count
   %target = getelementptr i64, ptr %list, i64 %slot
   %processor = load i64, ptr %target, align 8
-  %mask = alloca [{_MOST_PROCESSORS // 64} x i64], align 8
-  store [{_MOST_PROCESSORS // 64} x i64] zeroinitializer, ptr %mask, align 8
-  %which = lshr i64 %processor, 6
-  %word = getelementptr i64, ptr %mask, i64 %which
-  %bit = and i64 %processor, 63
-  %set = shl i64 1, %bit
-  store i64 %set, ptr %word, align 8
-  %ignored = call i32 @sched_setaffinity(i32 0, i64 {_MOST_PROCESSORS // 8}, ptr %mask)
+  %helpers = getelementptr i8, ptr %control, i64 {_HELPERS}
+  %its = getelementptr [2 x i64], ptr %helpers, i64 %thread
+  %id = call i64 (i64, ...) @syscall(i64 {gettid})
+  store i64 %id, ptr %its, align 8
+  %on = getelementptr i64, ptr %its, i64 1
+  store i64 %processor, ptr %on, align 8
+  call void @flambeau_pin(i64 %id, i64 %processor)
   br label %done
 done:
   ret void
@@ -374,12 +429,11 @@ define void @flambeau_help(ptr %control, i64 %thread, i64 %first) {{
 entry:
   %s = getelementptr i8, ptr %control, i64 {_SLEEPERS}
   %e = getelementptr i8, ptr %control, i64 {_RUN}
-  %p = getelementptr i8, ptr %control, i64 {_CALLER}
   %start = trunc i64 %first to i32
   br label %wait
 wait:
   %seen = phi i32 [ %start, %entry ], [ %generation, %ran ]
-  %caller = phi i32 [ -1, %entry ], [ %caller1, %ran ]
+  %settled = phi i1 [ 0, %entry ], [ 1, %ran ]
   br label %spin
 spin:
   %k = phi i64 [ 1, %wait ], [ %k1, %again ]
@@ -406,11 +460,9 @@ got:
   %stop = icmp eq ptr %run, null
   br i1 %stop, label %done, label %work
 work:
-  %caller1 = load i32, ptr %p, align 4
-  %moved = icmp ne i32 %caller, %caller1
-  br i1 %moved, label %move, label %begin
-move:
-  call void @flambeau_move(ptr %control, i64 %thread, i32 %caller1)
+  br i1 %settled, label %begin, label %settle
+settle:
+  call void @flambeau_settle(ptr %control, i64 %thread)
   br label %begin
 begin:
   call void @flambeau_walk(ptr %run, i64 %thread, ptr %control)
