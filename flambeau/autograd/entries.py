@@ -2,7 +2,7 @@
 
 A rule is called in full when it is new, and when its gradients are to be differentiated again. What it built from operands of the
 same kinds before is otherwise built again (`repeated.py`), several times quicker. Below the tensor: of tensors this knows what
-they can do. May import `flambeau.autograd`, `flambeau.graph`.
+they can do. May import `flambeau.autograd`, `flambeau.graph`, `flambeau.storage`.
 """
 
 from __future__ import annotations

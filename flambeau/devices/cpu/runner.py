@@ -5,7 +5,7 @@ helper threads in, walks the entries and returns when all threads are done. On L
 threads at a barrier, spins for some hundreds of microseconds and then sleeps on a futex: on a busy machine, where the thread that
 is waited for may not be running, that lets it run. Elsewhere helpers wait in Python on a semaphore, and barriers yield. Helpers
 start when first needed, and again in a forked child. A woken helper often lands on its caller's processor and stays there while
-both spin, so that the two take turns. So on Linux each helper keeps to a processor of its own, counted from the caller's at first;
+both spin, so that the two take turns. So on Linux each helper keeps to a processor of its own, counted from the caller's first;
 when the caller has moved to one of those, it sends the helper there to the one it came from, before it wakes anybody.
 
 A run is four i64: address of the program, of the entries, number of entries, number of threads. A program is an array of i64:
