@@ -17,7 +17,8 @@ from typing import Any
 import flambeau.graph.node as graph
 from flambeau.graph.node import Node
 from flambeau.graph.primitives.leaf import CONSTANT
-from flambeau.kernels.replaced import replaced
+from flambeau.kernels.ir import ContractionKernel
+from flambeau.kernels.replaced import is_traced, replaced
 from flambeau.schedule.plan import Plan
 from flambeau.schedule.planning import build
 from flambeau.traced import LEAST, Trace
@@ -53,6 +54,8 @@ class General:
         copies = _with_sizes(order, iter([own.get(c, n) for n, c in zip(sizes, classes)]))
         self.plan = build(copies[: len(nodes)], copies)
         self.check = self.trace.checked(self.trace.notes, ())
+        self.is_slower = any(isinstance(s.kernel, ContractionKernel) and is_traced(s.kernel) for s in self.plan.steps)
+        """Whether code for given sizes may be faster."""
         self.compiled: dict[Any, Any] = {}
         """Where a device keeps what it made of the plan."""
 

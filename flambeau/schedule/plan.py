@@ -68,6 +68,8 @@ class Plan:
     """The `schedule.general.General` that this plan is of: then sizes in it are traced numbers, good for…"""
     numbers: tuple[int, ...] = ()
     """…these values of the variables."""
+    runs: int = 0
+    """How often a general plan ran with these."""
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,8 @@ __all__ = ["prepare", "realize", "PLANS"]
 
 CAPACITY, MOST_STEPS = 512, 20_000
 """How many plans are kept, and how many steps they may have together; the one used longest ago goes first."""
+OFTEN = 64
+"""After so many runs with the same sizes a plan whose products take their sizes as arguments is made for those sizes."""
 PLANS: dict[tuple[Any, ...], Plan] = {}
 _structures = Structures()
 _uses = itertools.count(1)
@@ -107,6 +109,11 @@ def _prepare(nodes: Sequence[Node], takes_sizes: bool) -> tuple[Plan, list[Node]
         _keep(structure, plan)
     else:
         plan.used = next(_uses)
+        if plan.general is not None and plan.general.is_slower:
+            plan.runs += 1
+            if plan.runs > OFTEN:
+                plan = build(nodes, order)
+                _keep(structure, plan)
     return plan, inputs, scalars, order
 
 

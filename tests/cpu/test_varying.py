@@ -163,3 +163,12 @@ def test_sizes_that_vary_apart() -> None:
     for m, n in ((17, 20), (17, 21), (18, 21), (21, 21), (25, 30), (30, 25), (20, 20), (64, 64), (17, 64)):
         f = lambda z: (z[:m, :n] - z[:m, :n].mean(1, keepdim=True)) @ z[:n, :m]  # noqa: B023
         np.testing.assert_allclose(f(b).numpy(), f(a).numpy(), rtol=1e-4, atol=1e-4)
+
+
+def test_sizes_that_come_often_get_a_plan_of_their_own(width: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(running, "OFTEN", 5)
+    x, y = data(torch.float32)
+    for n in (17, 18, *[19] * 12):
+        check(PRODUCTS["rows"], x, y, n)
+    assert all(p.general is None or p.runs <= 5 for p in running.PLANS.values())
+    assert sum(p.general is not None for p in running.PLANS.values()) == 1
