@@ -228,12 +228,14 @@ def randperm(
     requires_grad: bool = False,
     pin_memory: bool = False,
 ) -> Tensor:
-    """0 … n-1 in random order: the order of random 63-bit numbers."""
+    """0 … n-1 in random order: that of random numbers of twice as many bits as n has, and 32 at least. Equal ones, of which
+    there is seldom a pair, stay in order."""
     count = integer(n, "randperm", "n")
     if count < 0:
         raise RuntimeError(f"n must be non-negative, got {count}")
     where = as_device_name(device)
-    keys = _integers(0, 1 << 63, (count,), where, generator)
+    width = min(8 * -(-count.bit_length() // 4), 63)  # whole digits of the sort's
+    keys = bits((count,), where, generator) if width <= 32 else _integers(0, 1 << width, (count,), where, generator)
     return _finish(out, cast(argsort(keys), dtype or int64), requires_grad)
 
 
