@@ -1,11 +1,13 @@
 """`Storage`: the memory that tensors view, and the work that waits: PyTorch's storage over the lazy graph.
 
-May import `flambeau.graph`, `flambeau.devices`, `flambeau.dtypes`.
+One whose memory someone outside knows is a `SharedStorage` (`flambeau.shared_storage`); what reads it is found here, and computed
+at once. May import `flambeau.graph`, `flambeau.devices`, `flambeau.dtypes`.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Callable
 from math import prod
@@ -36,6 +38,11 @@ __all__ = [
     "RECORDERS",
     "pending",
     "realize",
+    "copied",
+    "duplicate",
+    "is_recording",
+    "READ",
+    "SHARED",
     "FLUSH_AFTER",
 ]
 
@@ -52,10 +59,15 @@ class _Pending(threading.local):
         """Who records a call of this thread, if anyone."""
         self.examples: tuple[Examples, ...] = ()
         """The calls of `vmap` that this thread is inside of, outermost first."""
+        self.unshared: set[int] = set()
+        """Serials of nodes that wait and are known to depend on no shared memory."""
 
 
 class Recorder(Protocol):
     """What `flambeau.compile` is told while it records a call."""
+
+    looked: bool
+    """Whether the recording is void: the call runs plainly."""
 
     def read(self, tensor: Any) -> None:
         """A tensor's value is about to be read."""
@@ -99,6 +111,11 @@ class Examples(Protocol):
 
 
 pending = _Pending()
+SHARED: set[int] = set()
+"""The ids of buffers that someone outside may write at any time, so that what reads them is computed at once."""
+READ: dict[int, Any] = {}
+"""By id what shares memory (`shared_storage`) whose leaf was handed out and may still be referred to: only while there is some may
+a node depend on shared memory. It has the `leaf`, the count of `references` to it that are no node's, and a serial of before."""
 RECORDERS: list[Recorder] = []
 """The recorders at work in any thread: while there are none, nobody asks for this thread's."""
 _lock = threading.RLock()
@@ -112,8 +129,12 @@ class Storage:
     `version` counts writes; `autograd_version` counts those that autograd must notice (writes through `.data` are not).
     """
 
-    __slots__ = ("node", "version", "autograd_version", "dtype", "device", "size", "__weakref__")
+    __slots__ = ("node", "version", "autograd_version", "dtype", "device", "size", "sharing", "__weakref__")
+    sharing: Any  # what a `SharedStorage` has besides; unset in others
     is_program = False
+    is_shared = False
+    has_lasting_nodes = True
+    """Whether a view may keep the node that it reads, as long as `version` stays the same."""
 
     def __init__(self, node: Node) -> None:
         self.node = node
@@ -123,10 +144,14 @@ class Storage:
         self.device = node.device
         self.size = node.size
         if node.inputs and (node.primitive.kind != "movement" or not _is_filled(node)):
+            if READ and _reads_shared(node) and self._is_computed_at_once():
+                return
             waiting = pending.storages
             waiting.append(ref(self))
             if len(waiting) > FLUSH_AFTER:
                 _flush()
+        elif SHARED and id(node.buffer) in SHARED:
+            self.node = copied(node)
 
     def write(self, node: Node) -> None:
         """Gives the memory another value, of the same number of elements."""
@@ -138,9 +163,32 @@ class Storage:
         self.node = node
         self.version += 1
         if node.inputs and not _is_filled(node):
+            if READ and _reads_shared(node) and self._is_computed_at_once():
+                return
             pending.storages.append(ref(self))
             if len(pending.storages) > FLUSH_AFTER:
                 _flush()
+        elif SHARED and id(node.buffer) in SHARED:
+            self.node = copied(node)
+
+    def put(self, node: Node) -> None:
+        """Gives the memory the value of a node that is computed and that no other memory has."""
+        self.node = node
+        self.version += 1
+
+    def _is_computed_at_once(self) -> bool:
+        """Computes what reads shared memory, before anyone can write there. False for what a later call computes."""
+        node = self.node
+        if is_recording() or any(e.depends(node) for e in pending.examples):
+            return False
+        if _reads_waiting(node):
+            realize([node])
+        else:
+            with _lock:
+                devices.backend(node.device).realize([node])
+        if id(node.buffer) in SHARED:  # nothing but another view of it
+            self.node = copied(node)
+        return True
 
 
 def _flush() -> None:
@@ -177,8 +225,9 @@ class SeenStorage(Storage):
 
     @property
     def node(self) -> Node:  # type: ignore[override]
+        node = self.whole.node
         if self._seen_version != self.whole.version:
-            self._seen, self._seen_version = self._forth(self.whole.node), self.whole.version
+            self._seen, self._seen_version = self._forth(node), self.whole.version
         return self._seen
 
     @property
@@ -188,6 +237,10 @@ class SeenStorage(Storage):
     @property
     def version(self) -> int:  # type: ignore[override]
         return self.whole.version
+
+    @property
+    def has_lasting_nodes(self) -> bool:  # type: ignore[override]
+        return self.whole.has_lasting_nodes
 
     @property
     def autograd_version(self) -> int:  # type: ignore[override]
@@ -277,8 +330,69 @@ def _reinterpreted(node: Node, type: dtype) -> Node:
         realize([node])
     backend, nbytes = devices.backend(node.device), prod(node.shape) * node.dtype.itemsize
     leaf = Node(BUFFER, (), (), (nbytes // type.itemsize,), type, node.device)
-    leaf.buffer = backend.upload(backend.download(node.buffer, nbytes), nbytes)
+    leaf.buffer = node.buffer if backend.is_host else backend.upload(backend.download(node.buffer, nbytes), nbytes)
     return leaf
+
+
+# --- memory shared with others -----------------------------------------------------------------------------------------
+def duplicate(node: Node) -> Any:
+    """A buffer with what a computed node's holds."""
+    backend, nbytes = devices.backend(node.device), node.size * node.dtype.itemsize
+    return backend.upload(backend.download(node.buffer, nbytes), nbytes)
+
+
+def copied(node: Node) -> Node:
+    """A leaf like a computed node, with memory of its own."""
+    if node.primitive is BUFFER:
+        return node.twin(duplicate(node))
+    leaf = Node(BUFFER, (), (), node.shape, node.dtype, node.device)
+    leaf.buffer = duplicate(node)
+    return leaf
+
+
+def is_recording() -> bool:
+    """Whether this thread's work is only noted at present."""
+    if not RECORDERS:
+        return False
+    recorder = pending.recorder
+    return recorder is not None and not recorder.looked
+
+
+def _reads_shared(node: Node) -> bool:
+    """Whether computing a node reads memory that someone outside may write."""
+    for sharing in list(READ.values()):
+        if sys.getrefcount(sharing.leaf) <= sharing.references:
+            READ.pop(id(sharing), None)
+    if not READ:
+        return False
+    first = min([sharing.since for sharing in READ.values()], default=0)
+    unshared, seen = pending.unshared, set()
+    stack = [node]
+    while stack:
+        n = stack.pop()
+        if n.buffer is not None:
+            if id(n.buffer) in SHARED:
+                return True
+        elif n.serial > first and n.serial not in unshared and n.serial not in seen:
+            seen.add(n.serial)
+            stack += n.inputs
+    unshared |= seen
+    return False
+
+
+def _reads_waiting(node: Node) -> bool:
+    """Whether a node, which reads shared memory, also depends on what was to be computed before that was first read."""
+    first = min([sharing.since for sharing in READ.values()], default=0)
+    seen: set[int] = set()
+    stack = [node]
+    while stack:
+        n = stack.pop()
+        if n.buffer is None and n.serial not in seen:
+            if n.inputs and n.serial < first:
+                return True
+            seen.add(n.serial)
+            stack += n.inputs
+    return False
 
 
 def _is_filled(node: Node) -> bool:
@@ -301,6 +415,7 @@ def realize(nodes: list[Node]) -> None:
         if RECORDERS and pending.recorder is not None and wanted:
             pending.recorder.look()
         pending.storages = []
+        pending.unshared.clear()
         for reference in waiting:
             storage = reference()
             if storage is not None:

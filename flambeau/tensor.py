@@ -32,6 +32,7 @@ from flambeau.graph import primitives as p
 from flambeau.graph.node import Node, Primitive
 from flambeau.host import nest, unpack
 from flambeau.layout import layout, strided
+from flambeau.shared_storage import share
 from flambeau.size import Size, contiguous_strides
 from flambeau.storage import RECORDERS, SeenStorage, Storage, inverse, pending, realize, steps_of
 
@@ -159,7 +160,8 @@ class Tensor:
         else:
             flat = node if len(node.shape) == 1 else RESHAPE((node,), ((storage.size,), node.shape))
             node = AS_STRIDED((flat,), (tuple(self._shape), self._strides, self._offset, storage.size))
-        self._node, self._node_version = node, storage.version
+        if storage.has_lasting_nodes:
+            self._node, self._node_version = node, storage.version
         return node
 
     def _view(
@@ -206,7 +208,8 @@ class Tensor:
         if storage is None:
             storage = self._storage
         _initialise(view, storage, shape)
-        view._node, view._node_version = node, storage.version
+        if storage.has_lasting_nodes:
+            view._node, view._node_version = node, storage.version
         if offset or strides != contiguous_strides(shape) or _size(shape) != storage.size:
             view._strides, view._offset = strides, offset
         view._counter = self._counter
@@ -625,9 +628,20 @@ class Tensor:
         return self.numel() * self._storage.dtype.itemsize
 
     def data_ptr(self) -> int:
-        """A number that two tensors share when they begin at the same place of the same memory."""
-        storage = self._storage
-        return id(storage.whole if isinstance(storage, SeenStorage) else storage) + self.storage_offset() * self.itemsize
+        """The address of the first element; 0 of an empty tensor. The memory stays there as long as the tensor lives.
+
+        On a GPU a number that two tensors share when they begin at the same place of the same memory.
+        """
+        return self._address() + self.storage_offset() * self.itemsize if self.numel() else 0
+
+    def _address(self) -> int:
+        """Where the storage begins; on a GPU a number of it."""
+        backend = devices.backend(self._storage.device)
+        if not backend.is_host:
+            storage = self._storage
+            return id(storage.whole if isinstance(storage, SeenStorage) else storage)
+        host = devices.host_backend(self._storage.device)
+        return host.address(share(self._storage, forever=True).buffer) if self._storage.size else 0
 
     def is_floating_point(self) -> bool:
         return self._storage.dtype.category == 2
@@ -678,36 +692,94 @@ class Tensor:
         return nest(unpack(self._bytes(), self._storage.dtype), self._shape)
 
     def numpy(self, *, force: bool = False) -> Any:
-        """The elements as a NumPy array of their own: unlike PyTorch's it shares no memory with the tensor."""
-        if self.requires_grad and not force:
-            raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
-        if not self._storage.device.startswith(("cpu", "reference")) and not force:
-            raise TypeError(
-                f"can't convert {self._storage.device} device type tensor to numpy. "
-                "Use Tensor.cpu() to copy the tensor to host memory first."
-            )
-        if self.dtype.name == "bfloat16":
+        """A NumPy array over the tensor's memory: a write to either is seen by both.
+
+        Raises RuntimeError for a tensor that requires a gradient, TypeError for one that isn't in the host's memory or whose
+        dtype NumPy lacks. `force` detaches it and copies it to the CPU first, where that is needed.
+        """
+        if self.requires_grad:
+            if not force:
+                raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+            return self.detach().numpy(force=True)
+        storage = self._storage
+        backend = devices.backend(storage.device)
+        if not backend.is_host:
+            if not force:
+                raise TypeError(
+                    f"can't convert {storage.device} device type tensor to numpy. "
+                    "Use Tensor.cpu() to copy the tensor to host memory first."
+                )
+            return self.cpu().numpy()
+        if storage.dtype.name == "bfloat16":
             raise TypeError("Got unsupported ScalarType BFloat16")
         for what, step, resolve in (("conjugate", "conj", "resolve_conj"), ("negative", "neg", "resolve_neg")):
-            if step in steps_of(self._storage)[1] and not force:
-                raise RuntimeError(
-                    f"Can't call numpy() on Tensor that has {what} bit set. Use tensor.{resolve}().numpy() instead."
-                )
-        from flambeau.graph.numpy import array_type, np
+            if step in steps_of(storage)[1]:
+                if not force:
+                    raise RuntimeError(
+                        f"Can't call numpy() on Tensor that has {what} bit set. Use tensor.{resolve}().numpy() instead."
+                    )
+                return getattr(self, resolve)().numpy(force=True)
+        from flambeau.graph.numpy import array_type
 
-        return np.frombuffer(bytearray(self._bytes()), array_type(self.dtype)).reshape(tuple(self._shape))
+        return self._array(array_type(storage.dtype))
 
-    def __dlpack__(self, **kwargs: Any) -> Any:
-        """A capsule of a copy of the elements, for `numpy.from_dlpack` and the like."""
-        return self.numpy().__dlpack__(**{name: value for name, value in kwargs.items() if value is not None})
+    def _array(self, element: Any) -> Any:
+        """A NumPy array of dtype `element`, as wide as the tensor's, over the tensor's memory."""
+        from flambeau.graph.numpy import np
+
+        storage, shape = self._storage, tuple(self._shape)
+        if _size(shape) == 0:
+            return np.empty(shape, element)
+        strides, offset = self.stride(), self.storage_offset()
+        self._node, self._node_version = None, -1
+        memory = np.asarray(share(storage).buffer)
+        if memory.dtype != np.uint8:
+            memory = memory.reshape(-1).view(np.uint8)
+        return np.ndarray(shape, element, memory, offset * element.itemsize, [s * element.itemsize for s in strides])
+
+    def __dlpack__(
+        self, *, stream: Any = -1, max_version: tuple[int, int] | None = None, dl_device: Any = None, copy: bool | None = None
+    ) -> Any:
+        """A DLPack capsule of the tensor's memory, or with `copy` of a copy's; versioned where the caller knows version 1.
+
+        Raises BufferError for a tensor that requires a gradient, or isn't in the host's memory.
+        """
+        if self.requires_grad:
+            raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
+        for what, step in (("conjugate", "conj"), ("negative", "neg")):
+            if step in steps_of(self._storage)[1]:
+                raise BufferError(f"Can't export tensors with the {what} bit set")
+        if stream is not None and type(stream) is not int:
+            raise TypeError("stream must be ``int`` or ``none``")
+        if not devices.backend(self._storage.device).is_host:
+            raise BufferError(f"Can't export tensors on {self._storage.device}: use tensor.cpu()")
+        if stream not in (None, -1):
+            raise AssertionError("stream should be None on cpu.")
+        if dl_device is not None and tuple(dl_device) != (1, 0):
+            raise BufferError(f"Can't export a tensor in the host's memory to device {tuple(dl_device)}")
+        from flambeau import dlpack
+        from flambeau.graph.numpy import array_type
+
+        t = self.clone() if copy else self  # type: ignore[attr-defined]
+        array = t._array(array_type(dlpack.STAND_INS.get(self.dtype, self.dtype)))
+        return dlpack.capsule(array, self.dtype, max_version)
 
     def __dlpack_device__(self) -> tuple[Any, int]:
-        """Where `__dlpack__`'s elements lie: the CPU."""
-        return self.numpy().__dlpack_device__()
+        """Where the elements lie, as DLPack numbers it: (1, 0) is the host's memory."""
+        from flambeau.dlpack import DLDeviceType
+
+        on = device(self._storage.device)
+        is_host = devices.backend(self._storage.device).is_host
+        return DLDeviceType.kDLCPU if is_host else DLDeviceType.kDLWebGPU, on.index or 0
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        """`numpy()`, converted to `dtype` where that is another; a copy with `copy`, and never one where that is False."""
         array = self.numpy()
-        return array if dtype is None else array.astype(dtype, copy=False)
+        if dtype is not None and array.dtype != dtype:
+            if copy is False:
+                raise ValueError(f"Unable to avoid copy: the tensor is of {self.dtype}, and {dtype} was asked for")
+            return array.astype(dtype)
+        return array.copy() if copy else array
 
     def __bool__(self) -> bool:
         n = self.numel()

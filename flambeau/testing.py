@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flambeau.dtypes import dtype, promote
-from flambeau.ops.creation import as_tensor
+from flambeau.ops.sharing import as_tensor
 from flambeau.tensor import Tensor
 
 __all__ = ["assert_close"]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import importlib
 import os
 import threading
+from typing import cast
 
-from flambeau.devices.base import Backend
+from flambeau.devices.base import Backend, HostBackend
 
-__all__ = ["Backend", "adopt", "backend", "started", "DEVICE_TYPES"]
+__all__ = ["Backend", "HostBackend", "adopt", "backend", "host_backend", "started", "DEVICE_TYPES"]
 
 DEVICE_TYPES = ("cpu", "reference", "webgpu")
 _started: dict[str, Backend] = {}
@@ -30,6 +31,11 @@ def backend(name: str) -> Backend:
                 module = importlib.import_module(f"flambeau.devices.{kind}")
                 found = _started[name] = module.start(int(index or 0))
     return found
+
+
+def host_backend(name: str) -> HostBackend:
+    """The running device of that name, which is known to be in the host's memory."""
+    return cast(HostBackend, backend(name))
 
 
 def adopt(name: str, opened: Backend) -> None:

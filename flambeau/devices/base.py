@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from flambeau.devices.foreign import ForeignMemory
 from flambeau.dtypes import dtype
 from flambeau.graph.node import Node
 
-__all__ = ["Backend", "Buffer"]
+__all__ = ["Backend", "Buffer", "HostBackend"]
 
 
 class Buffer(Protocol):
@@ -25,6 +26,8 @@ class Backend(Protocol):
     """Whether `execute` works, so that calls can be recorded."""
     takes_sizes: bool
     """Whether `execute` takes `general` plans, whose sizes are given with each run."""
+    is_host: bool
+    """Whether buffers lie in the host's memory, where others may share them: then it is a `HostBackend`."""
 
     def supports(self, type: dtype) -> bool:
         """Whether tensors of `type` can live here."""
@@ -39,10 +42,26 @@ class Backend(Protocol):
         """Computes the nodes (and gives each its buffer), in as few kernels as it can."""
 
     def execute(self, plan: Any, inputs: Sequence[Any], scalars: Sequence[Any], donated: frozenset[int]) -> list[Any]:
-        """Runs a plan on these inputs; `donated` are positions in `inputs` whose memory may be overwritten.
+        """Runs a plan on these inputs; `donated` are positions in `inputs` whose memory may be overwritten, where it can be.
 
         An exception of any kind but `schedule.execution.Interrupted` means that none of them was.
         """
 
     def synchronize(self) -> None:
         """Waits until everything submitted is done."""
+
+
+class HostBackend(Backend, Protocol):
+    """A device in the host's memory."""
+
+    def adopt(self, memory: ForeignMemory) -> Buffer:
+        """A buffer that is memory of someone else's."""
+
+    def address(self, buffer: Any) -> int:
+        """Where a buffer lies."""
+
+    def holds_same(self, buffer: Any, other: Any, nbytes: int) -> bool:
+        """Whether the first `nbytes` bytes of two buffers are equal."""
+
+    def keep_packed(self, buffer: Any, is_kept: bool) -> None:
+        """Whether what kernels make of a buffer's contents may be used again: not while others may write there."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from flambeau.devices.foreign import ForeignMemory
 from flambeau.dtypes import dtype
 from flambeau.graph.node import Node, topological_order
 from flambeau.graph.numpy import array_type, np
@@ -18,6 +19,7 @@ class ReferenceBackend:
     name = "reference"
     runs_plans = False
     takes_sizes = False
+    is_host = True
 
     def supports(self, type: dtype) -> bool:
         return True
@@ -33,6 +35,18 @@ class ReferenceBackend:
         if isinstance(buffer, bytearray):
             return memoryview(buffer)[:nbytes]
         return memoryview(np.ascontiguousarray(buffer).reshape(-1).view(np.uint8))[:nbytes]
+
+    def adopt(self, memory: ForeignMemory) -> Any:
+        return np.asarray(memory)
+
+    def address(self, buffer: Any) -> int:
+        return buffer.ctypes.data
+
+    def holds_same(self, buffer: Any, other: Any, nbytes: int) -> bool:
+        return bytes(self.download(buffer, nbytes)) == bytes(self.download(other, nbytes))
+
+    def keep_packed(self, buffer: Any, is_kept: bool) -> None:
+        """Nothing is packed here."""
 
     def realize(self, nodes: Sequence[Node]) -> None:
         values: dict[int, Any] = {}

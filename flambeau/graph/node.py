@@ -12,7 +12,7 @@ from typing import Any
 
 from flambeau.dtypes import dtype
 
-__all__ = ["Node", "Primitive", "PRIMITIVES", "topological_order", "Shape"]
+__all__ = ["next_serial", "Node", "Primitive", "PRIMITIVES", "topological_order", "Shape"]
 
 Shape = tuple[int, ...]
 Form = tuple[Shape, dtype, str, int, int, int]

@@ -28,6 +28,7 @@ from flambeau.ops import (  # noqa: F401
     reduction,
     scans,
     sequences,
+    sharing,
     slicing,
     softmax,
     sorting,

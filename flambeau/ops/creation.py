@@ -15,12 +15,30 @@ from flambeau.ops.registry import operator
 from flambeau.size import Size
 from flambeau.tensor import Tensor, from_bytes, from_node
 
-__all__ = ["tensor", "as_tensor", "from_numpy", "zeros", "ones", "full", "empty", "scalar_tensor", "new_full"]
+__all__ = ["tensor", "check_array", "made_of", "zeros", "ones", "full", "empty", "scalar_tensor", "new_full"]
 
 
 # --- from data ---------------------------------------------------------------------------------------------------------
 def _is_array(data: Any) -> bool:
     return hasattr(data, "__array_interface__") or (hasattr(data, "__array__") and not isinstance(data, Tensor))
+
+
+def check_array(array: Any) -> None:
+    """Raises ValueError for a NumPy array whose elements don't lie as a tensor's can."""
+    if any(s < 0 for s in array.strides):
+        raise ValueError(
+            "At least one stride in the given numpy array is negative, and tensors with negative strides are not currently "
+            "supported. (You can probably work around this by making a copy of your array  with array.copy().) "
+        )
+    if any(s % array.itemsize for s in array.strides):
+        raise ValueError(
+            "given numpy array strides not a multiple of the element byte size. Copy the numpy array to reallocate the memory."
+        )
+    if not array.dtype.isnative:
+        raise ValueError(
+            "given numpy array has byte order different from the native byte order. Conversion between byte orders is currently "
+            "not supported."
+        )
 
 
 def _from_array(data: Any, type: dtype | None, device: Any) -> Tensor:
@@ -29,6 +47,7 @@ def _from_array(data: Any, type: dtype | None, device: Any) -> Tensor:
 
     array = np.asarray(data)
     own = from_array_type(array.dtype)
+    check_array(array)
     name = as_device_name(device)
     if type is not None and type is not own:
         with np.errstate(all="ignore"):
@@ -91,7 +110,8 @@ def _holds_arrays(data: Any) -> bool:
     return False
 
 
-def _make(data: Any, type: dtype | None, device: Any) -> Tensor:
+def made_of(data: Any, type: dtype | None, device: Any) -> Tensor:
+    """A tensor of a copy of `data`, which is no tensor."""
     if isinstance(data, (bool, int, float, complex)) and not hasattr(data, "dtype"):  # NumPy's float64 is a float, too
         type = type or scalar_dtype(data)
         return from_bytes(pack([data], type), type, (), device)
@@ -136,65 +156,9 @@ def tensor(
             dtype=dtype or data.dtype, copy=True
         )  # fmt: skip
     else:
-        result = _make(data, dtype, device)
+        result = made_of(data, dtype, device)
     if requires_grad:
         result.requires_grad = True
-    return result
-
-
-@operator("as_tensor", "asarray", method=False)
-def as_tensor(data: Any, dtype: dtype | None = None, device: Any = None, *, requires_grad: bool = False) -> Tensor:
-    """`data` itself if it is a tensor of that dtype and device, else a new tensor."""
-    if isinstance(data, Tensor):
-        result = data.to(device=device if device is not None else data.device, dtype=dtype or data.dtype)
-    else:
-        result = _make(data, dtype, device)
-    if requires_grad:
-        result.requires_grad = True
-    return result
-
-
-@operator(method=False)
-def from_numpy(ndarray: Any) -> Tensor:
-    """A tensor with a copy of a NumPy array's elements, on the CPU.
-
-    >>> import numpy as np
-    >>> a = np.zeros(3)
-    >>> t = torch.from_numpy(a)
-    >>> a[0] = 1.0
-    >>> t
-    tensor([0., 0., 0.], dtype=torch.float64)
-    """
-    if not hasattr(ndarray, "__array_interface__") or not hasattr(ndarray, "ndim"):
-        raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
-    return _from_array(ndarray, None, "cpu")
-
-
-@operator(method=False)
-def frombuffer(buffer: Any, *, dtype: dtype, count: int = -1, offset: int = 0, requires_grad: bool = False) -> Tensor:
-    """A one-dimensional tensor with a copy of a buffer's bytes, read as `dtype`."""
-    data = memoryview(buffer).cast("B")
-    size = dtype.itemsize
-    if not len(data):
-        raise ValueError("both buffer length (0) and count (-1) must not be 0")
-    if not 0 <= offset < len(data):
-        raise ValueError(
-            f"offset ({offset} bytes) must be non-negative and no greater than buffer length ({len(data)} bytes) minus 1"
-        )
-    if count < 0:
-        if (len(data) - offset) % size:
-            raise ValueError(
-                f"buffer length ({len(data) - offset} bytes) after offset ({offset} "
-                f"bytes) must be a multiple of element size ({size})"
-            )
-        count = (len(data) - offset) // size
-    if offset + count * size > len(data):
-        raise ValueError(
-            f"requested buffer length ({count} * {size} bytes) after offset ({offset} bytes) must not be greater than actual "
-            f"buffer length ({len(data)} bytes)"
-        )
-    result = from_bytes(data[offset : offset + count * size], dtype, (count,), "cpu")
-    result.requires_grad = requires_grad
     return result
 
 

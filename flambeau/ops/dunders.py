@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 from flambeau.ops import arithmetic, comparison, matmul, pointwise
-from flambeau.ops.creation import from_numpy
 from flambeau.ops.operands import python_number
+from flambeau.ops.sharing import from_numpy
 from flambeau.tensor import Tensor
 
 __all__: list[str] = []

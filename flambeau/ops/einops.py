@@ -27,7 +27,7 @@ class _Backend:
         return isinstance(tensor, Tensor)
 
     def from_numpy(self, x: Any) -> Tensor:
-        from flambeau.ops.creation import from_numpy
+        from flambeau.ops.sharing import from_numpy
 
         return from_numpy(x)
 

@@ -1,4 +1,4 @@
-"""A tensor's memory as an object: `untyped_storage`, `storage`; and memory taken over from others by DLPack.
+"""A tensor's memory as an object: `untyped_storage`, `storage`.
 
 May import what `flambeau.ops` may.
 """
@@ -9,7 +9,6 @@ from typing import Any
 
 from flambeau.device import device
 from flambeau.dtypes import dtype, uint8
-from flambeau.ops.creation import from_numpy
 from flambeau.ops.registry import operator
 from flambeau.ops.strided import whole_memory
 from flambeau.tensor import Tensor
@@ -39,8 +38,8 @@ class UntypedStorage:
         return 1
 
     def data_ptr(self) -> int:
-        """A number that two tensors share when they look at the same memory."""
-        return self._tensor.data_ptr() - self._tensor.storage_offset() * self._tensor.itemsize
+        """The address of the first byte; 0 where there is none. On a GPU a number of this memory."""
+        return self._tensor._address()
 
     @property
     def device(self) -> device:
@@ -116,21 +115,3 @@ def untyped_storage(self: Tensor) -> UntypedStorage:
 def typed_storage(self: Tensor) -> TypedStorage:
     """The elements of the memory that this tensor looks at."""
     return TypedStorage(self)
-
-
-@operator(method=False)
-def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None) -> Tensor:
-    """A tensor of a copy of the elements of another library's array, by its `__dlpack__`.
-
-    >>> import numpy as np
-    >>> torch.from_dlpack(np.arange(3))
-    tensor([0, 1, 2])
-    """
-    if isinstance(ext_tensor, Tensor):
-        return ext_tensor.detach()
-    if not hasattr(ext_tensor, "__dlpack__"):
-        raise TypeError(f"from_dlpack(): expected an object with __dlpack__, got {type(ext_tensor).__name__}")
-    from flambeau.graph.numpy import np
-
-    found = from_numpy(np.from_dlpack(ext_tensor))
-    return found if device is None else found.to(device)

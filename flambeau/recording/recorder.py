@@ -13,6 +13,7 @@ from flambeau import devices
 from flambeau.autograd.tape import next_sequence
 from flambeau.graph.node import Node, next_serial
 from flambeau.graph.primitives.leaf import BUFFER
+from flambeau.shared_storage import SharedStorage, settle
 from flambeau.storage import RECORDERS, SeenStorage, Storage, pending, realize
 from flambeau.tensor import Tensor, over
 
@@ -58,6 +59,7 @@ class Recorder:
         if self in RECORDERS:
             RECORDERS.remove(self)
             pending.recorder = self._outer
+            settle([s for s in (*self.leaves, *self.written) if isinstance(s, SharedStorage)])
 
     # --- what the tensors tell -------------------------------------------------------------------------------------------
     def read(self, tensor: Tensor) -> None:

@@ -22,6 +22,7 @@ from flambeau.recording.recorder import Leaf, RandomUse, Recorder
 from flambeau.schedule import prepare
 from flambeau.schedule.execution import execute
 from flambeau.schedule.plan import Plan
+from flambeau.shared_storage import lasting, memory_of
 from flambeau.storage import Storage, pending, realize
 from flambeau.tensor import Tensor, over
 
@@ -244,7 +245,7 @@ class Recording:
 
     def replay(self, arguments: Sequence[Tensor], storages: list[Storage]) -> Any:
         """Does the call again with other arguments of the same kind, and today's state (what `find` found)."""
-        waiting = [s.node for s in storages if s.node.buffer is None]
+        waiting = [s.node for s in storages if not s.is_shared and s.node.buffer is None]
         if waiting:
             realize(waiting)
         for use in self.random:
@@ -252,10 +253,12 @@ class Recording:
         values = [scalar_value(node) for node in self.scalars]
         before = None
         if self.joint is not None:
-            before = {place: storages[place].node.buffer for place in self.joint.places}
+            written = {place for place, _ in self.written}
+            places = self.joint.places
+            before = {p: lasting(storages[p]) if p in written else memory_of(storages[p]).buffer for p in places}
         found: list[Any] = [None] * len(self.leaves)
         for i, source in self.copied.items():
-            found[i] = storages[source].node.buffer if source.__class__ is int else source.buffer
+            found[i] = lasting(storages[source]) if source.__class__ is int else source.buffer
 
         def publish(computed: Sequence[Any]) -> None:
             for i, buffer in zip(self.computed, computed):
@@ -263,15 +266,14 @@ class Recording:
             for place, i in self.written:
                 if found[i] is not None:  # it is, where the run was interrupted
                     storage = storages[place]
-                    storage.node = self.leaves[i].holding(found[i])
-                    storage.version += 1
+                    storage.put(self.leaves[i].holding(found[i]))
                     storage.autograd_version += 1
 
         if self.plan is None:
             publish(())
         else:
             donated = frozenset() if self.joint is not None else self._donated(storages)
-            leaves = [storages[s].node if s.__class__ is int else s for s in self.sources]
+            leaves = [memory_of(storages[s]) if s.__class__ is int else s for s in self.sources]
             execute(self.backend, self.plan, leaves, values, donated, publish)
             del leaves
         nodes: dict[int, Storage] = {}
@@ -301,7 +303,8 @@ class Recording:
 
     def _donated(self, storages: list[Storage]) -> frozenset[int]:
         """Inputs whose memory the call overwrites and that nobody else holds."""
-        return frozenset([i for i in self.donatable if _holders(storages, self.sources[i]) == _NO_OTHERS])
+        own = [i for i in self.donatable if not storages[self.sources[i]].is_shared]
+        return frozenset([i for i in own if _holders(storages, self.sources[i]) == _NO_OTHERS])
 
 
 def _holders(storages: list[Storage], place: int) -> tuple[int, int]:

@@ -6,6 +6,7 @@ May import `flambeau.schedule`, `flambeau.graph`, `flambeau.dtypes` and its neig
 from __future__ import annotations
 
 import atexit
+import ctypes
 import os
 import threading
 import weakref
@@ -18,8 +19,9 @@ from flambeau.devices.cpu import stopping
 from flambeau.devices.cpu.compiler import Compiler
 from flambeau.devices.cpu.executable import Executable
 from flambeau.devices.cpu.machine import host
-from flambeau.devices.cpu.memory import Buffer, Pool, Region
+from flambeau.devices.cpu.memory import UNKEPT, Buffer, Pool, Region
 from flambeau.devices.cpu.runner import Team
+from flambeau.devices.foreign import ForeignMemory
 from flambeau.dtypes import dtype
 from flambeau.graph.node import Node
 from flambeau.graph.numpy import np
@@ -29,6 +31,8 @@ from flambeau.schedule import realize
 
 __all__ = ["CpuBackend"]
 
+_compare: Any = ctypes.CDLL("msvcrt" if os.name == "nt" else None).memcmp
+_compare.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
 _VARIANTS = 8
 """Executables of a plan that are kept, one for each set of donated inputs."""
 _GENERAL = 64
@@ -41,6 +45,7 @@ class CpuBackend:
     name = "cpu"
     runs_plans = True
     takes_sizes = True
+    is_host = True
 
     def __init__(self, target: Target | None = None) -> None:
         self.target = host() if target is None else target
@@ -70,11 +75,25 @@ class CpuBackend:
     def download(self, buffer: Buffer, nbytes: int) -> memoryview:
         return memoryview(np.asarray(buffer))[:nbytes]
 
+    def adopt(self, memory: ForeignMemory) -> ForeignMemory:
+        return memory
+
+    def address(self, buffer: Buffer) -> int:
+        return buffer.address
+
+    def holds_same(self, buffer: Buffer, other: Buffer, nbytes: int) -> bool:
+        return not _compare(buffer.address, other.address, nbytes)
+
+    def keep_packed(self, buffer: Buffer, is_kept: bool) -> None:
+        buffer.packed = None if is_kept else UNKEPT
+
     def realize(self, nodes: Sequence[Node]) -> None:
         realize(self, nodes)
 
     def execute(self, plan: Any, inputs: Sequence[Buffer], scalars: Sequence[Any], donated: frozenset[int]) -> list[Buffer]:
         may_round = may_round_products()
+        if donated:
+            donated = frozenset([i for i in donated if inputs[i].is_writable])
         key = (donated, may_round)
         with self._lock:
             kept = plan.executable

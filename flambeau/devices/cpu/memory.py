@@ -65,10 +65,22 @@ class _Size:
         self.waiting: list[int] = []
 
 
+class _Unkept(dict[str, Any]):
+    """Forgets what it is given."""
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        pass
+
+
+UNKEPT = _Unkept()
+"""Stands for `Buffer.packed` while others may write the contents: nothing made of them may be used again."""
+
+
 class Buffer:
     """A block of memory at `address`; the first `nbytes` bytes of it are the tensor's."""
 
     __slots__ = ("__weakref__", "_size", "address", "nbytes", "packed")
+    is_writable = True
 
     def __init__(self, address: int, nbytes: int, size: _Size) -> None:
         self.address, self.nbytes, self._size = address, nbytes, size

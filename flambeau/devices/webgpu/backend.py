@@ -65,6 +65,7 @@ class WebGPUBackend:
 
     runs_plans = True
     takes_sizes = False
+    is_host = False
 
     def __init__(self, host: Host, index: int) -> None:
         self.host = host

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping, MutableMapping, MutableSequence, 
 from typing import Any
 
 from flambeau import devices, dtypes
-from flambeau.ops import creation, joining
+from flambeau.ops import creation, joining, sharing
+from flambeau.shared_storage import memory_of
 from flambeau.tensor import Tensor, from_bytes
 
 __all__ = ["collate", "collate_rows", "default_collate", "default_convert"]
@@ -18,7 +19,7 @@ _STRINGS_OR_OBJECTS = re.compile(r"[SaUO]")
 
 def _host_rows(tensor: Tensor, rows: Sequence[int]) -> list[memoryview] | None:
     """The bytes of those rows where they lie in the host's memory; None when they don't, or not in one piece each."""
-    node = tensor._storage.node
+    node = memory_of(tensor._storage)
     if node.buffer is None or tensor._storage.device != "cpu" or tensor.requires_grad:
         return None
     shape, stride = tuple(tensor.shape), tuple(tensor.stride())
@@ -63,7 +64,7 @@ def _unsupported(what: Any) -> TypeError:
 def _numpy(batch: Sequence[Any], *, collate_fn_map: Any = None) -> Any:
     if _STRINGS_OR_OBJECTS.search(batch[0].dtype.str) is not None:
         raise _unsupported(batch[0].dtype)
-    tensors = [creation.as_tensor(value) for value in batch]
+    tensors = [sharing.as_tensor(value) for value in batch]
     return collate(tensors, collate_fn_map=collate_fn_map)
 
 
@@ -154,7 +155,7 @@ def default_convert(data: Any) -> Any:
     if _is_numpy(kind) and kind.__name__ not in ("str_", "bytes_"):
         if kind.__name__ == "ndarray" and _STRINGS_OR_OBJECTS.search(data.dtype.str) is not None:
             return data
-        return creation.as_tensor(data)
+        return sharing.as_tensor(data)
     if isinstance(data, Mapping):
         return _like_mapping(data, {key: default_convert(data[key]) for key in data})
     if isinstance(data, tuple):

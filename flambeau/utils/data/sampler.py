@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 
 from flambeau import dtypes
 from flambeau.generator import Generator, default_generator
-from flambeau.ops import creation, random
+from flambeau.ops import random, sharing
 
 __all__ = [
     "BatchSampler",
@@ -115,7 +115,7 @@ class WeightedRandomSampler(Sampler[int]):
             raise ValueError(f"num_samples should be a positive integer value, but got num_samples={num_samples}")
         if not isinstance(replacement, bool):
             raise ValueError(f"replacement should be a boolean value, but got replacement={replacement}")
-        self.weights = creation.as_tensor(weights, dtype=dtypes.float64)
+        self.weights = sharing.as_tensor(weights, dtype=dtypes.float64)
         if self.weights.dim() != 1:
             shape = tuple(self.weights.shape)
             raise ValueError(f"weights should be a 1d sequence but given weights have shape {shape}")
