@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from flambeau import devices
@@ -31,7 +31,7 @@ from flambeau.storage import (
     realize,
 )
 
-__all__ = ["SharedStorage", "over_foreign", "share", "settle", "memory_of", "lasting"]
+__all__ = ["SharedStorage", "over_foreign", "share", "settle", "memory_of", "lasting", "check_resizable"]
 
 _NODE: Any = Storage.__dict__["node"]
 _VERSION: Any = Storage.__dict__["version"]
@@ -48,9 +48,10 @@ class _Sharing:
         is_copied: whether a read gives `copy`, a leaf of a copy of the contents at the last read, rather than `leaf`.
         since: where a read gave `leaf`, and that may still be referred to, a serial of before.
         is_forever: whether there is no telling when the others let go of the memory.
+        is_resizable: whether nobody has more than its address, so that the tensor may get larger memory.
     """
 
-    __slots__ = ("leaf", "is_copied", "copy", "since", "is_forever")
+    __slots__ = ("leaf", "is_copied", "copy", "since", "is_forever", "is_resizable")
     references = ALONE + 1  # the storage has one, too
 
     def __init__(self, leaf: Node, is_copied: bool) -> None:
@@ -58,6 +59,7 @@ class _Sharing:
         self.copy: Node | None = None
         self.since = 0
         self.is_forever = False
+        self.is_resizable = False
 
 
 class SharedStorage(Storage):
@@ -189,10 +191,10 @@ class SharedStorage(Storage):
         READ.pop(id(self.sharing), None)
 
 
-def share(storage: Storage, forever: bool = False) -> Node:
+def share(storage: Storage, is_address: bool = False) -> Node:
     """Makes the memory of a storage known outside: gives the leaf that holds it. What waits is computed.
 
-    `forever`: there is no telling when it is forgotten, as its address is handed out as a number.
+    `is_address`: it is the address that is handed out, and so there is no telling when it is forgotten.
     """
     whole = storage
     while isinstance(whole, SeenStorage):
@@ -203,18 +205,33 @@ def share(storage: Storage, forever: bool = False) -> Node:
         realize([whole.node])
         leaf = _own_memory(whole)
         _begin(whole, leaf)
+        whole.sharing.is_resizable = True
     sharing: _Sharing = whole.sharing
-    sharing.is_forever = sharing.is_forever or forever
+    sharing.is_forever = sharing.is_forever or is_address
+    sharing.is_resizable = sharing.is_resizable and is_address
     return sharing.leaf
 
 
-def settle(storages: Sequence[SharedStorage]) -> None:
-    """After a recorded call: computes what it left waiting, and writes what it gave these storages to their memory."""
-    if storages:
-        found = [(s, _NODE.__get__(s)) for s in storages]
+def check_resizable(storage: Storage) -> None:
+    """Before a storage gets larger memory: raises RuntimeError where others have the memory, or had it."""
+    sharing: _Sharing | None = getattr(storage, "sharing", None)
+    if sharing is not None:
+        if not sharing.is_resizable:
+            raise RuntimeError("Trying to resize storage that is not resizable")
+        if isinstance(storage, SharedStorage):
+            storage._end()
+
+
+def settle(read: Iterable[Storage], written: Iterable[Storage]) -> None:
+    """After a recorded call: what it gave shared storages goes to their memory; what it left waiting is computed before."""
+    found = [(s, _NODE.__get__(s)) for s in written if isinstance(s, SharedStorage)]
+    if found:
         realize([node for _, node in found])
-        for storage, node in found:
-            storage.put(node)
+    for storage, node in found:
+        storage.put(node)
+    for s in read:
+        if isinstance(s, SharedStorage):
+            _NODE.__set__(s, s.sharing.leaf)
 
 
 def over_foreign(memory: ForeignMemory, type: dtype, shape: tuple[int, ...], device: str) -> Storage:

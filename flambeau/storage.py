@@ -114,8 +114,8 @@ pending = _Pending()
 SHARED: set[int] = set()
 """The ids of buffers that someone outside may write at any time, so that what reads them is computed at once."""
 READ: dict[int, Any] = {}
-"""By id what shares memory (`shared_storage`) whose leaf was handed out and may still be referred to: only while there is some may
-a node depend on shared memory. It has the `leaf`, the count of `references` to it that are no node's, and a serial of before."""
+"""By id what shares memory (`shared_storage`) whose leaf was handed out and may still be referred to: only while there is some
+may a node depend on shared memory. It has the `leaf`, how many `references` to it are no node's, and a serial of before."""
 RECORDERS: list[Recorder] = []
 """The recorders at work in any thread: while there are none, nobody asks for this thread's."""
 _lock = threading.RLock()

@@ -641,7 +641,7 @@ class Tensor:
             storage = self._storage
             return id(storage.whole if isinstance(storage, SeenStorage) else storage)
         host = devices.host_backend(self._storage.device)
-        return host.address(share(self._storage, forever=True).buffer) if self._storage.size else 0
+        return host.address(share(self._storage, is_address=True).buffer) if self._storage.size else 0
 
     def is_floating_point(self) -> bool:
         return self._storage.dtype.category == 2

@@ -18,6 +18,7 @@ from flambeau.ops.composite import Composite, record
 from flambeau.ops.operands import cast, check_fits, check_tensor, expand, python_number, result_dtype, scalar, sizes
 from flambeau.ops.registry import check_overlap, name_of_dtype, operator, scalar_name
 from flambeau.shapes.broadcasting import expand as expand_rule
+from flambeau.shared_storage import check_resizable
 from flambeau.size import Size, contiguous_strides
 from flambeau.storage import ReinterpretedStorage, part_storage, pending
 from flambeau.tensor import FillBackward2, Tensor, ZeroBackward0, entitle, from_bytes, from_node, over
@@ -309,6 +310,7 @@ def resize_(self: Tensor, *size: Any, memory_format: Any = None) -> Tensor:
     offset = self.storage_offset()
     wanted, storage = offset + math.prod(shape), self._storage
     if wanted > storage.size:
+        check_resizable(storage)
         node = storage.node
         if len(node.shape) != 1:
             node = RESHAPE((node,), ((storage.size,), node.shape))

@@ -257,7 +257,8 @@ def frombuffer(buffer: Any, *, dtype: dtype, count: int = -1, offset: int = 0, r
     result = from_bytes(view, dtype, (count,), "cpu") if memory is None else _over(memory, dtype, (count,), (1,), "cpu")
     if view.readonly:
         _warn_once("buffer", 2)
-    result.requires_grad = requires_grad
+    if requires_grad:
+        result.requires_grad = True
     return result
 
 

@@ -13,8 +13,8 @@ from flambeau import devices
 from flambeau.autograd.tape import next_sequence
 from flambeau.graph.node import Node, next_serial
 from flambeau.graph.primitives.leaf import BUFFER
-from flambeau.shared_storage import SharedStorage, settle
-from flambeau.storage import RECORDERS, SeenStorage, Storage, pending, realize
+from flambeau.shared_storage import settle
+from flambeau.storage import RECORDERS, SeenStorage, Storage, duplicate, pending, realize
 from flambeau.tensor import Tensor, over
 
 __all__ = ["Recorder", "RandomUse", "Leaf"]
@@ -59,7 +59,7 @@ class Recorder:
         if self in RECORDERS:
             RECORDERS.remove(self)
             pending.recorder = self._outer
-            settle([s for s in (*self.leaves, *self.written) if isinstance(s, SharedStorage)])
+            self._settle()
 
     # --- what the tensors tell -------------------------------------------------------------------------------------------
     def read(self, tensor: Tensor) -> None:
@@ -75,7 +75,8 @@ class Recorder:
             return
         if node.buffer is None:  # a fill that nobody looked at, or another thread's work
             devices.backend(node.device).realize([node])
-        storage.node = Leaf(node).holding(node.buffer)
+        # What others may write at any time is read now; a replay reads it then.
+        storage.node = Leaf(node).holding(duplicate(node) if storage.is_shared else node.buffer)
         self.leaves[storage] = storage.node, tensor
         storage.version += 1
 
@@ -94,7 +95,13 @@ class Recorder:
         self.grads.setdefault(id(tensor), (tensor, None))
 
     def look(self) -> None:
-        self.looked = True
+        if not self.looked:
+            self.looked = True
+            self._settle()
+
+    def _settle(self) -> None:
+        """What was written to memory that others know goes there."""
+        settle(self.leaves, self.written)
 
     def call_module(self, module: Any) -> None:
         """A module is being called: its training flag becomes part of the guard."""

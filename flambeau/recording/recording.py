@@ -22,8 +22,8 @@ from flambeau.recording.recorder import Leaf, RandomUse, Recorder
 from flambeau.schedule import prepare
 from flambeau.schedule.execution import execute
 from flambeau.schedule.plan import Plan
-from flambeau.shared_storage import lasting, memory_of
-from flambeau.storage import Storage, pending, realize
+from flambeau.shared_storage import lasting
+from flambeau.storage import SHARED, Storage, duplicate, pending, realize
 from flambeau.tensor import Tensor, over
 
 __all__ = ["Recording"]
@@ -254,15 +254,14 @@ class Recording:
         before = None
         if self.joint is not None:
             written = {place for place, _ in self.written}
-            places = self.joint.places
-            before = {p: lasting(storages[p]) if p in written else memory_of(storages[p]).buffer for p in places}
+            before = {p: lasting(storages[p]) if p in written else storages[p].node.buffer for p in self.joint.places}
         found: list[Any] = [None] * len(self.leaves)
         for i, source in self.copied.items():
             found[i] = lasting(storages[source]) if source.__class__ is int else source.buffer
 
         def publish(computed: Sequence[Any]) -> None:
             for i, buffer in zip(self.computed, computed):
-                found[i] = buffer
+                found[i] = buffer if id(buffer) not in SHARED else duplicate(self.leaves[i].holding(buffer))
             for place, i in self.written:
                 if found[i] is not None:  # it is, where the run was interrupted
                     storage = storages[place]
@@ -273,7 +272,7 @@ class Recording:
             publish(())
         else:
             donated = frozenset() if self.joint is not None else self._donated(storages)
-            leaves = [memory_of(storages[s]) if s.__class__ is int else s for s in self.sources]
+            leaves = [storages[s].node if s.__class__ is int else s for s in self.sources]
             execute(self.backend, self.plan, leaves, values, donated, publish)
             del leaves
         nodes: dict[int, Storage] = {}
