@@ -108,9 +108,11 @@ def test_capsules_are_read_once_and_freed() -> None:
 
 
 CALLS = """
-np.from_dlpack(t.ones(2, requires_grad=True)) | t.ones(2).__dlpack__(stream=1) | t.ones(2).__dlpack__(stream="a") | t.from_dlpack(3)
+np.from_dlpack(t.ones(2, requires_grad=True)) | t.ones(2).__dlpack__(stream=1)
+t.ones(2).__dlpack__(stream="a") | t.from_dlpack(3)
 t.from_dlpack(np.ones(2), copy=False).tolist() | t.from_dlpack(np.ones(2), device="cpu").tolist() | t.ones(2).__dlpack_device__()
-t.from_dlpack(t.ones(2).__dlpack__()).tolist() | t.from_dlpack(t.ones(2).__dlpack__(), copy=True) | np.from_dlpack(t.ones(2)).flags.writeable
+t.from_dlpack(t.ones(2).__dlpack__()).tolist() | t.from_dlpack(t.ones(2).__dlpack__(), copy=True)
+np.from_dlpack(t.ones(2)).flags.writeable
 np.from_dlpack(t.ones(2, dtype=t.complex64).conj()) | t.from_dlpack(np.array(3.0)).tolist() | list(t.utils.dlpack.DLDeviceType)[0]
 """.replace("\n", "|").split("|")
 
