@@ -37,7 +37,7 @@ def _conjugate(part: Any) -> Any:
     return part if part is None or not part.is_complex() else part.conj()
 
 
-@lru_cache(None)
+@lru_cache(1 << 10)
 def conjugated(primitive: Any) -> Any:
     """The primitive as tape entries of complex results take it: itself where its rule holds as it is."""
     holds = not primitive.conjugates or isinstance(getattr(primitive, "parts", None), componentwise)

@@ -72,6 +72,8 @@ class Adafactor(Optimizer):
         super().__init__(params, defaults)
 
     def _start(self, param: Tensor, grad: Tensor, group: Group, state: dict[str, Any]) -> None:
+        if param.is_complex():
+            raise RuntimeError("Adafactor does not support complex parameters")
         if grad.dim() > 1:
             *lead, rows, columns = grad.shape
             state["row_var"] = grad.new_zeros((*lead, rows, 1))

@@ -64,7 +64,8 @@ class Adagrad(Optimizer):
         """PyTorch's call, for workers in other processes: threads share memory as it is."""
 
     def _start(self, param: Tensor, grad: Tensor, group: Group, state: dict[str, Any]) -> None:
-        state["sum"] = creation.full_like(param, group["initial_accumulator_value"])
+        start = group["initial_accumulator_value"]
+        state["sum"] = creation.full_like(param, complex(start, start) if param.is_complex() else start)
 
     def _values(self, at: RunTime, group: Group, step: Any) -> _Values:
         rate = at(lambda g: g["lr"])

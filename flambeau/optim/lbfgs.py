@@ -151,6 +151,8 @@ class LBFGS(Optimizer):
         return self.param_groups[0]["params"]
 
     def _flat_grad(self) -> Tensor:
+        if any(p.is_complex() for p in self._params):
+            raise RuntimeError("LBFGS does not support complex parameters: give it torch.view_as_real of them")
         grads = [p.new_zeros(p.numel()) if p.grad is None else p.grad.reshape(-1) for p in self._params]
         return joining.cat(grads)
 

@@ -74,6 +74,8 @@ class Muon(Optimizer):
                     raise ValueError(f"Muon only supports 2D parameters whereas we found a parameter with size: {param.size()}")
 
     def _start(self, param: Tensor, grad: Tensor, group: Group, state: dict[str, Any]) -> None:
+        if param.is_complex():
+            raise RuntimeError("Muon does not support complex parameters")
         state["momentum_buffer"] = creation.zeros_like(grad)
 
     def _values(self, at: RunTime, group: Group, step: Any) -> _Values:

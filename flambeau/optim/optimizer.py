@@ -396,7 +396,7 @@ def _share_steps(params: list[Tensor], state: Any) -> None:
 def _fitted(param: Tensor, value: Any, key: Any = None) -> Any:
     """A loaded value brought to the dtype and device of `param`; a step keeps its dtype."""
     if isinstance(value, Tensor):
-        if key != "step" and param.is_floating_point():
+        if key != "step" and param.dtype.category >= 2:
             return value.to(dtype=param.dtype, device=param.device)
         return value.to(device=param.device)
     if isinstance(value, dict):

@@ -52,7 +52,8 @@ class Rprop(Optimizer):
 
     def _start(self, param: Tensor, grad: Tensor, group: Group, state: dict[str, Any]) -> None:
         state["prev"] = creation.zeros_like(param)
-        state["step_size"] = creation.full_like(grad, float(group["lr"]))
+        size = float(group["lr"])
+        state["step_size"] = creation.full_like(grad, complex(size, size) if grad.is_complex() else size)
 
     def _values(self, at: RunTime, group: Group, step: Any) -> _Values:
         return _Values(

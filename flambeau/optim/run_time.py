@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from flambeau import dtypes
+from flambeau.graph.primitives.complex import VIEW_AS_COMPLEX, VIEW_AS_REAL
 from flambeau.ops.creation import tensor
 from flambeau.ops.elements import Elements
 from flambeau.ops.operands import scalar
@@ -22,7 +23,7 @@ class RunTime:
     """Values for the parameters of one group, dtype and device.
 
     They are `Elements`, or tensors where the update is to be differentiated itself or the rule asks for them. The dtype is
-    float32 for half types.
+    float32 for half types. Complex tensors are updated as the real numbers that their parts are.
     """
 
     __slots__ = ("_optimizer", "_number", "_differentiable", "_with_tensors", "dtype", "_device")
@@ -31,7 +32,7 @@ class RunTime:
         self._optimizer, self._number = optimizer, number
         self._differentiable = optimizer.defaults.get("differentiable", False)
         self._with_tensors = self._differentiable or optimizer._computes_with_tensors
-        self.dtype = dtypes.float64 if param.dtype is dtypes.float64 else dtypes.float32
+        self.dtype = dtypes.float64 if param.dtype.real is dtypes.float64 else dtypes.float32
         self._device = param.device
 
     def __call__(self, f: Callable[[dict[str, Any]], Any]) -> Any:
@@ -50,6 +51,8 @@ class RunTime:
 
     def read(self, tensor: Tensor) -> Any:
         """The value of a tensor; where gradients are recorded a copy, since the tensor will be written to."""
+        if tensor.is_complex():
+            tensor = Tensor._apply(VIEW_AS_REAL, (tensor,))
         if self._with_tensors:
             return (tensor.clone() if self._differentiable else from_node(tensor._value())).to(self.dtype)
         return Elements.of(tensor, self.dtype)
@@ -60,6 +63,8 @@ class RunTime:
 
     def make(self, value: Any, dtype: dtypes.dtype) -> Tensor:
         """A value as a new tensor."""
+        if dtype.is_complex:
+            return Tensor._apply(VIEW_AS_COMPLEX, (self.make(value, dtype.real),))
         return value.to(dtype) if self._with_tensors else value.tensor(dtype)
 
     @staticmethod

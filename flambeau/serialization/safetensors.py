@@ -31,6 +31,7 @@ _NAMES = {
     dtypes.float32: "F32",
     dtypes.float64: "F64",
     dtypes.int64: "I64",
+    dtypes.complex64: "C64",
 }
 """The format's names, in the order in which it sorts tensors, from last to first: wide elements come first and are aligned."""
 _DTYPES = {name: d for d, name in _NAMES.items()}
@@ -52,6 +53,8 @@ def _check(tensors: Any) -> list[tuple[str, Tensor]]:
             raise ValueError(f"Key `{name}` is invalid, expected a string but received {type(name)}")
         if not isinstance(tensor, Tensor):
             raise ValueError(f"Key `{name}` is invalid, expected torch.Tensor but received {type(tensor)}")
+        if tensor.dtype not in _NAMES:
+            raise ValueError(f"Key `{name}` is invalid: safetensors has no {tensor.dtype}")
     order = list(_NAMES)
     return sorted(tensors.items(), key=lambda item: (-order.index(item[1].dtype), item[0]))
 

@@ -25,6 +25,8 @@ STORAGE_NAMES = {
     dtypes.bfloat16: "BFloat16Storage",
     dtypes.float32: "FloatStorage",
     dtypes.float64: "DoubleStorage",
+    dtypes.complex64: "ComplexFloatStorage",
+    dtypes.complex128: "ComplexDoubleStorage",
 }
 """PyTorch's names of storages by dtype; what isn't here is stored as bytes with its dtype beside."""
 

@@ -152,3 +152,7 @@ add(
 add("linspace", lambda r: (0, 1 - 2j, 5, {"dtype": r.dtype}), dtypes=COMPLEX, diff=False)
 add("arange", lambda r: (3, {"dtype": r.dtype}), dtypes=COMPLEX, diff=False)
 add("eye", lambda r: (3, {"dtype": r.dtype}), dtypes=COMPLEX, diff=False)
+
+# --- linear algebra ----------------------------------------------------------------------------------------------------
+add("inv det", lambda r: (r.regular(3, 3),), lambda r: (r.regular(2, 3, 3),), ns="linalg", dtypes=COMPLEX, loose=10)
+add("solve", lambda r: (r.regular(3, 3), r.f(3, 2)), lambda r: (r.regular(3, 3), r.f(3)), ns="linalg", dtypes=COMPLEX, loose=10)

@@ -56,7 +56,7 @@ def _geometry(name: str, **values: Any) -> list[Any]:
 
 def lowest(type: dtype) -> Any:
     """What is below every element: −∞, or the smallest integer."""
-    return -math.inf if type.category == 2 else iinfo(type).min
+    return -math.inf if type.category >= 2 else iinfo(type).min
 
 
 # --- maximum ---------------------------------------------------------------------------------------------------------------

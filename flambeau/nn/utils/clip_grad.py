@@ -25,6 +25,8 @@ def _gradients(parameters: Tensors) -> list[Tensor]:
 
 def _vector_norm(tensor: Tensor, norm_type: float) -> Tensor:
     """The p-norm of all elements as one number."""
+    if tensor.is_complex():
+        tensor = tensor.abs()
     if norm_type == 2.0:
         return (tensor * tensor).sum().sqrt()
     if norm_type == float("inf"):

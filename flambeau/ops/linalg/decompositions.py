@@ -188,12 +188,10 @@ def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
 
 def _no_complex(name: str) -> Any:
     def function(A: Tensor) -> Any:
-        raise RuntimeError(
-            f"linalg.{name}: the result is complex, which flambeau has no dtype for; linalg.eigh takes symmetric matrices"
-        )
+        raise RuntimeError(f"linalg.{name}: general matrices are not supported yet; linalg.eigh takes symmetric matrices")
 
     function.__name__ = function.__qualname__ = name
-    function.__doc__ = "Not here: the result would be complex."
+    function.__doc__ = "Not here yet: eigenvalues of matrices that are not symmetric."
     operator(name, namespace="linalg", method=False)(function)
     return function
 

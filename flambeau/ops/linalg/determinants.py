@@ -19,7 +19,7 @@ def _wide(t: Tensor) -> Tensor:
 
 
 def _det(name: str, a: Tensor) -> Tensor:
-    check_matrices(name, a)
+    check_matrices(name, a, or_complex=True)
     return call_routine(
         "determinant", (a,), (), (tuple(a._shape[:-2]),),
         lambda gs, ys, inputs: (lambda: _wide(gs[0] * ys[0]) * inv(inputs[0]).mT,),

@@ -12,7 +12,7 @@ from flambeau.graph.primitives.movement import RESHAPE, SLICE
 from flambeau.graph.primitives.routine import ROUTINE
 from flambeau.ops import host_linalg  # noqa: F401 - registers the routines
 from flambeau.ops.composite import Composite, record, untaped
-from flambeau.ops.operands import check_tensor
+from flambeau.ops.operands import check_tensor, refuse_complex
 from flambeau.ops.registry import scalar_name
 from flambeau.shapes.matmul import square
 from flambeau.tensor import Tensor
@@ -20,14 +20,16 @@ from flambeau.tensor import Tensor
 __all__ = ["call_routine", "check_matrices", "identity"]
 
 
-def check_matrices(name: str, a: Any, square_too: bool = True) -> Tensor:
-    """A tensor of float32 or float64 matrices; RuntimeError in the words of `torch.linalg` for anything else."""
+def check_matrices(name: str, a: Any, square_too: bool = True, or_complex: bool = False) -> Tensor:
+    """A tensor of float32 or float64 matrices, `or_complex`; RuntimeError in the words of `torch.linalg` for anything else."""
     check_tensor(a, name, "A")
     if len(a._shape) < 2:
         raise RuntimeError(f"{name}: The input tensor A must have at least 2 dimensions.")
     if square_too:
         square(tuple(a._shape), name=name)
-    if a.dtype.category != 2:
+    if not or_complex:
+        refuse_complex(a, f"{name}: complex matrices are not supported yet: {{dtype}}")
+    if a.dtype.category < 2:
         raise RuntimeError(f"{name}: Expected a floating point or complex tensor as input. Got {scalar_name(a)}")
     if a.dtype.itemsize == 2:
         raise RuntimeError(f"{name}: Low precision dtypes not supported. Got {scalar_name(a)}")

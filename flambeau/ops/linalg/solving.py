@@ -21,7 +21,7 @@ def _inverse_gradient(gs: Any, ys: Any, inputs: Any) -> tuple[Any]:
 
 
 def _inv(name: str, a: Tensor) -> Tensor:
-    check_matrices(name, a)
+    check_matrices(name, a, or_complex=True)
     return call_routine("inverse", (a,), (name,), (tuple(a._shape),), _inverse_gradient)[0]
 
 
@@ -96,7 +96,7 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
     >>> torch.linalg.solve(torch.tensor([[2.0, 0.0], [0.0, 4.0]]), torch.tensor([2.0, 8.0]))
     tensor([1., 2.])
     """
-    check_matrices("linalg.solve", A)
+    check_matrices("linalg.solve", A, or_complex=True)
     a, b, is_vector = _right_sides("linalg.solve", A, B, left)
     x = _solved("linalg.solve", a, b)
     x = x if left else x.mT
