@@ -18,7 +18,7 @@ SIZES = [1, 2, 3, 4, 5, 8, 12, 30, 31, 32, 37, 60, 64, 74, 100, 127, 131, 210, 2
 @pytest.fixture
 def composed(monkeypatch: pytest.MonkeyPatch) -> None:
     """No device uses the host's routines."""
-    monkeypatch.setattr(transform, "_on_host", lambda t: False)
+    monkeypatch.setattr(transform, "_on_host", lambda *_: False)
 
 
 @pytest.mark.parametrize("n", SIZES)
@@ -36,6 +36,14 @@ def test_all_sizes(n: int, device: str, composed: None) -> None:
     if n > 1:
         found = to_torch(flambeau.fft.irfft(mine, n))
         assert torch.allclose(found, signal, rtol=tolerance, atol=tolerance * n**0.5)
+
+
+def test_many_elements_are_transformed_by_kernels() -> None:
+    x = torch.randn(40, 1000, dtype=torch.float64)
+    for name in ("fft", "rfft"):
+        spectrum = getattr(flambeau.fft, name)(to_flambeau(x, "cpu"))
+        assert torch.allclose(to_torch(spectrum), getattr(torch.fft, name)(x), rtol=1e-9, atol=1e-9)
+    assert torch.allclose(to_torch(flambeau.fft.irfft(spectrum)), x, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("name", ["fft", "ifft", "rfft2", "irfft2", "fftn", "hfft", "ihfft"])

@@ -20,7 +20,7 @@ from flambeau.ops.sequences import finest
 from flambeau.storage import pending
 from flambeau.tensor import Tensor
 
-__all__ = ["transformed"]
+__all__ = ["is_well_factored", "transformed"]
 
 RADIX = 32
 """The most points that are transformed by one product with a matrix, where there is a choice."""
@@ -47,6 +47,16 @@ def transformed(x: Tensor, inverse: bool) -> Tensor:
         rows = transformed(rows.transpose(-1, -2), inverse).transpose(-1, -2)
     rows = transformed(rows * _twiddles(first, rest, inverse, x), inverse)
     return rows.transpose(-1, -2).reshape(tuple(x._shape))
+
+
+def is_well_factored(n: int) -> bool:
+    """Whether a number of points has small factors alone, so that it takes products with small matrices alone."""
+    while n > RADIX:
+        factor = _first_factor(n)
+        if factor > RADIX:
+            return False
+        n //= factor
+    return True
 
 
 def _first_factor(n: int) -> int:

@@ -15,7 +15,7 @@ from flambeau.graph.primitives.routine import ROUTINE
 from flambeau.ops.composite import Composite, record, untaped
 from flambeau.ops.creation import full
 from flambeau.ops.fft import host  # noqa: F401 - registers the routines
-from flambeau.ops.fft.factors import transformed
+from flambeau.ops.fft.factors import is_well_factored, transformed
 from flambeau.ops.joining import cat
 from flambeau.ops.operands import cast
 from flambeau.tensor import Tensor
@@ -23,9 +23,19 @@ from flambeau.tensor import Tensor
 __all__ = ["complex_to_complex", "complex_to_real", "real_to_complex"]
 
 
-def _on_host(t: Tensor) -> bool:
-    """Whether NumPy's transforms serve: elsewhere the elements would travel, and a web page has no NumPy."""
-    return t._storage.device.startswith(("cpu", "reference"))
+MANY = 1 << 15
+"""From how many elements on the CPU's own kernels, on all threads, are faster than NumPy's transforms of well-factored sizes."""
+
+
+def _on_host(t: Tensor, dims: tuple[int, ...], n: int = 0) -> bool:
+    """Whether NumPy's transforms serve: elsewhere the elements would travel, and a web page has no NumPy.
+
+    `n` is the number of points where it isn't the size of `dims`.
+    """
+    device = t._storage.device
+    if device.startswith("cpu"):
+        return t.numel() < MANY or not all(is_well_factored(n or t._shape[d]) for d in dims)
+    return device.startswith("reference")
 
 
 def _routine(name: str, x: Tensor, arguments: tuple[Any, ...], shape: tuple[int, ...], type: Any) -> Tensor:
@@ -61,7 +71,7 @@ def complex_to_complex(x: Tensor, dims: tuple[int, ...], inverse: bool, scale: i
         return cast(x, x.dtype.to_complex()).clone()
     with untaped():
         type = x.dtype.to_complex()
-        if _on_host(x):
+        if _on_host(x, dims):
             y = _routine("complex_to_complex", x, (dims, inverse, scale), tuple(x._shape), type)
         else:
             y = cast(x, type)
@@ -95,7 +105,7 @@ def real_to_complex(x: Tensor, dim: int, scale: int) -> Tensor:
     """The first n // 2 + 1 of the n sums Σ x·exp(-2πi·jk/n) along `dim`, counted from the end, of real numbers."""
     n = x._shape[dim]
     with untaped():
-        if _on_host(x):
+        if _on_host(x, (dim,)):
             shape = list(x._shape)
             shape[dim] = n // 2 + 1
             y = _routine("real_to_complex", x, (dim, scale), tuple(shape), x.dtype.to_complex())
@@ -117,7 +127,7 @@ def complex_to_real(x: Tensor, dim: int, n: int, scale: int) -> Tensor:
     """The n real sums Σ X·exp(2πi·jk/n) along `dim`, counted from the end, X the Hermitian spectrum whose first n // 2 + 1 points
     are given; imaginary parts that a Hermitian spectrum hasn't are not read."""
     with untaped():
-        if _on_host(x):
+        if _on_host(x, (dim,), n):
             shape = list(x._shape)
             shape[dim] = n
             y = _routine("complex_to_real", x, (dim, n, scale), tuple(shape), x.dtype.real)
