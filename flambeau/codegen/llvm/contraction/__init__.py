@@ -118,9 +118,7 @@ def _unbanded(form: Form, target: Target, threads: int) -> tuple[float, Winograd
     dot, panel = plan_dot(form, target, threads), plan_panel(form, target, threads)
     if dot is not None:
         cost = dot_cycles(dot, target, threads)
-        is_product = len(form.summed) == 1 and not form.a.checks and not form.b.checks
-        compares = is_product or (panel is not None and panel.turns and not dot.right.direct)
-        if panel is None or not compares or cost < panel_cycles(panel, threads):
+        if panel is None or cost < 1.05 * (panel_cycles(panel, threads) + panel.packed.cycles(panel.lanes) / threads):
             return cost, dot
     return (direct_cycles(form, target, threads), None) if panel is None else (panel_cycles(panel, threads), panel)
 

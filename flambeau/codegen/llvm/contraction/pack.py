@@ -75,6 +75,16 @@ class Panels:
         elements = size_of(self.form.extents, self.roles.batch) * self.count * self.terms * self.height
         return (elements + 2 * max(16, 1 << (self.height - 1).bit_length())) * self.form.sum_bytes
 
+    def turns(self, lanes: int) -> bool:
+        """Whether rows are read along the sum and turned in registers: where they lie apart, and runs are long enough."""
+        if not self.run or not self.roles.rows or self.height == 1 or self.roles.left.strides[self.roles.rows[-1]] == 1:
+            return False
+        return 2 * size_of(self.form.extents, self.summed[-self.run :]) >= lanes > 1
+
+    def cycles(self, lanes: int) -> float:
+        """About what packing takes all threads together."""
+        return size_of(self.form.extents, self.roles.batch) * self.rows * self.terms * (0.4 if self.turns(lanes) else 2.5)
+
     def build(self, module: Module, name: str, slots: int, scratch: Scratch) -> Pack:
         """Adds the phase, and its block of scratch memory."""
         block = scratch.own(self.bytes)
@@ -91,9 +101,7 @@ class Panels:
         form, r, height = self.form, self.roles, self.height
         source = memory[r.left.slot]
         lanes = module.target.lanes(8 * form.sum_bytes)
-        inner = self.summed[len(self.summed) - self.run :]
-        runs = 2 * size_of(form.extents, inner) >= lanes > 1
-        turned = bool(r.rows) and height > 1 and runs and r.left.strides[r.rows[-1]] != 1
+        turned = self.turns(lanes)
 
         def unit(u: Int, _: list[Value]) -> None:
             group, panel = f.div(u, self.count), f.rem(u, self.count)
@@ -140,7 +148,7 @@ class Panels:
         """The panel's rows for run `number`: vectors along the run, turned in registers. Past the last row it comes again."""
         r, height, extents = self.roles, self.height, self.form.extents
         axis = self.summed[-1]
-        length = size_of(extents, self.summed[len(self.summed) - self.run :])
+        length = size_of(extents, self.summed[-self.run :])
         sizes = [extents[k] for k in r.rows]
         is_whole = is_multiple(self.rows, height)
         rows = [f.add(first, m) if is_whole else f.minimum(f.add(first, m), self.rows - 1) for m in range(height)]
