@@ -154,6 +154,8 @@ BIG = [  # large enough for each schedule: Winograd and its transpose, panels, d
     Conv(2, 64, 10, 12, 64, 3, 3, 1, 1, 1, 2),
     Conv(2, 24, 30, 37, 24, 3, 3, 1, 1, 1, 24),
     Conv(2, 24, 31, 36, 24, 3, 3, 2, 1, 1, 24),
+    Conv(2, 3, 64, 80, 40, 16, 16, 16),
+    Conv(3, 40, 8, 8, 40, 4, 4, 2, 1),
 ]
 
 
@@ -164,6 +166,25 @@ def test_large_convolution(s, bits):
     check(k, bits, 2, bias_of(k))
     check(conv_input(s), bits, 2)
     check(conv_weight(s), bits, 2)
+
+
+@pytest.mark.parametrize("bits", WIDTHS)
+@pytest.mark.parametrize("features", [20, 13, 5])
+@pytest.mark.parametrize("type", [dtypes.float32, dtypes.float64, dtypes.bfloat16, dtypes.int64])
+def test_rows_on_several_axes(features, type, bits):
+    heads, batch, length, columns = 3, 2, 37, 41
+    at = [Affine(0, ((k, 1),)) for k in range(5)]  # heads, features, columns | batch, length
+    left, right = (heads, batch, length, features), (batch, length, columns)
+    k = kernel(
+        (heads, features, columns, batch, length),
+        (0, 1, 2),
+        left,
+        (at[0], at[3], at[4], at[1]),
+        right,
+        (at[3], at[4], at[2]),
+        type,
+    )
+    check(k, bits)
 
 
 @pytest.mark.parametrize("bits", WIDTHS)

@@ -7,13 +7,14 @@ May import `codegen.llvm` and the contraction's elements, epilogue and roles.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from math import prod
 
 from flambeau.codegen.llvm.builder import Function, Module
 from flambeau.codegen.llvm.contraction.elements import pointers, read, read_flat, read_turned
 from flambeau.codegen.llvm.contraction.epilogue import ContractionModule
-from flambeau.codegen.llvm.contraction.form import Form
+from flambeau.codegen.llvm.contraction.form import Check, Form
 from flambeau.codegen.llvm.contraction.roles import (
     PHASE,
     Pack,
@@ -25,7 +26,7 @@ from flambeau.codegen.llvm.contraction.roles import (
     size_of,
     unravel,
 )
-from flambeau.codegen.llvm.types import Int, Value
+from flambeau.codegen.llvm.types import Int, Value, is_float
 from flambeau.traced import is_multiple
 
 __all__ = ["Panels"]
@@ -139,10 +140,27 @@ class Panels:
             whole = is_multiple(self.rows, height) and lanes == height
             count = lanes if whole else f.minimum(f.sub(self.rows, first), height)
             values = read(f, source, r.left, place(index, r.rows, [first]), r.rows[0], lanes, count)
+        elif r.rows and r.left.strides[r.rows[-1]] == 1 and extents[r.rows[-1]] >= height and not r.left.checks:
+            values = self._two_lines(f, source, index, first, lanes)
         else:
             values = read_flat(f, source, r.left, index, r.rows, extents, first, lanes)
         at = f.address(target, f.mul(term, height), self.form.sum_type)
         f.masked_store(values, at, f.lane_mask(0, height, lanes))
+
+    def _two_lines(self, f: Function, source: Value, index: list[Int], first: Int, lanes: int) -> Value:
+        """Rows from number `first` on, which lie along the innermost of their axes: those up to its end and those after."""
+        *outer, inner = self.roles.rows
+        extents = self.form.extents
+        sizes = [extents[k] for k in outer]
+        bound = Check(0, tuple(int(k == inner) for k in range(len(extents))), extents[inner])
+        view = replace(self.roles.left, checks=(bound,))
+        line, start = f.div(first, extents[inner]), f.rem(first, extents[inner])
+        following = f.minimum(f.add(line, 1), prod(sizes) - 1)
+        parts = []
+        for number, begin in ((line, start), (following, f.sub(start, extents[inner]))):
+            at = place(index, (*outer, inner), (*unravel(f, number, sizes), begin))
+            parts.append(read(f, source, view, at, inner, lanes, self.height))
+        return f.binary("fadd" if is_float(parts[0].type) else "add", *parts)
 
     def _turn(self, f: Function, source: Value, target: Value, index: list[Int], number: Int, first: Int, lanes: int) -> None:
         """The panel's rows for run `number`: vectors along the run, turned in registers. Past the last row it comes again."""
