@@ -1,4 +1,4 @@
-"""`memory_format` and `layout` names, as PyTorch has them. Values are always dense; formats are taken where PyTorch takes them.
+"""`memory_format` and `layout` names, as PyTorch has them; what the formats mean is in `flambeau.shapes.strides`.
 
 Imports nothing of flambeau.
 """

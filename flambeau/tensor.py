@@ -25,20 +25,26 @@ from flambeau.autograd.entries import (
     entry_class,
 )
 from flambeau.autograd.modes import state
-from flambeau.autograd.tape import AccumulateGrad, Edge, GradientFunction, RemovableHandle
+from flambeau.autograd.tape import AccumulateGrad, Edge, GradientFunction, RemovableHandle, SavedTensor
 from flambeau.device import as_device_name, device
 from flambeau.dtypes import dtype
 from flambeau.graph import primitives as p
 from flambeau.graph.node import Node, Primitive
+from flambeau.graph.primitives.movement import permuted
 from flambeau.host import nest, unpack
 from flambeau.layout import layout, strided
+from flambeau.shapes.strides import Order, memory_order, pointwise, preserved
 from flambeau.shared_storage import share
 from flambeau.size import Size, contiguous_strides
 from flambeau.storage import RECORDERS, SeenStorage, Storage, inverse, pending, realize, steps_of
 
-__all__ = ["Tensor", "from_node", "from_bytes", "over", "PrimitiveGradient", "entitle", "FillBackward2", "ZeroBackward0"]
+__all__ = [
+    "Tensor", "from_node", "from_bytes", "over", "result_strides", "PrimitiveGradient", "entitle", "FillBackward2",
+    "ZeroBackward0",
+]  # fmt: skip
 
-RESHAPE, AS_STRIDED, ASSIGN, BUFFER = p.movement.RESHAPE, p.movement.AS_STRIDED, p.movement.ASSIGN, p.leaf.BUFFER
+RESHAPE, PERMUTE, AS_STRIDED, ASSIGN = p.movement.RESHAPE, p.movement.PERMUTE, p.movement.AS_STRIDED, p.movement.ASSIGN
+BUFFER, CONSTANT, CAST = p.leaf.BUFFER, p.leaf.CONSTANT, p.elementwise.CAST
 
 
 class _Counter:
@@ -158,11 +164,34 @@ class Tensor:
         elif self._node_version == storage.version:
             return self._node
         else:
-            flat = node if len(node.shape) == 1 else RESHAPE((node,), ((storage.size,), node.shape))
-            node = AS_STRIDED((flat,), (tuple(self._shape), self._strides, self._offset, storage.size))
+            found = self._memory_order()
+            if found is not None:
+                node = permuted(node if node.shape == found.shape else RESHAPE((node,), (found.shape, node.shape)), found.back)
+            else:
+                flat = node if len(node.shape) == 1 else RESHAPE((node,), ((storage.size,), node.shape))
+                node = AS_STRIDED((flat,), (tuple(self._shape), self._strides, self._offset, storage.size))
         if storage.has_lasting_nodes:
             self._node, self._node_version = node, storage.version
         return node
+
+    def _memory_order(self) -> Order | None:
+        """How the dimensions of a tensor with strides lie in memory, where it is all of its storage; else None."""
+        if self._offset or _size(self._shape) != self._storage.size:
+            return None
+        assert self._strides is not None
+        return memory_order(self._shape, self._strides)
+
+    def _in_order(self, strides: tuple[int, ...], order: Order) -> Node:
+        """This tensor's elements, with the dimensions in the order in which a tensor of these strides has them in memory."""
+        storage = self._storage
+        if self._strides == strides and storage.node.shape == order.shape and self._memory_order() is not None:
+            if RECORDERS and pending.recorder is not None:
+                pending.recorder.read(self)
+            return storage.node
+        node = self._value()
+        if node.primitive is CONSTANT:
+            return Node(CONSTANT, (), node.params, order.shape, node.dtype, node.device)
+        return permuted(node, order.order)
 
     def _view(
         self,
@@ -177,7 +206,9 @@ class Tensor:
 
         `title`: what the tape entry shows, where it isn't the primitive's name.
         """
-        view = self._alias(primitive((self._value(),), params), shape, strides, offset)
+        value = self._value()
+        node = permuted(value, *params) if primitive is PERMUTE else primitive((value,), params)
+        view = self._alias(node, shape, strides, offset)
         if state.enabled and self.requires_grad and self._storage.dtype.category >= 2:
             view._requires_grad = True
             kind = PrimitiveGradient if title is None else entry_class(title + "Backward0")
@@ -232,13 +263,28 @@ class Tensor:
 
     @staticmethod
     def _apply(primitive: Primitive, tensors: Sequence[Tensor], params: tuple[Any, ...] = ()) -> Tensor:
-        """A new tensor by a primitive: the node, and the tape entry when a gradient may be asked for."""
-        nodes = []
+        """A new tensor by a primitive: the node, and the tape entry when a gradient may be asked for.
+
+        An elementwise result lies in memory as its operands do: it is computed on operands whose dimensions are in that order.
+        """
+        nodes, strides = [], None
         for t in tensors:
-            node = t._storage.node
-            nodes.append(node if t._strides is None and node.shape == t._shape and not RECORDERS else t._value())
+            if t._strides is None:
+                node = t._storage.node
+                nodes.append(node if node.shape == t._shape and not RECORDERS else t._value())
+                continue
+            if strides is None and primitive.kind == "elementwise":
+                strides = result_strides(tensors, preserved if primitive is CAST else pointwise)
+                if strides is not None:
+                    order = memory_order(t._shape, strides)
+                    assert order is not None
+                    nodes = [each._in_order(strides, order) for each in tensors]
+                    break
+            nodes.append(t._value())
         node = primitive(tuple(nodes), params)
         result = from_node(node)
+        if strides is not None:
+            result._shape, result._strides = tuple(tensors[0]._shape), strides
         if state.enabled and (category := node.dtype.category) >= 2 and primitive.gradient is not None:
             for t in tensors:
                 if t._requires_grad or (t._base is not None and t.requires_grad):
@@ -282,10 +328,14 @@ class Tensor:
             storage.write(node)
         else:
             self._strides = self.stride()
-            flat = storage.node
-            if len(flat.shape) != 1:
-                flat = RESHAPE((flat,), ((storage.size,), flat.shape))
-            storage.write(ASSIGN((flat, node), (tuple(self._shape), self._strides, self._offset)))
+            order = self._memory_order()
+            if order is not None:
+                storage.write(permuted(node, order.order))
+            else:
+                flat = storage.node
+                if len(flat.shape) != 1:
+                    flat = RESHAPE((flat,), ((storage.size,), flat.shape))
+                storage.write(ASSIGN((flat, node), (tuple(self._shape), self._strides, self._offset)))
         self._counter.autograd_version += 1
         if self._strides is not None:
             self._node, self._node_version = node, storage.version
@@ -446,15 +496,32 @@ class Tensor:
         if tuple(gradient._shape) != tuple(self._shape):
             raise RuntimeError(f"expected a gradient of shape {list(self._shape)} but got {list(gradient._shape)}")
         if self._grad is None:
-            self._grad = gradient if state.enabled else gradient._own()
+            strides = self.stride()  # a gradient lies in memory as a dense leaf does
+            if self._strides is not None and memory_order(self._shape, strides) is None:
+                strides = contiguous_strides(self._shape)
+            self._grad = gradient._laid_out(strides) if state.enabled else from_node(gradient._value(), strides)
         elif state.enabled:
             self._grad = self._grad + gradient
         else:
             self._grad._assign((self._grad + gradient).detach())
 
-    def _own(self) -> Tensor:
-        """This value in memory that no other tensor views."""
-        return from_node(self._value())
+    def _laid_out(self, strides: tuple[int, ...]) -> Tensor:
+        """This result, which nothing else has seen yet, in memory with these strides (of a dense tensor)."""
+        if strides == self.stride():
+            return self
+        moved, entry = from_node(self._value(), strides), self._history()
+        moved._requires_grad, moved._grad_fn, moved._output_index = self.requires_grad, entry, self._output_index
+        if isinstance(entry, PrimitiveGradient) and entry.saved_output is not None:
+            entry.saved_output = SavedTensor(moved, True)
+        return moved
+
+    def _laid_out_by(self, *operands: Tensor) -> Tensor:
+        """This fresh result in memory as an elementwise one of these operands (of its shape) lies there."""
+        return self._laid_out(result_strides(operands) or contiguous_strides(self._shape))
+
+    def _dense_strides(self) -> tuple[int, ...]:
+        """The strides of a copy: this tensor's where it is dense."""
+        return preserved(self._shape, self.stride())
 
     @property
     def retains_grad(self) -> bool:
@@ -473,7 +540,7 @@ class Tensor:
         def keep(gradient: Tensor) -> None:
             t = mine()
             if t is not None:
-                t._grad = gradient._own() if t._grad is None else t._grad + gradient
+                t._grad = from_node(gradient._value(), gradient._dense_strides()) if t._grad is None else t._grad + gradient
 
         function, output = self._edge()
         assert function is not None
@@ -884,6 +951,23 @@ def _size(shape: tuple[int, ...]) -> int:
     return n
 
 
+def result_strides(tensors: Sequence[Tensor], rule: Any = pointwise) -> tuple[int, ...] | None:
+    """The strides of an elementwise result of operands of one shape; None where they are row-major.
+
+    Numbers among the operands say nothing about it.
+    """
+    first = tensors[0]
+    shape = first._shape
+    if first._strides is None and not first._storage.is_program and 1 not in shape:
+        return None
+    row_major = contiguous_strides(shape)
+    strides = rule(shape, *[t._strides or (_NOWHERE[len(shape)] if t._storage.is_program else row_major) for t in tensors])
+    return None if strides == row_major else strides
+
+
+_NOWHERE = [(0,) * rank for rank in range(65)]
+
+
 def _initialise(t: Tensor, storage: Storage, shape: tuple[int, ...]) -> None:
     t._storage = storage
     t._shape = shape
@@ -914,10 +998,17 @@ _REFUSED = {
 """Why a view may not be written while gradients are recorded, by the view's `_origin`."""
 
 
-def from_node(node: Node) -> Tensor:
-    """A tensor with memory of its own whose value is `node`."""
+def from_node(node: Node, strides: tuple[int, ...] | None = None) -> Tensor:
+    """A tensor with memory of its own whose value is `node`; `strides`, those of a dense tensor, say how it lies there."""
     t = object.__new__(Tensor)
-    _initialise(t, Storage(node), node.shape)
+    shape = node.shape
+    if strides is None or strides == contiguous_strides(shape):
+        _initialise(t, Storage(node), shape)
+    else:
+        order = memory_order(shape, strides)
+        assert order is not None
+        _initialise(t, Storage(permuted(node, order.order)), shape)
+        t._strides = strides
     return t
 
 

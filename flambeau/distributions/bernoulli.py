@@ -33,7 +33,7 @@ class Bernoulli(BinaryParameters, ExponentialFamily):
 
     @property
     def mode(self) -> Tensor:
-        return (self.probs >= 0.5).to(self.probs.dtype).masked_fill(self.probs == 0.5, float("nan"))
+        return (self.probs >= 0.5).to(self.probs.dtype)._fill_where(self.probs == 0.5, float("nan"))
 
     @property
     def variance(self) -> Tensor:

@@ -44,7 +44,7 @@ class ContinuousBernoulli(BinaryParameters, ExponentialFamily):
 
     def _away(self) -> Tensor:
         """`probs` where the formulas are good, and a number for which they are elsewhere."""
-        return self.probs.masked_fill(self._near_half(), self._lims[0])
+        return self.probs._fill_where(self._near_half(), self._lims[0])
 
     def _log_constant(self) -> Tensor:
         """log C."""

@@ -37,7 +37,7 @@ class Dirichlet(ExponentialFamily):
         flat = (self.concentration < 1).all(-1, keepdim=True)
         largest = found.argmax(-1, keepdim=True)
         corner = found.new_zeros(found.shape).scatter(-1, largest, 1.0)
-        return found.masked_fill(flat, 0) + corner * flat.to(found.dtype)
+        return found._fill_where(flat, 0) + corner * flat.to(found.dtype)
 
     @property
     def variance(self) -> Tensor:

@@ -26,16 +26,16 @@ class FisherSnedecor(Distribution):
 
     @property
     def mean(self) -> Tensor:
-        return (self.df2 / (self.df2 - 2)).masked_fill(self.df2 <= 2, float("nan"))
+        return (self.df2 / (self.df2 - 2))._fill_where(self.df2 <= 2, float("nan"))
 
     @property
     def mode(self) -> Tensor:
         found = (self.df1 - 2) / self.df1 * self.df2 / (self.df2 + 2)
-        return found.masked_fill(self.df1 <= 2, float("nan"))
+        return found._fill_where(self.df1 <= 2, float("nan"))
 
     @property
     def variance(self) -> Tensor:
-        d1, d2 = self.df1, self.df2.masked_fill(self.df2 <= 4, float("nan"))
+        d1, d2 = self.df1, self.df2._fill_where(self.df2 <= 4, float("nan"))
         return 2 * d2.pow(2) * (d1 + d2 - 2) / (d1 * (d2 - 2).pow(2) * (d2 - 4))
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:

@@ -34,7 +34,7 @@ class Folded(TransformedDistribution):
     def log_prob(self, value: Tensor) -> Tensor:
         if self._validate_args:
             self._validate_sample(value)
-        return (self.base_dist.log_prob(value) + math.log(2)).masked_fill(value < 0, -float("inf"))
+        return (self.base_dist.log_prob(value) + math.log(2))._fill_where(value < 0, -float("inf"))
 
     def cdf(self, value: Tensor) -> Tensor:
         if self._validate_args:

@@ -30,26 +30,26 @@ class GeneralizedPareto(Distribution):
     @constraints.dependent_property(is_discrete=False, event_dim=0)
     def support(self) -> Any:
         ends = self.concentration < 0
-        last = self.loc - self.scale / self.concentration.masked_fill(~ends, -1.0)
-        return constraints.interval(self.loc, last.masked_fill(~ends, float("inf")))
+        last = self.loc - self.scale / self.concentration._fill_where(~ends, -1.0)
+        return constraints.interval(self.loc, last._fill_where(~ends, float("inf")))
 
     def _is_exponential(self) -> Tensor:
         return self.concentration.abs() < 1e-12
 
     def _shape(self) -> Tensor:
         """The concentration, and a 1 in place of each 0."""
-        return self.concentration.masked_fill(self._is_exponential(), 1.0)
+        return self.concentration._fill_where(self._is_exponential(), 1.0)
 
     @property
     def mean(self) -> Tensor:
         c = self.concentration
-        return (self.loc + self.scale / (1 - c.masked_fill(c >= 1, 0.0))).masked_fill(c >= 1, float("inf"))
+        return (self.loc + self.scale / (1 - c._fill_where(c >= 1, 0.0)))._fill_where(c >= 1, float("inf"))
 
     @property
     def variance(self) -> Tensor:
         c = self.concentration
-        kept = c.masked_fill(c >= 0.5, 0.0)
-        return (self.scale.pow(2) / ((1 - kept).pow(2) * (1 - 2 * kept))).masked_fill(c >= 0.5, float("inf"))
+        kept = c._fill_where(c >= 0.5, 0.0)
+        return (self.scale.pow(2) / ((1 - kept).pow(2) * (1 - 2 * kept)))._fill_where(c >= 0.5, float("inf"))
 
     @property
     def mode(self) -> Tensor:
@@ -65,8 +65,8 @@ class GeneralizedPareto(Distribution):
         z = (value - self.loc) / self.scale
         c = self._shape()
         inside = (z >= 0) & (1 + self.concentration * z > 0)
-        found = where(self._is_exponential(), -z, -(1 + 1 / c) * (c * z.masked_fill(~inside, 0.0)).log1p())
-        return (found - self.scale.log()).masked_fill(~inside, float("-inf"))
+        found = where(self._is_exponential(), -z, -(1 + 1 / c) * (c * z._fill_where(~inside, 0.0)).log1p())
+        return (found - self.scale.log())._fill_where(~inside, float("-inf"))
 
     def log_survival_function(self, value: Tensor) -> Tensor:
         """log P(x > value)."""

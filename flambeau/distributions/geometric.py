@@ -47,7 +47,7 @@ class Geometric(BinaryParameters):
             self._validate_sample(value)
         value, probs = broadcast_all(value, self.probs)
         never = (probs == 1) & (value == 0)
-        return value * (-probs.masked_fill(never, 0)).log1p() + self.probs.log()
+        return value * (-probs._fill_where(never, 0)).log1p() + self.probs.log()
 
     def entropy(self) -> Tensor:
         return (softplus(self.logits) - self.logits * self.probs) / self.probs

@@ -35,7 +35,7 @@ class InverseGamma(TransformedDistribution):
     @property
     def mean(self) -> Tensor:
         found = self.rate / (self.concentration - 1)
-        return found.masked_fill(self.concentration <= 1, float("inf"))
+        return found._fill_where(self.concentration <= 1, float("inf"))
 
     @property
     def mode(self) -> Tensor:
@@ -44,7 +44,7 @@ class InverseGamma(TransformedDistribution):
     @property
     def variance(self) -> Tensor:
         found = self.rate.square() / ((self.concentration - 1).square() * (self.concentration - 2))
-        return found.masked_fill(self.concentration <= 2, float("inf"))
+        return found._fill_where(self.concentration <= 2, float("inf"))
 
     def entropy(self) -> Tensor:
         a = self.concentration

@@ -46,7 +46,7 @@ class Kumaraswamy(TransformedDistribution):
     def mode(self) -> Tensor:
         a, b = self.concentration1, self.concentration0
         found = (a.reciprocal() * ((-b).log1p() - (-(a * b)).log1p())).exp()
-        return found.masked_fill((a < 1) | (b < 1), float("nan"))
+        return found._fill_where((a < 1) | (b < 1), float("nan"))
 
     @property
     def variance(self) -> Tensor:

@@ -44,7 +44,7 @@ class Multinomial(CategoricalParameters):
         logits = (
             self.logits.expand((*value.shape[:-1], self.logits.shape[-1])) if value.dim() > self.logits.dim() else self.logits
         )
-        powers = (logits.masked_fill((value == 0) & (logits == -float("inf")), 0) * value).sum(-1)
+        powers = (logits._fill_where((value == 0) & (logits == -float("inf")), 0) * value).sum(-1)
         return (value.sum(-1) + 1).lgamma() - (value + 1).lgamma().sum(-1) + powers
 
     def entropy(self) -> Tensor:

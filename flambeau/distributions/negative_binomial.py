@@ -55,4 +55,4 @@ class NegativeBinomial(BinaryParameters):
         unnormalised = -self.total_count * softplus(self.logits) - value * softplus(-self.logits)
         both = self.total_count + value
         normaliser = -both.lgamma() + (1 + value).lgamma() + self.total_count.lgamma()
-        return unnormalised - normaliser.masked_fill(both == 0, 0)
+        return unnormalised - normaliser._fill_where(both == 0, 0)

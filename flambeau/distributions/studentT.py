@@ -28,7 +28,7 @@ class StudentT(Distribution):
 
     @property
     def mean(self) -> Tensor:
-        return self.loc.masked_fill(self.df <= 1, float("nan"))
+        return self.loc._fill_where(self.df <= 1, float("nan"))
 
     @property
     def mode(self) -> Tensor:
@@ -37,7 +37,7 @@ class StudentT(Distribution):
     @property
     def variance(self) -> Tensor:
         found = self.scale.pow(2) * self.df / (self.df - 2)
-        return found.masked_fill(self.df <= 2, float("inf")).masked_fill(self.df <= 1, float("nan"))
+        return found._fill_where(self.df <= 2, float("inf"))._fill_where(self.df <= 1, float("nan"))
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
         shape = self._extended_shape(sample_shape)

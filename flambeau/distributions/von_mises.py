@@ -52,7 +52,7 @@ class VonMises(Distribution):
             k = self.concentration.double().expand(shape)
             tau = 1 + (1 + 4 * k * k).sqrt()
             rho = (tau - (2 * tau).sqrt()) / (2 * k)
-            proposal = ((1 + rho * rho) / (2 * rho)).masked_fill(k < 1e-5, float("inf"))
+            proposal = ((1 + rho * rho) / (2 * rho))._fill_where(k < 1e-5, float("inf"))
             u1, u2, u3 = (uniform((ROUNDS, *shape), k.dtype, k._storage.device, None) for _ in range(3))
             z = (math.pi * u1).cos()
             f = (1 + proposal * z) / (proposal + z)

@@ -56,7 +56,7 @@ class Wishart(Covariance, ExponentialFamily):
     @property
     def mode(self) -> Tensor:
         factor = self.df - self._event_shape[0] - 1
-        return factor.masked_fill(factor <= 0, float("nan"))[..., None, None] * self.covariance_matrix
+        return factor._fill_where(factor <= 0, float("nan"))[..., None, None] * self.covariance_matrix
 
     @property
     def variance(self) -> Tensor:

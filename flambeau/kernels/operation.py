@@ -132,6 +132,9 @@ def _permute(p: Program, inputs: Any, params: Any, shape: Any, type: Any) -> Ope
         return x
     if x.name == "permute":
         return p.permute(x.inputs[0], tuple(x.params[0][d] for d in order))
+    if x.name == "concatenate":  # its parts are written where they belong
+        (axis,) = x.params
+        return p.make("concatenate", tuple(p.permute(part, order) for part in x.inputs), (order.index(axis),), shape, type)
     moved = [d for d in order if x.shape[d] != 1]
     if moved == sorted(moved):  # only dimensions of size 1 move
         return p.reshape(x, shape)

@@ -16,7 +16,7 @@ def _is_small(x: Tensor, size: float) -> Tensor:
     return (x >= -size) & (x <= size)
 
 
-_HARDSHRINK = Composite("hardshrink", lambda g, y, inputs, params: (g.masked_fill(_is_small(*inputs, *params), 0),))
+_HARDSHRINK = Composite("hardshrink", lambda g, y, inputs, params: (g._fill_where(_is_small(*inputs, *params), 0),))
 
 
 @operator()
@@ -26,7 +26,7 @@ def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     if as_tensor_argument(input, "hardshrink", "input").dtype.category != 2:
         raise NotImplementedError(f"\"hardshrink_cpu\" not implemented for '{scalar_name(input)}'")
     with untaped():
-        y = input.masked_fill(_is_small(input, lambd), 0)
+        y = input._fill_where(_is_small(input, lambd), 0)
     return record(_HARDSHRINK, y, (input,), (lambd,))
 
 

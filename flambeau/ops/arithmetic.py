@@ -190,7 +190,7 @@ def _floored_by_steps(a: Tensor, b: Tensor) -> Tensor:
     floored = _apply(e.FLOOR, (quotient,))
     floored = floored + (quotient - floored > 0.5).to(a.dtype)
     plain = a / b
-    return where(b == 0, plain, where(quotient != 0, floored, plain * 0))
+    return where(b == 0, plain, where(quotient != 0, floored, plain * 0))._laid_out_by(a, b)
 
 
 def _truncated(a: Tensor, b: Tensor) -> Tensor:

@@ -122,14 +122,14 @@ def xlogy(input: Any, other: Any) -> Tensor:
     a, b = operands("xlogy", input, other, float_result=True)
     refuse_complex(a, "\"xlogy_cpu\" not implemented for '{dtype}'")
     with untaped():
-        y = mul(a, log(b.masked_fill((a == 0) & (b == b), 1)))
+        y = mul(a, log(b._fill_where((a == 0) & (b == b), 1)))
     return record(_XLOGY, y, (a, b))
 
 
 _XLOGY = Composite(
     "xlogy",
     lambda g, y, inputs, params: (
-        lambda: xlogy(g, inputs[1]).masked_fill((inputs[0] == 0) & (inputs[1] <= 0), 0),
+        lambda: xlogy(g, inputs[1])._fill_where((inputs[0] == 0) & (inputs[1] <= 0), 0),
         lambda: g * inputs[0] / inputs[1],
     ),
 )

@@ -27,7 +27,7 @@ from flambeau.ops.operands import (
 )
 from flambeau.ops.registry import operator, scalar_name
 from flambeau.shapes.broadcasting import broadcast
-from flambeau.tensor import Tensor, from_node
+from flambeau.tensor import Tensor, from_node, result_strides
 
 __all__ = ["choose", "clamp", "logical_either", "maximum", "minimum", "nan_to_num", "where"]
 
@@ -141,7 +141,7 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
         node = e.MAXIMUM((node, filled(low, type, device, shape)._value()))
     if high is not None:
         node = e.MINIMUM((node, filled(high, type, device, shape)._value()))
-    return record(_CLAMP, from_node(node), (x,), (low, high))
+    return record(_CLAMP, from_node(node, result_strides((x,))), (x,), (low, high))
 
 
 def _clamp_by_tensors(input: Tensor, low: Any, high: Any) -> Tensor:

@@ -269,7 +269,7 @@ def _sgn_gradient(g: Tensor, y: Tensor, inputs: Any, params: Any) -> tuple[Any]:
     def part() -> Tensor:
         size = abs(x)
         across = g - (g * conj(y)).real * y
-        return (across / choose(size == 0, 1.0, size, "sgn")).masked_fill(size == 0, 0)
+        return (across / choose(size == 0, 1.0, size, "sgn"))._fill_where(size == 0, 0)
 
     return (part,)
 
@@ -284,5 +284,5 @@ def sgn(input: Tensor) -> Tensor:
         return sign(input)
     with untaped():
         size = abs(input)
-        y = (input / choose(size == 0, 1.0, size, "sgn")).masked_fill(size == 0, 0)
+        y = (input / choose(size == 0, 1.0, size, "sgn"))._fill_where(size == 0, 0)
     return record(_SGN, y, (input,))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from flambeau import dtypes
@@ -14,9 +15,22 @@ from flambeau.device import device as Device
 from flambeau.dtypes import ALIASES, PYTHON_TYPES, default_dtype, dtype
 from flambeau.graph.primitives.elementwise import BITCAST
 from flambeau.graph.primitives.movement import PAD, RESHAPE
+from flambeau.layout import contiguous_format, memory_format, preserve_format
 from flambeau.ops.composite import Composite, record
-from flambeau.ops.operands import cast, check_fits, check_tensor, expand, python_number, result_dtype, scalar, sizes
+from flambeau.ops.operands import (
+    cast,
+    check_fits,
+    check_tensor,
+    expand,
+    format_argument,
+    python_number,
+    result_dtype,
+    scalar,
+    sizes,
+    strides_like,
+)
 from flambeau.ops.registry import check_overlap, name_of_dtype, operator, scalar_name
+from flambeau.shapes import strides as rules
 from flambeau.shapes.broadcasting import expand as expand_rule
 from flambeau.shared_storage import check_resizable
 from flambeau.size import Size, contiguous_strides
@@ -38,43 +52,58 @@ _TO_DEVICE = Composite("to_copy", _moved_back, saves="")
 
 @operator()
 def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
-    """A copy with memory of its own, through which gradients flow."""
+    """A copy with memory of its own, through which gradients flow; unless told, it lies in memory as the input does.
+
+    >>> torch.zeros(2, 3).t().clone().stride()
+    (1, 3)
+    >>> torch.zeros(2, 3).t().clone(memory_format=torch.contiguous_format).stride()
+    (2, 1)
+    """
     check_tensor(input, "clone", "input")
-    return record(_CLONE, from_node(input._value()), (input,))
+    return record(_CLONE, from_node(input._value(), strides_like(input, memory_format)), (input,))
 
 
 @operator(namespace=None)
-def contiguous(self: Tensor, memory_format: Any = None) -> Tensor:
-    """The tensor itself if its elements lie in row-major order, else a copy that does."""
-    return self if is_contiguous(self) else clone(self)
+def contiguous(self: Tensor, memory_format: Any = contiguous_format) -> Tensor:
+    """The tensor itself if its elements lie in row-major order (or in the given format), else a copy that does."""
+    if is_contiguous(self, memory_format):
+        return self
+    if memory_format is preserve_format:
+        raise RuntimeError("preserve memory format is unsupported by the contiguous operator")
+    return clone(self, memory_format=memory_format)
 
 
 @operator(namespace=None)
-def is_contiguous(self: Tensor, memory_format: Any = None) -> bool:
+def is_contiguous(self: Tensor, memory_format: Any = contiguous_format) -> bool:
     """Whether the elements lie densely in row-major order (dimensions of size 1 don't matter), or in the given format."""
-    strides = self._strides
-    wanted = range(len(self._shape) - 1, -1, -1)
-    if memory_format is not None and "channels_last" in str(memory_format):
-        if len(self._shape) != (5 if "3d" in str(memory_format) else 4):
-            return False
-        wanted = (1, *range(len(self._shape) - 1, 1, -1), 0)  # type: ignore[assignment]
-    elif strides is None:
+    if self._strides is None and memory_format is contiguous_format:
         return True
+    return rules.is_contiguous(self._shape, self.stride(), format_argument("is_contiguous", memory_format))
+
+
+@operator(namespace=None)
+def dim_order(self: Tensor, *, ambiguity_check: Any = False) -> tuple[int, ...]:
+    """The dimensions from the outermost in memory to the innermost.
+
+    Where sizes of 1 or equal strides allow several orders it is one of them, or with `ambiguity_check` a RuntimeError; with a
+    list of memory formats only if not exactly one of those fits.
+
+    >>> torch.empty(2, 3, 5, 7, memory_format=torch.channels_last).dim_order()
+    (0, 2, 3, 1)
+    """
+    formats = ambiguity_check if isinstance(ambiguity_check, list) else []
+    if not isinstance(ambiguity_check, (bool, list)) or not all(isinstance(f, memory_format) for f in formats):
+        raise TypeError("The ambiguity_check argument must be a bool or a list of memory formats.")
     strides = self.stride()
-    step = 1
-    if 0 in self._shape:
-        return True
-    for d in wanted:
-        if self._shape[d] != 1:
-            if strides[d] != step:
-                return False
-            step *= self._shape[d]
-    return True
+    is_ambiguous = 1 in self._shape or any(a == b for a, b in pairwise(strides))
+    if ambiguity_check is not False and is_ambiguous and sum(is_contiguous(self, f) for f in formats) != 1:
+        raise RuntimeError("The tensor does not have unique dim order, or cannot map to exact one of the given memory formats.")
+    return rules.dim_order(self._shape, strides)
 
 
 # --- dtype and device --------------------------------------------------------------------------------------------------
 def _to_device(t: Tensor, name: str) -> Tensor:
-    moved = from_bytes(t._bytes(), t.dtype, t._shape, name)
+    moved = from_bytes(t._bytes(), t.dtype, t._shape, name)._laid_out(strides_like(t))
     return record(_TO_DEVICE, moved, (t,), (t._storage.device,))
 
 
@@ -84,7 +113,7 @@ def warn_of_discarding(own: dtype, type: dtype) -> None:
         warnings.warn("Casting complex values to real discards the imaginary part", UserWarning, stacklevel=4)
 
 
-def _convert(t: Tensor, type: dtype | None, device: str | None, copy: bool) -> Tensor:
+def _convert(t: Tensor, type: dtype | None, device: str | None, copy: bool, format: Any = None) -> Tensor:
     result = t
     if type is not None and type is not t._storage.dtype:
         from flambeau import devices
@@ -96,6 +125,9 @@ def _convert(t: Tensor, type: dtype | None, device: str | None, copy: bool) -> T
         result = cast(result, type)
     if device is not None and device != t._storage.device:
         result = _to_device(result, device)
+    if format is not None and format is not preserve_format:
+        found = rules.suggested_format(t._shape, t.stride()) if result is t else None
+        return result if found is format and not copy else clone(result, memory_format=format)
     return clone(result) if copy and result is t else result
 
 
@@ -107,7 +139,7 @@ def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         return self if args[0] is self._storage.dtype else _convert(self, args[0], None, False)
     copy = bool(kwargs.pop("copy", False))
     kwargs.pop("non_blocking", None)
-    kwargs.pop("memory_format", None)
+    format = kwargs.pop("memory_format", None)
     positional = list(args)
     if positional:
         first = positional.pop(0)
@@ -138,13 +170,13 @@ def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         raise TypeError(f"to() got an unexpected keyword argument '{unknown.pop()}'")
     if type is not None and not isinstance(type, dtype):
         raise TypeError(f"to(): argument 'dtype' must be torch.dtype, not {type.__class__.__name__}")
-    return _convert(self, type, device, copy)
+    return _convert(self, type, device, copy, None if format is None else format_argument("to", format))
 
 
 def _caster(name: str, type: dtype) -> None:
     def convert(self: Tensor, memory_format: Any = None) -> Tensor:
         warn_of_discarding(self._storage.dtype, type)
-        return cast(self, type)
+        return cast(self, type) if memory_format is None else to(self, type, memory_format=memory_format)
 
     convert.__name__ = convert.__qualname__ = name
     convert.__doc__ = f"`to(torch.{type.name})`."
@@ -164,7 +196,7 @@ for _name, _type in {
 @operator(namespace=None)
 def cpu(self: Tensor, memory_format: Any = None) -> Tensor:
     """The tensor in the CPU's memory."""
-    return _convert(self, None, "cpu", False)
+    return _convert(self, None, "cpu", False, memory_format)
 
 
 @operator(namespace=None)
@@ -318,8 +350,12 @@ def resize_(self: Tensor, *size: Any, memory_format: Any = None) -> Tensor:
         storage.size = wanted
         storage.write(grown)
     self._shape = shape
-    whole = offset == 0 and wanted == storage.size
-    self._strides, self._offset = (None, 0) if whole else (contiguous_strides(shape), offset)
+    form = contiguous_format if memory_format is None else format_argument("resize_", memory_format)
+    if form is preserve_format:
+        raise RuntimeError("Unsupported memory format" + "Preserve")
+    wanted_strides, row_major = rules.format_strides(shape, form), contiguous_strides(shape)
+    whole = offset == 0 and wanted == storage.size and wanted_strides == row_major
+    self._strides, self._offset = (None, 0) if whole else (wanted_strides, offset)
     self._node_version = -1
     return self
 

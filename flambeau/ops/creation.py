@@ -10,10 +10,12 @@ from flambeau.dtypes import bool_, default_dtype, dtype, float64, int64, promote
 from flambeau.graph.primitives.leaf import number
 from flambeau.graph.primitives.movement import EXPAND, RESHAPE
 from flambeau.host import flatten, pack
-from flambeau.ops.operands import check_fits, integer, python_number, sizes
+from flambeau.ops.operands import check_fits, format_argument, integer, python_number, sizes, strides_like
 from flambeau.ops.registry import operator
+from flambeau.shapes.strides import format_strides, memory_order
 from flambeau.size import Size
-from flambeau.tensor import Tensor, from_bytes, from_node
+from flambeau.storage import Storage
+from flambeau.tensor import Tensor, from_bytes, from_node, over
 
 __all__ = ["tensor", "check_array", "made_of", "zeros", "ones", "full", "empty", "scalar_tensor", "new_full"]
 
@@ -183,18 +185,30 @@ def _supported(type: dtype, device: str) -> dtype:
     return type
 
 
-def _repeated(shape: tuple[int, ...], value: Any, type: dtype, device: str, requires_grad: bool = False) -> Tensor:
-    """A tensor of its own memory, filled with a number."""
+def _repeated(
+    shape: tuple[int, ...],
+    value: Any,
+    type: dtype,
+    device: str,
+    requires_grad: bool = False,
+    strides: tuple[int, ...] | None = None,
+) -> Tensor:
+    """A tensor of its own memory, filled with a number; `strides` are those of a dense tensor."""
     if type.__class__ is not dtype:
         raise TypeError(f"argument 'dtype' must be torch.dtype, not {type.__class__.__name__}")
     _check_sizes(shape)
     if value:
         check_fits(value, type)
     node = number(value, _supported(type, device), device)
+    memory = shape
+    if strides is not None:
+        order = memory_order(shape, strides)
+        assert order is not None
+        memory = order.shape
     if shape:
         node = RESHAPE((node,), ((1,) * len(shape), ()))
-        node = EXPAND((node,), (shape, (1,) * len(shape)))
-    result = from_node(node)
+        node = EXPAND((node,), (memory, (1,) * len(shape)))
+    result = from_node(node) if strides is None else over(Storage(node), shape, strides)
     if requires_grad:
         result.requires_grad = True
     return result
@@ -228,7 +242,11 @@ def _maker(name: str, value: int, doc: str) -> Any:
             size = (names["size"],)
         type = dtype if dtype is not None else default_dtype() if out is None else out.dtype
         where = as_device_name(device) if out is None or device is not None else out._storage.device
-        return _out(out, _repeated(sizes(name, size), value, type, where, requires_grad))
+        if memory_format is not None and name != "empty":
+            raise TypeError(f"{name}() got an unexpected keyword argument 'memory_format'")
+        shape = sizes(name, size)
+        strides = None if memory_format is None else format_strides(shape, format_argument(name, memory_format))
+        return _out(out, _repeated(shape, value, type, where, requires_grad, strides))
 
     def make_like(
         input: Tensor,
@@ -243,7 +261,8 @@ def _maker(name: str, value: int, doc: str) -> Any:
         if not isinstance(input, Tensor):
             raise TypeError(f"{name}_like(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
         where = input._storage.device if device is None else as_device_name(device)
-        return _repeated(tuple(input._shape), value, dtype or input._storage.dtype, where, requires_grad)
+        strides = strides_like(input, memory_format, name + "_like") if memory_format is not None or input._strides else None
+        return _repeated(tuple(input._shape), value, dtype or input._storage.dtype, where, requires_grad, strides)
 
     def make_new(
         self: Tensor,
@@ -319,7 +338,8 @@ def full_like(
 ) -> Tensor:
     """A tensor of the input's shape, dtype and device, filled with a number."""
     where = input._storage.device if device is None else as_device_name(device)
-    return _full(tuple(input._shape), fill_value, dtype or input.dtype, where, requires_grad)
+    result = _full(tuple(input._shape), fill_value, dtype or input.dtype, where, requires_grad)
+    return result._laid_out(strides_like(input, memory_format, "full_like"))
 
 
 @operator(namespace=None)

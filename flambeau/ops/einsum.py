@@ -133,14 +133,19 @@ def _contracted(parts: list[Part], output: list[int], extent: dict[int, int]) ->
         first = _summed(first, needed | set(second[1]))
         second = _summed(second, needed | set(first[1]))
         shared = [l for l in first[1] if l in second[1]]
-        labels = tuple(l for l in (*first[1], *(l for l in second[1] if l not in shared)) if l in needed)
-        summed = [l for l in shared if l not in needed]
-        if summed:
-            t = contract(first[0], second[0], first[1], second[1], labels)
+        labels = [l for l in (*first[1], *(l for l in second[1] if l not in shared)) if l in needed]
+        labels.sort(key=lambda l: output.index(l) if l in output else len(output))
+        if any(l not in needed for l in shared):  # in memory, as in PyTorch: the batch, what is the first's, what is the second's
+            labels.sort(key=lambda l: (l not in shared, l not in first[1]))
+            t = contract(first[0], second[0], first[1], second[1], tuple(labels))
         else:  # nothing is summed: an ordinary product
-            t = _arranged(*first, list(labels), extent) * _arranged(*second, list(labels), extent)
-        parts.append((t, labels))
-    return _summed(parts[0], set(output))
+            t = _arranged(*first, labels, extent) * _arranged(*second, labels, extent)
+        parts.append((t, tuple(labels)))
+    t, found = parts[0]
+    if any(l not in output for l in found):  # summed in the output's order, which is then the memory's
+        order = sorted(range(len(found)), key=lambda i: output.index(found[i]) if found[i] in output else len(output))
+        return _summed((t.permute(order), tuple(found[i] for i in order)), set(output))
+    return parts[0]
 
 
 @lru_cache(maxsize=1024)

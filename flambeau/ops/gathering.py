@@ -7,12 +7,13 @@ from typing import Any
 from flambeau.dtypes import bool_, int64
 from flambeau.graph.primitives.elementwise import WHERE
 from flambeau.graph.primitives.indexing import EITHER_END, FROM_START, GATHER, SCATTER, Bounds
-from flambeau.ops.operands import cast, check_fits, check_tensor, expand, filled, python_number
+from flambeau.ops.operands import cast, check_fits, check_tensor, expand, filled, python_number, strides_like
 from flambeau.ops.registry import operator, scalar_name
 from flambeau.ops.slicing import slice_dim, slice_view
 from flambeau.ops.views import reshape
 from flambeau.shapes.broadcasting import broadcast
 from flambeau.shapes.dims import wrap_dim
+from flambeau.size import contiguous_strides
 from flambeau.tensor import Tensor
 
 __all__ = ["gather", "scatter", "scatter_add", "index_select", "index_add", "masked_fill", "take", "take_along_dim"]
@@ -327,7 +328,7 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     else:
         source = filled(value, input.dtype, input._storage.device, shape)
     result = into(x, places, d, source, "set")
-    return result if input._shape else reshape(result, ())
+    return result._laid_out(strides_like(input)) if input._shape else reshape(result, ())
 
 
 # --- by flat positions -------------------------------------------------------------------------------------------------
@@ -359,7 +360,7 @@ def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) 
         )
     places, mode = reshape(index.detach(), (-1,)), "add" if accumulate else "set"
     flat = into(reshape(input, (-1,)), places, 0, reshape(source, (-1,)), mode, _IN_FLAT)
-    return reshape(flat, tuple(input._shape))
+    return reshape(flat, tuple(input._shape))._laid_out(strides_like(input))
 
 
 @operator(namespace=None)
@@ -379,15 +380,8 @@ def _mask(name: str, mask: Any) -> Tensor:
     return mask
 
 
-@operator(inplace=True)
-def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
-    """`value` (a number or a zero-dimensional tensor) where the mask holds.
-
-    >>> torch.arange(4).masked_fill(torch.tensor([True, False, True, False]), -1)
-    tensor([-1,  1, -1,  3])
-    """
-    check_tensor(input, "masked_fill", "input")
-    _mask("masked_fill", mask)
+def fill_where(input: Tensor, mask: Tensor, value: Any) -> Tensor:
+    """`where(mask, value, input)`, of the input's dtype: an elementwise result, which lies in memory as its operands do."""
     shape = tuple(input._shape)
     if value.__class__ is int and value == 0 and mask._shape == shape and mask._storage.device == input._storage.device:
         return _apply(WHERE, (mask, filled(0, input._storage.dtype, input._storage.device, shape), input))
@@ -409,6 +403,22 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
         check_fits(number, type)
         other = filled(number, type, device, shape)
     return _apply(WHERE, (expand(mask, shape), other, expand(input, shape)))
+
+
+Tensor._fill_where = fill_where  # type: ignore[attr-defined]
+
+
+@operator(inplace=True)
+def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
+    """`value` (a number or a zero-dimensional tensor) where the mask holds; in row-major order.
+
+    >>> torch.arange(4).masked_fill(torch.tensor([True, False, True, False]), -1)
+    tensor([-1,  1, -1,  3])
+    """
+    check_tensor(input, "masked_fill", "input")
+    _mask("masked_fill", mask)
+    result = fill_where(input, mask, value)
+    return result if result._strides is None else result._laid_out(contiguous_strides(result._shape))
 
 
 @operator(out=True)

@@ -15,7 +15,7 @@ from flambeau.graph.primitives.indexing import EITHER_END, GATHER
 from flambeau.ops.creation import iota, tensor
 from flambeau.ops.gathering import along, flat_positions, into, masked_fill
 from flambeau.ops.joining import stack
-from flambeau.ops.operands import cast, check_fits, check_tensor, expand, python_number, scalar
+from flambeau.ops.operands import cast, check_fits, check_tensor, expand, python_number, scalar, strides_like
 from flambeau.ops.registry import operator, scalar_name, write_in_place
 from flambeau.ops.slicing import pick, slice_view
 from flambeau.ops.views import alias, reshape
@@ -406,7 +406,7 @@ def index_put(input: Tensor, indices: Sequence[Tensor | None], values: Tensor, a
     read = [reshape(i, (1,)) if isinstance(i, Tensor) and not i._shape and i.dtype is not bool_ else i for i in items]
     target, advanced = _basic(input, _items(input, tuple(read)))
     result = _with_put(target, advanced, values, "add" if accumulate else "set")
-    return reshape(result, tuple(input._shape))
+    return reshape(result, tuple(input._shape))._laid_out(strides_like(input))
 
 
 @operator(namespace=None)
@@ -442,7 +442,7 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
         return nonzero_tuple(input if input._shape else reshape(input, (1,)))
     if not input._shape:
         return reshape(nonzero_tuple(reshape(input, (1,)))[0], (-1, 1))[:, :0]
-    return stack(nonzero_tuple(input), 1)
+    return stack(nonzero_tuple(input), 0).t()  # a dimension after the other in memory, as in PyTorch
 
 
 @operator()

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from flambeau.graph.primitives.movement import CONCATENATE, PAD, SLICE
-from flambeau.ops.operands import cast, check_tensor, dims_argument, expand, integer, same_device, sizes
+from flambeau.layout import contiguous_format
+from flambeau.ops.operands import cast, check_tensor, dims_argument, expand, integer, same_device, sizes, strides_like
 from flambeau.ops.registry import operator
 from flambeau.ops.slicing import slice_dim
 from flambeau.ops.views import atleast_1d, atleast_2d, atleast_3d, reshape, transpose, unsqueeze
 from flambeau.shapes import joining as rules
 from flambeau.shapes.dims import wrap_dim, wrap_dims
 from flambeau.shapes.errors import ShapeError
+from flambeau.shapes.strides import format_strides, suggested_format
 from flambeau.tensor import Tensor
 
 __all__ = ["cat", "stack", "flip", "roll", "repeat", "pad_constant", "repeat_interleave"]
@@ -50,9 +52,12 @@ def cat(tensors: Any, dim: int = 0) -> Tensor:
     parts = [cast(t, type) for t in moved if tuple(t._shape) != (0,)]
     if not parts:
         return found[0].new_empty((0,), dtype=type)
+    formats = {contiguous_format if t._strides is None else suggested_format(t._shape, t._strides) for t in parts}
+    format = formats.pop() if len(formats) == 1 else contiguous_format
     if len(parts) == 1:
-        return parts[0].clone()
-    return Tensor._apply(CONCATENATE, tuple(parts), (wrap_dim(dim, len(parts[0]._shape)),))
+        return parts[0].clone(memory_format=format)
+    result = Tensor._apply(CONCATENATE, tuple(parts), (wrap_dim(dim, len(parts[0]._shape)),))
+    return result if format is contiguous_format else result._laid_out(format_strides(result._shape, format))
 
 
 @operator(method=False, out=True)
@@ -199,7 +204,7 @@ def repeat(self: Tensor, *repeats: Any) -> Tensor:
         wide += [count, n]
     copied = expand(reshape(self, tuple(paired)), tuple(wide))
     result = reshape(copied, shape)
-    return result.clone() if result._storage is self._storage else result
+    return result.clone(memory_format=contiguous_format) if result._storage is self._storage else result
 
 
 @operator()
@@ -276,7 +281,7 @@ def flip(input: Tensor, *dims: Any) -> Tensor:
     steps = tuple([-1 if d in chosen else 1 for d in range(len(own))])
     if not chosen or 0 in own:
         return input.clone()
-    return Tensor._apply(SLICE, (input,), (starts, steps, own, own))
+    return Tensor._apply(SLICE, (input,), (starts, steps, own, own))._laid_out(strides_like(input))
 
 
 @operator()

@@ -11,6 +11,7 @@ from flambeau.ops.registry import operator, scalar_name
 from flambeau.ops.views import reshape
 from flambeau.shapes import joining
 from flambeau.shapes import matmul as rules
+from flambeau.size import contiguous_strides
 from flambeau.tensor import Tensor
 
 __all__ = ["matmul", "mm", "bmm", "mv", "dot", "addmm", "baddbmm", "outer", "tensordot", "kron", "contract"]
@@ -181,7 +182,7 @@ def _added(input: Tensor, product: Tensor, beta: Any, alpha: Any, refuses_floats
     if beta == 0:
         return product
     first = input if beta == 1 else input * beta
-    return expand(first, tuple(product._shape)) + product
+    return (expand(first, tuple(product._shape)) + product)._laid_out(contiguous_strides(product._shape))
 
 
 @operator(inplace=True, out=True)

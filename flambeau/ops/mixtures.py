@@ -37,7 +37,8 @@ def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
     a, b, w = operands("lerp", a, b, weight, type=wide)
     step = sub(b, a)
     near = _apply(e.LT, pair("lerp", _apply(e.ABS, (w.detach(),)), 0.5))
-    return cast(_apply(e.WHERE, (near, add(a, mul(w, step)), sub(b, mul(step, sub(one_like(w), w))))), own)
+    y = _apply(e.WHERE, (near, add(a, mul(w, step)), sub(b, mul(step, sub(one_like(w), w)))))
+    return cast(y, own)._laid_out_by(a, b, w)
 
 
 @operator(inplace=True, out=True)

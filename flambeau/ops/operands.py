@@ -17,7 +17,10 @@ from flambeau.graph.node import complex_name
 from flambeau.graph.primitives.elementwise import CAST
 from flambeau.graph.primitives.leaf import number
 from flambeau.graph.primitives.movement import EXPAND, RESHAPE
+from flambeau.layout import memory_format, preserve_format
 from flambeau.shapes.broadcasting import broadcast
+from flambeau.shapes.strides import preserved
+from flambeau.size import contiguous_strides
 from flambeau.storage import ProgramStorage, pending
 from flambeau.tensor import Tensor, from_node, over
 
@@ -26,7 +29,7 @@ __all__ = [
     "python_number", "sizes", "dims_argument", "floating", "accumulation_dtype", "check_tensor", "check_fits", "integer",
     "number_before",
     "refuse_complex",
-    "wrapped",
+    "wrapped", "format_argument", "strides_like",
 ]  # fmt: skip
 
 Scalar = (bool, int, float, complex)
@@ -111,6 +114,20 @@ def dims_argument(dim: Any) -> Any:
     if isinstance(dim, (tuple, list)):
         return tuple([d if d.__class__ is int else as_index(d) for d in dim])
     return as_index(dim)
+
+
+def format_argument(function: str, value: Any) -> memory_format:
+    """A `memory_format` argument; TypeError for anything else."""
+    if isinstance(value, memory_format):
+        return value
+    raise TypeError(f"{function}(): argument 'memory_format' must be torch.memory_format, not {type(value).__name__}")
+
+
+def strides_like(t: Tensor, format: Any = None, function: str = "clone") -> tuple[int, ...]:
+    """The strides of a new tensor like this one, in a memory format; in the tensor's own where that is None."""
+    if t._strides is None and format is None:
+        return contiguous_strides(t._shape)
+    return preserved(t._shape, t.stride(), preserve_format if format is None else format_argument(function, format))
 
 
 def scalar(value: Any, type: dtype, device: str) -> Tensor:
@@ -203,7 +220,7 @@ def expand(t: Tensor, shape: tuple[int, ...]) -> Tensor:
     own = t._shape
     if own == shape:
         return t
-    padded, before, after = expansion(tuple(own), t.stride(), shape)
+    padded, before, after = expansion(tuple(own), t.stride(), shape, 0)
     if len(padded) != len(own):
         t = t._view(RESHAPE, (padded, tuple(own)), padded, before, t._offset)
         if padded == shape:
@@ -212,15 +229,16 @@ def expand(t: Tensor, shape: tuple[int, ...]) -> Tensor:
 
 
 @lru_cache(maxsize=1 << 12)
-def expansion(own: tuple[int, ...], strides: tuple[int, ...], shape: tuple[int, ...]) -> Any:
+def expansion(own: tuple[int, ...], strides: tuple[int, ...], shape: tuple[int, ...], new: int = 1) -> Any:
     """A shape with leading ones, and its strides before and after it is repeated to `shape`.
 
-    A new dimension that stays 1 long steps, as in PyTorch, over the whole of the one behind it.
+    A new dimension that stays 1 long steps, as in PyTorch, over the whole of the one behind it in a tensor that was expanded,
+    and by 0 in an operand that is broadcast (`new` is 0).
     """
     lead = len(shape) - len(own)
     after = [0 if n == 1 and m != 1 else s for n, m, s in zip(own, shape[lead:], strides)]
     for d in range(lead - 1, -1, -1):
-        after.insert(0, shape[d + 1] * after[0] if shape[d] == 1 and after else 0)
+        after.insert(0, new * shape[d + 1] * after[0] if shape[d] == 1 and after else 0)
     return (1,) * lead + own, (*after[:lead], *strides), tuple(after)
 
 

@@ -14,7 +14,7 @@ from flambeau.ops.composite import Composite, record, untaped
 from flambeau.ops.operands import accumulation_dtype, cast, check_tensor, filled, operands, pair, refuse_complex
 from flambeau.ops.registry import operator, scalar_name
 from flambeau.ops.results import result_type
-from flambeau.tensor import Tensor, from_node
+from flambeau.tensor import Tensor, from_node, result_strides
 
 __all__ = ["abs", "exp", "log", "neg", "pow_of_two", "relu", "round", "sigmoid", "sign", "sqrt", "unary_operand"]
 
@@ -234,7 +234,7 @@ def signbit(input: Tensor) -> Tensor:
         return _apply(e.LT, pair("signbit", _apply(e.COPYSIGN, (one, input.detach())), 0))
     refuse_complex(input, "signbit is not implemented for complex tensors.")
     if not input.dtype.is_signed:
-        return input.new_zeros(tuple(input._shape), dtype=bool_)
+        return input.new_zeros(tuple(input._shape), dtype=bool_)._laid_out_by(input)
     return _apply(e.LT, pair("signbit", input, 0))
 
 
@@ -273,10 +273,10 @@ def _logistic(x: Tensor) -> Node:
 def sigmoid(input: Tensor) -> Tensor:
     """1 / (1 + exp(-input))."""
     x = unary_operand("sigmoid", input)
-    return record(_sigmoid, from_node(_logistic(x)), (x,))
+    return record(_sigmoid, from_node(_logistic(x), result_strides((x,))), (x,))
 
 
-_relu = Composite("relu", lambda g, y, inputs, params: (lambda: g.masked_fill(y <= 0, 0),), saves="output")
+_relu = Composite("relu", lambda g, y, inputs, params: (lambda: g._fill_where(y <= 0, 0),), saves="output")
 
 
 @operator("relu", inplace=True, inplace_function=True)
@@ -286,7 +286,7 @@ def relu(input: Tensor) -> Tensor:
         raise RuntimeError("Boolean inputs not supported for relu")
     node = input._value()
     zero = filled(0, input._storage.dtype, node.device, tuple(input._shape))._value()
-    return record(_relu, from_node(e.MAXIMUM((node, zero))), (input,))
+    return record(_relu, from_node(e.MAXIMUM((node, zero)), result_strides((input,))), (input,))
 
 
 @operator(inplace=True, inplace_function=True, out=True)
@@ -342,7 +342,7 @@ def _sinc_gradient(g: Tensor, y: Tensor, inputs: Any, params: Any) -> tuple[Any]
     def part() -> Tensor:
         safe = choose(x == 0, 1.0, x, "sinc")
         angle = mul(safe, math.pi)
-        return g * ((angle * cos(angle) - sin(angle)) / (angle * safe)).masked_fill(x == 0, 0)
+        return g * ((angle * cos(angle) - sin(angle)) / (angle * safe))._fill_where(x == 0, 0)
 
     return (part,)
 

@@ -21,6 +21,7 @@ from flambeau.ops.operands import (
     python_number,
     refuse_complex,
     sizes,
+    strides_like,
 )
 from flambeau.ops.registry import operator, scalar_name, write_out
 from flambeau.ops.slicing import select
@@ -139,7 +140,8 @@ def _maker(name: str, draw: Any, kernel: str, doc: str) -> Any:
     ) -> Tensor:
         check_tensor(input, name + "_like", "input")
         where = input._storage.device if device is None else as_device_name(device)
-        return _finish(None, draw(tuple(input._shape), _floating(kernel, dtype or input.dtype), where, generator), requires_grad)
+        drawn = draw(tuple(input._shape), _floating(kernel, dtype or input.dtype), where, generator)
+        return _finish(None, drawn._laid_out(strides_like(input, memory_format, name + "_like")), requires_grad)
 
     for function, own in ((make, name), (make_like, name + "_like")):
         function.__name__ = function.__qualname__ = own
@@ -205,7 +207,14 @@ def randint(
 
 @operator(method=False)
 def randint_like(
-    input: Tensor, low: int, high: int | None = None, *, dtype: dtype | None = None, device: Any = None, generator: Any = None
+    input: Tensor,
+    low: int,
+    high: int | None = None,
+    *,
+    dtype: dtype | None = None,
+    device: Any = None,
+    generator: Any = None,
+    memory_format: Any = None,
 ) -> Tensor:
     """Uniform integers in [low, high) (or [0, low)) in a tensor's shape and dtype."""
     if high is None:
@@ -213,7 +222,8 @@ def randint_like(
     type = dtype or input.dtype
     _fits("randint_like", low, high, type)
     where = input._storage.device if device is None else as_device_name(device)
-    return cast(_integers(low, high, tuple(input._shape), where, generator), type)
+    drawn = cast(_integers(low, high, tuple(input._shape), where, generator), type)
+    return drawn._laid_out(strides_like(input, memory_format, "randint_like"))
 
 
 @operator(method=False)
@@ -332,7 +342,7 @@ def poisson(input: Tensor, generator: Generator | None = None) -> Tensor:
     terms = int(float(high) + 12 * math.sqrt(float(high)) + 20)
     count = Tensor._apply(e.CAST, (_steps(terms, input._storage.device),), (rate.dtype, int64))
     logs = rate.unsqueeze(-1).log() * count - rate.unsqueeze(-1) - (count + 1).lgamma()
-    ends = logs.masked_fill(logs.isnan(), 0).exp().cumsum(-1)
+    ends = logs._fill_where(logs.isnan(), 0).exp().cumsum(-1)
     drawn = uniform(tuple(input._shape), rate.dtype, input._storage.device, generator)
     return cast((ends <= drawn.unsqueeze(-1)).sum(-1), input.dtype)
 

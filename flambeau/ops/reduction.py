@@ -18,6 +18,7 @@ from flambeau.ops.results import result_type
 from flambeau.ops.views import reshape
 from flambeau.shapes import reduction as rules
 from flambeau.shapes.dims import wrap_dim, wrap_dims
+from flambeau.size import contiguous_strides
 from flambeau.tensor import Tensor, from_node
 
 __all__ = ["sum", "mean", "prod", "amax", "amin", "max", "min", "argmax", "argmin", "any", "all", "logsumexp", "norm", "restored"]
@@ -73,7 +74,7 @@ def sum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: dtype |
 def nansum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: dtype | None = None) -> Tensor:
     """The sum with NaN counted as 0."""
     refuse_complex(check_tensor(input, "nansum", "input"), "nansum on CPU does not support complex inputs", RuntimeError)
-    x = input.masked_fill(input.isnan(), 0) if input.dtype.category == 2 else input
+    x = input._fill_where(input.isnan(), 0) if input.dtype.category == 2 else input
     return sum(x, dim, keepdim, dtype=dtype)
 
 
@@ -320,7 +321,7 @@ def logsumexp(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
             y = reduced(r.SUM, w.exp(), axes, keepdim).log()
         else:
             top = reduced(r.MAX, _apply(REAL, (w,)) if w.dtype.category == 3 else w, axes, True)
-            top = top.masked_fill(top.abs() == math.inf, 0)
+            top = top._fill_where(top.abs() == math.inf, 0)
             y = reduced(r.SUM, (w - expand(top, shape)).exp(), axes, True).log() + top
             if not keepdim:
                 y = reshape(y, rules.reduce(shape, axes if axes else None, False))
@@ -341,17 +342,17 @@ def _norm_gradient(g: Tensor, y: Tensor, inputs: Any, params: tuple[Any, ...]) -
         if p == 1:
             return gg * x.sgn()
         if p == 2:
-            return x * (gg / yy).masked_fill(yy == 0, 0)
+            return x * (gg / yy)._fill_where(yy == 0, 0)
         if math.isinf(p):
             chosen = ((x.abs() == yy) | (x.isnan() & yy.isnan())).to(g.dtype)
             return x.sgn() * (gg / expand(reduced(r.SUM, chosen, axes, True), shape)) * chosen
         if p < 1:
-            share = x.sgn() * x.abs().pow(p - 1).masked_fill(x == 0, 0)
+            share = x.sgn() * x.abs().pow(p - 1)._fill_where(x == 0, 0)
         elif p < 2:
             share = x.sgn() * x.abs().pow(p - 1)
         else:
             share = x * x.abs().pow(p - 2)
-        return share * (gg / yy.pow(p - 1)).masked_fill(yy == 0, 0)
+        return share * (gg / yy.pow(p - 1))._fill_where(yy == 0, 0)
 
     return (part,)
 
@@ -422,5 +423,5 @@ def renorm(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
     d = wrap_dim(dim, len(input._shape))
     axes = tuple(i for i in range(len(input._shape)) if i != d)
     length = vector_norm(input, float(p), axes, True)
-    factor = (maxnorm / (length + 1e-7)).masked_fill(length <= maxnorm, 1)
-    return input * factor
+    factor = (maxnorm / (length + 1e-7))._fill_where(length <= maxnorm, 1)
+    return (input * factor)._laid_out(contiguous_strides(input._shape))

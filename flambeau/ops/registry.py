@@ -18,6 +18,7 @@ from flambeau.autograd.tape import SavedTensor
 from flambeau.dtypes import can_cast
 from flambeau.ops.autocast import casting
 from flambeau.ops.spellings import with_spellings
+from flambeau.shapes.strides import is_dense
 from flambeau.tensor import PrimitiveGradient, Tensor, entitle, from_node
 
 __all__ = ["OPERATORS", "Operator", "check_overlap", "in_place", "operator", "scalar_name", "write_out", "write_in_place"]
@@ -136,7 +137,7 @@ def check_overlap(target: Tensor, other: Tensor) -> None:
     """
     n, m = target.numel(), other.numel()
     start, other_start = target.storage_offset(), other.storage_offset()
-    if not (n and m and is_dense(target) and is_dense(other)) or start + n <= other_start or other_start + m <= start:
+    if not (n and m and _is_dense(target) and _is_dense(other)) or start + n <= other_start or other_start + m <= start:
         return
     if start != other_start or n != m or target.stride() != other.stride():
         raise RuntimeError(
@@ -145,14 +146,8 @@ def check_overlap(target: Tensor, other: Tensor) -> None:
         )
 
 
-def is_dense(t: Tensor) -> bool:
-    """Whether the elements lie side by side, each once, in some order of the dimensions."""
-    expected = 1
-    for stride, n in sorted((s, n) for s, n in zip(t.stride(), t._shape) if n != 1):
-        if stride != expected:
-            return False
-        expected *= n
-    return True
+def _is_dense(t: Tensor) -> bool:
+    return is_dense(t._shape, t.stride())
 
 
 def _with_out(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -219,4 +214,6 @@ def write_out(out: Any, result: Any) -> Any:
         result = result.to(out.dtype)
     if tuple(out._shape) != tuple(result._shape):
         out.resize_(result._shape)
+        if result._strides is not None and not out._offset and out.numel() == out._storage.size:
+            out._strides = result._strides
     return out._assign(result)

@@ -122,7 +122,7 @@ def _running_logsumexp(x: Tensor) -> Tensor:
         # Each result from its own row of a table [k, i], i ≤ k: the running maximum may change at every step.
         position = x.new_ones((n,), dtype=int64).cumsum(0)
         later = position.unsqueeze(0) > position.unsqueeze(1)
-        return x.unsqueeze(-2).masked_fill(later, float("-inf")).logsumexp(-1)
+        return x.unsqueeze(-2)._fill_where(later, float("-inf")).logsumexp(-1)
     whole = n // _BLOCK * _BLOCK
     within = _running_logsumexp(x.narrow(-1, 0, whole).unflatten(-1, (-1, _BLOCK)))
     totals = _running_logsumexp(within.select(-1, -1))

@@ -14,6 +14,7 @@ from flambeau.ops.creation import iota
 from flambeau.ops.operands import cast, check_tensor, filled, integer, pair, python_number
 from flambeau.ops.registry import name_of_dtype, operator, write_out
 from flambeau.ops.views import reshape
+from flambeau.size import contiguous_strides
 from flambeau.tensor import Tensor
 
 __all__ = ["arange", "linspace", "logspace", "eye", "tril", "triu"]
@@ -219,7 +220,7 @@ def _triangle(name: str, input: Tensor, keeps: Any) -> Tensor:
     if len(check_tensor(input, name, "input")._shape) < 2:
         raise RuntimeError(f"{name}: input tensor must have at least 2 dimensions")
     kept = keeps(_side(input._shape[-2], input._shape[-1], input._storage.device))
-    return input.masked_fill(kept.logical_not(), 0)
+    return input._fill_where(kept.logical_not(), 0)._laid_out(contiguous_strides(input._shape))
 
 
 @operator(inplace=True, out=True)
@@ -303,13 +304,13 @@ def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -
     a, b = wrap_dim(dim1, len(shape)), wrap_dim(dim2, len(shape))
     n, side = input._shape[-1], shape[a]
     across = _side(n, side, input._storage.device) == max(offset, 0)
-    wide = input.unsqueeze(-1).expand((*input._shape, side)).masked_fill(across.logical_not(), 0)
+    wide = input.unsqueeze(-1).expand((*input._shape, side))._fill_where(across.logical_not(), 0)
     if side != n:  # rows of zeros above (offset < 0) or below
         from flambeau.ops.joining import pad_constant
 
         low = max(-offset, 0)
         wide = pad_constant(wide, (*((0, 0),) * (len(wide._shape) - 2), (low, side - n - low), (0, 0)))
-    return wide.movedim((-2, -1), (a, b))
+    return wide.movedim((-2, -1), (a, b)).contiguous()
 
 
 @operator()
@@ -377,7 +378,9 @@ def unravel_index(indices: Tensor, shape: Any) -> tuple[Tensor, ...]:
     for n in reversed(sizes("unravel_index", (shape,) if not isinstance(shape, int) else ((shape,),), "shape")):
         result.append(rest.remainder(n))
         rest = rest.div(n, rounding_mode="floor")
-    return tuple(reversed(result))
+    from flambeau.ops.joining import stack
+
+    return stack(list(reversed(result)), -1).unbind(-1)
 
 
 def _window(name: str, shape_of: Any, doc: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from flambeau.autograd.modes import state
 from flambeau.autograd.tape import GradientFunction
 from flambeau.graph.primitives.movement import CONCATENATE, PAD, RESHAPE, SLICE
+from flambeau.layout import contiguous_format
 from flambeau.ops.composite import untaped
 from flambeau.ops.operands import check_tensor, dims_argument, integer
 from flambeau.ops.registry import operator
@@ -66,7 +67,7 @@ def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
 @operator()
 def narrow_copy(input: Tensor, dim: int, start: int, length: int) -> Tensor:
     """`narrow`, copied."""
-    return narrow(input, dim, start, length).clone()
+    return narrow(input, dim, start, length).clone(memory_format=contiguous_format)
 
 
 @operator()

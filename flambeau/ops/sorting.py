@@ -11,7 +11,7 @@ from flambeau.ops.choices import choose
 from flambeau.ops.creation import iota
 from flambeau.ops.gathering import along, flat_positions, gather
 from flambeau.ops.joining import cat
-from flambeau.ops.operands import cast, check_tensor, integer, python_number
+from flambeau.ops.operands import cast, check_tensor, integer, python_number, strides_like
 from flambeau.ops.registry import operator, scalar_name
 from flambeau.ops.results import result_type
 from flambeau.ops.slicing import select, slice_dim
@@ -45,8 +45,9 @@ def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = 
     d = wrap_dim(dim, len(check_tensor(input, "sort", "input")._shape))
     if not input._shape:
         return _sort_result(input.clone(), input.new_zeros((), dtype=int64))
-    places = _order(input, d, descending)
-    return _sort_result(gather(input, d, places), places)
+    strides = strides_like(input)
+    places = _order(input, d, descending)._laid_out(strides)
+    return _sort_result(gather(input, d, places)._laid_out(strides), places)
 
 
 @operator(method=True)
@@ -200,7 +201,7 @@ def _quantile(name: str, input: Tensor, q: Any, dim: int | None, keepdim: bool, 
     if skip_nan:
         position = probabilities * (n - nans - 1).clamp(min=0).to(x.dtype)
     else:
-        position = (probabilities * last).expand((*lead, probabilities._shape[0])).masked_fill(nans > 0, last)
+        position = (probabilities * last).expand((*lead, probabilities._shape[0]))._fill_where(nans > 0, last)
     if interpolation == "lower":
         position = position.floor()
     elif interpolation == "higher":
@@ -468,5 +469,5 @@ def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Ten
     if low == high:
         low, high = low - 1, high + 1
     inside = (x >= low) & (x <= high)
-    place = ((x - low) * (bins / (high - low))).masked_fill(~inside, 0).to(int64).clamp(max=bins - 1)
+    place = ((x - low) * (bins / (high - low)))._fill_where(~inside, 0).to(int64).clamp(max=bins - 1)
     return x.new_zeros((bins,)).scatter_add(0, place, inside.to(x.dtype))

@@ -71,7 +71,7 @@ def _variance(name: str, input: Tensor, dim: Any, unbiased: Any, keepdim: bool, 
     return record(_VAR, y, (input,), (axes, _count(input, axes) - by, keepdim))
 
 
-_STD = Composite("std", lambda g, y, inputs, params: (lambda: (g / (y * 2)).masked_fill(y == 0, 0),), saves="output")
+_STD = Composite("std", lambda g, y, inputs, params: (lambda: (g / (y * 2))._fill_where(y == 0, 0),), saves="output")
 
 
 def _root(variance: Tensor) -> Tensor:
@@ -232,7 +232,7 @@ def gradient(input: Tensor, *, spacing: Any = 1, dim: Any = None, edge_order: in
     for d in dims:
         if input._shape[d] < edge_order + 1:
             raise RuntimeError("torch.gradient expected each dimension size to be at least edge_order+1")
-    return tuple([_derivative(input.movedim(d, -1), h, edge_order).movedim(-1, d) for d, h in zip(dims, spacings)])
+    return tuple([_derivative(input.movedim(d, -1), h, edge_order).movedim(-1, d).contiguous() for d, h in zip(dims, spacings)])
 
 
 def _derivative(f: Tensor, spacing: Any, edge_order: int) -> Tensor:

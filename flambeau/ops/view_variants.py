@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from flambeau.autograd.modes import state
+from flambeau.layout import contiguous_format
 from flambeau.ops.registry import operator
 from flambeau.ops.slicing import select, split, split_with_sizes, unbind
 from flambeau.ops.strided import as_strided, diagonal, unfold
-from flambeau.ops.views import alias, expand, permute, squeeze, t, transpose, unsqueeze, view
+from flambeau.ops.views import alias, expand, permute, reshape, squeeze, t, transpose, unsqueeze
 from flambeau.tensor import Tensor
 
 __all__: list[str] = []
@@ -19,7 +20,9 @@ def _copying(name: str, function: Any) -> None:
 
     def copied(*args: Any, **kwargs: Any) -> Any:
         found = function(*args, **kwargs)
-        return found.clone() if isinstance(found, Tensor) else tuple([t.clone() for t in found])
+        if isinstance(found, Tensor):
+            return found.clone(memory_format=contiguous_format)
+        return tuple([t.clone(memory_format=contiguous_format) for t in found])
 
     copied.__name__ = copied.__qualname__ = name + "_copy"
     copied.__doc__ = f"`{name}`, copied."
@@ -29,7 +32,7 @@ def _copying(name: str, function: Any) -> None:
 for _name, _function in (
     ("alias", alias), ("as_strided", as_strided), ("detach", lambda x: x), ("diagonal", diagonal), ("expand", expand),
     ("permute", permute), ("select", select), ("split", split), ("split_with_sizes", split_with_sizes), ("squeeze", squeeze),
-    ("t", t), ("transpose", transpose), ("unbind", unbind), ("unfold", unfold), ("unsqueeze", unsqueeze), ("view", view),
+    ("t", t), ("transpose", transpose), ("unbind", unbind), ("unfold", unfold), ("unsqueeze", unsqueeze), ("view", reshape),
 ):  # fmt: skip
     _copying(_name, _function)
 

@@ -173,7 +173,13 @@ def atleast_3d(*tensors: Any) -> Any:
     the first two."""
     from flambeau.shapes.joining import at_least_3d
 
-    return _at_least(tensors, lambda t: t if len(t._shape) >= 3 else reshape(t, at_least_3d(tuple(t._shape))))
+    def deepened(t: Tensor) -> Tensor:
+        rank = len(t._shape)
+        if rank == 2:
+            return unsqueeze(t, -1)
+        return t if rank > 2 else reshape(t, at_least_3d(tuple(t._shape)))
+
+    return _at_least(tensors, deepened)
 
 
 def _at_least(tensors: tuple[Any, ...], f: Any) -> Any:

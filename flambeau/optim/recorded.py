@@ -121,7 +121,9 @@ class RecordedSteps:
         params = [p for group in optimizer.param_groups for p in group["params"]]
         grads = [p._grad for p in params if p._grad is not None]
         known = {t._storage.device for t in params}
-        alike = len({g._storage for g in grads}) == len(grads) and all(g._strides is None for g in grads)
+        alike = len({g._storage for g in grads}) == len(grads) and all(
+            g._strides is None or g._memory_order() is not None for g in grads
+        )
         if len(known) != 1 or not alike or not grads or not devices.backend(min(known)).runs_plans:
             return False
         self._attempts += 1

@@ -32,12 +32,14 @@ __all__ = ["Recording"]
 class Place:
     """Where a replay finds a storage: in an argument, in a tensor that the function knows, or as such a tensor's gradient."""
 
-    __slots__ = ("argument", "tensor", "is_grad", "size", "type", "device", "known")
+    __slots__ = ("argument", "tensor", "is_grad", "size", "type", "device", "strides", "known")
 
     def __init__(self, storage: Storage, argument: int | None, tensor: Tensor | None, is_grad: bool) -> None:
         self.argument, self.tensor, self.is_grad = argument, tensor, is_grad
         self.size, self.type, self.device = storage.size, storage.dtype, storage.device
         self.known: Storage | None = None
+        grad = tensor._grad if is_grad and tensor is not None else None
+        self.strides = None if grad is None or grad._storage is not storage else grad._strides
 
     def find(self, arguments: Sequence[Tensor]) -> Storage | None:
         """The storage in a call with these arguments, or None where it is not like the recorded one."""
@@ -47,7 +49,7 @@ class Place:
         tensor: Any = self.tensor
         if self.is_grad:
             tensor = tensor._grad
-            if tensor is None or tensor._strides is not None:
+            if tensor is None or tensor._strides != self.strides:
                 return None
         storage = tensor._storage
         if storage is self.known:
@@ -122,15 +124,15 @@ class Recording:
                 new_storages.setdefault(storage, output(storage.node))
                 self.results.append(Result(t, storage, root, known))
         self.written = [(self._place(s, None), output(s.node)) for s in recorder.written]
-        self.final_grads: list[tuple[Tensor, int | None]] = []
+        self.final_grads: list[tuple[Tensor, int | None, Any]] = []
         for t, gradient in grads:
             if gradient is None:
-                self.final_grads.append((t, None))
+                self.final_grads.append((t, None, None))
             elif gradient._storage in recorder.leaves and recorder.grad_of.get(gradient._storage) is t:
                 continue  # the one of before, which was read
             elif recorder.is_new(gradient._storage.node) and gradient._storage not in recorder.written:
                 new_storages.setdefault(gradient._storage, output(gradient._storage.node))
-                self.final_grads.append((t, output(gradient._storage.node)))
+                self.final_grads.append((t, output(gradient._storage.node), gradient._strides))
         if joint is not None:
             joint.cut_tape(results)
         left = self._left_behind(new_storages)
@@ -282,11 +284,11 @@ class Recording:
                 nodes[i] = Storage(self.leaves[i].holding(found[i]))
             return nodes[i]
 
-        for tensor, final in self.final_grads:
+        for tensor, final, strides in self.final_grads:
             if final is None:
                 tensor._grad = None
             elif final is not None:
-                tensor._grad = over(storage_of(final), tuple(tensor._shape))
+                tensor._grad = over(storage_of(final), tuple(tensor._shape), strides)
         gradient = None if self.joint is None else self.joint.function(arguments, found, before)
         tensors = []
         for r in self.results:

@@ -3,7 +3,8 @@
 Each rule gives the result's shape or raises: `ShapeError` (a RuntimeError), or IndexError, ValueError, NotImplementedError
 where PyTorch raises those. The run time calls the rules with integers, the type checkers' plugin with symbols.
 
-May import: nothing of flambeau outside this package.
+`strides` are the rules of where results lie in memory. May import: of flambeau outside this package only leaves, `layout` and
+`size`.
 """
 
 from flambeau.shapes import (

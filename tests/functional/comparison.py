@@ -10,6 +10,7 @@ import torch
 
 import flambeau
 from flambeau.tensor import Tensor
+from tests.helpers.oracle import compare_layout, to_flambeau
 
 DEVICES = ("reference", "cpu")
 TOLERANCES = {
@@ -26,12 +27,7 @@ def mirror(value: Any, device: str, made: dict[int, Any] | None = None) -> Any:
     if isinstance(value, torch.Tensor):
         if id(value) in made:
             return made[id(value)]
-        result = flambeau.tensor(value.detach().cpu().tolist(), dtype=getattr(flambeau, str(value.dtype)[6:]), device=device)
-        result = result.reshape(tuple(value.shape))
-        if value.ndim > 1 and not value.is_contiguous() and value.numel():
-            order = sorted(range(value.ndim), key=lambda d: -value.stride(d))
-            inverse = sorted(range(value.ndim), key=lambda d: order[d])
-            result = result.permute(*order).contiguous().permute(*inverse)
+        result = to_flambeau(value.detach(), device)
         made[id(value)] = result.requires_grad_() if value.requires_grad else result
         return result
     if isinstance(value, torch.dtype):
@@ -50,18 +46,20 @@ def array(t: Any) -> Any:
     return np.array((t.detach().float() if t.dtype is flambeau.bfloat16 else t.detach()).tolist()).reshape(tuple(t.shape))
 
 
-def assert_same(found: Any, expected: Any, what: str, loosen: float = 1) -> None:
-    """Equal shape and dtype, and values within the dtype's tolerance."""
+def assert_same(found: Any, expected: Any, what: str, loosen: float = 1, layout: bool = True) -> None:
+    """Equal shape, dtype and layout in memory, and values within the dtype's tolerance."""
     if isinstance(expected, torch.Tensor):
         assert isinstance(found, Tensor), (what, found)
         assert tuple(found.shape) == tuple(expected.shape), (what, found.shape, expected.shape)
         assert str(found.dtype) == str(expected.dtype), (what, found.dtype, expected.dtype)
+        if layout:
+            compare_layout(found, expected, what)
         rtol, atol = TOLERANCES.get(expected.dtype, (0, 0))
         np.testing.assert_allclose(array(found), array(expected), rtol=rtol * loosen, atol=atol * loosen, err_msg=what)
     elif isinstance(expected, (tuple, list)):
         assert len(found) == len(expected), what
         for i, (f, e) in enumerate(zip(found, expected)):
-            assert_same(f, e, f"{what}[{i}]", loosen)
+            assert_same(f, e, f"{what}[{i}]", loosen, layout)
     else:
         assert found == expected, (what, found, expected)
 
@@ -142,7 +140,7 @@ def _compare_gradients(found: Any, expected: Any, what: str, loosen: float) -> N
             rest = e if f is None else f
             assert rest is None or not array(rest).any(), f"{what}[{i}]: {f} where PyTorch has {e}"
         else:
-            assert_same(f, e, f"{what}[{i}]", loosen)
+            assert_same(f, e, f"{what}[{i}]", loosen, layout=False)
 
 
 def kinds(error: Exception) -> Any:

@@ -33,11 +33,10 @@ def to_flambeau(t: torch.Tensor, device: str) -> Any:
     """An equal tensor with equal strides, memory of its own and the same requires_grad."""
     if t.is_conj():
         return to_flambeau(t.conj(), device).conj()
-    strides = t.stride()
-    if t.numel() and strides != t.contiguous().clone(memory_format=torch.contiguous_format).stride():
-        size = 1 + sum((n - 1) * s for n, s in zip(t.shape, strides))
-        memory = torch.as_strided(t.detach(), (size,), (1,), t.storage_offset())
-        result = _copied(memory, device).as_strided(tuple(t.shape), strides)
+    strides, size = t.stride(), t.untyped_storage().nbytes() // t.itemsize
+    if t.numel() and (size != t.numel() or strides != t.contiguous().clone(memory_format=torch.contiguous_format).stride()):
+        memory = torch.as_strided(t.detach(), (size,), (1,), 0)
+        result = _copied(memory, device).as_strided(tuple(t.shape), strides, t.storage_offset())
         result = result.detach()
     else:
         result = _copied(t.detach().contiguous(), device)
@@ -81,13 +80,15 @@ def translate(value: Any, device: str) -> Any:
 
 
 # --- comparing ---------------------------------------------------------------------------------------------------------
-def compare(mine: Any, theirs: Any, what: str = "result", factor: float = 1.0) -> None:
-    """Raises AssertionError where flambeau's result isn't PyTorch's: type, dtype, shape and values."""
+def compare(mine: Any, theirs: Any, what: str = "result", factor: float = 1.0, layout: bool = True) -> None:
+    """Raises AssertionError where flambeau's result isn't PyTorch's: type, dtype, shape, layout in memory, and values."""
     if isinstance(theirs, torch.Tensor):
         assert isinstance(mine, flambeau.Tensor), f"{what}: {type(mine).__name__} instead of a tensor"
         assert str(mine.dtype) == str(theirs.dtype), f"{what}: dtype {mine.dtype}, PyTorch {theirs.dtype}"
         assert tuple(mine.shape) == tuple(theirs.shape), f"{what}: shape {tuple(mine.shape)}, PyTorch {tuple(theirs.shape)}"
         assert mine.requires_grad == theirs.requires_grad, f"{what}: requires_grad {mine.requires_grad}"
+        if layout:
+            compare_layout(mine, theirs, what)
         name = mine.dtype.name
         relative, absolute = RELATIVE.get(name, 0.0) * factor, ABSOLUTE.get(name, 0.0) * factor
         torch.testing.assert_close(
@@ -104,7 +105,7 @@ def compare(mine: Any, theirs: Any, what: str = "result", factor: float = 1.0) -
         for name in fields:
             assert hasattr(mine, name), f"{what}: no field {name}"
         for i, (a, b) in enumerate(zip(mine, theirs)):
-            compare(a, b, f"{what}[{i}]", factor)
+            compare(a, b, f"{what}[{i}]", factor, layout)
     elif isinstance(theirs, float):
         assert isinstance(mine, float), f"{what}: {mine!r}, PyTorch {theirs!r}"
         assert math.isclose(mine, theirs, rel_tol=1e-5, abs_tol=1e-7) or (mine != mine and theirs != theirs), (
@@ -114,6 +115,17 @@ def compare(mine: Any, theirs: Any, what: str = "result", factor: float = 1.0) -
         assert str(mine) == str(theirs), f"{what}: {mine}, PyTorch {theirs}"
     else:
         assert mine == theirs, f"{what}: {mine!r}, PyTorch {theirs!r}"
+
+
+def compare_layout(mine: Any, theirs: torch.Tensor, what: str = "result") -> None:
+    """Raises AssertionError where a tensor doesn't lie in memory as PyTorch's.
+
+    Strides along dimensions of size 1 lead nowhere and are not compared (`tests/ops/test_layouts.py` does for elementwise
+    results): which PyTorch gives depends on the steps inside its operators. Without elements there is nothing to compare.
+    """
+    if theirs.numel():
+        found, expected = (tuple(s for s, n in zip(t.stride(), theirs.shape) if n != 1) for t in (mine, theirs))
+        assert found == expected, f"{what}: strides {mine.stride()}, PyTorch {theirs.stride()}"
 
 
 def outcome(f: Callable[..., Any], args: Any, kwargs: Any) -> tuple[Any, BaseException | None]:
@@ -177,6 +189,7 @@ def check(
     device: str = "reference",
     factor: float = 1.0,
     strides: bool = True,
+    layout: bool = True,
 ) -> Any:
     """Calls both on equal arguments: the same error, or equal results; a view where PyTorch gives one, with its strides.
 
@@ -202,10 +215,10 @@ def check(
         return None, None
     if my_error is not None:
         raise my_error
-    compare(found, expected, factor=factor)
+    compare(found, expected, factor=factor, layout=layout)
     inputs, my_inputs = _tensors((args, kwargs)), _tensors((my_args, my_kwargs))
     for i, (a, b) in enumerate(zip(my_inputs, inputs)):
-        compare(a, b, f"argument {i} afterwards", factor)
+        compare(a, b, f"argument {i} afterwards", factor, layout)
     if strides:
         for a, b in zip(_tensors(found), _tensors(expected)):
             for mine_in, theirs_in in zip(my_inputs, inputs):
@@ -231,7 +244,11 @@ def check_gradients(
     second: bool = True,
     factor: float = 1.0,
 ) -> None:
-    """Compares the gradients, and the gradients of gradients, with respect to all floating tensors among the arguments."""
+    """Compares the gradients, and the gradients of gradients, with respect to all floating tensors among the arguments.
+
+    Not where they lie in memory, which comes from the steps of a formula (`.grad` of a leaf lies as the leaf does:
+    `tests/ops/test_layouts.py`).
+    """
     kwargs = kwargs or {}
 
     def leaf(value: Any) -> Any:
@@ -271,14 +288,14 @@ def check_gradients(
             other = b if a is None else a
             assert other is None or not bool((other != 0).any()), f"gradient {i} is missing on one side"
             continue
-        compare(a.detach(), b.detach(), f"gradient {i}", factor)
+        compare(a.detach(), b.detach(), f"gradient {i}", factor, layout=False)
     for _ in range(2):  # what a rule built is built again from the second time on
         my_again = flambeau.autograd.grad(ends, my_inputs, my_starts, retain_graph=True, allow_unused=True)
     for i, (a, before, b) in enumerate(zip(my_again, my_first, first)):
         assert (a is None) is (before is None), f"gradient {i}, repeated"
         if a is not None and b is not None:
             assert a.stride() == before.stride(), f"gradient {i}, repeated: {a.stride()} != {before.stride()}"
-            compare(a.detach(), b.detach(), f"gradient {i}, repeated", factor)
+            compare(a.detach(), b.detach(), f"gradient {i}, repeated", factor, layout=False)
     if not second:
         return
     again = [(a, b) for a, b in zip(my_first, first) if b is not None and b.requires_grad]
@@ -308,7 +325,7 @@ def check_gradients(
             other = b if a is None else a
             assert other is None or not bool((other != 0).any()), f"second gradient {i} is missing on one side"
             continue
-        compare(a.detach(), b.detach(), f"second gradient {i}", factor * 10)
+        compare(a.detach(), b.detach(), f"second gradient {i}", factor * 10, layout=False)
 
 
 FIRST_DRAW_ONLY = ("webgpu",)

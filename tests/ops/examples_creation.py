@@ -107,6 +107,7 @@ add("new_tensor", lambda r: (r.f(2), [1, 2]), ns=None, dtypes=NUMBERS, diff=Fals
 # --- dtype and copies ----------------------------------------------------------------------------------------------
 add("clone", lambda r: (r.f(2, 3),), lambda r: (r.f(),), dtypes=ALL)
 add("contiguous", lambda r: (r.f(2, 3),), lambda r: (r.f(2, 3).t(),), ns=None)
+add("dim_order", lambda r: (r.f(2, 3, 4).permute(2, 0, 1),), lambda r: (r.f(2, 3),), ns=None, diff=False)
 add("is_contiguous", lambda r: (r.f(2, 3).t(),), lambda r: (r.f(2, 3),), lambda r: (r.f(2, 1).t(),), ns=None, diff=False)
 add("float double half bfloat16", lambda r: (r.f(2, 3),), ns=None, dtypes=ALL)
 add("int long short bool", lambda r: (r.f(2, 3),), ns=None, dtypes=ALL, diff=False)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import flambeau
 from flambeau.ops.registry import OPERATORS
+from tests.helpers.layouts import as_laid_out, layouts
 from tests.helpers.oracle import check, check_gradients, has_enough, supports
 from tests.ops.table import ELSEWHERE, EXAMPLES, LOOSE, Draw
 
@@ -86,6 +87,42 @@ def test_operator(key: tuple[str | None, str], device: str, seed: int, data: st.
         args, kwargs = _arguments(example.draw(Draw(seed, data.draw(st.sampled_from(example.dtypes)))))
         call = functools.partial(mine, device=device) if _takes_device(mine) and not _takes_tensors((args, kwargs)) else mine
         check(call, theirs, args, kwargs, device=device, factor=LOOSE.get(key, 1.0))
+
+
+NOT_LAID_OUT = {
+    "kron": "PyTorch's view fails on other layouts than the row-major",
+    "take_along_dim": "PyTorch's view fails, too",
+    **dict.fromkeys(["diagonal_scatter", "slice_scatter", "select_scatter", "as_strided_scatter"], "PyTorch's keeps gaps"),
+}
+"""Operators whose arguments stay as they are, and why."""
+
+
+def _laid_out(value: Any, data: st.DataObject) -> Any:
+    """The tensors of nested arguments in other layouts."""
+    if isinstance(value, torch.Tensor):
+        layout, order, where = data.draw(layouts(value.ndim))
+        return value if layout == "repeated" else as_laid_out(value, layout, order, where)
+    if isinstance(value, (list, tuple)) and not hasattr(value, "_fields") and not isinstance(value, torch.Size):
+        return type(value)(_laid_out(v, data) for v in value)
+    return {k: _laid_out(v, data) for k, v in value.items()} if isinstance(value, dict) else value
+
+
+@pytest.mark.parametrize("key", KEYS, ids=_name)
+@FEW
+@given(seed=st.integers(0, 2**32 - 1), data=st.data())
+def test_layouts(key: tuple[str | None, str], device: str, seed: int, data: st.DataObject) -> None:
+    """Arguments whose elements lie in other orders, or apart: the same results, in memory as PyTorch's."""
+    skip_on_gpu(key, device)
+    if key[1] in NOT_LAID_OUT:
+        pytest.skip(NOT_LAID_OUT[key[1]])
+    if has_enough(device, seed, "layouts", key):
+        return
+    mine, theirs = _both(key)
+    for example in EXAMPLES[key]:
+        args, kwargs = _arguments(example.draw(Draw(seed, data.draw(st.sampled_from(example.dtypes)))))
+        if _takes_tensors((args, kwargs)):
+            args, kwargs = _laid_out((args, kwargs), data)
+            check(mine, theirs, args, kwargs, device=device, factor=LOOSE.get(key, 1.0))
 
 
 def _takes_tensors(value: Any) -> bool:
@@ -173,7 +210,8 @@ def test_out(key: tuple[str | None, str], device: str, seed: int) -> None:
         except Exception:
             continue
         kwargs["out"] = torch.empty(0, dtype=result.dtype)
-        found, _ = check(mine, theirs, args, kwargs, device=device, factor=LOOSE.get(key, 1.0), strides=False)
+        layout = key[1] not in ("cholesky", "cholesky_solve", "quantile", "nanquantile")  # PyTorch copies into a row-major out
+        found, _ = check(mine, theirs, args, kwargs, device=device, factor=LOOSE.get(key, 1.0), strides=False, layout=layout)
         assert found is not None
 
 

@@ -86,14 +86,14 @@ def _binomials(p: Any, q: Any) -> Tensor:
     if bool((p.total_count < q.total_count).any()):
         raise NotImplementedError("KL between Binomials where q.total_count > p.total_count is not implemented")
     each = p.probs * (p.logits - q.logits) + (-p.probs).log1p() - (-q.probs).log1p()
-    return (p.total_count * each).masked_fill(p.total_count > q.total_count, float("inf"))
+    return (p.total_count * each)._fill_where(p.total_count > q.total_count, float("inf"))
 
 
 @register_kl(Categorical, Categorical)
 def _categoricals(p: Any, q: Any) -> Tensor:
     terms = p.probs * (p.logits - q.logits)
-    terms = terms.masked_fill((q.probs == 0).expand(terms.shape), float("inf"))
-    return terms.masked_fill((p.probs == 0).expand(terms.shape), 0).sum(-1)
+    terms = terms._fill_where((q.probs == 0).expand(terms.shape), float("inf"))
+    return terms._fill_where((p.probs == 0).expand(terms.shape), 0).sum(-1)
 
 
 @register_kl(OneHotCategorical, OneHotCategorical)
@@ -160,13 +160,13 @@ def _gumbels(p: Any, q: Any) -> Tensor:
 def _paretos(p: Any, q: Any) -> Tensor:
     ratio = q.alpha / p.alpha
     found = q.alpha * (p.scale / q.scale).log() - ratio.log() + ratio - 1
-    return found.masked_fill(p.scale < q.scale, float("inf"))
+    return found._fill_where(p.scale < q.scale, float("inf"))
 
 
 @register_kl(Uniform, Uniform)
 def _uniforms(p: Any, q: Any) -> Tensor:
     found = ((q.high - q.low) / (p.high - p.low)).log()
-    return found.masked_fill((q.low > p.low) | (q.high < p.high), float("inf"))
+    return found._fill_where((q.low > p.low) | (q.high < p.high), float("inf"))
 
 
 @register_kl(ContinuousBernoulli, ContinuousBernoulli)

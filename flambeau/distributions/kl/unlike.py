@@ -58,7 +58,7 @@ def _mean_log(p: Any) -> Tensor:
 
 
 def _x_log_x(x: Tensor) -> Tensor:
-    return (x * x.log()).masked_fill(x == 0, 0.0)
+    return (x * x.log())._fill_where(x == 0, 0.0)
 
 
 def _mean_exponential(p: Any, t: Tensor) -> Tensor:
@@ -77,7 +77,7 @@ def _mean_exponential(p: Any, t: Tensor) -> Tensor:
 
 def _outside(found: Tensor, condition: Tensor) -> Tensor:
     """Infinite where p has samples outside q's support."""
-    return found.masked_fill(condition, float("inf"))
+    return found._fill_where(condition, float("inf"))
 
 
 @_register(Normal, Beta, ContinuousBernoulli, Exponential, Gamma, Gumbel, Laplace, Pareto, Uniform)

@@ -89,8 +89,8 @@ def _from_math(name: str) -> Callable[[Any], Any]:
 
 def _power_gradients(g: Any, y: Any, a: Any, b: Any) -> tuple[Any, Any]:
     return (
-        lambda: (g * (b * a.pow(b - 1))).masked_fill(b == 0, 0),
-        lambda: g * (y * a.log()).masked_fill((a == 0) & (b.real >= 0), 0),
+        lambda: (g * (b * a.pow(b - 1)))._fill_where(b == 0, 0),
+        lambda: g * (y * a.log())._fill_where((a == 0) & (b.real >= 0), 0),
     )
 
 
@@ -100,7 +100,7 @@ def _extremum_gradients(is_maximum: bool) -> Callable[..., tuple[Any, Any]]:
     def gradients(g: Any, y: Any, a: Any, b: Any) -> tuple[Any, Any]:
         def part(mine: Any, other: Any) -> Any:
             loses = mine < other if is_maximum else mine > other
-            return g.masked_fill(loses, 0) * (1 - 0.5 * (mine == other).to(g.dtype))
+            return g._fill_where(loses, 0) * (1 - 0.5 * (mine == other).to(g.dtype))
 
         return lambda: part(a, b), lambda: part(b, a)
 
@@ -189,7 +189,7 @@ MINIMUM = binary("minimum", lambda a, b: np.minimum(a, b), _extremum_gradients(F
 COPYSIGN = binary(
     "copysign",
     lambda a, b: np.copysign(a, b),
-    lambda g, y, a, b: (lambda: g * (y / a).masked_fill(a == 0, 0), lambda: g * 0),
+    lambda g, y, a, b: (lambda: g * (y / a)._fill_where(a == 0, 0), lambda: g * 0),
     saves="inputs output",
 )
 NEXTAFTER = binary("nextafter", lambda a, b: np.nextafter(a, b))
@@ -211,7 +211,7 @@ WHERE = Primitive(
     "elementwise",
     lambda inputs, params: (inputs[1].shape, inputs[1].dtype),
     lambda node, c, a, b: np.where(c, a, b),
-    lambda g, y, inputs, params: (None, lambda: g.masked_fill(~inputs[0], 0), lambda: g.masked_fill(inputs[0], 0)),
+    lambda g, y, inputs, params: (None, lambda: g._fill_where(~inputs[0], 0), lambda: g._fill_where(inputs[0], 0)),
     reads=((), (0,), (0,)),
     batch=unchanged,
     parts=componentwise(),

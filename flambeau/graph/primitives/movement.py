@@ -13,7 +13,7 @@ from flambeau.graph.node import Node, Primitive
 from flambeau.graph.numpy import array_type, np
 from flambeau.graph.parts import Pair, componentwise
 
-__all__ = ["RESHAPE", "PERMUTE", "EXPAND", "SLICE", "PAD", "WINDOW", "AS_STRIDED", "ASSIGN", "CONCATENATE"]
+__all__ = ["RESHAPE", "PERMUTE", "EXPAND", "SLICE", "PAD", "WINDOW", "AS_STRIDED", "ASSIGN", "CONCATENATE", "permuted"]
 
 
 def _apply(like: Any, primitive: Primitive, tensors: tuple[Any, ...], params: tuple[Any, ...]) -> Any:
@@ -52,6 +52,14 @@ def _inverse(order: tuple[int, ...]) -> tuple[int, ...]:
     for i, d in enumerate(order):
         result[d] = i
     return tuple(result)
+
+
+def permuted(node: Node, order: tuple[int, ...]) -> Node:
+    """PERMUTE of a node; of one that is permuted already, one PERMUTE or none."""
+    if node.primitive is PERMUTE and node.inputs:
+        (before,) = node.params
+        node, order = node.inputs[0], tuple([before[d] for d in order])
+    return node if order == tuple(range(len(order))) else PERMUTE((node,), (order,))
 
 
 # --- expand ------------------------------------------------------------------------------------------------------------

@@ -63,8 +63,8 @@ def _product_gradient(g: Any, y: Any, x: Any, axis: int) -> Any:
     zeros = zero.cumsum(axis)
     at_first = zero & (zeros == 1)
     before = from_end(g * products) / x
-    at = from_end(g * x.masked_fill(at_first, 1).cumprod(axis))
-    return at_first.where(at, before.masked_fill(zeros > 0, 0))
+    at = from_end(g * x._fill_where(at_first, 1).cumprod(axis))
+    return at_first.where(at, before._fill_where(zeros > 0, 0))
 
 
 def _product_gradient_table(g: Any, x: Any, axis: int) -> Any:
@@ -73,7 +73,7 @@ def _product_gradient_table(g: Any, x: Any, axis: int) -> Any:
     x, g = x.movedim(axis, -1), g.movedim(axis, -1)
     position = x.new_ones((n,), dtype=int64).cumsum(0)
     is_self = position.unsqueeze(1) == position
-    others = x.unsqueeze(-2).masked_fill(is_self, 1).cumprod(-1)  # [i, k]: Π_{j≤k, j≠i} x_j
+    others = x.unsqueeze(-2)._fill_where(is_self, 1).cumprod(-1)  # [i, k]: Π_{j≤k, j≠i} x_j
     later = (position >= position.unsqueeze(1)).to(g.dtype)
     return (g.unsqueeze(-2) * others * later).sum(-1).movedim(-1, axis).contiguous()
 

@@ -37,13 +37,13 @@ def _not_bool(input: Any, name: str, message: str) -> Tensor:
 # --- piecewise linear ----------------------------------------------------------------------------------------------------
 _threshold = formula(
     "threshold",
-    lambda x, threshold, value: x.masked_fill(x <= threshold, value),
-    lambda g, x, threshold, value: g.masked_fill(x <= threshold, 0),
+    lambda x, threshold, value: x._fill_where(x <= threshold, value),
+    lambda g, x, threshold, value: g._fill_where(x <= threshold, 0),
 )
 _hardtanh = formula(
     "hardtanh",
     lambda x, low, high: x.clamp(low, high),
-    lambda g, x, low, high: g.masked_fill((x <= low) | (x >= high), 0),
+    lambda g, x, low, high: g._fill_where((x <= low) | (x >= high), 0),
 )
 _leaky_relu = formula(
     "leaky_relu",
@@ -53,17 +53,17 @@ _leaky_relu = formula(
 _hardsigmoid = formula(
     "hardsigmoid",
     lambda x: (x + 3).clamp(0, 6) / 6,
-    lambda g, x: (g / 6).masked_fill((x <= -3) | (x >= 3), 0),
+    lambda g, x: (g / 6)._fill_where((x <= -3) | (x >= 3), 0),
 )
 _hardswish = formula(
     "hardswish",
     lambda x: x * (x + 3).clamp(0, 6) / 6,
-    lambda g, x: (x < 3).where(g * (x / 3 + 0.5), g).masked_fill(x <= -3, 0),
+    lambda g, x: (x < 3).where(g * (x / 3 + 0.5), g)._fill_where(x <= -3, 0),
 )
 _softshrink = formula(
     "softshrink",
     lambda x, size: (x > size).where(x - size, (x < -size).where(x + size, x * 0)),
-    lambda g, x, size: g.masked_fill((x >= -size) & (x <= size), 0),
+    lambda g, x, size: g._fill_where((x >= -size) & (x <= size), 0),
 )
 
 

@@ -92,7 +92,7 @@ def _make_adaptive_avg_pool(spatial: int) -> Callable[..., Any]:
         dims = tuple(range(blocks.ndim - spatial, blocks.ndim))
         with untaped():
             counts = cast(inside, x.dtype).sum(tuple(range(spatial, 2 * spatial)))
-        return blocks.masked_fill(~inside, 0).sum(dims) / counts
+        return blocks._fill_where(~inside, 0).sum(dims) / counts
 
     return adaptive_avg_pool
 
@@ -114,7 +114,7 @@ def _adaptive_max_pool(spatial: int, input: Any, output_size: Any) -> tuple[Tens
         )
     with untaped():
         blocks, along, inside = _blocks(x, out)
-        blocks = blocks.masked_fill(~inside, lowest(x.dtype))
+        blocks = blocks._fill_where(~inside, lowest(x.dtype))
         places = _chosen(blocks, along, tuple(x._shape[-spatial:]))
     return _picked(x, places, spatial), lambda: places
 
@@ -172,7 +172,7 @@ def _starts(samples: Tensor, size: int, kernel: int, out: int, device: str) -> T
     window = positions(out, 1, 0, device)
     u = samples.unsqueeze(-1)
     start = ((window + u) * alpha).to(window.dtype) - (u * alpha).to(window.dtype)
-    return start.masked_fill(window == out - 1, size - kernel)
+    return start._fill_where(window == out - 1, size - kernel)
 
 
 def _fractional(

@@ -33,12 +33,12 @@ def _scores(query: Tensor, key: Tensor, factor: float) -> Tensor:
 
 def _weights(scores: Tensor, mask: Tensor | None, is_causal: bool, p: float) -> Tensor:
     if is_causal:
-        scores = scores.masked_fill(_causal(scores.shape[-2], scores.shape[-1], scores._storage.device), -math.inf)
+        scores = scores._fill_where(_causal(scores.shape[-2], scores.shape[-1], scores._storage.device), -math.inf)
     if mask is not None:
-        scores = scores.masked_fill(~mask, -math.inf) if mask.dtype is bool_ else scores + mask
+        scores = scores._fill_where(~mask, -math.inf) if mask.dtype is bool_ else scores + mask
     weights = softmax(scores, -1)
     if mask is not None and mask.dtype is bool_:  # a row that may look at nothing gives zeros
-        weights = weights.masked_fill(~mask.any(-1, keepdim=True), 0)
+        weights = weights._fill_where(~mask.any(-1, keepdim=True), 0)
     return dropout(weights, p, True) if p > 0 else weights
 
 
@@ -95,7 +95,7 @@ def _added_mask(mask: Tensor | None, name: str, like: Tensor) -> Tensor | None:
     if mask is None:
         return None
     if mask.dtype is bool_:
-        return like.detach().new_zeros(mask.shape).masked_fill(mask, -math.inf)
+        return like.detach().new_zeros(mask.shape)._fill_where(mask, -math.inf)
     if mask.dtype.category != 2:
         raise AssertionError(f"only bool and floating types of {name} are supported")
     return mask

@@ -54,7 +54,7 @@ def _picked_gradient(g: Tensor, y: Any, inputs: Sequence[Any], params: tuple[Any
     input, target = inputs
     (axis,) = params
     return [
-        lambda: g.unsqueeze(axis).expand(tuple(input.shape)).masked_fill(~_is_class(target, input.shape[axis], axis), 0),
+        lambda: g.unsqueeze(axis).expand(tuple(input.shape))._fill_where(~_is_class(target, input.shape[axis], axis), 0),
         None,
     ]
 
@@ -77,13 +77,13 @@ def _nll(input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int
     """The loss of log-probabilities; the target's shape is that of the input without its class axis."""
     axis = _class_axis(input)
     ignored = target == ignore_index
-    found = target.masked_fill(ignored, 0)
+    found = target._fill_where(ignored, 0)
     loss = -_picked(input, found, axis, _CLASSES)
     if weight is not None:
-        coefficient = weight.index_select(0, found.reshape(-1)).reshape(found.shape).masked_fill(ignored, 0)
-        loss = (loss * coefficient).masked_fill(ignored, 0)
+        coefficient = weight.index_select(0, found.reshape(-1)).reshape(found.shape)._fill_where(ignored, 0)
+        loss = (loss * coefficient)._fill_where(ignored, 0)
         return loss.sum() / coefficient.sum() if reduction == "mean" else reduced_loss(loss, reduction)
-    loss = loss.masked_fill(ignored, 0)
+    loss = loss._fill_where(ignored, 0)
     if reduction == "mean":
         return loss.sum() / cast(~ignored, loss.dtype).sum()
     return reduced_loss(loss, reduction)
@@ -234,13 +234,13 @@ def _smoothed(
     hard = _nll(scores, target, weight, ignore_index, reduction)
     ignored = target == ignore_index
     weighted = scores if weight is None else scores * _by_class(weight, scores.ndim, axis)
-    smooth = (-weighted.sum(axis)).masked_fill(ignored, 0)
+    smooth = (-weighted.sum(axis))._fill_where(ignored, 0)
     if reduction == "mean":
         if weight is None:
             count = cast(~ignored, smooth.dtype).sum()
         else:
-            found = target.masked_fill(ignored, 0)
-            count = weight.index_select(0, found.reshape(-1)).reshape(found.shape).masked_fill(ignored, 0).sum()
+            found = target._fill_where(ignored, 0)
+            count = weight.index_select(0, found.reshape(-1)).reshape(found.shape)._fill_where(ignored, 0).sum()
         smooth = smooth.sum() / count
     else:
         smooth = reduced_loss(smooth, reduction)
@@ -289,7 +289,7 @@ def multi_margin_loss(
     gap = gap if p == 1 else gap * gap
     if weight is not None:
         gap = gap * weight.index_select(0, labels).unsqueeze(1)
-    loss = gap.masked_fill(_is_class(labels, x.shape[-1], 1), 0).sum(1) / x.shape[-1]
+    loss = gap._fill_where(_is_class(labels, x.shape[-1], 1), 0).sum(1) / x.shape[-1]
     return reduced_loss(loss if target.ndim else loss.reshape(()), reduction)
 
 
@@ -309,10 +309,10 @@ def multilabel_margin_loss(
     rows = x.reshape(-1, x.shape[-1]) if x.ndim else x.reshape(1, 1)
     labels = target.reshape(rows.shape)
     counts = (labels < 0).to(int64).cumsum(1) == 0  # before the first −1
-    labels = labels.masked_fill(~counts, 0)
+    labels = labels._fill_where(~counts, 0)
     is_label = (_is_class(labels, rows.shape[1], 2) & counts.unsqueeze(2)).any(1)
     gap = (1 - gathered(rows, 1, labels, _LABEL_LISTS).unsqueeze(2) + rows.unsqueeze(1)).clamp_min(0)
-    loss = gap.masked_fill(~counts.unsqueeze(2) | is_label.unsqueeze(1), 0).sum((1, 2)) / rows.shape[1]
+    loss = gap._fill_where(~counts.unsqueeze(2) | is_label.unsqueeze(1), 0).sum((1, 2)) / rows.shape[1]
     return reduced_loss(loss.reshape(()) if x.ndim < 2 else loss, reduction)
 
 

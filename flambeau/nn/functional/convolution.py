@@ -16,15 +16,18 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from flambeau.dtypes import float64
 from flambeau.graph.node import Node
 from flambeau.graph.primitives.contraction import CONTRACT
 from flambeau.graph.primitives.elementwise import ADD
 from flambeau.graph.primitives.movement import EXPAND, PAD, RESHAPE, SLICE, WINDOW
+from flambeau.layout import contiguous_format, memory_format
 from flambeau.nn.functional.arguments import as_tensor_argument, check_device, geometry, scalar_name
 from flambeau.ops.composite import Composite, record
 from flambeau.ops.operands import integer
 from flambeau.ops.registry import operator
 from flambeau.shapes import convolution as rules
+from flambeau.shapes.strides import format_strides, suggested_format
 from flambeau.tensor import Tensor, from_node
 
 __all__ = ["conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"]
@@ -156,14 +159,14 @@ _DERIVATIVES = {"x": (_by_x, ("w", "y")), "w": (_by_w, ("x", "y")), "y": (_by_y,
 
 def _gradient(g: Tensor, y: Any, operands: Sequence[Tensor], params: tuple[Any, ...]) -> list[Any]:
     """Of one derivative of the form: the form's derivative by either operand, with g in the result's place."""
-    form, by = params
+    form, by, format = params
     first, second = _DERIVATIVES[by][1]
     a, b = operands[:2]
     values = {by: g, first: a, second: b}
 
     def part(name: str, shape: tuple[int, ...]) -> Tensor:
         left, right = (values[other] for other in _DERIVATIVES[name][1])
-        return _derivative(form, name, left, right, shape)
+        return _derivative(form, name, left, right, shape, None, format)
 
     found: list[Any] = [lambda: part(first, tuple(a.shape)), lambda: part(second, tuple(b.shape))]
     if len(operands) > 2:
@@ -178,8 +181,16 @@ def _channel_sums(g: Tensor, channel: int) -> Tensor:
     return g.sum(tuple(d for d in range(g.ndim) if d != channel))
 
 
-def _derivative(form: Form, by: str, a: Tensor, b: Tensor, shape: tuple[int, ...], bias: Tensor | None = None) -> Tensor:
-    """The form's derivative by one argument, as a tensor of `shape`, plus the channels' bias where given."""
+def _derivative(
+    form: Form,
+    by: str,
+    a: Tensor,
+    b: Tensor,
+    shape: tuple[int, ...],
+    bias: Tensor | None,
+    format: memory_format,
+) -> Tensor:
+    """The form's derivative by one argument, as a tensor of `shape` in a memory format, plus the channels' bias where given."""
     node = _shaped(_DERIVATIVES[by][0](form, a._value(), b._value()), shape)
     operands: tuple[Tensor, ...] = (a, b)
     if bias is not None:
@@ -189,7 +200,21 @@ def _derivative(form: Form, by: str, a: Tensor, b: Tensor, shape: tuple[int, ...
         column = (1,) * (len(shape) - rank - 1) + (channels,) + (1,) * rank
         spread = EXPAND((RESHAPE((bias._value(),), (column, (channels,))),), (shape, column))
         node = ADD((node, spread))
-    return record(_CONVOLUTION, from_node(node), operands, (form, by))
+    strides = None
+    if format is not contiguous_format:  # of an example without a batch, as of a batch of one
+        strides = format_strides((1, *shape), format)[1:] if len(shape) == len(form.x) + 1 else format_strides(shape, format)
+    return record(_CONVOLUTION, from_node(node, strides), operands, (form, by, format))
+
+
+def _format(input: Tensor, weight: Tensor) -> memory_format:
+    """The memory format that results, gradients too, are in: channels last where the input or the weight is."""
+    if input._strides is weight._strides is None or (len(weight._shape) == 5 and weight._storage.dtype is float64):
+        return contiguous_format
+    shape, strides = input._shape, input.stride()
+    if len(shape) == len(weight._shape) - 1:
+        shape, strides = (1, *shape), (shape[0] * strides[0], *strides)
+    found = suggested_format(tuple(shape), strides)
+    return suggested_format(weight._shape, weight.stride()) if found is contiguous_format else found
 
 
 # --- what users call -----------------------------------------------------------------------------------------------------
@@ -254,7 +279,7 @@ def _convolve(
         integer(groups, name, "groups"),
         spatial,
     )
-    return _derivative(form, "y", input, weight, shape, bias)
+    return _derivative(form, "y", input, weight, shape, bias, _format(input, weight))
 
 
 def _convolve_transposed(
@@ -281,7 +306,7 @@ def _convolve_transposed(
         geometry(dilation, name, "dilation"),
         spatial,
     )
-    return _derivative(form, "x", weight, input, shape, bias)
+    return _derivative(form, "x", weight, input, shape, bias, _format(input, weight))
 
 
 @operator(method=False)

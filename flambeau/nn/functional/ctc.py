@@ -48,7 +48,7 @@ def _step(before: Tensor, allowed: Tensor, padding: int) -> Tensor:
     width = before.shape[1]
     form = Windows((width,), (3,), (1,), (padding,), (1,), (width,))
     lowest = _lowest(before)
-    blocks = windows(before, form, lowest).masked_fill(~allowed, lowest)
+    blocks = windows(before, form, lowest)._fill_where(~allowed, lowest)
     top = blocks.detach().amax(-1, keepdim=True)
     return (blocks - top).exp().sum(-1).log() + top.squeeze(-1)
 
@@ -59,7 +59,7 @@ def _forward(emitted: Tensor, a: _Alignment) -> list[Tensor]:
     state = positions(emitted.shape[2], 2, 1, emitted._storage.device)
     entry = positions(3, 3, 2, emitted._storage.device)
     allowed = a.skips.unsqueeze(2) | (entry > 0)
-    found = [emitted[0].masked_fill(state > 1, lowest)]
+    found = [emitted[0]._fill_where(state > 1, lowest)]
     for t in range(1, a.longest):
         reached = _step(found[-1], allowed, 2) + emitted[t]
         found.append((a.steps > t).where(reached, found[-1]))
@@ -79,7 +79,7 @@ def _backward(emitted: Tensor, a: _Alignment) -> list[Tensor]:
     current = emitted[0] * 0 + lowest
     for t in range(a.longest - 1, -1, -1):
         continued = _step(current, allowed, 0) + emitted[t]
-        starts = emitted[t].masked_fill(~is_last, lowest)
+        starts = emitted[t]._fill_where(~is_last, lowest)
         current = (a.steps == t + 1).where(starts, (a.steps > t + 1).where(continued, current * 0 + lowest))
         found.insert(0, current)
     return found
@@ -94,13 +94,13 @@ def _emitted(x: Tensor, a: _Alignment) -> Tensor:
 def _losses(x: Tensor, a: _Alignment) -> Tensor:
     lowest = _lowest(x)
     if not a.longest:
-        return x.new_full((x.shape[1],), math.inf).masked_fill(a.is_empty, 0)
+        return x.new_full((x.shape[1],), math.inf)._fill_where(a.is_empty, 0)
     final = _forward(_emitted(x, a), a)[-1].gather(1, a.ends)
-    first, second = final[:, 0], final[:, 1].masked_fill(a.is_empty, lowest)
+    first, second = final[:, 0], final[:, 1]._fill_where(a.is_empty, lowest)
     top = first.maximum(second).detach()
     loss = -(((first - top).exp() + (second - top).exp()).log() + top)
-    loss = loss.masked_fill(loss.detach() > -lowest / 2, math.inf)
-    nothing = loss.new_full((x.shape[1],), math.inf).masked_fill(a.is_empty, 0)
+    loss = loss._fill_where(loss.detach() > -lowest / 2, math.inf)
+    nothing = loss.new_full((x.shape[1],), math.inf)._fill_where(a.is_empty, 0)
     return (a.steps.squeeze(1) == 0).where(nothing, loss)
 
 
@@ -121,8 +121,8 @@ def _gradient(g: Tensor, y: Tensor, inputs: Sequence[Any], params: tuple[Any, ..
     is_active = positions(time, 3, 0, x._storage.device) < a.steps.reshape(1, -1, 1)
     difference = x[: a.longest].exp() - by_class
     if zero_infinity:
-        difference = difference.masked_fill((y == math.inf).reshape(1, -1, 1), 0)
-    result = (difference * cast(g, x.dtype).reshape(1, -1, 1)).masked_fill(~is_active[: a.longest], 0)
+        difference = difference._fill_where((y == math.inf).reshape(1, -1, 1), 0)
+    result = (difference * cast(g, x.dtype).reshape(1, -1, 1))._fill_where(~is_active[: a.longest], 0)
     if a.longest < time:
         from flambeau.ops.padding import pad
 
@@ -208,7 +208,7 @@ def ctc_loss(
         loss = cast(_losses(cast(x, accumulation_dtype(x.dtype)), alignment), x.dtype)
     loss = record(_CTC, loss, (x,), (alignment, zero_infinity))
     if zero_infinity:
-        loss = loss.masked_fill(loss.detach() == math.inf, 0)
+        loss = loss._fill_where(loss.detach() == math.inf, 0)
     if reduction == "mean":
         loss = loss / tensor([max(n, 1) for n in counts], dtype=loss.dtype, device=device)
     return reduced(loss if batched else loss.reshape(()), reduction)

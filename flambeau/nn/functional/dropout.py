@@ -32,7 +32,7 @@ def _drop(x: Tensor, p: float, by_channel: bool = False) -> Tensor:
         return x * 1.0
     if p == 1:
         return x * 0.0
-    return (x * (1 / (1 - p))).masked_fill(~_kept(x, p, by_channel), 0)
+    return (x * (1 / (1 - p)))._fill_where(~_kept(x, p, by_channel), 0)
 
 
 _ALPHA = 1.7580993408473766  # SELU's scale times its alpha: what a saturated unit is
@@ -46,7 +46,7 @@ def _alpha_drop(x: Tensor, p: float, by_channel: bool = False) -> Tensor:
         return x * 0.0
     scale = 1 / math.sqrt((_ALPHA * _ALPHA * p + 1) * (1 - p))
     kept = _kept(x, p, by_channel)
-    return x.masked_fill(~kept, -_ALPHA) * scale + scale * _ALPHA * p
+    return x._fill_where(~kept, -_ALPHA) * scale + scale * _ALPHA * p
 
 
 def _run(function: Any, name: str, input: Any, p: float, training: bool, inplace: bool, by_channel: bool) -> Tensor:

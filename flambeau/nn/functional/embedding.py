@@ -28,7 +28,7 @@ def _gradient(g: Tensor, y: Any, inputs: Sequence[Any], params: tuple[Any, ...])
     def part() -> Tensor:
         flat, places = g.reshape(-1, width), indices.reshape(-1)
         if padding >= 0:
-            flat = flat.masked_fill((places == padding).unsqueeze(1), 0)
+            flat = flat._fill_where((places == padding).unsqueeze(1), 0)
         if scale:
             ones = flat.detach().new_ones(places.shape)
             counts = ones.new_zeros((rows,)).index_add(0, places, ones)
@@ -76,7 +76,7 @@ def _renormalize(weight: Tensor, indices: Tensor, max_norm: float, norm_type: fl
     with no_grad():
         used = weight.new_zeros((weight.shape[0],)).index_fill(0, indices.reshape(-1), 1) > 0
         norms = weight.norm(norm_type, 1)
-        scale = (max_norm / (norms + 1e-7)).masked_fill(~(used & (norms > max_norm)), 1)
+        scale = (max_norm / (norms + 1e-7))._fill_where(~(used & (norms > max_norm)), 1)
         weight.mul_(scale.unsqueeze(1))
 
 
@@ -237,12 +237,12 @@ def _bag_maximum(rows: Tensor, bag: Tensor, indices: Tensor, bags: int, padding:
     spread = bag.unsqueeze(1).expand(rows.shape)
     lowest = rows.detach()
     if padding >= 0:
-        lowest = lowest.masked_fill((indices == padding).unsqueeze(1), float("-inf"))
+        lowest = lowest._fill_where((indices == padding).unsqueeze(1), float("-inf"))
     best = lowest.new_full((bags, width), float("-inf")).scatter_reduce(0, spread, lowest, "amax")
     position = (indices.new_ones(indices.shape).cumsum(0) - 1).unsqueeze(1).expand(rows.shape)
     n = rows.shape[0]
     is_best = (lowest == best.gather(0, spread)) & (lowest != float("-inf"))
-    first = position.new_full((bags, width), n).scatter_reduce(0, spread, position.masked_fill(~is_best, n), "amin")
+    first = position.new_full((bags, width), n).scatter_reduce(0, spread, position._fill_where(~is_best, n), "amin")
     found = first < n
     picked = rows.gather(0, first.clamp_max(max(n - 1, 0))) if n else rows.new_zeros((bags, width))
-    return picked.masked_fill(~found, 0)
+    return picked._fill_where(~found, 0)

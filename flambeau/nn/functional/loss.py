@@ -197,7 +197,7 @@ def poisson_nll_loss(
     loss = a.exp() - b * a if log_input else a - b * (a + eps).log()
     if full:
         stirling = b * b.log() - b + (b * (2 * math.pi)).log() * 0.5
-        loss = loss + stirling.masked_fill(b <= 1, 0)
+        loss = loss + stirling._fill_where(b <= 1, 0)
     return reduced(loss, reduction_of(reduction))
 
 
@@ -238,8 +238,8 @@ def hinge_embedding_loss(
     """input where target is 1, max(0, margin − input) where it is −1."""
     reduction = reduction_of(reduction, size_average, reduce)
     a, b = _pair("hinge_embedding_loss", input, target, warns=False)
-    far = (margin - a).clamp_min(0).masked_fill(b == 1, 0)
-    return reduced(far + a.masked_fill(b == -1, 0), reduction)
+    far = (margin - a).clamp_min(0)._fill_where(b == 1, 0)
+    return reduced(far + a._fill_where(b == -1, 0), reduction)
 
 
 @operator(namespace="nn.functional", method=False)
@@ -359,8 +359,8 @@ def cosine_embedding_loss(
     reduction = reduction_of(reduction, size_average, reduce)
     rules.cosine_embedding_loss(tuple(input1.shape), tuple(input2.shape), tuple(target.shape))
     cosine = cosine_distance(input1, input2)
-    near = (1 - cosine).masked_fill(target != 1, 0)
-    far = (cosine - margin).clamp_min(0).masked_fill(target != -1, 0)
+    near = (1 - cosine)._fill_where(target != 1, 0)
+    far = (cosine - margin).clamp_min(0)._fill_where(target != -1, 0)
     return reduced(near + far, reduction)
 
 

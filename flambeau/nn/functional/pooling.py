@@ -93,7 +93,7 @@ def _indices(x: Tensor, form: Windows) -> Tensor:
             is_maximum = is_maximum & (along >= 0) & (along < form.sizes[dim])
         place = along if place is None else place * form.sizes[dim] + along
     assert place is not None
-    return place.masked_fill(~is_maximum, iinfo(place.dtype).max).amin(dims)
+    return place._fill_where(~is_maximum, iinfo(place.dtype).max).amin(dims)
 
 
 def _max_gradient(g: Tensor, y: Any, inputs: Any, params: tuple[Any, ...]) -> tuple[Any]:
@@ -104,7 +104,7 @@ def _max_gradient(g: Tensor, y: Any, inputs: Any, params: tuple[Any, ...]) -> tu
         chosen = covering(_indices(x, form), form, -1)
         own = _flat_positions(form, chosen)
         elsewhere = chosen != own
-    return (covering(g, form, 0).masked_fill(elsewhere, 0).sum(_kernel_dims(chosen, form)),)
+    return (covering(g, form, 0)._fill_where(elsewhere, 0).sum(_kernel_dims(chosen, form)),)
 
 
 def _flat_positions(form: Windows, like: Tensor) -> Tensor:
@@ -204,7 +204,7 @@ def _average_gradient(g: Tensor, y: Any, inputs: Any, params: tuple[Any, ...]) -
         if k % s:
             with untaped():
                 beyond = behind(form, dim, g._storage.device) >= k
-            shared = shared.masked_fill(beyond, 0)
+            shared = shared._fill_where(beyond, 0)
     return (shared.sum(_kernel_dims(shared, form)),)
 
 

@@ -85,7 +85,7 @@ def unfold(input: Tensor, kernel_size: Any, dilation: Any = 1, padding: Any = 0,
     form = _block_form(x.shape[-2:], kernel_size, dilation, padding, stride, "unfold")
     blocks = windows(x, form, 0)  # [..., C, *counts, *kernel]
     n = blocks.ndim - 4
-    return blocks.permute((*range(n), n + 2, n + 3, n, n + 1)).reshape(shape)
+    return blocks.permute((*range(n), n + 2, n + 3, n, n + 1)).contiguous().reshape(shape)
 
 
 @operator(namespace="nn.functional", method=False)
@@ -181,7 +181,7 @@ def _sampled(x: Tensor, places: Sequence[Tensor], zeros: bool) -> Tensor:
     assert flat is not None
     points = flat.shape[1]
     values = x.reshape((n, channels, -1)).gather(2, flat.unsqueeze(1).expand((n, channels, points)))
-    return values if valid is None else values.masked_fill(~valid.unsqueeze(1), 0)
+    return values if valid is None else values._fill_where(~valid.unsqueeze(1), 0)
 
 
 def _linear_sample(x: Tensor, at: Sequence[Tensor], zeros: bool) -> Tensor:

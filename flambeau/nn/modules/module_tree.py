@@ -183,12 +183,15 @@ class ModuleTree:
 
         Integer tensors keep their dtype. Raises TypeError for a dtype that isn't floating.
         """
-        device, dtype, non_blocking = _parse_to(*args, **kwargs)
+        device, dtype, non_blocking, format = _parse_to(*args, **kwargs)
         if dtype is not None and dtype.category < 2:
             raise TypeError(f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={dtype}")
 
         def convert(t: Tensor) -> Tensor:
-            return t.to(device=device, dtype=dtype if t.dtype.category >= 2 else None, non_blocking=non_blocking)
+            wanted = dtype if t.dtype.category >= 2 else None
+            return t.to(
+                device=device, dtype=wanted, non_blocking=non_blocking, memory_format=format if t.ndim in (4, 5) else None
+            )
 
         return self._apply(convert)
 
@@ -263,12 +266,12 @@ class ModuleTree:
                 parameter.grad.zero_()
 
 
-def _parse_to(*args: Any, **kwargs: Any) -> tuple[Any, Any, bool]:
-    """(device, dtype, non_blocking) of the forms that `to` takes."""
+def _parse_to(*args: Any, **kwargs: Any) -> tuple[Any, Any, bool, Any]:
+    """(device, dtype, non_blocking, memory_format) of the forms that `to` takes."""
     device, dtype = kwargs.pop("device", None), kwargs.pop("dtype", None)
     non_blocking = kwargs.pop("non_blocking", False)
     tensor = kwargs.pop("tensor", None)
-    kwargs.pop("memory_format", None)
+    format = kwargs.pop("memory_format", None)
     if kwargs:
         raise TypeError(f"to() received an invalid combination of arguments: unexpected {', '.join(map(repr, kwargs))}")
     rest = list(args)
@@ -284,4 +287,4 @@ def _parse_to(*args: Any, **kwargs: Any) -> tuple[Any, Any, bool]:
         non_blocking = rest.pop(0)
     if tensor is not None:
         device, dtype = tensor.device, tensor.dtype
-    return device, dtype, bool(non_blocking)
+    return device, dtype, bool(non_blocking), format

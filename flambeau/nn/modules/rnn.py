@@ -218,7 +218,7 @@ class RNNBase(Module):
             place = arange(batch, device=device)
             going_on = place < counts  # (T, N)
             first = counts.cumsum(0) - counts
-            from_data = (first + place).masked_fill(~going_on, 0)
+            from_data = (first + place)._fill_where(~going_on, 0)
             padded = packed.data.index_select(0, from_data.flatten()).unflatten(0, (len(sizes), batch))
             output, state = self._layers(padded, going_on.unsqueeze(-1), state)
             kept = [row * batch + n for row, size in enumerate(sizes) for n in range(size)]

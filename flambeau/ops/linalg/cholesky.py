@@ -38,7 +38,7 @@ def _cholesky_gradient(gs: Any, ys: Any, inputs: Any) -> tuple[Any]:
 def _cholesky(name: str, a: Tensor, upper: bool) -> Tensor:
     check_matrices(name, a)
     operand = a.mT if upper else a
-    factor = call_routine("cholesky", (operand,), (name,), (tuple(a._shape),), _cholesky_gradient)[0]
+    factor = call_routine("cholesky", (operand,), (name,), (tuple(a._shape),), _cholesky_gradient, () if upper else (0,))[0]
     return factor.mT if upper else factor
 
 
@@ -69,9 +69,8 @@ def cholesky_ex(A: Tensor, *, upper: bool = False, check_errors: bool = False) -
         return _cholesky_ex_result(cholesky(A, upper=upper), A.new_zeros(tuple(A._shape[:-2]), dtype=int32))
     check_matrices("linalg.cholesky_ex", A)
     operand = A.mT if upper else A
-    factor, info = call_routine(
-        "cholesky_info", (operand,), (), (tuple(A._shape), tuple(A._shape[:-2])), lambda gs, ys, i: _cholesky_gradient(gs, ys, i)
-    )
+    shape, gradient = tuple(A._shape), lambda gs, ys, i: _cholesky_gradient(gs, ys, i)
+    factor, info = call_routine("cholesky_info", (operand,), (), (shape, shape[:-2]), gradient, () if upper else (0,))
     return _cholesky_ex_result(factor.mT if upper else factor, cast(info.detach(), int32))
 
 

@@ -9,6 +9,7 @@ from flambeau.ops.linalg.routines import call_routine, check_matrices, identity
 from flambeau.ops.linalg.solving import solve_triangular
 from flambeau.ops.registry import operator
 from flambeau.ops.results import result_type
+from flambeau.shapes.strides import column_strides
 from flambeau.tensor import Tensor
 
 __all__ = ["eigh", "eigvalsh", "householder_product", "orgqr", "qr", "svd", "svdvals"]
@@ -59,9 +60,9 @@ def qr(A: Tensor, mode: str = "reduced") -> Any:
     *lead, m, n = A._shape
     k = m if mode == "complete" else min(m, n)
     if mode == "r":
-        found = call_routine("qr", (A,), (mode,), ((*lead, k, n),), _qr_gradient(mode))
+        found = call_routine("qr", (A,), (mode,), ((*lead, k, n),), _qr_gradient(mode), (0,))
         return _qr_result(A.new_empty((0,)), found[0])
-    return _qr_result(*call_routine("qr", (A,), (mode,), ((*lead, m, k), (*lead, k, n)), _qr_gradient(mode)))
+    return _qr_result(*call_routine("qr", (A,), (mode,), ((*lead, m, k), (*lead, k, n)), _qr_gradient(mode), (0, 1)))
 
 
 _old_qr_result = result_type("qr", "Q R")
@@ -122,7 +123,7 @@ def svd(A: Tensor, full_matrices: bool = True, *, driver: str | None = None) -> 
             vh = cat([vh, vh_all[..., k:, :]], -2)
         return _svd_result(u, s, vh)
     shapes = ((*lead, m, m if full else k), (*lead, k), (*lead, n if full else k, n))
-    return _svd_result(*call_routine("svd", (A,), (full,), shapes, _svd_gradient))
+    return _svd_result(*call_routine("svd", (A,), (full,), shapes, _svd_gradient, (0, 2)))
 
 
 _old_svd_result = result_type("svd", "U S V")
@@ -173,7 +174,7 @@ def eigh(A: Tensor, UPLO: str = "L") -> Any:
     if UPLO.upper() not in ("L", "U"):
         raise RuntimeError(f"Expected UPLO argument to be 'L' or 'U', but got {UPLO}")
     shape = tuple(A._shape)
-    return _eigh_result(*call_routine("eigh", (A,), (UPLO.upper(),), (shape[:-1], shape), _eigh_gradient(UPLO)))
+    return _eigh_result(*call_routine("eigh", (A,), (UPLO.upper(),), (shape[:-1], shape), _eigh_gradient(UPLO), (1,)))
 
 
 @operator("eigvalsh", namespace="linalg", method=False, out=True)
@@ -209,7 +210,7 @@ def householder_product(A: Tensor, tau: Tensor) -> Tensor:
     for k in range(tau._shape[-1] - 1, -1, -1):
         v = lower[..., :, k : k + 1]
         result = result - tau[..., k, None, None] * v @ (v.mT @ result)
-    return result
+    return result._laid_out(column_strides(result._shape))
 
 
 @operator("orgqr")

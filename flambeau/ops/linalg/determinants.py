@@ -65,4 +65,4 @@ def _old_slogdet(input: Tensor) -> Any:
 def logdet(input: Tensor) -> Tensor:
     """log det; NaN where the determinant is negative."""
     sign, log = slogdet(input)
-    return log.masked_fill(sign == -1, math.nan)
+    return log._fill_where(sign == -1, math.nan)

@@ -43,7 +43,7 @@ def pinv(A: Tensor, rcond: Any = None, hermitian: bool = False, *, atol: Any = N
         if 0 in A._shape:
             return A.mT.clone()
         limit = _threshold(s, m, n, A.dtype, atol, rtol)
-        inverse = (1 / s).masked_fill(s <= limit, 0)
+        inverse = (1 / s)._fill_where(s <= limit, 0)
         y = (vh.mT * inverse.unsqueeze(-2)) @ u.mT
     return record(_PINV, y, (A,))
 

@@ -21,7 +21,7 @@ _plu_result = result_type("linalg_lu", "P L U")
 
 def _factored(a: Tensor) -> tuple[Tensor, Tensor]:
     *lead, m, n = a._shape
-    packed, pivots = call_routine("lu", (a.detach(),), (), (tuple(a._shape), (*lead, min(m, n))))
+    packed, pivots = call_routine("lu", (a.detach(),), (), (tuple(a._shape), (*lead, min(m, n))), by_columns=(0,))
     return packed, cast(pivots, int32)
 
 
@@ -75,7 +75,11 @@ def lu(A: Tensor, *, pivot: bool = True) -> Any:
     k = min(m, n)
     packed, pivots = _factored(A)
     order = _permutation(pivots, m)
-    p = identity(A, m)[order].mT if order.ndim == 1 else (order.unsqueeze(-1) == order.new_tensor(list(range(m)))).to(A.dtype).mT
+    p = (
+        identity(A, m)[order].mT.contiguous()
+        if order.ndim == 1
+        else (order.unsqueeze(-1) == order.new_tensor(list(range(m)))).to(A.dtype).mT.contiguous()
+    )
     lower = packed[..., :, :k].tril(-1) + identity(A, m)[:, :k]
     upper = packed[..., :k, :].triu()
     if A.requires_grad:

@@ -6,6 +6,7 @@ May import what `flambeau.ops` may.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from flambeau.graph.primitives.movement import RESHAPE, SLICE
@@ -15,6 +16,7 @@ from flambeau.ops.composite import Composite, record, untaped
 from flambeau.ops.operands import check_tensor, refuse_complex
 from flambeau.ops.registry import scalar_name
 from flambeau.shapes.matmul import square
+from flambeau.shapes.strides import column_strides
 from flambeau.tensor import Tensor
 
 __all__ = ["call_routine", "check_matrices", "identity"]
@@ -51,9 +53,17 @@ def _unpack(flat: Tensor, shapes: Shapes) -> list[Tensor]:
 
 
 def call_routine(
-    name: str, inputs: tuple[Tensor, ...], arguments: tuple[Any, ...], shapes: Shapes, gradient: Any = None
+    name: str,
+    inputs: tuple[Tensor, ...],
+    arguments: tuple[Any, ...],
+    shapes: Shapes,
+    gradient: Any = None,
+    by_columns: Sequence[int] = (),
 ) -> list[Tensor]:
-    """A routine's results. `gradient(gs, ys, inputs)` gives the inputs' gradients from lists for all results."""
+    """A routine's results. `gradient(gs, ys, inputs)` gives the inputs' gradients from lists for all results.
+
+    The results whose numbers are in `by_columns` lie in memory by columns, as those of PyTorch's LAPACK do.
+    """
     total = sum(math.prod(shape) for shape in shapes)
     with untaped():
         flat = Tensor._apply(ROUTINE, inputs, ("linalg_" + name, arguments, (total,), inputs[0].dtype))
@@ -63,7 +73,10 @@ def call_routine(
             return gradient(_unpack(g, shapes), _unpack(y, shapes), inputs)
 
         flat = record(Composite("linalg_" + name, rule, saves="inputs output"), flat, inputs)
-    return _unpack(flat, shapes)
+    results = _unpack(flat, shapes)
+    for i in by_columns:
+        results[i] = results[i]._laid_out(column_strides(results[i]._shape))
+    return results
 
 
 def identity(like: Tensor, n: int) -> Tensor:

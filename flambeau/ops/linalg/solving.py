@@ -11,6 +11,7 @@ from flambeau.ops.operands import cast, check_tensor
 from flambeau.ops.registry import operator, scalar_name
 from flambeau.ops.results import result_type
 from flambeau.shapes.broadcasting import broadcast
+from flambeau.shapes.strides import column_strides
 from flambeau.tensor import Tensor
 
 __all__ = ["inv", "inv_ex", "inverse", "solve", "solve_triangular", "tensorinv", "tensorsolve"]
@@ -22,7 +23,7 @@ def _inverse_gradient(gs: Any, ys: Any, inputs: Any) -> tuple[Any]:
 
 def _inv(name: str, a: Tensor) -> Tensor:
     check_matrices(name, a, or_complex=True)
-    return call_routine("inverse", (a,), (name,), (tuple(a._shape),), _inverse_gradient)[0]
+    return call_routine("inverse", (a,), (name,), (tuple(a._shape),), _inverse_gradient, (0,))[0]
 
 
 @operator("inv", namespace="linalg", method=False, out=True)
@@ -52,7 +53,7 @@ def inv_ex(A: Tensor, *, check_errors: bool = False) -> Any:
     if check_errors:
         return _inv_ex_result(inv(A), A.new_zeros(tuple(A._shape[:-2]), dtype=int32))
     found, info = call_routine(
-        "inverse_info", (A,), (), (tuple(A._shape), tuple(A._shape[:-2])), lambda gs, ys, i: _inverse_gradient(gs, ys, i)
+        "inverse_info", (A,), (), (tuple(A._shape), tuple(A._shape[:-2])), lambda gs, ys, i: _inverse_gradient(gs, ys, i), (0,)
     )
     return _inv_ex_result(found, cast(info.detach(), int32))
 
@@ -64,7 +65,7 @@ def _solve_gradient(gs: Any, ys: Any, inputs: Any) -> tuple[Any, Any]:
 
 
 def _solved(name: str, a: Tensor, b: Tensor) -> Tensor:
-    return call_routine("solve", (a, b), (name,), (tuple(b._shape),), _solve_gradient)[0]
+    return call_routine("solve", (a, b), (name,), (tuple(b._shape),), _solve_gradient, (0,))[0]
 
 
 def _right_sides(name: str, a: Tensor, b: Tensor, left: bool) -> tuple[Tensor, Tensor, bool]:
@@ -118,7 +119,7 @@ def _triangular_gradient(upper: bool, unit: bool) -> Any:
 
 
 def _triangular(a: Tensor, b: Tensor, upper: bool, unit: bool) -> Tensor:
-    return call_routine("triangular", (a, b), (upper, unit), (tuple(b._shape),), _triangular_gradient(upper, unit))[0]
+    return call_routine("triangular", (a, b), (upper, unit), (tuple(b._shape),), _triangular_gradient(upper, unit), (0,))[0]
 
 
 @operator("solve_triangular", namespace="linalg", method=False, out=True)
@@ -128,7 +129,8 @@ def solve_triangular(A: Tensor, B: Tensor, *, upper: bool, left: bool = True, un
     if len(B._shape) < 2:
         raise RuntimeError("linalg.solve_triangular: The input tensor B must have at least 2 dimensions.")
     if not left:
-        return solve_triangular(A.mT, B.mT, upper=not upper, unitriangular=unitriangular).mT
+        found = solve_triangular(A.mT, B.mT, upper=not upper, unitriangular=unitriangular).mT
+        return found._laid_out(column_strides(found._shape))
     lead = broadcast(tuple(A._shape[:-2]), tuple(B._shape[:-2]))
     if A._shape[-1] != B._shape[-2]:
         raise RuntimeError(
@@ -167,5 +169,5 @@ _triangular_result = result_type("triangular_solve", "solution cloned_coefficien
 @operator("triangular_solve")
 def _old_triangular_solve(b: Tensor, A: Tensor, upper: bool = True, transpose: bool = False, unitriangular: bool = False) -> Any:
     """X of A X = b (of Aᵀ X = b with `transpose`) for triangular A, and a copy of A."""
-    left = A.mT if transpose else A
-    return _triangular_result(solve_triangular(left, b, upper=upper != transpose, unitriangular=unitriangular), A.clone())
+    left, copied = A.mT if transpose else A, A.clone()._laid_out(column_strides(A._shape))
+    return _triangular_result(solve_triangular(left, b, upper=upper != transpose, unitriangular=unitriangular), copied)

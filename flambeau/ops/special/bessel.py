@@ -53,10 +53,10 @@ def _first_modified(order: int, x: Tensor, is_scaled: bool) -> Tensor:
     beyond = expansion / (far * (2 * math.pi)).sqrt()
     if is_scaled:
         series = series * (-near).exp()
-        value = choose(size < 15, series, beyond, "i0").masked_fill(size == math.inf, 0.0)
+        value = choose(size < 15, series, beyond, "i0")._fill_where(size == math.inf, 0.0)
     else:
         half = (far * 0.5).exp()
-        value = choose(size < 15, series, half * (half * beyond), "i0").masked_fill(size == math.inf, math.nan)
+        value = choose(size < 15, series, half * (half * beyond), "i0")._fill_where(size == math.inf, math.nan)
     return value if order == 0 else value * x.sgn()
 
 
@@ -133,7 +133,7 @@ def _second_modified(order: int, x: Tensor, is_scaled: bool) -> Tensor:
     else:
         beyond = beyond * (-far).exp()
     value = choose(x < 2, series, beyond, "k0")
-    return value.masked_fill(x == 0, math.inf).masked_fill((x < 0) | (x != x), math.nan).masked_fill(x == math.inf, 0.0)
+    return value._fill_where(x == 0, math.inf)._fill_where((x < 0) | (x != x), math.nan)._fill_where(x == math.inf, 0.0)
 
 
 # --- of the first and second kind ----------------------------------------------------------------------------------------
@@ -211,11 +211,11 @@ def _second(order: int, x: Tensor) -> Tensor:
     else:
         series = 2 / math.pi * ((logarithm - 1) * first - _first(0, inner) / inner - sums)
     value = choose(x < _BOUND, series, sums, "y0")
-    return value.masked_fill(x == 0, -math.inf).masked_fill((x < 0) | (x != x), math.nan)
+    return value._fill_where(x == 0, -math.inf)._fill_where((x < 0) | (x != x), math.nan)
 
 
 def _spherical(x: Tensor) -> Tensor:
-    return choose(x == 0, 1.0, x.sin() / choose(x == 0, 1.0, x, "j0"), "j0").masked_fill(x.abs() == math.inf, 0.0)
+    return choose(x == 0, 1.0, x.sin() / choose(x == 0, 1.0, x, "j0"), "j0")._fill_where(x.abs() == math.inf, 0.0)
 
 
 # --- the operators without gradients -------------------------------------------------------------------------------------

@@ -20,11 +20,11 @@ __all__ = ["entr", "xlog1py"]
 def entr(input: Tensor) -> Tensor:
     """-x log x for positive numbers, 0 at 0, -∞ below."""
     x = unary_operand("entr", input)
-    return (-x * x.masked_fill(x == 0, 1).log()).masked_fill(x < 0, -math.inf)
+    return (-x * x._fill_where(x == 0, 1).log())._fill_where(x < 0, -math.inf)
 
 
 @operator(namespace="special", method=False, out=True)
 def xlog1py(input: Any, other: Any) -> Tensor:
     """input · log(1 + other), and 0 where input is 0 (unless other is NaN)."""
     x, y = operands("xlog1py", input, other, float_result=True)
-    return x * y.masked_fill((x == 0) & (y == y), 0).log1p()
+    return x * y._fill_where((x == 0) & (y == y), 0).log1p()

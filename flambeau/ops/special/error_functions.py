@@ -57,7 +57,7 @@ _GILES_TAIL = (
 def _erfinv_value(x: Tensor) -> Tensor:
     one = x.abs() == 1
     outside = x.abs() > 1
-    safe = x.masked_fill(one | outside, 0)
+    safe = x._fill_where(one | outside, 0)
     w = -((1 - safe) * (1 + safe)).log()  # both factors are exact where it matters, near ±1
     near = polynomial(w - 2.5, _GILES_CENTER)
     far = polynomial(w.clamp(min=5).sqrt() - 3, _GILES_TAIL)
@@ -67,7 +67,7 @@ def _erfinv_value(x: Tensor) -> Tensor:
         error = choose(safe.abs() < 0.5, y.erf() - safe, ((1 - safe.abs()) - _erfc_value(y.abs())) * safe.sgn(), "erfinv")
         y = y - error / ((2 / math.sqrt(math.pi)) * (-y * y).exp())
     y = choose(one, x * math.inf, y, "erfinv")
-    return y.masked_fill(outside, math.nan)
+    return y._fill_where(outside, math.nan)
 
 
 @operator(inplace=True, out=True)

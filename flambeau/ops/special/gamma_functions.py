@@ -102,9 +102,9 @@ def _digamma_value(x: Tensor) -> Tensor:
     reflected = value - math.pi / choose(below, angle, 1.0, "digamma").tan()
     value = choose(below, reflected, value, "digamma")
     whole = (x == x.floor()) & (x < 0)
-    value = value.masked_fill(whole, math.nan)
+    value = value._fill_where(whole, math.nan)
     value = choose(x == 0, -math.inf * choose(_negative_zero(x), -1.0, 1.0, "digamma"), value, "digamma")
-    return choose(x == math.inf, math.inf, value.masked_fill(x == -math.inf, math.nan), "digamma")
+    return choose(x == math.inf, math.inf, value._fill_where(x == -math.inf, math.nan), "digamma")
 
 
 def _negative_zero(x: Tensor) -> Tensor:
@@ -195,8 +195,8 @@ def _zeta_value(x: Tensor, q: Tensor) -> Tensor:
         total = total + power * rising * (b / factorial)
         rising = rising * (s + (2 * n - 1)) * (s + 2 * n) / (w * w)
     whole = q == q.floor()
-    total = total.masked_fill((q <= 0) & ~whole & (x != x.floor()), math.nan).masked_fill((q <= 0) & whole, math.inf)
-    return total.masked_fill(x == 1, math.inf).masked_fill((x < 1) | (x != x) | (q != q), math.nan)
+    total = total._fill_where((q <= 0) & ~whole & (x != x.floor()), math.nan)._fill_where((q <= 0) & whole, math.inf)
+    return total._fill_where(x == 1, math.inf)._fill_where((x < 1) | (x != x) | (q != q), math.nan)
 
 
 @operator(namespace="special", method=False, out=True)

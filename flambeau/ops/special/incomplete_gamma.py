@@ -71,8 +71,8 @@ def _parts(a: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
     lower, upper = choose(is_lower, part, 1 - part, "igamma"), choose(is_lower, 1 - part, part, "igamma")
     none, all = (z == 0) | (a == math.inf), (a == 0) | (z == math.inf)
     bad = (a < 0) | (z < 0) | (none & all) | (a != a) | (z != z)
-    lower = lower.masked_fill(none, 0.0).masked_fill(all, 1.0).masked_fill(bad, math.nan)
-    return lower, upper.masked_fill(none, 1.0).masked_fill(all, 0.0).masked_fill(bad, math.nan)
+    lower = lower._fill_where(none, 0.0)._fill_where(all, 1.0)._fill_where(bad, math.nan)
+    return lower, upper._fill_where(none, 1.0)._fill_where(all, 0.0)._fill_where(bad, math.nan)
 
 
 def _incomplete(name: str, input: Tensor, other: Tensor, which: int) -> Tensor:

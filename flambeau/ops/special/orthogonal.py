@@ -35,7 +35,7 @@ def _evaluated(name: str, input: Any, n: Any, recurrence: _Recurrence) -> Tensor
         for k in range(1, top):
             before, now = now, following(k, x, now, before)
             found = choose(degrees == k + 1, now, found, name)
-        return found.detach()
+        return found.detach()._laid_out_by(x, degrees)
 
 
 def _define(name: str, title: str, first: Callable[[Tensor], Any], following: Callable[..., Tensor]) -> None:

@@ -29,13 +29,14 @@ def _whole_operands(name: str, input: Tensor, other: Tensor) -> tuple[Tensor, Te
 def gcd(input: Tensor, other: Tensor) -> Tensor:
     """The greatest common divisor, by Euclid's algorithm for as many steps as the dtype can need (Lamé's theorem)."""
     a, b = _whole_operands("gcd", input, other)
+    given = a, b
     a, b = a.abs(), b.abs()
     steps = math.ceil(8 * a.dtype.itemsize * math.log(2) / math.log((1 + math.sqrt(5)) / 2)) + 1
     for _ in range(steps):
         done = b == 0
-        rest = a % b.masked_fill(done, 1)
+        rest = a % b._fill_where(done, 1)
         a, b = choose(done, a, b, "gcd"), choose(done, b, rest, "gcd")
-    return a
+    return a._laid_out_by(*given)
 
 
 @operator(inplace=True, inplace_function=True, out=True)
@@ -43,4 +44,4 @@ def lcm(input: Tensor, other: Tensor) -> Tensor:
     """The least common multiple."""
     a, b = _whole_operands("lcm", input, other)
     common = gcd(a, b)
-    return mul(a.div(common.masked_fill(common == 0, 1), rounding_mode="trunc"), b).abs()
+    return mul(a.div(common._fill_where(common == 0, 1), rounding_mode="trunc"), b).abs()
