@@ -105,10 +105,11 @@ def fill_diagonal_(self: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:
     if len(shape) > 2 and len(set(shape)) > 1:
         raise RuntimeError("all dimensions of input must be of equal length")
     step = sum(self.stride())
-    n = min(shape)
+    n, start = min(shape), self.storage_offset()
+    as_strided(self, (n,), (step,), start).fill_(fill_value)
     if wrap and len(shape) == 2 and shape[0] > shape[1] + 1:
-        n = -(-(shape[0] * shape[1]) // (shape[1] + 1))
-    as_strided(self, (n,), (step,), self.storage_offset()).fill_(fill_value)
+        rest = -(-(shape[0] * shape[1]) // (shape[1] + 1)) - n
+        as_strided(self, (rest,), (step,), start + self.stride(0) * (shape[1] + 1)).fill_(fill_value)
     return self
 
 
