@@ -906,6 +906,14 @@ class Tensor:
         return self.item().__format__(spec) if not self._shape else object.__format__(self, spec)
 
     # --- copies ------------------------------------------------------------------------------------------------------------
+    def __copy__(self) -> Tensor:
+        """A tensor of this class over the same memory, without history."""
+        made: Tensor = object.__new__(type(self))
+        made._become(self)
+        made._requires_grad = self.requires_grad
+        made.__dict__.update(self.__dict__)
+        return made
+
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         if id(self) in memo:
             return memo[id(self)]

@@ -368,9 +368,13 @@ def resize_as_(self: Tensor, the_template: Tensor, *, memory_format: Any = None)
 
 @operator(namespace=None)
 def set_(self: Tensor, source: Any = None, storage_offset: int = 0, size: Any = None, stride: Any = None) -> Tensor:
-    """Makes this tensor view the source's memory."""
+    """Makes this tensor view the source's memory: a tensor's, or a storage's as elements of this tensor's dtype."""
+    from flambeau.ops.storages import UntypedStorage
+
     if source is None:
         source = self.new_empty((0,))
+    if isinstance(source, UntypedStorage):
+        source = source.seen_as(self.dtype)
     if not isinstance(source, Tensor):
         raise TypeError(f"set_(): argument 'source' (position 1) must be Tensor, not {source.__class__.__name__}")
     if source.dtype is not self.dtype:
@@ -417,12 +421,6 @@ def typename(obj: Any) -> str:
 def is_tensor(obj: Any) -> bool:
     """Whether `obj` is a tensor."""
     return isinstance(obj, Tensor)
-
-
-@operator(method=False)
-def is_storage(obj: Any) -> bool:
-    """Whether `obj` is a storage; flambeau does not hand those out."""
-    return False
 
 
 @operator(method=False)

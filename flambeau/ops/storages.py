@@ -5,7 +5,7 @@ May import what `flambeau.ops` may.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 from flambeau.device import device
 from flambeau.dtypes import dtype, uint8
@@ -46,12 +46,38 @@ class UntypedStorage:
         """Where the bytes lie."""
         return self._tensor.device
 
-    def tolist(self) -> list[int]:
+    def seen_as(self, type: dtype) -> Tensor:
+        """A vector over the memory, of elements of a dtype."""
+        whole = self._whole()
+        return whole if whole.dtype is type else whole.view(type)
+
+    def _elements(self) -> Tensor:
+        """What this storage is a sequence of, as a vector over the memory."""
+        return self.seen_as(uint8)
+
+    def tolist(self) -> list[Any]:
         """The bytes as integers."""
-        return self._whole().view(uint8).tolist()
+        return self._elements().tolist()
 
     def __getitem__(self, index: Any) -> Any:
         return self.tolist()[index]
+
+    def __setitem__(self, index: int, value: Any) -> None:
+        self._elements()[index] = value
+
+    def fill_(self, value: Any) -> Self:
+        """Writes one number everywhere."""
+        self._elements().fill_(value)
+        return self
+
+    def copy_(self, source: UntypedStorage, non_blocking: bool = False) -> Self:
+        """Writes what another storage of this length holds."""
+        self._elements().copy_(source._elements())
+        return self
+
+    def clone(self) -> Self:
+        """A storage of a copy."""
+        return type(self)(self._whole().clone())
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, UntypedStorage) and other._tensor._storage is self._tensor._storage
@@ -88,12 +114,8 @@ class TypedStorage(UntypedStorage):
         """The same memory as bytes."""
         return UntypedStorage(self._tensor)
 
-    def tolist(self) -> list[Any]:
-        """The elements as Python numbers."""
-        return self._whole().tolist()
-
-    def __setitem__(self, index: int, value: Any) -> None:
-        self._whole()[index] = value
+    def _elements(self) -> Tensor:
+        return self._whole()
 
     def __repr__(self) -> str:
         numbers = "".join(f" {value}\n" for value in self.tolist())
@@ -115,3 +137,9 @@ def untyped_storage(self: Tensor) -> UntypedStorage:
 def typed_storage(self: Tensor) -> TypedStorage:
     """The elements of the memory that this tensor looks at."""
     return TypedStorage(self)
+
+
+@operator(method=False)
+def is_storage(obj: Any) -> bool:
+    """Whether `obj` is a storage."""
+    return isinstance(obj, UntypedStorage)

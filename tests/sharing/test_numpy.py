@@ -329,3 +329,32 @@ def test_loaders_copy() -> None:
     (first,) = next(batches)
     a[...] = -1
     assert first.tolist() == [[0, 1], [2, 3], [4, 5]] and next(batches)[0].sum().item() == -6
+
+
+def _storage_program(t: Any) -> Any:
+    """What storages and tensors that share them show, after writes through either."""
+    x = t.arange(6.0)
+    strided = t.zeros(2).set_(x.untyped_storage(), 1, (2, 2), (2, 1))
+    strided[0, 0] = 9
+    y = t.zeros(4)
+    y.untyped_storage()[3] = 64
+    z = t.zeros(4)
+    z.untyped_storage().copy_(y.untyped_storage())
+    other = z.untyped_storage().clone()
+    z.untyped_storage().fill_(0)
+    alias = copy.copy(x)
+    alias[5] = 50
+    shown = [v.tolist() for v in (x, strided, y, z, t.zeros(0).set_(other), alias)]
+    return (
+        shown,
+        t.is_storage(other),
+        strided.untyped_storage() == x.untyped_storage(),
+        strided.is_set_to(x),
+        x.storage().tolist(),
+    )
+
+
+def test_storages_as_in_pytorch() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert _storage_program(flambeau) == _storage_program(torch)
