@@ -30,8 +30,6 @@ _MOST_GENERAL = 16
 """General plans of a structure that are kept."""
 _MOST_IDLE = 4
 """After so many that served no other sizes than those they were made for, a structure's graphs are planned one by one."""
-_ONE_BY_ONE = ("routine", "recurrence")
-"""Graphs with primitives of these kinds are planned one by one."""
 _SIZE = object()
 """Stands for a size where a structure is written."""
 
@@ -105,7 +103,7 @@ class Structures:
         whole = tuple(codes)
         structure = self._known.get(whole)
         if structure is None:
-            if sizes and not any(n.buffer is None and n.primitive.kind in _ONE_BY_ONE for n in order):
+            if sizes and not any(map(_is_planned_alone, order)):
                 if len(self._known) >= _MOST_STRUCTURES:
                     for old in list(self._known)[: _MOST_STRUCTURES // 4]:
                         del self._known[old]
@@ -175,6 +173,11 @@ class _Structure:
         finer = [numbers.setdefault(pair, len(numbers)) for pair in zip(self.classes, sizes)]
         self.varied = {new for old, new in zip(self.classes, finer) if old in changed}
         self.classes, self.sizes = finer, sizes
+
+
+def _is_planned_alone(node: Node) -> bool:
+    """Whether graphs with this node are planned one by one: planning them makes nodes, whose forms are kept for all programs."""
+    return node.dtype.is_complex or (node.buffer is None and node.primitive.kind in ("routine", "recurrence"))
 
 
 def _has_sizes(node: Node) -> bool:
