@@ -43,4 +43,4 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
         weight = weight.reshape((1, -1) + (1,) * (input.ndim - 2))
     elif weight.ndim > input.ndim:
         weight = weight.reshape(())
-    return in_wide(lambda x, w: (x > 0).where(x, x * w), input, weight)
+    return in_wide(lambda x, w: x.where(x > 0, x * w), input, weight)

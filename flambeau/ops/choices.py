@@ -50,7 +50,7 @@ def nan_to_num(input: Tensor, nan: float | None = None, posinf: float | None = N
     return where(input == float("-inf"), limits.min if neginf is None else neginf, result)
 
 
-@operator(out=True)
+@operator(method=False, out=True)
 def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
     """input where the condition holds, else other, broadcast and promoted; with the condition alone `nonzero(as_tuple=True)`.
 
@@ -68,6 +68,13 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
             )
         condition = cast(condition, bool_)
     return choose(condition, input, other, "where")
+
+
+@operator("where", namespace=None)
+def _where_method(self: Tensor, condition: Tensor, other: Any) -> Tensor:
+    """The tensor where the condition holds, else `other`: `torch.where(condition, self, other)`."""
+    check_tensor(condition, "where", "condition")
+    return where(condition, self, other)
 
 
 def choose(condition: Tensor, input: Any, other: Any, name: str) -> Tensor:

@@ -199,6 +199,9 @@ _add("where", "t", "condition: Tensor[bool, V, S], input: Tensor[D, V, T], other
      "Tensor[D, V, broadcast3(S, T, U)]")  # fmt: skip
 _add("where", "t", "condition: Tensor[bool, V, S], input: Tensor[D, V, T], other: float", "Tensor[D, V, broadcast(S, T)]")
 _add("where", "t", "condition: Tensor[bool, V, S], input: float, other: Tensor[D, V, T]", "Tensor[D, V, broadcast(S, T)]")
+_add("where", "m", "input: Tensor[D, V, S], condition: Tensor[bool, V, T], other: Tensor[D, V, U]",
+     "Tensor[D, V, broadcast3(S, T, U)]")  # fmt: skip
+_add("where", "m", "input: Tensor[D, V, S], condition: Tensor[bool, V, T], other: float", "Tensor[D, V, broadcast(S, T)]")
 _add("one_hot", "f", "input: Tensor[DI, V, S], num_classes: Size", "Tensor[int64, V, append(S, Size)]")
 _add("embedding", "f", "input: Tensor[DI, V, S], weight: Tensor[D, V, W], padding_idx: int | None = None, "
      "max_norm: float | None = None, norm_type: float = 2.0, scale_grad_by_freq: bool = False, sparse: bool = False",

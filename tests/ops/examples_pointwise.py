@@ -246,6 +246,15 @@ add(
     dtypes=ALL,
 )
 add(
+    "where",
+    lambda r: (r.f(2, 3), r.b(2, 3), r.f(3)),
+    lambda r: (r.f(3), r.b(2, 1), 2),
+    lambda r: (r.f(3), r.b(3), r.f(3).double()),
+    lambda r: (r.f(3), r.f(3), 1.0),
+    ns=None,
+    dtypes=ALL,
+)
+add(
     "clamp clip",
     lambda r: (r.f(2, 3), -1, 1),
     lambda r: (r.f(2, 3), None, 0.5),

@@ -64,7 +64,7 @@ def _product_gradient(g: Any, y: Any, x: Any, axis: int) -> Any:
     at_first = zero & (zeros == 1)
     before = from_end(g * products) / x
     at = from_end(g * x._fill_where(at_first, 1).cumprod(axis))
-    return at_first.where(at, before._fill_where(zeros > 0, 0))
+    return at.where(at_first, before._fill_where(zeros > 0, 0))
 
 
 def _product_gradient_table(g: Any, x: Any, axis: int) -> Any:

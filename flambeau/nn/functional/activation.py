@@ -47,8 +47,8 @@ _hardtanh = formula(
 )
 _leaky_relu = formula(
     "leaky_relu",
-    lambda x, slope: (x > 0).where(x, x * slope),
-    lambda g, x, slope: (x > 0).where(g, g * slope),
+    lambda x, slope: x.where(x > 0, x * slope),
+    lambda g, x, slope: g.where(x > 0, g * slope),
 )
 _hardsigmoid = formula(
     "hardsigmoid",
@@ -58,11 +58,11 @@ _hardsigmoid = formula(
 _hardswish = formula(
     "hardswish",
     lambda x: x * (x + 3).clamp(0, 6) / 6,
-    lambda g, x: (x < 3).where(g * (x / 3 + 0.5), g)._fill_where(x <= -3, 0),
+    lambda g, x: (g * (x / 3 + 0.5)).where(x < 3, g)._fill_where(x <= -3, 0),
 )
 _softshrink = formula(
     "softshrink",
-    lambda x, size: (x > size).where(x - size, (x < -size).where(x + size, x * 0)),
+    lambda x, size: (x - size).where(x > size, (x + size).where(x < -size, x * 0)),
     lambda g, x, size: g._fill_where((x >= -size) & (x <= size), 0),
 )
 
@@ -174,13 +174,13 @@ _silu = formula("silu", lambda x: x * x.sigmoid(), _silu_derivative)
 _mish = formula("mish", lambda x: x * _log1p_exp(x).tanh(), _mish_derivative)
 _elu = formula(
     "elu",
-    lambda x, alpha, scale, input_scale: (x > 0).where(x * scale, (x * input_scale).expm1() * (alpha * scale)),
-    lambda g, x, alpha, scale, input_scale: (x > 0).where(g * scale, g * (x * input_scale).exp() * (alpha * scale * input_scale)),
+    lambda x, alpha, scale, input_scale: (x * scale).where(x > 0, (x * input_scale).expm1() * (alpha * scale)),
+    lambda g, x, alpha, scale, input_scale: (g * scale).where(x > 0, g * (x * input_scale).exp() * (alpha * scale * input_scale)),
 )
 _softplus = formula(
     "softplus",
-    lambda x, beta, threshold: (x * beta > threshold).where(x, (x * beta).exp().log1p() / beta),
-    lambda g, x, beta, threshold: (x * beta > threshold).where(g, g * (x * beta).sigmoid()),
+    lambda x, beta, threshold: x.where(x * beta > threshold, (x * beta).exp().log1p() / beta),
+    lambda g, x, beta, threshold: g.where(x * beta > threshold, g * (x * beta).sigmoid()),
 )
 _logsigmoid = formula("log_sigmoid", lambda x: x.clamp_max(0) - (-x.abs()).exp().log1p(), lambda g, x: g * (-x).sigmoid())
 _SELU_ALPHA, _SELU_SCALE = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
@@ -297,7 +297,7 @@ def rrelu(input: Tensor, lower: float = 1.0 / 8, upper: float = 1.0 / 3, trainin
     slope = input.detach().new_empty(input.shape).uniform_(lower, upper)
 
     def sloped(x: Tensor) -> Tensor:
-        return (x > 0).where(x, x * slope)
+        return x.where(x > 0, x * slope)
 
     return in_place(sloped, input) if inplace else sloped(input)
 

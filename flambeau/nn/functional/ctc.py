@@ -62,7 +62,7 @@ def _forward(emitted: Tensor, a: _Alignment) -> list[Tensor]:
     found = [emitted[0]._fill_where(state > 1, lowest)]
     for t in range(1, a.longest):
         reached = _step(found[-1], allowed, 2) + emitted[t]
-        found.append((a.steps > t).where(reached, found[-1]))
+        found.append(reached.where(a.steps > t, found[-1]))
     return found
 
 
@@ -80,7 +80,7 @@ def _backward(emitted: Tensor, a: _Alignment) -> list[Tensor]:
     for t in range(a.longest - 1, -1, -1):
         continued = _step(current, allowed, 0) + emitted[t]
         starts = emitted[t]._fill_where(~is_last, lowest)
-        current = (a.steps == t + 1).where(starts, (a.steps > t + 1).where(continued, current * 0 + lowest))
+        current = starts.where(a.steps == t + 1, continued.where(a.steps > t + 1, current * 0 + lowest))
         found.insert(0, current)
     return found
 
@@ -101,7 +101,7 @@ def _losses(x: Tensor, a: _Alignment) -> Tensor:
     loss = -(((first - top).exp() + (second - top).exp()).log() + top)
     loss = loss._fill_where(loss.detach() > -lowest / 2, math.inf)
     nothing = loss.new_full((x.shape[1],), math.inf)._fill_where(a.is_empty, 0)
-    return (a.steps.squeeze(1) == 0).where(nothing, loss)
+    return nothing.where(a.steps.squeeze(1) == 0, loss)
 
 
 def _gradient(g: Tensor, y: Tensor, inputs: Sequence[Any], params: tuple[Any, ...]) -> tuple[Any]:

@@ -130,7 +130,7 @@ def smooth_l1_loss(
     distance = (a - b).abs()
     if beta == 0:
         return reduced(distance, reduction)
-    return reduced((distance < beta).where(distance * distance * (0.5 / beta), distance - 0.5 * beta), reduction)
+    return reduced((distance * distance * (0.5 / beta)).where(distance < beta, distance - 0.5 * beta), reduction)
 
 
 @operator(namespace="nn.functional", method=False)
@@ -143,7 +143,7 @@ def huber_loss(
     if delta <= 0:
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
     distance = (a - b).abs()
-    loss = (distance <= delta).where(distance * distance * 0.5, (distance - 0.5 * delta) * delta)
+    loss = (distance * distance * 0.5).where(distance <= delta, (distance - 0.5 * delta) * delta)
     if weight is not None:
         if tuple(weight._shape) != tuple(input._shape):
             raise ValueError("Weights and input must have the same size.")

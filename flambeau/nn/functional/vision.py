@@ -155,7 +155,7 @@ def _reflected(position: Tensor, low: float, high: float) -> Tensor:
     distance = (position - low).abs()
     flips = (distance / span).detach().floor()
     extra = distance - flips * span
-    return (flips.remainder(2) == 0).where(extra, span - extra) + low
+    return extra.where(flips.remainder(2) == 0, span - extra) + low
 
 
 def _inside(position: Tensor, size: int, padding_mode: str, align_corners: bool) -> Tensor:
