@@ -16,6 +16,7 @@ from flambeau.graph.primitives.indexing import Bounds
 from flambeau.kernels.index import ZERO, Condition, Index, Space, constant, literal
 from flambeau.kernels.ir import Expr, LoopKernel, Slot, Store
 from flambeau.kernels.operation import Operation
+from flambeau.kernels.traverse import walk
 
 __all__ = ["Unfusable", "Write", "Lowering", "lower_loops", "moved"]
 
@@ -316,19 +317,19 @@ class Lowering:
         axis, bounds = operation.params
 
         def found(value: Expr) -> Any:
-            position = self.checked(value, bounds, axis, source.shape[axis], mask)
+            position, check = self.checked(value, bounds, axis, source.shape[axis], mask)
             at = (*index[:axis], position, *index[axis + 1 :])
-            return ((source, at, mask),), lambda element: element
+            return ((source, at, mask),), lambda element: after(check, element, element)
 
         return ((places, index, mask),), found
 
-    def checked(self, value: Expr, bounds: Bounds, axis: int, size: int, mask: Mask) -> Index:
-        """A position read from memory along a dimension, made non-negative and checked."""
+    def checked(self, value: Expr, bounds: Bounds, axis: int, size: int, mask: Mask) -> tuple[Index, Expr]:
+        """A position read from memory along a dimension, made non-negative and checked, and what checks it."""
         test = self.space.test(mask)
         if test is not None:
             value = Expr("where", (test, value, literal(0)), int64)
-        check = bounds._replace(text=bounds.text_for(axis, size))
-        return self.space.opaque(Expr("check", (value, literal(size)), int64, check), 0, max(size - 1, 0))
+        check = Expr("check", (value, literal(size)), int64, bounds._replace(text=bounds.text_for(axis, size)))
+        return self.space.opaque(check, 0, max(size - 1, 0)), check
 
     def visit_scan(self, operation: Operation, index: tuple[Index, ...], mask: Mask) -> Any:
         axis, kind = operation.params
@@ -374,6 +375,16 @@ def moved(space: Space, operation: Operation, index: tuple[Index, ...]) -> tuple
     assert name == "as_strided", name
     _, strides, offset, _ = params
     return (space.add(constant(offset), *(space.scale(i, s) for i, s in zip(index, strides))),)
+
+
+def after(check: Expr, value: Expr, place: Expr) -> Expr:
+    """`value`, which is had only once a position was checked, also where `place` doesn't depend on the position.
+
+    All elements may be one number, or the dimension have one element.
+    """
+    if any(e == check for e in walk((place,))):
+        return value
+    return Expr("where", (Expr("ge", (check, literal(0)), bool_), value, value), value.dtype)
 
 
 def elementwise(name: str, values: tuple[Expr, ...], type: dtype) -> Expr:
@@ -448,8 +459,10 @@ def _attempt(lowering: Lowering, writes: Sequence[Write]) -> list[Store]:
             place = space.add(constant(offset), *(space.scale(i, s) for i, s in zip(index, strides)))
         else:
             axis, mode, bounds = target.params
-            position = lowering.checked(lowering.pull(target.inputs[1], index), bounds, axis, target.shape[axis], NO_MASK)
+            wanted = lowering.pull(target.inputs[1], index)
+            position, check = lowering.checked(wanted, bounds, axis, target.shape[axis], NO_MASK)
             place = space.flat((*index[:axis], position, *index[axis + 1 :]), target.shape)
+            value = after(check, value, space.express(place))
             scatters = True
         stores.append(Store(lowering.slot(target), space.express(place), value, mode, None, scatters))
     return stores

@@ -15,9 +15,9 @@ from dataclasses import replace
 from math import gcd
 
 from flambeau.codegen.wgsl.operands import binary, index_literal
-from flambeau.codegen.wgsl.traverse import rebuild
 from flambeau.dtypes import int64
 from flambeau.kernels.ir import Affine, ContractionKernel, Expr, Operand
+from flambeau.kernels.traverse import rebuild
 
 __all__ = ["dense"]
 

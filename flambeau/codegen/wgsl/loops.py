@@ -24,9 +24,9 @@ from flambeau.codegen.wgsl.ranges import affine
 from flambeau.codegen.wgsl.scanning import split_scans
 from flambeau.codegen.wgsl.splitting import split_reductions
 from flambeau.codegen.wgsl.target import Target
-from flambeau.codegen.wgsl.traverse import walk
 from flambeau.codegen.wgsl.types import lanes, pack
 from flambeau.kernels.ir import Expr, LoopKernel, Store
+from flambeau.kernels.traverse import walk
 
 __all__ = [
     "generate_loops", "append_loops", "append_split_loops", "workgroup_grid", "bind_memories", "make_memories",

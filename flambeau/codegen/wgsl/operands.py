@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from flambeau.codegen.wgsl.traverse import rebuild
 from flambeau.dtypes import bool_, dtype, float32, int64
 from flambeau.kernels.ir import Affine, ContractionKernel, Expr, Operand
+from flambeau.kernels.traverse import rebuild
 
 __all__ = [
     "accumulation_type", "address_stride", "bounds", "dimension_of", "linear_sum", "load_operand", "substitute_epilogue",

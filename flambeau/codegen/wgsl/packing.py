@@ -14,10 +14,10 @@ from flambeau.codegen.wgsl.loops import append_split_loops
 from flambeau.codegen.wgsl.operands import binary, index_literal, load_operand, row_major
 from flambeau.codegen.wgsl.program import Program
 from flambeau.codegen.wgsl.target import Target
-from flambeau.codegen.wgsl.traverse import rebuild
 from flambeau.codegen.wgsl.turning import append_turned, is_worth_turning
 from flambeau.dtypes import bool_, dtype, float32, int32, int64
 from flambeau.kernels.ir import Affine, ContractionKernel, Expr, LoopKernel, Operand, Slot, Store
+from flambeau.kernels.traverse import rebuild
 
 __all__ = ["Packing"]
 

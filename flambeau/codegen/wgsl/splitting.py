@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from math import prod
 
 from flambeau.codegen.wgsl.target import Target
-from flambeau.codegen.wgsl.traverse import rebuild, walk
 from flambeau.dtypes import bool_, dtype, float32, int64
 from flambeau.kernels.ir import Expr, LoopKernel, Slot, Store
+from flambeau.kernels.traverse import rebuild, walk
 
 __all__ = ["split_reductions"]
 

@@ -25,9 +25,9 @@ from flambeau.codegen.wgsl.operands import (
 )
 from flambeau.codegen.wgsl.packing import Packing
 from flambeau.codegen.wgsl.program import Dispatch
-from flambeau.codegen.wgsl.traverse import walk
 from flambeau.dtypes import bool_, float32, int64
 from flambeau.kernels.ir import Expr, Operand
+from flambeau.kernels.traverse import walk
 
 __all__ = ["Tiles"]
 

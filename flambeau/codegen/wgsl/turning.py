@@ -13,9 +13,9 @@ from flambeau.codegen.wgsl.loops import bind_memories, make_memories, workgroup_
 from flambeau.codegen.wgsl.merging import merge
 from flambeau.codegen.wgsl.program import Dispatch, Program
 from flambeau.codegen.wgsl.target import Target
-from flambeau.codegen.wgsl.traverse import walk
 from flambeau.codegen.wgsl.types import lanes, pack
 from flambeau.kernels.ir import Expr, Slot
+from flambeau.kernels.traverse import walk
 
 __all__ = ["append_turned", "is_worth_turning"]
 

@@ -9,9 +9,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from flambeau.codegen.llvm.loops.schedule import reductions_of, roots, trip, walk
+from flambeau.codegen.llvm.loops.schedule import reductions_of, roots, trip
 from flambeau.dtypes import int64
 from flambeau.kernels.ir import Expr, LoopKernel, Slot, Store
+from flambeau.kernels.traverse import walk
 
 __all__ = ["Phase", "cut", "substitute"]
 

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 
 from flambeau.codegen.llvm import elementwise
 from flambeau.codegen.llvm.builder import Function
-from flambeau.codegen.llvm.loops.schedule import SHORT, fitting, walk
+from flambeau.codegen.llvm.loops.schedule import SHORT, fitting
 from flambeau.codegen.llvm.types import Int, Value, constant, element_of, lanes_of, poison, vector
 from flambeau.codegen.llvm.values import is_half, literal, register_type, round_to
 from flambeau.dtypes import bool_, dtype
 from flambeau.kernels.ir import Expr
+from flambeau.kernels.traverse import walk
 
 if TYPE_CHECKING:
     from flambeau.codegen.llvm.loops.evaluate import Evaluator

@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING
 
 from flambeau.codegen.llvm.indices import Indices
 from flambeau.codegen.llvm.loops.phases import substitute
-from flambeau.codegen.llvm.loops.schedule import Schedule, reductions_of, roots, walk
+from flambeau.codegen.llvm.loops.schedule import Schedule, reductions_of, roots
 from flambeau.codegen.llvm.mathematics import is_function
 from flambeau.codegen.llvm.types import Value, vector
 from flambeau.codegen.llvm.values import is_half, memory_type
 from flambeau.dtypes import dtype, float32, int64
 from flambeau.kernels.ir import Expr, LoopKernel, Slot, Store
+from flambeau.kernels.traverse import walk
 from flambeau.traced import whole
 
 if TYPE_CHECKING:

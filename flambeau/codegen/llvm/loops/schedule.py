@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from flambeau.codegen.llvm.indices import Indices, Linear
 from flambeau.codegen.llvm.target import Target
 from flambeau.kernels.ir import Expr, LoopKernel, Store
+from flambeau.kernels.traverse import walk
 
 __all__ = [
     "SHORT", "SPREAD", "UNSCHEDULED", "Schedule", "choose", "extents", "fitting", "reductions_of", "roots", "trip", "turned",
-    "walk",
+    
 ]  # fmt: skip
 
 _PIECES = 64
@@ -56,18 +57,6 @@ UNSCHEDULED = Schedule((), None, 1, None, (), None)
 def roots(store: Store) -> list[Expr]:
     """The expressions of a store."""
     return [store.index, store.value] + ([] if store.guard is None else [store.guard])
-
-
-def walk(expressions: Sequence[Expr]) -> Iterator[Expr]:
-    """Every expression once."""
-    seen: set[Expr] = set()
-    stack = list(expressions)
-    while stack:
-        e = stack.pop()
-        if e not in seen:
-            seen.add(e)
-            yield e
-            stack.extend(e.args)
 
 
 def extents(kernel: LoopKernel) -> dict[int, int]:
