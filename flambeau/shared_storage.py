@@ -279,8 +279,7 @@ def _leaf(like: Node, buffer: Any) -> Node:
 
 def memory_of(storage: Storage) -> Node:
     """The node that holds a storage's memory: to be read before control returns to the program."""
-    node = storage.sharing.leaf if isinstance(storage, SharedStorage) else storage.node
-    return node
+    return storage.sharing.leaf if isinstance(storage, SharedStorage) else storage.node
 
 
 def lasting(storage: Storage) -> Any:

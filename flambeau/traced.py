@@ -20,7 +20,7 @@ from typing import Any
 __all__ = ["LEAST", "Trace", "Traced", "is_multiple", "larger", "peeked", "plain_sign", "typical", "whole"]
 
 LEAST = 9
-"""Variables stand for numbers from here on."""
+"""Variables, and the sizes that generated code reads from its arguments, stand for numbers from here on. Smaller ones stay."""
 
 _Terms = tuple[tuple[tuple[int, ...], int], ...]
 """A polynomial: ((numbers of atoms, sorted), coefficient), sorted."""

@@ -14,7 +14,7 @@ from flambeau.autograd.modes import state
 from flambeau.autograd.tape import AccumulateGrad, Edge, GradientFunction, freed_error, next_sequence, reachable, run_backward
 from flambeau.graph.batching import Batch, leading
 from flambeau.graph.node import Node
-from flambeau.graph.primitives.leaf import PLACEHOLDER
+from flambeau.graph.primitives.leaf import placeholder
 from flambeau.storage import Storage, pending
 from flambeau.tensor import Tensor, from_node
 
@@ -44,7 +44,6 @@ class ExampleBatch:
         # What was built of placeholders will not be computed: nobody waits for it.
         waiting = [(reference, reference()) for reference in pending.storages]
         pending.storages = [r for r, storage in waiting if storage is not None and not self._batch.depends(storage.node)]
-        pending.count = len(pending.storages)
 
     # --- from many to one, and back ---------------------------------------------------------------------------------------
     def one(self, whole: Tensor) -> Tensor:
@@ -52,7 +51,7 @@ class ExampleBatch:
         return self._placeholder(whole._value(), tuple(whole._shape[1:]), whole._edge() if whole.requires_grad else None)
 
     def _placeholder(self, batched: Node, shape: tuple[int, ...], edge: Edge | None) -> Tensor:
-        node = PLACEHOLDER((), (shape, batched.dtype), batched.device)
+        node = placeholder(shape, batched)
         if self._first_serial < 0:
             self._first_serial = node.serial
         self._batch.bind(node, batched)

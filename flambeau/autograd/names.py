@@ -1,7 +1,7 @@
 """The names that entries of the tape show: PyTorch's, so that a printed tensor reads `grad_fn=<AddBackward0>`.
 
 An entry gets the name of the primitive (or composite) it is for, unless an operator that PyTorch has one entry for gave it
-another. Only `Tensor.grad_fn` and `next_functions` ask. Knows nothing of tensors.
+another. Only `Tensor.grad_fn` and `next_functions` ask. Knows nothing of tensors; imports nothing of flambeau.
 """
 
 from __future__ import annotations

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from flambeau.dtypes import default_dtype
 from flambeau.graph.node import Node
-from flambeau.graph.template import Template, Unrepeatable, first_serial, placeholder
+from flambeau.graph.primitives.leaf import placeholder
+from flambeau.graph.template import Template, Unrepeatable, first_serial
 from flambeau.storage import RECORDERS, SeenStorage, pending
 
 if TYPE_CHECKING:

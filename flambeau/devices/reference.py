@@ -1,4 +1,7 @@
-"""`reference`: the graph run node by node with each primitive's NumPy meaning. The device that tests compare others with."""
+"""`reference`: the graph run node by node with each primitive's NumPy meaning. The device that tests compare others with.
+
+May import `flambeau.graph`, `flambeau.dtypes` and `flambeau.devices.foreign`.
+"""
 
 from __future__ import annotations
 

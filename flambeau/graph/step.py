@@ -9,7 +9,7 @@ from weakref import WeakValueDictionary
 from flambeau.graph.node import Node
 from flambeau.graph.primitives.leaf import PLACEHOLDER
 
-__all__ = ["Step", "down_to", "placeholder_like"]
+__all__ = ["Step", "down_to"]
 
 
 def down_to(leaves: Container[int], results: Sequence[Node]) -> list[Node]:
@@ -22,11 +22,6 @@ def down_to(leaves: Container[int], results: Sequence[Node]) -> list[Node]:
             if node.serial not in leaves:
                 reached += node.inputs
     return [seen[serial] for serial in sorted(seen)]
-
-
-def placeholder_like(node: Node, shape: tuple[int, ...]) -> Node:
-    """A placeholder of a shape, with a node's dtype and device."""
-    return PLACEHOLDER((), (shape, node.dtype), node.device)
 
 
 class Step:

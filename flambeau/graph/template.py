@@ -9,18 +9,13 @@ from collections.abc import Callable, Sequence
 from operator import itemgetter
 
 from flambeau.graph.node import Node
-from flambeau.graph.primitives.leaf import CONSTANT, IOTA, PLACEHOLDER, SCALAR
+from flambeau.graph.primitives.leaf import CONSTANT, IOTA, PLACEHOLDER, SCALAR, placeholder
 
-__all__ = ["Template", "Unrepeatable", "first_serial", "placeholder"]
+__all__ = ["Template", "Unrepeatable", "first_serial"]
 
 
 class Unrepeatable(Exception):
     """What a function built depends on more than the nodes it was given."""
-
-
-def placeholder(shape: tuple[int, ...], like: Node) -> Node:
-    """Stands for a node of that shape, and of the dtype and device of `like`. A look at its value raises RuntimeError."""
-    return Node(PLACEHOLDER, (), (shape, like.dtype), shape, like.dtype, like.device)
 
 
 def first_serial(like: Node) -> int:

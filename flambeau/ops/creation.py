@@ -10,7 +10,7 @@ from flambeau.dtypes import bool_, default_dtype, dtype, float64, int64, promote
 from flambeau.graph.primitives.leaf import number
 from flambeau.graph.primitives.movement import EXPAND, RESHAPE
 from flambeau.host import flatten, pack
-from flambeau.ops.operands import check_fits, format_argument, integer, python_number, sizes, strides_like
+from flambeau.ops.operands import check_fits, format_argument, python_number, sizes, strides_like
 from flambeau.ops.registry import operator
 from flambeau.shapes.strides import format_strides, memory_order
 from flambeau.size import Size
@@ -383,14 +383,6 @@ def iota(n: int, type: dtype, device: str) -> Tensor:
     from flambeau.graph.primitives.leaf import IOTA
 
     return from_node(IOTA((), (n, type), device))
-
-
-def check_count(value: Any, function: str, argument: str) -> int:
-    """A non-negative integer argument."""
-    n = integer(value, function, argument)
-    if n < 0:
-        raise RuntimeError(f"{function}: {argument} must be non-negative, got {n}")
-    return n
 
 
 def _construct(self: Tensor, *args: Any, device: Any = None) -> None:

@@ -19,11 +19,12 @@ from flambeau.autograd.modes import state
 from flambeau.autograd.tape import GradientFunction, SavedTensor, freed_error, reachable, run_backward
 from flambeau.graph.node import Node
 from flambeau.graph.primitives.contraction import CONTRACT
-from flambeau.graph.primitives.leaf import PLACEHOLDER, SCALAR
+from flambeau.graph.primitives.leaf import PLACEHOLDER, SCALAR, placeholder
 from flambeau.graph.primitives.movement import PAD, SLICE
 from flambeau.graph.primitives.recurrence import RECURRENCE, Part, Recurrence
 from flambeau.graph.primitives.reduction import SUM
 from flambeau.graph.step import Step, down_to
+from flambeau.graph.template import first_serial
 from flambeau.ops.creation import zeros
 from flambeau.ops.nodes import shaped
 from flambeau.ops.slicing import pick, slice_dim
@@ -229,10 +230,10 @@ class _Adjoint:
         count = len(forward.states)
         with _aside():
             device = forward.results[0].device
-            first = PLACEHOLDER((), ((), forward.results[0].dtype), device).serial
+            first = first_serial(forward.results[0])
 
             def like(node: Node) -> Tensor:
-                return from_node(PLACEHOLDER((), (node.shape, node.dtype), device))
+                return from_node(placeholder(node.shape, node))
 
             states = [like(s) for s in forward.states]
             seeds = [like(n) if g else None for n, g in zip((*forward.results[:count], *forward.results), given, strict=True)]

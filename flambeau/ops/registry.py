@@ -171,8 +171,8 @@ _SCALAR_NAMES = {
 
 
 def scalar_name(t: Tensor) -> str:
-    """PyTorch's internal name of a dtype, which its error messages use."""
-    return _SCALAR_NAMES[t.dtype.name]
+    """PyTorch's internal name of a tensor's dtype, which its error messages use."""
+    return name_of_dtype(t.dtype)
 
 
 def name_of_dtype(type: Any) -> str:

@@ -19,7 +19,7 @@ from flambeau.dtypes import default_dtype, dtype
 from flambeau.ops.conversion import clone, to
 from flambeau.ops.creation import check_array, made_of
 from flambeau.ops.operands import check_tensor
-from flambeau.ops.registry import operator
+from flambeau.ops.registry import name_of_dtype, operator
 from flambeau.shared_storage import over_foreign
 from flambeau.size import contiguous_strides
 from flambeau.tensor import Tensor, from_bytes, over
@@ -165,8 +165,9 @@ def asarray(
             if where != str(found.device):
                 raise ValueError(f"can't alias tensor from device '{found.device}' to '{where}'.")
             if wanted is not found.dtype:
-                names = [_SCALAR_NAMES.get(d.name, d.name) for d in (found.dtype, wanted)]
-                raise ValueError(f"can't alias tensor with dtype '{names[0]}' into dtype '{names[1]}'.")
+                raise ValueError(
+                    f"can't alias tensor with dtype '{name_of_dtype(found.dtype)}' into dtype '{name_of_dtype(wanted)}'."
+                )
         result = to(found, where, wanted, copy=bool(copy))
     assert result is not None
     if requires_grad is None:
@@ -174,10 +175,6 @@ def asarray(
     if not requires_grad:
         return result.detach() if result.requires_grad else result
     return result if result.requires_grad else result.requires_grad_()
-
-
-_SCALAR_NAMES = {"float32": "Float", "float64": "Double", "float16": "Half", "bfloat16": "BFloat16", "int64": "Long",
-                 "int32": "Int", "int16": "Short", "int8": "Char", "uint8": "Byte", "bool": "Bool"}  # fmt: skip
 
 
 def _shared(obj: Any, type: dtype | None) -> Tensor | None:

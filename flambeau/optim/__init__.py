@@ -1,6 +1,7 @@
 """Optimizers and learning rate schedulers (PyTorch's `torch.optim`).
 
-May import: ops, autograd, tensor, dtypes, utils.hooks, nn.modules.module (for names in messages).
+May import: ops, autograd, tensor, dtypes, utils.hooks, nn.modules.module (for names in messages), and, to replay steps
+(`recorded.py`), recording, storage, devices and graph.node.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Adafactor. May import: optim.optimizer, optim.checks, optim.run_time, tensor."""
+"""Adafactor. May import: optim.optimizer, optim.checks, optim.run_time, ops, dtypes, tensor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Muon. May import: optim.optimizer, optim.checks, optim.run_time, tensor."""
+"""Muon. May import: optim.optimizer, optim.checks, optim.run_time, ops, dtypes, tensor."""
 
 from __future__ import annotations
 

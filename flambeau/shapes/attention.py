@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from flambeau.shapes.broadcasting import broadcast, expand
 from flambeau.shapes.errors import ShapeError, require, show
-from flambeau.shapes.sizes import Shape, Size, differ, divisible, equal
+from flambeau.shapes.sizes import Shape, Size, differ, divisible
 
 
 def scaled_dot_product_attention(
@@ -45,10 +45,3 @@ def scaled_dot_product_attention(
     if attn_mask is not None:
         expand(attn_mask, (*lead, query[-2], key[-2]))
     return (*lead, query[-2], value[-1])
-
-
-def multi_head_split(features: Size, heads: Size) -> Size:
-    """The features of one head. Raises ValueError where they do not divide."""
-    if divisible(features, heads) is False or equal(heads, 0) is True:
-        raise ValueError(f"embed_dim must be divisible by num_heads, got embed_dim={features} and num_heads={heads}")
-    return features // heads

@@ -213,37 +213,3 @@ def conv_transpose(
 ) -> Shape:
     """The result's shape alone: see `transposed_convolution`."""
     return transposed_convolution(input, weight, bias, stride, padding, output_padding, groups, dilation, spatial=spatial).shape
-
-
-def output_padding_for(
-    input: Sequence[Size],
-    output_size: Sequence[Size],
-    kernel: Sequence[Size],
-    stride: Sequence[Size],
-    padding: Sequence[Size],
-    dilation: Sequence[Size],
-    *,
-    spatial: int,
-) -> Shape:
-    """The output_padding with which a transposed convolution gives `output_size`: what the module's argument asks for.
-
-    `output_size` holds the spatial sizes, or the whole shape. Raises ValueError outside what the stride allows.
-    """
-    if len(output_size) == len(input) and len(output_size) != spatial:
-        output_size = output_size[-spatial:]
-    if len(output_size) != spatial:
-        raise ValueError(
-            f"ConvTranspose{spatial}D: for {len(input)}D input, output_size must have {spatial} or {len(input)} elements"
-            f" (got {len(output_size)})"
-        )
-    smallest = tuple(
-        (size - 1) * step - 2 * p + window_extent(k, d)
-        for size, step, p, k, d in zip(input[-spatial:], stride, padding, kernel, dilation)
-    )
-    for wanted, least, step in zip(output_size, smallest, stride):
-        if less(wanted, least) is True or less(least + step - 1, wanted) is True:
-            raise ValueError(
-                f"requested an output size of {show(output_size)}, but valid sizes range from {show(smallest)} to"
-                f" {show(tuple(low + s - 1 for low, s in zip(smallest, stride)))} (for an input of {show(input[-spatial:])})"
-            )
-    return tuple(wanted - least for wanted, least in zip(output_size, smallest))

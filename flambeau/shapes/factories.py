@@ -1,32 +1,11 @@
-"""Shapes of tensors made from numbers: sizes given by a caller, ranges, nested lists. May import: shapes.errors, shapes.sizes."""
+"""Shapes of tensors made from numbers: ranges, nested lists. May import: shapes.errors, shapes.sizes."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
 
-from flambeau.shapes.errors import ShapeError, show
+from flambeau.shapes.errors import ShapeError
 from flambeau.shapes.sizes import Shape, Size, less
-
-
-def sizes_argument(sizes: Sequence[Any], *, name: str = "size") -> Shape:
-    """``f(2, 3)`` and ``f((2, 3))`` alike. Raises TypeError for what is not an integer, RuntimeError for a negative size."""
-    if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)):
-        sizes = sizes[0]
-    checked: list[Size] = []
-    for position, size in enumerate(sizes):
-        if isinstance(size, (float, str, bytes, complex, tuple, list)) or size is None:
-            raise TypeError(
-                f"{name} must be a tuple of ints, but found element of type {type(size).__name__} at pos {position}: {size!r}"
-            )
-        if not isinstance(size, int) and not hasattr(size, "less_than"):
-            size = size.__index__()
-        checked.append(size)
-    for size in checked:
-        if less(size, 0) is True:
-            raise ShapeError(f"Trying to create tensor with negative dimension {size}: {show(checked)}")
-    return tuple(checked)
 
 
 def arange(start: float, end: float | Size, step: float = 1) -> Shape:

@@ -1,4 +1,7 @@
-"""Errors that generated code reports: the first one goes to the kernel's error word (see `lowered.py`)."""
+"""Errors that generated code reports: the first one goes to the kernel's error word (see `lowered.py`).
+
+May import the builder and its neighbours.
+"""
 
 from __future__ import annotations
 

@@ -20,6 +20,8 @@ for that. Its arguments: how many runs; the first thread's entries, how many the
 thread's cells, bytes to the next thread's; the moves, how many; the table; the control block. A move is a cell, the table index
 of its memory, another that holds at run 0 (or `NOWHERE`), and offset, stride, phase and mask: at run r the cell is
 memory + offset + stride·((r + phase) & mask).
+
+May import its neighbours that make and stop native code.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from flambeau.dtypes import bool_, dtype
 from flambeau.graph.node import PRIMITIVES, Node, Primitive, Shape
 from flambeau.graph.numpy import array_type, np
 
-__all__ = ["BUFFER", "CONSTANT", "SCALAR", "IOTA", "PLACEHOLDER", "number", "escaped"]
+__all__ = ["BUFFER", "CONSTANT", "SCALAR", "IOTA", "PLACEHOLDER", "number", "escaped", "placeholder"]
 
 
 def _no_rule(inputs: Any, params: Any) -> Any:
@@ -58,7 +58,14 @@ def _no_value(node: Node) -> Any:
 
 
 PLACEHOLDER = Primitive("placeholder", "leaf", lambda inputs, params: params, _no_value)
-"""`params = (shape, dtype)`: stands for a value that is another for each example, while `vmap` builds the graph of one."""
+"""`params = (shape, dtype)`: stands for a value that is given later, or another each time: of one example while `vmap` builds the
+graph of one, of one step while a recurrence's is built, of any operand while a `Template` is noted."""
+
+
+def placeholder(shape: Shape, like: Node) -> Node:
+    """A placeholder of a shape, with the dtype and device of `like`. A look at its value raises RuntimeError."""
+    return PLACEHOLDER((), (shape, like.dtype), like.device)
+
 
 _BAKED = frozenset((0.0, 1.0, -1.0, 2.0, 0.5, -2.0, -0.5))
 _BAKED_INTEGERS = range(-4, 17)

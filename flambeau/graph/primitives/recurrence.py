@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 from flambeau.graph.batching import Batch, leading
 from flambeau.graph.node import Node, Primitive
 from flambeau.graph.numpy import array_type, np
+from flambeau.graph.primitives.leaf import placeholder
 from flambeau.graph.primitives.movement import PERMUTE
-from flambeau.graph.step import Step, placeholder_like
+from flambeau.graph.step import Step
 
 __all__ = ["RECURRENCE", "Part", "Recurrence"]
 
@@ -103,7 +104,7 @@ def _batched_step(step: Step, rows: tuple[bool, ...], constants: tuple[bool, ...
     batch = Batch(n)
     leaves = []
     for leaf, differs in zip(step.leaves, (True,) * len(step.states) + rows + constants, strict=True):
-        leaves.append(placeholder_like(leaf, (n, *leaf.shape)) if differs else leaf)
+        leaves.append(placeholder((n, *leaf.shape), leaf) if differs else leaf)
         if differs:
             batch.bind(leaf, leaves[-1])
     results = []

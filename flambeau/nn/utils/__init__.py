@@ -1,4 +1,4 @@
-"""Helpers for gradients, parameters and sequences (PyTorch's `torch.nn.utils`)."""
+"""Helpers for gradients, parameters and sequences (PyTorch's `torch.nn.utils`). May import what `flambeau.nn` may."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from flambeau.ops.registry import scalar_name
 from flambeau.shapes.dims import wrap_dim
 from flambeau.tensor import Tensor
 
-__all__ = ["dims_and_sizes", "one_dim", "operand", "resized", "scale_of"]
+__all__ = ["dims_and_sizes", "one_dim", "operand", "points", "resized", "scale_of"]
 
 
 def operand(name: str, input: Any, kind: str) -> Tensor:

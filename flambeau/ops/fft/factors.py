@@ -1,4 +1,4 @@
-"""A discrete Fourier transform in tensor operations, for devices that have no routine of their own.
+"""A discrete Fourier transform in tensor operations: for GPUs, web pages, and long transforms on the CPU.
 
 Cooley and Tukey's: n = n₁·n₂ points are n₂ transforms of n₁ points, each a product with a small matrix, turned by roots of unity
 ("twiddles"), and n₁ transforms of n₂ points. A large prime number of points becomes a convolution, after Bluestein ("A linear

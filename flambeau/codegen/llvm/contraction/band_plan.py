@@ -22,8 +22,6 @@ _LONGEST = 512
 """Columns of a line in one block."""
 _BLOCKS = (1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 20, 28, 40, 56, 112)
 """Into how many blocks lines are cut, as far as that is looked at."""
-_STREAM = 12
-"""Bytes a cycle that come from the second cache level."""
 
 
 @dataclass(frozen=True)

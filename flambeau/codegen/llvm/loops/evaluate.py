@@ -3,7 +3,8 @@
 Axes are bound to numbers as loops open. One axis at a time may be the *lane* axis: an expression that varies with it is a
 vector whose lane i holds the value at that axis' position base + i; all others are scalars. `mask` tells which lanes are real
 (a loop's last turn may have fewer). Values are remembered in scopes that follow the loops, so that what an outer loop knows
-is not computed again inside: `hoist` computes, where an axis was just bound, everything that needs no other.
+is not computed again inside: `hoist` computes, where an axis was just bound, everything that needs no other. May import
+`flambeau.kernels`, `flambeau.dtypes`, `flambeau.traced` and its neighbours.
 """
 
 from __future__ import annotations

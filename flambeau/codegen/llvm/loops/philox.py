@@ -1,4 +1,7 @@
-"""Philox 4x32-10 random words (see `graph/primitives/random.py`, which holds the constants and the meaning)."""
+"""Philox 4x32-10 random words (see `graph/primitives/random.py`, which holds the constants and the meaning).
+
+May import `flambeau.kernels`, that module and its neighbours.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Sizes as arguments of generated code: kernels that differ in sizes alone share it.
 
 Programs with ever new lengths (batches of sentences, caches that grow) would otherwise compile for each. `generalise` cuts a
-kernel into phases and chooses their schedules for the sizes as they are; then extents, strides and bounds from `_LEAST` on
+kernel into phases and chooses their schedules for the sizes as they are; then extents, strides and bounds from `LEAST` on
 become `Size`s, numbers that the code reads from its arguments. What is left, with the powers of two that the sizes lie
 between, is what code is generated from, and its text is what code is kept under. So a call's code, and its result to the last
 bit, depends on its shapes alone and not on what was compiled before.
@@ -27,12 +27,10 @@ from flambeau.codegen.llvm.types import Int
 from flambeau.dtypes import int64
 from flambeau.kernels.ir import Expr, LoopKernel, Slot, Store
 from flambeau.kernels.replaced import settled
-from flambeau.traced import whole
+from flambeau.traced import LEAST, whole
 
 __all__ = ["General", "ScheduledPhase", "Size", "Sizes", "generalise", "highest"]
 
-_LEAST = 9
-"""Numbers below this stay as they are."""
 _ARITHMETIC = frozenset(("add", "sub", "mul", "minimum", "maximum", "floor_divide", "remainder"))
 _WITH_SIZES = frozenset(("add", "sub", "mul", "minimum", "maximum", "eq", "ne", "lt", "le", "gt", "ge"))
 """Operations on positions whose literals may become sizes."""
@@ -143,7 +141,7 @@ class _Taken:
 
     def size(self, n: int) -> int:
         """What stands for the number."""
-        if abs(n) < _LEAST:
+        if abs(n) < LEAST:
             return n
         found = self._known.get(n)
         if found is None:
