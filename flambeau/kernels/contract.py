@@ -15,7 +15,7 @@ from flambeau.kernels.ir import Affine, ContractionKernel, Expr, Operand, Slot
 from flambeau.kernels.lower import Lowering, Unfusable, moved
 from flambeau.kernels.operation import MOVEMENT, Operation
 
-__all__ = ["View", "trace", "contracts", "lower_contraction"]
+__all__ = ["View", "trace", "contracts", "images", "lower_contraction"]
 
 
 class View:
@@ -225,3 +225,19 @@ def _is_windowed(operation: Operation) -> bool:
             return True
         operation = operation.inputs[0]
     return False
+
+
+def images(operation: Operation) -> tuple[Operation, ...]:
+    """The operands of a contraction in which windows of several elements slide over images: those that are images, not weights.
+
+    One is the windows; the other, in the gradient to a weight, the result's gradient. Empty where nothing slides, as in a 1×1
+    convolution, which is a matrix product in any layout.
+    """
+    if operation.name != "contract":
+        return ()
+    for at, (windows, labels) in enumerate(zip(operation.inputs, operation.params)):
+        if windows.name == "window" and prod(windows.params[1]) > 1:
+            taps = labels[-len(windows.params[0]) :]
+            is_weight = not set(taps).isdisjoint(operation.params[1 - at])
+            return (windows,) if is_weight else (windows, operation.inputs[1 - at])
+    return ()

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from flambeau.kernels.contract import contracts, lower_contraction
+from flambeau.kernels.contract import contracts, images, lower_contraction
 from flambeau.kernels.ir import Expr
 from flambeau.kernels.lower import Unfusable, Write, lower_loops
 from flambeau.kernels.operation import MOVEMENT, Operation
@@ -164,9 +164,10 @@ class Fusion:
 
     def _read_from_memory(self, o: Operation) -> list[Operation]:
         """Operands that `o`'s kernel reads from memory, and those that would be computed many times over."""
-        result = []
+        result: list[Operation] = []
         if contracts(o):
-            memory = self.memory | {o.number}
+            result.extend(found for found in map(self._turned, images(o)) if found is not None)
+            memory = self.memory | {o.number, *(r.number for r in result)}
             while True:
                 try:
                     lower_contraction(o, o, memory, self.heights)
@@ -186,6 +187,18 @@ class Fusion:
                 if base.kind != "leaf" and limit < self._cost(base) < REDUCTION:  # reductions are judged by `_inline`
                     result.append(base)
         return [r for r in result if r.number not in self.memory]
+
+    def _turned(self, o: Operation) -> Operation | None:
+        """The permutation that a view is seen through, where it brings another dimension to the end.
+
+        Windows slide along the last dimension: the schedules for them (minimal filtering, bands, panels) need it to lie in one
+        piece. So an image with its channels last is copied first, which is little beside what the slow schedules cost.
+        """
+        while o.name in MOVEMENT and o.number not in self.memory:
+            if o.name == "permute" and o.params[0][-1] != len(o.shape) - 1:
+                return o
+            o = o.inputs[0]
+        return None
 
     def _base(self, o: Operation) -> Operation:
         """What a view is of: the operation in memory, or the last that is no movement."""
@@ -209,12 +222,20 @@ class Fusion:
                 continue
             end = current = core
             chain: list[Operation] = []
+            slides, before = bool(images(core)), 0  # `before`: how far before the end the core's last dimension is
             while current.number not in self.outputs and core.number not in self.forced:
                 led = self._leads_to(current)
                 if led is None or any(o.number in taken or o.size != core.size for o in led):
                     break
                 chain += led
                 current = led[-1]
+                if slides and current.name == "permute":
+                    top = len(current.shape) - 1
+                    before = top - current.params[0].index(top - before)
+                if before:  # as for operands: see `_turned`
+                    if current.name == "reshape" or current.number in self.memory:
+                        break
+                    continue
                 if current.kind == "elementwise" or current.number in self.outputs:
                     end = current
                 if current.number in self.memory:

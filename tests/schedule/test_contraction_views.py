@@ -16,6 +16,8 @@ from interpreter import Interpreter
 
 from flambeau.devices.reference import ReferenceBackend
 from flambeau.dtypes import float32
+from flambeau.graph.primitives.elementwise import MAXIMUM
+from flambeau.graph.primitives.movement import EXPAND, permuted
 from flambeau.kernels.ir import ContractionKernel
 from flambeau.nn.functional.convolution import Form, _by_w, _by_x, _by_y
 from flambeau.schedule import build, realize
@@ -93,3 +95,24 @@ def test_a_permuted_result_is_written_in_its_own_order() -> None:
     out = make("contract", (a, b), (0, 1), (1, 2), (0, 2))
     out = make("permute", (make("reshape", (out,), (2, 3, 5), (6, 5)),), (2, 0, 1))
     check(make("neg", (out,)))
+
+
+def test_convolutions_of_images_with_channels_last() -> None:
+    """The first image and the last result are copied; in between everything has the order that the schedules need."""
+    form, _, w, _ = operands((2, 1, 3, 3, (6, 7), (3, 3), (1, 1), (1, 1), (1, 1)))
+    value = leaf(array(2, 6, 7, 3))
+    for _ in range(2):
+        value = permuted(_by_y(form, permuted(value, (0, 3, 1, 2)), w), (0, 2, 3, 1))
+        value = MAXIMUM((value, EXPAND((leaf(array(1, 1, 1, 1)),), (value.shape, (1, 1, 1, 1)))))
+    plan = build([value])
+    assert [isinstance(step.kernel, ContractionKernel) for step in plan.steps] == [False, True, True, False]
+    expected, found = copied([value]), copied([value])
+    ReferenceBackend().realize(expected)
+    realize(Interpreter(), found)
+    np.testing.assert_allclose(found[0].buffer.reshape(-1), expected[0].buffer.reshape(-1), rtol=1e-4, atol=1e-4)
+
+
+def test_pointwise_convolutions_of_images_with_channels_last() -> None:
+    """They are matrix products in any order."""
+    form, _, w, _ = operands((2, 1, 3, 4, (6, 7), (1, 1), (0, 0), (1, 1), (1, 1)))
+    check(permuted(_by_y(form, permuted(leaf(array(2, 6, 7, 3)), (0, 3, 1, 2)), w), (0, 2, 3, 1)))
