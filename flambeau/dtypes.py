@@ -32,6 +32,7 @@ __all__ = [
     "set_default_dtype",
     "scalar_dtype",
     "combine",
+    "name_of_dtype",
     "finfo",
     "iinfo",
     "can_cast",
@@ -112,6 +113,16 @@ ALIASES: Final = {
 PYTHON_TYPES: Final[dict[Any, dtype]] = {bool: bool_, int: int64, float: float64, complex: complex128}
 """Python's types, which PyTorch takes where it takes a dtype."""
 _NAMES: Final = {d.name: d for d in ALL}
+_SCALAR_NAMES: Final = {
+    "bool": "Bool", "uint8": "Byte", "int8": "Char", "int16": "Short", "int32": "Int", "int64": "Long", "uint32": "UInt32",
+    "float16": "Half", "bfloat16": "BFloat16", "float32": "Float", "float64": "Double",
+    "complex64": "ComplexFloat", "complex128": "ComplexDouble",
+}  # fmt: skip
+
+
+def name_of_dtype(type: dtype) -> str:
+    """PyTorch's internal name of a dtype, such as Float or Long: errors say it, and names of tensor and storage types."""
+    return _SCALAR_NAMES[type.name]
 
 
 def _by_name(name: str) -> dtype:

@@ -974,6 +974,7 @@ def result_strides(tensors: Sequence[Tensor], rule: Any = pointwise) -> tuple[in
 
 
 _NOWHERE = [(0,) * rank for rank in range(65)]
+"""By rank: the strides of a number that is repeated, which say nothing of an order."""
 
 
 def _initialise(t: Tensor, storage: Storage, shape: tuple[int, ...]) -> None:

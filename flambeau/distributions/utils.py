@@ -9,6 +9,7 @@ from typing import Any
 from flambeau.dtypes import finfo
 from flambeau.ops.creation import tensor
 from flambeau.ops.formula import formula
+from flambeau.ops.special.composed import EULER
 from flambeau.ops.views import broadcast_tensors
 from flambeau.tensor import Tensor
 
@@ -17,7 +18,7 @@ __all__ = [
     "sum_rightmost", "log_odds_cost", "above_zero", "LOG_SQRT_2PI",
 ]  # fmt: skip
 
-euler_constant = 0.57721566490153286060
+euler_constant = EULER
 
 
 def broadcast_all(*values: Any) -> tuple[Tensor, ...]:

@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from flambeau.dtypes import dtype
+from flambeau.dtypes import dtype, name_of_dtype
 
 __all__ = ["next_serial", "Node", "Primitive", "PRIMITIVES", "topological_order", "Shape"]
 
@@ -117,8 +117,10 @@ class Primitive:
             return Node(self, inputs, params, shape, type, device)
         form = _forms.get(key)
         if form is None:
-            if self.parts is None and any(i.dtype.category == 3 for i in inputs):
-                raise NotImplementedError(f"\"{self.name}_cpu\" not implemented for '{complex_name(inputs[-1].dtype)}'")
+            if self.parts is None:
+                for i in inputs:
+                    if i.dtype.category == 3:
+                        raise NotImplementedError(f"\"{self.name}_cpu\" not implemented for '{name_of_dtype(i.dtype)}'")
             if len(_forms) >= _REMEMBERED:
                 _forms.clear()
             form = _forms[key] = _form(self, params, count, *self.infer(inputs, params), inputs[0].device)
@@ -203,11 +205,6 @@ class Node:
 def next_serial() -> int:
     """A serial that nodes made from now on exceed."""
     return next(_counter)
-
-
-def complex_name(type: dtype) -> str:
-    """PyTorch's internal name of a complex dtype, for messages."""
-    return "ComplexDouble" if type.itemsize == 16 else "ComplexFloat"
 
 
 def topological_order(outputs: Iterable[Node]) -> list[Node]:

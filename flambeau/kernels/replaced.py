@@ -1,4 +1,4 @@
-"""Kernels with plain numbers for traced ones. May import `flambeau.kernels.ir` and `flambeau.traced`."""
+"""Kernels with plain numbers for traced ones. May import `kernels.ir`, `kernels.traverse`, `flambeau.traced`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from flambeau.kernels.ir import Expr
+from flambeau.kernels.traverse import rebuild
 from flambeau.traced import Traced
 
 __all__ = ["is_traced", "replaced", "settled"]
@@ -46,17 +47,8 @@ def replaced(item: Any, number: Callable[[Traced], Any], done: dict[Any, Any] | 
 
 
 def _expression(e: Expr, number: Callable[[Traced], Any], done: dict[Any, Any]) -> Expr:
-    """Iterative: expressions may be deep."""
-    stack = [(e, False)]
-    while stack:
-        x, is_ready = stack.pop()
-        if x in done:
-            continue
-        if not is_ready:
-            stack.append((x, True))
-            stack.extend((a, False) for a in x.args)
-            continue
-        args = tuple(done[a] for a in x.args)
+    def visit(x: Expr, args: tuple[Expr, ...]) -> Expr:
         param = replaced(x.param, number, done)
-        done[x] = x if param is x.param and all(a is b for a, b in zip(args, x.args)) else Expr(x.op, args, x.dtype, param)
-    return done[e]
+        return x if param is x.param and all(a is b for a, b in zip(args, x.args)) else Expr(x.op, args, x.dtype, param)
+
+    return rebuild(e, visit, done)

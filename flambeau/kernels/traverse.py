@@ -21,9 +21,12 @@ def walk(roots: Sequence[Expr]) -> Iterator[Expr]:
             stack.extend(e.args)
 
 
-def rebuild(root: Expr, visit: Callable[[Expr, tuple[Expr, ...]], Expr]) -> Expr:
-    """`root` with every expression replaced by `visit(expression, its new operands)`, operands first."""
-    done: dict[Expr, Expr] = {}
+def rebuild(root: Expr, visit: Callable[[Expr, tuple[Expr, ...]], Expr], done: dict[Expr, Expr] | None = None) -> Expr:
+    """`root` with every expression replaced by `visit(expression, its new operands)`, operands first.
+
+    `done`: what expressions are replaced by already; what `visit` gives is added to it.
+    """
+    done = {} if done is None else done
     stack: list[tuple[Expr, bool]] = [(root, False)]
     while stack:
         e, ready = stack.pop()

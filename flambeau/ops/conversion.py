@@ -12,7 +12,7 @@ from flambeau import dtypes
 from flambeau.autograd.modes import state
 from flambeau.device import as_device_name
 from flambeau.device import device as Device
-from flambeau.dtypes import ALIASES, PYTHON_TYPES, default_dtype, dtype
+from flambeau.dtypes import ALIASES, PYTHON_TYPES, default_dtype, dtype, name_of_dtype
 from flambeau.graph.primitives.elementwise import BITCAST
 from flambeau.graph.primitives.movement import PAD, RESHAPE
 from flambeau.layout import contiguous_format, memory_format, preserve_format
@@ -29,7 +29,7 @@ from flambeau.ops.operands import (
     sizes,
     strides_like,
 )
-from flambeau.ops.registry import check_overlap, name_of_dtype, operator, scalar_name
+from flambeau.ops.registry import check_overlap, operator, scalar_name
 from flambeau.shapes import strides as rules
 from flambeau.shapes.broadcasting import expand as expand_rule
 from flambeau.shared_storage import check_resizable
@@ -205,11 +205,7 @@ def cuda(self: Tensor, device: Any = None, non_blocking: bool = False, memory_fo
     raise RuntimeError('flambeau has no CUDA device: use tensor.to("webgpu")')
 
 
-TYPE_NAMES = {
-    "float32": "FloatTensor", "float64": "DoubleTensor", "float16": "HalfTensor", "bfloat16": "BFloat16Tensor",
-    "uint8": "ByteTensor", "int8": "CharTensor", "int16": "ShortTensor", "int32": "IntTensor", "int64": "LongTensor",
-    "bool": "BoolTensor", "uint32": "UInt32Tensor", "complex64": "ComplexFloatTensor", "complex128": "ComplexDoubleTensor",
-}  # fmt: skip
+TYPE_NAMES = {d.name: name_of_dtype(d) + "Tensor" for d in dtypes.ALL}
 
 
 @operator("type", namespace=None)

@@ -12,8 +12,7 @@ from functools import lru_cache
 from operator import index as as_index
 from typing import Any
 
-from flambeau.dtypes import combine, default_dtype, dtype, float32, promote, scalar_dtype
-from flambeau.graph.node import complex_name
+from flambeau.dtypes import combine, default_dtype, dtype, float32, name_of_dtype, promote, scalar_dtype
 from flambeau.graph.primitives.elementwise import CAST
 from flambeau.graph.primitives.leaf import number
 from flambeau.graph.primitives.movement import EXPAND, RESHAPE
@@ -48,7 +47,7 @@ check_tensor = as_tensor_argument
 def refuse_complex(t: Tensor, message: str, kind: type[Exception] = NotImplementedError) -> None:
     """Raises where a tensor is complex; {dtype} in the message becomes PyTorch's name of its dtype."""
     if t._storage.dtype.category == 3:
-        raise kind(message.replace("{dtype}", complex_name(t._storage.dtype)))
+        raise kind(message.replace("{dtype}", name_of_dtype(t._storage.dtype)))
 
 
 def python_number(value: Any) -> Any:

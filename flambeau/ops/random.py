@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from flambeau.device import as_device_name
-from flambeau.dtypes import bool_, default_dtype, dtype, finfo, float32, iinfo, int64, uint32
+from flambeau.dtypes import bool_, default_dtype, dtype, finfo, float32, iinfo, int64, name_of_dtype, uint32
 from flambeau.generator import Generator, default_generator
 from flambeau.graph.primitives import elementwise as e
 from flambeau.graph.primitives.complex import VIEW_AS_COMPLEX
@@ -104,8 +104,6 @@ def _finish(out: Tensor | None, result: Tensor, requires_grad: bool) -> Tensor:
 
 def _floating(name: str, type: dtype) -> dtype:
     if type.category < 2 or (type.category == 3 and name not in ("check_uniform_bounds", "normal_kernel_cpu")):
-        from flambeau.ops.registry import name_of_dtype
-
         raise NotImplementedError(f"\"{name}\" not implemented for '{name_of_dtype(type)}'")
     return type
 

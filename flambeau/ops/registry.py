@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from flambeau.autograd.modes import state
 from flambeau.autograd.names import OF_OPERATORS, full_name
 from flambeau.autograd.tape import SavedTensor
-from flambeau.dtypes import can_cast
+from flambeau.dtypes import can_cast, name_of_dtype
 from flambeau.ops.autocast import casting
 from flambeau.ops.spellings import with_spellings
 from flambeau.shapes.strides import is_dense
@@ -163,21 +163,9 @@ def _dtype_error(result: Tensor, target: Tensor) -> RuntimeError:
     return RuntimeError(f"result type {scalar_name(result)} can't be cast to the desired output type {scalar_name(target)}")
 
 
-_SCALAR_NAMES = {
-    "bool": "Bool", "uint8": "Byte", "int8": "Char", "int16": "Short", "int32": "Int", "int64": "Long", "uint32": "UInt32",
-    "float16": "Half", "bfloat16": "BFloat16", "float32": "Float", "float64": "Double",
-    "complex64": "ComplexFloat", "complex128": "ComplexDouble",
-}  # fmt: skip
-
-
 def scalar_name(t: Tensor) -> str:
     """PyTorch's internal name of a tensor's dtype, which its error messages use."""
     return name_of_dtype(t.dtype)
-
-
-def name_of_dtype(type: Any) -> str:
-    """PyTorch's internal name of a dtype."""
-    return _SCALAR_NAMES[type.name]
 
 
 def write_in_place(target: Tensor, result: Tensor) -> Tensor:

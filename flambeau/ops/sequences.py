@@ -8,11 +8,11 @@ from itertools import accumulate
 from typing import Any
 
 from flambeau.device import as_device_name
-from flambeau.dtypes import default_dtype, dtype, float32, float64, int64
+from flambeau.dtypes import default_dtype, dtype, float32, float64, int64, name_of_dtype
 from flambeau.graph.primitives import elementwise as e
 from flambeau.ops.creation import iota
 from flambeau.ops.operands import cast, check_tensor, filled, integer, pair, python_number
-from flambeau.ops.registry import name_of_dtype, operator, write_out
+from flambeau.ops.registry import operator, write_out
 from flambeau.ops.views import reshape
 from flambeau.size import contiguous_strides
 from flambeau.tensor import Tensor

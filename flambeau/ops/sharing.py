@@ -15,11 +15,11 @@ from typing import Any
 from flambeau import devices, dlpack
 from flambeau.device import as_device_name
 from flambeau.devices.foreign import ForeignMemory
-from flambeau.dtypes import default_dtype, dtype
+from flambeau.dtypes import default_dtype, dtype, name_of_dtype
 from flambeau.ops.conversion import clone, to
 from flambeau.ops.creation import check_array, made_of
 from flambeau.ops.operands import check_tensor
-from flambeau.ops.registry import name_of_dtype, operator
+from flambeau.ops.registry import operator
 from flambeau.shared_storage import over_foreign
 from flambeau.size import contiguous_strides
 from flambeau.tensor import Tensor, from_bytes, over

@@ -14,20 +14,7 @@ from flambeau.tensor import Tensor, from_bytes, from_node
 
 __all__ = ["STORAGE_NAMES", "StorageType", "LoadedStorage", "storage_bytes", "view_of"]
 
-STORAGE_NAMES = {
-    dtypes.bool_: "BoolStorage",
-    dtypes.uint8: "ByteStorage",
-    dtypes.int8: "CharStorage",
-    dtypes.int16: "ShortStorage",
-    dtypes.int32: "IntStorage",
-    dtypes.int64: "LongStorage",
-    dtypes.float16: "HalfStorage",
-    dtypes.bfloat16: "BFloat16Storage",
-    dtypes.float32: "FloatStorage",
-    dtypes.float64: "DoubleStorage",
-    dtypes.complex64: "ComplexFloatStorage",
-    dtypes.complex128: "ComplexDoubleStorage",
-}
+STORAGE_NAMES = {d: dtypes.name_of_dtype(d) + "Storage" for d in dtypes.ALL if d is not dtypes.uint32}
 """PyTorch's names of storages by dtype; what isn't here is stored as bytes with its dtype beside."""
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import builtins
 from typing import Any, NamedTuple
 
-from flambeau.dtypes import int64
+from flambeau.dtypes import int64, name_of_dtype
 from flambeau.graph.batching import everywhere
-from flambeau.graph.node import Node, Primitive, complex_name
+from flambeau.graph.node import Node, Primitive
 from flambeau.graph.numpy import np
 from flambeau.graph.parts import Pair, componentwise
 
@@ -123,7 +123,7 @@ _each_part = componentwise()
 
 def _scatter_parts(node: Node, operands: Any) -> Pair:
     if node.params[1] not in ("set", "add"):
-        raise NotImplementedError(f"\"scatter_reduce\" not implemented for '{complex_name(node.dtype)}'")
+        raise NotImplementedError(f"\"scatter_reduce\" not implemented for '{name_of_dtype(node.dtype)}'")
     return _each_part(node, operands)
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from flambeau.dtypes import int64
+from flambeau.dtypes import int64, name_of_dtype
 from flambeau.graph.batching import everywhere
-from flambeau.graph.node import Node, Primitive, complex_name
+from flambeau.graph.node import Node, Primitive
 from flambeau.graph.numpy import array_type, np
 from flambeau.graph.parts import Pair, componentwise
 from flambeau.graph.primitives.complex_arithmetic import product
@@ -17,7 +17,7 @@ __all__ = ["SCAN"]
 
 def _rule(inputs: Any, params: tuple[Any, ...]) -> Any:
     if params[1] not in ("sum", "prod") and inputs[0].dtype.category == 3:
-        raise NotImplementedError(f"\"cum{params[1][-3:]}_cpu\" not implemented for '{complex_name(inputs[0].dtype)}'")
+        raise NotImplementedError(f"\"cum{params[1][-3:]}_cpu\" not implemented for '{name_of_dtype(inputs[0].dtype)}'")
     return inputs[0].shape, int64 if params[1].startswith("arg") else inputs[0].dtype
 
 

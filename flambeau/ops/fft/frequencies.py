@@ -6,11 +6,11 @@ import math
 from typing import Any
 
 from flambeau.device import as_device_name
-from flambeau.dtypes import default_dtype, dtype, int64
+from flambeau.dtypes import default_dtype, dtype, int64, name_of_dtype
 from flambeau.ops.creation import iota
 from flambeau.ops.joining import roll
 from flambeau.ops.operands import cast, check_tensor, dims_argument, integer
-from flambeau.ops.registry import name_of_dtype, operator, write_out
+from flambeau.ops.registry import operator, write_out
 from flambeau.ops.sequences import finest
 from flambeau.shapes.dims import wrap_dims
 from flambeau.tensor import Tensor

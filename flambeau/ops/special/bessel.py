@@ -17,13 +17,10 @@ from flambeau.ops.composite import untaped
 from flambeau.ops.creation import tensor
 from flambeau.ops.pointwise import unary_operand
 from flambeau.ops.registry import operator
-from flambeau.ops.special.composed import composed, wide_operand
+from flambeau.ops.special.composed import EULER, composed, wide_operand
 from flambeau.tensor import Tensor
 
 __all__ = ["i0", "i0e", "i1", "i1e"]
-
-
-_EULER = 0.5772156649015329
 
 
 def _asymptotic(order: int, x: Tensor, count: int) -> list[Tensor]:
@@ -108,7 +105,7 @@ def _second_modified(order: int, x: Tensor, is_scaled: bool) -> Tensor:
     """
     near = choose((x > 0) & (x < 2), x, 1.0, "k0")
     quarter = near * near * 0.25
-    logarithm = (near * 0.5).log() + _EULER
+    logarithm = (near * 0.5).log() + EULER
     harmonic, factor = 0.0, 1.0
     sums = quarter * 0
     power = quarter * 0 + 1
@@ -205,7 +202,7 @@ def _second(order: int, x: Tensor) -> Tensor:
     sums, near = _ordinary(order, x, _second_weights(order), (1, 1))
     inner = choose((near > 0) & (x > 0), near, 1.0, "y0")
     first = _first(order, inner)
-    logarithm = (inner * 0.5).log() + _EULER
+    logarithm = (inner * 0.5).log() + EULER
     if order == 0:
         series = 2 / math.pi * logarithm * first - 4 / math.pi * sums
     else:

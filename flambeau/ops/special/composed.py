@@ -14,7 +14,10 @@ from flambeau.ops.pointwise import unary_operand
 from flambeau.ops.registry import scalar_name
 from flambeau.tensor import Tensor
 
-__all__ = ["composed", "polynomial", "legendre", "refuse_halves", "wide_operand"]
+__all__ = ["EULER", "composed", "polynomial", "legendre", "refuse_halves", "wide_operand"]
+
+EULER = 0.5772156649015329
+"""Euler and Mascheroni's constant γ."""
 
 
 def composed(name: str, x: Tensor, f: Any, gradient: Any, params: tuple[Any, ...] = ()) -> Tensor:

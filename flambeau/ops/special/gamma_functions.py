@@ -14,7 +14,7 @@ from flambeau.ops.composite import Composite, record, untaped
 from flambeau.ops.operands import check_tensor, integer, operands
 from flambeau.ops.pointwise import unary_operand
 from flambeau.ops.registry import operator
-from flambeau.ops.special.composed import composed, polynomial, refuse_halves
+from flambeau.ops.special.composed import EULER, composed, polynomial, refuse_halves
 from flambeau.tensor import Tensor
 
 __all__ = ["lgamma", "digamma", "polygamma", "mvlgamma", "stirling_tail", "zeta"]
@@ -62,7 +62,7 @@ def _lgamma_near_one(z: Tensor) -> Tensor:
     """log Γ(1 + z) for |z| ≤ 0.3, by its Taylor series -γz + Σ ζ(n)(-z)ⁿ/n (Abramowitz and Stegun 6.1.33)."""
     count = 30 if z.dtype is float64 else 16
     terms = tuple((-1) ** n * zeta / n for n, zeta in enumerate(_ZETA[:count], 2))
-    return z * (polynomial(z, tuple(reversed(terms))) * z - 0.5772156649015329)
+    return z * (polynomial(z, tuple(reversed(terms))) * z - EULER)
 
 
 def _lgamma_value(x: Tensor) -> Tensor:

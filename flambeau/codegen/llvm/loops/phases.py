@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from flambeau.codegen.llvm.loops.schedule import reductions_of, roots, trip
 from flambeau.dtypes import int64
 from flambeau.kernels.ir import Expr, LoopKernel, Slot, Store
-from flambeau.kernels.traverse import walk
+from flambeau.kernels.traverse import rebuild, walk
 
 __all__ = ["Phase", "cut", "substitute"]
 
@@ -140,22 +140,15 @@ def _combination(
 
 
 def substitute(e: Expr, changes: Mapping[Expr, Expr], renamed: Mapping[int, int] | None = None) -> Expr:
-    """The expression with some of its parts exchanged and its reduce axes renamed. Iterative: expressions may be deep."""
-    done: dict[Expr, Expr] = dict(changes)
-    stack = [(e, False)]
-    while stack:
-        x, is_ready = stack.pop()
-        if x in done:
-            continue
-        if not is_ready:
-            stack.append((x, True))
-            stack.extend((a, False) for a in x.args)
-            continue
+    """The expression with some of its parts exchanged and its reduce axes renamed."""
+
+    def visit(x: Expr, args: tuple[Expr, ...]) -> Expr:
         param = x.param
         if renamed and x.op == "reduce":
             param = (param[0], tuple((renamed.get(a, a), n) for a, n in param[1]))
-        done[x] = Expr(x.op, tuple(done[a] for a in x.args), x.dtype, param)
-    return done[e]
+        return Expr(x.op, args, x.dtype, param)
+
+    return rebuild(e, visit, dict(changes))
 
 
 def _axes(e: Expr) -> tuple[int, ...]:

@@ -27,6 +27,7 @@ from flambeau.codegen.llvm.types import Int
 from flambeau.dtypes import int64
 from flambeau.kernels.ir import Expr, LoopKernel, Slot, Store
 from flambeau.kernels.replaced import settled
+from flambeau.kernels.traverse import rebuild
 from flambeau.traced import LEAST, whole
 
 __all__ = ["General", "ScheduledPhase", "Size", "Sizes", "generalise", "highest"]
@@ -188,23 +189,12 @@ class _Rewriter:
         return tuple((axis, self.rewrite(e)) for axis, e in limits.items())
 
     def rewrite(self, e: Expr) -> Expr:
-        """Iterative: expressions may be deep."""
-        done = self._done
-        stack = [(e, False)]
-        while stack:
-            x, is_ready = stack.pop()
-            if x in done:
-                continue
-            if is_ready:
-                done[x] = self._rewritten(x)
-                continue
-            stack.append((x, True))
-            stack.extend((a, False) for a in x.args)
-        return done[e]
+        """The expression with what stands for its sizes."""
+        return rebuild(e, self._rewritten, self._done)
 
-    def _rewritten(self, e: Expr) -> Expr:
+    def _rewritten(self, e: Expr, operands: tuple[Expr, ...]) -> Expr:
         self._positions[e] = self._is_position(e)
-        args = [self._done[a] for a in e.args]
+        args = list(operands)
         param = e.param
         if e.op == "reduce":
             param = (param[0], tuple((axis, self.taken.size(n)) for axis, n in param[1]))
