@@ -18,10 +18,7 @@ from flambeau.autograd.entries import (
     AsStridedBackward0,
     CopyBackwards,
     CopySlices,
-    FillBackward2,
     PrimitiveGradient,
-    ZeroBackward0,
-    entitle,
     entry_class,
 )
 from flambeau.autograd.modes import state
@@ -38,10 +35,7 @@ from flambeau.shared_storage import share
 from flambeau.size import Size, contiguous_strides
 from flambeau.storage import RECORDERS, SeenStorage, Storage, inverse, pending, realize, steps_of
 
-__all__ = [
-    "Tensor", "from_node", "from_bytes", "over", "result_strides", "PrimitiveGradient", "entitle", "FillBackward2",
-    "ZeroBackward0",
-]  # fmt: skip
+__all__ = ["Tensor", "from_node", "from_bytes", "over", "result_strides"]
 
 RESHAPE, PERMUTE, AS_STRIDED, ASSIGN = p.movement.RESHAPE, p.movement.PERMUTE, p.movement.AS_STRIDED, p.movement.ASSIGN
 BUFFER, CONSTANT, CAST = p.leaf.BUFFER, p.leaf.CONSTANT, p.elementwise.CAST

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from flambeau.autograd.entries import entitle
 from flambeau.dtypes import float16, float32, scalar_dtype
 from flambeau.graph.node import Primitive
 from flambeau.graph.primitives import elementwise as e
@@ -22,7 +23,7 @@ from flambeau.ops.operands import (
     python_number,
 )  # fmt: skip
 from flambeau.ops.registry import in_place, operator, scalar_name
-from flambeau.tensor import Tensor, entitle
+from flambeau.tensor import Tensor
 
 __all__ = ["add", "sub", "rsub", "mul", "div", "floor_divide", "remainder", "fmod", "pow", "float_power"]
 

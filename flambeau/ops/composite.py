@@ -9,9 +9,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from flambeau.autograd.conjugation import conjugated
+from flambeau.autograd.entries import PrimitiveGradient
 from flambeau.autograd.modes import state
 from flambeau.autograd.repeated import repeat
-from flambeau.tensor import PrimitiveGradient, Tensor
+from flambeau.tensor import Tensor
 
 __all__ = ["Composite", "computed", "record", "untaped"]
 

@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from flambeau import dtypes
+from flambeau.autograd.entries import FillBackward2, ZeroBackward0, entitle
 from flambeau.autograd.modes import state
 from flambeau.device import as_device_name
 from flambeau.device import device as Device
@@ -35,7 +36,7 @@ from flambeau.shapes.broadcasting import expand as expand_rule
 from flambeau.shared_storage import check_resizable
 from flambeau.size import Size, contiguous_strides
 from flambeau.storage import ReinterpretedStorage, part_storage, pending
-from flambeau.tensor import FillBackward2, Tensor, ZeroBackward0, entitle, from_bytes, from_node, over
+from flambeau.tensor import Tensor, from_bytes, from_node, over
 
 __all__ = ["to", "clone", "contiguous", "copy_"]
 

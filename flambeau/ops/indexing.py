@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from operator import index as as_index
 from typing import Any
 
+from flambeau.autograd.entries import entitle
 from flambeau.dtypes import bool_, int64
 from flambeau.graph.primitives.indexing import EITHER_END, GATHER
 from flambeau.ops.creation import iota, tensor
@@ -23,7 +24,7 @@ from flambeau.shapes.broadcasting import broadcast
 from flambeau.shapes.broadcasting import expand as expand_rule
 from flambeau.shapes.errors import ShapeError
 from flambeau.shapes.views import slice_bounds
-from flambeau.tensor import Tensor, entitle
+from flambeau.tensor import Tensor
 
 __all__ = ["index_put", "nonzero", "argwhere", "nonzero_tuple"]
 

@@ -15,6 +15,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Container, Sequence
 from typing import Any, NamedTuple
 
+from flambeau.autograd.entries import PrimitiveGradient
 from flambeau.autograd.modes import state
 from flambeau.autograd.tape import GradientFunction, SavedTensor, freed_error, reachable, run_backward
 from flambeau.graph.node import Node
@@ -30,7 +31,7 @@ from flambeau.ops.nodes import shaped
 from flambeau.ops.slicing import pick, slice_dim
 from flambeau.size import contiguous_strides
 from flambeau.storage import Storage, pending
-from flambeau.tensor import PrimitiveGradient, Tensor, from_node, over
+from flambeau.tensor import Tensor, from_node, over
 
 __all__ = ["Recurrent", "Rows", "recur"]
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, TypeVar
 
+from flambeau.autograd.entries import PrimitiveGradient, entitle
 from flambeau.autograd.modes import state
 from flambeau.autograd.names import OF_OPERATORS, full_name
 from flambeau.autograd.tape import SavedTensor
@@ -19,7 +20,7 @@ from flambeau.dtypes import can_cast, name_of_dtype
 from flambeau.ops.autocast import casting
 from flambeau.ops.spellings import with_spellings
 from flambeau.shapes.strides import is_dense
-from flambeau.tensor import PrimitiveGradient, Tensor, entitle, from_node
+from flambeau.tensor import Tensor, from_node
 
 __all__ = ["OPERATORS", "Operator", "check_overlap", "in_place", "operator", "scalar_name", "write_out", "write_in_place"]
 

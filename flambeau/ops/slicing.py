@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from flambeau.autograd.entries import entitle
 from flambeau.autograd.modes import state
 from flambeau.autograd.tape import GradientFunction
 from flambeau.graph.primitives.movement import CONCATENATE, PAD, RESHAPE, SLICE
@@ -15,7 +16,7 @@ from flambeau.ops.registry import operator
 from flambeau.ops.views import reshaped
 from flambeau.shapes import views as rules
 from flambeau.shapes.dims import wrap_dim
-from flambeau.tensor import Tensor, entitle
+from flambeau.tensor import Tensor
 
 __all__ = ["drop_dim", "narrow", "pick", "select", "slice_dim", "slice_view", "split", "unbind"]
 

@@ -2,11 +2,11 @@
 
 The left operand is packed once into panels [batch][rows/height][summed][height] (a `Pack` phase; of few rows by each thread
 for itself, while a phase packs the right operand). Each thread then takes blocks of columns: it copies the right operand's part
-for a block of the sum into [summed][columns],
-where padding, strides, dilation and dtypes are dealt with, and runs one micro-kernel: a tile of `height` rows by `width` vectors
-of columns held in registers, one broadcast and one vector load a term. A block of columns is a number of whole lines (the right
-operand's innermost column axis) or a part of one line. Sums go through the epilogue straight from registers where the columns of
-a block lie in line in the result and the sum is one block; otherwise they gather in a buffer first.
+for a block of the sum into [summed][columns], where padding, strides, dilation and dtypes are dealt with, and runs one
+micro-kernel: a tile of `height` rows by `width` vectors of columns held in registers, one broadcast and one vector load a term.
+A block of columns is a number of whole lines (the right operand's innermost column axis) or a part of one line. Sums go through
+the epilogue straight from registers where the columns of a block lie in line in the result and the sum is one block; otherwise
+they gather in a buffer first.
 
 May import `codegen.llvm` and the contraction's other parts.
 """
