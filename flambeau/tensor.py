@@ -30,7 +30,7 @@ from flambeau.graph.node import Node, Primitive
 from flambeau.graph.primitives.movement import permuted
 from flambeau.host import nest, unpack
 from flambeau.layout import layout, strided
-from flambeau.shapes.strides import Order, memory_order, pointwise, preserved
+from flambeau.shapes.strides import Order, format_strides, memory_order, pointwise, preserved, suggested_format
 from flambeau.shared_storage import share
 from flambeau.size import Size, contiguous_strides
 from flambeau.storage import RECORDERS, SeenStorage, Storage, inverse, pending, realize, steps_of
@@ -512,6 +512,12 @@ class Tensor:
     def _laid_out_by(self, *operands: Tensor) -> Tensor:
         """This fresh result in memory as an elementwise one of these operands (of its shape) lies there."""
         return self._laid_out(result_strides(operands) or contiguous_strides(self._shape))
+
+    def _laid_out_as_image(self, like: Tensor) -> Tensor:
+        """This fresh result in the memory format in which operators on images answer for the image `like`."""
+        if self._strides is like._strides is None:
+            return self
+        return self._laid_out(format_strides(tuple(self._shape), suggested_format(tuple(like._shape), like.stride())))
 
     def _dense_strides(self) -> tuple[int, ...]:
         """The strides of a copy: this tensor's where it is dense."""

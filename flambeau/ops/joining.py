@@ -362,4 +362,4 @@ def pad_constant(input: Tensor, widths: Sequence[tuple[int, int]], value: Any = 
         value = int(value)
     elif result.dtype.category == 0:
         value = bool(value)
-    return Tensor._apply(PAD, (result,), (before, after, (0,) * len(before), value))
+    return Tensor._apply(PAD, (result,), (before, after, (0,) * len(before), value))._laid_out_as_image(input)

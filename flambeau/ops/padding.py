@@ -9,6 +9,7 @@ from flambeau.ops.joining import cat
 from flambeau.ops.operands import as_tensor_argument, check_fits
 from flambeau.ops.registry import operator
 from flambeau.shapes import joining as rules
+from flambeau.size import contiguous_strides
 from flambeau.tensor import Tensor
 
 __all__ = ["pad"]
@@ -16,6 +17,7 @@ __all__ = ["pad"]
 
 def _constant(x: Tensor, low: Sequence[int], high: Sequence[int], value: float) -> Tensor:
     """Negative amounts crop."""
+    image = x
     if any(a < 0 for a in (*low, *high)):
         index = tuple(slice(max(-a, 0), n - max(-b, 0)) for a, b, n in zip(low, high, x._shape))
         x = x[index]
@@ -26,7 +28,7 @@ def _constant(x: Tensor, low: Sequence[int], high: Sequence[int], value: float) 
     if not isinstance(value, complex):
         value = bool(value) if type.category == 0 else int(value) if type.category == 1 else float(value)
     check_fits(value, type)
-    return Tensor._apply(PAD, (x,), (low, high, (0,) * len(low), value))
+    return Tensor._apply(PAD, (x,), (low, high, (0,) * len(low), value))._laid_out_as_image(image)
 
 
 # What stands before (`amount` elements) and after x along a dimension.
@@ -84,4 +86,5 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
             parts.append(outside(x, dim, b, False))
         if len(parts) > 1:
             x = cat(parts, dim)
-    return x.clone() if x is input else x
+    x = x.clone() if x is input else x
+    return x._laid_out(contiguous_strides(tuple(x._shape))) if mode == "circular" else x

@@ -222,6 +222,49 @@ def test_convolutions(device: str, spatial: int, name: str, groups: int, images:
     check(lambda *t: run(flambeau, *t), lambda *t: run(torch, *t), (x, w, bias), device=device, factor=20, strides=False)
 
 
+IMAGES: dict[str, Any] = {
+    "batch_norm": lambda f, x: f.batch_norm(x, x.new_zeros(4), x.new_ones(4), x.new_ones(4), x.new_ones(4)),
+    "batch_norm training": lambda f, x: f.batch_norm(x, None, None, x.new_ones(4), x.new_ones(4), training=True),
+    "batch_norm plain": lambda f, x: f.batch_norm(x, None, None, training=True),
+    "max_pool": lambda f, x: getattr(f, f"max_pool{x.ndim - 2}d")(x, 3, 2, 1),
+    "avg_pool": lambda f, x: getattr(f, f"avg_pool{x.ndim - 2}d")(x, 3, 2, 1),
+    "adaptive_avg_pool": lambda f, x: getattr(f, f"adaptive_avg_pool{x.ndim - 2}d")(x, 3),
+    "relu": lambda f, x: f.relu(x),
+    "silu": lambda f, x: f.silu(x),
+}
+"""Operators on images whose results and gradients have the input's memory format."""
+FORWARD: dict[str, Any] = {
+    "max_pool with indices": lambda f, x: getattr(f, f"max_pool{x.ndim - 2}d")(x, 2, return_indices=True),
+    "adaptive_avg_pool": lambda f, x: getattr(f, f"adaptive_avg_pool{x.ndim - 2}d")(x, 4),
+    "group_norm": lambda f, x: f.group_norm(x, 2, x.new_ones(4), x.new_ones(4)),
+    "nearest": lambda f, x: f.interpolate(x, scale_factor=2),
+    "linear": lambda f, x: f.interpolate(x, scale_factor=2, mode="bilinear" if x.ndim == 4 else "trilinear"),
+    "pad": lambda f, x: f.pad(x, (1, 2, 0, 1)),
+    "pad and crop": lambda f, x: f.pad(x, (1, -2, 0, 1)),
+    "circular": lambda f, x: f.pad(x, (1, 1) * (x.ndim - 2), mode="circular"),
+    "dropout": lambda f, x: f.dropout(x) * 0,
+    "layer_norm": lambda f, x: f.layer_norm(x, tuple(x.shape[1:])),
+    "instance_norm": lambda f, x: f.instance_norm(x) + 0,
+}
+"""Those whose results are compared alone."""
+
+
+@settings(max_examples=60)
+@given(st.sampled_from([2, 3]), st.sampled_from(["contiguous", "channels_last", "cut"]), st.data())
+def test_operators_on_images(device: str, spatial: int, layout: str, data: Any) -> None:
+    with_gradient = data.draw(st.booleans())
+    operator = (IMAGES if with_gradient else FORWARD)[data.draw(st.sampled_from(sorted(IMAGES if with_gradient else FORWARD)))]
+    value = torch.randn(2, 4, *(6,) * spatial, generator=torch.Generator().manual_seed(0))
+    x = as_laid_out(value, layout, (0, *range(2, spatial + 2), 1), 1)
+
+    def run(library: Any, t: Any) -> Any:
+        leaf = t.detach().requires_grad_(with_gradient)
+        y = operator(library.nn.functional, leaf)
+        return (y.detach(), *library.autograd.grad(y, leaf, library.ones_like(y))) if with_gradient else y
+
+    check(lambda t: run(flambeau, t), lambda t: run(torch, t), (x,), device=device, factor=50, strides=False)
+
+
 @settings(max_examples=20)
 @given(operands(1), st.booleans())
 def test_gradients_of_leaves(device: str, tensors: list[torch.Tensor], twice: bool) -> None:

@@ -92,7 +92,8 @@ def _make_adaptive_avg_pool(spatial: int) -> Callable[..., Any]:
         dims = tuple(range(blocks.ndim - spatial, blocks.ndim))
         with untaped():
             counts = cast(inside, x.dtype).sum(tuple(range(spatial, 2 * spatial)))
-        return blocks._fill_where(~inside, 0).sum(dims) / counts
+        y = blocks._fill_where(~inside, 0).sum(dims) / counts
+        return y._laid_out_as_image(x) if spatial == 2 else y
 
     return adaptive_avg_pool
 
@@ -116,7 +117,10 @@ def _adaptive_max_pool(spatial: int, input: Any, output_size: Any) -> tuple[Tens
         blocks, along, inside = _blocks(x, out)
         blocks = blocks._fill_where(~inside, lowest(x.dtype))
         places = _chosen(blocks, along, tuple(x._shape[-spatial:]))
-    return _picked(x, places, spatial), lambda: places
+    y = _picked(x, places, spatial)
+    if spatial == 2:
+        y, places = y._laid_out_as_image(x), places._laid_out_as_image(x)
+    return y, lambda: places
 
 
 def _chosen(blocks: Tensor, along: list[Tensor], sizes: tuple[int, ...]) -> Tensor:

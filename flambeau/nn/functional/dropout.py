@@ -7,6 +7,7 @@ import warnings
 from typing import Any
 
 from flambeau.nn.functional.arguments import as_tensor_argument, scalar_name
+from flambeau.ops.creation import empty_like
 from flambeau.ops.registry import in_place, operator
 from flambeau.tensor import Tensor
 
@@ -20,10 +21,9 @@ def _check_probability(p: float) -> None:
 
 def _kept(x: Tensor, p: float, by_channel: bool) -> Tensor:
     """Bool: what stays, drawn for each element, or for each channel [N, C, 1, …]."""
-    shape = tuple(x.shape)
-    if by_channel:
-        shape = shape[:2] + (1,) * (len(shape) - 2)
-    return x.detach().new_empty(shape).bernoulli_(1 - p) != 0
+    x = x.detach()
+    drawn = x.new_empty((*x.shape[:2], *(1,) * (x.ndim - 2))) if by_channel else empty_like(x)
+    return drawn.bernoulli_(1 - p) != 0
 
 
 def _drop(x: Tensor, p: float, by_channel: bool = False) -> Tensor:

@@ -188,7 +188,8 @@ def interpolate(
             x = _resize(x, d + 2, out[d], kind, bool(align_corners), factors[d], antialias)
         return x
 
-    return in_wide(resized, x) if kind in ("linear", "cubic") else resized(x)
+    y = in_wide(resized, x) if kind in ("linear", "cubic") else resized(x)
+    return y._laid_out_as_image(x)
 
 
 @operator(namespace="nn.functional", method=False)

@@ -19,6 +19,7 @@ from flambeau.graph.node import Node, Primitive
 from flambeau.graph.primitives import elementwise as e
 from flambeau.graph.primitives.movement import EXPAND, RESHAPE
 from flambeau.graph.primitives.reduction import SUM
+from flambeau.layout import contiguous_format, memory_format
 from flambeau.nn.functional.arguments import as_tensor_argument, check_device, check_floating, scalar_name
 from flambeau.nn.functional.pooling import avg_pool3d
 from flambeau.ops.composite import Composite, record
@@ -29,6 +30,7 @@ from flambeau.ops.padding import pad
 from flambeau.ops.registry import operator, write_out
 from flambeau.shapes import normalization as rules
 from flambeau.shapes.broadcasting import broadcast
+from flambeau.shapes.strides import format_strides, suggested_format
 from flambeau.tensor import Tensor, from_node
 
 __all__ = [
@@ -60,11 +62,11 @@ def _recorded_moments(x: Tensor, dims: tuple[int, ...], eps: float) -> tuple[Ten
 def _gradient(g: Tensor, y: Any, inputs: Sequence[Any], params: tuple[Any, ...]) -> list[Any]:
     """For inputs (x, mean, r, weight, bias): mean and r come from the forward pass; a recorded backward computes them anew.
 
-    `params` are the axes that the moments are over, eps, the shape of weight and bias against x, and whether the moments depend
-    on x.
+    `params` are the axes that the moments are over, eps, the shape of weight and bias against x, whether the moments depend
+    on x, and the memory format.
     """
     x, mean, scale = inputs[:3]
-    dims, eps, shape, own_moments = params
+    dims, eps, shape, own_moments, format = params
     if own_moments and state.enabled:
         mean, scale = _recorded_moments(x, dims, eps)
     full, type = tuple(x.shape), x.dtype
@@ -89,6 +91,10 @@ def _gradient(g: Tensor, y: Any, inputs: Sequence[Any], params: tuple[Any, ...])
         return _total(t, dims), _total(_apply(e.MUL, t, centered()), dims)
 
     def by_input() -> Tensor:
+        found = slope_of_input()
+        return found if found._strides is None and format is contiguous_format else found._laid_out(format_strides(full, format))
+
+    def slope_of_input() -> Tensor:
         factor = scale
         if weight is not None:
             factor = expand(scale, broadcast(tuple(scale.shape), shape)) * expand(weight, broadcast(tuple(scale.shape), shape))
@@ -156,10 +162,11 @@ def _scaled(
     bias: Tensor | None,
     shape: tuple[int, ...],
     own_moments: bool,
+    format: memory_format = contiguous_format,
 ) -> Tensor:
-    """(x − mean)·(r·weight) + bias, recorded as one operator. `shape` is that of weight and bias against x."""
+    """(x − mean)·(r·weight) + bias in a memory format, recorded as one operator. `shape` is that of weight and bias against x."""
     if bias is not None and weight is None:
-        return _scaled(x, mean, scale, dims, eps, None, None, shape, own_moments) + bias.reshape(shape)
+        return _scaled(x, mean, scale, dims, eps, None, None, shape, own_moments, format) + bias.reshape(shape)
     node = x._value()
     full, type = node.shape, node.dtype
     factor = scale
@@ -171,7 +178,8 @@ def _scaled(
     if bias is not None:
         y = e.ADD((y, _stretched(shaped(converted(bias._value(), mean.dtype), shape), full)))
     inputs = [x, from_node(mean), from_node(scale), *(t for t in (weight, bias) if t is not None)]
-    return record(_NORMALIZE, from_node(converted(y, type)), inputs, (dims, eps, shape, own_moments))
+    strides = None if format is contiguous_format else format_strides(full, format)
+    return record(_NORMALIZE, from_node(converted(y, type), strides), inputs, (dims, eps, shape, own_moments, format))
 
 
 def _check(name: str, input: Any, *others: Tensor | None) -> None:
@@ -232,6 +240,7 @@ def batch_norm(
     rules.batch_norm(tuple(input._shape), mean_shape, var_shape, weight_shape, bias_shape, training)
     dims = tuple(d for d in range(input.ndim) if d != 1)
     shape = (1, input.shape[1]) + (1,) * (input.ndim - 2)
+    format = suggested_format(tuple(input._shape), input.stride())
     if not training:
         if running_mean is None or running_var is None:
             missing = "running_mean" if running_mean is None else "running_var"
@@ -240,12 +249,12 @@ def batch_norm(
         mean = shaped(converted(running_mean._value(), wide), shape)
         variance = shaped(converted(running_var._value(), wide), shape)
         scale = e.RSQRT((e.ADD((variance, number_like(eps, variance))),))
-        return _scaled(input, mean, scale, dims, eps, weight, bias, shape, False)
+        return _scaled(input, mean, scale, dims, eps, weight, bias, shape, False, format)
     if input.numel() == 0:
         return input * 1
     mean, variance, scale = _moments(input, dims, eps)
     _update_running(running_mean, running_var, mean, variance, input.numel() // input.shape[1], momentum)
-    return _scaled(input, mean, scale, dims, eps, weight, bias, shape, True)
+    return _scaled(input, mean, scale, dims, eps, weight, bias, shape, True, format)
 
 
 @operator(namespace="nn.functional", method=False)
@@ -318,7 +327,7 @@ def group_norm(
     x = input.reshape(n, num_groups, each, rest)
     shape = (1, num_groups, each, 1)
     mean, _, scale = _moments(x, (2, 3), eps)
-    return _scaled(x, mean, scale, (2, 3), eps, weight, bias, shape, True).reshape(input.shape)
+    return _scaled(x, mean, scale, (2, 3), eps, weight, bias, shape, True).reshape(input.shape)._laid_out_as_image(input)
 
 
 @operator(method=False)

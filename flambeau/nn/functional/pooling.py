@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from flambeau.dtypes import dtype, iinfo, int32, int64
+from flambeau.layout import contiguous_format
 from flambeau.nn.functional.arguments import as_tensor_argument, geometry, scalar_name
 from flambeau.nn.functional.windows import Windows, behind, covering, positions, windows
 from flambeau.ops.composite import Composite, record, untaped
@@ -19,6 +20,7 @@ from flambeau.ops.operands import cast
 from flambeau.ops.registry import operator
 from flambeau.shapes import pooling as rules
 from flambeau.shapes.errors import show
+from flambeau.shapes.strides import format_strides, suggested_format
 from flambeau.tensor import Tensor
 
 __all__ = [
@@ -104,7 +106,8 @@ def _max_gradient(g: Tensor, y: Any, inputs: Any, params: tuple[Any, ...]) -> tu
         chosen = covering(_indices(x, form), form, -1)
         own = _flat_positions(form, chosen)
         elsewhere = chosen != own
-    return (covering(g, form, 0)._fill_where(elsewhere, 0).sum(_kernel_dims(chosen, form)),)
+    found = covering(g, form, 0)._fill_where(elsewhere, 0).sum(_kernel_dims(chosen, form))
+    return (found._laid_out_as_image(x),)
 
 
 def _flat_positions(form: Windows, like: Tensor) -> Tensor:
@@ -132,12 +135,12 @@ def _max_pool(
     form, _ = _form(tuple(x._shape), *arguments, ceil_mode, spatial, name)
     with untaped():
         blocks = windows(x, form, lowest(x.dtype))
-        y = blocks.amax(_kernel_dims(blocks, form))
+        y = blocks.amax(_kernel_dims(blocks, form))._laid_out_as_image(x)
     y = record(_MAX_POOL, y, (x,), (form,))
     if not with_indices:
         return y
     with untaped():
-        return y, cast(_indices(x, form), int64)
+        return y, cast(_indices(x, form), int64)._laid_out_as_image(x)
 
 
 def _make_max_pool(spatial: int) -> Callable[..., Any]:
@@ -198,14 +201,15 @@ def _divisor(x: Tensor, form: Windows, include_pad: bool, override: int | None) 
 
 
 def _average_gradient(g: Tensor, y: Any, inputs: Any, params: tuple[Any, ...]) -> tuple[Any]:
-    form, include_pad, override = params
+    form, include_pad, override, format = params
     shared = covering(g / _divisor(g, form, include_pad, override), form, 0)
     for dim, (k, s) in enumerate(zip(form.kernel, form.stride)):
         if k % s:
             with untaped():
                 beyond = behind(form, dim, g._storage.device) >= k
             shared = shared._fill_where(beyond, 0)
-    return (shared.sum(_kernel_dims(shared, form)),)
+    found = shared.sum(_kernel_dims(shared, form))
+    return (found._laid_out(format_strides(tuple(found._shape), format)),)
 
 
 _AVG_POOL = Composite("avg_pool", _average_gradient, saves="")
@@ -230,7 +234,9 @@ def _avg_pool(
         total = blocks.sum(_kernel_dims(blocks, form))
         divisor = _divisor(x, form, include_pad, override)
         y = total / divisor if x.dtype.category == 2 else total.div(divisor, rounding_mode="trunc")
-    return record(_AVG_POOL, y, (x,), (form, include_pad, override))
+    format = suggested_format(tuple(x._shape), x.stride()) if spatial == 2 else contiguous_format  # as PyTorch's
+    y = y._laid_out(format_strides(tuple(y._shape), format))
+    return record(_AVG_POOL, y, (x,), (form, include_pad, override, format))
 
 
 def _make_avg_pool(spatial: int) -> Callable[..., Any]:
