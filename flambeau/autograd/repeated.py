@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from flambeau.dtypes import default_dtype
-from flambeau.graph.node import Node
+from flambeau.graph.node import Node, next_serial
 from flambeau.graph.primitives.leaf import placeholder
-from flambeau.graph.template import Template, Unrepeatable, first_serial
+from flambeau.graph.template import Template, Unrepeatable
 from flambeau.storage import RECORDERS, SeenStorage, pending
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def _noted(operands: Sequence[Tensor], call: Callable[[list[Tensor]], Sequence[A
     waiting, pending.storages = pending.storages, []
     try:
         stand_ins = [_stand_in(t) for t in operands]
-        since = first_serial(operands[0]._storage.node)
+        since = next_serial()
         return _Built(stand_ins, call(stand_ins), since)
     except (Unrepeatable, RuntimeError):  # a look at a value, or an error of the function itself: it will raise it again
         return _UNREPEATABLE

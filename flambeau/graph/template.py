@@ -9,18 +9,13 @@ from collections.abc import Callable, Sequence
 from operator import itemgetter
 
 from flambeau.graph.node import Node
-from flambeau.graph.primitives.leaf import CONSTANT, IOTA, PLACEHOLDER, SCALAR, placeholder
+from flambeau.graph.primitives.leaf import CONSTANT, IOTA, PLACEHOLDER, SCALAR
 
-__all__ = ["Template", "Unrepeatable", "first_serial"]
+__all__ = ["Template", "Unrepeatable"]
 
 
 class Unrepeatable(Exception):
     """What a function built depends on more than the nodes it was given."""
-
-
-def first_serial(like: Node) -> int:
-    """A serial that nodes made from now on exceed."""
-    return placeholder((), like).serial
 
 
 class Template:

@@ -18,14 +18,13 @@ from typing import Any, NamedTuple
 from flambeau.autograd.entries import PrimitiveGradient
 from flambeau.autograd.modes import state
 from flambeau.autograd.tape import GradientFunction, SavedTensor, freed_error, reachable, run_backward
-from flambeau.graph.node import Node
+from flambeau.graph.node import Node, next_serial
 from flambeau.graph.primitives.contraction import CONTRACT
 from flambeau.graph.primitives.leaf import PLACEHOLDER, SCALAR, placeholder
 from flambeau.graph.primitives.movement import PAD, SLICE
 from flambeau.graph.primitives.recurrence import RECURRENCE, Part, Recurrence
 from flambeau.graph.primitives.reduction import SUM
 from flambeau.graph.step import Step, down_to
-from flambeau.graph.template import first_serial
 from flambeau.ops.creation import zeros
 from flambeau.ops.nodes import shaped
 from flambeau.ops.slicing import pick, slice_dim
@@ -231,7 +230,7 @@ class _Adjoint:
         count = len(forward.states)
         with _aside():
             device = forward.results[0].device
-            first = first_serial(forward.results[0])
+            first = next_serial()
 
             def like(node: Node) -> Tensor:
                 return from_node(placeholder(node.shape, node))
