@@ -99,6 +99,8 @@ def dim_order(self: Tensor, *, ambiguity_check: Any = False) -> tuple[int, ...]:
     is_ambiguous = 1 in self._shape or any(a == b for a, b in pairwise(strides))
     if ambiguity_check is not False and is_ambiguous and sum(is_contiguous(self, f) for f in formats) != 1:
         raise RuntimeError("The tensor does not have unique dim order, or cannot map to exact one of the given memory formats.")
+    if ambiguity_check and not rules.has_one_order(self._shape, strides):
+        raise RuntimeError("The tensor does not have unique dim order.")
     return rules.dim_order(self._shape, strides)
 
 

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
 from flambeau.layout import channels_last, channels_last_3d, contiguous_format, memory_format, preserve_format
 from flambeau.size import contiguous_strides
 
 __all__ = [
-    "Order", "column_strides", "dim_order", "format_strides", "is_contiguous", "is_dense", "memory_order", "pointwise",
-    "preserved", "suggested_format",
+    "Order", "column_strides", "dim_order", "format_strides", "has_one_order", "is_contiguous", "is_dense", "memory_order",
+    "pointwise", "preserved", "suggested_format",
 ]  # fmt: skip
 
 Ints = tuple[int, ...]
@@ -170,6 +171,12 @@ def dim_order(shape: Ints, strides: Ints) -> Ints:
         if is_contiguous(shape, strides, format):
             return order
     return tuple(reversed(_inner_first(shape, (strides,))))
+
+
+def has_one_order(shape: Ints, strides: Ints) -> bool:
+    """Whether strides, none of them 0 and no two equal, leave one order of the dimensions; a format's, where just one fits."""
+    fitting = sum(is_contiguous(shape, strides, format) for format in (contiguous_format, channels_last))
+    return fitting == 1 or all(0 < strides[a] < strides[b] for a, b in pairwise(_inner_first(shape, (strides,))))
 
 
 @lru_cache(maxsize=1 << 14)
