@@ -256,7 +256,7 @@ def angle(input: Tensor) -> Tensor:
     x = unary_operand("angle", input)
     with untaped():
         if _is_complex(x):
-            y = atan2(_apply(IMAG, (x,)), _apply(REAL, (x,)))
+            y = atan2(_apply(IMAG, (x,)), _apply(REAL, (x,))).contiguous()  # in row-major order, as PyTorch's
         else:
             y = cast(choose(isnan(x), x, choose(x < 0, 3.141592653589793, 0.0, "angle"), "angle"), x.dtype)
     return record(_ANGLE, y, (x,))

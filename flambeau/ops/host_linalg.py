@@ -171,6 +171,16 @@ def _eigh(a: Any, uplo: str) -> Any:
     return values, vectors
 
 
+def _eig(a: Any) -> Any:
+    try:
+        # a real matrix has pairs of conjugate values, to the bit
+        return np.linalg.eig(a if a.imag.any() else a.real)
+    except np.linalg.LinAlgError:
+        raise LinAlgError(
+            "linalg.eig: The algorithm failed to converge because the input matrix contained non-finite values."
+        ) from None
+
+
 def _lstsq(a: Any, b: Any, rcond: float) -> Any:
     """Solution, squared residuals, rank and singular values of each least-squares problem."""
     m, n = a.shape[-2:]
@@ -186,6 +196,6 @@ def _lstsq(a: Any, b: Any, rcond: float) -> Any:
 for _name, _function in (
     ("cholesky", _cholesky), ("cholesky_info", _cholesky_info), ("inverse", _inverse), ("inverse_info", _inverse_info),
     ("solve", _solve), ("triangular", _triangular), ("lu", _lu), ("determinant", _determinant), ("sign_and_log", _sign_and_log),
-    ("qr", _qr), ("svd", _svd), ("eigh", _eigh), ("lstsq", _lstsq),
+    ("qr", _qr), ("svd", _svd), ("eig", _eig), ("eigh", _eigh), ("lstsq", _lstsq),
 ):  # fmt: skip
     register("linalg_" + _name, _function)

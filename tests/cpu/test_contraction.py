@@ -14,6 +14,7 @@ from flambeau import dtypes
 from flambeau.devices.cpu.machine import widest_vectors
 from flambeau.graph.numpy import array_type
 from flambeau.kernels.ir import Affine, ContractionKernel, Expr, Slot
+from tests.cpu.types import TYPES_OF_KERNELS
 
 from .contractions import Conv, accumulator, conv_forward, conv_input, conv_weight, kernel, matmul, meaning
 from .support import add, axis, backend, literal, run
@@ -54,10 +55,6 @@ def bias_of(k):
         return sums + arrays[2].astype(sums.dtype).reshape(g, o)[..., None, None]
 
     return extra
-
-
-TYPES_OF_KERNELS = [type for type in dtypes.ALL if not type.is_complex]
-"""Complex numbers are two real ones before kernels are made."""
 
 
 @st.composite

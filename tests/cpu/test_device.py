@@ -25,12 +25,13 @@ from flambeau.devices.cpu.cache import DiskCache
 from flambeau.devices.cpu.compiler import Compiler
 from flambeau.devices.cpu.machine import host
 from flambeau.devices.cpu.memory import Pool, block_size
-from flambeau.dtypes import ALL, bool_, float32, int64
+from flambeau.dtypes import bool_, float32, int64
 from flambeau.graph.numpy import array_type
 from flambeau.graph.primitives.indexing import Bounds
 from flambeau.kernels.fingerprint import fingerprint
 from flambeau.kernels.ir import Expr, LoopKernel, RoutineKernel, Slot, SortKernel, Store
 from flambeau.schedule.plan import Plan, Step, Value
+from tests.cpu.types import TYPES_OF_KERNELS
 
 
 def plus(n: int, value: float) -> LoopKernel:
@@ -87,7 +88,7 @@ def test_one_value_twice_among_the_outputs() -> None:
     np.testing.assert_array_equal(download(cpu, b, x), x + 1)
 
 
-@pytest.mark.parametrize("type", ALL, ids=lambda t: t.name)
+@pytest.mark.parametrize("type", TYPES_OF_KERNELS, ids=lambda t: t.name)
 def test_scalars(type: Any) -> None:
     cpu = backend(512)
     slots = (Slot(type, 1, "in"), Slot(type, 5, "out"))

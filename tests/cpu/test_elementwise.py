@@ -17,13 +17,14 @@ from support import WIDTHS, axis, backend, load, run
 
 import flambeau.graph.primitives  # noqa: F401
 from flambeau import dtypes
-from flambeau.dtypes import ALL, bfloat16, bool_, float16, float32, float64
+from flambeau.dtypes import bfloat16, bool_, float16, float32, float64
 from flambeau.graph.node import PRIMITIVES
 from flambeau.graph.numpy import array_type
 from flambeau.kernels.ir import Expr, LoopKernel, Slot, Store
+from tests.cpu.types import TYPES_OF_KERNELS
 
 FLOATS = (float16, bfloat16, float32, float64)
-INTEGERS = tuple(d for d in ALL if d.category == 1)
+INTEGERS = tuple(d for d in TYPES_OF_KERNELS if d.category == 1)
 SPECIAL = [0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 2.0, np.inf, -np.inf, np.nan, 1e-30, -1e-30, 3e38, 1e-42, 100.0, -100.0, 7.5]
 
 
@@ -139,7 +140,7 @@ NOT_ON_BOOL = {"neg", "abs", "sign", "floor", "ceil", "trunc", "round", "sub", "
 
 def cases() -> Any:
     for name in EXACT:
-        for type in ALL:
+        for type in TYPES_OF_KERNELS:
             if type.name == "uint32" or (type.category == 2 and name in BITS | {"pow"}):
                 continue
             if (type.category < 2 and name in FLOAT_ONLY) or (type is bool_ and name in NOT_ON_BOOL):
@@ -194,8 +195,8 @@ def test_integer_division_by_zero_is_an_error(name: str, type: Any, bits: int) -
 
 
 @pytest.mark.parametrize("bits", WIDTHS)
-@pytest.mark.parametrize("source", [t for t in ALL if t.name != "uint32"], ids=lambda t: t.name)
-@pytest.mark.parametrize("to", [t for t in ALL if t.name != "uint32"], ids=lambda t: t.name)
+@pytest.mark.parametrize("source", [t for t in TYPES_OF_KERNELS if t.name != "uint32"], ids=lambda t: t.name)
+@pytest.mark.parametrize("to", [t for t in TYPES_OF_KERNELS if t.name != "uint32"], ids=lambda t: t.name)
 def test_casts(source: Any, to: Any, bits: int) -> None:
     n = 333
     x = numbers(source, n, 0)

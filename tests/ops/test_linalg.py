@@ -100,7 +100,5 @@ def test_failures_are_linalg_errors(device: str) -> None:
         with pytest.raises(flambeau.linalg.LinAlgError):
             to_torch(call())
     assert issubclass(flambeau.linalg.LinAlgError, RuntimeError)
-    with pytest.raises(RuntimeError, match="complex"):
-        flambeau.linalg.eigvals(zero)
     with pytest.raises(RuntimeError, match="Half"):
         flambeau.linalg.inv(zero.half())

@@ -6,13 +6,14 @@ from typing import Any
 
 from flambeau.ops.composite import untaped
 from flambeau.ops.linalg.routines import call_routine, check_matrices, identity
-from flambeau.ops.linalg.solving import solve_triangular
+from flambeau.ops.linalg.solving import solve, solve_triangular
+from flambeau.ops.operands import cast
 from flambeau.ops.registry import operator
 from flambeau.ops.results import result_type
 from flambeau.shapes.strides import column_strides
 from flambeau.tensor import Tensor
 
-__all__ = ["eigh", "eigvalsh", "householder_product", "orgqr", "qr", "svd", "svdvals"]
+__all__ = ["eig", "eigh", "eigvals", "eigvalsh", "householder_product", "orgqr", "qr", "svd", "svdvals"]
 
 _qr_result = result_type("linalg_qr", "Q R")
 
@@ -187,17 +188,47 @@ def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
     return eigh(A, UPLO)[0]
 
 
-def _no_complex(name: str) -> Any:
-    def function(A: Tensor) -> Any:
-        raise RuntimeError(f"linalg.{name}: general matrices are not supported yet; linalg.eigh takes symmetric matrices")
+def _eig_gradient(gs: Any, ys: Any, inputs: Any) -> tuple[Any]:
+    """Vectors have norm 1 and any phase (C. Boeddeker et al., "On the computation of complex-valued gradients", 2017)."""
+    (gl, gv), (values, vectors) = gs, ys
 
-    function.__name__ = function.__qualname__ = name
-    function.__doc__ = "Not here yet: eigenvalues of matrices that are not symmetric."
-    operator(name, namespace="linalg", method=False)(function)
-    return function
+    def part() -> Tensor:
+        adjoint = vectors.mH
+        eye_ = identity(values, values.shape[-1])
+        turned = adjoint @ gv
+        along = (turned * eye_).sum(-2, keepdim=True).real
+        gap = (values.unsqueeze(-2) - values.unsqueeze(-1)).conj() + eye_
+        middle = (turned - adjoint @ vectors * along) / gap * (1 - eye_) + gl.unsqueeze(-1) * eye_
+        return solve(adjoint, middle @ adjoint)
+
+    return (part,)
 
 
-eig, eigvals = _no_complex("eig"), _no_complex("eigvals")
+_eig_result = result_type("linalg_eig", "eigenvalues eigenvectors")
+
+
+@operator("eig", namespace="linalg", method=False, out=True)
+def eig(A: Tensor) -> Any:
+    """Eigenvalues, in no order, and eigenvectors of norm 1 (the columns) of square matrices; both are complex.
+
+    The gradient is that of functions which don't depend on the phase of the vectors. Raises RuntimeError for tensors that aren't
+    batches of square matrices.
+    """
+    check_matrices("linalg.eig", A, or_complex=True)
+    shape = tuple(A._shape)
+    z = cast(A, A.dtype.to_complex())
+    return _eig_result(*call_routine("eig", (z,), (), (shape[:-1], shape), _eig_gradient, (1,), conjugates=False))
+
+
+@operator("eigvals", namespace="linalg", method=False, out=True)
+def eigvals(A: Tensor) -> Tensor:
+    """The eigenvalues of square matrices, complex and in no order.
+
+    >>> torch.linalg.eigvals(torch.tensor([[0.0, -1.0], [1.0, 0.0]])).imag.sort().values
+    tensor([-1.,  1.])
+    """
+    check_matrices("linalg.eigvals", A, or_complex=True)
+    return eig(A)[0]
 
 
 @operator("householder_product", namespace="linalg", method=False)

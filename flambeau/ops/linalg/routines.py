@@ -59,10 +59,13 @@ def call_routine(
     shapes: Shapes,
     gradient: Any = None,
     by_columns: Sequence[int] = (),
+    conjugates: bool = True,
 ) -> list[Tensor]:
     """A routine's results. `gradient(gs, ys, inputs)` gives the inputs' gradients from lists for all results.
 
-    The results whose numbers are in `by_columns` lie in memory by columns, as those of PyTorch's LAPACK do.
+    With complex matrices the gradient is of a function that has a complex derivative, unless `conjugates` is False: then it
+    holds as it is (see `autograd.conjugation`). The results whose numbers are in `by_columns` lie in memory by columns, as those
+    of PyTorch's LAPACK do.
     """
     total = sum(math.prod(shape) for shape in shapes)
     with untaped():
@@ -72,7 +75,7 @@ def call_routine(
         def rule(g: Tensor, y: Tensor, inputs: Any, params: Any) -> Any:
             return gradient(_unpack(g, shapes), _unpack(y, shapes), inputs)
 
-        flat = record(Composite("linalg_" + name, rule, saves="inputs output"), flat, inputs)
+        flat = record(Composite("linalg_" + name, rule, saves="inputs output", conjugates=conjugates), flat, inputs)
     results = _unpack(flat, shapes)
     for i in by_columns:
         results[i] = results[i]._laid_out(column_strides(results[i]._shape))
