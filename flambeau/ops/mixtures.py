@@ -49,7 +49,7 @@ def addcmul(input: Tensor, tensor1: Any, tensor2: Tensor, _tensor2: Any = None, 
     own = result_dtype((input, tensor1, tensor2))
     a, b, c = operands("addcmul", input, tensor1, tensor2, type=accumulation_dtype(own))
     product = mul(b, c)
-    return cast(add(a, product if value == 1 else mul(product, value)), own)
+    return cast(add(a, product if value == 1 else mul(product, value)), own)._laid_out_by(a, b, c)
 
 
 @operator(inplace=True, out=True)
@@ -69,4 +69,4 @@ def addcdiv(input: Tensor, tensor1: Any, tensor2: Tensor, _tensor2: Any = None, 
     own = result_dtype((input, tensor1, tensor2))
     a, b, c = operands("addcdiv", input, tensor1, tensor2, type=accumulation_dtype(own))
     quotient = _apply(e.DIV, (b, c))
-    return cast(add(a, quotient if value == 1 else mul(quotient, value)), own)
+    return cast(add(a, quotient if value == 1 else mul(quotient, value)), own)._laid_out_by(a, b, c)

@@ -14,7 +14,7 @@ from flambeau import dtypes
 from flambeau.devices.cpu.machine import widest_vectors
 from flambeau.graph.numpy import array_type
 from flambeau.kernels.ir import Affine, ContractionKernel, Expr, Slot
-from tests.cpu.types import TYPES_OF_KERNELS
+from tests.helpers.types import TYPES_OF_KERNELS
 
 from .contractions import Conv, accumulator, conv_forward, conv_input, conv_weight, kernel, matmul, meaning
 from .support import add, axis, backend, literal, run

@@ -31,7 +31,7 @@ from flambeau.graph.primitives.indexing import Bounds
 from flambeau.kernels.fingerprint import fingerprint
 from flambeau.kernels.ir import Expr, LoopKernel, RoutineKernel, Slot, SortKernel, Store
 from flambeau.schedule.plan import Plan, Step, Value
-from tests.cpu.types import TYPES_OF_KERNELS
+from tests.helpers.types import TYPES_OF_KERNELS
 
 
 def plus(n: int, value: float) -> LoopKernel:

@@ -21,7 +21,7 @@ from flambeau.dtypes import bfloat16, bool_, float16, float32, float64
 from flambeau.graph.node import PRIMITIVES
 from flambeau.graph.numpy import array_type
 from flambeau.kernels.ir import Expr, LoopKernel, Slot, Store
-from tests.cpu.types import TYPES_OF_KERNELS
+from tests.helpers.types import TYPES_OF_KERNELS
 
 FLOATS = (float16, bfloat16, float32, float64)
 INTEGERS = tuple(d for d in TYPES_OF_KERNELS if d.category == 1)

@@ -51,7 +51,7 @@ def test_composed_gradients(name: str, device: str, composed: None) -> None:
     exact = supports(device, torch.float64)
     x = torch.from_numpy(numpy.random.default_rng(0).normal(size=(3, 6))).to(torch.float64 if exact else torch.float32)
     args: tuple[Any, ...] = (x if name in ("rfft2", "ihfft") else torch.complex(x, x.flip(0) * 2),)
-    check(getattr(flambeau.fft, name), getattr(torch.fft, name), args, device=device, strides=False)
+    check(getattr(flambeau.fft, name), getattr(torch.fft, name), args, device=device, layout=False)
     check_gradients(getattr(flambeau.fft, name), getattr(torch.fft, name), args, device=device, factor=1.0 if exact else 20.0)
 
 

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from flambeau.devices.reference import ReferenceBackend
-from flambeau.dtypes import ALL, bool_, dtype
+from flambeau.dtypes import bool_, dtype
 from flambeau.graph.node import PRIMITIVES
 from flambeau.graph.numpy import array_type
 from flambeau.graph.primitives.indexing import EITHER_END
 from flambeau.schedule import realize
+from tests.helpers.types import TYPES_OF_KERNELS
 from tests.webgpu.test_graphs import Uploading, fitting, graphs
 
 FLOAT_UNARY = [
@@ -90,8 +91,8 @@ INTEGER_BINARY = [
     "right_shift",
 ]
 BOOL_BINARY = ["eq", "ne", "lt", "le", "gt", "ge", "bitwise_and", "bitwise_or", "bitwise_xor", "maximum", "minimum"]
-FLOATS = [d for d in ALL if d.category == 2]
-INTEGERS = [d for d in ALL if d.category == 1]
+FLOATS = [d for d in TYPES_OF_KERNELS if d.category == 2]
+INTEGERS = [d for d in TYPES_OF_KERNELS if d.category == 1]
 
 
 def numbers(d: dtype, count: int = 203) -> Any:
@@ -180,12 +181,12 @@ def test_booleans(backend: Any) -> None:
     compare([graphs.make("bitwise_not", (graphs.leaf(x),))], backend, 0)
 
 
-@pytest.mark.parametrize("source", ALL, ids=lambda d: d.name)
+@pytest.mark.parametrize("source", TYPES_OF_KERNELS, ids=lambda d: d.name)
 def test_casts(backend: Any, source: dtype) -> None:
     if not backend.supports(source):
         pytest.skip("this adapter has no float64")
     x = numbers(source)
-    for to in ALL:
+    for to in TYPES_OF_KERNELS:
         if backend.supports(to):
             y = x
             if source.category == 2 and to.category == 1:
@@ -206,7 +207,7 @@ def test_wide_integers_to_float(backend: Any) -> None:
 
 def test_reductions_of_every_dtype(adapter: Any) -> None:
     """Sums, products and extrema along each axis and over all, in shapes that take the cooperative path too."""
-    for d in ALL:
+    for d in TYPES_OF_KERNELS:
         if not adapter.supports(d):
             continue
         for shape in ((3, 5, 67), (2, 300), (1000,)):
@@ -235,7 +236,7 @@ def test_extrema_with_nan(adapter: Any) -> None:
 @pytest.mark.parametrize("mode", ["set", "add", "mul", "amax", "amin"])
 def test_scatter_of_every_dtype(adapter: Any, mode: str) -> None:
     rng = np.random.default_rng(2)
-    for d in ALL:
+    for d in TYPES_OF_KERNELS:
         if not adapter.supports(d) or (d is bool_ and mode != "set"):
             continue
         base, source = np.resize(numbers(d), (5, 7)), np.resize(numbers(d)[::-1], (31, 7))
@@ -251,7 +252,7 @@ def test_scatter_of_every_dtype(adapter: Any, mode: str) -> None:
 
 
 def test_scans_and_sorts_of_every_dtype(adapter: Any) -> None:
-    for d in ALL:
+    for d in TYPES_OF_KERNELS:
         if not adapter.supports(d):
             continue
         x = np.resize(numbers(d), (4, 25))
