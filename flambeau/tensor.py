@@ -368,7 +368,7 @@ class Tensor:
         strides = contiguous_strides(shape) if self._strides is None else self._strides
         edges = (base._edge() if base.requires_grad else (None, 0), value._edge() if value.requires_grad else (None, 0))
         base._requires_grad, base._output_index = True, 0
-        place = tuple(base._shape), tuple(shape), strides, offset, self._steps_from(base)
+        place = tuple(base._shape), base._strides, tuple(shape), strides, offset, self._steps_from(base)
         base._grad_fn = CopySlices(edges, *place)
         self._requires_grad, self._output_index = True, 0
         self._grad_fn = AsStridedBackward0(((base._grad_fn, 0),), *place)
@@ -394,7 +394,7 @@ class Tensor:
         strides = contiguous_strides(self._shape) if self._strides is None else self._strides
         self._requires_grad, self._output_index = True, 0
         offset = 0 if self._strides is None else self._offset
-        place = tuple(base._shape), tuple(self._shape), strides, offset, self._steps_from(base)
+        place = tuple(base._shape), base._strides, tuple(self._shape), strides, offset, self._steps_from(base)
         self._grad_fn = AsStridedBackward0((base._edge(),), *place)
 
     # --- the tape --------------------------------------------------------------------------------------------------------

@@ -18,7 +18,8 @@ from flambeau.autograd.names import name_of_entry
 from flambeau.autograd.repeated import repeat
 from flambeau.autograd.tape import Edge, GradientFunction, SavedTensor, freed_error
 from flambeau.graph.node import Primitive
-from flambeau.graph.primitives.movement import AS_STRIDED, ASSIGN, RESHAPE
+from flambeau.graph.primitives.movement import AS_STRIDED, ASSIGN, PERMUTE, RESHAPE
+from flambeau.shapes.strides import memory_order
 from flambeau.storage import inverse, seen
 
 if TYPE_CHECKING:
@@ -144,18 +145,31 @@ def entitle(t: Tensor, name: str) -> Tensor:
 
 
 class _Place(GradientFunction):
-    """Where a view lies in its base: shape, strides and offset in the base's memory, seen through `steps` (`storage.seen`)."""
+    """Where a view lies in its base: shape, strides and offset in the base's memory, seen through `steps` (`storage.seen`).
 
-    __slots__ = ("base_shape", "shape", "strides", "offset", "steps")
+    `base_strides` are None where the base's memory is in row-major order.
+    """
+
+    __slots__ = ("base_shape", "order", "shape", "strides", "offset", "steps")
 
     def __init__(
-        self, edges: tuple[Edge, ...], base_shape: Any, shape: Any, strides: Any, offset: int, steps: tuple[str, ...]
+        self,
+        edges: tuple[Edge, ...],
+        base_shape: Any,
+        base_strides: Any,
+        shape: Any,
+        strides: Any,
+        offset: int,
+        steps: tuple[str, ...],
     ) -> None:
         super().__init__(edges)
         self.base_shape, self.shape, self.strides, self.offset, self.steps = base_shape, shape, strides, offset, steps
+        self.order = None if base_strides is None else memory_order(base_shape, base_strides)
 
     def _flat(self, g: Tensor) -> Tensor:
         """All of the base's memory, as the view sees it."""
+        if self.order is not None:
+            g = g._apply(PERMUTE, (g,), (self.order.order,))
         flat = g._apply(RESHAPE, (g,), ((prod(self.base_shape),), tuple(g.shape)))
         if self.steps:
             flat = seen(flat, self.steps, _applied)
@@ -166,7 +180,9 @@ class _Place(GradientFunction):
         """The base of what the view sees of it. Steps keep lengths and angles, so gradients go through them as values do."""
         if self.steps:
             flat = seen(flat, inverse(self.steps), _applied)
-        return flat._apply(RESHAPE, (flat,), (self.base_shape, tuple(flat.shape)))
+        shape = self.base_shape if self.order is None else self.order.shape
+        whole = flat._apply(RESHAPE, (flat,), (shape, tuple(flat.shape)))
+        return whole if self.order is None else whole._apply(PERMUTE, (whole,), (self.order.back,))
 
 
 def _applied(primitive: Primitive, t: Tensor, params: tuple[Any, ...]) -> Tensor:

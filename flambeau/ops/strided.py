@@ -57,8 +57,11 @@ def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Te
 
 def whole_memory(t: Tensor) -> Tensor:
     """All elements of the memory that a tensor views, in one dimension."""
-    root = t if t._strides is None else t._base if t._base is not None and t._base._strides is None else None
-    if root is None:
+    root = t if t._strides is None or t._base is None else t._base
+    order = None if root._strides is None else root._memory_order()
+    if order is not None:
+        root = permuted(root, order.order)
+    elif root._strides is not None:
         root = t._without_tape()
         root._shape, root._strides, root._offset, root._node_version = (t._storage.size,), None, 0, -1
         root._base = t._base
