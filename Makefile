@@ -26,7 +26,8 @@ $(VENV)/.test: $(VENV)/bin/python pyproject.toml
 system:
 	bash tools/install_system.sh
 
-PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
+# CI draws the same examples each time.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal $(if $(CI),--hypothesis-seed=0)
 ON_THE_GPU := $(addprefix tests/,ops functional autograd recording webgpu nn optim data func distributions programs)
 
 test: system $(VENV)/.test lint

@@ -6,15 +6,22 @@ import os
 
 import pytest
 from hypothesis import HealthCheck, settings
+from hypothesis.database import DirectoryBasedExampleDatabase, InMemoryExampleDatabase
 
 from flambeau import devices
 
+# A database even in CI, where hypothesis would have none: its pytest plugin gives each parameter of a test the settings of the
+# one before as parent, and looks for a database through all of them.
 settings.register_profile(
-    "quick", max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    "quick",
+    max_examples=12,
+    deadline=None,
+    derandomize=False,
+    database=InMemoryExampleDatabase() if os.environ.get("CI") else DirectoryBasedExampleDatabase(".hypothesis/examples"),
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 settings.register_profile("thorough", settings.get_profile("quick"), max_examples=300)
-settings.register_profile("same", settings.get_profile("quick"), derandomize=True)  # CI draws the same examples each time
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same" if os.environ.get("CI") else "quick"))
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 
 def pytest_configure(config: pytest.Config) -> None:
