@@ -142,7 +142,7 @@ class Joint:
         inputs: list[Node] = []
         self.scalars: list[Node] = []
         if computed:
-            self.plan, inputs, self.scalars = prepare(computed, self.backend.takes_sizes)
+            self.plan, inputs, self.scalars = prepare(computed, takes_sizes=False)
 
         def source(node: Node) -> Any:
             if node.serial in self._seed_number:

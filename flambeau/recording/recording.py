@@ -204,7 +204,7 @@ class Recording:
         inputs: list[Node] = []
         self.scalars: list[Node] = []
         if wanted:
-            self.plan, inputs, self.scalars = prepare(wanted, self.backend.takes_sizes)
+            self.plan, inputs, self.scalars = prepare(wanted, takes_sizes=False)
         self.sources: list[Any] = [leaf_places.get(node.serial, node) for node in inputs]
         buffers = [node.buffer for node in inputs]
         if self.plan is not None:

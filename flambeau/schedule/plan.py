@@ -69,7 +69,9 @@ class Plan:
     numbers: tuple[int, ...] = ()
     """…these values of the variables."""
     runs: int = 0
-    """How often a general plan ran with these."""
+    """How often a general plan ran with these, after the first time…"""
+    seconds: float = 0.0
+    """…and how long that took."""
 
 
 @dataclass(frozen=True)

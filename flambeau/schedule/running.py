@@ -9,6 +9,7 @@ import itertools
 import sys
 import threading
 from collections.abc import Sequence
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import flambeau.graph.node as graph
@@ -28,7 +29,9 @@ __all__ = ["prepare", "realize", "PLANS"]
 CAPACITY, MOST_STEPS = 512, 20_000
 """How many plans are kept, and how many steps they may have together; the one used longest ago goes first."""
 OFTEN = 64
-"""After so many runs with the same sizes a plan whose products take their sizes as arguments is made for those sizes."""
+"""After so many runs with the same sizes a plan whose products take their sizes as arguments is made for those sizes…"""
+PATIENCE = 0.02
+"""…or after so many seconds in such runs, about what code for one more product costs."""
 PLANS: dict[tuple[Any, ...], Plan] = {}
 _structures = Structures()
 _uses = itertools.count(1)
@@ -111,7 +114,7 @@ def _prepare(nodes: Sequence[Node], takes_sizes: bool) -> tuple[Plan, list[Node]
         plan.used = next(_uses)
         if plan.general is not None and plan.general.is_slower:
             plan.runs += 1
-            if plan.runs > OFTEN:
+            if not takes_sizes or plan.runs > OFTEN or plan.seconds > PATIENCE:
                 plan = build(nodes, order)
                 _keep(structure, plan)
     return plan, inputs, scalars, order
@@ -134,7 +137,14 @@ def realize(backend: Backend, nodes: Sequence[Node]) -> None:
             if buffer is not None:
                 node.realize(buffer)
 
-    execute(backend, plan, inputs, [scalar_value(n) for n in scalars] if scalars else (), donated, publish)
+    values = [scalar_value(n) for n in scalars] if scalars else ()
+    if plan.general is None or not plan.general.is_slower:
+        execute(backend, plan, inputs, values, donated, publish)
+        return
+    started = perf_counter()
+    execute(backend, plan, inputs, values, donated, publish)
+    if plan.runs:  # the first run may have made the code
+        plan.seconds += perf_counter() - started
 
 
 def _unknown_outside(plan: Plan, order: list[Node]) -> frozenset[int]:
