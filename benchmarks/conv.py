@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 import flambeau
+from benchmarks.tensors import to_flambeau
 from benchmarks.timing import geometric_mean, measure, table
 
 __all__ = ["CASES", "forward", "backward"]
@@ -36,10 +37,6 @@ def _tensors(case: tuple[Any, ...]) -> tuple[Any, Any, Any, dict[str, Any]]:
     return x, weight, bias, {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
 
 
-def _to_flambeau(t: Any) -> Any:
-    return flambeau.from_numpy(t.detach().contiguous().numpy())
-
-
 def _check(name: str, mine: Any, reference: Any) -> None:
     a, b = torch.from_numpy(mine.detach().numpy()).double(), reference.double()
     error = ((a - b).abs().max() / b.abs().max()).item()
@@ -50,7 +47,7 @@ def _forward_times(case: tuple[Any, ...]) -> dict[str, float]:
     """Seconds of one case by each way; the value is checked against float64 first."""
     x, weight, bias, options = _tensors(case)
     x_last, w_last = (t.contiguous(memory_format=torch.channels_last) for t in (x, weight))
-    fx, fw, fb = map(_to_flambeau, (x, weight, bias))
+    fx, fw, fb = map(to_flambeau, (x, weight, bias))
 
     def mine(a: Any, b: Any, c: Any) -> Any:
         return flambeau.nn.functional.conv2d(a, b, c, **options)
@@ -85,8 +82,8 @@ def _backward_times(case: tuple[Any, ...]) -> dict[str, float]:
     theirs = [t.clone().requires_grad_() for t in (x, weight, bias)]
     last = [t.contiguous(memory_format=torch.channels_last).requires_grad_() for t in (x, weight)]
     gradient_last = gradient.contiguous(memory_format=torch.channels_last)
-    mine = [_to_flambeau(t).requires_grad_() for t in (x, weight, bias)]
-    my_gradient = _to_flambeau(gradient)
+    mine = [to_flambeau(t).requires_grad_() for t in (x, weight, bias)]
+    my_gradient = to_flambeau(gradient)
     compiled = flambeau.compile(lambda a, b, c, g: run(flambeau, a, b, c, g))
     expected = run(torch, *(t.double() for t in theirs), gradient.double())
     for name, got, want in zip(("input", "weight", "bias"), compiled(*mine, my_gradient), expected, strict=True):

@@ -17,6 +17,7 @@ import torch
 import flambeau
 from benchmarks.kernels import kernels
 from benchmarks.models import mlp, resnet18
+from benchmarks.tensors import to_flambeau
 from benchmarks.timing import geometric_mean, measure, table
 from benchmarks.zoo import NETWORKS
 
@@ -27,7 +28,7 @@ __all__ = [
 
 
 def _same_weights(mine: Any, theirs: Any) -> None:
-    mine.load_state_dict({k: flambeau.from_numpy(v.contiguous().numpy()) for k, v in theirs.state_dict().items()})
+    mine.load_state_dict({k: to_flambeau(v) for k, v in theirs.state_dict().items()})
 
 
 def _row(name: str, times: dict[str, float], best: float) -> list[str]:
@@ -39,7 +40,7 @@ def resnet_inference(batch: int = 8) -> str:
     theirs, mine = resnet18(torch).eval(), resnet18(flambeau).eval()
     _same_weights(mine, theirs)
     x = torch.randn(batch, 3, 224, 224)
-    fx = flambeau.from_numpy(x.numpy())
+    fx = to_flambeau(x)
     last = resnet18(torch).eval().to(memory_format=torch.channels_last)
     x_last = x.contiguous(memory_format=torch.channels_last)
     compiled = flambeau.compile(mine)
@@ -71,7 +72,7 @@ def resnet_inference_kernels(batch: int = 8) -> str:
 
 def resnet_training_kernels(batch: int = 8) -> str:
     """What each kernel of a training step takes."""
-    x, y = (flambeau.from_numpy(t.numpy()) for t in _data(batch))
+    x, y = (to_flambeau(t) for t in _data(batch))
     model = resnet18(flambeau)
     step = flambeau.compile(_training_step(flambeau, model, flambeau.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9)))
     return kernels(f"ResNet-18 training step, batch {batch}, 224²: its kernels", lambda: step(x, y), fewest_ms=0.1)
@@ -95,7 +96,7 @@ def _data(batch: int) -> tuple[Any, Any]:
 
 def resnet_training(batch: int = 8) -> str:
     x, y = _data(batch)
-    fx, fy = flambeau.from_numpy(x.numpy()), flambeau.from_numpy(y.numpy())
+    fx, fy = to_flambeau(x), to_flambeau(y)
     theirs, last, mine = resnet18(torch), resnet18(torch).to(memory_format=torch.channels_last), resnet18(flambeau)
     _same_weights(mine, theirs)
     x_last = x.contiguous(memory_format=torch.channels_last)
@@ -119,7 +120,7 @@ def resnet_training(batch: int = 8) -> str:
 def mlp_training(batch: int = 32) -> str:
     torch.manual_seed(0)
     x, y = torch.randn(batch, 784), torch.randint(0, 10, (batch,))
-    fx, fy = flambeau.from_numpy(x.numpy()), flambeau.from_numpy(y.numpy())
+    fx, fy = to_flambeau(x), to_flambeau(y)
     theirs, mine, eager = mlp(torch), mlp(flambeau), mlp(flambeau)
     _same_weights(mine, theirs)
     _same_weights(eager, theirs)
@@ -180,7 +181,7 @@ def _network_times(name: str, training: bool) -> dict[str, float]:
     models[1].load_state_dict(models[0].state_dict())
     models[1].to(memory_format=torch.channels_last)
     _same_weights(models[2], models[0])
-    x_last, mine = x.contiguous(memory_format=torch.channels_last), flambeau.from_numpy(x.numpy())
+    x_last, mine = x.contiguous(memory_format=torch.channels_last), to_flambeau(x)
     if not training:
         for model in models:
             model.eval()

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 import flambeau
+from benchmarks.tensors import to_flambeau
 from benchmarks.timing import geometric_mean, measure, table
 
 __all__ = ["Row", "rows", "operators"]
@@ -275,7 +276,7 @@ def _same(lib: Any, build: Callable[[Any], Any]) -> Any:
     if lib is torch:
         return reference
     mine = build(lib)
-    mine.load_state_dict({k: lib.from_numpy(v.contiguous().numpy()) for k, v in reference.state_dict().items()})
+    mine.load_state_dict({k: to_flambeau(v) for k, v in reference.state_dict().items()})
     return mine
 
 
@@ -444,7 +445,7 @@ def times_of(row: Row, seconds: float = 0.15, is_checked: bool = False) -> tuple
     """Seconds of flambeau and of PyTorch."""
     torch.manual_seed(0)
     tensors = row.inputs()
-    mine = row.make(flambeau, *(_copy(t) for t in tensors))
+    mine = row.make(flambeau, *(to_flambeau(t) for t in tensors))
     theirs = row.make(torch, *tensors)
     if is_checked and not row.is_random:
         _check(row, mine(), theirs())
@@ -456,12 +457,6 @@ def times_of(row: Row, seconds: float = 0.15, is_checked: bool = False) -> tuple
 
     found = measure({"flambeau": run, "PyTorch": theirs}, seconds, 5)
     return found["flambeau"], found["PyTorch"]
-
-
-def _copy(t: torch.Tensor) -> Any:
-    if t.dtype is torch.bfloat16:
-        return flambeau.from_numpy(t.float().numpy()).to(flambeau.bfloat16)
-    return flambeau.from_numpy(t.numpy())
 
 
 def operators(filter: str = "") -> str:

@@ -1,7 +1,7 @@
 """Whole numbers that note what is decided by them: what is planned for one size then holds for others.
 
-A `Trace` has variables, each with a value for now. `Traced` numbers are computed from those; whoever asks one a question (is it
-less than that, which integer is it) gets the answer for the values of now, and the question and its answer become a note.
+A `Trace` has variables, each with a present value. `Traced` numbers are computed from those; whoever asks one a question (is it
+less than that, which integer is it) gets the answer for the present values, and the question and its answer become a note.
 Whatever was made from traced numbers is right for other values of the variables too, wherever all notes still hold. `checked`
 turns notes into a function that looks whether they do, and says what the numbers are then.
 

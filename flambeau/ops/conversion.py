@@ -351,7 +351,7 @@ def resize_(self: Tensor, *size: Any, memory_format: Any = None) -> Tensor:
     self._shape = shape
     form = contiguous_format if memory_format is None else format_argument("resize_", memory_format)
     if form is preserve_format:
-        raise RuntimeError("Unsupported memory format" + "Preserve")
+        raise RuntimeError("Unsupported memory formatPreserve")
     wanted_strides, row_major = rules.format_strides(shape, form), contiguous_strides(shape)
     whole = offset == 0 and wanted == storage.size and wanted_strides == row_major
     self._strides, self._offset = (None, 0) if whole else (wanted_strides, offset)

@@ -51,9 +51,12 @@ class General:
         self.constants = list(sizes)
         copies = _with_sizes(order, iter([own.get(c, n) for n, c in zip(sizes, classes)]))
         self.plan = build(copies[: len(nodes)], copies)
-        self.check = self.trace.checked(self.trace.notes, ())
-        self.is_slower = any(isinstance(s.kernel, ContractionKernel) and is_traced(s.kernel) for s in self.plan.steps)
+        notes = self.trace.notes
+        kernels = [s.kernel for s in self.plan.steps if isinstance(s.kernel, ContractionKernel) and is_traced(s.kernel)]
+        self.is_slower = bool(kernels)
         """Whether code for given sizes may be faster."""
+        self.check = self.trace.checked(notes, (sum(prod(k.extents) for k in kernels),))
+        """Of the variables' values: None where the plan is not for them, else the multiplications of such code, in a list."""
         self.compiled: dict[Any, Any] = {}
         """Where a device keeps what it made of the plan."""
 
@@ -67,10 +70,9 @@ class General:
 
     def plan_for(self, values: list[int]) -> Plan:
         """The plan for these values of the variables. Its numbers are traced ones still; `Plan.general` says what they are."""
-        p = self.plan
-        return Plan(
-            p.values, p.steps, p.inputs, p.scalars, p.outputs, p.aliases, None, p.donations, general=self, numbers=tuple(values)
-        )
+        (multiplications,) = self.check(values)
+        general = {"general": self, "numbers": tuple(values), "multiplications": multiplications}
+        return replace(self.plan, executable=None, **general)
 
 
 class Structures:

@@ -68,10 +68,10 @@ class Plan:
     """The `schedule.general.General` that this plan is of: then sizes in it are traced numbers, good for…"""
     numbers: tuple[int, ...] = ()
     """…these values of the variables."""
+    multiplications: int = 0
+    """Of a general plan's products whose sizes are arguments."""
     runs: int = 0
-    """How often a general plan ran with these, after the first time…"""
-    seconds: float = 0.0
-    """…and how long that took."""
+    """How often a general plan ran with its numbers, after the first time."""
 
 
 @dataclass(frozen=True)

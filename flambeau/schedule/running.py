@@ -9,7 +9,6 @@ import itertools
 import sys
 import threading
 from collections.abc import Sequence
-from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import flambeau.graph.node as graph
@@ -30,8 +29,8 @@ CAPACITY, MOST_STEPS = 512, 20_000
 """How many plans are kept, and how many steps they may have together; the one used longest ago goes first."""
 OFTEN = 64
 """After so many runs with the same sizes a plan whose products take their sizes as arguments is made for those sizes…"""
-PATIENCE = 0.02
-"""…or after so many seconds in such runs, about what code for one more product costs."""
+PATIENCE = 10**9
+"""…or after so many multiplications in such runs, which take about as long as making code for one more product."""
 PLANS: dict[tuple[Any, ...], Plan] = {}
 _structures = Structures()
 _uses = itertools.count(1)
@@ -114,7 +113,7 @@ def _prepare(nodes: Sequence[Node], takes_sizes: bool) -> tuple[Plan, list[Node]
         plan.used = next(_uses)
         if plan.general is not None and plan.general.is_slower:
             plan.runs += 1
-            if not takes_sizes or plan.runs > OFTEN or plan.seconds > PATIENCE:
+            if not takes_sizes or plan.runs > OFTEN or plan.runs * plan.multiplications > PATIENCE:
                 plan = build(nodes, order)
                 _keep(structure, plan)
     return plan, inputs, scalars, order
@@ -137,14 +136,7 @@ def realize(backend: Backend, nodes: Sequence[Node]) -> None:
             if buffer is not None:
                 node.realize(buffer)
 
-    values = [scalar_value(n) for n in scalars] if scalars else ()
-    if plan.general is None or not plan.general.is_slower:
-        execute(backend, plan, inputs, values, donated, publish)
-        return
-    started = perf_counter()
-    execute(backend, plan, inputs, values, donated, publish)
-    if plan.runs:  # the first run may have made the code
-        plan.seconds += perf_counter() - started
+    execute(backend, plan, inputs, [scalar_value(n) for n in scalars] if scalars else (), donated, publish)
 
 
 def _unknown_outside(plan: Plan, order: list[Node]) -> frozenset[int]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from flambeau.distributions import constraints
 from flambeau.distributions.constraints import Constraint
-from flambeau.distributions.transforms.transform import Transform
+from flambeau.distributions.transforms.transform import Parameterless, Transform
 from flambeau.distributions.utils import broadcast_all, softplus, sum_rightmost
 from flambeau.dtypes import finfo
 from flambeau.tensor import Tensor
@@ -24,17 +24,12 @@ __all__ = [
 ]
 
 
-class _Elementwise(Transform):
+class _Elementwise(Parameterless):
     """A transform of each number by itself."""
 
     bijective = True
     domain: constraints.Constraint = constraints.real
     sign = 1
-
-    def __eq__(self, other: object) -> bool:
-        return type(self) is type(other)
-
-    __hash__ = object.__hash__
 
 
 class ExpTransform(_Elementwise):

@@ -8,7 +8,7 @@ from typing import Any
 
 from flambeau.distributions import constraints
 from flambeau.distributions.transforms.elementwise import SigmoidTransform
-from flambeau.distributions.transforms.transform import Transform
+from flambeau.distributions.transforms.transform import Parameterless, Transform
 from flambeau.distributions.utils import above_zero, softplus
 from flambeau.dtypes import finfo
 from flambeau.ops.joining import cat as concatenate
@@ -67,16 +67,11 @@ class ReshapeTransform(Transform):
         return (*shape[:lead], *after)
 
 
-class SoftmaxTransform(Transform):
+class SoftmaxTransform(Parameterless):
     """exp, then divided by the sum along the last dimension; not bijective."""
 
     domain = constraints.real_vector
     codomain = constraints.simplex
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, SoftmaxTransform)
-
-    __hash__ = object.__hash__
 
     def _call(self, x: Tensor) -> Tensor:
         return x.softmax(-1)
@@ -85,17 +80,12 @@ class SoftmaxTransform(Transform):
         return y.log()
 
 
-class StickBreakingTransform(Transform):
+class StickBreakingTransform(Parameterless):
     """n numbers as n + 1 positive ones that add up to 1: each sigmoid takes its part of what is left of a stick."""
 
     bijective = True
     domain = constraints.real_vector
     codomain = constraints.simplex
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, StickBreakingTransform)
-
-    __hash__ = object.__hash__
 
     def _offset(self, x: Tensor) -> Tensor:
         n = x.shape[-1]
@@ -123,16 +113,11 @@ class StickBreakingTransform(Transform):
         return (*shape[:-1], shape[-1] - 1)
 
 
-class LowerCholeskyTransform(Transform):
+class LowerCholeskyTransform(Parameterless):
     """A matrix as a lower triangular one with a positive diagonal: exp of its diagonal."""
 
     domain = constraints.independent(constraints.real, 2)
     codomain = constraints.lower_cholesky
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, LowerCholeskyTransform)
-
-    __hash__ = object.__hash__
 
     def _call(self, x: Tensor) -> Tensor:
         return x.tril(-1) + x.diagonal(dim1=-2, dim2=-1).exp().diag_embed()
@@ -141,16 +126,11 @@ class LowerCholeskyTransform(Transform):
         return y.tril(-1) + y.diagonal(dim1=-2, dim2=-1).log().diag_embed()
 
 
-class PositiveDefiniteTransform(Transform):
+class PositiveDefiniteTransform(Parameterless):
     """L Lᵀ of the matrix's `LowerCholeskyTransform` L."""
 
     domain = constraints.independent(constraints.real, 2)
     codomain = constraints.positive_definite
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, PositiveDefiniteTransform)
-
-    __hash__ = object.__hash__
 
     def _call(self, x: Tensor) -> Tensor:
         lower = LowerCholeskyTransform()(x)

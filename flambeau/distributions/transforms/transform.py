@@ -8,7 +8,7 @@ from typing import Any
 
 from flambeau.tensor import Tensor
 
-__all__ = ["Transform"]
+__all__ = ["Parameterless", "Transform"]
 
 
 class Transform:
@@ -100,6 +100,15 @@ class Transform:
 
     def __repr__(self) -> str:
         return type(self).__name__ + "()"
+
+
+class Parameterless(Transform):
+    """A transform without parameters: equal to all others of its class."""
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other)
+
+    __hash__ = object.__hash__
 
 
 class _Inverse(Transform):

@@ -45,30 +45,26 @@ def _with_zero(g: Any, is_real: bool) -> Any:
     return type(g)._apply(COMPLEX, (g, zero) if is_real else (zero, g))
 
 
-def _part_rule(inputs: Any, params: tuple[Any, ...]) -> Any:
-    return inputs[0].shape, inputs[0].dtype.real
+def _part(name: str) -> Primitive:
+    """The primitive that takes one part, "real" or "imag", of complex elements."""
+
+    def rule(inputs: Any, params: tuple[Any, ...]) -> Any:
+        return inputs[0].shape, inputs[0].dtype.real
+
+    return Primitive(
+        name,
+        "elementwise",
+        rule,
+        lambda node, x: getattr(x, name),
+        lambda g, y, inputs, params: (_with_zero(g, name == "real"),),
+        saves="",
+        batch=unchanged,
+        parts=lambda node, operands: getattr(operands[0], name),
+    )
 
 
-REAL: Primitive = Primitive(
-    "real",
-    "elementwise",
-    _part_rule,
-    lambda node, x: x.real,
-    lambda g, y, inputs, params: (_with_zero(g, True),),
-    saves="",
-    batch=unchanged,
-    parts=lambda node, operands: operands[0].real,
-)
-IMAG: Primitive = Primitive(
-    "imag",
-    "elementwise",
-    _part_rule,
-    lambda node, x: x.imag,
-    lambda g, y, inputs, params: (_with_zero(g, False),),
-    saves="",
-    batch=unchanged,
-    parts=lambda node, operands: operands[0].imag,
-)
+REAL: Primitive = _part("real")
+IMAG: Primitive = _part("imag")
 CONJ: Primitive = Primitive(
     "conj",
     "elementwise",
