@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flambeau.ops.composite import Composite, record, untaped
 from flambeau.ops.formula import in_wide
-from flambeau.ops.operands import as_tensor_argument
+from flambeau.ops.operands import check_tensor
 from flambeau.ops.registry import operator, scalar_name
 from flambeau.shapes import normalization as rules
 from flambeau.tensor import Tensor
@@ -23,7 +23,7 @@ _HARDSHRINK = Composite("hardshrink", lambda g, y, inputs, params: (g._fill_wher
 @operator(namespace="nn.functional", method=False)
 def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """input outside [-lambd, lambd], 0 inside."""
-    if as_tensor_argument(input, "hardshrink", "input").dtype.category != 2:
+    if check_tensor(input, "hardshrink", "input").dtype.category != 2:
         raise NotImplementedError(f"\"hardshrink_cpu\" not implemented for '{scalar_name(input)}'")
     with untaped():
         y = input._fill_where(_is_small(input, lambd), 0)
@@ -34,8 +34,8 @@ def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
 @operator(namespace="nn.functional", method=False)
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
     """input where positive, else weight·input; one weight, or one a channel (dimension 1)."""
-    as_tensor_argument(input, "prelu", "input", 1)
-    as_tensor_argument(weight, "prelu", "weight", 2)
+    check_tensor(input, "prelu", "input", 1)
+    check_tensor(weight, "prelu", "weight", 2)
     if input.dtype is not weight.dtype:
         raise RuntimeError(f"prelu: Type promoting not supported. Got {scalar_name(input)} and {scalar_name(weight)}")
     rules.prelu(tuple(input._shape), tuple(weight._shape))

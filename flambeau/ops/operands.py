@@ -24,8 +24,8 @@ from flambeau.storage import ProgramStorage, pending
 from flambeau.tensor import Tensor, from_node, over
 
 __all__ = [
-    "Scalar", "as_tensor_argument", "result_dtype", "operands", "pair", "cast", "scalar", "filled", "expand", "same_device",
-    "python_number", "sizes", "dims_argument", "floating", "accumulation_dtype", "check_tensor", "check_fits", "integer",
+    "Scalar", "check_tensor", "result_dtype", "operands", "pair", "cast", "scalar", "filled", "expand", "same_device",
+    "python_number", "sizes", "dims_argument", "floating", "accumulation_dtype", "check_fits", "integer",
     "number_before",
     "refuse_complex",
     "wrapped", "format_argument", "strides_like",
@@ -34,14 +34,11 @@ __all__ = [
 Scalar = (bool, int, float, complex)
 
 
-def as_tensor_argument(value: Any, function: str, argument: str, position: int = 1) -> Tensor:
+def check_tensor(value: Any, function: str, argument: str, position: int = 1) -> Tensor:
     """The value if it is a tensor; else PyTorch's TypeError."""
     if isinstance(value, Tensor):
         return value
     raise TypeError(f"{function}(): argument '{argument}' (position {position}) must be Tensor, not {type(value).__name__}")
-
-
-check_tensor = as_tensor_argument
 
 
 def refuse_complex(t: Tensor, message: str, kind: type[Exception] = NotImplementedError) -> None:

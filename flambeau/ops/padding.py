@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from flambeau.graph.primitives.movement import PAD
 from flambeau.ops.joining import cat
-from flambeau.ops.operands import as_tensor_argument, check_fits
+from flambeau.ops.operands import check_fits, check_tensor
 from flambeau.ops.registry import operator
 from flambeau.shapes import joining as rules
 from flambeau.size import contiguous_strides
@@ -63,7 +63,7 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     >>> F.pad(torch.arange(3.0).reshape(1, 1, 3), (2, 0), mode='reflect')
     tensor([[[2., 1., 0., 1., 2.]]])
     """
-    x = as_tensor_argument(input, "pad", "input")
+    x = check_tensor(input, "pad", "input")
     amounts = tuple(int(a) for a in pad)
     rules.pad(tuple(x._shape), amounts, mode)
     rank = x.ndim

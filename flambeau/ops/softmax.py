@@ -7,7 +7,7 @@ from typing import Any
 from flambeau.dtypes import dtype
 from flambeau.ops.composite import Composite, computed, record
 from flambeau.ops.formula import in_wide
-from flambeau.ops.operands import as_tensor_argument, cast
+from flambeau.ops.operands import cast, check_tensor
 from flambeau.ops.registry import operator, scalar_name
 from flambeau.shapes.dims import wrap_dim
 from flambeau.tensor import Tensor
@@ -45,7 +45,7 @@ _LOG_SOFTMAX = Composite(
 def _along(composite: Composite, function: Any, input: Any, dim: int, type: dtype | None) -> Tensor:
     """A softmax-like function along a dimension, after a cast to `type`."""
     name = composite.name
-    x = as_tensor_argument(input, name, "input")
+    x = check_tensor(input, name, "input")
     if type is not None:
         x = cast(x, type)
     if x._storage.dtype.category != 2:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from flambeau.nn.functional.arguments import as_tensor_argument, check_floating, scalar_name
+from flambeau.nn.functional.arguments import check_floating, check_tensor, scalar_name
 from flambeau.ops.formula import formula, in_wide
 from flambeau.ops.pointwise import relu as _relu
 from flambeau.ops.registry import in_place, operator
@@ -24,12 +24,12 @@ __all__ = [
 
 def _argument(input: Any, name: str, kernel: str) -> Tensor:
     """The floating operand of an activation."""
-    check_floating(kernel, as_tensor_argument(input, name, "input"))
+    check_floating(kernel, check_tensor(input, name, "input"))
     return input
 
 
 def _not_bool(input: Any, name: str, message: str) -> Tensor:
-    if as_tensor_argument(input, name, "input").dtype.category == 0:
+    if check_tensor(input, name, "input").dtype.category == 0:
         raise RuntimeError(message)
     return input
 
@@ -81,7 +81,7 @@ def relu(input: Tensor, inplace: bool = False) -> Tensor:
 @operator(namespace="nn.functional", method=False)
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
     """input where it is above `threshold`, else `value`."""
-    if as_tensor_argument(input, "threshold", "input").dtype.category == 0:
+    if check_tensor(input, "threshold", "input").dtype.category == 0:
         raise NotImplementedError("\"threshold_cpu\" not implemented for 'Bool'")
     return in_place(_threshold, input, threshold, value) if inplace else _threshold(input, threshold, value)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from flambeau.dtypes import int32, int64
-from flambeau.nn.functional.arguments import as_tensor_argument, check_floating, hashable
+from flambeau.nn.functional.arguments import check_floating, check_tensor, hashable
 from flambeau.nn.functional.pooling import _avg_pool, _each, _max_pool, first_maximum, lowest
 from flambeau.nn.functional.windows import positions
 from flambeau.ops.composite import untaped
@@ -79,7 +79,7 @@ def _make_adaptive_avg_pool(spatial: int) -> Callable[..., Any]:
     def adaptive_avg_pool(input: Tensor, output_size: Any) -> Tensor:
         """[N, C, ...] or [C, ...] averaged to `output_size`, where None keeps a size."""
         name = f"adaptive_avg_pool{spatial}d"
-        x = as_tensor_argument(input, name, "input")
+        x = check_tensor(input, name, "input")
         check_floating(name, x)
         shape = _shape(x, output_size, spatial, name)
         out = shape[-spatial:]
@@ -101,7 +101,7 @@ def _make_adaptive_avg_pool(spatial: int) -> Callable[..., Any]:
 def _adaptive_max_pool(spatial: int, input: Any, output_size: Any) -> tuple[Tensor, Any]:
     """The maxima, and a function that gives their indices."""
     name = f"adaptive_max_pool{spatial}d"
-    x = as_tensor_argument(input, name, "input")
+    x = check_tensor(input, name, "input")
     check_floating(name, x)
     shape = _shape(x, output_size, spatial, name)
     out = shape[-spatial:]
@@ -183,7 +183,7 @@ def _fractional(
     spatial: int, input: Any, kernel_size: Any, output_size: Any, output_ratio: Any, samples: Tensor | None
 ) -> tuple[Tensor, Tensor]:
     name = f"fractional_max_pool{spatial}d"
-    x = as_tensor_argument(input, name, "input")
+    x = check_tensor(input, name, "input")
     check_floating(name, x)
     if output_size is None and output_ratio is None:
         raise ValueError(f"{name} requires specifying either an output_size or an output_ratio")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from flambeau.ops.operands import as_tensor_argument, integer
+from flambeau.ops.operands import check_tensor, integer
 from flambeau.ops.registry import scalar_name
 from flambeau.tensor import Tensor
 
-__all__ = ["as_tensor_argument", "check_device", "check_floating", "geometry", "hashable", "scalar_name"]
+__all__ = ["check_tensor", "check_device", "check_floating", "geometry", "hashable", "scalar_name"]
 
 
 def hashable(value: Any) -> Any:

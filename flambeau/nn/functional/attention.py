@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from flambeau.dtypes import bool_
-from flambeau.nn.functional.arguments import as_tensor_argument, scalar_name
+from flambeau.nn.functional.arguments import check_tensor, scalar_name
 from flambeau.nn.functional.dropout import dropout
 from flambeau.nn.functional.linear import linear
 from flambeau.nn.functional.softmax import softmax
@@ -62,7 +62,7 @@ def scaled_dot_product_attention(
     torch.Size([2, 4, 5, 8])
     """
     for position, (name, t) in enumerate((("query", query), ("key", key), ("value", value))):
-        as_tensor_argument(t, "scaled_dot_product_attention", name, position + 1)
+        check_tensor(t, "scaled_dot_product_attention", name, position + 1)
         if t.dtype is not query.dtype:
             raise RuntimeError(
                 "Expected query, key, and value to have the same dtype, but got query.dtype: "

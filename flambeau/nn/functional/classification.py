@@ -13,7 +13,7 @@ from flambeau.graph.primitives.indexing import GATHER, Bounds
 from flambeau.graph.primitives.movement import EXPAND
 from flambeau.graph.primitives.reduction import MAX, SUM
 from flambeau.nn.functional.activation import logsigmoid
-from flambeau.nn.functional.arguments import as_tensor_argument, check_device, check_floating, scalar_name
+from flambeau.nn.functional.arguments import check_device, check_floating, check_tensor, scalar_name
 from flambeau.nn.functional.loss import reduced as reduced_loss
 from flambeau.nn.functional.loss import reduction_of
 from flambeau.nn.functional.softmax import log_softmax
@@ -105,8 +105,8 @@ def nll_loss(
     tensor(1.3863)
     """
     reduction = reduction_of(reduction, size_average, reduce)
-    x = as_tensor_argument(input, "nll_loss_nd", "input", 1)
-    target = _check_target(x, as_tensor_argument(target, "nll_loss_nd", "target", 2))
+    x = check_tensor(input, "nll_loss_nd", "input", 1)
+    target = _check_target(x, check_tensor(target, "nll_loss_nd", "target", 2))
     check_floating("nll_loss_out_frame", x)
     rules.nll_loss(tuple(x._shape), tuple(target._shape), None if weight is None else tuple(weight._shape), reduction)
     if x.ndim == 1 and target.ndim == 1:
@@ -197,8 +197,8 @@ def cross_entropy(
     tensor(0.1269)
     """
     reduction = reduction_of(reduction, size_average, reduce)
-    x = as_tensor_argument(input, "cross_entropy_loss", "input", 1)
-    as_tensor_argument(target, "cross_entropy_loss", "target", 2)
+    x = check_tensor(input, "cross_entropy_loss", "input", 1)
+    check_tensor(target, "cross_entropy_loss", "target", 2)
     check_floating("log_softmax_lastdim_kernel_impl", x)
     if not 0.0 <= label_smoothing <= 1.0:
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
@@ -280,8 +280,8 @@ def multi_margin_loss(
     reduction = reduction_of(reduction, size_average, reduce)
     if p not in (1, 2):
         raise ValueError("only p == 1 and p == 2 supported")
-    x = as_tensor_argument(input, "multi_margin_loss", "input", 1)
-    target = _check_target(x, as_tensor_argument(target, "multi_margin_loss", "target", 2))
+    x = check_tensor(input, "multi_margin_loss", "input", 1)
+    target = _check_target(x, check_tensor(target, "multi_margin_loss", "target", 2))
     rules.multi_margin_loss(tuple(x._shape), tuple(target._shape), None if weight is None else tuple(weight._shape), reduction)
     flat = x.reshape(-1, x.shape[-1]) if x.ndim != 2 else x
     labels = target.reshape(-1)
@@ -303,8 +303,8 @@ def multilabel_margin_loss(
 ) -> Tensor:
     """Σ over labels j and other classes i of max(0, 1 − input[j] + input[i]) / C; a row's labels end at the first −1."""
     reduction = reduction_of(reduction, size_average, reduce)
-    x = as_tensor_argument(input, "multilabel_margin_loss", "input", 1)
-    target = _check_target(x, as_tensor_argument(target, "multilabel_margin_loss", "target", 2))
+    x = check_tensor(input, "multilabel_margin_loss", "input", 1)
+    target = _check_target(x, check_tensor(target, "multilabel_margin_loss", "target", 2))
     rules.multilabel_margin_loss(tuple(x._shape), tuple(target._shape), reduction)
     rows = x.reshape(-1, x.shape[-1]) if x.ndim else x.reshape(1, 1)
     labels = target.reshape(rows.shape)
@@ -327,7 +327,7 @@ def multilabel_soft_margin_loss(
 ) -> Tensor:
     """Binary cross entropy of each class's score, averaged over the last dimension."""
     reduction = reduction_of(reduction, size_average, reduce)
-    x = as_tensor_argument(input, "multilabel_soft_margin_loss", "input", 1)
+    x = check_tensor(input, "multilabel_soft_margin_loss", "input", 1)
     loss = -(target * logsigmoid(x) + (1 - target) * logsigmoid(-x))
     if weight is not None:
         loss = loss * weight

@@ -22,7 +22,7 @@ from flambeau.graph.primitives.contraction import CONTRACT
 from flambeau.graph.primitives.elementwise import ADD
 from flambeau.graph.primitives.movement import EXPAND, PAD, RESHAPE, SLICE, WINDOW
 from flambeau.layout import contiguous_format, memory_format
-from flambeau.nn.functional.arguments import as_tensor_argument, check_device, geometry, scalar_name
+from flambeau.nn.functional.arguments import check_device, check_tensor, geometry, scalar_name
 from flambeau.ops.composite import Composite, record
 from flambeau.ops.operands import integer
 from flambeau.ops.registry import operator
@@ -253,9 +253,9 @@ _C_TYPES = {
 
 def _check(name: str, input: Any, weight: Any, bias: Any) -> None:
     """Tensors of one dtype, floating (for the plain convolution also an integer), on one device."""
-    type = as_tensor_argument(input, name, "input", 1)._storage.dtype
-    as_tensor_argument(weight, name, "weight", 2)
-    if bias is not None and as_tensor_argument(bias, name, "bias", 3)._storage.dtype is not type:
+    type = check_tensor(input, name, "input", 1)._storage.dtype
+    check_tensor(weight, name, "weight", 2)
+    if bias is not None and check_tensor(bias, name, "bias", 3)._storage.dtype is not type:
         raise RuntimeError(f"Input type ({_C_TYPES[type.name]}) and bias type ({_C_TYPES[bias.dtype.name]}) should be the same")
     if weight._storage.dtype is not type:
         raise RuntimeError(f"expected scalar type {scalar_name(input)} but found {scalar_name(weight)}")
@@ -440,10 +440,10 @@ def conv_transpose3d(
 @operator(namespace="nn.functional", method=False)
 def conv_tbc(input: Tensor, weight: Tensor, bias: Tensor, pad: int = 0) -> Tensor:
     """conv1d of input [T, N, C] with weight [kT, C, O], plus bias [O]: [T', N, O]."""
-    if as_tensor_argument(input, "conv_tbc", "input", 1).ndim != 3:
+    if check_tensor(input, "conv_tbc", "input", 1).ndim != 3:
         raise RuntimeError("Input must have 3 dims: time, batch, in_channel")
-    if as_tensor_argument(weight, "conv_tbc", "weight", 2).ndim != 3:
+    if check_tensor(weight, "conv_tbc", "weight", 2).ndim != 3:
         raise RuntimeError("Weight tensor must have 3 dims: kernel_width, in_channels, out_channels.")
-    if as_tensor_argument(bias, "conv_tbc", "bias", 3).ndim != 1:
+    if check_tensor(bias, "conv_tbc", "bias", 3).ndim != 1:
         raise RuntimeError("Bias must be 1-D")
     return conv1d(input.permute(1, 2, 0), weight.permute(2, 1, 0), bias, padding=pad).permute(2, 0, 1)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from flambeau.dtypes import int64
-from flambeau.nn.functional.arguments import as_tensor_argument, check_floating
+from flambeau.nn.functional.arguments import check_floating, check_tensor
 from flambeau.nn.functional.loss import reduced, reduction_of
 from flambeau.nn.functional.windows import Windows, positions, windows
 from flambeau.ops.composite import Composite, record, untaped
@@ -185,8 +185,8 @@ def ctc_loss(
     tensor(0.2877)
     """
     reduction = reduction_of(reduction)
-    x = as_tensor_argument(log_probs, "ctc_loss", "log_probs", 1)
-    as_tensor_argument(targets, "ctc_loss", "targets", 2)
+    x = check_tensor(log_probs, "ctc_loss", "log_probs", 1)
+    check_tensor(targets, "ctc_loss", "targets", 2)
     check_floating("ctc_loss_cpu", x)
     device = x._storage.device
     steps, counts = _lengths(input_lengths, "input_lengths"), _lengths(target_lengths, "target_lengths")

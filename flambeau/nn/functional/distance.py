@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flambeau.nn.functional.arguments import as_tensor_argument
+from flambeau.nn.functional.arguments import check_tensor
 from flambeau.ops.operands import operands
 from flambeau.ops.registry import operator
 from flambeau.ops.sequences import triu_indices
@@ -20,8 +20,8 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     >>> F.cosine_similarity(torch.tensor([[1.0, 0.0]]), torch.tensor([[1.0, 1.0]]))
     tensor([0.7071])
     """
-    as_tensor_argument(x1, "cosine_similarity", "x1", 1)
-    as_tensor_argument(x2, "cosine_similarity", "x2", 2)
+    check_tensor(x1, "cosine_similarity", "x1", 1)
+    check_tensor(x2, "cosine_similarity", "x2", 2)
     a, b = operands("cosine_similarity", x1, x2)
     if a.dtype.category != 2:
         raise RuntimeError(f"expected common dtype to be floating point, yet common dtype is {a.dtype}")
@@ -41,8 +41,8 @@ def cosine_distance(x1: Tensor, x2: Tensor) -> Tensor:
 @operator(namespace="nn.functional", method=False)
 def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:
     """‖x1 − x2 + eps‖ₚ along the last dimension."""
-    as_tensor_argument(x1, "pairwise_distance", "x1", 1)
-    as_tensor_argument(x2, "pairwise_distance", "x2", 2)
+    check_tensor(x1, "pairwise_distance", "x1", 1)
+    check_tensor(x2, "pairwise_distance", "x2", 2)
     return (x1 - x2 + eps).norm(p, -1, keepdim=keepdim)
 
 
@@ -56,8 +56,8 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str | None = Non
     tensor([[0.],
             [5.]])
     """
-    as_tensor_argument(x1, "cdist", "x1", 1)
-    as_tensor_argument(x2, "cdist", "x2", 2)
+    check_tensor(x1, "cdist", "x1", 1)
+    check_tensor(x2, "cdist", "x2", 2)
     for t, name in ((x1, "X1"), (x2, "X2")):
         if t.ndim < 2:
             raise ShapeError(f"cdist only supports at least 2D tensors, {name} got: {t.ndim}D")
@@ -75,7 +75,7 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str | None = Non
 @operator(namespace="nn.functional", method=False)
 def pdist(input: Tensor, p: float = 2.0) -> Tensor:
     """The p-norm distances of all pairs of the rows of [N, M], as [N·(N − 1)/2]."""
-    if as_tensor_argument(input, "pdist", "input").ndim != 2:
+    if check_tensor(input, "pdist", "input").ndim != 2:
         raise ShapeError(f"pdist only supports 2D tensors, got: {input.ndim}D")
     if p < 0:
         raise RuntimeError("pdist only supports non-negative p values")

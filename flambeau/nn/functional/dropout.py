@@ -6,7 +6,7 @@ import math
 import warnings
 from typing import Any
 
-from flambeau.nn.functional.arguments import as_tensor_argument, scalar_name
+from flambeau.nn.functional.arguments import check_tensor, scalar_name
 from flambeau.ops.creation import empty_like
 from flambeau.ops.registry import in_place, operator
 from flambeau.tensor import Tensor
@@ -51,7 +51,7 @@ def _alpha_drop(x: Tensor, p: float, by_channel: bool = False) -> Tensor:
 
 def _run(function: Any, name: str, input: Any, p: float, training: bool, inplace: bool, by_channel: bool) -> Tensor:
     _check_probability(p)
-    as_tensor_argument(input, name, "input")
+    check_tensor(input, name, "input")
     if not training:
         return input
     if input.dtype.category != 2 and p > 0:
@@ -84,7 +84,7 @@ def feature_alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False,
 def _by_channel(name: str, input: Tensor, p: float, training: bool, inplace: bool, spatial: int) -> Tensor:
     """Whole channels of [N, C, …], or of [C, …] where one dimension is missing."""
     _check_probability(p)
-    rank = as_tensor_argument(input, name, "input").ndim
+    rank = check_tensor(input, name, "input").ndim
     if rank == spatial + 1:
         result = _run(_drop, name, input.unsqueeze(0), p, training, inplace, True)
         return input if inplace else result.squeeze(0)
@@ -94,7 +94,7 @@ def _by_channel(name: str, input: Tensor, p: float, training: bool, inplace: boo
 @operator(namespace="nn.functional", method=False)
 def dropout1d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """Zeroes whole channels of [N, C, L] or [C, L]."""
-    rank = as_tensor_argument(input, "dropout1d", "input").ndim
+    rank = check_tensor(input, "dropout1d", "input").ndim
     if rank not in (2, 3):
         raise RuntimeError(
             f"dropout1d: Expected 2D or 3D input, but received a {rank}D input. Note that dropout1d exists to provide "
@@ -107,7 +107,7 @@ def dropout1d(input: Tensor, p: float = 0.5, training: bool = True, inplace: boo
 @operator(namespace="nn.functional", method=False)
 def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """Zeroes whole channels of [N, C, H, W]."""
-    rank = as_tensor_argument(input, "dropout2d", "input").ndim
+    rank = check_tensor(input, "dropout2d", "input").ndim
     if rank not in (3, 4):
         warnings.warn(
             f"dropout2d: Received a {rank}-D input to dropout2d, which is deprecated and will result in an error in a future "
@@ -128,7 +128,7 @@ def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: boo
 @operator(namespace="nn.functional", method=False)
 def dropout3d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """Zeroes whole channels of [N, C, D, H, W] or [C, D, H, W]."""
-    rank = as_tensor_argument(input, "dropout3d", "input").ndim
+    rank = check_tensor(input, "dropout3d", "input").ndim
     if rank not in (4, 5):
         warnings.warn(
             f"dropout3d: Received a {rank}-D input to dropout3d, which is deprecated and will result in an error in a future "

@@ -7,7 +7,7 @@ from typing import Any
 
 from flambeau.autograd.modes import no_grad
 from flambeau.dtypes import int64
-from flambeau.nn.functional.arguments import as_tensor_argument, check_device, scalar_name
+from flambeau.nn.functional.arguments import check_device, check_tensor, scalar_name
 from flambeau.ops.composite import Composite, record, untaped
 from flambeau.ops.operands import cast
 from flambeau.ops.registry import operator
@@ -43,8 +43,8 @@ _EMBEDDING = Composite("embedding", _gradient, reads=((1,), ()))
 
 def _check(name: str, indices: Any, weight: Any) -> Tensor:
     """The indices as int64."""
-    as_tensor_argument(indices, name, "input", 1)
-    as_tensor_argument(weight, name, "weight", 2)
+    check_tensor(indices, name, "input", 1)
+    check_tensor(weight, name, "weight", 2)
     if indices.dtype.name not in ("int64", "int32"):
         raise RuntimeError(
             f"Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got "
@@ -96,8 +96,8 @@ def embedding(
     tensor([[0.3000, 0.4000],
             [0.1000, 0.2000]])
     """
-    as_tensor_argument(weight, "embedding", "weight", 2)
-    shape = rules.embedding(tuple(as_tensor_argument(input, "embedding", "input")._shape), tuple(weight._shape))
+    check_tensor(weight, "embedding", "weight", 2)
+    shape = rules.embedding(tuple(check_tensor(input, "embedding", "input")._shape), tuple(weight._shape))
     padding = _padding_row(padding_idx, weight.shape[0])
     indices = _check("embedding", input, weight)
     if max_norm is not None:
@@ -115,7 +115,7 @@ def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
     tensor([[1, 0, 0],
             [0, 0, 1]])
     """
-    as_tensor_argument(input, "one_hot", "input")
+    check_tensor(input, "one_hot", "input")
     if input.dtype is not int64:
         raise RuntimeError("one_hot is only applicable to index tensor of type LongTensor.")
     if input.numel() == 0:
@@ -151,9 +151,9 @@ def embedding_bag(
     padding_idx: int | None = None,
 ) -> Tensor:
     """Rows of weight [V, D] summed, averaged or maximised in bags: indices [B, n], or [n] cut at `offsets` [B], to [B, D]."""
-    as_tensor_argument(weight, "embedding_bag", "weight", 2)
+    check_tensor(weight, "embedding_bag", "weight", 2)
     shape = rules.embedding_bag(
-        tuple(as_tensor_argument(input, "embedding_bag", "input")._shape),
+        tuple(check_tensor(input, "embedding_bag", "input")._shape),
         tuple(weight._shape),
         None if offsets is None else tuple(offsets._shape),
         None if per_sample_weights is None else tuple(per_sample_weights._shape),

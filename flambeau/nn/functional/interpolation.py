@@ -11,7 +11,7 @@ from typing import Any
 
 from flambeau.dtypes import dtype, float64, int64
 from flambeau.nn.functional.adaptive_pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
-from flambeau.nn.functional.arguments import as_tensor_argument, check_floating
+from flambeau.nn.functional.arguments import check_floating, check_tensor
 from flambeau.ops.creation import tensor
 from flambeau.ops.formula import in_wide
 from flambeau.ops.registry import operator
@@ -157,7 +157,7 @@ def interpolate(
     >>> F.interpolate(torch.tensor([[[0.0, 2.0]]]), scale_factor=2, mode='linear', align_corners=True)
     tensor([[[0.0000, 0.6667, 1.3333, 2.0000]]])
     """
-    x = as_tensor_argument(input, "interpolate", "input")
+    x = check_tensor(input, "interpolate", "input")
     if mode in ("nearest", "area", "nearest-exact"):
         if align_corners is not None:
             raise ValueError(

@@ -9,7 +9,7 @@ from typing import Any
 from flambeau.graph.primitives.contraction import CONTRACT
 from flambeau.graph.primitives.elementwise import ADD
 from flambeau.graph.primitives.movement import EXPAND, RESHAPE
-from flambeau.nn.functional.arguments import as_tensor_argument, check_device, scalar_name
+from flambeau.nn.functional.arguments import check_device, check_tensor, scalar_name
 from flambeau.ops.composite import Composite, record
 from flambeau.ops.registry import operator
 from flambeau.shapes import matmul as rules
@@ -56,10 +56,10 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     tensor([[3., 3., 3., 3.],
             [3., 3., 3., 3.]])
     """
-    as_tensor_argument(input, "linear", "input", 1)
-    as_tensor_argument(weight, "linear", "weight", 2)
+    check_tensor(input, "linear", "input", 1)
+    check_tensor(weight, "linear", "weight", 2)
     if bias is not None:
-        as_tensor_argument(bias, "linear", "bias", 3)
+        check_tensor(bias, "linear", "bias", 3)
     own = input._storage.dtype
     for t in (weight,) if bias is None else (weight, bias):
         if t._storage.dtype is not own:
@@ -83,7 +83,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """Σ input1[..., i]·weight[o, i, j]·input2[..., j] + bias[o]."""
     for position, (name, t) in enumerate((("input1", input1), ("input2", input2), ("weight", weight))):
-        as_tensor_argument(t, "bilinear", name, position + 1)
+        check_tensor(t, "bilinear", name, position + 1)
     first, second, wanted = (tuple(t._shape) for t in (input1, input2, weight))
     rules.bilinear(first, second, wanted, None if bias is None else tuple(bias._shape))
     for t in (input2, weight):

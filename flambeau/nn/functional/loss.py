@@ -9,7 +9,7 @@ from typing import Any
 from flambeau.autograd.modes import state
 from flambeau.nn._reduction import legacy_get_string
 from flambeau.nn.functional.activation import logsigmoid
-from flambeau.nn.functional.arguments import as_tensor_argument
+from flambeau.nn.functional.arguments import check_tensor
 from flambeau.nn.functional.distance import cosine_distance, pairwise_distance
 from flambeau.ops.composite import Composite, record, untaped
 from flambeau.ops.operands import operands
@@ -41,8 +41,8 @@ def reduced(loss: Tensor, reduction: str) -> Tensor:
 
 def _pair(name: str, input: Any, target: Any, warns: bool = True) -> tuple[Tensor, Tensor]:
     """Input and target, broadcast; PyTorch warns when their sizes differ."""
-    as_tensor_argument(input, name, "input", 1)
-    as_tensor_argument(target, name, "target", 2)
+    check_tensor(input, name, "input", 1)
+    check_tensor(target, name, "target", 2)
     if warns and input._shape != target._shape:
         warnings.warn(
             f"Using a target size ({target.shape}) that is different to the input size ({input.shape}). This will likely lead to "
@@ -206,7 +206,7 @@ def gaussian_nll_loss(
     input: Tensor, target: Tensor, var: Tensor | float, full: bool = False, eps: float = 1e-6, reduction: str = "mean"
 ) -> Tensor:
     """(log var + (input − target)²/var)/2, `var` counting at least `eps`; with `full`, plus log(2π)/2."""
-    as_tensor_argument(input, "gaussian_nll_loss", "input", 1)
+    check_tensor(input, "gaussian_nll_loss", "input", 1)
     if bool((var < 0).any()) if isinstance(var, Tensor) else var < 0:
         raise ValueError("var has negative entry/entries")
     variance = var if isinstance(var, Tensor) else input.detach().new_full(input.shape, var)
@@ -267,8 +267,8 @@ def binary_cross_entropy(
 ) -> Tensor:
     """−(target·log input + (1 − target)·log(1 − input)), the logarithms counting at least −100."""
     reduction = reduction_of(reduction, size_average, reduce)
-    as_tensor_argument(input, "binary_cross_entropy", "input", 1)
-    as_tensor_argument(target, "binary_cross_entropy", "target", 2)
+    check_tensor(input, "binary_cross_entropy", "input", 1)
+    check_tensor(target, "binary_cross_entropy", "target", 2)
     rules.same_size_loss(tuple(input._shape), tuple(target._shape))
     if input.dtype is not target.dtype:
         from flambeau.ops.registry import scalar_name
@@ -311,8 +311,8 @@ def binary_cross_entropy_with_logits(
     tensor(0.6931)
     """
     reduction = reduction_of(reduction, size_average, reduce)
-    as_tensor_argument(input, "binary_cross_entropy_with_logits", "input", 1)
-    as_tensor_argument(target, "binary_cross_entropy_with_logits", "target", 2)
+    check_tensor(input, "binary_cross_entropy_with_logits", "input", 1)
+    check_tensor(target, "binary_cross_entropy_with_logits", "target", 2)
     rules.same_size_loss(tuple(input._shape), tuple(target._shape), logits=True)
     for name, t in (("weight", weight), ("pos_weight", pos_weight)):
         if t is not None and t.requires_grad and state.enabled:

@@ -20,7 +20,7 @@ from flambeau.graph.primitives import elementwise as e
 from flambeau.graph.primitives.movement import EXPAND, RESHAPE
 from flambeau.graph.primitives.reduction import SUM
 from flambeau.layout import contiguous_format, memory_format
-from flambeau.nn.functional.arguments import as_tensor_argument, check_device, check_floating, scalar_name
+from flambeau.nn.functional.arguments import check_device, check_floating, check_tensor, scalar_name
 from flambeau.nn.functional.pooling import avg_pool3d
 from flambeau.ops.composite import Composite, record
 from flambeau.ops.formula import in_wide
@@ -183,10 +183,10 @@ def _scaled(
 
 
 def _check(name: str, input: Any, *others: Tensor | None) -> None:
-    check_floating(f"{name}_cpu", as_tensor_argument(input, name, "input"))
+    check_floating(f"{name}_cpu", check_tensor(input, name, "input"))
     for t in others:
         if t is not None:
-            as_tensor_argument(t, name, "weight")
+            check_tensor(t, name, "weight")
             if t.dtype is not input.dtype and t.dtype is not accumulation_dtype(input.dtype):
                 raise RuntimeError(f"expected scalar type {scalar_name(input)} but found {scalar_name(t)}")
     check_device(input, *others)
@@ -351,7 +351,7 @@ def rms_norm(input: Tensor, normalized_shape: Sequence[int], weight: Tensor | No
 @operator(namespace="nn.functional", method=False)
 def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Tensor:
     """input / (k + alpha·mean of squares over `size` neighbouring channels)^beta."""
-    rules.local_response_norm(tuple(as_tensor_argument(input, "local_response_norm", "input")._shape))
+    rules.local_response_norm(tuple(check_tensor(input, "local_response_norm", "input")._shape))
     if input.numel() == 0:
         return input
     n, channels = input.shape[:2]
@@ -369,6 +369,6 @@ def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12, o
     >>> F.normalize(torch.tensor([[3.0, 4.0]]))
     tensor([[0.6000, 0.8000]])
     """
-    as_tensor_argument(input, "normalize", "input")
+    check_tensor(input, "normalize", "input")
     result = input / input.norm(p, dim, keepdim=True).clamp_min(eps).expand_as(input)
     return result if out is None else write_out(out, result)

@@ -13,7 +13,7 @@ from typing import Any
 
 from flambeau.dtypes import dtype, iinfo, int32, int64
 from flambeau.layout import contiguous_format
-from flambeau.nn.functional.arguments import as_tensor_argument, geometry, scalar_name
+from flambeau.nn.functional.arguments import check_tensor, geometry, scalar_name
 from flambeau.nn.functional.windows import Windows, behind, covering, positions, windows
 from flambeau.ops.composite import Composite, record, untaped
 from flambeau.ops.operands import cast
@@ -128,7 +128,7 @@ def _max_pool(
     spatial: int, input: Any, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool, with_indices: bool
 ) -> Any:
     name = f"max_pool{spatial}d"
-    x = as_tensor_argument(input, name, "input")
+    x = check_tensor(input, name, "input")
     if x.dtype.category == 0:
         raise NotImplementedError(f"\"{name}\" not implemented for 'Bool'")
     arguments = _geometry(name, kernel_size=kernel, stride=stride, padding=padding, dilation=dilation)
@@ -219,7 +219,7 @@ def _avg_pool(
     spatial: int, input: Any, kernel: Any, stride: Any, padding: Any, ceil_mode: bool, include_pad: bool, override: int | None
 ) -> Tensor:
     name = f"avg_pool{spatial}d"
-    x = as_tensor_argument(input, name, "input")
+    x = check_tensor(input, name, "input")
     if x.dtype.category != 2 and x.dtype is not int64:
         raise NotImplementedError(f"\"{name}\" not implemented for '{scalar_name(x)}'")
     if override == 0:
@@ -277,7 +277,7 @@ def _make_lp_pool(spatial: int) -> Callable[..., Any]:
     def lp_pool(input: Tensor, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Tensor:
         """(Σ xᵖ)^(1/p) over each window, as PyTorch computes it: a window that hangs over counts as a full one."""
         name = f"lp_pool{spatial}d"
-        shape = tuple(as_tensor_argument(input, name, "input")._shape)
+        shape = tuple(check_tensor(input, name, "input")._shape)
         form, _ = _form(shape, *_geometry(name, kernel_size=kernel_size, stride=stride), 0, 1, ceil_mode, spatial, name)
         mean = _avg_pool(spatial, input.pow(norm_type), kernel_size, stride, 0, ceil_mode, True, None)
         return (mean.sign() * mean.abs().relu() * math.prod(form.kernel)).pow(1.0 / norm_type)
@@ -295,8 +295,8 @@ def _make_max_unpool(spatial: int) -> Callable[..., Any]:
     ) -> Tensor:
         """The inverse of max pooling: each value at its index in the plane, zero elsewhere."""
         name = f"max_unpool{spatial}d"
-        as_tensor_argument(input, name, "input", 1)
-        as_tensor_argument(indices, name, "indices", 2)
+        check_tensor(input, name, "input", 1)
+        check_tensor(indices, name, "indices", 2)
         if indices.dtype is not int64:
             raise RuntimeError(f"elements in indices should be type int64 but got: {indices.dtype}")
         shape = rules.unpool(

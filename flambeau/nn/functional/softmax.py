@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 
 from flambeau.dtypes import dtype
-from flambeau.ops.operands import as_tensor_argument
+from flambeau.ops.operands import check_tensor
 from flambeau.ops.registry import operator
 from flambeau.ops.softmax import log_softmax as _log_softmax
 from flambeau.ops.softmax import softmax as _softmax
@@ -30,7 +30,7 @@ def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: 
     tensor([0.5000, 0.5000])
     """
     if dim is None:
-        dim = _implicit_dim("softmax", as_tensor_argument(input, "softmax", "input").ndim, _stacklevel)
+        dim = _implicit_dim("softmax", check_tensor(input, "softmax", "input").ndim, _stacklevel)
     return _softmax(input, dim, dtype)
 
 
@@ -38,7 +38,7 @@ def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: 
 def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: dtype | None = None) -> Tensor:
     """The logarithm of `softmax`."""
     if dim is None:
-        dim = _implicit_dim("log_softmax", as_tensor_argument(input, "log_softmax", "input").ndim, _stacklevel)
+        dim = _implicit_dim("log_softmax", check_tensor(input, "log_softmax", "input").ndim, _stacklevel)
     return _log_softmax(input, dim, dtype)
 
 
@@ -46,7 +46,7 @@ def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dty
 def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: dtype | None = None) -> Tensor:
     """The softmax of −input."""
     if dim is None:
-        dim = _implicit_dim("softmin", as_tensor_argument(input, "softmin", "input").ndim, _stacklevel)
+        dim = _implicit_dim("softmin", check_tensor(input, "softmin", "input").ndim, _stacklevel)
     return _softmax(-input, dim, dtype)
 
 

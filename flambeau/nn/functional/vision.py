@@ -13,7 +13,7 @@ from typing import Any
 
 from flambeau.dtypes import int64
 from flambeau.graph.primitives.movement import WINDOW
-from flambeau.nn.functional.arguments import as_tensor_argument, check_device, check_floating, hashable, scalar_name
+from flambeau.nn.functional.arguments import check_device, check_floating, check_tensor, hashable, scalar_name
 from flambeau.nn.functional.windows import Windows, padded, positions, windows
 from flambeau.ops.operands import cast
 from flambeau.ops.registry import operator
@@ -35,7 +35,7 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
     torch.Size([1, 2, 4, 4])
     """
     r = upscale_factor
-    shape = joining.pixel_shuffle(tuple(as_tensor_argument(input, "pixel_shuffle", "input")._shape), r)
+    shape = joining.pixel_shuffle(tuple(check_tensor(input, "pixel_shuffle", "input")._shape), r)
     *lead, channels, height, width = shape
     split = input.reshape((*lead, channels, r, r, height // r, width // r))
     n = len(lead)
@@ -47,7 +47,7 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
 def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     """[*, C, H·r, W·r] as [*, C·r², H, W]."""
     r = downscale_factor
-    shape = joining.pixel_unshuffle(tuple(as_tensor_argument(input, "pixel_unshuffle", "input")._shape), r)
+    shape = joining.pixel_unshuffle(tuple(check_tensor(input, "pixel_unshuffle", "input")._shape), r)
     *lead, channels, height, width = input.shape
     split = input.reshape((*lead, channels, height // r, r, width // r, r))
     n = len(lead)
@@ -58,7 +58,7 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
 @operator("channel_shuffle", "native_channel_shuffle", namespace="nn.functional", method=False)
 def channel_shuffle(input: Tensor, groups: int) -> Tensor:
     """[N, C, ...] with the channels of `groups` groups dealt out in turn."""
-    shape = joining.channel_shuffle(tuple(as_tensor_argument(input, "channel_shuffle", "input")._shape), groups)
+    shape = joining.channel_shuffle(tuple(check_tensor(input, "channel_shuffle", "input")._shape), groups)
     n, channels, *rest = shape
     return input.reshape((n, groups, channels // groups, *rest)).transpose(1, 2).reshape(shape)
 
@@ -80,7 +80,7 @@ def unfold(input: Tensor, kernel_size: Any, dilation: Any = 1, padding: Any = 0,
     >>> F.unfold(torch.randn(1, 3, 4, 4), kernel_size=2, stride=2).shape
     torch.Size([1, 12, 4])
     """
-    x = as_tensor_argument(input, "unfold", "input")
+    x = check_tensor(input, "unfold", "input")
     shape = rules.unfold_blocks(tuple(x._shape), *map(hashable, (kernel_size, dilation, padding, stride)))
     form = _block_form(x.shape[-2:], kernel_size, dilation, padding, stride, "unfold")
     blocks = windows(x, form, 0)  # [..., C, *counts, *kernel]
@@ -91,7 +91,7 @@ def unfold(input: Tensor, kernel_size: Any, dilation: Any = 1, padding: Any = 0,
 @operator(namespace="nn.functional", method=False)
 def fold(input: Tensor, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Tensor:
     """[N, C·kh·kw, L] or [C·kh·kw, L] added up where the blocks lay: [N, C, *output_size]."""
-    x = as_tensor_argument(input, "fold", "input")
+    x = check_tensor(input, "fold", "input")
     shape = rules.fold_blocks(tuple(x._shape), *map(hashable, (output_size, kernel_size, dilation, padding, stride)))
     form = _block_form(shape[-2:], kernel_size, dilation, padding, stride, "fold")
     blocks = x.reshape((*shape[:-2], *form.kernel, *form.counts))
@@ -120,7 +120,7 @@ def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None =
             stacklevel=2,
         )
         align_corners = False
-    if as_tensor_argument(theta, "affine_grid", "theta").dtype.category != 2:
+    if check_tensor(theta, "affine_grid", "theta").dtype.category != 2:
         raise ValueError(f"Expected theta to have floating point type, but got {theta.dtype}")
     size = tuple(size)
     if any(n <= 0 for n in size):
@@ -260,8 +260,8 @@ def grid_sample(
             stacklevel=2,
         )
         align_corners = False
-    x = as_tensor_argument(input, "grid_sampler", "input", 1)
-    as_tensor_argument(grid, "grid_sampler", "grid", 2)
+    x = check_tensor(input, "grid_sampler", "input", 1)
+    check_tensor(grid, "grid_sampler", "grid", 2)
     check_device(x, grid)
     if x.dtype is not grid.dtype:
         raise RuntimeError(f"expected scalar type {scalar_name(x)} but found {scalar_name(grid)}")
