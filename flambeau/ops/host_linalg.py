@@ -43,9 +43,14 @@ def _failing_minor(matrix: Any) -> int:
     return matrix.shape[-1]
 
 
-def _cholesky(a: Any, name: str) -> Any:
-    lower = np.tril(a)
-    full = lower + np.swapaxes(np.tril(a, -1), -1, -2)
+def _hermitian(a: Any, upper: bool) -> Any:
+    """The matrix of which one triangle is given."""
+    lower = np.swapaxes(np.triu(a), -1, -2).conj() if upper else np.tril(a)
+    return lower + np.swapaxes(np.tril(lower, -1), -1, -2).conj()
+
+
+def _cholesky(a: Any, upper: bool, name: str) -> Any:
+    full = _hermitian(a, upper)
     try:
         return np.linalg.cholesky(full)
     except np.linalg.LinAlgError:
@@ -59,9 +64,9 @@ def _cholesky(a: Any, name: str) -> Any:
         raise
 
 
-def _cholesky_info(a: Any) -> Any:
+def _cholesky_info(a: Any, upper: bool) -> Any:
     """The factor, and for each matrix 0 or the order of the minor that fails."""
-    full = np.tril(a) + np.swapaxes(np.tril(a, -1), -1, -2)
+    full = _hermitian(a, upper)
     batch = _batches(full)
     factors, info = np.zeros_like(batch), np.zeros(len(batch), a.dtype)
     for i, matrix in enumerate(batch):
@@ -116,21 +121,36 @@ def _triangular(a: Any, b: Any, upper: bool, unit: bool) -> Any:
 
 
 def _lu(a: Any) -> Any:
-    """L and U in one matrix, and the rows exchanged at each step, counted from 1, by partial pivoting."""
+    """L and U in one matrix, the rows exchanged at each step, counted from 1, and the order of rows that this gives.
+
+    The pivot is the number with the largest |x| (of complex ones, as in LAPACK: |Re x| + |Im x|).
+    """
     lu = np.array(_batches(a))
     m, n = lu.shape[-2:]
     pivots = np.zeros((len(lu), min(m, n)), a.dtype)
     with np.errstate(all="ignore"):
         for matrix, swaps in zip(lu, pivots):
             for k in range(min(m, n)):
-                p = k + int(np.argmax(np.abs(matrix[k:, k])))
+                column = matrix[k:, k]
+                p = k + int(np.argmax(np.abs(column.real) + np.abs(column.imag)))
                 swaps[k] = p + 1
                 if p != k:
                     matrix[[k, p]] = matrix[[p, k]]
                 if matrix[k, k] != 0:
                     matrix[k + 1 :, k] /= matrix[k, k]
                     matrix[k + 1 :, k + 1 :] -= np.outer(matrix[k + 1 :, k], matrix[k, k + 1 :])
-    return lu.reshape(a.shape), pivots.reshape(*a.shape[:-2], -1)
+    pivots = pivots.reshape(*a.shape[:-2], min(m, n))
+    return lu.reshape(a.shape), pivots, _order(pivots.real, m)
+
+
+def _order(pivots: Any, m: int) -> Any:
+    """Where each of m rows comes from after exchanges: row k with row pivots[k] (from 1), for growing k."""
+    order = np.empty((*pivots.shape[:-1], m), pivots.dtype)
+    for swaps, rows in zip(pivots.reshape(-1, pivots.shape[-1]), order.reshape(-1, m)):
+        rows[:] = np.arange(m)
+        for k, p in enumerate(swaps):
+            rows[[k, int(p) - 1]] = rows[[int(p) - 1, k]]
+    return order
 
 
 def _determinant(a: Any) -> Any:
@@ -148,6 +168,12 @@ def _qr(a: Any, mode: str) -> Any:
         return (np.linalg.qr(a, mode="r"),)
     q, r = np.linalg.qr(a, mode=mode)
     return q, r
+
+
+def _reflections(a: Any) -> Any:
+    """R, below its diagonal the vectors of the reflections that make Q, and their weights: LAPACK's geqrf."""
+    transposed, weights = np.linalg.qr(a, mode="raw")
+    return np.swapaxes(transposed, -1, -2), weights
 
 
 def _svd(a: Any, full: bool) -> Any:
@@ -196,6 +222,7 @@ def _lstsq(a: Any, b: Any, rcond: float) -> Any:
 for _name, _function in (
     ("cholesky", _cholesky), ("cholesky_info", _cholesky_info), ("inverse", _inverse), ("inverse_info", _inverse_info),
     ("solve", _solve), ("triangular", _triangular), ("lu", _lu), ("determinant", _determinant), ("sign_and_log", _sign_and_log),
-    ("qr", _qr), ("svd", _svd), ("eig", _eig), ("eigh", _eigh), ("lstsq", _lstsq),
+    ("order", _order), ("qr", _qr), ("reflections", _reflections), ("svd", _svd), ("eig", _eig), ("eigh", _eigh),
+    ("lstsq", _lstsq),
 ):  # fmt: skip
     register("linalg_" + _name, _function)

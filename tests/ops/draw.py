@@ -88,9 +88,9 @@ class Draw:
         return torch.from_numpy(numpy.asarray(self.random.random(shape) < 0.5))
 
     def spd(self, *shape: int) -> torch.Tensor:
-        """Symmetric positive-definite matrices."""
+        """Hermitian positive-definite matrices."""
         a = self.f(*shape)
-        return a @ a.mT + 0.5 * torch.eye(shape[-1], dtype=self.dtype)
+        return a @ a.mH + 0.5 * torch.eye(shape[-1], dtype=self.dtype)
 
     def regular(self, *shape: int) -> torch.Tensor:
         """Well-conditioned square matrices."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from tests.ops.draw import COMPLEX, FLOATS, WIDE, add
@@ -154,5 +156,34 @@ add("arange", lambda r: (3, {"dtype": r.dtype}), dtypes=COMPLEX, diff=False)
 add("eye", lambda r: (3, {"dtype": r.dtype}), dtypes=COMPLEX, diff=False)
 
 # --- linear algebra ----------------------------------------------------------------------------------------------------
-add("inv det", lambda r: (r.regular(3, 3),), lambda r: (r.regular(2, 3, 3),), ns="linalg", dtypes=COMPLEX, loose=10)
-add("solve", lambda r: (r.regular(3, 3), r.f(3, 2)), lambda r: (r.regular(3, 3), r.f(3)), ns="linalg", dtypes=COMPLEX, loose=10)
+LINALG: Any = {"ns": "linalg", "dtypes": COMPLEX, "loose": 200.0}
+add("inv inv_ex det slogdet matrix_exp lu lu_factor_ex cond", lambda r: (r.regular(3, 3),), lambda r: (r.regular(2, 3, 3),),
+    second=False, **LINALG)  # fmt: skip
+add("lu", lambda r: (r.f(4, 3),), lambda r: (r.f(2, 3),), second=False, **LINALG)
+add("solve", lambda r: (r.regular(3, 3), r.f(3, 2)), lambda r: (r.regular(3, 3), r.f(3)), **LINALG)
+add("solve_triangular", lambda r: (r.regular(3, 3).triu(), r.f(3, 2), {"upper": True}), **LINALG)
+add(
+    "cholesky",
+    lambda r: (r.spd(2, 3, 3),),
+    lambda r: (r.spd(3, 3), {"upper": True}),
+    lambda r: (-r.spd(3, 3),),
+    **LINALG,
+)
+add("cholesky_ex eigvalsh", lambda r: (r.spd(3, 3),), second=False, **LINALG)
+add("svdvals pinv", lambda r: (r.f(3, 4),), lambda r: (r.f(4, 2),), second=False, **LINALG)
+add("matrix_rank", lambda r: (r.f(3, 4),), diff=False, **LINALG)
+add("matrix_norm", lambda r: (r.f(3, 4), "nuc"), lambda r: (r.f(3, 4), 2), second=False, **LINALG)
+add("matrix_power", lambda r: (r.regular(3, 3), -2), **LINALG)
+add("vecdot", lambda r: (r.f(2, 3), r.f(3)), **LINALG)
+add("householder_product", lambda r: torch.geqrf(r.f(4, 3)), second=False, **LINALG)
+add(
+    "lu_solve",
+    lambda r: (*torch.linalg.lu_factor(r.regular(3, 3)), r.f(3, 2)),
+    lambda r: (*torch.linalg.lu_factor(r.regular(3, 3)), r.f(3, 2), {"adjoint": True}),
+    lambda r: (*torch.linalg.lu_factor(r.regular(3, 3)), r.f(2, 3), {"left": False}),
+    **LINALG,
+)
+OLD: Any = {"dtypes": COMPLEX, "loose": 200.0}
+add("cholesky_inverse", lambda r: (torch.linalg.cholesky(r.spd(3, 3)),), second=False, **OLD)
+add("cholesky_solve", lambda r: (r.f(3, 2), torch.linalg.cholesky(r.spd(3, 3))), second=False, **OLD)
+add("logdet", lambda r: (r.regular(3, 3),), **OLD)

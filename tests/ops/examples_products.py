@@ -174,9 +174,14 @@ add("tensorinv", lambda r: (r.regular(6, 6).reshape(2, 3, 6),), **LINALG)
 add("tensorinv", lambda r: (r.regular(6, 6).reshape(6, 2, 3), 1), **LINALG)
 add("tensorsolve", lambda r: (r.regular(6, 6).reshape(2, 3, 6), r.f(2, 3)), **LINALG)
 add(
-    "lu_solve", lambda r: (*torch.linalg.lu_factor(r.regular(3, 3)), r.f(3, 2)), ns="linalg", dtypes=WIDE, loose=200.0, diff=False
+    "lu_solve",
+    lambda r: (*torch.linalg.lu_factor(r.regular(3, 3)), r.f(3, 2)),
+    lambda r: (*torch.linalg.lu_factor(r.regular(2, 3, 3)), r.f(2, 3, 2), {"adjoint": True}),
+    lambda r: (*torch.linalg.lu_factor(r.regular(3, 3)), r.f(2, 3), {"left": False}),
+    lambda r: (*torch.linalg.lu_factor(r.regular(3, 3)), r.f(2, 2)),
+    **LINALG,
 )
-add("lu_factor lu", lambda r: (r.regular(3, 3),), lambda r: (r.f(4, 3),), ns="linalg", dtypes=WIDE, loose=200.0, diff=False)
+add("lu_factor lu", lambda r: (r.regular(3, 3),), lambda r: (r.f(4, 3),), lambda r: (r.f(2, 2, 4),), **LINALG)
 add("eig eigvals", ns="linalg")
 OLD: Any = {"dtypes": WIDE, "loose": 200.0}
 add("cholesky", lambda r: (r.spd(3, 3),), **OLD)
@@ -184,6 +189,18 @@ add("cholesky_inverse", lambda r: (r.regular(3, 3).tril(),), **OLD)
 add("cholesky_solve", lambda r: (r.f(3, 2), r.regular(3, 3).tril()), **OLD)
 add("inverse det logdet slogdet", lambda r: (r.regular(3, 3),), **OLD)
 add("pinverse", lambda r: (r.f(3, 2),), **OLD)
+add("lu", lambda r: (r.f(4, 3),), lambda r: (r.regular(2, 3, 3), True, True),
+    lambda r: (torch.ones(2, 2, dtype=r.dtype), True, True), second=False, **OLD)  # fmt: skip
+add("lu_solve", lambda r: (r.f(3, 2), *torch.linalg.lu_factor(r.regular(3, 3))), second=False, **OLD)
+add(
+    "lu_unpack",
+    lambda r: torch.linalg.lu_factor(r.f(4, 3)),
+    lambda r: torch.linalg.lu_factor(r.f(2, 2, 3)),
+    lambda r: (*torch.linalg.lu_factor(r.f(3, 3)), False),
+    lambda r: (*torch.linalg.lu_factor(r.f(3, 3)), True, False),
+    second=False,
+    **OLD,
+)
 add("matrix_power", lambda r: (r.regular(3, 3), 2), **OLD)
 add("matrix_exp", lambda r: (r.f(3, 3),), dtypes=WIDE, loose=200.0, second=False)
 add(

@@ -16,23 +16,28 @@ def _drawn(*shape: int, seed: int = 0) -> torch.Tensor:
     return Draw(seed, torch.float64).f(*shape)
 
 
+DTYPES = pytest.mark.parametrize("dtype", [torch.float64, torch.complex128], ids=str)
+
+
+@DTYPES
 @pytest.mark.parametrize("shape", [(3, 3), (4, 2), (2, 4), (2, 3, 2), (0, 3)])
-def test_qr(device: str, shape: tuple[int, ...]) -> None:
-    a = _drawn(*shape)
+def test_qr(device: str, shape: tuple[int, ...], dtype: torch.dtype) -> None:
+    a = Draw(0, dtype).f(*shape)
     for mode in ("reduced", "complete"):
         q, r = flambeau.linalg.qr(to_flambeau(a, device), mode)
         expected_q, expected_r = torch.linalg.qr(a, mode)
         assert tuple(q.shape) == tuple(expected_q.shape) and tuple(r.shape) == tuple(expected_r.shape)
         compare_layout(q, expected_q), compare_layout(r, expected_r)
         compare(q @ r, a, factor=100)
-        compare(q.mT @ q, torch.eye(q.shape[-1], dtype=a.dtype).expand(*q.shape[:-2], -1, -1).contiguous(), factor=100)
+        compare(q.mH @ q, torch.eye(q.shape[-1], dtype=a.dtype).expand(*q.shape[:-2], -1, -1).contiguous(), factor=100)
     with pytest.raises(RuntimeError):
         flambeau.linalg.qr(to_flambeau(a, device), "wide")
 
 
+@DTYPES
 @pytest.mark.parametrize("shape", [(3, 3), (4, 2), (2, 4), (2, 3, 2)])
-def test_svd(device: str, shape: tuple[int, ...]) -> None:
-    a = _drawn(*shape)
+def test_svd(device: str, shape: tuple[int, ...], dtype: torch.dtype) -> None:
+    a = Draw(0, dtype).f(*shape)
     for full in (False, True):
         u, s, vh = flambeau.linalg.svd(to_flambeau(a, device), full_matrices=full)
         expected = torch.linalg.svd(a, full_matrices=full)
@@ -43,32 +48,34 @@ def test_svd(device: str, shape: tuple[int, ...]) -> None:
         compare(u[..., :k] * s.unsqueeze(-2) @ vh[..., :k, :], a, factor=100)
 
 
-def test_eigh(device: str) -> None:
-    a = _drawn(2, 3, 3)
-    a = a + a.mT
+@DTYPES
+def test_eigh(device: str, dtype: torch.dtype) -> None:
+    a = Draw(0, dtype).f(2, 3, 3)
+    a = a + a.mH
     values, vectors = flambeau.linalg.eigh(to_flambeau(a, device))
     compare(values, torch.linalg.eigh(a)[0], factor=100)
-    compare(vectors * values.unsqueeze(-2) @ vectors.mT, a, factor=100)
+    compare(vectors * values.unsqueeze(-2) @ vectors.mH, a, factor=100)
 
 
 GRADIENTS: dict[str, Any] = {
-    "qr": (lambda t, a: (lambda q, r: (q @ q.mT, r.mT @ r))(*t.linalg.qr(a)), (4, 3)),
-    "qr wide": (lambda t, a: (lambda q, r: (q @ q.mT, r.mT @ r))(*t.linalg.qr(a)), (2, 4)),
+    "qr": (lambda t, a: (lambda q, r: (q @ q.mH, r.mH @ r))(*t.linalg.qr(a)), (4, 3)),
+    "qr wide": (lambda t, a: (lambda q, r: (q @ q.mH, r.mH @ r))(*t.linalg.qr(a)), (2, 4)),
     "svd": (
-        lambda t, a: (lambda u, s, vh: (s, u * s.unsqueeze(-2) @ u.mT, u @ vh))(*t.linalg.svd(a, full_matrices=False)),
+        lambda t, a: (lambda u, s, vh: (s, u * s.unsqueeze(-2) @ u.mH, u @ vh))(*t.linalg.svd(a, full_matrices=False)),
         (4, 3),
     ),
     "svd wide": (lambda t, a: (lambda u, s, vh: (s, u @ vh))(*t.linalg.svd(a, full_matrices=False)), (2, 4)),
-    "eigh": (lambda t, a: (lambda w, v: (w, v * w.exp().unsqueeze(-2) @ v.mT))(*t.linalg.eigh(a + a.mT)), (3, 3)),
+    "eigh": (lambda t, a: (lambda w, v: (w, v * w.exp().unsqueeze(-2) @ v.mH, v.abs()))(*t.linalg.eigh(a + a.mH)), (3, 3)),
     "lu": (lambda t, a: t.linalg.lu(a)[1:], (3, 3)),
     "lstsq": (lambda t, a: t.linalg.lstsq(a, a[:, :1] * 2 + a[:, 1:2] ** 2)[0], (5, 3)),
 }
 
 
+@DTYPES
 @pytest.mark.parametrize("name", GRADIENTS)
-def test_gradients(device: str, name: str) -> None:
+def test_gradients(device: str, name: str, dtype: torch.dtype) -> None:
     f, shape = GRADIENTS[name]
-    a = _drawn(*shape, seed=3)
+    a = Draw(3, dtype).f(*shape)
     check_gradients(lambda a: f(flambeau, a), lambda a: f(torch, a), (a,), device=device, factor=1e3, second=name != "lstsq")
 
 

@@ -1,4 +1,4 @@
-"""Cholesky's factor L of A = L Lᵀ, and inverses and solutions from it. May import what `flambeau.ops` may."""
+"""Cholesky's factor L of A = L Lᴴ, and inverses and solutions from it. May import what `flambeau.ops` may."""
 
 from __future__ import annotations
 
@@ -17,34 +17,33 @@ from flambeau.tensor import Tensor
 __all__ = ["cholesky", "cholesky_ex", "cholesky_inverse", "cholesky_solve"]
 
 
-def _half_lower(t: Tensor) -> Tensor:
-    """The lower triangle with half the diagonal."""
-    return t.tril(-1) + t.tril().triu() * 0.5
-
-
 def _cholesky_gradient(gs: Any, ys: Any, inputs: Any) -> tuple[Any]:
     """S. Smith, "Differentiation of the Cholesky algorithm" (1995), in matrix form."""
     factor = ys[0]
 
     def part() -> Tensor:
-        middle = _half_lower(factor.mT @ gs[0])
-        inner = solve_triangular(factor.mT, middle, upper=True)
-        full = solve_triangular(factor.mT, inner.mT, upper=True).mT
-        return (full + full.mT) * 0.5
+        lower = (factor.mH @ gs[0]).tril()
+        inner = solve_triangular(factor.mH, (lower + lower.tril(-1).mH) * 0.5, upper=True)
+        return solve_triangular(factor.mH, inner.mH, upper=True).mH
 
     return (part,)
 
 
 def _cholesky(name: str, a: Tensor, upper: bool) -> Tensor:
     check_matrices(name, a)
-    operand = a.mT if upper else a
-    factor = call_routine("cholesky", (operand,), (name,), (tuple(a._shape),), _cholesky_gradient, () if upper else (0,))[0]
-    return factor.mT if upper else factor
+    columns, shapes = () if upper else (0,), (tuple(a._shape),)
+    factor = call_routine("cholesky", (a,), (upper, name), shapes, _cholesky_gradient, columns, conjugates=False)[0]
+    return _adjoint(factor) if upper else factor
+
+
+def _adjoint(factor: Tensor) -> Tensor:
+    """The conjugate with rows and columns exchanged, in memory of its own."""
+    return factor.mT.conj_physical()
 
 
 @operator("cholesky", namespace="linalg", method=False, out=True)
 def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
-    """L with A = L Lᵀ of symmetric positive-definite matrices (of which the lower half is read). LinAlgError for others.
+    """L with A = L Lᴴ of Hermitian positive-definite matrices (of which the lower half is read). LinAlgError for others.
 
     >>> torch.linalg.cholesky(torch.tensor([[4.0, 0.0], [0.0, 9.0]]))
     tensor([[2., 0.],
@@ -68,10 +67,11 @@ def cholesky_ex(A: Tensor, *, upper: bool = False, check_errors: bool = False) -
     if check_errors:
         return _cholesky_ex_result(cholesky(A, upper=upper), A.new_zeros(tuple(A._shape[:-2]), dtype=int32))
     check_matrices("linalg.cholesky_ex", A)
-    operand = A.mT if upper else A
-    shape, gradient = tuple(A._shape), lambda gs, ys, i: _cholesky_gradient(gs, ys, i)
-    factor, info = call_routine("cholesky_info", (operand,), (), (shape, shape[:-2]), gradient, () if upper else (0,))
-    return _cholesky_ex_result(factor.mT if upper else factor, cast(info.detach(), int32))
+    shape, columns = tuple(A._shape), () if upper else (0,)
+    factor, info = call_routine(
+        "cholesky_info", (A,), (upper,), (shape, shape[:-2]), _cholesky_gradient, columns, conjugates=False, real=(1,)
+    )
+    return _cholesky_ex_result(_adjoint(factor) if upper else factor, cast(info.detach(), int32))
 
 
 @operator("cholesky_inverse", out=True)
@@ -87,13 +87,13 @@ def _cholesky_inverse_gradient(g: Tensor, y: Tensor, inputs: Any, params: Any) -
     (factor,), (upper,) = inputs, params
 
     def part() -> Tensor:
-        middle = y @ (g + g.mT) @ y
+        middle = y @ (g + g.mH) @ y
         return -(factor @ middle) if upper else -(middle @ factor)
 
     return (part,)
 
 
-_CHOLESKY_INVERSE = Composite("cholesky_inverse", _cholesky_inverse_gradient, saves="inputs output")
+_CHOLESKY_INVERSE = Composite("cholesky_inverse", _cholesky_inverse_gradient, saves="inputs output", conjugates=False)
 
 
 @operator(out=True, also={"L": "input2", "B": "input"})
@@ -107,8 +107,8 @@ def cholesky_solve(input: Tensor, input2: Tensor, upper: bool = False) -> Tensor
 
 
 def _solved_by_factor(b: Tensor, factor: Tensor, upper: bool) -> Tensor:
-    lower = factor.mT if upper else factor
-    return solve_triangular(lower.mT, solve_triangular(lower, b, upper=False), upper=True)
+    lower = factor.mH if upper else factor
+    return solve_triangular(lower.mH, solve_triangular(lower, b, upper=False), upper=True)
 
 
 def _cholesky_solve_gradient(g: Tensor, y: Tensor, inputs: Any, params: Any) -> tuple[Any, Any]:
@@ -116,11 +116,11 @@ def _cholesky_solve_gradient(g: Tensor, y: Tensor, inputs: Any, params: Any) -> 
     right = cholesky_solve(g, factor, upper)
 
     def for_factor() -> Tensor:
-        product = right @ y.mT
-        middle = product + product.mT
+        product = right @ y.mH
+        middle = product + product.mH
         return -(factor @ middle) if upper else -(middle @ factor)
 
     return lambda: right, for_factor
 
 
-_CHOLESKY_SOLVE = Composite("cholesky_solve", _cholesky_solve_gradient, saves="inputs output")
+_CHOLESKY_SOLVE = Composite("cholesky_solve", _cholesky_solve_gradient, saves="inputs output", conjugates=False)

@@ -1,4 +1,4 @@
-"""QR with its reflections, singular values, eigenvalues of symmetric matrices. May import what `flambeau.ops` may."""
+"""QR with its reflections, singular values, eigenvalues of Hermitian matrices. May import what `flambeau.ops` may."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ _qr_result = result_type("linalg_qr", "Q R")
 
 def _qr_part(q: Tensor, r: Tensor, gq: Tensor, gr: Tensor) -> Tensor:
     """F. Walter, L. Lehmann, "Algorithmic differentiation of linear algebra functions" (2010): QR of a tall matrix."""
-    m = r @ gr.mT - gq.mT @ q
-    symmetric = m.tril() + m.tril(-1).mT
-    return solve_triangular(r, (gq + q @ symmetric).mT, upper=True).mT
+    m = r @ gr.mH - gq.mH @ q
+    half = m.tril(-1)
+    hermitian = half + half.mH + m.diagonal(0, -2, -1).real.diag_embed()
+    return solve_triangular(r, (gq + q @ hermitian).mH, upper=True).mH
 
 
 def _qr_gradient(mode: str) -> Any:
@@ -44,7 +45,7 @@ def _qr_gradient(mode: str) -> Any:
             from flambeau.ops.joining import cat
 
             rest, g_rest = a[..., rows:], gr[..., rows:]
-            left = _qr_part(q, r[..., :rows], gq + rest @ g_rest.mT, gr[..., :rows])
+            left = _qr_part(q, r[..., :rows], gq + rest @ g_rest.mH, gr[..., :rows])
             return cat([left, q @ g_rest], -1)
 
         return (wide,)
@@ -61,9 +62,10 @@ def qr(A: Tensor, mode: str = "reduced") -> Any:
     *lead, m, n = A._shape
     k = m if mode == "complete" else min(m, n)
     if mode == "r":
-        found = call_routine("qr", (A,), (mode,), ((*lead, k, n),), _qr_gradient(mode), (0,))
+        found = call_routine("qr", (A,), (mode,), ((*lead, k, n),), _qr_gradient(mode), (0,), conjugates=False)
         return _qr_result(A.new_empty((0,)), found[0])
-    return _qr_result(*call_routine("qr", (A,), (mode,), ((*lead, m, k), (*lead, k, n)), _qr_gradient(mode), (0, 1)))
+    shapes = ((*lead, m, k), (*lead, k, n))
+    return _qr_result(*call_routine("qr", (A,), (mode,), shapes, _qr_gradient(mode), (0, 1), conjugates=False))
 
 
 _old_qr_result = result_type("qr", "Q R")
@@ -76,8 +78,12 @@ def _old_qr(input: Tensor, some: bool = True) -> Any:
 
 
 def _svd_gradient(gs: Any, ys: Any, inputs: Any) -> tuple[Any]:
-    """J. Townsend, "Differentiating the singular value decomposition" (2016)."""
+    """J. Townsend, "Differentiating the singular value decomposition" (2016).
+
+    Complex vectors are known up to a phase, the same for the pairs of U and V: of the gradients what turns the phase is left out.
+    """
     (gu, gsigma, gvh), (u, s, vh) = gs, ys
+    s, gsigma = s.real, gsigma.real
 
     def part() -> Tensor:
         m, k, n = u.shape[-2], s.shape[-1], vh.shape[-1]
@@ -85,17 +91,20 @@ def _svd_gradient(gs: Any, ys: Any, inputs: Any) -> tuple[Any]:
         gap = square_.unsqueeze(-2) - square_.unsqueeze(-1)
         eye_ = identity(s, k)
         gap = gap + eye_  # the diagonal is not used
-        skew_u, skew_v = u.mT @ gu, vh @ gvh.mT
-        skew_u, skew_v = (skew_u - skew_u.mT) / gap, (skew_v - skew_v.mT) / gap
-        middle = skew_u * s.unsqueeze(-2) + s.unsqueeze(-1) * skew_v
-        middle = middle * (1 - eye_) + gsigma.unsqueeze(-1) * eye_
+        skew_u, skew_v = u.mH @ gu, vh @ gvh.mH
+        skew_u, skew_v = skew_u - skew_u.mH, skew_v - skew_v.mH
+        middle = (skew_u * s.unsqueeze(-2) + s.unsqueeze(-1) * skew_v) / gap
+        diagonal = gsigma.unsqueeze(-1)
+        if u.is_complex():
+            diagonal = diagonal + skew_u.diagonal(0, -2, -1).unsqueeze(-1) / (2 * s.unsqueeze(-1))
+        middle = middle * (1 - eye_) + diagonal * eye_
         result = u @ middle @ vh
         if m > k:
             side = gu / s.unsqueeze(-2)
-            result = result + (side - u @ (u.mT @ side)) @ vh
+            result = result + (side - u @ (u.mH @ side)) @ vh
         if n > k:
             side = gvh / s.unsqueeze(-1)
-            result = result + u @ (side - (side @ vh.mT) @ vh)
+            result = result + u @ (side - (side @ vh.mH) @ vh)
         return result
 
     return (part,)
@@ -124,7 +133,7 @@ def svd(A: Tensor, full_matrices: bool = True, *, driver: str | None = None) -> 
             vh = cat([vh, vh_all[..., k:, :]], -2)
         return _svd_result(u, s, vh)
     shapes = ((*lead, m, m if full else k), (*lead, k), (*lead, n if full else k, n))
-    return _svd_result(*call_routine("svd", (A,), (full,), shapes, _svd_gradient, (0, 2)))
+    return _svd_result(*call_routine("svd", (A,), (full,), shapes, _svd_gradient, (0, 2), conjugates=False, real=(1,)))
 
 
 _old_svd_result = result_type("svd", "U S V")
@@ -132,11 +141,11 @@ _old_svd_result = result_type("svd", "U S V")
 
 @operator("svd", out=True)
 def _old_svd(input: Tensor, some: bool = True, compute_uv: bool = True) -> Any:
-    """A = U diag(S) Vᵀ."""
+    """A = U diag(S) Vᴴ."""
     u, s, vh = svd(input, not some)
     if not compute_uv:
         u, vh = u.new_zeros(tuple(u._shape)), vh.new_zeros(tuple(vh._shape))
-    return _old_svd_result(u, s, vh.mT)
+    return _old_svd_result(u, s, vh.mH)
 
 
 @operator("svdvals", namespace="linalg", method=False, out=True)
@@ -149,20 +158,19 @@ def svdvals(A: Tensor, *, driver: str | None = None) -> Tensor:
     return svd(A, False)[1]
 
 
-def _eigh_gradient(uplo: str) -> Any:
-    def rule(gs: Any, ys: Any, inputs: Any) -> tuple[Any]:
-        (gl, gv), (values, vectors) = gs, ys
+def _eigh_gradient(gs: Any, ys: Any, inputs: Any) -> tuple[Any]:
+    """That of functions of the vectors which don't depend on their phase (signs, for real ones)."""
+    (gl, gv), (values, vectors) = gs, ys
+    gl, values = gl.real, values.real
 
-        def part() -> Tensor:
-            eye_ = identity(values, values.shape[-1])
-            gap = values.unsqueeze(-2) - values.unsqueeze(-1) + eye_
-            middle = (vectors.mT @ gv) / gap * (1 - eye_) + gl.unsqueeze(-1) * eye_
-            full = vectors @ middle @ vectors.mT
-            return (full + full.mT) * 0.5
+    def part() -> Tensor:
+        eye_ = identity(values, values.shape[-1])
+        gap = values.unsqueeze(-2) - values.unsqueeze(-1) + eye_
+        middle = (vectors.mH @ gv) / gap * (1 - eye_) + gl.unsqueeze(-1) * eye_
+        full = vectors @ middle @ vectors.mH
+        return (full + full.mH) * 0.5
 
-        return (part,)
-
-    return rule
+    return (part,)
 
 
 _eigh_result = result_type("linalg_eigh", "eigenvalues eigenvectors")
@@ -170,17 +178,18 @@ _eigh_result = result_type("linalg_eigh", "eigenvalues eigenvectors")
 
 @operator("eigh", namespace="linalg", method=False, out=True)
 def eigh(A: Tensor, UPLO: str = "L") -> Any:
-    """Eigenvalues, increasing, and eigenvectors of symmetric matrices, of which one triangle is read."""
+    """Eigenvalues, increasing, and eigenvectors of symmetric (Hermitian) matrices, of which one triangle is read."""
     check_matrices("linalg.eigh", A)
     if UPLO.upper() not in ("L", "U"):
         raise RuntimeError(f"Expected UPLO argument to be 'L' or 'U', but got {UPLO}")
-    shape = tuple(A._shape)
-    return _eigh_result(*call_routine("eigh", (A,), (UPLO.upper(),), (shape[:-1], shape), _eigh_gradient(UPLO), (1,)))
+    shape, gradient = tuple(A._shape), _eigh_gradient
+    found = call_routine("eigh", (A,), (UPLO.upper(),), (shape[:-1], shape), gradient, (1,), conjugates=False, real=(0,))
+    return _eigh_result(*found)
 
 
 @operator("eigvalsh", namespace="linalg", method=False, out=True)
 def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
-    """The eigenvalues of symmetric matrices, increasing.
+    """The eigenvalues of symmetric (Hermitian) matrices, increasing.
 
     >>> torch.linalg.eigvalsh(torch.tensor([[2.0, 0.0], [0.0, 1.0]]))
     tensor([1., 2.])
@@ -214,7 +223,7 @@ def eig(A: Tensor) -> Any:
     The gradient is that of functions which don't depend on the phase of the vectors. Raises RuntimeError for tensors that aren't
     batches of square matrices.
     """
-    check_matrices("linalg.eig", A, or_complex=True)
+    check_matrices("linalg.eig", A)
     shape = tuple(A._shape)
     z = cast(A, A.dtype.to_complex())
     return _eig_result(*call_routine("eig", (z,), (), (shape[:-1], shape), _eig_gradient, (1,), conjugates=False))
@@ -227,7 +236,7 @@ def eigvals(A: Tensor) -> Tensor:
     >>> torch.linalg.eigvals(torch.tensor([[0.0, -1.0], [1.0, 0.0]])).imag.sort().values
     tensor([-1.,  1.])
     """
-    check_matrices("linalg.eigvals", A, or_complex=True)
+    check_matrices("linalg.eigvals", A)
     return eig(A)[0]
 
 
@@ -240,7 +249,7 @@ def householder_product(A: Tensor, tau: Tensor) -> Tensor:
     lower = A.tril(-1) + identity(A, m)[:, :n]
     for k in range(tau._shape[-1] - 1, -1, -1):
         v = lower[..., :, k : k + 1]
-        result = result - tau[..., k, None, None] * v @ (v.mT @ result)
+        result = result - tau[..., k, None, None] * v @ (v.mH @ result)
     return result._laid_out(column_strides(result._shape))
 
 

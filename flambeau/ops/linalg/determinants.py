@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from flambeau.ops.complex import complex
 from flambeau.ops.linalg.routines import call_routine, check_matrices
 from flambeau.ops.linalg.solving import inv
 from flambeau.ops.registry import operator
@@ -19,7 +20,7 @@ def _wide(t: Tensor) -> Tensor:
 
 
 def _det(name: str, a: Tensor) -> Tensor:
-    check_matrices(name, a, or_complex=True)
+    check_matrices(name, a)
     return call_routine(
         "determinant", (a,), (), (tuple(a._shape[:-2]),),
         lambda gs, ys, inputs: (lambda: _wide(gs[0] * ys[0]) * inv(inputs[0]).mT,),
@@ -47,12 +48,22 @@ _slogdet_result = result_type("slogdet", "sign logabsdet")
 
 @operator("slogdet", namespace="linalg", method=False, out=True)
 def slogdet(A: Tensor) -> Any:
-    """The determinant's sign and the logarithm of its size."""
+    """The determinant's sign (of complex matrices a number of size 1) and the logarithm of its size."""
     check_matrices("linalg.slogdet", A)
     lead = tuple(A._shape[:-2])
-    return _slogdet_result(*call_routine(
-        "sign_and_log", (A,), (), (lead, lead), lambda gs, ys, inputs: (lambda: _wide(gs[1]) * inv(inputs[0]).mT,)
-    ))  # fmt: skip
+    sign, size = call_routine("sign_and_log", (A,), (), (lead, lead), _slogdet_gradient, conjugates=False, real=(1,))
+    return _slogdet_result(sign, size)
+
+
+def _slogdet_gradient(gs: Any, ys: Any, inputs: Any) -> tuple[Any]:
+    """d log|det A| = Re tr(A⁻¹ dA), and the angle's change is the imaginary part."""
+
+    def part() -> Tensor:
+        turn = (gs[0].conj() * ys[0]).imag if ys[0].is_complex() else None
+        weight = gs[1] if turn is None else complex(gs[1].real, -turn)
+        return _wide(weight) * inv(inputs[0]).mH
+
+    return (part,)
 
 
 @operator("slogdet")
@@ -65,4 +76,4 @@ def _old_slogdet(input: Tensor) -> Any:
 def logdet(input: Tensor) -> Tensor:
     """log det; NaN where the determinant is negative."""
     sign, log = slogdet(input)
-    return log._fill_where(sign == -1, math.nan)
+    return log + sign.log() if input.is_complex() else log._fill_where(sign == -1, math.nan)

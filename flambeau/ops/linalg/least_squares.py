@@ -21,7 +21,7 @@ def _pinv_gradient(g: Tensor, y: Tensor, inputs: Any, params: Any) -> tuple[Any]
     (a,) = inputs
 
     def part() -> Tensor:
-        p, pt, gt = y, y.mT, g.mT
+        p, pt, gt = y, y.mH, g.mH
         result = -(pt @ g @ pt)
         result = result + (gt @ p @ pt - a @ (p @ gt @ p @ pt))
         return result + (pt @ p @ gt - (pt @ p @ gt @ p) @ a)
@@ -29,7 +29,7 @@ def _pinv_gradient(g: Tensor, y: Tensor, inputs: Any, params: Any) -> tuple[Any]
     return (part,)
 
 
-_PINV = Composite("linalg_pinv", _pinv_gradient, saves="inputs output")
+_PINV = Composite("linalg_pinv", _pinv_gradient, saves="inputs output", conjugates=False)
 
 
 @operator("pinv", namespace="linalg", method=False, out=True)
@@ -44,7 +44,7 @@ def pinv(A: Tensor, rcond: Any = None, hermitian: bool = False, *, atol: Any = N
             return A.mT.clone()
         limit = _threshold(s, m, n, A.dtype, atol, rtol)
         inverse = (1 / s)._fill_where(s <= limit, 0)
-        y = (vh.mT * inverse.unsqueeze(-2)) @ u.mT
+        y = (vh.mH * inverse.unsqueeze(-2)) @ u.mH
     return record(_PINV, y, (A,))
 
 
@@ -95,11 +95,11 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
     a, b = A.expand((*lead, m, n)), b.expand((*lead, m, b._shape[-1]))
     cut = max(m, n) * finfo(A.dtype).eps if rcond is None else rcond
     shapes = ((*lead, n, b._shape[-1]), lead, (*lead, min(m, n)))
-    x, rank, s = call_routine("lstsq", (a.detach(), b.detach()), (cut,), shapes)
+    x, rank, s = call_routine("lstsq", (a.detach(), b.detach()), (cut,), shapes, real=(1, 2))
     if a.requires_grad or b.requires_grad:
         x = pinv(a, cut) @ b
     chosen = driver or "gelsy"
     empty = A.new_empty((0,))
-    residuals = ((a @ x - b) ** 2).sum(-2) if m > n and chosen != "gelsy" else empty
+    residuals = (a @ x - b).abs().square().sum(-2) if m > n and chosen != "gelsy" else empty
     rank = rank.long() if chosen != "gels" else empty.long()
     return _lstsq_result(x.squeeze(-1) if is_vector else x, residuals, rank, s if chosen in ("gelsd", "gelss") else empty)

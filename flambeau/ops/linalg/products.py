@@ -41,8 +41,8 @@ def _old_cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
 
 @operator("vecdot", namespace="linalg", method=False, out=True)
 def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
-    """Σ x·y along a dimension; the others broadcast."""
-    return (x * y).sum(dim)
+    """Σ conj(x)·y along a dimension; the others broadcast."""
+    return (x.conj() * y).sum(dim)
 
 
 @operator("matmul", namespace="linalg", method=False, out=True)

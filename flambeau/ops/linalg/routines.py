@@ -9,11 +9,12 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from flambeau.graph.primitives.complex import REAL
 from flambeau.graph.primitives.movement import RESHAPE, SLICE
 from flambeau.graph.primitives.routine import ROUTINE
 from flambeau.ops import host_linalg  # noqa: F401 - registers the routines
 from flambeau.ops.composite import Composite, record, untaped
-from flambeau.ops.operands import check_tensor, refuse_complex
+from flambeau.ops.operands import check_tensor
 from flambeau.ops.registry import scalar_name
 from flambeau.shapes.matmul import square
 from flambeau.shapes.strides import column_strides
@@ -22,15 +23,13 @@ from flambeau.tensor import Tensor
 __all__ = ["call_routine", "check_matrices", "identity"]
 
 
-def check_matrices(name: str, a: Any, square_too: bool = True, or_complex: bool = False) -> Tensor:
-    """A tensor of float32 or float64 matrices, `or_complex`; RuntimeError in the words of `torch.linalg` for anything else."""
+def check_matrices(name: str, a: Any, square_too: bool = True) -> Tensor:
+    """A tensor of real or complex matrices; RuntimeError in the words of `torch.linalg` for anything else."""
     check_tensor(a, name, "A")
     if len(a._shape) < 2:
         raise RuntimeError(f"{name}: The input tensor A must have at least 2 dimensions.")
     if square_too:
         square(tuple(a._shape), name=name)
-    if not or_complex:
-        refuse_complex(a, f"{name}: complex matrices are not supported yet: {{dtype}}")
     if a.dtype.category < 2:
         raise RuntimeError(f"{name}: Expected a floating point or complex tensor as input. Got {scalar_name(a)}")
     if a.dtype.itemsize == 2:
@@ -60,12 +59,13 @@ def call_routine(
     gradient: Any = None,
     by_columns: Sequence[int] = (),
     conjugates: bool = True,
+    real: Sequence[int] = (),
 ) -> list[Tensor]:
     """A routine's results. `gradient(gs, ys, inputs)` gives the inputs' gradients from lists for all results.
 
     With complex matrices the gradient is of a function that has a complex derivative, unless `conjugates` is False: then it
-    holds as it is (see `autograd.conjugation`). The results whose numbers are in `by_columns` lie in memory by columns, as those
-    of PyTorch's LAPACK do.
+    holds as it is (see `autograd.conjugation`), and results whose numbers are in `real` are real. The results whose numbers are
+    in `by_columns` lie in memory by columns, as those of PyTorch's LAPACK do.
     """
     total = sum(math.prod(shape) for shape in shapes)
     with untaped():
@@ -77,6 +77,9 @@ def call_routine(
 
         flat = record(Composite("linalg_" + name, rule, saves="inputs output", conjugates=conjugates), flat, inputs)
     results = _unpack(flat, shapes)
+    if flat.is_complex():
+        for i in real:
+            results[i] = Tensor._apply(REAL, (results[i],))
     for i in by_columns:
         results[i] = results[i]._laid_out(column_strides(results[i]._shape))
     return results

@@ -22,7 +22,7 @@ def _inverse_gradient(gs: Any, ys: Any, inputs: Any) -> tuple[Any]:
 
 
 def _inv(name: str, a: Tensor) -> Tensor:
-    check_matrices(name, a, or_complex=True)
+    check_matrices(name, a)
     return call_routine("inverse", (a,), (name,), (tuple(a._shape),), _inverse_gradient, (0,))[0]
 
 
@@ -53,7 +53,7 @@ def inv_ex(A: Tensor, *, check_errors: bool = False) -> Any:
     if check_errors:
         return _inv_ex_result(inv(A), A.new_zeros(tuple(A._shape[:-2]), dtype=int32))
     found, info = call_routine(
-        "inverse_info", (A,), (), (tuple(A._shape), tuple(A._shape[:-2])), lambda gs, ys, i: _inverse_gradient(gs, ys, i), (0,)
+        "inverse_info", (A,), (), (tuple(A._shape), tuple(A._shape[:-2])), _inverse_gradient, (0,), real=(1,)
     )
     return _inv_ex_result(found, cast(info.detach(), int32))
 
@@ -97,7 +97,7 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
     >>> torch.linalg.solve(torch.tensor([[2.0, 0.0], [0.0, 4.0]]), torch.tensor([2.0, 8.0]))
     tensor([1., 2.])
     """
-    check_matrices("linalg.solve", A, or_complex=True)
+    check_matrices("linalg.solve", A)
     a, b, is_vector = _right_sides("linalg.solve", A, B, left)
     x = _solved("linalg.solve", a, b)
     x = x if left else x.mT
