@@ -14,6 +14,7 @@ from flambeau import autograd as autograd
 from flambeau import dtypes as _dtypes
 from flambeau import ops as _ops
 from flambeau import printing as _printing
+from flambeau import renamed as _renamed
 from flambeau.autograd.modes import (
     enable_grad,
     inference_mode,

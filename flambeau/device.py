@@ -8,6 +8,11 @@ from typing import Any
 __all__ = ["device", "default_device", "set_default_device", "as_device_name"]
 
 _TYPES = ("cpu", "reference", "webgpu")
+_FOREIGN = (
+    "cuda", "ipu", "xpu", "mkldnn", "opengl", "opencl", "ideep", "hip", "ve", "fpga", "maia", "xla", "lazy", "vulkan", "mps",
+    "meta", "hpu", "mtia", "privateuseone",
+)  # fmt: skip
+"""PyTorch's other types: a program may name and compare such a device, and is told when it wants something put there."""
 
 
 class device:
@@ -22,8 +27,8 @@ class device:
         if not isinstance(type, str):
             raise TypeError(f"device(): argument 'type' must be str, not {type.__class__.__name__}")
         name, colon, number = type.partition(":")
-        if name not in _TYPES:
-            raise RuntimeError(f"Expected one of {', '.join(_TYPES)} device type at start of device string: {type}")
+        if name not in _TYPES and name not in _FOREIGN:
+            raise RuntimeError(f"Expected one of {', '.join(_TYPES + _FOREIGN)} device type at start of device string: {type}")
         if colon:
             if index is not None:
                 raise RuntimeError(f"type (string) must not include an index because index was passed explicitly: {type}")
@@ -66,7 +71,10 @@ _default = _Default()
 
 
 def as_device_name(value: Any) -> str:
-    """The graph's name of a device given as a string, a `device` or None (the default): "cpu", "reference", "webgpu:0"."""
+    """The graph's name of a device given as a string, a `device` or None (the default): "cpu", "reference", "webgpu:0".
+
+    Raises what a PyTorch raises that was built without a device: AssertionError for "cuda" and "xpu", RuntimeError for others.
+    """
     if value is None:
         return _default.name
     if isinstance(value, int) and not isinstance(value, bool):
@@ -74,6 +82,10 @@ def as_device_name(value: Any) -> str:
     d = value if isinstance(value, device) else device(value)
     if d.type == "webgpu":
         return f"webgpu:{d.index or 0}"
+    if d.type in ("cuda", "xpu"):
+        raise AssertionError(f"Torch not compiled with {d.type.upper()} enabled: the devices here are {', '.join(_TYPES)}")
+    if d.type in _FOREIGN:
+        raise RuntimeError(f"PyTorch is not linked with support for {d.type} devices: the devices here are {', '.join(_TYPES)}")
     if d.index:
         raise RuntimeError(f"{d.type} device index must be 0 or none, got {d.index}")
     return d.type

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
-__all__ = ["export", "ignore", "is_scripting", "is_tracing", "script", "script_if_tracing", "trace", "unused"]
+__all__ = [
+    "Final",
+    "export",
+    "ignore",
+    "interface",
+    "is_scripting",
+    "is_tracing",
+    "script",
+    "script_if_tracing",
+    "trace",
+    "unused",
+]
 
 
 def script(obj: Any, *args: Any, **kwargs: Any) -> Any:
@@ -22,7 +33,7 @@ def _same(function: Any) -> Any:
     return function
 
 
-export = unused = script_if_tracing = _same
+export = interface = unused = script_if_tracing = _same
 
 
 def ignore(drop: Any = False, **kwargs: Any) -> Any:

@@ -204,8 +204,8 @@ def cpu(self: Tensor, memory_format: Any = None) -> Tensor:
 
 @operator(namespace=None)
 def cuda(self: Tensor, device: Any = None, non_blocking: bool = False, memory_format: Any = None) -> Tensor:
-    """Not here: flambeau's GPU device is "webgpu"."""
-    raise RuntimeError('flambeau has no CUDA device: use tensor.to("webgpu")')
+    """The tensor on "cuda", which isn't here: raises AssertionError; flambeau's GPU device is "webgpu"."""
+    return _convert(self, None, as_device_name("cuda"), False, memory_format)
 
 
 TYPE_NAMES = {d.name: name_of_dtype(d) + "Tensor" for d in dtypes.ALL}

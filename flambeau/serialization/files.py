@@ -192,26 +192,26 @@ def _load(file: Any, name: str, map_location: Any, options: dict[str, Any]) -> A
 def _place(map_location: Any) -> Callable[[LoadedStorage, str], str]:
     """A function of a storage and where it was to the device where it goes."""
 
-    def default(location: str) -> str:
+    def checked(where: Any) -> str:
         try:
-            return as_device_name(location)
-        except RuntimeError as error:
+            return as_device_name(where)
+        except (RuntimeError, AssertionError) as error:
             raise RuntimeError(
-                f"a tensor was saved on {location!r}, which isn't here ({error}): use load(…, map_location='cpu') "
+                f"a tensor should go to {str(where)!r}, which isn't here ({error}): use load(…, map_location='cpu') "
                 "to put all tensors on the CPU"
             ) from None
 
     def place(storage: LoadedStorage, location: str) -> str:
         if map_location is None:
-            return default(location)
+            return checked(location)
         if isinstance(map_location, dict):
             target = map_location.get(location)
-            return default(location) if target is None else as_device_name(target)
+            return checked(location if target is None else target)
         if callable(map_location) and not isinstance(map_location, type):
             storage.device = "cpu"
             result = map_location(storage, location)
-            return default(location) if result is None else as_device_name(result.device)
-        return as_device_name(map_location)
+            return checked(location if result is None else result.device)
+        return checked(map_location)
 
     return place
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -45,6 +47,15 @@ def test_asking_for_a_device_that_is_not_there():
     for m in (torch, flambeau):
         with pytest.raises((AssertionError, RuntimeError), match=r"CUDA|NVIDIA"):
             m.cuda.get_device_name(0)
+        with pytest.raises(AssertionError, match="CUDA"):
+            m.zeros(2).cuda()
+        with pytest.raises(AssertionError, match="CUDA"):
+            m.nn.Linear(2, 2).cuda()
+        with pytest.raises(RuntimeError, match="mps"):
+            m.zeros(2).to("mps")
+        with pytest.raises(RuntimeError, match="at start of device string: gpu"):
+            m.device("gpu")
+        assert m.device("cuda", 1) == m.device("cuda:1") != m.device("cpu") and m.device("xla").type == "xla"
     assert not flambeau.distributed.is_available() and not flambeau.distributed.is_initialized()
 
 
@@ -52,6 +63,27 @@ def test_asking_for_a_device_that_is_not_there():
 def test_modules_by_name(name):
     importlib.import_module(f"torch.{name}")
     importlib.import_module(f"flambeau.{name}")
+
+
+def test_in_the_place_of_torch():
+    """`sys.modules["torch"] = flambeau`: what is imported from there is ours, once."""
+    program = """
+import sys, flambeau
+sys.modules["torch"] = flambeau
+import torch.nn as nn, torch.optim.lr_scheduler as lr_scheduler
+from torch.nn.parameter import Parameter
+from torch.utils.data import DataLoader
+assert nn is flambeau.nn and nn.__name__ == nn.__spec__.name == "flambeau.nn"
+assert Parameter is flambeau.nn.Parameter and DataLoader is flambeau.utils.data.DataLoader
+assert lr_scheduler.StepLR is flambeau.optim.lr_scheduler.StepLR
+try:
+    import torch.nothing
+except ModuleNotFoundError as error:
+    assert error.name == "torch.nothing", error.name
+else:
+    raise AssertionError
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -226,6 +226,10 @@ class ModuleTree:
         """Moves all parameters and buffers to the CPU."""
         return self._apply(lambda t: t.to("cpu"))
 
+    def cuda(self, device: Any = None) -> Self:
+        """Moves all parameters and buffers to "cuda", which isn't here: raises AssertionError if there are any."""
+        return self._apply(lambda t: t.cuda(device))
+
     def share_memory(self) -> Self:
         """PyTorch's call, for tensors that worker threads read: threads share memory as it is."""
         return self

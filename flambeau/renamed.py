@@ -1,0 +1,48 @@
+"""Our modules under another name of the package: after `sys.modules["torch"] = flambeau`, `import torch.nn` is `flambeau.nn`.
+
+Without this, Python would find `nn`'s file through the package's path and run it again: there would be two `Parameter` classes,
+of which neither knows the other. Imports nothing of flambeau.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+_PACKAGE = __name__.partition(".")[0]
+
+
+class _Loader:
+    """Gives a module that is loaded already, as it is."""
+
+    def __init__(self, module: ModuleType) -> None:
+        self.module, self.spec = module, module.__spec__
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        return self.module
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__spec__ = self.spec  # the import machinery has put that of the other name here
+
+
+class _Finder:
+    """Finds what is asked for below a name that stands for one of our packages and isn't its own."""
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        parent, _, child = name.rpartition(".")
+        own = getattr(sys.modules.get(parent), "__name__", parent)
+        if own == parent or own.partition(".")[0] != _PACKAGE:
+            return None
+        try:
+            module = importlib.import_module(f"{own}.{child}")
+        except ModuleNotFoundError as error:
+            if error.name != f"{own}.{child}":
+                raise
+            return None  # the machinery then says that there is no such module, by the name that was asked for
+        return ModuleSpec(name, _Loader(module))  # type: ignore[arg-type]
+
+
+sys.meta_path.insert(0, _Finder())
