@@ -1,0 +1,9 @@
+"""`Tensor`: a view (size, stride, offset) of a storage, with its place on the tape.
+
+What PyTorch's tensors do beyond arithmetic lives here. Operators, and the methods that are operators, are added by
+`flambeau.ops`. May import what its modules may.
+"""
+
+from flambeau.tensor.core import Tensor, from_bytes, from_node, over, result_strides
+
+__all__ = ["Tensor", "from_bytes", "from_node", "over", "result_strides"]
