@@ -152,6 +152,44 @@ class TransposedConvolution(NamedTuple):
     batched: bool
 
 
+def _transposed_sizes(
+    sizes: Sequence[Size], kernel: Sequence[Size], stride: Sequence[Size], padding: Sequence[Size], dilation: Sequence[Size]
+) -> Shape:
+    """The spatial sizes of a transposed convolution without output padding."""
+    each = zip(sizes, kernel, stride, padding, dilation)
+    return tuple((size - 1) * step - 2 * p + window_extent(k, d) for size, k, step, p, d in each)
+
+
+def output_padding_for(
+    output_size: Sequence[int],
+    input: Sequence[int],
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+) -> tuple[int, ...]:
+    """The output padding that makes a transposed convolution's result of `output_size`, with or without the leading dimensions.
+
+    Raises ValueError where no padding does.
+    """
+    spatial = len(kernel)
+    leading = 2 if len(input) == spatial + 2 else 1
+    wanted = tuple(output_size[leading:] if len(output_size) == leading + spatial else output_size)
+    if len(wanted) != spatial:
+        raise ValueError(
+            f"ConvTranspose{spatial}D: for {len(input)}D input, output_size must have {spatial} "
+            f"or {leading + spatial} elements (got {len(wanted)})"
+        )
+    least = _transposed_sizes(input[leading:], kernel, stride, padding, dilation)
+    most = [size + step - 1 for size, step in zip(least, stride)]
+    if any(not low <= size <= high for low, size, high in zip(least, wanted, most)):
+        raise ValueError(
+            f"requested an output size of {show(wanted)}, but valid sizes range "
+            f"from {show(least)} to {show(most)} (for an input of torch.Size({show(input[2:])}))"
+        )
+    return tuple(size - low for size, low in zip(wanted, least))
+
+
 def transposed_convolution(
     input: Sequence[Size],
     weight: Sequence[Size],
@@ -187,10 +225,8 @@ def transposed_convolution(
                 f"{operator}: output padding must be smaller than either stride or dilation, but got output_padding"
                 f" {show(output_padding)}, stride {show(stride)}, dilation {show(dilation)}"
             )
-    out = tuple(
-        (size - 1) * step - 2 * p + window_extent(k, d) + extra
-        for size, step, p, k, d, extra in zip(sizes, stride, padding, kernel, dilation, output_padding)
-    )
+    least = _transposed_sizes(sizes, kernel, stride, padding, dilation)
+    out = tuple(size + extra for size, extra in zip(least, output_padding))
     if surely_below_one(out):
         raise ShapeError(
             f"{operator}: Given input size per channel: ({' x '.join(map(str, sizes))}). Calculated output size per channel:"

@@ -14,6 +14,7 @@ from flambeau.nn.modules.module import Module
 from flambeau.nn.modules.utils import expand
 from flambeau.nn.parameter import Parameter
 from flambeau.ops import creation
+from flambeau.shapes.convolution import output_padding_for
 from flambeau.tensor import Tensor
 
 __all__ = ["Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"]
@@ -147,36 +148,13 @@ class _ConvTransposeNd(_ConvNd):
         kwargs["padding_mode"] = padding_mode
         super().__init__(*args, **kwargs)
 
-    def _output_padding(self, input: Tensor, output_size: Sequence[int] | None) -> tuple[int, ...]:
-        """The rows to add at the end of each dimension, so that the output has `output_size`."""
-        if output_size is None:
-            return self.output_padding
-        dims = len(self.kernel_size)
-        leading = 2 if input.dim() == dims + 2 else 1
-        if len(output_size) == leading + dims:
-            output_size = output_size[leading:]
-        if len(output_size) != dims:
-            raise ValueError(
-                f"ConvTranspose{dims}D: for {input.dim()}D input, output_size must have {dims} "
-                f"or {leading + dims} elements (got {len(output_size)})"
-            )
-        min_sizes = [
-            (input.size(d + leading) - 1) * self.stride[d]
-            - 2 * self.padding[d]  # type: ignore[operator]
-            + self.dilation[d] * (self.kernel_size[d] - 1)
-            + 1
-            for d in range(dims)
-        ]
-        max_sizes = [size + stride - 1 for size, stride in zip(min_sizes, self.stride)]
-        if any(not low <= size <= high for low, size, high in zip(min_sizes, output_size, max_sizes)):
-            raise ValueError(
-                f"requested an output size of {output_size}, but valid sizes range "
-                f"from {min_sizes} to {max_sizes} (for an input of {input.size()[2:]})"
-            )
-        return tuple(size - low for size, low in zip(output_size, min_sizes))
-
     def forward(self, input: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
-        output_padding = self._output_padding(input, output_size)
+        output_padding = self.output_padding
+        if output_size is not None:
+            padding: Any = self.padding  # never a word here
+            output_padding = output_padding_for(
+                output_size, tuple(input.shape), self.kernel_size, self.stride, padding, self.dilation
+            )
         return self._function(
             input, self.weight, self.bias, self.stride, self.padding, output_padding, self.groups, self.dilation
         )
