@@ -1,4 +1,4 @@
-"""Adam and AdamW. May import: ops, optim.optimizer, optim.checks, optim.run_time, tensor."""
+"""Adam and AdamW. May import: ops, optim.moments, optim.checks, optim.run_time, tensor."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 from flambeau.ops import creation
 from flambeau.ops.elements import maximum
 from flambeau.optim import checks
-from flambeau.optim.optimizer import Group, Optimizer
+from flambeau.optim.moments import Moments, MomentsOptimizer
+from flambeau.optim.optimizer import Group
 from flambeau.optim.run_time import RunTime, State
 from flambeau.tensor import Tensor
 
@@ -15,19 +16,14 @@ __all__ = ["Adam", "AdamW"]
 
 
 class _Values(NamedTuple):
-    fresh1: Any
-    """1 - beta1: what a new gradient weighs"""
-    fresh2: Any
-    """1 - beta2"""
+    moments: Moments
     size: Any
     """lr · √c₂ / c₁, c the bias corrections 1 - betaᵗ"""
     eps: Any
     """eps · √c₂"""
-    decay: Any
-    """weight_decay, or 1 - lr · weight_decay where it is decoupled"""
 
 
-class Adam(Optimizer):
+class Adam(MomentsOptimizer):
     """m ← β₁m + (1 - β₁)g;  v ← β₂v + (1 - β₂)g²;  p ← p - lr · (m / (1 - β₁ᵗ)) / (√(v / (1 - β₂ᵗ)) + eps).
 
     Kingma & Ba 2015; with `amsgrad` v is the largest so far (Reddi et al. 2018). The corrections are moved from the
@@ -81,37 +77,20 @@ class Adam(Optimizer):
         super().__init__(params, defaults)
 
     def _start(self, param: Tensor, grad: Tensor, group: Group, state: dict[str, Any]) -> None:
-        state["exp_avg"] = creation.zeros_like(param)
-        state["exp_avg_sq"] = creation.zeros_like(param)
+        super()._start(param, grad, group, state)
         if group["amsgrad"]:
             state["max_exp_avg_sq"] = creation.zeros_like(param)
 
     def _values(self, at: RunTime, group: Group, step: Any) -> _Values:
         first = at.one_minus_power(lambda g: g["betas"][0], step)
         root = at.one_minus_power(lambda g: g["betas"][1], step).sqrt()
-        decoupled = group["decoupled_weight_decay"]
-        return _Values(
-            at(lambda g: 1 - g["betas"][0]),
-            at(lambda g: 1 - g["betas"][1]),
-            at(lambda g: g["lr"]) * root / first,
-            at(lambda g: g["eps"]) * root,
-            at(lambda g: 1 - g["lr"] * g["weight_decay"] if decoupled else g["weight_decay"]),
-        )
+        return _Values(self._moments(at, group), at(lambda g: g["lr"]) * root / first, at(lambda g: g["eps"]) * root)
 
     def _update(self, param: Any, grad: Any, state: State, group: Group, values: _Values) -> Any:
-        start = param
-        if group["weight_decay"] != 0:
-            if group["decoupled_weight_decay"]:
-                start = param * values.decay
-            else:
-                grad = grad + param * values.decay
-        mean, square = state["exp_avg"], state["exp_avg_sq"]
-        new_mean = mean + (grad - mean) * values.fresh1
-        new_square = square + (grad * grad - square) * values.fresh2
-        state["exp_avg"], state["exp_avg_sq"] = new_mean, new_square
+        param, _, mean, square = self._advance(param, grad, state, group, values.moments)
         if group["amsgrad"]:
-            new_square = state["max_exp_avg_sq"] = maximum(state["max_exp_avg_sq"], new_square)
-        return start - new_mean * values.size / (new_square.sqrt() + values.eps)
+            square = state["max_exp_avg_sq"] = maximum(state["max_exp_avg_sq"], square)
+        return param - mean * values.size / (square.sqrt() + values.eps)
 
 
 class AdamW(Adam):

@@ -1,13 +1,13 @@
-"""NAdam. May import: ops, optim.optimizer, optim.checks, optim.run_time, tensor."""
+"""NAdam. May import: optim.moments, optim.optimizer, optim.checks, optim.run_time, tensor."""
 
 from __future__ import annotations
 
 import math
 from typing import Any, NamedTuple
 
-from flambeau.ops import creation
 from flambeau.optim import checks
-from flambeau.optim.optimizer import Group, Optimizer
+from flambeau.optim.moments import Moments, MomentsOptimizer
+from flambeau.optim.optimizer import Group
 from flambeau.optim.run_time import RunTime, State
 from flambeau.tensor import Tensor
 
@@ -15,22 +15,17 @@ __all__ = ["NAdam"]
 
 
 class _Values(NamedTuple):
+    moments: Moments
     lr: Any
     mu: Any
     """β₁ (1 - 0.96^(t·momentum_decay) / 2)"""
     mu_next: Any
     correction2: Any
     """1 - β₂ᵗ"""
-    fresh1: Any
-    """1 - β₁"""
-    fresh2: Any
-    """1 - β₂"""
     eps: Any
-    decay: Any
-    """weight_decay, or 1 - lr · weight_decay where it is decoupled"""
 
 
-class NAdam(Optimizer):
+class NAdam(MomentsOptimizer):
     """Adam with Nesterov's momentum, whose weight μ grows with time (Dozat 2016)."""
 
     def __init__(
@@ -68,38 +63,25 @@ class NAdam(Optimizer):
 
     def _start(self, param: Tensor, grad: Tensor, group: Group, state: dict[str, Any]) -> None:
         state["mu_product"] = RunTime.zero(param) + 1
-        state["exp_avg"] = creation.zeros_like(param)
-        state["exp_avg_sq"] = creation.zeros_like(param)
+        super()._start(param, grad, group, state)
 
     def _values(self, at: RunTime, group: Group, step: Any) -> _Values:
         exponent = at(lambda g: g["momentum_decay"] * math.log(0.96))
         beta1 = at(lambda g: g["betas"][0])
         time = step
-        decoupled = group["decoupled_weight_decay"]
         return _Values(
+            self._moments(at, group),
             at(lambda g: g["lr"]),
             beta1 * (1 - (time * exponent).exp() * 0.5),
             beta1 * (1 - ((time + 1) * exponent).exp() * 0.5),
             at.one_minus_power(lambda g: g["betas"][1], step),
-            at(lambda g: 1 - g["betas"][0]),
-            at(lambda g: 1 - g["betas"][1]),
             at(lambda g: g["eps"]),
-            at(lambda g: 1 - g["lr"] * g["weight_decay"] if decoupled else g["weight_decay"]),
         )
 
     def _update(self, param: Any, grad: Any, state: State, group: Group, values: _Values) -> Any:
-        start = param
-        if group["weight_decay"] != 0:
-            if group["decoupled_weight_decay"]:
-                start = param * values.decay
-            else:
-                grad = grad + param * values.decay
-        mean, square = state["exp_avg"], state["exp_avg_sq"]
-        new_mean = mean + (grad - mean) * values.fresh1
-        new_square = square + (grad * grad - square) * values.fresh2
+        param, grad, mean, square = self._advance(param, grad, state, group, values.moments)
         product = state["mu_product"] = state["mu_product"] * values.mu
-        state["exp_avg"], state["exp_avg_sq"] = new_mean, new_square
         from_grad = values.lr * (1 - values.mu) / (1 - product)
         from_mean = values.lr * values.mu_next / (1 - product * values.mu_next)
-        scale = (new_square / values.correction2).sqrt() + values.eps
-        return start - (grad * from_grad + new_mean * from_mean) / scale
+        scale = (square / values.correction2).sqrt() + values.eps
+        return param - (grad * from_grad + mean * from_mean) / scale

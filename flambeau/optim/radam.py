@@ -1,13 +1,13 @@
-"""RAdam. May import: ops, optim.optimizer, optim.checks, optim.run_time, tensor."""
+"""RAdam. May import: ops, optim.moments, optim.optimizer, optim.checks, optim.run_time, tensor."""
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from flambeau.ops import creation
 from flambeau.ops.elements import where
 from flambeau.optim import checks
-from flambeau.optim.optimizer import Group, Optimizer
+from flambeau.optim.moments import Moments, MomentsOptimizer
+from flambeau.optim.optimizer import Group
 from flambeau.optim.run_time import RunTime, State
 from flambeau.tensor import Tensor
 
@@ -15,22 +15,17 @@ __all__ = ["RAdam"]
 
 
 class _Values(NamedTuple):
+    moments: Moments
     rate: Any
     """lr / (1 - β₁ᵗ)"""
     rectified: Any
     """whether the variance is tractable at this step"""
     factor: Any
     """the rectification times √(1 - β₂ᵗ)"""
-    fresh1: Any
-    """1 - β₁"""
-    fresh2: Any
-    """1 - β₂"""
     eps: Any
-    decay: Any
-    """weight_decay, or 1 - lr · weight_decay where it is decoupled"""
 
 
-class RAdam(Optimizer):
+class RAdam(MomentsOptimizer):
     """Adam whose adaptive rate waits until its variance is tractable, and is rectified from then on (Liu et al. 2020)."""
 
     def __init__(
@@ -64,10 +59,6 @@ class RAdam(Optimizer):
         }
         super().__init__(params, defaults)
 
-    def _start(self, param: Tensor, grad: Tensor, group: Group, state: dict[str, Any]) -> None:
-        state["exp_avg"] = creation.zeros_like(param)
-        state["exp_avg_sq"] = creation.zeros_like(param)
-
     def _values(self, at: RunTime, group: Group, step: Any) -> _Values:
         correction2 = at.one_minus_power(lambda g: g["betas"][1], step)
         limit = at(lambda g: 2 / (1 - g["betas"][1]) - 1)
@@ -76,27 +67,15 @@ class RAdam(Optimizer):
         rectified = length > 5.0
         safe = where(rectified, length, 6.0)
         ratio = (safe - 4) * (safe - 2) * limit / ((limit - 4) * (limit - 2) * safe)
-        decoupled = group["decoupled_weight_decay"]
         return _Values(
+            self._moments(at, group),
             at(lambda g: g["lr"]) / at.one_minus_power(lambda g: g["betas"][0], step),
             rectified,
             (ratio * correction2).sqrt(),
-            at(lambda g: 1 - g["betas"][0]),
-            at(lambda g: 1 - g["betas"][1]),
             at(lambda g: g["eps"]),
-            at(lambda g: 1 - g["lr"] * g["weight_decay"] if decoupled else g["weight_decay"]),
         )
 
     def _update(self, param: Any, grad: Any, state: State, group: Group, values: _Values) -> Any:
-        start = param
-        if group["weight_decay"] != 0:
-            if group["decoupled_weight_decay"]:
-                start = param * values.decay
-            else:
-                grad = grad + param * values.decay
-        mean, square = state["exp_avg"], state["exp_avg_sq"]
-        new_mean = mean + (grad - mean) * values.fresh1
-        new_square = square + (grad * grad - square) * values.fresh2
-        state["exp_avg"], state["exp_avg_sq"] = new_mean, new_square
-        adaptive = values.factor / (new_square.sqrt() + values.eps)
-        return start - new_mean * values.rate * where(values.rectified, adaptive, 1.0)
+        param, _, mean, square = self._advance(param, grad, state, group, values.moments)
+        adaptive = values.factor / (square.sqrt() + values.eps)
+        return param - mean * values.rate * where(values.rectified, adaptive, 1.0)
