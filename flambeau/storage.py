@@ -136,13 +136,21 @@ class Storage:
     has_lasting_nodes = True
     """Whether a view may keep the node that it reads, as long as `version` stays the same."""
 
+    node: Node
+    version: int
+    autograd_version: int
+    dtype: dtype
+    device: str
+    size: int
+
     def __init__(self, node: Node) -> None:
+        self.begin(node)
+
+    def begin(self, node: Node) -> None:
+        """What `__init__` does; quicker where it is called for `object.__new__(Storage)`."""
         self.node = node
-        self.version = 0
-        self.autograd_version = 0
-        self.dtype: dtype = node.dtype
-        self.device = node.device
-        self.size = node.size
+        self.version = self.autograd_version = 0
+        self.dtype, self.device, self.size = node.dtype, node.device, node.size
         if node.inputs and (node.primitive.kind != "movement" or not _is_filled(node)):
             if READ and _reads_shared(node) and self._is_computed_at_once():
                 return
@@ -409,27 +417,34 @@ def realize(nodes: list[Node]) -> None:
     examples = pending.examples
     if examples and any(e.depends(node) for node in nodes for e in examples):
         raise escaped()
-    wanted = [node for node in nodes if node.buffer is None]
+    wanted: dict[Node, None] = {}
+    for node in nodes:
+        if node.buffer is None:
+            wanted[node] = None
     waiting = pending.storages
     if waiting or wanted:
-        if RECORDERS and pending.recorder is not None and wanted:
+        if wanted and RECORDERS and pending.recorder is not None:
             pending.recorder.look()
         pending.storages = []
-        pending.unshared.clear()
+        if READ:
+            pending.unshared.clear()
         for reference in waiting:
             storage = reference()
             if storage is not None:
                 node = storage.node
                 if node.buffer is None and not (examples and any(e.depends(node) for e in examples)):
-                    wanted.append(node)
-    if not wanted:
-        return
-    if len(wanted) > 1:
-        wanted = sorted(dict.fromkeys(wanted), key=_serial)
+                    wanted[node] = None
+    by_device: dict[str, list[Node]] = {}
+    for node in sorted(wanted, key=_serial) if len(wanted) > 1 else wanted:
+        of_one = by_device.get(node.device)
+        if of_one is None:
+            by_device[node.device] = [node]
+        else:
+            of_one.append(node)
     # After an error nothing waits any more: what is good is computed when it is looked at, and what is not raises again there.
     with _lock:
-        for name in dict.fromkeys([node.device for node in wanted]):
-            devices.backend(name).realize([node for node in wanted if node.device == name])
+        for name, of_one in by_device.items():
+            devices.backend(name).realize(of_one)
 
 
 _serial = attrgetter("serial")

@@ -103,7 +103,9 @@ class Primitive:
         assert name not in PRIMITIVES, name
         PRIMITIVES[name] = self
 
-    def __call__(self, inputs: tuple[Node, ...], params: tuple[Any, ...] = (), device: str | None = None) -> Node:
+    def make(self, inputs: tuple[Node, ...], params: tuple[Any, ...] = (), device: str | None = None) -> Node:
+        """A node of this primitive; `device` where there are no inputs. Raises what `infer` does. The same as a call, but
+        quicker: Python calls a method without leaving its loop."""
         count = len(inputs)
         if count == 1:
             key: Any = self, params, inputs[0].kind
@@ -131,6 +133,8 @@ class Primitive:
         node.serial = next(_counter)
         node.origin = None if naming is None else naming()
         return node
+
+    __call__ = make
 
     def __repr__(self) -> str:
         return self.name

@@ -61,26 +61,28 @@ def prepare(nodes: Sequence[Node], takes_sizes: bool = False) -> tuple[Plan, lis
     Returns (plan, nodes in memory, scalar nodes): the order of the nodes is that of `plan.inputs` and of `plan.scalars`.
     The plan is the same object for every graph of the same structure. `takes_sizes`: it may be a `general` one.
     """
-    plan, inputs, scalars, _ = _prepare(nodes, takes_sizes)
-    return plan, inputs, scalars
+    plan, _, scalars, order = _prepare(nodes, takes_sizes)
+    return plan, [node for node in order if node.buffer is not None], scalars
 
 
-def _prepare(nodes: Sequence[Node], takes_sizes: bool) -> tuple[Plan, list[Node], list[Node], list[Node]]:
-    """`prepare`, and all nodes in the order in which they are met: the outputs, what those read, and so on.
+def _prepare(nodes: Sequence[Node], takes_sizes: bool) -> tuple[Plan, list[Any], list[Node], list[Node]]:
+    """The plan, what the nodes in memory hold, the scalar nodes, and all nodes in the order in which they are met: the outputs,
+    what those read, and so on.
 
     The key is what is met: of each node its signature and the places of what it reads; of one in memory its kind, as a negative
     number, since it doesn't count what computed it.
     """
     order = list(nodes)
-    place = dict(zip(order, range(len(order))))
-    find, meet = place.setdefault, order.append
-    key: list[Any] = [len(order)]
-    note = key.append
-    inputs: list[Node] = []
-    scalars: list[Node] = []
     met = len(order)
+    place = {order[0]: 0} if met == 1 else dict(zip(order, range(met)))
+    find, meet = place.setdefault, order.append
+    key: list[Any] = [met]
+    note = key.append
+    buffers: list[Any] = []
+    scalars: list[Node] = []
     for node in order:  # grows while it is walked
-        if node.buffer is None:
+        buffer = node.buffer
+        if buffer is None:
             note(node.signature)
             operands = node.inputs
             if operands:
@@ -95,7 +97,7 @@ def _prepare(nodes: Sequence[Node], takes_sizes: bool) -> tuple[Plan, list[Node]
             elif node.primitive is PLACEHOLDER:
                 raise escaped()
         else:
-            inputs.append(node)
+            buffers.append(buffer)
             note(-node.kind)
     if graph.naming is not None:  # a plan of its own, whose steps say where they come from
         note(tuple([n.origin for n in order]))
@@ -116,7 +118,7 @@ def _prepare(nodes: Sequence[Node], takes_sizes: bool) -> tuple[Plan, list[Node]
             if not takes_sizes or plan.runs > OFTEN or plan.runs * plan.multiplications > PATIENCE:
                 plan = build(nodes, order)
                 _keep(structure, plan)
-    return plan, inputs, scalars, order
+    return plan, buffers, scalars, order
 
 
 def realize(backend: Backend, nodes: Sequence[Node]) -> None:
@@ -125,27 +127,36 @@ def realize(backend: Backend, nodes: Sequence[Node]) -> None:
     An input that only the graph itself still knows (the old value of a parameter that was updated in place, say) is
     donated: its memory becomes the new value's.
     """
-    pending = [n for n in nodes if n.buffer is None]
-    if not pending:
+    for node in nodes:
+        if node.buffer is not None:  # computed by another thread meanwhile
+            nodes = [n for n in nodes if n.buffer is None]
+            break
+    if not nodes:
         return
-    plan, inputs, scalars, order = _prepare(pending, backend.takes_sizes)
+    plan, buffers, scalars, order = _prepare(nodes, backend.takes_sizes)
+    numbers = [scalar_value(n) for n in scalars] if scalars else ()
     donated = _unknown_outside(plan, order) if plan.donations else _NONE
+    if not donated:
+        for node, buffer in zip(nodes, backend.execute(plan, buffers, numbers, donated)):
+            node.buffer, node.inputs = buffer, ()
+        return
 
     def publish(buffers: Sequence[Any]) -> None:
-        for node, buffer in zip(pending, buffers):
+        for node, buffer in zip(nodes, buffers):
             if buffer is not None:
                 node.realize(buffer)
 
-    execute(backend, plan, inputs, [scalar_value(n) for n in scalars] if scalars else (), donated, publish)
+    del buffers
+    execute(backend, plan, [n for n in order if n.buffer is not None], numbers, donated, publish)
 
 
 def _unknown_outside(plan: Plan, order: list[Node]) -> frozenset[int]:
-    """Positions of the inputs that nothing refers to but the nodes in `order` (and the two lists of our caller)."""
+    """Positions of the inputs that nothing refers to but the nodes in `order` (and our caller's lists: nodes, and buffers)."""
     found = []
     count = sys.getrefcount
     for position, known in plan.donations:
         leaf, references = known[0]
-        if count(order[leaf]) != references + _LISTED + 1 or count(order[leaf].buffer) != _ALONE:
+        if count(order[leaf]) != references + _LISTED or count(order[leaf].buffer) != _ALONE + 1:
             continue
         if all(count(order[i]) == n + _LISTED for i, n in known[1:]):
             found.append(position)

@@ -34,6 +34,7 @@ from flambeau.tensor.gradients import Gradients
 __all__ = ["Tensor", "from_node", "from_bytes", "over", "result_strides"]
 
 RESHAPE, PERMUTE, AS_STRIDED, ASSIGN = p.movement.RESHAPE, p.movement.PERMUTE, p.movement.AS_STRIDED, p.movement.ASSIGN
+_new = object.__new__
 BUFFER, CONSTANT, CAST = p.leaf.BUFFER, p.leaf.CONSTANT, p.elementwise.CAST
 
 
@@ -242,8 +243,11 @@ class Tensor(Gradients):
                     nodes = [each._in_order(strides, order) for each in tensors]
                     break
             nodes.append(t._value())
-        node = primitive(tuple(nodes), params)
-        result = from_node(node)
+        node = primitive.make(tuple(nodes), params)
+        storage = _new(Storage)
+        storage.begin(node)
+        result: Tensor = _new(Tensor)
+        _initialise(result, storage, node.shape)
         if strides is not None:
             result._shape, result._strides = tuple(tensors[0]._shape), strides
         if state.enabled and (category := node.dtype.category) >= 2 and primitive.gradient is not None:
@@ -485,15 +489,19 @@ _REFUSED = {
 
 def from_node(node: Node, strides: tuple[int, ...] | None = None) -> Tensor:
     """A tensor with memory of its own whose value is `node`; `strides`, those of a dense tensor, say how it lies there."""
-    t = object.__new__(Tensor)
+    t: Tensor = _new(Tensor)
     shape = node.shape
+    storage = _new(Storage)
     if strides is None or strides == contiguous_strides(shape):
-        _initialise(t, Storage(node), shape)
+        storage.begin(node)
     else:
         order = memory_order(shape, strides)
         assert order is not None
-        _initialise(t, Storage(permuted(node, order.order)), shape)
+        storage.begin(permuted(node, order.order))
+        _initialise(t, storage, shape)
         t._strides = strides
+        return t
+    _initialise(t, storage, shape)
     return t
 
 

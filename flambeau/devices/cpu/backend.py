@@ -23,7 +23,6 @@ from flambeau.devices.cpu.memory import UNKEPT, Buffer, Pool, Region
 from flambeau.devices.cpu.runner import Team
 from flambeau.devices.foreign import ForeignMemory
 from flambeau.dtypes import dtype
-from flambeau.graph.node import Node
 from flambeau.graph.numpy import np
 from flambeau.precision import may_round_products
 from flambeau.profiler import recorder
@@ -87,8 +86,7 @@ class CpuBackend:
     def keep_packed(self, buffer: Buffer, is_kept: bool) -> None:
         buffer.packed = None if is_kept else UNKEPT
 
-    def realize(self, nodes: Sequence[Node]) -> None:
-        realize(self, nodes)
+    realize = realize
 
     def execute(self, plan: Any, inputs: Sequence[Buffer], scalars: Sequence[Any], donated: frozenset[int]) -> list[Buffer]:
         may_round = may_round_products()

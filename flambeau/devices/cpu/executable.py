@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import builtins
 import ctypes
-import struct
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -124,6 +123,7 @@ class Executable:
 
     def __init__(self, plan: Plan, donated: frozenset[int], may_round: bool, compiler: Compiler, pool: Pool, team: Team) -> None:
         self.pool, self.threads, self.donated = pool, team.threads, donated
+        self._allocate = pool.allocate
         self._nothing, self._repeat = team.nothing, team.repeat
         threads = team.threads
         if plan.general is not None:
@@ -153,10 +153,9 @@ class Executable:
         for v, address in zip(plan.scalars, self.scalars.addresses, strict=True):
             self.table[self.table_index[v]] = address
         self._plan_outputs(plan)
-        self._addresses = struct.Struct(f"={len(inputs) + len(self._fresh)}q")
         assert [self.table_index[at] for at in inputs] == list(range(len(inputs)))
         self._packs: list[_Packing] = []
-        self._build(plan, compiled)
+        self._build(plan, compiled, team.control)
         self.numbers: Callable[[Sequence[int]], list[int] | None] = lambda values: None
         """Of a general plan: what `fill` needs for these values of its variables; None where this is not for them."""
         self._filled: list[int] | None = None
@@ -197,7 +196,7 @@ class Executable:
         self._output_places = [places[self.home[v]] for v in plan.outputs]
         self._is_fresh = self._output_places == list(range(len(plan.inputs), len(plan.inputs) + len(self._fresh)))
 
-    def _build(self, plan: Plan, compiled: dict[int, Compiled | Repeated]) -> None:
+    def _build(self, plan: Plan, compiled: dict[int, Compiled | Repeated], control: int) -> None:
         cells: list[int] = []
         pairs: list[int] = []
         entries: list[tuple[int, int, bool]] = []
@@ -294,7 +293,7 @@ class Executable:
         for part in parts:
             part.is_alone = peeked(part.work) < _ALONE
             first = ctypes.addressof(self._entries) + 8 * ENTRY_WORDS * part.first
-            runs += [ctypes.addressof(self._program), first, part.count, 1 if part.is_alone else self.threads]
+            runs += [ctypes.addressof(self._program), first, part.count, 1 if part.is_alone else self.threads, control]
         self._runs = (ctypes.c_int64 * max(len(runs), 1))(*runs)
         for number, part in enumerate(parts):
             part.run = ctypes.addressof(self._runs) + 8 * RUN_WORDS * number
@@ -303,7 +302,7 @@ class Executable:
     def _find_sole_run(self) -> None:
         self._sole_run = 0
         """The run that is all there is to do, of a short plan where nothing may go wrong."""
-        if len(self.stretches) == 1 and not (self.donated or self._packs or self._reporting):
+        if len(self.stretches) == 1 and self._is_fresh and not (self.donated or self._packs or self._reporting):
             (part,) = self.stretches
             if part.is_alone and part.count and part.after is None:
                 self._sole_run = part.run
@@ -348,13 +347,16 @@ class Executable:
     def run(self, team: Team, inputs: Sequence[Buffer], scalars: Sequence[Any], arena: Region) -> list[Buffer]:
         """Runs the plan once. Raises what kernels report; `Interrupted` where donated inputs were overwritten before that."""
         table = self.table
-        for position in self.donated:
-            inputs[position].packed = None
-        allocate = self.pool.allocate
-        fresh = [allocate(nbytes) for nbytes in self._fresh]
-        known = [*inputs, *fresh]
-        self._addresses.pack_into(table, 0, *[buffer.address for buffer in known])
-        outputs = fresh if self._is_fresh else [known[place] for place in self._output_places]
+        index = 0
+        for buffer in inputs:
+            table[index] = buffer.address
+            index += 1
+        fresh = []
+        for nbytes in self._fresh:
+            buffer = self._allocate(nbytes)
+            table[index] = buffer.address
+            index += 1
+            fresh.append(buffer)
         if self.arena_bytes:
             at = arena.at_least(self.arena_bytes)
             if at != self.arena_at:
@@ -366,7 +368,13 @@ class Executable:
         profile = recorder.active
         if self._sole_run and profile is None:
             team.run_alone(self._sole_run)
-            return outputs
+            return fresh
+        for position in self.donated:
+            inputs[position].packed = None
+        outputs = fresh
+        if not self._is_fresh:
+            known = [*inputs, *fresh]
+            outputs = [known[place] for place in self._output_places]
         kept = self._choose_packs(inputs) if self._packs else ()
         done = begun = 0
         try:

@@ -16,6 +16,7 @@ from typing import Any
 
 __all__ = ["Buffer", "Pool", "Region", "block_size"]
 
+_new = object.__new__
 _ALIGNMENT = 64
 _SLAB = 1 << 20
 _LARGE = 1 << 18
@@ -77,16 +78,17 @@ UNKEPT = _Unkept()
 
 
 class Buffer:
-    """A block of memory at `address`; the first `nbytes` bytes of it are the tensor's."""
+    """A block of memory at `address`; the first `nbytes` bytes of it are the tensor's. `Pool.allocate` makes them."""
 
     __slots__ = ("__weakref__", "_size", "address", "nbytes", "packed")
     is_writable = True
 
-    def __init__(self, address: int, nbytes: int, size: _Size) -> None:
-        self.address, self.nbytes, self._size = address, nbytes, size
-        self.packed: dict[str, Buffer | None] | None = None
-        """What kernels made of the contents and may use again while those stay: by the packing function's name; None
-        where it was made but not kept. Whoever overwrites the contents sets this to None."""
+    address: int
+    nbytes: int
+    packed: dict[str, Buffer | None] | None
+    """What kernels made of the contents and may use again while those stay: by the packing function's name; None where it was
+    made but not kept. Whoever overwrites the contents sets this to None."""
+    _size: _Size
 
     def __del__(self) -> None:
         size = self._size
@@ -152,7 +154,9 @@ class Pool:
                 address = size.waiting.pop()
         except IndexError:
             address = self._allocate_fresh(size)
-        return Buffer(address, nbytes, size)
+        buffer: Buffer = _new(Buffer)
+        buffer.address, buffer.nbytes, buffer.packed, buffer._size = address, nbytes, None, size
+        return buffer
 
     def _size_for(self, nbytes: int) -> _Size:
         block = block_size(nbytes)

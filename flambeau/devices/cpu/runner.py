@@ -8,7 +8,8 @@ start when first needed, and again in a forked child. A woken helper often lands
 both spin, so that the two take turns. So on Linux each helper keeps to a processor of its own, counted from the caller's first;
 when the caller has moved to one of those, it sends the helper there to the one it came from, before it wakes anybody.
 
-A run is four i64: address of the program, of the entries, number of entries, number of threads. A program is an array of i64:
+A run is five i64: address of the program, of the entries, number of entries, number of threads, and the address of the control
+block, for a run that one thread does alone. A program is an array of i64:
 address of the argument cells, of the table, of the pairs (cell, table index), number of pairs. An entry is three i64: function,
 its argument array, and flags: 1 where a barrier follows, 2 where the first thread does it alone. The control block holds, a cache
 line each: the generation that helpers wait on, the number of sleepers, what to run, and the barrier's two words (with the number
@@ -30,6 +31,7 @@ import ctypes
 import os
 import sys
 import threading
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -39,7 +41,7 @@ from flambeau.devices.cpu.stopping import WORD, Interruption
 
 __all__ = ["ALONE", "BARRIER", "ENTRY_WORDS", "MOVE_WORDS", "NOWHERE", "RUN_WORDS", "Team"]
 
-ENTRY_WORDS, RUN_WORDS, MOVE_WORDS = 3, 4, 7
+ENTRY_WORDS, RUN_WORDS, MOVE_WORDS = 3, 5, 7
 NOWHERE = -1
 BARRIER, ALONE = 1, 2
 """Flags of an entry."""
@@ -408,6 +410,14 @@ define void @flambeau_prepare(ptr %run) {{
   ret void
 }}
 
+define void @flambeau_alone(ptr %run) {{
+  call void @flambeau_prepare(ptr %run)
+  store atomic i32 0, ptr {WORD} monotonic, align 4
+  {_word("control", 4, "ptr", "run")}
+  call void @flambeau_walk(ptr %run, i64 0, ptr %control)
+  ret void
+}}
+
 define i64 @flambeau_run(ptr %run, ptr %control, i64 %flags) {{
   call void @flambeau_prepare(ptr %run)
   %may_stop = and i64 %flags, {STOPPABLE}
@@ -478,7 +488,7 @@ done:
 
 
 class _Natives:
-    """The runner's functions as Python callables. Each call lets go of the GIL, but `run_briefly`: some microseconds."""
+    """The runner's functions as Python callables. Each call lets go of the GIL, but `run_alone`: some microseconds."""
 
     def __init__(self, jit: Jit) -> None:
         self._jit = jit
@@ -490,7 +500,7 @@ class _Natives:
             source = source[: source.index("define void @flambeau_announce")] + after
             source = source[: source.index("define void @flambeau_help")]
             source = source.replace("call void @flambeau_announce(ptr %control, ptr %run)", "")
-        names = ["flambeau_run", "flambeau_prepare", "flambeau_walk", "flambeau_nothing", "flambeau_repeat"]
+        names = ["flambeau_run", "flambeau_alone", "flambeau_prepare", "flambeau_walk", "flambeau_nothing", "flambeau_repeat"]
         if _has_futex(jit.target):
             names += ["flambeau_announce", "flambeau_help"]
         image = jit.assemble(source)
@@ -498,7 +508,7 @@ class _Natives:
         addresses = {name: self.code.bases[0] + image.functions[name] for name in names}
         p, i = ctypes.c_void_p, ctypes.c_int64
         self.run = ctypes.CFUNCTYPE(i, p, p, i)(addresses["flambeau_run"])
-        self.run_briefly = ctypes.PYFUNCTYPE(i, p, p, i)(addresses["flambeau_run"])
+        self.run_alone = ctypes.PYFUNCTYPE(None, p)(addresses["flambeau_alone"])
         self.prepare = ctypes.CFUNCTYPE(None, p)(addresses["flambeau_prepare"])
         self.walk = ctypes.CFUNCTYPE(None, p, i, p)(addresses["flambeau_walk"])
         self.nothing, self.repeat = addresses["flambeau_nothing"], addresses["flambeau_repeat"]
@@ -522,6 +532,8 @@ class Team:
     def __init__(self, target: Target, threads: int) -> None:
         self._natives = _natives(target)
         self.threads = threads
+        self.run_alone: Callable[[int], None] = self._natives.run_alone
+        """Does the short run at an address on the caller's thread, other Python threads waiting."""
         self.nothing = self._natives.nothing
         """The address of a function for entries that do nothing in this run."""
         self.repeat = self._natives.repeat
@@ -552,10 +564,6 @@ class Team:
         if threads != self.threads:
             self.stop()
             self.threads = threads
-
-    def run_alone(self, run: int) -> None:
-        """Does a short run on the caller's thread, other Python threads waiting."""
-        self._natives.run_briefly(run, self.control, 0)
 
     def run(self, run: int, stoppable: bool = False) -> None:
         """Does the run at the address `run` on all threads.
