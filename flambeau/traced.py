@@ -14,16 +14,20 @@ from __future__ import annotations
 
 import math
 import operator
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-__all__ = ["LEAST", "Trace", "Traced", "is_multiple", "larger", "peeked", "plain_sign", "typical", "whole"]
+__all__ = ["LEAST", "Notes", "Trace", "Traced", "is_multiple", "larger", "peeked", "plain_sign", "typical", "whole"]
 
 LEAST = 9
 """Variables, and the sizes that generated code reads from its arguments, stand for numbers from here on. Smaller ones stay."""
 
 _Terms = tuple[tuple[tuple[int, ...], int], ...]
 """A polynomial: ((numbers of atoms, sorted), coefficient), sorted."""
+
+Notes = tuple[tuple[str, int, bool], ...]
+"""Questions about numbers of a trace, with their answers."""
 
 _OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
     "+": operator.add,
@@ -177,6 +181,10 @@ class Trace:
     """Variables, the numbers computed from them, and the notes of now."""
 
     def __init__(self, values: Sequence[int]) -> None:
+        self.lock = threading.RLock()
+        """Whoever begins, or asks, holds it."""
+        self.kept: dict[Any, list[tuple[Notes, Any]]] = {}
+        """Where a device keeps what it made of parts of plans over these numbers, with the notes under which each is right."""
         self._operations: list[tuple[str, Any, Any]] = []
         self._known: dict[Any, Traced] = {}
         self._least: list[int | None] = []
@@ -192,15 +200,33 @@ class Trace:
         self._answers: dict[tuple[str, int], bool] = {}
 
     @property
-    def notes(self) -> tuple[tuple[str, int, bool], ...]:
+    def notes(self) -> Notes:
         """The questions since `begin`, in order, with their answers."""
         return tuple((question, number, answer) for (question, number), answer in self._answers.items())
 
+    def apart(self, function: Callable[[], Any]) -> tuple[Any, Notes]:
+        """What `function()` gives, and the notes made meanwhile, under which that is right. They are notes of now, too."""
+        before, self._answers = self._answers, {}
+        try:
+            result = function()
+            return result, self.notes
+        finally:
+            self._answers = before | self._answers
+
+    def assume(self, notes: Notes) -> bool:
+        """Whether these notes hold now; then they are notes of now."""
+        for question, number, answer in notes:
+            if _QUESTIONS[question](self._now(number), 0) is not answer:
+                return False
+        self._answers.update({(question, number): answer for question, number, answer in notes})
+        return True
+
     def value(self, x: Any) -> Any:
         """What a number is now."""
-        if not isinstance(x, Traced):
-            return x
-        values, stack = self._values, [x.number]
+        return self._now(x.number) if isinstance(x, Traced) else x
+
+    def _now(self, number: int) -> Any:
+        values, stack = self._values, [number]
         while stack:
             n = stack[-1]
             if n in values:
@@ -213,7 +239,7 @@ class Trace:
                 continue
             a, b = (values[o.number] if isinstance(o, Traced) else o for o in (a, b))
             values[n] = _OPERATIONS[symbol](a, b)
-        return values[x.number]
+        return values[number]
 
     def compute(self, symbol: str, a: Any, b: Any) -> Any:
         """a symbol b, as a traced number or, where it is one whatever the variables are, a plain one."""
@@ -266,7 +292,7 @@ class Trace:
             answer = self._answers[key] = _QUESTIONS[question](self.value(difference), 0)
         return answer
 
-    def checked(self, notes: Sequence[tuple[str, int, bool]], results: Sequence[Any]) -> Callable[[Sequence[int]], Any]:
+    def checked(self, notes: Notes, results: Sequence[Any]) -> Callable[[Sequence[int]], Any]:
         """A function of the variables' values: None where a note doesn't hold for them, else the list of the results."""
         lines: list[str] = []
         made = set(range(len(self.variables)))

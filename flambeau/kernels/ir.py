@@ -18,7 +18,7 @@ scan            (kind, axis)                            args (body,): running co
 philox          None                                    args (seed, offset, position): uint32, see primitives/random.py
 check           the `Bounds`                            args (index, size literal), int64: a position in [-size, size), or in
                                                         [0, size), made non-negative. One outside is the bounds' error, `{value}`
-                                                        in its text standing for the position
+                                                        and `{size}` in its text standing for the position and the size
 accumulator     None                                    in a contraction's epilogue: the sum of products
 ==============  ======================================  ======================================================================
 

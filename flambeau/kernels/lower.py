@@ -328,7 +328,7 @@ class Lowering:
         test = self.space.test(mask)
         if test is not None:
             value = Expr("where", (test, value, literal(0)), int64)
-        check = Expr("check", (value, literal(size)), int64, bounds._replace(text=bounds.text_for(axis, size)))
+        check = Expr("check", (value, literal(size)), int64, bounds.along(axis))
         return self.space.opaque(check, 0, max(size - 1, 0)), check
 
     def visit_scan(self, operation: Operation, index: tuple[Index, ...], mask: Mask) -> Any:

@@ -260,8 +260,7 @@ class _Plan:
 
 
 def _checked(vector: Tensor, size: int, dim: int) -> Tensor:
-    bounds = EITHER_END._replace(text=EITHER_END.text_for(dim, size))
-    return Tensor._apply(GATHER, (iota(size, int64, vector._storage.device), vector), (0, bounds))
+    return Tensor._apply(GATHER, (iota(size, int64, vector._storage.device), vector), (0, EITHER_END.along(dim)))
 
 
 # --- tensor[index] -----------------------------------------------------------------------------------------------------

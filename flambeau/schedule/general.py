@@ -38,25 +38,35 @@ class General:
     """A plan over traced numbers, `plan`, good for other sizes while the notes hold."""
 
     def __init__(
-        self, nodes: Sequence[Node], order: Sequence[Node], sizes: Sequence[int], classes: Sequence[int], varied: set[int]
+        self,
+        nodes: Sequence[Node],
+        order: Sequence[Node],
+        sizes: Sequence[int],
+        classes: Sequence[int],
+        varied: set[int],
+        traces: dict[tuple[int, ...], Trace],
     ):
+        """`traces`: those of the structure's other plans, by the places of their variables."""
         first: dict[int, int] = {}
         for place, c in enumerate(classes):
             first.setdefault(c, place)
         self.places = [first[c] for c in first if c in varied]
         """Where each variable is among a graph's sizes."""
-        self.trace = Trace([sizes[p] for p in self.places])
-        own = {classes[p]: x for p, x in zip(self.places, self.trace.variables, strict=True)}
+        values = [sizes[p] for p in self.places]
+        self.trace = trace = traces.setdefault(tuple(self.places), Trace(values))
+        own = {classes[p]: x for p, x in zip(self.places, trace.variables, strict=True)}
         self.pattern = [self.places.index(first[c]) if c in own else len(self.places) + p for p, c in enumerate(classes)]
         self.constants = list(sizes)
         copies = _with_sizes(order, iter([own.get(c, n) for n, c in zip(sizes, classes)]))
-        self.plan = build(copies[: len(nodes)], copies)
-        notes = self.trace.notes
-        kernels = [s.kernel for s in self.plan.steps if isinstance(s.kernel, ContractionKernel) and is_traced(s.kernel)]
+        with trace.lock:
+            trace.begin(values)
+            self.plan = build(copies[: len(nodes)], copies)
+            notes = trace.notes
+            kernels = [s.kernel for s in self.plan.steps if isinstance(s.kernel, ContractionKernel) and is_traced(s.kernel)]
+            self.check = trace.checked(notes, (sum(prod(k.extents) for k in kernels),))
+        """Of the variables' values: None where the plan is not for them, else the multiplications of such code, in a list."""
         self.is_slower = bool(kernels)
         """Whether code for given sizes may be faster."""
-        self.check = self.trace.checked(notes, (sum(prod(k.extents) for k in kernels),))
-        """Of the variables' values: None where the plan is not for them, else the multiplications of such code, in a list."""
         self.compiled: dict[Any, Any] = {}
         """Where a device keeps what it made of the plan."""
 
@@ -148,6 +158,7 @@ class _Structure:
         self.classes = [numbers.setdefault(n, len(numbers)) for n in sizes]
         self.varied: set[int] = set()
         self.general: list[General] = []
+        self.traces: dict[tuple[int, ...], Trace] = {}
         self.idle = 0
 
     def plan(self, nodes: Sequence[Node], order: Sequence[Node], sizes: list[int]) -> Plan | None:
@@ -162,7 +173,7 @@ class _Structure:
         if self.idle >= _MOST_IDLE or not self.varied:
             return None
         self.idle += 1
-        made = General(nodes, order, sizes, self.classes, self.varied)
+        made = General(nodes, order, sizes, self.classes, self.varied, self.traces)
         self.general.insert(0, made)
         del self.general[_MOST_GENERAL:]
         values = made.numbers(sizes)
@@ -224,6 +235,7 @@ def concrete(plan: Plan) -> Plan:
     """A plan that came of a general one, with plain numbers throughout."""
     assert plan.general is not None
     trace = plan.general.trace
-    trace.begin(plan.numbers)
-    made: Plan = replaced(replace(plan, general=None, numbers=()), trace.value)
+    with trace.lock:
+        trace.begin(plan.numbers)
+        made: Plan = replaced(replace(plan, general=None, numbers=()), trace.value)
     return made

@@ -96,6 +96,12 @@ class Indices:
             if e.op == "floor_divide":
                 return low // n, high // n
             return (low, high) if low >= 0 and high < n else (0, n - 1)
+        if e.op in ("floor_divide", "remainder") and e.args[1].op == "size":
+            low, high = self.bounds(self.linear(e.args[0]))
+            least, most = self.range(e.args[1])
+            if e.op == "remainder":
+                return 0, most - 1
+            return min(low // least, low // most), max(high // least, high // most)
         if e.op in ("add", "sub", "mul", "neg") and e.dtype is int64:
             s = self.linear(e)
             if s.terms != ((e, 1),):

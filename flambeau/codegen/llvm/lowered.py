@@ -6,8 +6,8 @@ memory for each number of bytes in `scratch` (64-byte aligned, not cleared, priv
 error word where the kernel has `messages` or sizes, then the sizes that its code is given, one i64 each.
 
 The error word is two i64: 0 where nothing went wrong, else 1 + the number of a message; and the offending value. The runtime
-raises the message's exception after the run, with `{value}` replaced by that value. Generated code never touches memory outside
-its slots, error or not.
+raises the message's exception after the run, with `{value}` replaced by that value, and `{size}` by the message's size. Generated
+code never touches memory outside its slots, error or not.
 
 Imports `flambeau.traced`.
 """
@@ -29,14 +29,15 @@ _MARK = "\0"
 @dataclass(frozen=True)
 class Message:
     """An error that generated code can report: the name of a builtin exception and its text, or what stands for a text that is
-    not part of the code (`text_mark`)."""
+    not part of the code (`text_mark`), and for the size in it."""
 
     exception: str
     text: str
+    size: int = 0
 
-    def filled(self, texts: Sequence[str]) -> Message:
-        """The message itself, with the text that its mark stands for."""
-        return Message(self.exception, texts[int(self.text[1:])]) if self.text.startswith(_MARK) else self
+    def filled(self, texts: Sequence[tuple[str, int]]) -> Message:
+        """The message itself, with the text and size that its mark stands for."""
+        return Message(self.exception, *texts[int(self.text[1:])]) if self.text.startswith(_MARK) else self
 
 
 def text_mark(number: int) -> str:

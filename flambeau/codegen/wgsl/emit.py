@@ -335,7 +335,8 @@ class Emitter:
             words = f"bitcast<i32>({value}.x), bitcast<i32>({value}.y)"
         name = self.fresh()
         self.line(f"var {name} = {low};")
-        self.line(f"if ({outside}) {{ fail({check_number(bounds.exception, bounds.text)}u, {words}); {name} = 0i; }}")
+        text = bounds.text.replace("{size}", str(size))
+        self.line(f"if ({outside}) {{ fail({check_number(bounds.exception, text)}u, {words}); {name} = 0i; }}")
         self.line(f"if ({name} < 0i) {{ {name} += {size}i; }}")
         return name
 

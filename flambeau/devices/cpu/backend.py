@@ -11,6 +11,7 @@ import os
 import threading
 import weakref
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import flambeau.config as config
@@ -117,7 +118,7 @@ class CpuBackend:
                 if numbers is not None:
                     known.insert(0, known.pop(place))
                     return executable, numbers
-        with recorder.span("compile", "compile"):
+        with recorder.span("compile", "compile"), nullcontext() if plan.general is None else plan.general.trace.lock:
             executable = Executable(plan, donated, may_round, self.compiler, self.pool, self.team)
         if plan.general is None:
             return executable, None

@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, cast
 from weakref import WeakValueDictionary
@@ -27,12 +27,17 @@ from flambeau.devices.cpu.jit import Jit
 from flambeau.kernels.fingerprint import fingerprint
 from flambeau.kernels.ir import ContractionKernel, Kernel, LoopKernel, SortKernel
 from flambeau.kernels.replaced import is_traced
+from flambeau.traced import Notes, Trace
 
 __all__ = ["Compiled", "Compiler", "Pack"]
 
 
 KEPT = 2048
 """How many kernels stay in memory though no plan uses them now; the one used longest ago goes first."""
+
+
+_VARIANTS = 32
+"""Pieces of code of a kernel over traced numbers that are kept, each for sizes among which its choices are right."""
 
 
 @dataclass(frozen=True)
@@ -149,24 +154,33 @@ class Compiler:
         self._lock = threading.RLock()
 
     def prepare(
-        self, kernels: Iterable[Kernel], threads: int, may_round: bool = False, is_traced: bool = False
+        self, kernels: Iterable[Kernel], threads: int, may_round: bool = False, trace: Trace | None = None
     ) -> dict[Kernel, Compiled]:
         """The kernels' machine code, good while the result (or each of its values) is held.
 
-        What is missing is compiled on two threads and put into memory as one block. `may_round`: see `Target`. `is_traced`: the
-        kernels' sizes are traced numbers, and so are those that their code is to be given.
+        What is missing is compiled on two threads and put into memory as one block. `may_round`: see `Target`. `trace`: the
+        kernels' sizes are traced numbers of that, and so are those that their code is to be given.
         """
         target = replace(self.target, may_round=True) if may_round else self.target
         found: dict[Kernel, Compiled] = {}
         wanted: dict[Kernel, _Request] = {}
+        notes: dict[Kernel, Notes] = {}
         shared: dict[str, Compiled] = {}
         with self._lock:
             for kernel in dict.fromkeys(kernels):
-                known = None if is_traced else self._recent.get((kernel, threads, may_round))
+                if trace is None:
+                    known = self._recent.get((kernel, threads, may_round))
+                else:
+                    kept = trace.kept.get((kernel, threads, target), ())
+                    known = next((made for under, made in kept if trace.assume(under)), None)
                 if known is not None:
                     found[kernel] = known
                     continue
-                request = wanted[kernel] = self._request(kernel, threads, target)
+                if trace is None:
+                    request = self._request(kernel, threads, target)
+                else:
+                    request, notes[kernel] = trace.apart(partial(self._request, kernel, threads, target))
+                wanted[kernel] = request
                 alive = self._alive.get(request.key)
                 if alive is not None:
                     shared[request.key] = alive
@@ -182,7 +196,11 @@ class Compiler:
                     shared[key] = alive
         for kernel, request in wanted.items():
             found[kernel] = request.completed(shared[request.key])
-        if is_traced:
+        if trace is not None:
+            for kernel, under in notes.items():
+                variants = trace.kept.setdefault((kernel, threads, target), [])
+                variants.insert(0, (under, found[kernel]))
+                del variants[_VARIANTS:]
             return found
         with self._lock:
             for kernel, known in found.items():

@@ -7,7 +7,6 @@ scalars, and makes one native call for each stretch of kernels; host functions r
 
 from __future__ import annotations
 
-import builtins
 import ctypes
 import time
 from collections.abc import Callable, Sequence
@@ -24,6 +23,7 @@ from flambeau.devices.cpu.memory import Buffer, Pool, Region
 from flambeau.devices.cpu.repeat import Repeated
 from flambeau.devices.cpu.runner import ALONE, BARRIER, ENTRY_WORDS, RUN_WORDS, Team
 from flambeau.devices.cpu.scalars import ScalarBlock
+from flambeau.graph.primitives.indexing import outside_error
 from flambeau.kernels.ir import Kernel, RoutineKernel
 from flambeau.profiler import recorder
 from flambeau.schedule.execution import Interrupted
@@ -128,7 +128,8 @@ class Executable:
         threads = team.threads
         if plan.general is not None:
             plan.general.trace.begin(plan.numbers)
-        code = compiler.prepare(_native_kernels(plan), threads, may_round, plan.general is not None)
+        trace = None if plan.general is None else plan.general.trace
+        code = compiler.prepare(_native_kernels(plan), threads, may_round, trace)
         self.home = home = homes(plan, donated)
         compiled: dict[int, Compiled | Repeated] = {}
         for i, s in enumerate(plan.steps):
@@ -277,6 +278,7 @@ class Executable:
         self._pairs = (ctypes.c_int64 * max(len(pairs), 1))(*pairs)
         self._errors = (ctypes.c_int64 * (2 * max(len(reporting), 1)))()
         self._reporting = [messages for _, _, messages in reporting]
+        self._named = [m.size for messages in self._reporting for m in messages]
         self._no_errors = bytes(self._errors)
         for cell, index, _ in reporting:
             self._cells[cell] = ctypes.addressof(self._errors) + 16 * index
@@ -315,6 +317,7 @@ class Executable:
             *(n for _, n in self._sizes),
             *(offset for _, offset in self.arena_offsets),
             *self._fresh,
+            *self._named,
             *(packing.nbytes for packing in self._packs),
             *(part.work for part in self.stretches),
             self.arena_bytes,
@@ -334,6 +337,7 @@ class Executable:
             cells[cell] = next(left)
         self.arena_offsets = [(index, next(left)) for index, _ in self.arena_offsets]
         self._fresh = [next(left) for _ in self._fresh]
+        self._named = [next(left) for _ in self._named]
         self._packs = [replace(packing, nbytes=next(left)) for packing in self._packs]
         for number, part in enumerate(self.stretches):
             part.work = next(left)
@@ -440,8 +444,10 @@ class Executable:
         if bytes(self._errors) == self._no_errors:
             return
         found = list(self._errors)
+        first = 0
         for k, messages in enumerate(self._reporting):
             number, value = found[2 * k : 2 * k + 2]
             if number:
                 message = messages[number - 1]
-                raise getattr(builtins, message.exception)(message.text.replace("{value}", str(value)))
+                raise outside_error(message.exception, message.text, value, self._named[first + number - 1])
+            first += len(messages)

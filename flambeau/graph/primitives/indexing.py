@@ -11,7 +11,7 @@ from flambeau.graph.node import Node, Primitive
 from flambeau.graph.numpy import np
 from flambeau.graph.parts import Pair, componentwise
 
-__all__ = ["GATHER", "SCATTER", "ARGSORT", "Bounds", "EITHER_END", "FROM_START"]
+__all__ = ["GATHER", "SCATTER", "ARGSORT", "Bounds", "EITHER_END", "FROM_START", "outside_error"]
 
 
 class Bounds(NamedTuple):
@@ -25,9 +25,15 @@ class Bounds(NamedTuple):
     text: str
     from_end: bool
 
-    def text_for(self, dimension: int, size: int) -> str:
-        """The error's text but for the value."""
-        return self.text.replace("{dimension}", str(dimension)).replace("{size}", str(size))
+    def along(self, dimension: int) -> Bounds:
+        """With the dimension's number in the text."""
+        return self._replace(text=self.text.replace("{dimension}", str(dimension)))
+
+
+def outside_error(exception: str, text: str, value: int, size: int) -> BaseException:
+    """The builtin exception of that name, for a position `value` among `size`."""
+    error: BaseException = getattr(builtins, exception)(text.replace("{value}", str(value)).replace("{size}", str(size)))
+    return error
 
 
 _OUTSIDE = "index {value} is out of bounds for dimension {dimension} with size {size}"
@@ -51,8 +57,7 @@ def _places(index: Any, axis: int) -> tuple[Any, ...]:
 def _check(index: Any, bounds: Bounds, axis: int, size: int) -> None:
     outside = (index < (-size if bounds.from_end else 0)) | (index >= size)
     if outside.any():
-        text = bounds.text_for(axis, size).replace("{value}", str(index[outside].reshape(-1)[0]))
-        raise getattr(builtins, bounds.exception)(text)
+        raise outside_error(bounds.exception, bounds.along(axis).text, index[outside].reshape(-1)[0], size)
 
 
 def _gather(node: Node, x: Any, index: Any) -> Any:

@@ -19,7 +19,7 @@ from flambeau.codegen.llvm.indices import Indices, Linear
 from flambeau.codegen.llvm.loops import memory, philox, reductions, rows, scans
 from flambeau.codegen.llvm.loops.sizes import Sizes
 from flambeau.codegen.llvm.target import Target
-from flambeau.codegen.llvm.types import Int, Value, constant, lanes_of
+from flambeau.codegen.llvm.types import Int, Value, constant, element_of, lanes_of
 from flambeau.codegen.llvm.values import is_half, literal, round_to
 from flambeau.dtypes import int64
 from flambeau.kernels.ir import Expr, Slot
@@ -28,6 +28,11 @@ from flambeau.traced import Traced
 __all__ = ["Evaluator"]
 
 _RELATIONS = {"eq": "eq", "ne": "ne", "lt": "slt", "le": "sle", "gt": "sgt", "ge": "sge"}
+
+
+def is_size(e: Expr) -> bool:
+    """Whether the number is an argument of the code: positive, and the same throughout."""
+    return e.op == "size" or (e.op == "literal" and isinstance(e.param, Traced))
 
 
 class Evaluator:
@@ -212,10 +217,14 @@ class Evaluator:
             compared = self._compare_places(e)
             if compared is not None:
                 return compared
+        if e.op in ("floor_divide", "remainder") and is_size(e.args[1]):
+            divided = self._divided_by_size(e)
+            if divided is not None:
+                return divided
         operands = [self.evaluate(a) for a in e.args]
         if self.varies(e):
             operands = [self.spread(v) for v in operands]
-        if e.divides_integers:
+        if e.divides_integers and not is_size(e.args[1]):
             operands[1] = self._safe_divisor(operands[1])
         result = elementwise.emit(f, e.op, operands, e.dtype, [a.dtype for a in e.args])
         rounds = is_half(e.dtype) and e.op not in ("cast", "bitcast") and not elementwise.is_exact(e.op)
@@ -233,6 +242,23 @@ class Evaluator:
         f = self.f
         bound = f.cast("trunc", f.integer(f.sub(0, self.position(apart))), "i32")
         return f.test(f"icmp {_RELATIONS[e.op]}", f.steps(self.lanes, "i32", step), f.splat(bound, self.lanes))
+
+    def _divided_by_size(self, e: Expr) -> Value | None:
+        """A position's quotient or remainder by a size, in lanes: through float64, whose rounded quotients have the right whole
+        part below 2^52 (the next multiple is further away than half a step of the numbers there)."""
+        low, high = self.indices.range(e.args[0])
+        if not self.varies(e) or low < 0 or high >= 1 << 52:
+            return None
+        f = self.f
+        x, divisor = self.wide(e.args[0]), self.evaluate(e.args[1])
+        narrow = f.cast("trunc", x, "i32") if high < 1 << 31 else x
+        floats = f.splat(f.cast("sitofp", divisor, "double"), self.lanes)
+        quotient = f.cast("fptosi", f.binary("fdiv", f.cast("sitofp", narrow, "double"), floats), element_of(narrow.type))
+        if narrow is not x:
+            quotient = f.cast("zext", quotient, "i64")
+        if e.op == "floor_divide":
+            return quotient
+        return f.binary("sub", x, f.binary("mul", quotient, f.splat(divisor, self.lanes)))
 
     def _safe_divisor(self, divisor: Value) -> Value:
         """The divisor, with zeros reported and replaced by one."""
@@ -259,7 +285,8 @@ class Evaluator:
             negative = f.test("icmp slt", index, constant(index.type, 0))
             wrapped = f.select(negative, f.binary("add", index, size), index)
         outside = f.test("icmp uge", wrapped, size)
-        self.errors.report(self._real(outside), index, e.param.exception, e.param.text)
+        text = e.param.text.replace("{size}", str(e.args[1].param))
+        self.errors.report(self._real(outside), index, e.param.exception, text)
         return f.select(outside, constant(index.type, 0), wrapped)
 
     # --- hoisting

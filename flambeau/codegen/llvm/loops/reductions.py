@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from flambeau.codegen.llvm import elementwise
 from flambeau.codegen.llvm.builder import Function
 from flambeau.codegen.llvm.loops.schedule import SHORT, fitting
+from flambeau.codegen.llvm.loops.sizes import highest
 from flambeau.codegen.llvm.types import Int, Value, constant, element_of, lanes_of, poison, vector
 from flambeau.codegen.llvm.values import is_half, literal, register_type, round_to
 from flambeau.dtypes import bool_, dtype
@@ -284,7 +285,7 @@ def _accumulate(
             return list(carried)
         return f.loop(low, high, 1, turn, carried)
 
-    turns = [-(-extent // lanes) if axis == lane else extent for axis, extent in axes]
+    turns = [-(-highest(extent) // lanes) if axis == lane else highest(extent) for axis, extent in axes]
     inner = [math.prod(turns[depth:]) for depth in range(len(axes) + 1)]
     unrolled = min(_UNROLLED, _UNROLLED_BODY // sum(1 for _ in walk(bodies)))
     is_blocked = any(p.is_long_sum for p in parts) and inner[0] > 2 * _BLOCK

@@ -25,15 +25,15 @@ from flambeau.codegen.llvm.values import is_half, memory_type
 from flambeau.dtypes import dtype, float32, int64
 from flambeau.kernels.ir import Expr, LoopKernel, Slot, Store
 from flambeau.kernels.traverse import walk
-from flambeau.traced import whole
+from flambeau.traced import LEAST, whole
 
 if TYPE_CHECKING:
     from flambeau.codegen.llvm.loops.evaluate import Evaluator
 
 __all__ = ["keep", "keep_rows", "kept", "with_memory"]
 
-_SHORTEST, _LONGEST = 17, 1 << 14
-"""Rows that are worth it: shorter ones are written out, and kept in registers, longer ones don't stay in the cache."""
+_LONGEST = 1 << 14
+"""Longer rows don't stay in the cache; those below `LEAST` are written out, and kept in registers."""
 _MOST = 4
 """Rows of one kernel."""
 _MARGIN = 128
@@ -90,7 +90,7 @@ def _common(kernel: LoopKernel, indices: Indices) -> tuple[Expr, Expr, int, Expr
     """(reduction, expression of its body and its axis, the same outside of reductions and its axis)."""
     for r in reductions_of(kernel):
         bound = r.param[1]
-        if len(bound) != 1 or not _SHORTEST <= bound[0][1] <= _LONGEST or not any(is_function(e.op) for e in walk(r.args)):
+        if len(bound) != 1 or not LEAST <= bound[0][1] <= _LONGEST or not any(is_function(e.op) for e in walk(r.args)):
             continue
         ((axis, length),) = bound
         for other, extent in enumerate(kernel.axes):

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from flambeau.codegen.llvm.indices import Indices, Linear
 from flambeau.codegen.llvm.target import Target
 from flambeau.kernels.ir import Expr, LoopKernel, Store
+from flambeau.kernels.replaced import replaced
 from flambeau.kernels.traverse import walk
+from flambeau.traced import peeked
 
 __all__ = [
     "SHORT", "SPREAD", "UNSCHEDULED", "Schedule", "choose", "extents", "fitting", "reductions_of", "roots", "trip", "turned",
@@ -88,6 +90,8 @@ def fitting(lanes: int, extent: int) -> int:
 
 
 def choose(kernel: LoopKernel, indices: Indices, target: Target) -> Schedule:
+    """Traced sizes are noted where the schedule would be wrong for others; what is only faster follows from those of now."""
+    plain: LoopKernel = replaced(kernel, peeked)
     axes = list(range(len(kernel.axes)))
     everything = [r for s in kernel.stores for r in roots(s)]
     scans = [e for e in walk(everything) if e.op == "scan"]
@@ -96,9 +100,10 @@ def choose(kernel: LoopKernel, indices: Indices, target: Target) -> Schedule:
     for s in kernel.stores:
         if s.is_scatter or s.mode != "set":
             serial |= {a for a in axes if not _keeps_apart(s, a, indices)}
-    reductions = reductions_of(kernel)
+    reductions = reductions_of(plain)
     needed = {a: sum(a in r.axes for r in reductions) for a in axes}
-    lane, lanes = _lane(kernel, [a for a in axes if a not in serial], indices, target, everything)
+    plain_indices = indices if plain is kernel else Indices(extents(plain))
+    lane, lanes = _lane(plain, [a for a in axes if a not in serial], plain_indices, target)
 
     def rank(a: int) -> tuple[int, int, int, int]:
         return (1 if a in scanned else 0, -needed[a], 1 if a == lane and a not in scanned else 0, a)
@@ -111,11 +116,11 @@ def choose(kernel: LoopKernel, indices: Indices, target: Target) -> Schedule:
         if r.axes and trip(r) > _CHEAP:
             allowed &= r.axes
     tile = None
-    if lane is not None and not serial and not any(lane in r.axes for r in reductions):
+    if lane is not None and plain is kernel and not serial and not any(lane in r.axes for r in reductions):
         tile = _tile(kernel, lane, lanes, [a for a in axes if needed[a] == 0], indices)
     if tile is not None:
         order = [*(a for a in order if a not in (tile, lane)), tile, lane]  # type: ignore[list-item]
-    shared, cut = _pieces(kernel, order, allowed, {a for a in (lane, tile) if a is not None}, lanes)
+    shared, cut = _pieces(kernel, plain, order, allowed, {a for a in (lane, tile) if a is not None}, lanes)
     return Schedule(tuple(order), lane, lanes, tile, shared, cut)
 
 
@@ -148,27 +153,28 @@ def _tile(kernel: LoopKernel, lane: int, lanes: int, candidates: Sequence[int], 
 
 
 def _pieces(
-    kernel: LoopKernel, order: Sequence[int], allowed: set[int], blocked: set[int], lanes: int
+    kernel: LoopKernel, plain: LoopKernel, order: Sequence[int], allowed: set[int], blocked: set[int], lanes: int
 ) -> tuple[tuple[int, ...], tuple[int, int] | None]:
     """Axes that are shared out, outermost first, until there are enough pieces; the last may be cut into longer pieces.
 
     Axes in `blocked` run in steps of `lanes`: they are cut at multiples of that, and not shared out position by position.
+    `plain` is the kernel for its sizes of now.
     """
-    work = math.prod(kernel.axes) * max((trip(r) for r in reductions_of(kernel)), default=1)
+    work = math.prod(plain.axes) * max((trip(r) for r in reductions_of(plain)), default=1)
     wanted = min(_PIECES, max(1, work // _PIECE_WORK))
     shared: list[int] = []
     count = 1
     for axis in order:
-        extent = kernel.axes[axis]
+        extent = plain.axes[axis]
         if count >= wanted:
             break
         if axis not in allowed or extent == 1:
             continue
         if axis in blocked or count * extent > 4 * wanted:
-            length = -(-extent * count // wanted)
+            length = -(-kernel.axes[axis] * count // wanted)
             unit = lanes if axis in blocked else 1
             length = -(-length // unit) * unit
-            return tuple(shared), (axis, length) if length < extent else None
+            return tuple(shared), (axis, length) if peeked(length) < extent else None
         shared.append(axis)
         count *= extent
     return tuple(shared), None
@@ -189,12 +195,10 @@ def _keeps_apart(s: Store, axis: int, indices: Indices) -> bool:
     return high - low < c
 
 
-def _lane(
-    kernel: LoopKernel, candidates: Sequence[int], indices: Indices, target: Target, everything: Sequence[Expr]
-) -> tuple[int | None, int]:
+def _lane(kernel: LoopKernel, candidates: Sequence[int], indices: Indices, target: Target) -> tuple[int | None, int]:
     """The cheapest lane axis by a count of memory accesses, and the number of lanes."""
     accesses = list(_accesses(kernel, indices))
-    natural = _natural_lanes(kernel, everything, target)
+    natural = _natural_lanes(kernel, target)
     best: tuple[float, int, int | None, int] | None = None
     for axis in (None, *candidates):
         if axis is not None and kernel.axes[axis] < 2:
@@ -217,9 +221,9 @@ def _accumulates_in_lanes(kernel: LoopKernel, axis: int) -> bool:
     return any(axis in r.axes and trip(r) > 1 for r in reductions_of(kernel))
 
 
-def _natural_lanes(kernel: LoopKernel, everything: Sequence[Expr], target: Target) -> int:
+def _natural_lanes(kernel: LoopKernel, target: Target) -> int:
     sizes = [kernel.slots[s.slot].dtype.itemsize for s in kernel.stores]
-    sizes += [e.dtype.itemsize for e in walk(everything) if e.op == "load"]
+    sizes += [e.dtype.itemsize for e in walk([r for s in kernel.stores for r in roots(s)]) if e.op == "load"]
     is_wide = all(size == 8 for size in sizes)
     return target.lanes(64 if is_wide else 32)
 

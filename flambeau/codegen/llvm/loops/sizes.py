@@ -2,13 +2,13 @@
 
 Programs with ever new lengths (batches of sentences, caches that grow) would otherwise compile for each. `generalise` cuts a
 kernel into phases and chooses their schedules for the sizes as they are; then extents, strides and bounds from `LEAST` on
-become `Size`s, numbers that the code reads from its arguments. What is left, with the powers of two that the sizes lie
+become `Size`s, numbers that the code reads from its arguments. What is left, with the bounds (`Size.of`) that the sizes lie
 between, is what code is generated from, and its text is what code is kept under. So a call's code, and its result to the last
 bit, depends on its shapes alone and not on what was compiled before.
 
-Smaller numbers stay in the code (windows are unrolled by them), as do divisors (dividing by a constant is far cheaper), random
-positions (whose multiples of four matter) and everything in a phase that turns squares in registers. May import
-`flambeau.kernels`, `flambeau.dtypes` and its neighbours.
+Smaller numbers stay in the code (windows are unrolled by them), as does everything in a phase that turns squares in registers,
+and, where they aren't traced, divisors (dividing by a constant is cheaper) and random positions (whose multiples of four matter).
+May import `flambeau.kernels`, `flambeau.dtypes` and its neighbours.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from flambeau.codegen.llvm.target import Target
 from flambeau.codegen.llvm.types import Int
 from flambeau.dtypes import int64
 from flambeau.kernels.ir import Expr, LoopKernel, Slot, Store
-from flambeau.kernels.replaced import settled
+from flambeau.kernels.replaced import is_traced, settled
 from flambeau.kernels.traverse import rebuild
-from flambeau.traced import LEAST, whole
+from flambeau.traced import LEAST, Traced, whole
 
 __all__ = ["General", "ScheduledPhase", "Size", "Sizes", "generalise", "highest"]
 
@@ -37,6 +37,10 @@ _WITH_SIZES = frozenset(("add", "sub", "mul", "minimum", "maximum", "eq", "ne", 
 """Operations on positions whose literals may become sizes."""
 _OF_SIZES = frozenset(("check", "keep", "kept"))
 """Operations whose literals are sizes."""
+
+
+_FIRST, _RATIO = 128, 8
+"""Choices are the same for sizes below the first number, for others up to so many times that, and so on."""
 
 
 class Size(int):
@@ -48,11 +52,12 @@ class Size(int):
 
     @staticmethod
     def of(n: int, number: int) -> Size:
-        """What stands for n, which lies between neighbouring powers of two."""
-        low = 1 << (abs(n).bit_length() - 1)
-        high = 2 * low - 1
-        made = Size(low if n > 0 else -high)
-        made.number, made.high = number, high if n > 0 else -low
+        """What stands for n, which is `LEAST` or more, or -n is."""
+        size, low, over = abs(n), LEAST, _FIRST
+        while size >= over:
+            low, over = over, over * _RATIO
+        made = Size(low if n > 0 else 1 - over)
+        made.number, made.high = number, over - 1 if n > 0 else -low
         return made
 
     def __eq__(self, other: object) -> bool:
@@ -102,11 +107,11 @@ class ScheduledPhase:
 @dataclass(frozen=True)
 class General:
     """A kernel taken apart: what code is generated from, the sizes that the code is given, the texts of the errors that it may
-    report, and the bytes of its scratch blocks."""
+    report with the sizes in them, and the bytes of its scratch blocks."""
 
     phases: tuple[ScheduledPhase, ...]
     sizes: tuple[int, ...]
-    texts: tuple[str, ...]
+    texts: tuple[tuple[str, int], ...]
     scratch: tuple[int, ...]
 
 
@@ -138,7 +143,7 @@ class _Taken:
     def __init__(self) -> None:
         self.sizes: list[int] = []
         self._known: dict[int, Size] = {}
-        self.texts: dict[str, int] = {}
+        self.texts: dict[tuple[str, int], int] = {}
 
     def size(self, n: int) -> int:
         """What stands for the number."""
@@ -157,9 +162,9 @@ class _Taken:
         self.sizes.append(n)
         return made
 
-    def text(self, text: str) -> str:
-        """What stands for an error's text."""
-        return text_mark(self.texts.setdefault(text, len(self.texts)))
+    def text(self, text: str, size: int) -> str:
+        """What stands for an error's text and the size in it."""
+        return text_mark(self.texts.setdefault((text, size), len(self.texts)))
 
 
 class _Rewriter:
@@ -190,7 +195,7 @@ class _Rewriter:
 
     def rewrite(self, e: Expr) -> Expr:
         """The expression with what stands for its sizes."""
-        return rebuild(e, self._rewritten, self._done)
+        return self._sized(e, e) if isinstance(e.param, Traced) else rebuild(e, self._rewritten, self._done)
 
     def _rewritten(self, e: Expr, operands: tuple[Expr, ...]) -> Expr:
         self._positions[e] = self._is_position(e)
@@ -199,14 +204,16 @@ class _Rewriter:
         if e.op == "reduce":
             param = (param[0], tuple((axis, self.taken.size(n)) for axis, n in param[1]))
         elif e.op == "check":
-            param = param._replace(text=self.taken.text(param.text))
-        elif e.op in ("floor_divide", "remainder"):
+            param = param._replace(text=self.taken.text(param.text, e.args[1].param))
+        elif e.op in ("floor_divide", "remainder") and not isinstance(e.args[1].param, Traced):
             args[1] = e.args[1]
         elif e.op == "philox":
-            args[2] = e.args[2]
+            args[2] = args[2] if is_traced(e.args[2]) else e.args[2]
         of_positions = e.op in _WITH_SIZES and any(a.op != "literal" and self._positions[a] for a in e.args)
-        if e.op in _OF_SIZES or of_positions:
-            args = [self._sized(a, done) for a, done in zip(e.args, args, strict=True)]
+        every = e.op in _OF_SIZES or of_positions
+        args = [
+            self._sized(a, done) if every or isinstance(a.param, Traced) else done for a, done in zip(e.args, args, strict=True)
+        ]
         is_same = param is e.param and all(a is b for a, b in zip(args, e.args, strict=True))
         return e if is_same else Expr(e.op, tuple(args), e.dtype, param)
 
