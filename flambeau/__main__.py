@@ -17,8 +17,10 @@ def _info(options: argparse.Namespace) -> int:
     """Devices, features, cache and threads."""
     import flambeau
     from flambeau import devices
+    from flambeau.version import RELEASE
 
-    print(f"flambeau {flambeau.__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}")
+    versions = f"flambeau {RELEASE} ({flambeau.__version__} for programs), Python {platform.python_version()}"
+    print(f"{versions}, {platform.system()} {platform.machine()}")
     for name in ("cpu", "webgpu"):
         try:
             facts: dict[str, Any] = devices.backend(name).describe()  # type: ignore[attr-defined]

@@ -106,6 +106,17 @@ class Distribution:
         new._validate_args = self._validate_args
         return new
 
+    def _get_checked_instance(self, cls: type, _instance: Any = None) -> Any:
+        """The instance that a subclass's own `expand` fills: `_instance`, or a new one; NotImplementedError where a class below
+        `cls` has another `__init__`, and so should have its own `expand`.
+        """
+        if _instance is None and type(self).__init__ is not cls.__init__:  # type: ignore[misc]
+            raise NotImplementedError(
+                f"Subclass {type(self).__name__} of {cls.__name__} that defines a custom __init__ method "
+                "must also define a custom .expand() method."
+            )
+        return type(self).__new__(type(self)) if _instance is None else _instance
+
     def _expandable(self) -> dict[str, Any]:
         """What the instance holds that goes with the batch."""
         return {k: v for k, v in self.__dict__.items() if k not in ("_batch_shape", "_event_shape", "_validate_args")}

@@ -206,7 +206,7 @@ def randint(
 @operator(method=False)
 def randint_like(
     input: Tensor,
-    low: int,
+    low: int | None = None,
     high: int | None = None,
     *,
     dtype: dtype | None = None,
@@ -217,6 +217,9 @@ def randint_like(
     """Uniform integers in [low, high) (or [0, low)) in a tensor's shape and dtype."""
     if high is None:
         low, high = 0, low
+    if high is None:
+        raise TypeError("randint_like() missing 1 required positional argument: 'high'")
+    low = 0 if low is None else low
     type = dtype or input.dtype
     _fits("randint_like", low, high, type)
     where = input._storage.device if device is None else as_device_name(device)

@@ -342,6 +342,34 @@ def test_a_family_of_ones_own():
         close(mine.kl_divergence(d, other), torch.zeros(2, dtype=torch.float64))
 
 
+def test_an_expand_of_ones_own():
+    """A subclass's `expand` fills the instance that `_get_checked_instance` gives."""
+
+    def found(library, tensor):
+        class Shifted(library.Normal):
+            def __init__(self, loc, shift):
+                self.shift = shift
+                super().__init__(loc, 1.0)
+
+            def expand(self, batch_shape, _instance=None):
+                new = self._get_checked_instance(Shifted, _instance)
+                new.shift = self.shift.expand(batch_shape)
+                return super().expand(batch_shape, new)
+
+            def log_prob(self, value):
+                return super().log_prob(value - self.shift)
+
+        class Named(Shifted):
+            def __init__(self):
+                super().__init__(tensor([0.5, 1.0]), tensor([0.25, 0.5]))
+
+        with pytest.raises(NotImplementedError, match=r"must also define a custom .expand"):
+            Named().expand((3, 2))
+        return Shifted(tensor([0.5, 1.0]), tensor([0.25, 0.5])).expand((3, 2)).log_prob(tensor(1.5))
+
+    close(found(mine, flambeau.tensor), found(theirs, torch.tensor))
+
+
 def test_registered_divergence():
     class Mine(mine.Normal):
         pass

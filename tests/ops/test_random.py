@@ -141,6 +141,7 @@ def test_permutation_and_draws_without_replacement(device: str) -> None:
         (lambda: flambeau.bernoulli(flambeau.ones(2, dtype=flambeau.int64)), NotImplementedError),
         (lambda: flambeau.ones(2, requires_grad=True).normal_(), RuntimeError),
         (lambda: flambeau.randint(3), TypeError),
+        (lambda: flambeau.randint_like(flambeau.ones(2)), TypeError),
     ],
 )
 def test_errors(call: Any, kind: type[Exception]) -> None:
@@ -150,7 +151,7 @@ def test_errors(call: Any, kind: type[Exception]) -> None:
 
 def test_like_and_inference_of_dtypes() -> None:
     x = flambeau.zeros(2, 3, dtype=flambeau.float64, device="reference")
-    for made in (flambeau.rand_like(x), flambeau.randn_like(x), flambeau.randint_like(x, 5)):
+    for made in (flambeau.rand_like(x), flambeau.randn_like(x), flambeau.randint_like(x, 5), flambeau.randint_like(x, high=2)):
         assert made.dtype is x.dtype and tuple(made.shape) == (2, 3) and made.device == x.device
     assert flambeau.rand(2, requires_grad=True, device="reference").requires_grad
     out = flambeau.empty(0, device="reference")

@@ -339,3 +339,31 @@ def test_a_recorded_step_follows_the_schedule(name):
     np.testing.assert_allclose(results[0][0], results[1][0], rtol=1e-5)
     for a, b in zip(results[0][1], results[1][1]):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+
+
+def test_an_optimizer_around_another():
+    """Whose `__init__` doesn't call `Optimizer.__init__`: it has no hooks of its own."""
+
+    def train(library):
+        class Lookahead(library.optim.Optimizer):
+            def __init__(self, inner):
+                self.inner, self.param_groups, self.state = inner, inner.param_groups, {}
+                self.defaults = inner.defaults
+                self.slow = [p.detach().clone() for g in inner.param_groups for p in g["params"]]
+
+            def step(self, closure=None):
+                loss = self.inner.step(closure)
+                for p, slow in zip((p for g in self.param_groups for p in g["params"]), self.slow):
+                    p.data.copy_(slow.add_(p.data - slow, alpha=0.5))
+                return loss
+
+        params = parameters(library, "float64")
+        optimizer = Lookahead(library.optim.Adam(params, lr=0.1))
+        for _ in range(4):
+            optimizer.zero_grad()
+            sum((p**2).sum() for p in params).backward()
+            optimizer.step()
+        return [p.detach().numpy() for p in params]
+
+    for a, b in zip(train(flambeau), train(torch)):
+        np.testing.assert_allclose(a, b, rtol=1e-9)

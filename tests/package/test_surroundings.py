@@ -65,6 +65,25 @@ def test_modules_by_name(name):
     importlib.import_module(f"flambeau.{name}")
 
 
+def test_version():
+    """Programs compare PyTorch's version, by its numbers."""
+    for m in (torch, flambeau):
+        v = m.__version__
+        assert isinstance(v, str) and v.startswith("2.13.0+") and v.split("+")[0] == m.version.__version__.split("+")[0]
+        assert (
+            v >= "2.2"
+            and v > "2.9.1"
+            and not v < "2.0"
+            and v < "3"
+            and v > (1, 8)
+            and v > "2.13.0"
+            and not v <= "2.13"
+            and v < "2.13.1"
+            and v > "1.10"
+        )
+    assert flambeau.version.RELEASE in flambeau.__version__
+
+
 def test_in_the_place_of_torch():
     """`sys.modules["torch"] = flambeau`: what is imported from there is ours, once."""
     program = """
