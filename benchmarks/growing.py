@@ -7,19 +7,19 @@ from typing import Any
 
 import torch
 
-from benchmarks.operators import Row, _normal, _same
+from benchmarks.operators import Row, _same, normal
 
 __all__ = ["growing"]
 
 
 def growing() -> Iterator[Row]:
     """The rows. Results differ between the libraries, since each call has other inputs."""
-    yield Row("growing", "pointwise and sum of a new length", _pointwise, _normal(50_000), True)
-    yield Row("growing", "MLP of a batch of new length", _mlp, _normal(4096, 32), True)
-    yield Row("growing", "MLP training step, batch of new length", _training, _normal(4096, 32), True)
-    yield Row("growing", "small convolutional network, batch of new size", _convolutions, _normal(1024, 1, 28, 28), True)
-    yield Row("growing", "LSTM over sentences of new length", _lstm, _normal(8, 512, 32), True)
-    yield Row("growing", "attention over a growing cache", _cache, _normal(4, 64, 64), True)
+    yield Row("growing", "pointwise and sum of a new length", _pointwise, normal(50_000), True)
+    yield Row("growing", "MLP of a batch of new length", _mlp, normal(4096, 32), True)
+    yield Row("growing", "MLP training step, batch of new length", _training, normal(4096, 32), True)
+    yield Row("growing", "small convolutional network, batch of new size", _convolutions, normal(1024, 1, 28, 28), True)
+    yield Row("growing", "LSTM over sentences of new length", _lstm, normal(8, 512, 32), True)
+    yield Row("growing", "attention over a growing cache", _cache, normal(4, 64, 64), True)
     yield Row("growing", "one token of a small GPT with its cache", _gpt, tuple, True)
 
 

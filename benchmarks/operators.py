@@ -17,7 +17,7 @@ import flambeau
 from benchmarks.tensors import to_flambeau
 from benchmarks.timing import geometric_mean, measure, table
 
-__all__ = ["Row", "rows", "operators"]
+__all__ = ["Row", "both", "normal", "operators", "rows"]
 
 Make = Callable[..., Callable[[], Any]]
 SMALL, MEDIUM, LARGE = 1_000, 300_000, 10_000_000
@@ -35,8 +35,8 @@ class Row:
     is_random: bool = False
 
 
-def _normal(*shape: int, dtype: torch.dtype = torch.float32) -> Callable[[], tuple[torch.Tensor, ...]]:
-    return lambda: (torch.randn(*shape).to(dtype),)
+def normal(*shape: int, dtype: torch.dtype = torch.float32) -> Callable[[], tuple[torch.Tensor, ...]]:
+    return lambda: (torch.randn(*shape, dtype=dtype) if dtype.is_complex else torch.randn(*shape).to(dtype),)
 
 
 def _distinct(*shape: int) -> Callable[[], tuple[torch.Tensor, ...]]:
@@ -86,7 +86,7 @@ def _pointwise() -> Iterator[Row]:
         if dtype.is_floating_point:
             yield Row("dtypes", f"exp, {short}, 1M", lambda lib, x: lambda: (x * 0.01).exp(), numbers)
         yield Row("dtypes", f"to float32, {short}, 1M", lambda lib, x: lambda: x.to(lib.float32), numbers)
-    yield Row("dtypes", "sin, float64, 1M", lambda lib, x: lambda: x.sin(), _normal(1_000_000, dtype=torch.float64))
+    yield Row("dtypes", "sin, float64, 1M", lambda lib, x: lambda: x.sin(), normal(1_000_000, dtype=torch.float64))
 
 
 # --- reductions -------------------------------------------------------------------------------------------------------------
@@ -109,12 +109,12 @@ def _reductions() -> Iterator[Row]:
         ):  # fmt: skip
             shown = "×".join(map(str, shape))
             yield Row(
-                "reductions", f"{name}, {place}, {shown}", lambda lib, x, f=reduce, d=dim: lambda: f(lib, x, d), _normal(*shape)
+                "reductions", f"{name}, {place}, {shown}", lambda lib, x, f=reduce, d=dim: lambda: f(lib, x, d), normal(*shape)
             )
-    yield Row("reductions", "sum, middle, 64×256×64", lambda lib, x: lambda: x.sum(1), _normal(64, 256, 64))
-    yield Row("reductions", "sum, all, 10M", lambda lib, x: lambda: x.sum(), _normal(LARGE))
-    yield Row("reductions", "sum, all, 1k", lambda lib, x: lambda: x.sum(), _normal(SMALL))
-    yield Row("reductions", "all, 1M bools", lambda lib, x: lambda: (x > -9).all(), _normal(1_000_000))
+    yield Row("reductions", "sum, middle, 64×256×64", lambda lib, x: lambda: x.sum(1), normal(64, 256, 64))
+    yield Row("reductions", "sum, all, 10M", lambda lib, x: lambda: x.sum(), normal(LARGE))
+    yield Row("reductions", "sum, all, 1k", lambda lib, x: lambda: x.sum(), normal(SMALL))
+    yield Row("reductions", "all, 1M bools", lambda lib, x: lambda: (x > -9).all(), normal(1_000_000))
 
 
 # --- normalisation and losses -----------------------------------------------------------------------------------------------
@@ -130,7 +130,7 @@ def _gradients(lib: Any, f: Callable[..., Any], *leaves: Any) -> Callable[[], An
     return call
 
 
-def _both(group: str, name: str, f: Callable[..., Any], inputs: Callable[[], tuple[torch.Tensor, ...]]) -> Iterator[Row]:
+def both(group: str, name: str, f: Callable[..., Any], inputs: Callable[[], tuple[torch.Tensor, ...]]) -> Iterator[Row]:
     """The forward pass, and forward with all gradients."""
     yield Row(group, name, lambda lib, *t: lambda: f(lib, *t), inputs)
     yield Row(group, f"{name}, gradients", lambda lib, *t: _gradients(lib, lambda *u: f(lib, *u), *t), inputs)
@@ -141,25 +141,25 @@ def _vectors(*shape: int, size: int) -> Callable[[], tuple[torch.Tensor, ...]]:
 
 
 def _normalisation() -> Iterator[Row]:
-    yield from _both("normalisation", "softmax 512×1000", lambda lib, x: x.softmax(-1), _normal(512, 1000))
-    yield from _both("normalisation", "log_softmax 512×1000", lambda lib, x: x.log_softmax(-1), _normal(512, 1000))
-    yield Row("normalisation", "softmax 64×50257", lambda lib, x: lambda: x.softmax(-1), _normal(64, 50257))
-    yield Row("normalisation", "softmax over columns 1000×512", lambda lib, x: lambda: x.softmax(0), _normal(1000, 512))
-    yield from _both(
+    yield from both("normalisation", "softmax 512×1000", lambda lib, x: x.softmax(-1), normal(512, 1000))
+    yield from both("normalisation", "log_softmax 512×1000", lambda lib, x: x.log_softmax(-1), normal(512, 1000))
+    yield Row("normalisation", "softmax 64×50257", lambda lib, x: lambda: x.softmax(-1), normal(64, 50257))
+    yield Row("normalisation", "softmax over columns 1000×512", lambda lib, x: lambda: x.softmax(0), normal(1000, 512))
+    yield from both(
         "normalisation", "layer_norm 1024×768", lambda lib, x, w, b: lib.nn.functional.layer_norm(x, (768,), w, b),
         _vectors(1024, 768, size=768),
     )  # fmt: skip
-    yield from _both(
+    yield from both(
         "normalisation",
         "rms_norm 1024×768",
         lambda lib, x, w, b: lib.nn.functional.rms_norm(x, (768,), w + b),
         _vectors(1024, 768, size=768),
     )
-    yield from _both(
+    yield from both(
         "normalisation", "batch_norm 16×64×28×28",
         lambda lib, x, w, b: lib.nn.functional.batch_norm(x, None, None, w, b, training=True), _vectors(16, 64, 28, 28, size=64),
     )  # fmt: skip
-    yield from _both(
+    yield from both(
         "normalisation", "group_norm 16×64×28×28", lambda lib, x, w, b: lib.nn.functional.group_norm(x, 8, w, b),
         _vectors(16, 64, 28, 28, size=64),
     )  # fmt: skip
@@ -173,7 +173,7 @@ def _normalisation() -> Iterator[Row]:
             "normalisation", f"cross_entropy {rows_}×{classes}, gradients", cross_entropy,
             lambda r=rows_, c=classes: (torch.randn(r, c), torch.randint(0, c, (r,))),
         )  # fmt: skip
-    yield from _both("normalisation", "mse 1M", lambda lib, x: lib.nn.functional.mse_loss(x, x * 0.5), _normal(1_000_000))
+    yield from both("normalisation", "mse 1M", lambda lib, x: lib.nn.functional.mse_loss(x, x * 0.5), normal(1_000_000))
 
 
 # --- indexing, copies, orders -----------------------------------------------------------------------------------------------
@@ -214,24 +214,24 @@ def _indexing() -> Iterator[Row]:
         "indexing", "index_put 100k of 1M", lambda lib, x, i, v: lambda: x.index_put((i,), v),
         lambda: (torch.randn(1_000_000), torch.randperm(1_000_000)[:100_000], torch.randn(100_000)),
     )  # fmt: skip
-    yield Row("indexing", "x[mask], 1M", lambda lib, x: lambda: x[x > 0], _normal(1_000_000))
-    yield Row("indexing", "nonzero, 1M", lambda lib, x: lambda: (x > 1).nonzero(), _normal(1_000_000))
-    yield Row("indexing", "masked_fill, 1M", lambda lib, x: lambda: x.masked_fill(x > 0, 0.0), _normal(1_000_000))
-    yield Row("copies", "cat 4 of 256×1000", lambda lib, x: lambda: lib.cat([x, x, x, x], 1), _normal(256, 1000))
-    yield Row("copies", "stack 8 of 100k", lambda lib, x: lambda: lib.stack([x] * 8), _normal(100_000))
-    yield Row("copies", "transpose 2000×2000", lambda lib, x: lambda: x.t().contiguous(), _normal(2000, 2000))
+    yield Row("indexing", "x[mask], 1M", lambda lib, x: lambda: x[x > 0], normal(1_000_000))
+    yield Row("indexing", "nonzero, 1M", lambda lib, x: lambda: (x > 1).nonzero(), normal(1_000_000))
+    yield Row("indexing", "masked_fill, 1M", lambda lib, x: lambda: x.masked_fill(x > 0, 0.0), normal(1_000_000))
+    yield Row("copies", "cat 4 of 256×1000", lambda lib, x: lambda: lib.cat([x, x, x, x], 1), normal(256, 1000))
+    yield Row("copies", "stack 8 of 100k", lambda lib, x: lambda: lib.stack([x] * 8), normal(100_000))
+    yield Row("copies", "transpose 2000×2000", lambda lib, x: lambda: x.t().contiguous(), normal(2000, 2000))
     yield Row(
-        "copies", "permute 8,64,56,56 to NHWC", lambda lib, x: lambda: x.permute(0, 2, 3, 1).contiguous(), _normal(8, 64, 56, 56)
+        "copies", "permute 8,64,56,56 to NHWC", lambda lib, x: lambda: x.permute(0, 2, 3, 1).contiguous(), normal(8, 64, 56, 56)
     )
     yield Row(
-        "copies", "permute 32,128,12,64 (heads)", lambda lib, x: lambda: x.transpose(1, 2).contiguous(), _normal(32, 128, 12, 64)
+        "copies", "permute 32,128,12,64 (heads)", lambda lib, x: lambda: x.transpose(1, 2).contiguous(), normal(32, 128, 12, 64)
     )
-    yield Row("copies", "pad 8,64,56,56", lambda lib, x: lambda: lib.nn.functional.pad(x, (1, 1, 1, 1)), _normal(8, 64, 56, 56))
-    yield Row("copies", "roll 1000×1000", lambda lib, x: lambda: x.roll((3, 5), (0, 1)), _normal(1000, 1000))
-    yield Row("copies", "flip 1000×1000", lambda lib, x: lambda: x.flip(1), _normal(1000, 1000))
-    yield Row("copies", "clone, 10M", lambda lib, x: lambda: x.clone(), _normal(LARGE))
-    yield Row("copies", "repeat_interleave 100k by 8", lambda lib, x: lambda: x.repeat_interleave(8), _normal(100_000))
-    yield Row("copies", "tril 1000×1000", lambda lib, x: lambda: x.tril(), _normal(1000, 1000))
+    yield Row("copies", "pad 8,64,56,56", lambda lib, x: lambda: lib.nn.functional.pad(x, (1, 1, 1, 1)), normal(8, 64, 56, 56))
+    yield Row("copies", "roll 1000×1000", lambda lib, x: lambda: x.roll((3, 5), (0, 1)), normal(1000, 1000))
+    yield Row("copies", "flip 1000×1000", lambda lib, x: lambda: x.flip(1), normal(1000, 1000))
+    yield Row("copies", "clone, 10M", lambda lib, x: lambda: x.clone(), normal(LARGE))
+    yield Row("copies", "repeat_interleave 100k by 8", lambda lib, x: lambda: x.repeat_interleave(8), normal(100_000))
+    yield Row("copies", "tril 1000×1000", lambda lib, x: lambda: x.tril(), normal(1000, 1000))
     for name, f in (
         ("sort", lambda lib, x: x.sort(-1)), ("argsort", lambda lib, x: x.argsort(-1)), ("topk 10", lambda lib, x: x.topk(10)),
         ("cumsum", lambda lib, x: x.cumsum(-1)), ("median", lambda lib, x: x.median(-1)),
@@ -239,7 +239,7 @@ def _indexing() -> Iterator[Row]:
         for shape in ((1000,), (1_000_000,), (1000, 1000)):
             shown = "×".join(map(str, shape))
             yield Row("orders", f"{name}, {shown}", lambda lib, x, f=f: lambda: f(lib, x), _distinct(*shape))
-    yield Row("orders", "cumsum of columns, 1000×1000", lambda lib, x: lambda: x.cumsum(0), _normal(1000, 1000))
+    yield Row("orders", "cumsum of columns, 1000×1000", lambda lib, x: lambda: x.cumsum(0), normal(1000, 1000))
     yield Row(
         "orders", "unique, 300k integers", lambda lib, x: lambda: x.unique(), lambda: (torch.randint(0, 10_000, (300_000,)),)
     )
@@ -264,7 +264,7 @@ def _random() -> Iterator[Row]:
         for n in (SMALL, 1_000_000):
             yield Row("random", f"{name}, {_count(n)}", lambda lib, f=f, n=n: lambda: f(lib, n), is_random=True)
     yield Row(
-        "random", "multinomial 64 of 1000, 8 each", lambda lib, x: lambda: x.softmax(-1).multinomial(8), _normal(64, 1000), True
+        "random", "multinomial 64 of 1000, 8 each", lambda lib, x: lambda: x.softmax(-1).multinomial(8), normal(64, 1000), True
     )
 
 
@@ -303,7 +303,7 @@ def _module(group: str, name: str, build: Callable[[Any], Any], inputs: Callable
 
 
 def _layers() -> Iterator[Row]:
-    image = _normal(8, 64, 56, 56)
+    image = normal(8, 64, 56, 56)
     for name, f in (
         ("max_pool2d 3×3 s2", lambda lib, x: lib.nn.functional.max_pool2d(x, 3, 2, 1)),
         ("avg_pool2d 2×2", lambda lib, x: lib.nn.functional.avg_pool2d(x, 2)),
@@ -312,27 +312,27 @@ def _layers() -> Iterator[Row]:
         ("interpolate bilinear ×2", lambda lib, x: lib.nn.functional.interpolate(x, scale_factor=2, mode="bilinear")),
         ("interpolate nearest ×2", lambda lib, x: lib.nn.functional.interpolate(x, scale_factor=2)),
     ):  # fmt: skip
-        yield from _both("layers", name, f, image)
+        yield from both("layers", name, f, image)
     three = lambda: tuple(torch.randn(8, 8, 128, 64) for _ in range(3))
-    yield from _both(
+    yield from both(
         "layers", "attention 8×8×128×64", lambda lib, q, k, v: lib.nn.functional.scaled_dot_product_attention(q, k, v), three
     )
-    yield from _both(
+    yield from both(
         "layers", "attention 8×8×128×64 causal",
         lambda lib, q, k, v: lib.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True), three,
     )  # fmt: skip
-    yield from _module("layers", "LSTM 16×32×128", lambda lib: lib.nn.LSTM(128, 128, batch_first=True), _normal(16, 32, 128))
-    yield from _module("layers", "GRU 16×32×128", lambda lib: lib.nn.GRU(128, 128, batch_first=True), _normal(16, 32, 128))
+    yield from _module("layers", "LSTM 16×32×128", lambda lib: lib.nn.LSTM(128, 128, batch_first=True), normal(16, 32, 128))
+    yield from _module("layers", "GRU 16×32×128", lambda lib: lib.nn.GRU(128, 128, batch_first=True), normal(16, 32, 128))
     yield from _module(
         "layers", "TransformerEncoderLayer 8×64×256",
-        lambda lib: lib.nn.TransformerEncoderLayer(256, 4, 1024, 0.0, batch_first=True), _normal(8, 64, 256),
+        lambda lib: lib.nn.TransformerEncoderLayer(256, 4, 1024, 0.0, batch_first=True), normal(8, 64, 256),
     )  # fmt: skip
     yield from _module(
         "layers", "MLP 64-256-256-10",
         lambda lib: lib.nn.Sequential(
             lib.nn.Linear(64, 256), lib.nn.ReLU(), lib.nn.Linear(256, 256), lib.nn.ReLU(), lib.nn.Linear(256, 10)
         ),
-        _normal(32, 64),
+        normal(32, 64),
     )  # fmt: skip
 
 
@@ -416,16 +416,17 @@ def _programs() -> Iterator[Row]:
     many = lambda: tuple(torch.randn(100, 10 + i) for i in range(50))
     for name, options in (("SGD", {"momentum": 0.9}), ("Adam", {}), ("AdamW", {})):
         yield Row("programs", f"{name} step, 50 parameters", _optimizer(name, **options), many)
-    yield Row("programs", "Adam step, 4M numbers", _optimizer("Adam"), _normal(2000, 2000))
+    yield Row("programs", "Adam step, 4M numbers", _optimizer("Adam"), normal(2000, 2000))
 
 
 def rows() -> list[Row]:
     """All rows, in the table's order."""
+    from benchmarks.further import further
     from benchmarks.growing import growing
 
     return [
         *_pointwise(), *_reductions(), *_normalisation(), *_indexing(), *_random(), *_layers(), *_programs(),
-        *growing(),
+        *growing(), *further(),
     ]  # fmt: skip
 
 
@@ -435,9 +436,10 @@ def _flat(result: Any) -> list[Any]:
 
 def _check(row: Row, mine: Any, theirs: Any) -> None:
     for a, b in zip(_flat(mine), _flat(theirs), strict=True):
-        a, b = torch.tensor(a.detach().tolist(), dtype=torch.float64), b.detach().double()
+        type = torch.complex128 if b.is_complex() else torch.float64
+        a, b = torch.tensor(a.detach().tolist(), dtype=type), b.detach().to(type)
         if b.numel():
-            error = ((a - b).abs().nan_to_num().max() / (b.abs().nan_to_num(posinf=0.0, neginf=0.0).max() + 1e-30)).item()
+            error = ((a - b).abs().nan_to_num().max() / (b.abs().nan_to_num(posinf=0.0).max() + 1e-30)).item()
             assert error < 2e-2, f"{row.name}: error {error}"
 
 

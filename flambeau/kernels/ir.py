@@ -40,6 +40,7 @@ __all__ = [
     "Store",
     "LoopKernel",
     "SortKernel",
+    "FourierKernel",
     "RoutineKernel",
     "Affine",
     "Operand",
@@ -159,6 +160,22 @@ class SortKernel:
 
 
 @dataclass(frozen=True)
+class FourierKernel:
+    """Discrete Fourier transforms along the middle one of three dimensions (`outer`, points, `inner`), from slot 0 to slot 1,
+    times `factor`; complex numbers are pairs of real ones.
+
+    `kind`: "forward", "inverse"; "real", of n real numbers the first n/2 + 1 points; "half", back. Those two are of even n.
+    """
+
+    kind: str
+    outer: int
+    n: int
+    inner: int
+    factor: float
+    slots: tuple[Slot, ...]
+
+
+@dataclass(frozen=True)
 class RoutineKernel:
     """A host function by name (`graph.primitives.routine.ROUTINES`) over dense arrays.
 
@@ -209,4 +226,4 @@ class ContractionKernel:
     slots: tuple[Slot, ...]
 
 
-Kernel = LoopKernel | SortKernel | RoutineKernel | ContractionKernel
+Kernel = LoopKernel | SortKernel | FourierKernel | RoutineKernel | ContractionKernel

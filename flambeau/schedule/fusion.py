@@ -44,7 +44,7 @@ MOST_ROWS_READ = 6
 WIDEST = 8
 """How many values one loop kernel stores at most."""
 
-_ALWAYS = frozenset(("scan", "scatter", "assign", "concatenate", "argsort", "routine", "recurrence"))
+_ALWAYS = frozenset(("scan", "scatter", "assign", "concatenate", "argsort", "fourier_parts", "routine", "recurrence"))
 _MOST_SINKS = 6
 """More kernels than this that read a value are not told apart."""
 
@@ -175,7 +175,7 @@ class Fusion:
                 except Unfusable as missing:
                     result.append(missing.operation)
                     memory.add(missing.operation.number)
-        elif o.name in ("argsort", "routine", "recurrence"):
+        elif o.name in ("argsort", "fourier_parts", "routine", "recurrence"):
             result.extend(o.inputs)
         elif o.kind == "contraction":
             result.extend(b for b in map(self._base, o.inputs) if b.kind != "leaf" and o.size > b.size // 2)

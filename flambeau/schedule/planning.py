@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Container, Sequence
+from math import prod
 
 from flambeau.graph.node import Node, topological_order
 from flambeau.graph.parts import real_graph
 from flambeau.graph.step import Step as StepGraph
 from flambeau.graph.step import down_to
 from flambeau.kernels.contract import lower_contraction
-from flambeau.kernels.ir import Kernel, RoutineKernel, Slot, SortKernel
+from flambeau.kernels.ir import FourierKernel, Kernel, RoutineKernel, Slot, SortKernel
 from flambeau.kernels.lower import Unfusable, Write, lower_loops
 from flambeau.kernels.operation import MOVEMENT, Operation, Program
 from flambeau.schedule.fusion import WIDEST, Fusion, Unit
@@ -155,6 +156,10 @@ def _launches(unit: Unit, fusion: Fusion) -> list[Launch]:
     if root.name == "argsort":
         (source,), (_, descending, kept) = root.inputs, root.params
         return [(SortKernel(root.size // kept, source.shape[-1], kept, descending, slots), operands)]
+    if root.name == "fourier_parts":
+        kind, axis, n, factor = root.params
+        outer, inner = prod(root.shape[:axis]), prod(root.shape[axis + 1 :])
+        return [(FourierKernel(kind, outer, n, inner if kind == "half" else inner // 2, factor, slots), operands)]
     if root.name == "recurrence":
         firsts = [Write(r, r.inputs[r.params[1].number], "row", 0, r.params[1].place(r.params[0], 0))
                   for r in unit.roots if r.params[1].kind == "history"]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Fourier transforms: the form in tensor operations, which GPUs run, for numbers of points with all kinds of factors."""
+"""Fourier transforms of numbers of points with all kinds of factors, in the device's own way and in the form that GPUs run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import flambeau
-from flambeau.ops.fft import transform
+from flambeau.ops.fft import factors
 from tests.helpers.oracle import check, check_gradients, supports, to_flambeau, to_torch
 
 SIZES = [1, 2, 3, 4, 5, 8, 12, 30, 31, 32, 37, 60, 64, 74, 100, 127, 131, 210, 256, 274, 1000, 1024, 1031, 1369]
@@ -17,12 +17,19 @@ SIZES = [1, 2, 3, 4, 5, 8, 12, 30, 31, 32, 37, 60, 64, 74, 100, 127, 131, 210, 2
 
 @pytest.fixture
 def composed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No device uses the host's routines."""
-    monkeypatch.setattr(transform, "_on_host", lambda *_: False)
+    """No device has transforms of its own."""
+    monkeypatch.setattr(factors, "has_kernels", lambda _: False)
+
+
+@pytest.fixture(params=["own", "composed"])
+def form(request: pytest.FixtureRequest) -> None:
+    """Both forms."""
+    if request.param == "composed":
+        request.getfixturevalue("composed")
 
 
 @pytest.mark.parametrize("n", SIZES)
-def test_all_sizes(n: int, device: str, composed: None) -> None:
+def test_all_sizes(n: int, device: str, form: None) -> None:
     dtype = torch.complex128 if supports(device, torch.complex128) else torch.complex64
     z = torch.from_numpy(numpy.random.default_rng(n).normal(size=(2, n, 2))).view(torch.complex128)[..., 0].to(dtype)
     mine = to_flambeau(z, device)
@@ -38,8 +45,10 @@ def test_all_sizes(n: int, device: str, composed: None) -> None:
         assert torch.allclose(found, signal, rtol=tolerance, atol=tolerance * n**0.5)
 
 
-def test_many_elements_are_transformed_by_kernels() -> None:
-    x = torch.randn(40, 1000, dtype=torch.float64)
+def test_very_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is longer than a kernel takes is made of two."""
+    monkeypatch.setattr(factors, "LONGEST", 100)
+    x = torch.randn(3, 1000, dtype=torch.float64)
     for name in ("fft", "rfft"):
         spectrum = getattr(flambeau.fft, name)(to_flambeau(x, "cpu"))
         assert torch.allclose(to_torch(spectrum), getattr(torch.fft, name)(x), rtol=1e-9, atol=1e-9)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, cast
 from weakref import WeakValueDictionary
 
-from flambeau.codegen.llvm import contraction, loops, sorting
+from flambeau.codegen.llvm import contraction, fourier, loops, sorting
 from flambeau.codegen.llvm.lowered import Lowered, Message
 from flambeau.codegen.llvm.target import Target
 from flambeau.devices.cpu.cache import DiskCache
@@ -25,7 +25,7 @@ from flambeau.devices.cpu.code import Code
 from flambeau.devices.cpu.image import Image
 from flambeau.devices.cpu.jit import Jit
 from flambeau.kernels.fingerprint import fingerprint
-from flambeau.kernels.ir import ContractionKernel, Kernel, LoopKernel, SortKernel
+from flambeau.kernels.ir import ContractionKernel, FourierKernel, Kernel, LoopKernel, SortKernel
 from flambeau.kernels.replaced import is_traced
 from flambeau.traced import Notes, Trace
 
@@ -252,6 +252,10 @@ class Compiler:
             method = sorting.method(kernel)
             key = self._key(target, f"sort {type.name} {descending} {method}")
             return _Request(key, lambda: sorting.lower(type, descending, method, target), general)
+        if isinstance(kernel, FourierKernel):
+            type, scheme = kernel.slots[0].dtype, fourier.choose(kernel, target, threads)
+            general = loops.General((), (kernel.outer,), (), fourier.scratch_bytes(kernel, scheme, threads))
+            return _Request(self._key(target, f"{type.name} {scheme}"), lambda: fourier.lower(type, scheme, target), general)
         assert isinstance(kernel, ContractionKernel), kernel
         if is_traced(kernel):
             lowered = contraction.lower(kernel, target, threads)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-from flambeau.kernels.ir import ContractionKernel, Expr, Kernel, LoopKernel, SortKernel
+from flambeau.kernels.ir import ContractionKernel, Expr, FourierKernel, Kernel, LoopKernel, SortKernel
 from flambeau.schedule.plan import RecurrenceKernel
 
 __all__ = ["nanoseconds"]
@@ -42,6 +42,8 @@ def nanoseconds(kernel: Kernel | RecurrenceKernel) -> float:
         return 0.02 * math.prod(kernel.extents) + 0.3 * math.prod(kernel.extents[k] for k in kernel.outputs)
     if isinstance(kernel, SortKernel):
         return kernel.rows * (20.0 * min(kernel.length, 100 * kernel.kept) + kernel.length)
+    if isinstance(kernel, FourierKernel):
+        return 0.2 * kernel.outer * kernel.n * kernel.inner * kernel.n.bit_length()
     return 0.0
 
 

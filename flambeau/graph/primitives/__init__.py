@@ -9,6 +9,7 @@ from flambeau.graph.primitives import (  # noqa: F401
     complex_arithmetic,
     contraction,
     elementwise,
+    fourier,
     indexing,
     leaf,
     movement,

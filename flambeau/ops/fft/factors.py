@@ -1,4 +1,5 @@
-"""A discrete Fourier transform in tensor operations: for GPUs, web pages, and long transforms on the CPU.
+"""A discrete Fourier transform made of smaller ones, where there is no kernel for it: on GPUs, of sizes with a large prime
+factor, and of very long ones.
 
 Cooley and Tukey's: n = n₁·n₂ points are n₂ transforms of n₁ points, each a product with a small matrix, turned by roots of unity
 ("twiddles"), and n₁ transforms of n₂ points. A large prime number of points becomes a convolution, after Bluestein ("A linear
@@ -12,6 +13,7 @@ from typing import Any
 
 from flambeau.dtypes import dtype, int64
 from flambeau.graph.primitives.complex import COMPLEX
+from flambeau.graph.primitives.fourier import FOURIER
 from flambeau.ops.creation import iota
 from flambeau.ops.joining import cat, pad_constant
 from flambeau.ops.matmul import matmul
@@ -20,15 +22,33 @@ from flambeau.ops.sequences import finest
 from flambeau.storage import pending
 from flambeau.tensor import Tensor
 
-__all__ = ["is_well_factored", "transformed"]
+__all__ = ["fourier", "has_kernel", "transformed"]
 
 RADIX = 32
 """The most points that are transformed by one product with a matrix, where there is a choice."""
 DIRECT = 128
 """The most points, if their number is a prime, that are."""
 
+LONGEST = 1 << 22
+"""The most points of one kernel."""
+
 _tables: dict[Any, Tensor] = {}
 _TABLES = 256
+
+
+def has_kernels(t: Tensor) -> bool:
+    """Whether the tensor's device has transforms of its own."""
+    return not t._storage.device.startswith("webgpu")
+
+
+def has_kernel(t: Tensor, n: int) -> bool:
+    """Whether the tensor's device transforms n points by itself."""
+    return has_kernels(t) and (t._storage.device.startswith("reference") or (n <= LONGEST and _is_well_factored(n)))
+
+
+def fourier(x: Tensor, kind: str, dim: int, n: int, factor: float) -> Tensor:
+    """The primitive along a dimension that is counted from the end."""
+    return Tensor._apply(FOURIER, (x,), (kind, len(x._shape) + dim, n, factor))
 
 
 def transformed(x: Tensor, inverse: bool) -> Tensor:
@@ -36,12 +56,17 @@ def transformed(x: Tensor, inverse: bool) -> Tensor:
     n = x._shape[-1]
     if n == 1:
         return x
-    first = _first_factor(n)
+    if has_kernel(x, n):
+        return fourier(x, "inverse" if inverse else "forward", -1, n, 1.0)
+    by_kernels = has_kernels(x)
+    first = _first_factor(n, math.isqrt(n) if by_kernels else RADIX)
+    if by_kernels and not _is_well_factored(n):
+        return _convolved(x, inverse)
     if first == n:
         return matmul(x, _matrix(n, inverse, x)) if n <= max(DIRECT, RADIX) else _convolved(x, inverse)
     rest = n // first
     rows = x.unflatten(-1, (first, rest))
-    if first <= RADIX:
+    if first <= RADIX and not by_kernels:
         rows = matmul(_matrix(first, inverse, x), rows)
     else:
         rows = transformed(rows.transpose(-1, -2), inverse).transpose(-1, -2)
@@ -49,24 +74,22 @@ def transformed(x: Tensor, inverse: bool) -> Tensor:
     return rows.transpose(-1, -2).reshape(tuple(x._shape))
 
 
-def is_well_factored(n: int) -> bool:
-    """Whether a number of points has small factors alone, so that it takes products with small matrices alone."""
-    while n > RADIX:
-        factor = _first_factor(n)
-        if factor > RADIX:
-            return False
-        n //= factor
-    return True
+def _is_well_factored(n: int) -> bool:
+    """Whether a number of points has small prime factors alone."""
+    for factor in range(2, RADIX):
+        while n % factor == 0:
+            n //= factor
+    return n == 1
 
 
-def _first_factor(n: int) -> int:
-    """The largest factor that one matrix may have, else the smallest there is."""
-    if n <= RADIX:
+def _first_factor(n: int, most: int) -> int:
+    """The largest factor up to `most`, else the smallest there is."""
+    if n <= most:
         return n
-    for factor in range(RADIX, 1, -1):
+    for factor in range(most, 1, -1):
         if n % factor == 0:
             return factor
-    for factor in range(RADIX + 1, math.isqrt(n) + 1):
+    for factor in range(most + 1, math.isqrt(n) + 1):
         if n % factor == 0:
             return factor
     return n

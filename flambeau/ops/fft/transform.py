@@ -10,12 +10,9 @@ import math
 from typing import Any
 
 from flambeau.graph.primitives.complex import REAL
-from flambeau.graph.primitives.movement import RESHAPE
-from flambeau.graph.primitives.routine import ROUTINE
 from flambeau.ops.composite import Composite, record, untaped
 from flambeau.ops.creation import full
-from flambeau.ops.fft import host  # noqa: F401 - registers the routines
-from flambeau.ops.fft.factors import is_well_factored, transformed
+from flambeau.ops.fft.factors import fourier, has_kernel, transformed
 from flambeau.ops.joining import cat
 from flambeau.ops.operands import cast
 from flambeau.tensor import Tensor
@@ -23,33 +20,16 @@ from flambeau.tensor import Tensor
 __all__ = ["complex_to_complex", "complex_to_real", "real_to_complex"]
 
 
-MANY = 1 << 15
-"""From how many elements on the CPU's own kernels, on all threads, are faster than NumPy's transforms of well-factored sizes."""
+def _divisor(n: int, scale: int) -> float:
+    return (1.0, 1 / math.sqrt(n), 1 / n)[scale]
 
 
-def _on_host(t: Tensor, dims: tuple[int, ...], n: int = 0) -> bool:
-    """Whether NumPy's transforms serve: elsewhere the elements would travel, and a web page has no NumPy.
-
-    `n` is the number of points where it isn't the size of `dims`.
-    """
-    device = t._storage.device
-    if device.startswith("cpu"):
-        return t.numel() < MANY or not all(is_well_factored(n or t._shape[d]) for d in dims)
-    return device.startswith("reference")
-
-
-def _routine(name: str, x: Tensor, arguments: tuple[Any, ...], shape: tuple[int, ...], type: Any) -> Tensor:
-    packed = (math.prod(shape),)
-    flat = Tensor._apply(ROUTINE, (x,), ("fft_" + name, arguments, packed, type))
-    return Tensor._apply(RESHAPE, (flat,), (shape, packed))
-
-
-def _scaled(t: Tensor, n: int, scale: int) -> Tensor:
-    return t if scale == 0 else t * (1 / n if scale == 2 else 1 / math.sqrt(n))
-
-
-def _along(x: Tensor, dim: int, inverse: bool) -> Tensor:
-    return transformed(x.movedim(dim, -1), inverse).movedim(-1, dim)
+def _along(x: Tensor, dim: int, inverse: bool, factor: float) -> Tensor:
+    """A complex tensor transformed along one dimension, times `factor`."""
+    if has_kernel(x, x._shape[dim]):
+        return fourier(x, "inverse" if inverse else "forward", dim, x._shape[dim], factor)
+    y = transformed(x.movedim(dim, -1), inverse).movedim(-1, dim)
+    return y if factor == 1 else y * factor
 
 
 def _complex_gradient(g: Tensor, y: Any, inputs: Any, params: Any) -> tuple[Any]:
@@ -71,13 +51,9 @@ def complex_to_complex(x: Tensor, dims: tuple[int, ...], inverse: bool, scale: i
         return cast(x, x.dtype.to_complex()).clone()
     with untaped():
         type = x.dtype.to_complex()
-        if _on_host(x, dims):
-            y = _routine("complex_to_complex", x, (dims, inverse, scale), tuple(x._shape), type)
-        else:
-            y = cast(x, type)
-            for dim in dims:
-                y = _along(y, dim, inverse)
-            y = _scaled(y, math.prod(x._shape[d] for d in dims), scale)
+        y, factor = cast(x, type), _divisor(math.prod(x._shape[d] for d in dims), scale)
+        for dim in dims:
+            y = _along(y, dim, inverse, factor if dim == dims[-1] else 1.0)
     return record(_COMPLEX, y, (x,), (dims, inverse, scale, not x.is_complex()))
 
 
@@ -105,13 +81,11 @@ def real_to_complex(x: Tensor, dim: int, scale: int) -> Tensor:
     """The first n // 2 + 1 of the n sums Σ x·exp(-2πi·jk/n) along `dim`, counted from the end, of real numbers."""
     n = x._shape[dim]
     with untaped():
-        if _on_host(x, (dim,)):
-            shape = list(x._shape)
-            shape[dim] = n // 2 + 1
-            y = _routine("real_to_complex", x, (dim, scale), tuple(shape), x.dtype.to_complex())
+        if n % 2 == 0 and has_kernel(x, n):
+            y = fourier(x, "real", dim, n, _divisor(n, scale))
         else:
-            whole = _along(cast(x, x.dtype.to_complex()), dim, False)
-            y = _scaled(whole.narrow(dim, 0, n // 2 + 1), n, scale).contiguous()
+            whole = _along(cast(x, x.dtype.to_complex()), dim, False, _divisor(n, scale))
+            y = whole.narrow(dim, 0, n // 2 + 1).contiguous()
     return record(_REAL, y, (x,), (dim, n, scale))
 
 
@@ -127,12 +101,9 @@ def complex_to_real(x: Tensor, dim: int, n: int, scale: int) -> Tensor:
     """The n real sums Σ X·exp(2πi·jk/n) along `dim`, counted from the end, X the Hermitian spectrum whose first n // 2 + 1 points
     are given; imaginary parts that a Hermitian spectrum hasn't are not read."""
     with untaped():
-        if _on_host(x, (dim,), n):
-            shape = list(x._shape)
-            shape[dim] = n
-            y = _routine("complex_to_real", x, (dim, n, scale), tuple(shape), x.dtype.real)
+        if n % 2 == 0 and has_kernel(x, n):
+            y = fourier(x, "half", dim, n, _divisor(n, scale))
         else:
             mirrored = x.narrow(dim, 1, (n + 1) // 2 - 1).flip(dim).conj()
-            whole = _along(cat([x, mirrored], dim), dim, True)
-            y = _scaled(Tensor._apply(REAL, (whole,)), n, scale)
+            y = Tensor._apply(REAL, (_along(cat([x, mirrored], dim), dim, True, _divisor(n, scale)),))
     return record(_HALF, y, (x,), (dim, n, scale))
