@@ -63,5 +63,5 @@ def _evaluate_parts(node: Node, x: Any) -> Any:
     return y.real if kind == "half" else np.stack([y.real, y.imag], -1)
 
 
-_PARTS = Primitive("fourier_parts", "routine", _infer_parts, _evaluate_parts)
+_PARTS = Primitive("fourier_parts", "routine", _infer_parts, _evaluate_parts, batch=_further)
 """`FOURIER` where complex numbers have their parts along a last axis of 2."""
