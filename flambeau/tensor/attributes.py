@@ -85,7 +85,7 @@ class Attributes:
         """Where in its storage the tensor begins, in elements."""
         return 0 if self._strides is None else self._offset
 
-    def elementprod(self) -> int:
+    def element_size(self) -> int:
         """Bytes of one element."""
         return self._storage.dtype.itemsize
 

@@ -351,6 +351,9 @@ def test_an_optimizer_around_another():
                 self.defaults = inner.defaults
                 self.slow = [p.detach().clone() for g in inner.param_groups for p in g["params"]]
 
+            def zero_grad(self, set_to_none=True):
+                self.inner.zero_grad(set_to_none)
+
             def step(self, closure=None):
                 loss = self.inner.step(closure)
                 for p, slow in zip((p for g in self.param_groups for p in g["params"]), self.slow):
