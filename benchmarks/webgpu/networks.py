@@ -1,0 +1,176 @@
+"""Whole networks on a GPU, beside PyTorch's CUDA: `python -m benchmarks.webgpu.networks [NAME…]`.
+
+By the wall: calls one after another until a second is over, and the wait at the end; so the host's time counts where it is
+more than the GPU's. flambeau's calls are compiled, PyTorch's are eager. Outputs and losses are compared before anything is
+timed. FLAMBEAU_WEBGPU=wgpudawn runs on Dawn.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+import flambeau
+from benchmarks.models import mlp, resnet18
+from benchmarks.webgpu.figures import Table
+from benchmarks.zoo import convnext_tiny, mobilenet_v2, unet, vit_tiny
+
+__all__ = ["gpt"]
+
+
+def gpt(torch: Any, vocabulary: int = 65, width: int = 384, heads: int = 6, layers: int = 6, length: int = 256) -> Any:
+    """A language model of GPT-2's form (Radford et al., 2019) in the size that is trained on Shakespeare's letters."""
+    nn, F = torch.nn, torch.nn.functional
+
+    class Block(nn.Module):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.ln_1, self.ln_2 = nn.LayerNorm(width), nn.LayerNorm(width)
+            self.attn, self.proj = nn.Linear(width, 3 * width, bias=False), nn.Linear(width, width, bias=False)
+            self.mlp = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
+
+        def forward(self, x: Any) -> Any:
+            n, t, c = x.shape
+            q, k, v = (y.view(n, t, heads, c // heads).transpose(1, 2) for y in self.attn(self.ln_1(x)).split(c, dim=2))
+            y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+            x = x + self.proj(y.transpose(1, 2).reshape(n, t, c))
+            return x + self.mlp(self.ln_2(x))
+
+    class GPT(nn.Module):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.wte, self.wpe = nn.Embedding(vocabulary, width), nn.Embedding(length, width)
+            self.blocks = nn.Sequential(*[Block() for _ in range(layers)])
+            self.ln_f = nn.LayerNorm(width)
+            self.head = nn.Linear(width, vocabulary, bias=False)
+
+        def forward(self, tokens: Any) -> Any:
+            x = self.wte(tokens) + self.wpe(torch.arange(tokens.shape[1], device=tokens.device))
+            return self.head(self.ln_f(self.blocks(x))).flatten(0, 1)
+
+    return GPT()
+
+
+CASES: dict[str, tuple[Callable[[Any], Any], tuple[int, ...], int]] = {
+    "MLP 784-128-10": (mlp, (32, 784), 10),
+    "ResNet-18": (resnet18, (32, 3, 224, 224), 1000),
+    "MobileNetV2": (mobilenet_v2, (32, 3, 224, 224), 1000),
+    "ConvNeXt-T": (convnext_tiny, (16, 3, 224, 224), 1000),
+    "ViT-Ti/16": (vit_tiny, (32, 3, 224, 224), 1000),
+    "U-Net": (unet, (8, 3, 192, 192), 0),
+    "GPT, 6 layers of 384": (gpt, (64, 256), 65),
+}
+"""What makes a network, its input's shape (tokens where it has two dimensions and a vocabulary), and how many classes."""
+
+
+def _milliseconds(call: Callable[[], Any], wait: Callable[[], Any], seconds: float = 1.0) -> float:
+    """A call's time in a row of calls, the last of which is waited for."""
+    for _ in range(3):
+        call()
+    wait()
+    n, start = 0, time.perf_counter()
+    while time.perf_counter() < start + seconds:
+        for _ in range(4):
+            call()
+        n += 4
+        if n % 16 == 0:
+            wait()
+    wait()
+    return (time.perf_counter() - start) / n * 1e3
+
+
+def _step(library: Any, model: Any, loss_of: Callable[..., Any]) -> Callable[..., Any]:
+    optimizer = library.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9)
+
+    def step(x: Any, y: Any) -> Any:
+        optimizer.zero_grad()
+        loss = loss_of(library.nn.functional, model(x), y)
+        loss.backward()
+        optimizer.step()
+        return loss.detach()
+
+    return step
+
+
+def _inputs(shape: tuple[int, ...], classes: int, is_text: bool) -> tuple[Any, Any, Callable[..., Any]]:
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, classes, shape) if is_text else rng.standard_normal(shape, dtype=np.float32)
+    if not classes:
+        return x, np.zeros(1, np.float32), lambda F, out, y: (out * out).mean()
+    return x, rng.integers(0, classes, shape if is_text else shape[:1]).reshape(-1), lambda F, out, y: F.cross_entropy(out, y)
+
+
+def measure(name: str, training: bool) -> tuple[float, float, float, float]:
+    """Milliseconds of flambeau, of PyTorch and of PyTorch with TF32, and flambeau's first call in seconds."""
+    make, shape, classes = CASES[name]
+    x, y, loss_of = _inputs(shape, classes, make is gpt)
+    torch.manual_seed(0)
+    theirs, mine = make(torch), make(flambeau)
+    mine.load_state_dict({k: flambeau.from_numpy(v.numpy()).clone() for k, v in theirs.state_dict().items()})
+    theirs, mine = theirs.cuda(), mine.to("webgpu")
+    tx, ty = torch.from_numpy(x).cuda(), torch.from_numpy(y).cuda()
+    fx, fy = flambeau.tensor(x, device="webgpu"), flambeau.tensor(y, device="webgpu")
+    if not training:
+        theirs.eval(), mine.eval()
+        compiled = flambeau.compile(mine)
+        with torch.no_grad(), flambeau.no_grad():
+            start = time.perf_counter()
+            found = compiled(fx).cpu().numpy()
+            first = time.perf_counter() - start
+            expected = theirs(tx).cpu().numpy()
+            error = np.abs(found - expected).max() / np.abs(expected).max()
+            assert error < 1e-3, (name, error)
+            return *_turns(lambda: compiled(fx), lambda: theirs(tx)), first
+    step, my_step = _step(torch, theirs, loss_of), flambeau.compile(_step(flambeau, mine, loss_of))
+    start = time.perf_counter()
+    losses = [my_step(fx, fy).item()]
+    first = time.perf_counter() - start
+    losses += [my_step(fx, fy).item() for _ in range(2)]
+    expected = [step(tx, ty).item() for _ in range(3)]
+    assert np.allclose(losses, expected, rtol=2e-3), (name, losses, expected)
+    return *_turns(lambda: my_step(fx, fy), lambda: step(tx, ty)), first
+
+
+def _turns(mine: Callable[[], Any], theirs: Callable[[], Any]) -> tuple[float, float, float]:
+    times: dict[str, list[float]] = {"mine": [], "plain": [], "tf32": []}
+    for _ in range(2):
+        times["mine"].append(_milliseconds(mine, flambeau.synchronize))
+        for kind, allowed in (("plain", False), ("tf32", True)):
+            torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = allowed
+            torch.backends.cudnn.benchmark = True
+            times[kind].append(_milliseconds(theirs, torch.cuda.synchronize))
+        torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+    return statistics.median(times["mine"]), statistics.median(times["plain"]), statistics.median(times["tf32"])
+
+
+def main() -> None:
+    torch.backends.cudnn.allow_tf32 = False
+    columns = ["network, input", "flambeau", "PyTorch", "PyTorch TF32", "ratio", "ratio TF32", "first call, s"]
+    failed = False
+    for training in (False, True):
+        table = Table(f"{'training steps' if training else 'inferences'}, float32, ms", columns)
+        for name in CASES:
+            if sys.argv[1:] and not any(a in name for a in sys.argv[1:]):
+                continue
+            try:
+                mine, plain, tf32, first = measure(name, training)
+            except Exception:  # the other figures are wanted all the same
+                failed = True
+                traceback.print_exc()
+                continue
+            shape = "×".join(map(str, CASES[name][1]))
+            table.row(f"{name}, {shape}", mine, plain, tf32, plain / mine, tf32 / mine, first)
+        print(flush=True)
+    if failed:
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()
