@@ -16,7 +16,7 @@ from benchmarks.timing import table
 from flambeau.kernels.ir import ContractionKernel, LoopKernel
 from flambeau.profiler import recorder
 
-__all__ = ["kernels"]
+__all__ = ["describe", "kernels"]
 
 
 class _Observer:
@@ -40,7 +40,8 @@ def _operations(kernel: ContractionKernel) -> float:
     return 2 * math.prod(kernel.extents) / every
 
 
-def _text(kernel: Any) -> str:
+def describe(kernel: Any) -> str:
+    """A kernel's extents, and those of its sums."""
     if isinstance(kernel, ContractionKernel):
         summed = [e for k, e in enumerate(kernel.extents) if k not in kernel.outputs]
         return "×".join(str(kernel.extents[k]) for k in kernel.outputs) + " Σ " + "×".join(map(str, summed))
@@ -90,7 +91,7 @@ def kernels(title: str, call: Callable[[], object], turns: int = 9, fewest_ms: f
         if ms < fewest_ms:
             small += ms
             continue
-        row = [name, _text(kernel), f"{ms:.3f}", rate, f"{megabytes:.1f}", f"{megabytes / ms:.1f}"]
+        row = [name, describe(kernel), f"{ms:.3f}", rate, f"{megabytes:.1f}", f"{megabytes / ms:.1f}"]
         rows.append(row)
     rows.append(["all of these", f"{contractions:.2f} of it in contractions", f"{total:.3f}", "", "", ""])
     if small:

@@ -78,8 +78,8 @@ class Recorder(Protocol):
     def get_grad(self, tensor: Any) -> None:
         """A tensor's `.grad` is about to be read or added to."""
 
-    def set_grad(self, tensor: Any) -> None:
-        """A tensor's `.grad` is about to be set."""
+    def set_grad(self, tensor: Any, is_dropped: bool) -> None:
+        """A tensor's `.grad` is about to be set, or to be None."""
 
     def call_module(self, module: Any) -> None:
         """A module is about to be called."""

@@ -1,8 +1,8 @@
-"""Whole networks on a GPU, beside PyTorch's CUDA: `python -m benchmarks.webgpu.networks [NAME…]`.
+"""Whole networks on a GPU, beside PyTorch's CUDA: `python -m benchmarks.webgpu.networks [--kernels] [NAME…]`.
 
 By the wall: calls one after another until a second is over, and the wait at the end; so the host's time counts where it is
 more than the GPU's. flambeau's calls are compiled, PyTorch's are eager. Outputs and losses are compared before anything is
-timed. FLAMBEAU_WEBGPU=wgpudawn runs on Dawn.
+timed. With --kernels: the GPU's time of each shader instead. FLAMBEAU_WEBGPU=wgpudawn runs on Dawn.
 """
 
 from __future__ import annotations
@@ -18,9 +18,12 @@ import numpy as np
 import torch
 
 import flambeau
+from benchmarks.kernels import describe
 from benchmarks.models import mlp, resnet18
 from benchmarks.webgpu.figures import Table
 from benchmarks.zoo import convnext_tiny, mobilenet_v2, unet, vit_tiny
+from flambeau import devices
+from flambeau.devices.webgpu import programs
 
 __all__ = ["gpt"]
 
@@ -70,6 +73,9 @@ CASES: dict[str, tuple[Callable[[Any], Any], tuple[int, ...], int]] = {
 """What makes a network, its input's shape (tokens where it has two dimensions and a vocabulary), and how many classes."""
 
 
+THEIRS = "cuda" if torch.cuda.is_available() else "cpu"
+
+
 def _milliseconds(call: Callable[[], Any], wait: Callable[[], Any], seconds: float = 1.0) -> float:
     """A call's time in a row of calls, the last of which is waited for."""
     for _ in range(3):
@@ -107,35 +113,68 @@ def _inputs(shape: tuple[int, ...], classes: int, is_text: bool) -> tuple[Any, A
     return x, rng.integers(0, classes, shape if is_text else shape[:1]).reshape(-1), lambda F, out, y: F.cross_entropy(out, y)
 
 
-def measure(name: str, training: bool) -> tuple[float, float, float, float]:
-    """Milliseconds of flambeau, of PyTorch and of PyTorch with TF32, and flambeau's first call in seconds."""
+def _ready(name: str, training: bool) -> tuple[Callable[[], Any], Callable[[], Any]]:
+    """A call of flambeau's network and one of PyTorch's, with the same weights and inputs."""
     make, shape, classes = CASES[name]
     x, y, loss_of = _inputs(shape, classes, make is gpt)
     torch.manual_seed(0)
     theirs, mine = make(torch), make(flambeau)
     mine.load_state_dict({k: flambeau.from_numpy(v.numpy()).clone() for k, v in theirs.state_dict().items()})
-    theirs, mine = theirs.cuda(), mine.to("webgpu")
-    tx, ty = torch.from_numpy(x).cuda(), torch.from_numpy(y).cuda()
+    theirs, mine = theirs.to(THEIRS), mine.to("webgpu")
+    tx, ty = torch.from_numpy(x).to(THEIRS), torch.from_numpy(y).to(THEIRS)
     fx, fy = flambeau.tensor(x, device="webgpu"), flambeau.tensor(y, device="webgpu")
-    if not training:
-        theirs.eval(), mine.eval()
-        compiled = flambeau.compile(mine)
-        with torch.no_grad(), flambeau.no_grad():
-            start = time.perf_counter()
-            found = compiled(fx).cpu().numpy()
-            first = time.perf_counter() - start
-            expected = theirs(tx).cpu().numpy()
-            error = np.abs(found - expected).max() / np.abs(expected).max()
-            assert error < 1e-3, (name, error)
-            return *_turns(lambda: compiled(fx), lambda: theirs(tx)), first
-    step, my_step = _step(torch, theirs, loss_of), flambeau.compile(_step(flambeau, mine, loss_of))
+    if training:
+        step, my_step = _step(torch, theirs, loss_of), flambeau.compile(_step(flambeau, mine, loss_of))
+        return lambda: my_step(fx, fy), lambda: step(tx, ty)
+    compiled = flambeau.compile(mine.eval())
+    theirs.eval()
+    return flambeau.no_grad()(lambda: compiled(fx)), torch.no_grad()(lambda: theirs(tx))
+
+
+def measure(name: str, training: bool) -> tuple[float, float, float, float]:
+    """Milliseconds of flambeau, of PyTorch and of PyTorch with TF32, and flambeau's first call in seconds."""
+    mine, theirs = _ready(name, training)
     start = time.perf_counter()
-    losses = [my_step(fx, fy).item()]
+    found = [mine().cpu().numpy()]
     first = time.perf_counter() - start
-    losses += [my_step(fx, fy).item() for _ in range(2)]
-    expected = [step(tx, ty).item() for _ in range(3)]
-    assert np.allclose(losses, expected, rtol=2e-3), (name, losses, expected)
-    return *_turns(lambda: my_step(fx, fy), lambda: step(tx, ty)), first
+    found += [mine().cpu().numpy() for _ in range(2)]
+    expected = [theirs().cpu().numpy() for _ in range(3)]
+    error = max(np.abs(a - b).max() / np.abs(b).max() for a, b in zip(found, expected))
+    assert error < 2e-3, (name, error)
+    return *_turns(mine, theirs), first
+
+
+def kernels(name: str, training: bool, most: int = 16) -> None:
+    """Prints the shaders that take most of the GPU's time in a call, one by one."""
+    compile_kernel = programs._compile_kernel
+
+    def compile_named(kernel: Any, same: Any, compiled: Any, *rest: Any) -> None:
+        compiled.label += "  " + describe(kernel)  # which its commands carry
+        compile_kernel(kernel, same, compiled, *rest)
+
+    programs._compile_kernel = compile_named
+    call, _ = _ready(name, training)
+    backend: Any = devices.backend("webgpu:0")
+    for _ in range(2):
+        call()
+    flambeau.synchronize()
+    programs._compile_kernel = compile_kernel
+    rows = []
+    for _ in range(5):
+        backend.flush()
+        backend.holding += 1
+        result = call()
+        commands, backend._commands = backend._commands, []
+        backend.holding -= 1
+        backend._batch += 1
+        token = backend.host.submit(commands, timed=True)
+        rows.append([(b - a) / 1e3 for a, b in backend.host.timings(token)])
+    del result
+    dispatches = [c for c in commands if c[0] == "dispatch"]
+    times = [statistics.median(t) for t in zip(*rows)]
+    print(f"{name}, {'training' if training else 'inference'}: {len(times)} shaders, {sum(times) / 1e3:.2f} ms")
+    for microseconds, command in sorted(zip(times, dispatches), key=lambda r: -r[0])[:most]:
+        print(f"   {microseconds:9.1f} µs  {command[3:6]} workgroups  {command[6]}", flush=True)
 
 
 def _turns(mine: Callable[[], Any], theirs: Callable[[], Any]) -> tuple[float, float, float]:
@@ -151,14 +190,19 @@ def _turns(mine: Callable[[], Any], theirs: Callable[[], Any]) -> tuple[float, f
 
 
 def main() -> None:
+    wanted = [a for a in sys.argv[1:] if not a.startswith("--")]
+    names = [name for name in CASES if not wanted or any(a in name for a in wanted)]
+    if "--kernels" in sys.argv:
+        for name in names:
+            for training in (False, True):
+                kernels(name, training)
+        return
     torch.backends.cudnn.allow_tf32 = False
     columns = ["network, input", "flambeau", "PyTorch", "PyTorch TF32", "ratio", "ratio TF32", "first call, s"]
     failed = False
     for training in (False, True):
         table = Table(f"{'training steps' if training else 'inferences'}, float32, ms", columns)
-        for name in CASES:
-            if sys.argv[1:] and not any(a in name for a in sys.argv[1:]):
-                continue
+        for name in names:
             try:
                 mine, plain, tf32, first = measure(name, training)
             except Exception:  # the other figures are wanted all the same

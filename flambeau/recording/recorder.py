@@ -28,6 +28,7 @@ class Recorder:
         written: for each storage of before that was written: whether it still was unread then.
         grads: for each tensor whose `.grad` the call touched: the tensor, and whether it had one at the start; None when the
             call set one without asking.
+        dropped: the tensors that had, as far as the call knew, no gradient any more after its first deed with theirs.
         grad_of: for each storage that was some tensor's gradient at the start: that tensor.
         modules: modules that were called, with their training flag then.
         random: how the call uses each generator.
@@ -38,6 +39,7 @@ class Recorder:
         self.leaves: dict[Storage, tuple[Node, Tensor]] = {}
         self.written: dict[Storage, None] = {}
         self.grads: dict[int, tuple[Tensor, bool | None]] = {}
+        self.dropped: list[Tensor] = []
         self.grad_of: dict[Storage, Tensor] = {}
         self.modules: dict[int, tuple[Any, bool]] = {}
         self.random: dict[int, RandomUse] = {}
@@ -91,7 +93,9 @@ class Recorder:
             if gradient is not None:
                 self.grad_of[gradient._storage] = tensor
 
-    def set_grad(self, tensor: Tensor) -> None:
+    def set_grad(self, tensor: Tensor, is_dropped: bool) -> None:
+        if is_dropped and (id(tensor) not in self.grads or self.grads[id(tensor)][1]):
+            self.dropped.append(tensor)
         self.grads.setdefault(id(tensor), (tensor, None))
 
     def look(self) -> None:

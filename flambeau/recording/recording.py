@@ -152,6 +152,9 @@ class Recording:
                 r.storage = ("new", new_index[id(r.storage)])
             else:
                 r.storage = ("place", r.storage)
+        kept = {id(p.tensor) for p in self._places if p.is_grad}
+        self.dropped = [t for t in recorder.dropped if id(t) not in kept]
+        """Whose gradients the call drops without reading them."""
         del self._recorder, self._arguments, self._place_of, self._leaf_places
 
     # --- where memory is found -------------------------------------------------------------------------------------------
@@ -270,6 +273,8 @@ class Recording:
                     storage.put(self.leaves[i].holding(found[i]))
                     storage.autograd_version += 1
 
+        for tensor in self.dropped:
+            tensor._grad = None  # before the run, which then finds its memory free
         if self.plan is None:
             publish(())
         else:

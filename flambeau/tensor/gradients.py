@@ -116,7 +116,7 @@ class Gradients(Values):
     @grad.setter
     def grad(self, value: Tensor | None) -> None:
         if RECORDERS and pending.recorder is not None:
-            pending.recorder.set_grad(self)
+            pending.recorder.set_grad(self, value is None)
         if value is None:
             self._grad = None
             return

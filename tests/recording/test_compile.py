@@ -13,6 +13,7 @@ import torch as oracle
 import flambeau as torch
 import flambeau.nn.functional as F
 from flambeau import nn
+from flambeau.recording import recording as recording_module
 
 
 def close(a: torch.Tensor, b: torch.Tensor, tolerance: float = 1e-5) -> None:
@@ -263,3 +264,31 @@ def test_a_recording_keeps_no_results_alive() -> None:
     storage = weakref.ref(compiled(torch.ones(10))._storage)
     gc.collect()
     assert storage() is None
+
+
+def test_gradients_that_a_call_drops_are_gone_while_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their memory is the new ones'; those that are added to stay."""
+    dropped, kept = (torch.ones(4, requires_grad=True) for _ in range(2))
+
+    @torch.compile
+    def step() -> None:
+        dropped.grad = None
+        (dropped * 3 + kept * 2).sum().backward()
+
+    for i in range(4):
+        step()
+        assert dropped.grad.tolist() == [3.0] * 4
+        assert kept.grad.tolist() == [2.0 * (i + 1)] * 4
+    assert step.replays > 0
+    old = weakref.ref(dropped.grad._storage)
+    seen = []
+    execute = recording_module.execute
+
+    def watched(*arguments: object) -> object:
+        seen.append(old() is None and kept.grad is not None)
+        return execute(*arguments)
+
+    monkeypatch.setattr(recording_module, "execute", watched)
+    step()
+    assert seen == [True]
+    assert kept.grad.tolist() == [10.0] * 4

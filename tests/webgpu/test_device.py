@@ -212,6 +212,32 @@ def test_bind_groups_are_dropped_without_losing_commands(backend: Any, monkeypat
         np.testing.assert_allclose(mine.tolist(), theirs, rtol=1e-5)
 
 
+def test_a_training_loop_soon_makes_no_bind_groups(backend: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each value finds its block of the call before, so that what was bound to a shader serves again."""
+    model = flambeau.nn.Sequential(*[flambeau.nn.Linear(8, 8) for _ in range(4)]).to("webgpu")
+    optimizer = flambeau.optim.Adam(model.parameters())
+    x = flambeau.ones(3, 8, device="webgpu")
+
+    @flambeau.compile
+    def step() -> Any:
+        optimizer.zero_grad()
+        loss = model(x).square().mean()
+        loss.backward()
+        optimizer.step()
+        return loss.detach()
+
+    made = []
+    create = backend.host.create_bind_group
+    monkeypatch.setattr(backend.host, "create_bind_group", lambda *a: made.append(a) or create(*a))
+    for _ in range(20):
+        loss = step()
+    before = len(made)
+    for _ in range(5):
+        loss = step()
+    assert loss.item() >= 0
+    assert before > 10 and len(made) == before
+
+
 def test_numbers_of_a_plan_outlive_a_submission_in_its_middle(backend: Any) -> None:
     """A host routine submits what waits; the plan's later steps still find their scalars, whoever needs some meanwhile."""
     a = flambeau.eye(4, device="webgpu") * 4

@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 from collections import defaultdict, deque
 from contextlib import AbstractContextManager
+from heapq import heappop, heappush
 from typing import Any
 
 from flambeau.devices.webgpu.host import Host, OutOfMemoryError
@@ -25,6 +26,9 @@ class Block:
     def __init__(self, handle: Any, nbytes: int) -> None:
         self.handle, self.nbytes, self.batch = handle, nbytes, 0
         self.number = next(_numbers)
+
+    def __lt__(self, other: Block) -> bool:
+        return self.number < other.number
 
 
 class Buffer:
@@ -50,6 +54,9 @@ def _class_size(nbytes: int) -> int:
 class Pool:
     """Blocks by size class. Work is ordered on the queue, so a freed block can be used again by the very next command.
 
+    Of the idle blocks of a class the oldest is taken, whatever the order in which they came back: so a plan that runs again finds
+    its values where they were, and the bind groups made for them serve again.
+
     All but `returned` is for who holds the backend's lock.
     """
 
@@ -58,7 +65,7 @@ class Pool:
         self.returned: deque[Block] = deque()
         """Blocks of buffers that are gone, to be taken back by `collect`."""
         self._lock = lock
-        self.idle: defaultdict[int, list[Block]] = defaultdict(list)
+        self.idle: defaultdict[int, list[Block]] = defaultdict(list)  # heaps
         self._blocks: dict[int, Block] = {}  # all of them: the collector must not find a block's handle garbage with its buffer
         self.reserved = self.allocated = self.reserved_peak = self.allocated_peak = 0
         self.allocations = self.creations = self.failures = 0
@@ -71,7 +78,7 @@ class Pool:
         if self.returned:
             self.collect()
         idle = self.idle.get(size)
-        block = idle.pop() if idle else self._create(size, nbytes)
+        block = heappop(idle) if idle else self._create(size, nbytes)
         self.allocated += block.nbytes
         if self.allocated > self.allocated_peak:
             self.allocated_peak = self.allocated
@@ -109,7 +116,7 @@ class Pool:
     def free(self, block: Block) -> None:
         """Takes a block back."""
         self.allocated -= block.nbytes
-        self.idle[block.nbytes].append(block)
+        heappush(self.idle[block.nbytes], block)
 
     def collect(self) -> None:
         """Takes back the blocks of buffers that are gone, so that the counters say what is held."""
