@@ -1,8 +1,8 @@
 """What the tape is made of: the entries of primitives, with what their gradient rules read, and those of writes.
 
-A rule is called in full when it is new, and when its gradients are to be differentiated again. What it built from operands of the
-same kinds before is otherwise built again (`repeated.py`), several times quicker. Below the tensor: of tensors this knows what
-they can do. May import `flambeau.autograd`, `flambeau.graph`, `flambeau.storage`.
+A rule is called in full when it is new. What it built from operands of the same kinds before is otherwise built again
+(`repeated.py`), several times quicker, with a tape entry of its own where the gradients are to be differentiated. Below the
+tensor: of tensors this knows what they can do. May import `flambeau.autograd`, `flambeau.graph`, `flambeau.storage`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from flambeau.autograd.modes import state
 from flambeau.autograd.names import name_of_entry
-from flambeau.autograd.repeated import repeat
+from flambeau.autograd.repeated import NO_EDGE, repeat
 from flambeau.autograd.tape import Edge, GradientFunction, SavedTensor, freed_error
 from flambeau.graph.node import Primitive
 from flambeau.graph.primitives.movement import AS_STRIDED, ASSIGN, PERMUTE, RESHAPE
@@ -29,9 +29,6 @@ __all__ = [
     "AsStridedBackward0", "CopyBackwards", "CopySlices", "FillBackward2", "PrimitiveGradient", "ZeroBackward0", "entitle",
     "entry_class",
 ]  # fmt: skip
-
-
-_NO_EDGE: Edge = (None, 0)
 
 
 class _Form:
@@ -57,7 +54,7 @@ class PrimitiveGradient(GradientFunction):
             if t._base is None and t._grad_fn is not None:  # as `_edge` says, of most
                 edges.append((t._grad_fn, t._output_index))
             else:
-                edges.append(t._edge() if t._requires_grad or t._base is not None else _NO_EDGE)
+                edges.append(t._edge() if t._requires_grad or t._base is not None else NO_EDGE)
         super().__init__(tuple(edges))
         self.primitive, self.params = primitive, params
         self.saved: tuple[Any, ...] = ()
@@ -88,25 +85,30 @@ class PrimitiveGradient(GradientFunction):
     def backward(self, gradients: list[Any]) -> Sequence[Any]:
         if self.released:
             raise freed_error()
-        if not state.enabled:
-            known = self._repeated(gradients[0])
-            if known is not None:
-                return known
+        known = self._repeated(gradients[0])
+        if known is not None:
+            return known
         inputs = tuple([s.restore() for s in self.saved])
         return self._by_rule(gradients[0], None if self.saved_output is None else self.saved_output.restore(self), inputs)
 
     def _repeated(self, g: Tensor) -> list[Any] | None:
         """The gradients, where the rule was called before with operands of these kinds; else None."""
         operands = [g]
-        key: list[Any] = [self.params, self.edges.count(_NO_EDGE) and tuple([edge[0] is not None for edge in self.edges])]
+        trail: list[tuple[Edge, SavedTensor | None]] | None = None
+        if state.enabled:
+            trail = [(g._edge() if g.requires_grad else NO_EDGE, None)]
+        key: list[Any] = [self.params, self.edges.count(NO_EDGE) and tuple([edge[0] is not None for edge in self.edges])]
         for s in self.saved if self.saved_output is None else (*self.saved, self.saved_output):
             if s.__class__ is _Form:
                 key += s.shape, s.dtype
             elif s.unpack is None:
-                operands.append(s.checked(self if s is self.saved_output else None))
+                made_by = self if s is self.saved_output else None
+                operands.append(s.checked(made_by))
+                if trail is not None:
+                    trail.append((s.edge(made_by), s))
             else:
                 return None
-        return repeat(self.primitive.known, key, operands, self._called)
+        return repeat(self.primitive.known, key, operands, self._called, trail)
 
     def _called(self, operands: list[Tensor]) -> list[Any]:
         """The gradients from other operands: the gradient of the output, and for each saved tensor another in its place."""

@@ -1,14 +1,30 @@
 """Functions of tensors that build the same graph whenever their operands are of the same kinds: called twice, then built again.
 
-The second call with operands of some kinds is made with placeholders, and what it builds is noted as a `Template`. Below the
-tensor: of tensors this knows what they can do. May import `flambeau.graph`, `flambeau.storage`, `flambeau.dtypes`.
+The second call with operands of some kinds is made with placeholders, and what it builds is noted as a `Template`. Where
+gradients are recorded, the tape of that call is kept, too, and the results of later calls get one tape entry, `RepeatedGradient`:
+its backward is what that tape gives for placeholders, noted in the same way. So derivatives of any order are built again, not
+derived again. Below the tensor: of tensors this knows what they can do. May import `flambeau.autograd.tape` and `modes`,
+`flambeau.graph`, `flambeau.storage`, `flambeau.dtypes`.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from flambeau.autograd.modes import set_grad_enabled, state
+from flambeau.autograd.tape import (
+    AccumulateGrad,
+    Edge,
+    GradientFunction,
+    SavedTensor,
+    anomaly,
+    freed_error,
+    reachable,
+    run_backward,
+    saved_hooks,
+)
 from flambeau.dtypes import default_dtype
 from flambeau.graph.node import Node, next_serial
 from flambeau.graph.primitives.leaf import placeholder
@@ -18,21 +34,42 @@ from flambeau.storage import RECORDERS, SeenStorage, pending
 if TYPE_CHECKING:
     from flambeau.tensor import Tensor
 
-__all__ = ["repeat"]
+__all__ = ["NO_EDGE", "RepeatedGradient", "Trail", "repeat"]
+
+NO_EDGE: Edge = (None, 0)
+Trail = Sequence[tuple[Edge, SavedTensor | None]]
+"""For each operand where its gradient goes, and what keeps it for a backward; None where it isn't kept yet."""
 
 _KEPT = 256
 """How many kinds of operands are remembered for a function."""
-_MET, _UNREPEATABLE = "met once", "unrepeatable"
+_MET, _UNREPEATABLE, _TAPED = "met once", "unrepeatable", "taped"
+
+
+class _Noting(threading.local):
+    """Whether this thread notes what a tape gives: rules are called in full then."""
+
+    now = False
+
+
+_noting = _Noting()
 
 
 def repeat(
-    known: dict[Any, Any], key: list[Any], operands: Sequence[Tensor], call: Callable[[list[Tensor]], Sequence[Any]]
+    known: dict[Any, Any],
+    key: list[Any],
+    operands: Sequence[Tensor],
+    call: Callable[[list[Tensor]], Sequence[Any]],
+    trail: Trail | None = None,
 ) -> list[Any] | None:
     """What `call(operands)` gives (tensors and None), where that is known; None where the caller must call it itself.
 
     `known` is the function's memory. `key` is what the result depends on besides the operands; where it has no hash nothing is
-    repeated. No gradient may be recorded.
+    repeated. Gradients are recorded where there is a `trail`; else they may not be enabled.
     """
+    if trail is not None:
+        if _noting.now or anomaly.enabled or saved_hooks.stack:
+            return None
+        key.append(_TAPED)
     nodes = []
     key.append(default_dtype())
     for t in operands:
@@ -54,21 +91,38 @@ def repeat(
         known[whole] = _MET  # what is met once may never come again
         return None
     if built is _MET and not RECORDERS and not pending.examples:
-        built = known[whole] = _noted(operands, call)
-    return built.again(operands, nodes) if built.__class__ is _Built else None
+        built = known[whole] = _noted(operands, call, trail is not None)
+    if built.__class__ is _Built:
+        return built.again(operands, nodes)
+    return built.taped(operands, nodes, trail or ()) if built.__class__ is _Derivable else None
 
 
-def _noted(operands: Sequence[Tensor], call: Callable[[list[Tensor]], Sequence[Any]]) -> _Built | str:
+class _placeholders:
+    """What is built inside is only noted: nothing of it waits to be computed."""
+
+    __slots__ = ("_before", "_waiting")
+
+    def __enter__(self) -> None:
+        self._before, _noting.now = _noting.now, True
+        self._waiting, pending.storages = pending.storages, []
+
+    def __exit__(self, *_: Any) -> None:
+        _noting.now, pending.storages = self._before, self._waiting
+
+
+def _noted(operands: Sequence[Tensor], call: Callable[[list[Tensor]], Sequence[Any]], is_taped: bool) -> _Built | str:
     """What a call with placeholders builds, or `_UNREPEATABLE`."""
-    waiting, pending.storages = pending.storages, []
-    try:
-        stand_ins = [_stand_in(t) for t in operands]
-        since = next_serial()
-        return _Built(stand_ins, call(stand_ins), since)
-    except (Unrepeatable, RuntimeError):  # a look at a value, or an error of the function itself: it will raise it again
-        return _UNREPEATABLE
-    finally:
-        pending.storages = waiting
+    with _placeholders():
+        try:
+            stand_ins = [_stand_in(t) for t in operands]
+            since = next_serial()
+            if not is_taped:
+                return _Built(stand_ins, call(stand_ins), since)
+            for t in stand_ins:
+                t._requires_grad = t._storage.dtype.category == 2
+            return _Derivable(stand_ins, call(stand_ins), since)
+        except (Unrepeatable, RuntimeError):  # a look at a value, or an error of the function itself: it will raise it again
+            return _UNREPEATABLE
 
 
 def _stand_in(t: Tensor) -> Tensor:
@@ -116,8 +170,8 @@ class _Built:
             self._parts.append((source, view))
         self._template = Template([t._value() for t in stand_ins], nodes, since)
 
-    def again(self, operands: Sequence[Tensor], nodes: list[Node]) -> list[Any]:
-        """The results for operands whose values are `nodes`."""
+    def again(self, operands: Sequence[Any], nodes: Sequence[Node | None]) -> list[Any]:
+        """The results for operands whose values are `nodes`; the first operand is a tensor."""
         built = self._template.build(nodes)
         at = 0
         results: list[Any] = []
@@ -136,3 +190,128 @@ class _Built:
                 at += 1
             results.append(t)
         return results
+
+
+class _Derivable(_Built):
+    """A function's results together with their tape, which leads to stand-ins that require a gradient."""
+
+    __slots__ = ("_stand_ins", "_since", "_outputs", "_handed_on", "_derivatives", "_reads")
+
+    def __init__(self, stand_ins: list[Any], results: Sequence[Any], since: int) -> None:
+        super().__init__(stand_ins, results, since)
+        self._stand_ins, self._since = stand_ins, since
+        self._outputs: list[tuple[int, Any, frozenset[int]]] = []
+        """The results that have a tape entry of their own: which, as noted, and the operands whose gradients it leads to."""
+        place = {id(t): i for i, t in enumerate(stand_ins)}
+        for i, (t, part) in enumerate(zip(results, self._parts)):
+            if part is not None and t.requires_grad and (part[0] is None or part[1] is not None):
+                functions = reachable([t._edge()])
+                ends = [f.variable for f in functions if isinstance(f, AccumulateGrad)]
+                self._outputs.append((i, t, frozenset([place[id(end)] for end in ends if id(end) in place])))
+        self._handed_on = [(i, part[0]) for i, part in enumerate(self._parts) if part is not None and part[1] is None and part[0]]
+        """The results that are an operand itself, but the first: which, and the operand."""
+        self._derivatives: dict[Any, _Derivable] = {}
+        self._reads: dict[tuple[bool, ...], frozenset[int]] = {}
+
+    @property
+    def title(self) -> str:
+        """What the first output's own tape entry shows."""
+        function = self._outputs[0][1]._history()
+        return function.name()
+
+    def taped(self, operands: Sequence[Any], nodes: Sequence[Node | None], trail: Trail) -> list[Any]:
+        """The results on the tape."""
+        results = self.again(operands, nodes)
+        for i, operand in self._handed_on:
+            edge, saved = trail[operand]
+            if saved is not None:
+                results[i] = saved.restore(_made_by(edge))
+        needed = tuple([edge[0] is not None for edge, _ in trail])
+        if True in needed:
+            entry = None
+            for output, (i, _, depends) in enumerate(self._outputs):
+                if any(map(needed.__getitem__, depends)):
+                    if entry is None:
+                        entry = RepeatedGradient(self, operands, needed, trail, len(self._outputs))
+                    t = results[i]
+                    t._requires_grad, t._grad_fn, t._output_index = True, entry, output
+        return results
+
+    def reads(self, needed: tuple[bool, ...]) -> frozenset[int]:
+        """The operands that the gradients for the `needed` operands depend on."""
+        found = self._reads.get(needed)
+        if found is None:
+            gradients = [t._of(placeholder(t._shape, t._value())) for _, t, _ in self._outputs]
+            derivative = self.derivative(gradients, needed)
+            read, count = set(derivative._template.reads), len(gradients)
+            read.update([part[0] for part in derivative._parts if part is not None and part[0] is not None])
+            found = self._reads[needed] = frozenset([i - count for i in read if i >= count])
+        return found
+
+    def derivative(self, gradients: Sequence[Any], needed: tuple[bool, ...]) -> _Derivable:
+        """The function that gives the gradients of the `needed` operands, of the gradients of the outputs that are there (others
+        are None) and then the operands."""
+        present = tuple([g if g is None else (g._storage.node.dtype, g._strides, g._offset, g._storage.size) for g in gradients])
+        found = self._derivatives.get((present, needed))
+        if found is None:
+            if len(self._derivatives) >= _KEPT:
+                self._derivatives.clear()
+            with _placeholders(), set_grad_enabled(True):
+                ends = [t._edge() for t, is_needed in zip(self._stand_ins, needed) if is_needed]
+                roots, seeds = [], []
+                for (_, t, _), g in zip(self._outputs, gradients):
+                    if g is not None:
+                        seed = _stand_in(g)
+                        seed._requires_grad = True
+                        seeds.append(seed)
+                        roots.append(t._edge())
+                collected = run_backward(roots, seeds, ends, True, True)
+                results = [collected.get((id(function), output)) for function, output in ends]
+                found = _Derivable([*seeds, *self._stand_ins], results, self._since)
+            self._derivatives[present, needed] = found
+        return found
+
+
+def _made_by(edge: Edge) -> GradientFunction | None:
+    """The function that made the tensor whose gradient goes there; None for a leaf."""
+    return None if isinstance(edge[0], AccumulateGrad) else edge[0]
+
+
+class RepeatedGradient(GradientFunction):
+    """The tape entry of a function's results that were built again: its backward is built again, too."""
+
+    __slots__ = ("built", "needed", "saved")
+
+    def __init__(self, built: _Derivable, operands: Sequence[Any], needed: tuple[bool, ...], trail: Trail, outputs: int) -> None:
+        super().__init__(tuple([edge for edge, _ in trail]), outputs)
+        self.built, self.needed = built, needed
+        read = built.reads(needed)
+        self.saved: list[SavedTensor | None] | None = [
+            None if i not in read else SavedTensor(t, False) if saved is None else saved
+            for i, (t, (_, saved)) in enumerate(zip(operands, trail))
+        ]
+
+    def backward(self, gradients: list[Any]) -> Sequence[Any]:
+        if self.saved is None:
+            raise freed_error()
+        operands = [g for g in gradients if g is not None]
+        nodes: list[Node | None] = [g._value() for g in operands]
+        trail: list[tuple[Edge, SavedTensor | None]] = [(g._edge() if g.requires_grad else NO_EDGE, None) for g in operands]
+        for edge, s in zip(self.edges, self.saved):
+            t = None if s is None else (s.checked if s.unpack is None else s.restore)(_made_by(edge))
+            operands.append(t)
+            nodes.append(None if t is None else t._value())
+            trail.append((edge, s))
+        derivative = self.built.derivative(gradients, self.needed)
+        found = iter(derivative.taped(operands, nodes, trail) if state.enabled else derivative.again(operands, nodes))
+        return [next(found) if is_needed else None for is_needed in self.needed]
+
+    def name(self) -> str:
+        return self.built.title
+
+    def saved_values(self) -> list[Any]:
+        return [s.tensor for s in self.saved or () if s is not None and s.unpack is None]
+
+    def release(self) -> None:
+        if self.saved is not None and any(s is not None for s in self.saved):
+            self.saved = None

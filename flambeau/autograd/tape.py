@@ -222,6 +222,13 @@ class SavedTensor:
         tensor, function = self.checked(function), function or self.function
         return tensor if function is None else tensor._with_tape(function, self.output)
 
+    def edge(self, function: GradientFunction | None = None) -> Edge:
+        """Where a gradient for the tensor goes; `function` is as in `restore`."""
+        function = function or self.function
+        if function is not None:
+            return function, self.output
+        return self.tensor._edge() if self.tensor.requires_grad else (None, 0)
+
     def checked(self, function: GradientFunction | None = None) -> Any:
         """The tensor (of one that is no leaf: without its tape), if nobody wrote over it; for one that no hooks keep."""
         found = self.counter.autograd_version

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from operator import itemgetter
+from typing import Any
 
 from flambeau.graph.node import Node
 from flambeau.graph.primitives.leaf import CONSTANT, IOTA, PLACEHOLDER, SCALAR
@@ -24,7 +25,9 @@ class Template:
     Numbers may come in from outside, but no memory, and nothing random. Raises Unrepeatable for such.
     """
 
-    __slots__ = ("_constants", "_steps", "_results")
+    __slots__ = ("_constants", "_steps", "_results", "reads")
+    reads: frozenset[int]
+    """Which of the given nodes it reads; what `build` gets in the others' places doesn't matter."""
 
     def __init__(self, given: Sequence[Node], results: Sequence[Node], since: int) -> None:
         found: dict[Node, None] = dict.fromkeys(results)
@@ -50,6 +53,7 @@ class Template:
                 raise Unrepeatable  # a value of before: it may depend on anything
         self._steps: list[tuple[Callable[..., Node], int, Callable[..., tuple[Node, ...]] | None]] = []
         """What makes the node, and where its operands are: the one, or what finds the several."""
+        self.reads = frozenset([i for i, node in enumerate(given) if node in found])
         for node in sorted(reached, key=lambda n: n.serial):
             if node not in place:
                 operands = [place[i] for i in node.inputs]
@@ -57,9 +61,9 @@ class Template:
                 self._steps.append((node.again, operands[0], itemgetter(*operands) if len(operands) > 1 else None))
         self._results = [place[node] for node in results]
 
-    def build(self, given: Sequence[Node]) -> list[Node]:
+    def build(self, given: Sequence[Node | None]) -> list[Node]:
         """The results for these nodes, which are of the kinds of the placeholders."""
-        nodes = [*given, *self._constants]
+        nodes: list[Any] = [*given, *self._constants]
         append = nodes.append
         for again, first, others in self._steps:
             append(again((nodes[first],) if others is None else others(nodes)))

@@ -363,7 +363,7 @@ def moved(space: Space, operation: Operation, index: tuple[Index, ...]) -> tuple
             at[d] = i
         return tuple(at)
     if name == "expand":
-        return tuple(ZERO if n == 1 else i for i, n in zip(index, source))
+        return tuple(ZERO if n == 1 and m != 1 else i for i, n, m in zip(index, source, operation.shape))
     if name == "slice":
         return tuple(space.add(space.scale(i, step), constant(start)) for i, start, step in zip(index, params[0], params[1]))
     if name == "window":

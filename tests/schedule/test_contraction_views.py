@@ -116,3 +116,11 @@ def test_pointwise_convolutions_of_images_with_channels_last() -> None:
     """They are matrix products in any order."""
     form, _, w, _ = operands((2, 1, 3, 4, (6, 7), (1, 1), (0, 0), (1, 1), (1, 1)))
     check(permuted(_by_y(form, permuted(leaf(array(2, 6, 7, 3)), (0, 3, 1, 2)), w), (0, 2, 3, 1)))
+
+
+@pytest.mark.parametrize("before, after", [(0, 1), (1, 0), (2, 1)])
+def test_a_repeated_number_as_a_column_among_zeros(before: int, after: int) -> None:
+    """The dimension of one element isn't repeated: what is outside of it is zero."""
+    ones = make("expand", (leaf(array(1, 1)),), (6, 1), (1, 1))
+    padded = make("pad", (ones,), (0, before), (0, after), (0, 0), 0)
+    check(make("contract", (padded, leaf(array(before + 1 + after, 5))), (0, 1), (1, 2), (0, 2)))
