@@ -189,10 +189,33 @@ def test_rows_on_several_axes(features, type, bits):
 
 
 @pytest.mark.parametrize("bits", WIDTHS)
-@pytest.mark.parametrize("sizes", [(70, 700, 90), (3, 1000, 200), (300, 40, 7), (1, 600, 600), (600, 600, 1), (130, 1, 130)])
+@pytest.mark.parametrize(
+    "sizes", [(70, 700, 90), (3, 1000, 200), (300, 40, 7), (1, 600, 600), (600, 600, 1), (130, 1, 130), (701, 900, 70)]
+)
+@pytest.mark.parametrize("a", ["mk", "km"])
 @pytest.mark.parametrize("b", ["kn", "nk"])
-def test_large_matrix_product(sizes, b, bits):
-    check(matmul(*sizes, "mk", b), bits)
+def test_large_matrix_product(sizes, a, b, bits):
+    check(matmul(*sizes, a, b), bits)
+
+
+@pytest.mark.parametrize("bits", WIDTHS)
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("a", ["mk", "km"])
+@pytest.mark.parametrize("type", [dtypes.float32, dtypes.float64, dtypes.bfloat16])
+def test_batched_matrix_product(type, a, threads, bits):
+    check(matmul(59, 77, 64, a, "kn", 4, type), bits, threads)
+
+
+@pytest.mark.parametrize("bits", WIDTHS)
+@pytest.mark.parametrize("a", ["mk", "km"])
+def test_residual_of_a_product(a, bits):
+    """An epilogue that reads an element for each of the result's, which panels ask for ahead."""
+    plain, type = matmul(61, 40, 100, a), dtypes.float32
+    place = add(Expr("mul", (axis(0), literal(100)), dtypes.int64), axis(1))
+    value = _call("add", accumulator(type), Expr("load", (place,), type, 2))
+    slots = (*plain.slots[:2], Slot(type, 6100, "in"), plain.slots[2])
+    k = ContractionKernel(plain.extents, plain.outputs, plain.a, plain.b, value, slots)
+    check(k, bits, 2, lambda sums, arrays: sums + arrays[2].reshape(61, 100))
 
 
 def _call(op, *args):

@@ -54,6 +54,8 @@ def _lower(kernel: ContractionKernel, target: Target, threads: int, error_place:
         name = f"part{len(parts)}"
         if plan is None:
             units = direct(module, name, part, slots, target)
+        elif isinstance(plan, Panel) and not plan.is_packed:
+            units = plan.build(module, name, slots, scratch, None)
         elif isinstance(plan, Dot | WinogradWeight):
             units = plan.build(module, name, slots, scratch)
         else:
@@ -118,7 +120,8 @@ def _unbanded(form: Form, target: Target, threads: int) -> tuple[float, Winograd
     dot, panel = plan_dot(form, target, threads), plan_panel(form, target, threads)
     if dot is not None:
         cost = dot_cycles(dot, target, threads)
-        if panel is None or cost < 1.05 * (panel_cycles(panel, threads) + panel.packed.cycles(panel.lanes) / threads):
+        packing = 0.0 if panel is None or not panel.is_packed else panel.packed.cycles(panel.lanes) / threads
+        if panel is None or cost < 1.05 * (panel_cycles(panel, threads) + packing):
             return cost, dot
     return (direct_cycles(form, target, threads), None) if panel is None else (panel_cycles(panel, threads), panel)
 

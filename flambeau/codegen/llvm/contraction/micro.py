@@ -11,7 +11,23 @@ from dataclasses import dataclass
 from flambeau.codegen.llvm.builder import Function
 from flambeau.codegen.llvm.types import Int, Value, vector
 
-__all__ = ["Tile", "cycles", "register_tile", "product"]
+__all__ = ["Left", "Tile", "cycles", "register_tile", "product"]
+
+
+@dataclass(frozen=True)
+class Left:
+    """Where the left operand of a product lies: `row` elements from a row to the next, `term` from a term to the next, and
+    `panel` from the first row of a panel to that of the next."""
+
+    pointer: Value
+    row: int
+    term: int
+    panel: int
+
+    @classmethod
+    def packed(cls, pointer: Value, height: int, terms: int) -> Left:
+        """Panels [panel][term][row] of `height` rows, one after another."""
+        return cls(pointer, 1, height, terms * height)
 
 
 @dataclass(frozen=True)
@@ -28,14 +44,16 @@ def cycles(height: int, width: int) -> float:
     return max(height * width / 2, (height + width) / 2, 4.0) + 0.1 * height + 0.3 * width + 0.5
 
 
-def register_tile(rows: int, registers: int, widest: int = 8) -> Tile:
-    """The tile that takes the fewest cycles a column vector."""
+def register_tile(rows: int, registers: int, widest: int = 8, vectors: int = 0) -> Tile:
+    """The tile that takes the fewest cycles a column vector, or for all of `vectors` column vectors, where there are few."""
     best: tuple[float, Tile] | None = None
     for height in range(1, min(rows, registers // 2) + 1):
         for width in range(1, widest + 1):
             if height * width + width + 1 > registers:
                 break
-            cost = -(-rows // height) * cycles(height, width) / width
+            full, rest = divmod(vectors, width) if vectors else (1, 0)
+            each = (full * cycles(height, width) + (cycles(height, rest) if rest else 0)) / (full * width + rest)
+            cost = -(-rows // height) * each
             if best is None or cost < best[0] - 1e-9:
                 best = cost, Tile(height, width)
     assert best is not None
@@ -47,8 +65,7 @@ def product(
     tile: Tile,
     type: str,
     lanes: int,
-    left: Value,
-    panel_pitch: int,
+    left: Left,
     right: Value,
     pitch: int,
     terms: Int,
@@ -62,8 +79,8 @@ def product(
     """Sums over `terms` (at least one) of left[panel][term][row]·right[term][column]: all tiles of `columns` columns and of the
     panels from panels[0] to before panels[1].
 
-    A panel of `left` is `panel_pitch` elements from the next, a term of `right` `pitch`; `right` may be read up to the next
-    multiple of `lanes` columns. `begin(panel, column, width)` gives the accumulators to start from, row by row, and
+    A term of `right` is `pitch` elements from the next; it may be read up to the next multiple of `lanes` columns.
+    `begin(panel, column, width)` gives the accumulators to start from, row by row, and
     `end(panel, column, width, accumulators)` takes them when they are complete. `prefetch` asks for the next panel of `left`
     while one is used: where all of it comes from far away, once.
     """
@@ -71,7 +88,7 @@ def product(
 
         def one(p: Int, _: list[Value]) -> None:
             only = (p, f.add(p, 1))
-            product(f, tile, type, lanes, left, panel_pitch, right, pitch, terms, columns, only, begin, end, prefetch=prefetch)
+            product(f, tile, type, lanes, left, right, pitch, terms, columns, only, begin, end, prefetch=prefetch)
 
         f.loop(panels[0], panels[1], 1, one)
         return
@@ -82,17 +99,17 @@ def product(
         source = f.address(right, column, type)
 
         def panel(p: Int, _: list[Value]) -> None:
-            a = f.address(left, f.mul(p, panel_pitch), type)
+            a = f.address(left.pointer, f.mul(p, left.panel), type)
 
             def term(k: Int, held: list[Value]) -> list[Value]:
                 b = f.address(source, f.mul(k, pitch), type)
                 loaded = [f.load(vector(type, lanes), f.address(b, v * lanes, type)) for v in range(width)]
-                ak = f.address(a, f.mul(k, tile.height), type)
+                ak = f.address(a, f.mul(k, left.term), type)
                 if prefetch:
-                    f.prefetch(f.address(ak, panel_pitch, type), locality=2)
+                    f.prefetch(f.address(ak, left.panel, type), locality=2)
                 out = []
                 for m in range(tile.height):
-                    x = f.splat(f.load(type, f.address(ak, m, type)), lanes)
+                    x = f.splat(f.load(type, f.address(ak, m * left.row, type)), lanes)
                     out += [f.multiply_add(x, loaded[v], held[m * width + v]) for v in range(width)]
                 return out
 

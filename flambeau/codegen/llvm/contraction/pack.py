@@ -31,6 +31,9 @@ from flambeau.traced import is_multiple
 
 __all__ = ["Panels"]
 
+_BESIDE = 8
+"""How many panels are packed at a time whose rows lie beside each other."""
+
 
 @dataclass(frozen=True)
 class Panels:
@@ -115,6 +118,41 @@ class Panels:
                 self._nest(f, self.summed, index, lambda at, n: self._gather(f, source, target, at, n, first))
 
         f.loop(low, high, 1, unit)
+
+    @property
+    def is_beside(self) -> bool:
+        """Whether a term's rows lie beside each other, and terms a constant step apart."""
+        r = self.roles
+        return len(r.rows) == len(self.summed) == 1 and r.left.strides[r.rows[0]] == 1 and not r.left.checks
+
+    def fill_block(
+        self,
+        f: Function,
+        source: Value,
+        packed: Value,
+        index: list[Int],
+        panels: tuple[Int, Int],
+        terms: tuple[Int, Int],
+        pitch: int,
+    ) -> None:
+        """A part of what `is_beside`: these panels, of the terms from terms[0] to before terms[1], a panel's `pitch` terms after
+        the one before. Some panels at a time, term by term: each page of the operand is visited once for all of them."""
+
+        def several(p: Int, _: list[Value]) -> None:
+            end = f.minimum(f.add(p, _BESIDE), panels[1])
+
+            def term(k: Int, _: list[Value]) -> None:
+                at, n = place(index, self.summed, [k]), f.sub(k, terms[0])
+
+                def panel(q: Int, _: list[Value]) -> None:
+                    target = f.address(packed, f.mul(f.sub(q, panels[0]), pitch * self.height), self.form.sum_type)
+                    self._gather(f, source, target, at, n, f.mul(q, self.height))
+
+                f.loop(p, end, 1, panel)
+
+            f.loop(terms[0], terms[1], 1, term)
+
+        f.loop(panels[0], panels[1], _BESIDE, several)
 
     def _nest(
         self, f: Function, axes: Sequence[int], index: list[Int], body: Callable[[list[Int], Int], None], number: Int = 0

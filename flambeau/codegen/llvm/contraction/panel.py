@@ -19,10 +19,10 @@ from math import gcd, prod
 
 from flambeau.codegen.llvm.builder import Function, Module
 from flambeau.codegen.llvm.contraction.buffers import Sums, clear, in_vectors, off_powers_of_two
-from flambeau.codegen.llvm.contraction.elements import pointers, read, read_turned
+from flambeau.codegen.llvm.contraction.elements import pointers, position, read, read_turned
 from flambeau.codegen.llvm.contraction.epilogue import finish, store
-from flambeau.codegen.llvm.contraction.form import Form, epilogue_axes
-from flambeau.codegen.llvm.contraction.micro import Tile, product, register_tile
+from flambeau.codegen.llvm.contraction.form import Form, View, epilogue_axes
+from flambeau.codegen.llvm.contraction.micro import Left, Tile, product, register_tile
 from flambeau.codegen.llvm.contraction.pack import Panels
 from flambeau.codegen.llvm.contraction.roles import (
     PART,
@@ -40,6 +40,7 @@ from flambeau.codegen.llvm.contraction.roles import (
 )
 from flambeau.codegen.llvm.target import Target
 from flambeau.codegen.llvm.types import Int, Value, zero
+from flambeau.codegen.llvm.values import memory_type
 from flambeau.traced import is_multiple
 
 __all__ = ["Panel", "plan_panel", "panel_cycles"]
@@ -69,6 +70,11 @@ class Panel:
     shared: bool = False
     """Whether it is the right operand that a phase of its own packs: for few rows, where copying it would be most of the work.
     What is packed of a weight is kept. Each thread packs the left operand for itself then, which nobody has to wait for."""
+    in_place: bool = False
+    """Whether the left operand is read where it lies: its rows lie along the sum."""
+    own: bool = False
+    """Whether each thread packs the parts of the left operand that it uses, when it uses them: where a term's rows lie beside
+    each other that is little work, and what was packed is still in the second cache."""
 
     @property
     def packed(self) -> Panels:
@@ -114,6 +120,15 @@ class Panel:
         return along and 2 * self.form.extents[last] >= self.lanes > 1
 
     @property
+    def awaited(self) -> list[View]:
+        """What the epilogue reads, an element for each of the result's: from farther than the first cache, unless it is asked for
+        before the sums are computed."""
+        r, inner = self.roles, self.roles.columns[-1]
+        if not self.fused or self.spanned:
+            return []
+        return [v for _, v in self.form.loads if abs(v.strides[inner]) == 1 and any(v.varies(k) for k in r.rows)]
+
+    @property
     def sizes(self) -> tuple[int, ...]:
         """Bytes of each thread's block of the right operand, and of its sums."""
         right = self.step * self.inside * self.pitch + self.lanes
@@ -128,6 +143,11 @@ class Panel:
     def pack_key(self) -> object:
         """Plans with equal keys can use one pack."""
         return self if self.shared else self.packed.key
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether a phase of its own packs an operand."""
+        return not (self.in_place or self.own)
 
     def build_pack(self, module: Module, name: str, slots: int, scratch: Scratch) -> Pack:
         """The phase that packs the left operand, or the `shared` right one: its blocks of columns one after another."""
@@ -179,7 +199,7 @@ class Panel:
 
         return place([0] * len(extents), self.fixed, outer), at_line, lines, start, length
 
-    def build(self, module: Module, name: str, slots: int, scratch: Scratch, pack: Pack) -> int:
+    def build(self, module: Module, name: str, slots: int, scratch: Scratch, pack: Pack | None) -> int:
         """Adds the function that makes the sums from what `pack` packed; gives the number of its units of work."""
         element = self.form.sum_type
         f = module.function(name, PART)
@@ -187,10 +207,17 @@ class Panel:
         memory = pointers(f, slots)
         right_size, sums_size = self.sizes
         sums = scratch.private(f, "sums", sums_size)
-        all_right = scratch.pointer(f, pack.scratch) if self.shared else scratch.private(f, "right", right_size)
-        packed = scratch.private(f, "left", self.packed.bytes) if self.shared else scratch.pointer(f, pack.scratch)
+        before = scratch.pointer(f, pack.scratch) if pack is not None else None
         if self.shared:
+            assert before is not None
+            all_right, packed = before, scratch.private(f, "left", self.packed.bytes)
             self.packed.fill(f, memory, packed, 0, self.panels)
+        else:
+            all_right = scratch.private(f, "right", right_size)
+            packed = memory[r.left.slot] if before is None else before
+        if self.own:
+            per_group = ceiling(self.panels, self.groups) * self.tile.height * self.step
+            packed = scratch.private(f, "left", (per_group + 2 * self.lanes) * form.sum_bytes)
         inner = r.columns[-1]
         counts = self.counts
 
@@ -205,7 +232,15 @@ class Panel:
             first = f.mul(group, per)
             last: Int = per if self.groups == 1 else f.minimum(f.add(first, per), self.panels)
             batch = f.div(u, prod(counts[len(r.batch) :])) if r.batch else 0
-            left = f.address(packed, f.mul(batch, self.panels * self.terms * height), element)
+            if self.in_place:
+                row, term = r.left.strides[r.rows[0]], r.left.strides[r.summed[0]]
+                start_of_batch = f.address(packed, position(f, r.left.offset, r.left.strides, index), element)
+                left = Left(start_of_batch, row, term, row * height)
+            elif self.own:
+                left = Left.packed(f.address(packed, f.mul(first, -self.step * height), element), height, self.step)
+            else:
+                panels = f.address(packed, f.mul(batch, self.panels * self.terms * height), element)
+                left = Left.packed(panels, height, self.terms)
 
             if not self.fused:
                 clear(f, self.form.vector(self.lanes), sums, f.mul(f.mul(f.sub(last, first), height), self.pitch))
@@ -226,7 +261,12 @@ class Panel:
                         self._copy_right(f, memory, right, index, at_line, k, steps, lines, start, length)
                     from_term = f.mul(f.add(f.mul(term, e), k), self.inside)
                     count = f.mul(steps, self.inside)
-                    panel0 = f.address(left, f.mul(from_term, height), element)
+                    if self.own:
+                        self.packed.fill_block(
+                            f, memory[r.left.slot], packed, index, (first, last), (k, f.add(k, steps)), self.step
+                        )
+                        from_term = 0
+                    block_left = replace(left, pointer=f.address(left.pointer, f.mul(from_term, left.term), element))
 
                     def done(row: Int, column: Int, vectors: list[Value]) -> None:
                         where = at_line(index, 0) if self.spanned else index
@@ -240,7 +280,17 @@ class Panel:
                             result = finish(f, form, memory, total, w, inner, self.lanes, left_over)
                             store(f, form, memory, result, w, inner, self.lanes, left_over)
 
-                    self._product(f, panel0, right, sums, count, columns, (first, last), done if self.fused else None)
+                    def ahead(row: Int, column: Int, width: int) -> None:
+                        where = place(index, r.rows, unravel(f, row, [extents[x] for x in r.rows]))
+                        where = place(where, [inner], [f.add(start, column)])
+                        for view in self.awaited:
+                            type = memory_type(view.type)
+                            at = f.address(memory[view.slot], position(f, view.offset, view.strides, where), type)
+                            for v in range(width):
+                                f.prefetch(f.address(at, v * self.lanes, type), locality=2)
+
+                    ends = (ahead, done) if self.fused else None
+                    self._product(f, block_left, right, sums, count, columns, (first, last), ends)
 
                 f.loop(0, e, self.step, f.unless_stopped(one))
 
@@ -337,52 +387,53 @@ class Panel:
     def _product(
         self,
         f: Function,
-        left: Value,
+        left: Left,
         right: Value,
         sums: Value,
         terms: Int,
         columns: Int,
         panels: tuple[Int, Int],
-        done: Callable[[Int, Int, list[Value]], None] | None,
+        ends: tuple[Callable[[Int, Int, int], None], Callable[[Int, Int, list[Value]], None]] | None,
     ) -> None:
-        """A block's tiles, added to the buffer of sums or handed to `done` a row of vectors at a time."""
+        """A block's tiles, added to the buffer of sums; or, with `ends`, a row of vectors at a time: the first is told of (row,
+        column, width) before the sums are computed, and the second gets (row, column, vectors)."""
         height = self.tile.height
         buffer = Sums(self.form.vector(self.lanes), sums, self.pitch)
 
-        def begin(p: Int, column: Int, width: int) -> list[Value]:
-            if done:
-                return [zero(self.form.vector(self.lanes))] * (height * width)
-            return buffer.load(f, f.mul(f.sub(p, panels[0]), height), column, height, width)
+        def tiles(tall: int, panels: tuple[Int, Int], are_whole: bool) -> None:
+            """All of these panels, of whose rows the first `tall` are read; all of them count if they `are_whole`."""
 
-        def end(p: Int, column: Int, width: int, totals: list[Value]) -> None:
-            if done is None:
-                buffer.store(f, f.mul(f.sub(p, panels[0]), height), column, height, width, totals)
-                return
-            for m in range(height):
-                row = f.add(f.mul(p, height), m)
-                group = totals[m * width : (m + 1) * width]
-                if is_multiple(self.rows, height):
-                    done(row, column, group)
-                else:
-                    with f.when(f.compare("slt", row, self.rows)):
-                        done(row, column, group)
+            def begin(p: Int, column: Int, width: int) -> list[Value]:
+                if ends:
+                    for m in range(tall):
+                        ends[0](f.add(f.mul(p, height), m), column, width)
+                    return [zero(self.form.vector(self.lanes))] * (tall * width)
+                return buffer.load(f, f.mul(f.sub(p, origin), height), column, tall, width)
 
-        product(
-            f,
-            self.tile,
-            self.form.sum_type,
-            self.lanes,
-            left,
-            self.terms * height,
-            right,
-            self.pitch,
-            terms,
-            columns,
-            panels,
-            begin,
-            end,
-            done is not None,
-        )
+            def end(p: Int, column: Int, width: int, totals: list[Value]) -> None:
+                if ends is None:
+                    buffer.store(f, f.mul(f.sub(p, origin), height), column, tall, width, totals)
+                    return
+                for m in range(tall):
+                    row = f.add(f.mul(p, height), m)
+                    group = totals[m * width : (m + 1) * width]
+                    if are_whole:
+                        ends[1](row, column, group)
+                    else:
+                        with f.when(f.compare("slt", row, self.rows)):
+                            ends[1](row, column, group)
+
+            tile, type = Tile(tall, self.tile.width), self.form.sum_type
+            product(f, tile, type, self.lanes, left, right, self.pitch, terms, columns, panels, begin, end, ends is not None)
+
+        origin, last = panels
+        rest = self.rows % height if self.in_place else 0
+        if not rest:
+            tiles(height, panels, is_multiple(self.rows, height))
+            return
+        full = self.rows // height
+        tiles(height, (origin, f.minimum(last, full)), True)
+        tiles(rest, (f.maximum(origin, full), last), True)
 
     def _finish(
         self,
@@ -460,7 +511,10 @@ def plan_panel(form: Form, target: Target, threads: int) -> Panel | None:
     lanes = target.lanes(bits)
     if rows < 2 or columns < lanes // 2:
         return None
-    tile = register_tile(rows, target.registers)
+    line = extents[r.columns[-1]] if len(r.columns) == 1 else 0
+    tile = register_tile(rows, target.registers, vectors=ceiling(line, lanes) if line <= 1024 else 0)
+    in_place = not form.is_traced and _is_in_place(form, r)
+    own = not form.is_traced and Panels(form, r, tile.height, r.summed).is_beside
     # the sum: blocks of which a tile of the right operand nearly fits the first cache (it streams well from the second)
     most = max(16, 2 * target.l1 // (tile.width * lanes * bits // 8))
     split, inside = r.summed[-1], 1
@@ -477,14 +531,16 @@ def plan_panel(form: Form, target: Target, threads: int) -> Panel | None:
     inner = r.columns[-1]
     line_axes = r.columns[:-1]
     budget = target.l2 // 2 // (bits // 8)
-    widest = max(4 * lanes, min(1024, budget // (step * inside + (0 if single else rows))))
+    tall = min(rows, max(4 * tile.height, target.l2 // 2 // (step * bits // 8))) if own else rows
+    widest = max(4 * lanes, min(1024, budget // (step * inside + (0 if single else tall))))
     line = extents[inner]
     per_image = extents[line_axes[-1]] if line_axes else 1
     span = len(line_axes) > 0 and (len(line_axes) == 1 or per_image * line >= min(widest, 512))
     count = per_image if span else size_of(extents, line_axes)
     if line >= widest or not line_axes:
         parts = ceiling(line, widest)
-        parts = _balanced(parts, threads, batch * size_of(extents, line_axes))
+        if not (in_place or own) or parts > 1:  # else threads share the rows, so that each is read by one of them
+            parts = _balanced(parts, threads, batch * size_of(extents, line_axes))
         segment = min(line, ceiling(ceiling(line, parts), lanes) * lanes)
         lines = 1
     else:
@@ -499,6 +555,8 @@ def plan_panel(form: Form, target: Target, threads: int) -> Panel | None:
             lines -= lines % even
     units = batch * (size_of(extents, line_axes) // count if line_axes else 1) * ceiling(count, lines) * ceiling(line, segment)
     groups = min(ceiling(rows, tile.height), ceiling(threads, units)) if units < threads else 1
+    if in_place or own:
+        groups = min(ceiling(rows, tile.height), _balanced(ceiling(rows, tall), threads, units))
     # what is whole is so for every length
     segment = form.extents[inner] if segment == line else segment
     lines = size_of(form.extents, line_axes[-1:] if span else line_axes) if lines == count else lines
@@ -512,7 +570,31 @@ def plan_panel(form: Form, target: Target, threads: int) -> Panel | None:
     is_product = r.batch == () and len(r.columns) == 1 and not form.b.checks and not form.a.checks
     small = ceiling(rows, tile.height) * tile.height * size_of(extents, r.summed) * form.sum_bytes <= target.l1
     shared = is_product and single and small and rows <= _FEW_ROWS
-    return Panel(form, r, tile, lanes, lines, segment, span, split, step, groups, fused, shared)
+    return Panel(
+        form,
+        r,
+        tile,
+        lanes,
+        lines,
+        segment,
+        span,
+        split,
+        step,
+        groups,
+        fused,
+        shared,
+        in_place and not shared,
+        own and not shared,
+    )
+
+
+def _is_in_place(form: Form, r: Roles) -> bool:
+    """Whether the left operand can be read where it lies: one step from a row to the next, and terms beside each other, as
+    numbers of the sum's type."""
+    view = r.left
+    if len(r.rows) != 1 or len(r.summed) != 1 or view.checks or view.strides[r.summed[0]] != 1:
+        return False
+    return memory_type(view.type) == form.sum_type
 
 
 def _balanced(blocks: int, threads: int, others: int) -> int:

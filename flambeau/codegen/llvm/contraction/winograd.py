@@ -23,7 +23,7 @@ from flambeau.codegen.llvm.contraction.elements import pointers, position, read,
 from flambeau.codegen.llvm.contraction.epilogue import finish, store
 from flambeau.codegen.llvm.contraction.filtering import F2, F2_STRIDED, F4, Filtering, transform
 from flambeau.codegen.llvm.contraction.form import Check, Form
-from flambeau.codegen.llvm.contraction.micro import Tile, cycles, product, register_tile
+from flambeau.codegen.llvm.contraction.micro import Left, Tile, cycles, product, register_tile
 from flambeau.codegen.llvm.contraction.roles import (
     PART,
     PHASE,
@@ -341,8 +341,7 @@ class Winograd:
             self.tile,
             self.form.sum_type,
             self.lanes,
-            left,
-            self.terms * height,
+            Left.packed(left, height, self.terms),
             right,
             self.stride,
             self.terms,

@@ -24,7 +24,7 @@ from flambeau.codegen.llvm.contraction.elements import pointers, position, read,
 from flambeau.codegen.llvm.contraction.epilogue import finish, store
 from flambeau.codegen.llvm.contraction.filtering import F2, Matrix, flipped, transform
 from flambeau.codegen.llvm.contraction.form import Check, Form, View
-from flambeau.codegen.llvm.contraction.micro import Tile, product
+from flambeau.codegen.llvm.contraction.micro import Left, Tile, product
 from flambeau.codegen.llvm.contraction.roles import PART, Roles, Scratch, ceiling, every, place, roles, size_of, unravel
 from flambeau.codegen.llvm.contraction.windows import Window, weight_windows
 from flambeau.codegen.llvm.shuffles import gathered, transpose
@@ -318,8 +318,8 @@ class WinogradWeight:
         def end(p: Int, column: Int, width: int, totals: list[Value]) -> None:
             buffer.store(f, f.mul(p, height), column, height, width, totals)
 
-        pitch = self.terms * height
-        product(f, self.tile, element, lanes, left, pitch, right, self.pitch, terms, columns, (0, panels), begin, end)
+        panel = Left.packed(left, height, self.terms)
+        product(f, self.tile, element, lanes, panel, right, self.pitch, terms, columns, (0, panels), begin, end)
 
     def _finish(
         self,
