@@ -8,7 +8,7 @@ from typing import Any
 from flambeau.recording import compile as compile
 from flambeau.storage import pending
 
-__all__ = ["compile", "cudagraph_mark_step_begin", "disable", "is_compiling", "reset"]
+__all__ = ["allow_in_graph", "compile", "cudagraph_mark_step_begin", "disable", "is_compiling", "reset"]
 
 
 def is_compiling() -> bool:
@@ -28,6 +28,14 @@ def disable(fn: Any = None, recursive: bool = True, *, reason: str | None = None
         return fn(*args, **kwargs)
 
     return plain
+
+
+def allow_in_graph(fn: Any) -> Any:
+    """The function, or the list of them, as it is: recorded calls are recorded in full. TypeError for what can't be called."""
+    for one in fn if isinstance(fn, (list, tuple)) else [fn]:
+        if not callable(one):
+            raise TypeError(f"allow_in_graph expects a callable, but got {type(one).__name__}")
+    return fn
 
 
 def reset() -> None:

@@ -135,6 +135,17 @@ def test_dropout(name, device):
     assert flambeau.equal(function(x, 0.25, training=True), y)
 
 
+def test_dropout_of_nothing_is_the_input(device):
+    """So that a softmax whose result is dropped from in place, with p = 0, keeps its gradient."""
+    x = flambeau.ones(2, 3, 4, 5, requires_grad=True, device=device)
+    y = x.softmax(-1)
+    for name in ("dropout", "alpha_dropout", "feature_alpha_dropout", "dropout2d"):
+        assert getattr(functional, name)(y, 0.0, True, True) is y and getattr(functional, name)(y, 0.0, True) is y
+    empty = flambeau.ones(0, 3, device=device)
+    assert functional.dropout(empty) is empty and y._version == 0
+    y.sum().backward()
+
+
 def test_dropout_in_place(device):
     x = flambeau.ones(1000, device=device)
     assert functional.dropout(x, 0.5, inplace=True) is x

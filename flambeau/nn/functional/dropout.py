@@ -28,8 +28,6 @@ def _kept(x: Tensor, p: float, by_channel: bool) -> Tensor:
 
 def _drop(x: Tensor, p: float, by_channel: bool = False) -> Tensor:
     """Zeros with probability p, the rest scaled by 1 / (1 − p)."""
-    if p == 0 or x.numel() == 0:
-        return x * 1.0
     if p == 1:
         return x * 0.0
     return (x * (1 / (1 - p)))._fill_where(~_kept(x, p, by_channel), 0)
@@ -40,8 +38,6 @@ _ALPHA = 1.7580993408473766  # SELU's scale times its alpha: what a saturated un
 
 def _alpha_drop(x: Tensor, p: float, by_channel: bool = False) -> Tensor:
     """Dropped elements become SELU's negative saturation, then mean and variance are restored."""
-    if p == 0 or x.numel() == 0:
-        return x * 1.0
     if p == 1:
         return x * 0.0
     scale = 1 / math.sqrt((_ALPHA * _ALPHA * p + 1) * (1 - p))
@@ -52,9 +48,9 @@ def _alpha_drop(x: Tensor, p: float, by_channel: bool = False) -> Tensor:
 def _run(function: Any, name: str, input: Any, p: float, training: bool, inplace: bool, by_channel: bool) -> Tensor:
     _check_probability(p)
     check_tensor(input, name, "input")
-    if not training:
-        return input
-    if input.dtype.category != 2 and p > 0:
+    if not training or p == 0 or input.numel() == 0:
+        return input  # itself, also in place: no write is counted
+    if input.dtype.category != 2:
         raise RuntimeError(f"result type Float can't be cast to the desired output type {scalar_name(input)}")
     return in_place(function, input, p, by_channel) if inplace else function(input, p, by_channel)
 
