@@ -39,16 +39,16 @@ class Unfusable(Exception):
 class Write:
     """What one store of a loop kernel does: elements of `value` go to `target`'s memory.
 
-    `kind` is "all" (the target is the value), "copy" (the target starts as the value), "part" (at `offset` along `axis` of a
-    concatenation), "row" (at `offset` of the target's dimension 0, which the value lacks), "assign" (at strided positions) or
-    "scatter" (at positions that an index operand gives).
+    `kind` is "all" (the target is the value), "copy" (the target starts as the value), "part" (its first element at `corner`,
+    one of the parts of a concatenation), "row" (at `row` of the target's dimension 0, which the value lacks), "assign" (at
+    strided positions) or "scatter" (at positions that an index operand gives).
     """
 
     target: Operation
     value: Operation
     kind: str = "all"
-    axis: int = 0
-    offset: int = 0
+    corner: tuple[int, ...] = ()
+    row: int = 0
 
 
 class Lowering:
@@ -449,11 +449,10 @@ def _attempt(lowering: Lowering, writes: Sequence[Write]) -> list[Store]:
         if w.kind in ("all", "copy"):
             place = space.flat(index, target.shape)
         elif w.kind == "part":
-            at = list(index)
-            at[w.axis] = space.add(at[w.axis], constant(w.offset))
+            at = [space.add(i, constant(first)) if first else i for i, first in zip(index, w.corner)]
             place = space.flat(at, target.shape)
         elif w.kind == "row":
-            place = space.add(constant(w.offset * w.value.size), space.flat(index, w.value.shape))
+            place = space.add(constant(w.row * w.value.size), space.flat(index, w.value.shape))
         elif w.kind == "assign":
             _, strides, offset = target.params
             place = space.add(constant(offset), *(space.scale(i, s) for i, s in zip(index, strides)))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from flambeau.graph.primitives.movement import PAD
-from flambeau.ops.joining import cat
+from flambeau.ops.composite import Composite, record, untaped
+from flambeau.ops.joining import cat, pad_constant
 from flambeau.ops.operands import check_fits, check_tensor
 from flambeau.ops.registry import operator
 from flambeau.shapes import joining as rules
@@ -31,24 +34,74 @@ def _constant(x: Tensor, low: Sequence[int], high: Sequence[int], value: float) 
     return Tensor._apply(PAD, (x,), (low, high, (0,) * len(low), value))._laid_out_as_image(image)
 
 
-# What stands before (`amount` elements) and after x along a dimension.
-def _reflection(x: Tensor, dim: int, amount: int, is_before: bool) -> Tensor:
-    """The neighbours inside, mirrored at the edge element, which is not repeated."""
-    return x.narrow(dim, 1 if is_before else x._shape[dim] - 1 - amount, amount).flip(dim)
+@dataclass(frozen=True)
+class _Mode:
+    """Where the elements outside come from: `amount` of them, before or after the n along a dimension, are those inside from
+    `start(n, amount, is_before)` on, flipped, or else one of them repeated."""
+
+    start: Callable[[int, int, bool], int]
+    is_flipped: bool = False
+    is_repeated: bool = False
+
+    def outside(self, x: Tensor, dim: int, amount: int, is_before: bool) -> Tensor:
+        start = self.start(x._shape[dim], amount, is_before)
+        part = x.narrow(dim, start, 1 if self.is_repeated else amount)
+        if self.is_repeated:
+            return part.expand(tuple(amount if d == dim else n for d, n in enumerate(x._shape)))
+        return part.flip(dim) if self.is_flipped else part
+
+    def inside(self, g: Tensor, dim: int, n: int, amount: int, is_before: bool) -> Tensor:
+        """What the gradient g of `outside` is for the n elements inside."""
+        start = self.start(n, amount, is_before)
+        if self.is_repeated:
+            g = g.sum(dim, keepdim=True)
+        elif self.is_flipped:
+            g = g.flip(dim)
+        widths = [(0, 0)] * g.ndim
+        widths[dim] = start, n - start - g._shape[dim]
+        return pad_constant(g, widths)
 
 
-def _replication(x: Tensor, dim: int, amount: int, is_before: bool) -> Tensor:
-    """The edge element, repeated."""
-    shape = tuple(amount if d == dim else n for d, n in enumerate(x._shape))
-    return x.narrow(dim, 0 if is_before else x._shape[dim] - 1, 1).expand(shape)
+_MODES = {
+    "reflect": _Mode(lambda n, amount, is_before: 1 if is_before else n - 1 - amount, is_flipped=True),
+    "replicate": _Mode(lambda n, amount, is_before: 0 if is_before else n - 1, is_repeated=True),
+    "circular": _Mode(lambda n, amount, is_before: n - amount if is_before else 0),
+}
 
 
-def _wrapping(x: Tensor, dim: int, amount: int, is_before: bool) -> Tensor:
-    """The elements of the other end."""
-    return x.narrow(dim, x._shape[dim] - amount if is_before else 0, amount)
+def _padded(x: Tensor, low: Sequence[int], high: Sequence[int], mode: _Mode, dim: int = 0) -> Tensor:
+    """Dimensions from `dim` on with `low` elements more before and `high` after: parts of parts, all of which are views of x."""
+    while dim < x.ndim and not low[dim] and not high[dim]:
+        dim += 1
+    if dim == x.ndim:
+        return x
+    parts = [x]
+    if low[dim]:
+        parts.insert(0, mode.outside(x, dim, low[dim], True))
+    if high[dim]:
+        parts.append(mode.outside(x, dim, high[dim], False))
+    return cat([_padded(part, low, high, mode, dim + 1) for part in parts], dim)
 
 
-_MODES = {"reflect": _reflection, "replicate": _replication, "circular": _wrapping}
+def _gradient(g: Tensor, y: Any, inputs: Any, params: Any) -> tuple[Any]:
+    name, low, high = params
+    mode = _MODES[name]
+
+    def gradient() -> Tensor:
+        found = g
+        for dim, (a, b) in enumerate(zip(low, high)):
+            n = found._shape[dim] - a - b
+            whole, found = found, found.narrow(dim, a, n)
+            if a:
+                found = found + mode.inside(whole.narrow(dim, 0, a), dim, n, a, True)
+            if b:
+                found = found + mode.inside(whole.narrow(dim, a + n, b), dim, n, b, False)
+        return found
+
+    return (gradient,)
+
+
+_PADDED = Composite("pad", _gradient, saves="", conjugates=False)
 
 
 @operator(namespace="nn.functional", method=False)
@@ -74,17 +127,13 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
         return _constant(x, low, high, 0 if value is None else value)
     if value is not None and value != 0:
         raise RuntimeError(f'Padding mode "{mode}" doesn\'t take in value argument')
-    outside = _MODES[mode]
-    for dim in range(rank - 1, -1, -1):
-        a, b = low[dim], high[dim]
-        if a < 0 or b < 0:
-            x = x.narrow(dim, max(-a, 0), x._shape[dim] - max(-a, 0) - max(-b, 0))
-        parts = [x]
-        if a > 0:
-            parts.insert(0, outside(x, dim, a, True))
-        if b > 0:
-            parts.append(outside(x, dim, b, False))
-        if len(parts) > 1:
-            x = cat(parts, dim)
-    x = x.clone() if x is input else x
-    return x._laid_out(contiguous_strides(tuple(x._shape))) if mode == "circular" else x
+    image = x
+    if any(a < 0 for a in (*low, *high)):
+        x = pad_constant(x, [(min(a, 0), min(b, 0)) for a, b in zip(low, high)])
+        low, high = [max(a, 0) for a in low], [max(b, 0) for b in high]
+    if not any(low) and not any(high):
+        return x.clone() if x is image else x
+    with untaped():
+        y = _padded(x, low, high, _MODES[mode])
+    y = record(_PADDED, y, (x,), (mode, tuple(low), tuple(high)))
+    return y._laid_out(contiguous_strides(tuple(y._shape))) if mode == "circular" else y

@@ -49,6 +49,14 @@ _MOST_SINKS = 6
 """More kernels than this that read a value are not told apart."""
 
 
+def _is_part(o: Operation) -> bool:
+    """Whether an operation is a concatenation that is only a part of another one, which writes its parts in their places."""
+    if o.name != "concatenate" or len(o.users) != 1:
+        return False
+    (user,) = o.users
+    return user.name == "concatenate" and sum(i is o for i in user.inputs) == 1
+
+
 def _find_loads(values: list[Expr], slot: int, found: set[Expr]) -> bool:
     """Collects the loads of a slot; True when one is inside a reduction."""
     nested = False
@@ -126,7 +134,8 @@ class Fusion:
             if o.name == "memory":
                 continue
             self.memory.update(i.number for i in self._read_from_memory(o))
-            if number in self.outputs or number in self.forced or o.name in _ALWAYS or o.kind == "contraction":
+            always = o.name in _ALWAYS and not _is_part(o)
+            if number in self.outputs or number in self.forced or always or o.kind == "contraction":
                 self.memory.add(number)
             cone, depth = 1 << number, 1
             for i in o.inputs:

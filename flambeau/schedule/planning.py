@@ -6,7 +6,7 @@ May import `flambeau.kernels`, `flambeau.graph` and `flambeau.dtypes`.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterator, Sequence
 from math import prod
 
 from flambeau.graph.node import Node, topological_order
@@ -144,7 +144,7 @@ def _launches(unit: Unit, fusion: Fusion) -> list[Launch]:
     if unit.core is not None:
         return [lower_contraction(unit.core, root, memory, heights)]
     if root.name == "concatenate":
-        return [lower_loops(writes, memory, heights) for writes in _joined(root)]
+        return [lower_loops(writes, memory, heights) for writes in _joined(root, memory)]
     if root.name in ("assign", "scatter"):
         value = root.inputs[-1]
         return [
@@ -161,7 +161,7 @@ def _launches(unit: Unit, fusion: Fusion) -> list[Launch]:
         outer, inner = prod(root.shape[:axis]), prod(root.shape[axis + 1 :])
         return [(FourierKernel(kind, outer, n, inner if kind == "half" else inner // 2, factor, slots), operands)]
     if root.name == "recurrence":
-        firsts = [Write(r, r.inputs[r.params[1].number], "row", 0, r.params[1].place(r.params[0], 0))
+        firsts = [Write(r, r.inputs[r.params[1].number], "row", (), r.params[1].place(r.params[0], 0))
                   for r in unit.roots if r.params[1].kind == "history"]  # fmt: skip
         return [*(lower_loops([w], memory, heights) for w in firsts), recurrence_kernel(unit.roots, build_body)]
     if root.name == "routine":
@@ -170,23 +170,29 @@ def _launches(unit: Unit, fusion: Fusion) -> list[Launch]:
     return [lower_loops([Write(r, r) for r in unit.roots], memory, heights)]
 
 
-def _joined(root: Operation) -> list[list[Write]]:
+def _joined(root: Operation, memory: Container[int]) -> list[list[Write]]:
     """The writes of a concatenation's parts, those together that one kernel does: neighbours of one shape share what is computed.
     (Parts of narrower types may meet within a word that a GPU stores.)"""
     groups: list[list[Write]] = []
-    offset = 0
-    (axis,) = root.params
-    for part in root.inputs:
-        write = Write(root, part, "part", axis, offset)
-        offset += part.shape[axis]
-        if not part.size:
-            continue
+    for part, corner in _parts(root, (0,) * len(root.shape), memory):
+        write = Write(root, part, "part", corner)
         last = groups[-1] if groups else []
         if last and last[0].value.shape == part.shape and len(last) < WIDEST and root.dtype.itemsize >= 4:
             last.append(write)
         else:
             groups.append([write])
     return groups
+
+
+def _parts(root: Operation, corner: tuple[int, ...], memory: Container[int]) -> Iterator[tuple[Operation, tuple[int, ...]]]:
+    """The parts of a concatenation and of those that it is made of, each with the place of its first element."""
+    (axis,) = root.params
+    for part in root.inputs:
+        if part.name == "concatenate" and part.number not in memory:
+            yield from _parts(part, corner, memory)
+        elif part.size:
+            yield part, corner
+        corner = (*corner[:axis], corner[axis] + part.shape[axis], *corner[axis + 1 :])
 
 
 def _origin(unit: Unit, named: Sequence[Operation]) -> tuple[str, ...]:

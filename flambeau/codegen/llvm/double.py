@@ -1,4 +1,5 @@
-"""exp and log of float64, in float64: within 1 unit in the last place, for all numbers.
+"""exp, expm1, tanh, log and log1p of float64, in float64: within 1 unit in the last place (expm1 and log1p 1.5, tanh 2), for all
+numbers.
 
 The polynomials are minimax fits (Remez exchange) in high precision. May import the builder and `polynomial.py`.
 """
@@ -7,9 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 from flambeau.codegen.llvm.builder import Function
-from flambeau.codegen.llvm.polynomial import clamp, evaluate, fused, less, number, where_nan
+from flambeau.codegen.llvm.polynomial import clamp, evaluate, fused, less, log1p, number, where_nan
 from flambeau.codegen.llvm.types import Value, constant
 
 __all__ = ["FUNCTIONS"]
@@ -29,21 +31,45 @@ _LOG = (
 )
 
 
-def exp(f: Function, x: Value) -> Value:
-    """2^n · exp(r) with x = n·ln 2 + r, by two powers of two: results may be subnormal, or overflow."""
-    x = clamp(f, x, -746.0, 710.0)
+def _reduced(f: Function, x: Value) -> tuple[Value, Value]:
+    """n, as i64, and exp(r) - 1 for x = n·ln 2 + r."""
     n = f.intrinsic("roundeven", f.binary("fmul", x, number(x, 1 / math.log(2))))
     r = fused(f, n, number(x, -_LN2_HIGH), x)
     r = fused(f, n, number(x, -_LN2_LOW), r)
     p = fused(f, f.binary("fmul", r, r), evaluate(f, r, _EXP), r)
-    p = f.binary("fadd", p, number(x, 1.0))
     whole = f.cast("fptosi", n, "i32")
-    whole = f.cast("sext", f.op(whole.type, f"freeze {whole.type} {whole}"), "i64")  # NaN has no integer
+    return f.cast("sext", f.op(whole.type, f"freeze {whole.type} {whole}"), "i64"), p  # NaN has no integer
+
+
+def _power(f: Function, n: Value) -> Value:
+    """2^n, where that is normal."""
+    bits = f.binary("shl", f.binary("add", n, constant(n.type, 1023)), constant(n.type, 52))
+    return f.cast("bitcast", bits, "double")
+
+
+def exp(f: Function, x: Value) -> Value:
+    """2^n · exp(r) with x = n·ln 2 + r, by two powers of two: results may be subnormal, or overflow."""
+    whole, p = _reduced(f, clamp(f, x, -746.0, 710.0))
+    p = f.binary("fadd", p, number(x, 1.0))
     half = f.binary("ashr", whole, constant(whole.type, 1))
     for part in (half, f.binary("sub", whole, half)):
-        bits = f.binary("shl", f.binary("add", part, constant(part.type, 1023)), constant(part.type, 52))
-        p = f.binary("fmul", p, f.cast("bitcast", bits, "double"))
+        p = f.binary("fmul", p, _power(f, part))
     return p
+
+
+def expm1(f: Function, x: Value) -> Value:
+    """2·(2^(n-1)·(exp(r) - 1) + (2^(n-1) - ½)): half of the power is one even where the result overflows. Zeros keep their sign."""
+    whole, p = _reduced(f, clamp(f, x, -60.0, 710.0))
+    power = _power(f, f.binary("sub", whole, constant(whole.type, 1)))
+    half = fused(f, power, p, f.binary("fsub", power, number(x, 0.5)))
+    return f.select(f.test("fcmp oeq", x, number(x, 0.0)), x, f.binary("fadd", half, half))
+
+
+def tanh(f: Function, x: Value) -> Value:
+    """m / (m + 2) with m = exp(2|x|) - 1."""
+    a = clamp(f, f.intrinsic("fabs", x), 0.0, 20.0)
+    m = expm1(f, f.binary("fadd", a, a))
+    return f.intrinsic("copysign", f.binary("fdiv", m, f.binary("fadd", m, number(x, 2.0))), x)
 
 
 def log(f: Function, x: Value) -> Value:
@@ -69,4 +95,6 @@ def log(f: Function, x: Value) -> Value:
     return where_nan(f, x, f.select(less(f, x, 0.0), number(x, float("nan")), result))
 
 
-FUNCTIONS: dict[str, Callable[[Function, Value], Value]] = {"exp": exp, "log": log}
+FUNCTIONS: dict[str, Callable[[Function, Value], Value]] = {
+    "exp": exp, "expm1": expm1, "tanh": tanh, "log": log, "log1p": partial(log1p, log),
+}  # fmt: skip

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from flambeau.codegen.llvm.builder import Function
 from flambeau.codegen.llvm.types import Value, constant
 
-__all__ = ["any_lane", "clamp", "evaluate", "fused", "less", "number", "where_nan"]
+__all__ = ["any_lane", "clamp", "evaluate", "fused", "less", "log1p", "number", "where_nan"]
 
 
 def number(x: Value, value: float) -> Value:
@@ -60,3 +60,15 @@ def any_lane(f: Function, condition: Value) -> Value:
     if condition.type == "i1":
         return condition
     return f.call(f"llvm.vector.reduce.or.{f.suffix(condition.type)}", "i1", condition)
+
+
+def log1p(log: Callable[[Function, Value], Value], f: Function, x: Value) -> Value:
+    """log(u) + d / u for u = 1 + x as rounded and d = 1 + x - u, what the rounding lost."""
+    one = number(x, 1.0)
+    u = f.binary("fadd", x, one)
+    large = f.test("fcmp ogt", x, one)  # then it is the one that loses digits
+    lost = f.select(large, f.binary("fsub", one, f.binary("fsub", u, x)), f.binary("fsub", x, f.binary("fsub", u, one)))
+    lost = f.binary("fdiv", lost, u)
+    lost = f.select(f.test("fcmp uno", lost, lost), number(x, 0.0), lost)  # u is 0, infinite or NaN, and its logarithm right
+    result = f.binary("fadd", log(f, u), lost)
+    return f.select(f.test("fcmp oeq", x, number(x, 0.0)), x, result)

@@ -9,28 +9,42 @@ import math
 
 from flambeau.dtypes import float64
 from flambeau.ops.choices import choose
-from flambeau.ops.creation import tensor
 from flambeau.ops.pointwise import unary_operand
 from flambeau.ops.registry import operator
-from flambeau.ops.special.composed import composed, legendre, polynomial, wide_operand
+from flambeau.ops.special.composed import composed, polynomial, wide_operand
 from flambeau.tensor import Tensor
 
 __all__ = ["erfc", "erfcx", "erfinv", "log_ndtr", "ndtr", "ndtri"]
 
 
-def _fraction(x: Tensor) -> Tensor:
-    """e^(-x²) / (√π erfc(x)) for x ≥ 2, by a continued fraction evaluated from a fixed depth (Abramowitz and Stegun 7.1.14)."""
-    fraction = x
-    for k in range(60 if x.dtype is float64 else 28, 0, -1):
-        fraction = x + (k / 2) / fraction
-    return fraction
+# (1 + 2x)·exp(x²)·erfc(x) for x ≥ 0 in t = (x - 3.75) / (x + 3.75), a series that decreases fast (M. M. Shepherd and
+# J. G. Laframboise, "Chebyshev approximation of (1 + 2x)exp(x²)erfc x in 0 ≤ x < ∞", 1981): to 5e-9, and to 1e-19.
+_SCALED_SINGLE = (
+    2.2046718905694024e-05, -0.00022411674674416022, 0.00033016745627228067, 0.001675912217981131, -0.009770087183368234,
+    0.02840925236412726, -0.05868544049363111, 0.09229076959130378, -0.10880522754949953, 0.08227841998347046,
+    0.00358549531406309, -0.1402406583213864, 1.2375126300326993,
+)  # fmt: skip
+_SCALED_DOUBLE = (
+    -7.33950500852954e-11, -3.75315827795962e-11, 9.02214970034059e-10, 5.457157304704688e-10, -6.545560212480267e-09,
+    -4.389284159986328e-09, 4.0971223152703005e-08, 2.4289762925488707e-08, -2.6114702359900956e-07, -5.826281078800777e-08,
+    1.7534434251106334e-06, -9.72849582211122e-07, -1.1445049125831309e-05, 2.2383912036550678e-05, 5.164940777546399e-05,
+    -0.00029015397928986765, 0.00029371359480570737, 0.0017556258324217529, -0.009746579547619623, 0.0283622774215156,
+    -0.05869339859054762, 0.09230432116019834, -0.10880393014170746, 0.08227673849015102, 0.00358541548546369,
+    -0.14024059858554702, 1.2375126308378275,
+)  # fmt: skip
+
+
+def _scaled(x: Tensor) -> Tensor:
+    """exp(x²)·erfc(x) for x ≥ 0."""
+    bounded = x.clamp(max=1e30)
+    t = (bounded - 3.75) / (bounded + 3.75)
+    return polynomial(t, _SCALED_DOUBLE if x.dtype is float64 else _SCALED_SINGLE) / (1 + 2 * x)
 
 
 def _erfc_value(x: Tensor) -> Tensor:
     size = x.abs()
-    safe = choose(size < 2, 2.0, size, "erfc")
-    tail = (-(safe * safe)).exp() / (_fraction(safe) * math.sqrt(math.pi))
-    return choose(size < 2, 1 - x.erf(), choose(x > 0, tail, 2 - tail, "erfc"), "erfc")
+    tail = (-(size * size)).exp() * _scaled(size)
+    return choose(x < 0, 2 - tail, tail, "erfc")
 
 
 @operator(inplace=True, out=True, inplace_function=True)
@@ -92,13 +106,7 @@ def ndtri(input: Tensor) -> Tensor:
 
 
 def _erfcx_value(x: Tensor) -> Tensor:
-    """2/√π ∫ exp(-t² - 2xt) dt over t > 0, below 2 by Gauss and Legendre's rule; below 0, 2 exp(x²) less that at -x."""
-    size = x.abs()
-    nodes, weights = (tensor(v, dtype=x.dtype, device=x.device).view((32,) + (1,) * x.dim()) for v in legendre(32))
-    t = nodes * 6.2
-    near = (weights * (-t * (t + 2 * choose(size < 2, size, 0.0, "erfcx"))).exp()).sum(0) * (6.2 * 2 / math.sqrt(math.pi))
-    far = 1 / (_fraction(choose(size < 2, 2.0, size, "erfcx")) * math.sqrt(math.pi))
-    value = choose(size < 2, near, far, "erfcx")
+    value = _scaled(x.abs())
     return choose(x < 0, 2 * (x * x).exp() - value, value, "erfcx")
 
 
