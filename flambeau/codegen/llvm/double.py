@@ -1,5 +1,5 @@
-"""exp, expm1, tanh, log and log1p of float64, in float64: within 1 unit in the last place (expm1 and log1p 1.5, tanh 2), for all
-numbers.
+"""exp, expm1, tanh, log and log1p of float64, in float64: within 1 unit in the last place (expm1 and log1p 1.5, tanh 2), for
+all numbers.
 
 The polynomials are minimax fits (Remez exchange) in high precision. May import the builder and `polynomial.py`.
 """

@@ -3,8 +3,8 @@
 float32 (and the half types, which come as float32): `exp`, `log`, `log1p`, `tanh`, `erf`, and where multiply-adds are fused `sin`
 and `cos`, are polynomials in float32, right within 2 units in the last place (ulp); the others are evaluated in float64 by
 polynomials good to about 1e-11 and rounded once, within 1 ulp. float64: `exp`, `log`, `sin` and `cos` are polynomials within
-1.1 ulp, `expm1`, `log1p` and `tanh` within 2; the others call the C library's function for each lane (within 1 ulp in glibc). Infinities, NaN, zeros, subnormal
-arguments and results are right in all.
+1.1 ulp, `expm1`, `log1p` and `tanh` within 2; the others call the C library's function for each lane (within 1 ulp in glibc).
+Infinities, NaN, zeros, subnormal arguments and results are right in all.
 """
 
 from __future__ import annotations
