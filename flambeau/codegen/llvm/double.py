@@ -58,7 +58,7 @@ def exp(f: Function, x: Value) -> Value:
 
 
 def expm1(f: Function, x: Value) -> Value:
-    """2·(2^(n-1)·(exp(r) - 1) + (2^(n-1) - ½)): half of the power is one even where the result overflows. Zeros keep their sign."""
+    """2·(2^(n-1)·(exp(r) - 1) + (2^(n-1) - ½)): 2^(n-1) is finite even where the result overflows. Zeros keep their sign."""
     whole, p = _reduced(f, clamp(f, x, -60.0, 710.0))
     power = _power(f, f.binary("sub", whole, constant(whole.type, 1)))
     half = fused(f, power, p, f.binary("fsub", power, number(x, 0.5)))
