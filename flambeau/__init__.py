@@ -54,7 +54,8 @@ globals().update({name: o.public for (namespace, name), o in _OPERATORS.items() 
 
 _MODULES = frozenset((
     "nn", "func", "distributions", "amp", "optim", "utils", "linalg", "fft", "special", "random", "profiler", "webgpu", "typing",
-    "testing", "serialization", "version", "cuda", "backends", "jit", "compiler", "distributed", "accelerator",
+    "testing", "serialization", "version", "cuda", "backends", "jit", "compiler", "distributed", "accelerator", "cpu", "xpu",
+    "mps", "functional", "hub", "return_types", "signal", "types",
 ))  # fmt: skip
 _ELSEWHERE = {
     "save": "flambeau.serialization",
@@ -86,7 +87,31 @@ _ELSEWHERE = {
     "is_deterministic_algorithms_warn_only_enabled": "flambeau.determinism",
     "set_deterministic_debug_mode": "flambeau.determinism",
     "use_deterministic_algorithms": "flambeau.determinism",
-    "is_autocast_enabled": "flambeau.amp.autocast_mode",
+    **dict.fromkeys(
+        (
+            "autocast_decrement_nesting",
+            "autocast_increment_nesting",
+            "clear_autocast_cache",
+            "get_autocast_cpu_dtype",
+            "get_autocast_dtype",
+            "is_autocast_cache_enabled",
+            "is_autocast_cpu_enabled",
+            "is_autocast_enabled",
+            "set_autocast_cache_enabled",
+            "set_autocast_cpu_dtype",
+            "set_autocast_cpu_enabled",
+            "set_autocast_dtype",
+            "set_autocast_enabled",
+        ),
+        "flambeau.amp.autocast_mode",
+    ),
+    "GradScaler": "flambeau.amp.grad_scaler",
+    **dict.fromkeys(("TypedStorage", "UntypedStorage"), "flambeau.ops.storages"),
+    **dict.fromkeys(("get_num_interop_threads", "set_flush_denormal", "set_num_interop_threads"), "flambeau.runtime"),
+    "is_anomaly_check_nan_enabled": "flambeau.autograd.anomaly_mode",
+    "is_anomaly_enabled": "flambeau.autograd.anomaly_mode",
+    "set_anomaly_enabled": "flambeau.autograd.anomaly_mode",
+    "to_dlpack": "flambeau.utils.dlpack",
 }
 """Names whose module is imported when they are first used."""
 

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
+import builtins
 from typing import Any, Final
 
 __all__ = [
-    "Final",
-    "export",
-    "ignore",
-    "interface",
-    "is_scripting",
-    "is_tracing",
-    "script",
-    "script_if_tracing",
-    "trace",
-    "unused",
-]
+    "Attribute", "Final", "annotate", "export", "freeze", "ignore", "interface", "is_scripting", "is_tracing", "isinstance",
+    "optimize_for_inference", "script", "script_if_tracing", "trace", "trace_module", "unused",
+]  # fmt: skip
 
 
 def script(obj: Any, *args: Any, **kwargs: Any) -> Any:
@@ -38,7 +31,7 @@ def _same(function: Any) -> Any:
     return function
 
 
-export = interface = unused = script_if_tracing = _same
+export = unused = script_if_tracing = interface = _same
 
 
 def ignore(drop: Any = False, **kwargs: Any) -> Any:
@@ -54,3 +47,34 @@ def is_scripting() -> bool:
 def is_tracing() -> bool:
     """False: programs are run by Python."""
     return False
+
+
+def trace_module(mod: Any, inputs: Any = None, *args: Any, **kwargs: Any) -> Any:
+    """The module itself."""
+    return mod
+
+
+def freeze(mod: Any, *args: Any, **kwargs: Any) -> Any:
+    """The module itself; raises RuntimeError for one in training mode, as PyTorch does."""
+    if getattr(mod, "training", False):
+        raise RuntimeError("Freezing is currently only implemented for modules in eval mode. Please call .eval() on your module "
+                           "before freezing.")  # fmt: skip
+    return mod
+
+
+def optimize_for_inference(mod: Any, other_methods: Any = None) -> Any:
+    """The module itself."""
+    return mod
+
+
+def isinstance(obj: Any, target_type: Any) -> bool:
+    """Python's, which `typing`'s generic containers may be given to: their kind is looked at, not what they hold."""
+    kinds = target_type if builtins.isinstance(target_type, tuple) else (target_type,)
+    return builtins.isinstance(obj, tuple(getattr(kind, "__origin__", None) or kind for kind in kinds))
+
+
+class Attribute:
+    """A value with the type that a script gives it."""
+
+    def __init__(self, value: Any, type: Any) -> None:
+        self.value, self.type = value, type

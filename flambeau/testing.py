@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flambeau.dtypes import dtype, promote
+from flambeau.dtypes import dtype, finfo, iinfo, int64, promote
+from flambeau.ops.creation import empty
+from flambeau.ops.operands import sizes
 from flambeau.ops.sharing import as_tensor
 from flambeau.tensor import Tensor
 
-__all__ = ["assert_close"]
+__all__ = ["assert_close", "make_tensor"]
 
 _TOLERANCES = {"float16": (1e-3, 1e-5), "bfloat16": (1.6e-2, 1e-5), "float32": (1.3e-6, 1e-5), "float64": (1e-7, 1e-7)}
 _TOLERANCES.update(complex64=_TOLERANCES["float32"], complex128=_TOLERANCES["float64"])
@@ -93,3 +96,60 @@ def _tensor_difference(a: Tensor, e: Tensor, where: str, options: dict[str, Any]
         f"({a.reshape(-1)[worst].item()} instead of {e.reshape(-1)[worst].item()}); "
         f"allowed: rtol {rtol}, atol {atol}{where}"
     )
+
+
+def make_tensor(
+    *shape: Any,
+    dtype: dtype,
+    device: Any,
+    low: float | None = None,
+    high: float | None = None,
+    requires_grad: bool = False,
+    noncontiguous: bool = False,
+    exclude_zero: bool = False,
+    memory_format: Any = None,
+) -> Tensor:
+    """A tensor of numbers drawn uniformly from [low, high): by default [-9, 9), [0, 10) for unsigned integers, 0 or 1 for bool.
+
+    With `exclude_zero` zeros become the smallest number that isn't. With `noncontiguous` every second element in memory is left
+    out. Raises ValueError for a range that is empty or has NaN in it, RuntimeError for an integer dtype with `requires_grad`.
+    """
+    size = sizes("make_tensor", shape)
+    if noncontiguous and memory_format is not None:
+        raise ValueError(f"The parameters `noncontiguous` and `memory_format` are mutually exclusive, but got {memory_format=}")
+    if requires_grad and dtype.category < 2:
+        raise ValueError(f"`requires_grad=True` is not supported for boolean and integral dtypes, but got {dtype=}")
+    least, greatest, start, stop = _range_of(dtype)
+    low = start if low is None else max(float(low), least)
+    high = stop if high is None else min(float(high), greatest)
+    if not low <= high:
+        raise ValueError(f"`low` and `high` must not be NaN, and `low` not above `high`, but got {low=} and {high=}")
+    if low == high and (dtype.category < 2 or low in (least, greatest)):
+        raise ValueError(f"`low` must be less than `high`, but got {low} >= {high}")
+    padded = (*size[:-1], 2 * size[-1]) if noncontiguous and size and size[-1] else size
+    if dtype.category < 2:
+        first, last = (math.ceil(end) for end in (low, high))
+        made = empty(padded, dtype=int64, device=device).random_(first, max(last, first + 1)).to(dtype)
+    else:
+        part = dtype.real
+        made = empty((*padded, 2) if dtype.is_complex else padded, dtype=part, device=device).uniform_(low, high)
+        made = made.view_as_complex() if dtype.is_complex else made
+    if exclude_zero:
+        smallest = 1 if dtype.category < 2 else finfo(dtype).tiny
+        made[made == 0] = smallest
+    if padded != size:
+        made = made[..., ::2]
+    if memory_format is not None:
+        made = made.clone(memory_format=memory_format)
+    return made.requires_grad_(requires_grad)
+
+
+def _range_of(type: dtype) -> tuple[float, float, float, float]:
+    """The least and the greatest number of a dtype, and the usual range."""
+    if type.category == 0:
+        return 0, 2, 0, 2
+    if type.category == 1:
+        limits = iinfo(type)
+        return limits.min, limits.max, -9 if type.is_signed else 0, 10
+    greatest = finfo(type).max
+    return -greatest, greatest, -9, 9

@@ -46,3 +46,7 @@ class TorchVersion(str):
 
 
 __version__ = TorchVersion(f"2.13.0+flambeau{RELEASE}")
+
+cuda = hip = rocm = xpu = git_version = None
+"""What a build was made with: none of these, in a library that generates its kernels."""
+debug = False

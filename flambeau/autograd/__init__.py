@@ -8,12 +8,14 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from flambeau.autograd import modes as grad_mode
 from flambeau.autograd.modes import enable_grad, inference_mode, no_grad, set_grad_enabled
 
 __all__ = [
     "enable_grad", "inference_mode", "no_grad", "set_grad_enabled",
-    "Function", "Variable", "anomaly_mode", "backward", "detect_anomaly", "functional", "grad", "gradcheck", "gradgradcheck",
-    "graph", "set_detect_anomaly",
+    "Function", "Variable", "anomaly_mode", "backward", "detect_anomaly", "forward_ad",
+    "functional", "grad", "gradcheck", "gradgradcheck",
+    "grad_mode", "graph", "set_detect_anomaly",
 ]  # fmt: skip
 
 _HOMES = {
@@ -27,7 +29,7 @@ def __getattr__(name: str) -> Any:
         from flambeau.typed_tensors import Variable
 
         return Variable
-    if name in ("functional", "graph", "anomaly_mode"):
+    if name in ("functional", "graph", "anomaly_mode", "forward_ad"):
         return importlib.import_module(f"flambeau.autograd.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'flambeau.autograd' has no attribute '{name}'")

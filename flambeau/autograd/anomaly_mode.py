@@ -7,7 +7,9 @@ from typing import Any
 
 from flambeau.autograd.tape import anomaly
 
-__all__ = ["detect_anomaly", "set_detect_anomaly", "is_anomaly_enabled"]
+__all__ = [
+    "detect_anomaly", "set_detect_anomaly", "is_anomaly_check_nan_enabled", "is_anomaly_enabled", "set_anomaly_enabled",
+]  # fmt: skip
 
 
 class set_detect_anomaly:
@@ -48,3 +50,13 @@ class detect_anomaly(set_detect_anomaly):
 def is_anomaly_enabled() -> bool:
     """Whether it is on."""
     return anomaly.enabled
+
+
+def is_anomaly_check_nan_enabled() -> bool:
+    """Whether gradients are searched for NaN while it is on."""
+    return anomaly.check_nan
+
+
+def set_anomaly_enabled(enabled: bool, check_nan: bool = True) -> None:
+    """Turns it on or off."""
+    anomaly.enabled, anomaly.check_nan = enabled, check_nan

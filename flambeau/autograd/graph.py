@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from flambeau.autograd.tape import GradientFunction as Node
 from flambeau.autograd.tape import saved_hooks
 from flambeau.tensor import Tensor
 
-__all__ = ["Node", "saved_tensors_hooks", "save_on_cpu", "disable_saved_tensors_hooks", "get_gradient_edge", "increment_version"]
+__all__ = [
+    "GradientEdge", "Node", "saved_tensors_hooks", "save_on_cpu", "disable_saved_tensors_hooks", "get_gradient_edge",
+    "increment_version",
+]  # fmt: skip
 
 
 class saved_tensors_hooks:
@@ -55,13 +58,20 @@ class disable_saved_tensors_hooks:
         saved_hooks.refusal = self._before
 
 
-def get_gradient_edge(tensor: Tensor) -> tuple[Node, int]:
+class GradientEdge(NamedTuple):
+    """A place on the tape: a function, and which of its outputs."""
+
+    node: Node
+    output_nr: int
+
+
+def get_gradient_edge(tensor: Tensor) -> GradientEdge:
     """The place on the tape where the tensor's gradient goes: (function, which of its outputs)."""
     if not tensor.requires_grad:
         raise RuntimeError("It is not possible to get the gradient edge for a Tensor that does not require gradients")
     function, output = tensor._edge()
     assert function is not None
-    return function, output
+    return GradientEdge(function, output)
 
 
 def increment_version(tensor: Any) -> None:

@@ -7,74 +7,55 @@ from __future__ import annotations
 
 from typing import Any
 
+from flambeau.absent import answering, nothing, refusing
 from flambeau.cuda import amp as amp
 
-__all__ = [
-    "amp", "current_device", "device_count", "empty_cache", "get_device_name", "get_device_properties", "is_available",
-    "is_bf16_supported", "is_initialized", "manual_seed", "manual_seed_all", "max_memory_allocated", "memory_allocated",
-    "reset_peak_memory_stats", "seed", "set_device", "synchronize",
-]  # fmt: skip
+_ANSWERS = {
+    **nothing, "memory_cached": 0, "max_memory_cached": 0, "reset_max_memory_allocated": None,
+    "reset_max_memory_cached": None, "host_memory_stats": nothing["memory_stats"], "is_current_stream_capturing": False,
+}  # fmt: skip
+_REFUSED = (
+    "Event", "ExternalStream", "CUDAGraph", "Stream", "can_device_access_peer", "current_blas_handle", "current_device",
+    "current_stream", "default_stream", "get_device_capability", "get_device_name", "get_device_properties", "get_rng_state",
+    "get_sync_debug_mode", "graph_pool_handle", "init", "initial_seed", "ipc_collect",
+    "make_graphed_callables", "mem_get_info",
+    "memory_snapshot", "memory_summary", "set_device", "set_per_process_memory_fraction", "set_rng_state", "set_stream",
+    "set_sync_debug_mode",
+    "synchronize", "utilization",
+)  # fmt: skip
+
+globals().update(answering(_ANSWERS))
+_WHY = 'Torch not compiled with CUDA enabled: torch.cuda.{name} has no device; the GPU here is "webgpu"'
+globals().update(refusing(_REFUSED, AssertionError, _WHY))
 
 
-def is_available() -> bool:
-    """False."""
-    return False
+class StreamContext:
+    """Does nothing: there are no streams of work to choose from."""
+
+    def __init__(self, stream: Any = None) -> None:
+        self.stream = stream
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: Any) -> None:
+        pass
 
 
-def is_initialized() -> bool:
-    """False."""
-    return False
+stream = StreamContext
 
 
-def is_bf16_supported(including_emulation: bool = True) -> bool:
-    """False."""
-    return False
+class device(StreamContext):
+    """Does nothing: as in PyTorch, a context for devices that aren't there (`with torch.cuda.device(0)`) changes nothing."""
 
 
-def device_count() -> int:
-    """0."""
-    return 0
+def set_rng_state_all(new_states: Any) -> None:
+    """Nothing for no states; raises AssertionError for any."""
+    for state in new_states:
+        set_rng_state(state)  # type: ignore[name-defined]  # noqa: F821 - one of `_REFUSED`
 
 
-def manual_seed(seed: int) -> None:
-    """Nothing: there are no generators to seed."""
+default_generators: tuple[Any, ...] = ()
+has_half, has_magma = True, False
 
-
-def manual_seed_all(seed: int) -> None:
-    """Nothing: there are no generators to seed."""
-
-
-def seed() -> None:
-    """Nothing: there are no generators to seed."""
-
-
-def empty_cache() -> None:
-    """Nothing: there is no memory to free."""
-
-
-def memory_allocated(device: Any = None) -> int:
-    """0 bytes."""
-    return 0
-
-
-def max_memory_allocated(device: Any = None) -> int:
-    """0 bytes."""
-    return 0
-
-
-def reset_peak_memory_stats(device: Any = None) -> None:
-    """Nothing: there is no memory."""
-
-
-def _missing(name: str) -> Any:
-    def ask(*args: Any, **kwargs: Any) -> Any:
-        raise AssertionError(f'Torch not compiled with CUDA enabled: torch.cuda.{name} has no device; the GPU here is "webgpu"')
-
-    ask.__name__ = ask.__qualname__ = name
-    ask.__doc__ = "Raises AssertionError: there is no such device."
-    return ask
-
-
-current_device, get_device_name, get_device_properties, set_device, synchronize = map(
-    _missing, ("current_device", "get_device_name", "get_device_properties", "set_device", "synchronize")
-)
+__all__ = sorted(["amp", "device", "default_generators", "set_rng_state_all", "stream", "StreamContext", *_ANSWERS, *_REFUSED])

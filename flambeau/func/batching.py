@@ -7,11 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 from flambeau.autograd.batching import ExampleBatch
-from flambeau.func.trees import Tree, flatten, spread, unflatten
 from flambeau.ops.joining import cat
 from flambeau.ops.views import movedim
 from flambeau.shapes.dims import wrap_dim
 from flambeau.tensor import Tensor
+from flambeau.trees import Tree, flatten, spread, unflatten
 
 __all__ = ["vmap", "name_of"]
 

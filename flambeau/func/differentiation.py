@@ -11,74 +11,18 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from flambeau.autograd.modes import enable_grad, set_grad_enabled, state
-from flambeau.autograd.tape import Edge, GradientFunction, next_sequence, reachable, run_backward
+from flambeau.autograd.levels import Level
+from flambeau.autograd.modes import enable_grad, set_grad_enabled
 from flambeau.func.batching import name_of, vmap
-from flambeau.func.trees import flatten, map_leaves, unflatten
 from flambeau.ops.creation import zeros_like
 from flambeau.ops.sequences import eye
 from flambeau.tensor import Tensor
+from flambeau.trees import flatten, map_leaves, unflatten
 
 __all__ = ["grad", "grad_and_value", "vjp", "jvp", "linearize", "jacrev", "jacfwd", "hessian"]
 
 
-class _Level:
-    """One differentiation: its places, and whether results depend on anything outside of it that wants gradients."""
-
-    def __init__(self) -> None:
-        self.outer = state.enabled
-        self._sequence = next_sequence()
-
-    def place(self, t: Tensor) -> Tensor:
-        """The tensor, with a place on the tape of its own."""
-        return t._with_tape(_Place((t._edge() if self.outer and t.requires_grad else (None, 0),)), 0)
-
-    def reaches_outside(self, edges: Sequence[Edge]) -> bool:
-        """Whether the tape of these leads on to what was there before."""
-        if not self.outer:
-            return False
-        return any(self._is_outside(f) for f in reachable(edges))
-
-    def _is_outside(self, function: GradientFunction) -> bool:
-        return function.sequence <= self._sequence
-
-    def gradients(
-        self,
-        outputs: Sequence[Tensor],
-        weights: Sequence[Tensor],
-        places: Sequence[Tensor],
-        retain: bool = False,
-        keep: bool = False,
-    ) -> list[Tensor]:
-        """The places' gradients, zeros where the outputs don't depend; taped if `keep`, or if the outside wants gradients."""
-        chosen = [(o._edge(), w) for o, w in zip(outputs, weights) if o.requires_grad]
-        roots = [edge for edge, _ in chosen]
-        record = keep or self.reaches_outside([*roots, *(w._edge() for w in weights if w.requires_grad)])
-        found = run_backward(roots, [w for _, w in chosen], [p._edge() for p in places], retain or record, record)
-        results = []
-        for p in places:
-            function, output = p._edge()
-            gradient = found.get((id(function), output))
-            results.append(zeros_like(p.detach()) if gradient is None else gradient)
-        return results
-
-    def outward(self, t: Any) -> Any:
-        """A result, without the tape of this differentiation unless that leads on outside."""
-        if not isinstance(t, Tensor) or not t.requires_grad or self.reaches_outside([t._edge()]):
-            return t
-        return t.detach()
-
-
-class _Place(GradientFunction):
-    """Where a function is differentiated: the identity."""
-
-    __slots__ = ()
-
-    def backward(self, gradients: list[Any]) -> Sequence[Any]:
-        return gradients
-
-
-def _placed(level: _Level, value: Any, what: str) -> tuple[Any, list[Tensor]]:
+def _placed(level: Level, value: Any, what: str) -> tuple[Any, list[Tensor]]:
     """A tree of tensors with places of their own, and the list of them."""
     leaves, tree = flatten(value)
     for leaf in leaves:
@@ -129,7 +73,7 @@ def grad_and_value(func: Callable[..., Any], argnums: int | tuple[int, ...] = 0,
 
     @functools.wraps(func)
     def differentiated(*args: Any, **kwargs: Any) -> Any:
-        level = _Level()
+        level = Level()
         with enable_grad():
             inputs, places = _placed(level, _chosen(argnums, args, "grad"), "grad")
             output, aux = _split(func(*_with_chosen(argnums, args, inputs), **kwargs), has_aux, "grad_and_value(f)(*args)")
@@ -164,7 +108,7 @@ def grad(func: Callable[..., Any], argnums: int | tuple[int, ...] = 0, has_aux: 
 
 def vjp(func: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     """(func(*primals), a function from the outputs' weights to the tuple of the primals' gradients[, aux])."""
-    level = _Level()
+    level = Level()
     with enable_grad():
         inputs, places = _placed(level, primals, "vjp(f, *primals)")
         output, aux = _split(func(*inputs), has_aux, "vjp(f, *primals)")
@@ -201,16 +145,16 @@ def jvp(func: Callable[..., Any], primals: Any, tangents: Any, *, strict: bool =
     for p, v in zip(flatten(primals)[0], vectors):
         if tuple(p.shape) != tuple(v.shape):
             raise RuntimeError(f"jvp(f, primals, tangents): tangent of shape {list(v.shape)} for a primal of {list(p.shape)}")
-    level = _Level()
+    level = Level()
     with enable_grad():
         inputs, places = _placed(level, primals, "jvp(f, primals, tangents)")
         output, aux = _split(func(*inputs), has_aux, "jvp(f, primals, tangents)")
         outputs, structure = flatten(output)
-        weights = [level.place(zeros_like(o.detach())) for o in outputs]
-        gradients = level.gradients(outputs, weights, places, keep=True)
-        if strict and not any(g.requires_grad for g in gradients):
-            raise RuntimeError("jvp(f, primals, tangents, strict=True): the output of f is independent of the inputs.")
-        changes = level.gradients(gradients, vectors, weights)
+        changes = level.changes(outputs, places, vectors)
+        if changes is None:
+            if strict:
+                raise RuntimeError("jvp(f, primals, tangents, strict=True): the output of f is independent of the inputs.")
+            changes = [zeros_like(o.detach()) for o in outputs]
         result = unflatten([level.outward(c) for c in changes], structure)
         value = unflatten([level.outward(o) for o in outputs], structure)
     return (value, result, map_leaves(level.outward, aux)) if has_aux else (value, result)

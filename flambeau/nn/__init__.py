@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from flambeau.nn import attention as attention
 from flambeau.nn import functional as functional
+from flambeau.nn import grad as grad
 from flambeau.nn import init as init
 from flambeau.nn import modules as modules
 from flambeau.nn import parameter as parameter
@@ -22,6 +23,7 @@ __all__ = [
     "UninitializedParameter",
     "attention",
     "functional",
+    "grad",
     "init",
     "modules",
     "parameter",

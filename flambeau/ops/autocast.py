@@ -13,7 +13,7 @@ from flambeau.autograd.modes import state
 from flambeau.dtypes import float32, float64, promote
 from flambeau.tensor import Tensor
 
-__all__ = ["casting"]
+__all__ = ["cast_floating", "casting"]
 
 _LOWER = frozenset((
     "addbmm", "addmm", "addmv", "baddbmm", "bilinear", "bmm", "chain_matmul", "conv1d", "conv2d", "conv3d", "conv_transpose1d",
@@ -32,13 +32,14 @@ _FLOAT32 = frozenset((
 _WIDEST = frozenset(("cat", "concat", "concatenate", "stack", "index_copy"))
 
 
-def _cast(value: Any, type: Any) -> Any:
-    """The floating tensors of an argument, also in a list, in another dtype; float64 stays."""
+def cast_floating(value: Any, type: Any) -> Any:
+    """The floating tensors of an argument, also in lists and tuples, in another dtype; float64 stays."""
     if isinstance(value, Tensor):
         own = value.dtype
         return value.to(type) if own.category == 2 and own is not float64 and own is not type else value
-    if isinstance(value, (tuple, list)) and any(isinstance(v, Tensor) for v in value):
-        return [_cast(v, type) for v in value] if isinstance(value, list) else tuple([_cast(v, type) for v in value])
+    if isinstance(value, (tuple, list)) and any(isinstance(v, (Tensor, tuple, list)) for v in value):
+        cast = [cast_floating(v, type) for v in value]
+        return cast if isinstance(value, list) else tuple(cast)
     return value
 
 
@@ -78,7 +79,7 @@ def casting(function: Callable[..., Any], namespace: str | None, name: str) -> C
             type = functools.reduce(promote, found) if found else float32
         state.autocast = None
         try:
-            return function(*[_cast(a, type) for a in args], **{k: _cast(v, type) for k, v in kwargs.items()})
+            return function(*[cast_floating(a, type) for a in args], **{k: cast_floating(v, type) for k, v in kwargs.items()})
         finally:
             state.autocast = lower
 

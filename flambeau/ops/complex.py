@@ -174,7 +174,7 @@ def conj(input: Tensor) -> Tensor:
     return input._view_of_parts(storage, CONJ, tuple(input._shape), input.stride(), input.storage_offset())
 
 
-@operator(inplace=True, out=True)
+@operator(inplace=True, inplace_function=True, out=True)
 def conj_physical(input: Tensor) -> Tensor:
     """The conjugate in memory of its own; a real tensor as it is."""
     return _apply(CONJ, (input,)) if _is_complex(check_tensor(input, "conj_physical", "input")) else input

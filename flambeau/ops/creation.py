@@ -378,6 +378,27 @@ def empty_strided(
     return result
 
 
+@operator(method=False)
+def empty_permuted(
+    size: Sequence[int],
+    physical_layout: Sequence[int],
+    *,
+    dtype: dtype | None = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Tensor:
+    """A tensor of that size whose dimensions lie in memory in the order `physical_layout`, the outermost first."""
+    shape = sizes("empty_permuted", (tuple(size),))
+    if sorted(physical_layout) != list(range(len(shape))):
+        raise RuntimeError(f"physical_layout must be a permutation of the {len(shape)} dimensions, got {list(physical_layout)}")
+    strides, step = [0] * len(shape), 1
+    for d in reversed(physical_layout):
+        strides[d], step = step, step * max(shape[d], 1)
+    return empty_strided(shape, strides, dtype=dtype, device=device, requires_grad=requires_grad)
+
+
 def iota(n: int, type: dtype, device: str) -> Tensor:
     """0, 1, … n-1, for use inside operators."""
     from flambeau.graph.primitives.leaf import IOTA

@@ -15,7 +15,7 @@ from flambeau.dtypes import bool_, int64
 from flambeau.graph.primitives.indexing import EITHER_END, GATHER
 from flambeau.ops.creation import iota, tensor
 from flambeau.ops.gathering import along, flat_positions, into, masked_fill
-from flambeau.ops.joining import stack
+from flambeau.ops.joining import cat, stack
 from flambeau.ops.operands import cast, check_fits, check_tensor, expand, python_number, scalar, strides_like
 from flambeau.ops.registry import operator, scalar_name, write_in_place
 from flambeau.ops.slicing import pick, slice_view
@@ -409,10 +409,10 @@ def index_put(input: Tensor, indices: Sequence[Tensor | None], values: Tensor, a
     return reshape(result, tuple(input._shape))._laid_out(strides_like(input))
 
 
-@operator(namespace=None)
-def index_put_(self: Tensor, indices: Sequence[Tensor | None], values: Tensor, accumulate: bool = False) -> Tensor:
+@operator()
+def index_put_(input: Tensor, indices: Sequence[Tensor | None], values: Tensor, accumulate: bool = False) -> Tensor:
     """`index_put`, written into this tensor."""
-    return write_in_place(self, index_put(self, indices, values, accumulate))
+    return write_in_place(input, index_put(input, indices, values, accumulate))
 
 
 def nonzero_tuple(mask: Tensor) -> tuple[Tensor, ...]:
@@ -449,3 +449,19 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
 def argwhere(input: Tensor) -> Tensor:
     """The positions of non-zero elements, [count, rank]."""
     return nonzero(input)
+
+
+@operator(out=True)
+def nonzero_static(input: Tensor, *, size: int, fill_value: int = -1) -> Tensor:
+    """The first `size` positions of non-zero elements, [size, rank]; where there are fewer, rows of `fill_value`.
+
+    >>> torch.tensor([0, 3, 0, 4]).nonzero_static(size=3)
+    tensor([[ 1],
+            [ 3],
+            [-1]])
+    """
+    if size < 0:
+        raise RuntimeError(f"nonzero_static: 'size' must be an non-negative integer, got {size}")
+    found = nonzero(input)[:size]
+    rows = found.new_full((size - found._shape[0], found._shape[1]), fill_value)
+    return cat([found, rows], 0)

@@ -10,6 +10,7 @@ from tests.ops import (  # noqa: F401 - each adds its examples
     examples_creation,
     examples_fourier,
     examples_movement,
+    examples_pieces,
     examples_pointwise,
     examples_positions,
     examples_products,
@@ -29,4 +30,5 @@ ELSEWHERE.update({
     "random_"], "test_random"),
     **dict.fromkeys(["untyped_storage", "storage", "_typed_storage", "from_dlpack"], "test_interoperation"),
     **dict.fromkeys(["qr", "svd", "eigh", "lstsq", "eig", "eigvals"], "test_linalg"),
+    **dict.fromkeys(["svd_lowrank", "pca_lowrank"], "test_low_rank"),
 })  # fmt: skip

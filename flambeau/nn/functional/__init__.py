@@ -20,6 +20,7 @@ from flambeau.nn.functional import (  # noqa: F401 - each registers its operator
     native,
     normalization,
     pooling,
+    recurrent,
     vision,
 )
 from flambeau.nn.functional.dropout import dropout as dropout  # the topics with a function of their name

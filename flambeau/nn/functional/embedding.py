@@ -71,7 +71,7 @@ def _padding_row(padding_idx: int | None, rows: int) -> int:
     return padding_idx
 
 
-def _renormalize(weight: Tensor, indices: Tensor, max_norm: float, norm_type: float) -> None:
+def renormalize(weight: Tensor, indices: Tensor, max_norm: float, norm_type: float) -> None:
     """Scales, in place, the rows that are looked up and longer than `max_norm`."""
     with no_grad():
         used = weight.new_zeros((weight.shape[0],)).index_fill(0, indices.reshape(-1), 1) > 0
@@ -101,7 +101,7 @@ def embedding(
     padding = _padding_row(padding_idx, weight.shape[0])
     indices = _check("embedding", input, weight)
     if max_norm is not None:
-        _renormalize(weight, indices, max_norm, norm_type)
+        renormalize(weight, indices, max_norm, norm_type)
     with untaped():
         rows = weight.index_select(0, indices.reshape(-1)).reshape(shape)
     return record(_EMBEDDING, rows, (weight, indices), (padding, scale_grad_by_freq))
@@ -180,9 +180,9 @@ def embedding_bag(
             per_sample_weights = per_sample_weights.reshape(-1)
     else:
         assert offsets is not None
-        bag = _bags(cast(offsets, int64), indices, bags, include_last_offset)
+        bag = bags_of(cast(offsets, int64), indices, bags, include_last_offset)
     if max_norm is not None:
-        _renormalize(weight, indices, max_norm, norm_type)
+        renormalize(weight, indices, max_norm, norm_type)
     rows = embedding(indices, weight, scale_grad_by_freq=scale_grad_by_freq)
     counted = (indices != padding).to(weight.dtype)
     if mode == "max":
@@ -212,7 +212,7 @@ def _rows_of_bags(
     return total if mode == "sum" else total / counted.sum(1).clamp_min(1)
 
 
-def _bags(offsets: Tensor, indices: Tensor, bags: int, include_last: bool) -> Tensor:
+def bags_of(offsets: Tensor, indices: Tensor, bags: int, include_last: bool) -> Tensor:
     """For each index the bag that it falls into: how many offsets lie at or before it, less one."""
     bounds = offsets.tolist()
     if bounds and bounds[0] != 0:

@@ -9,10 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from flambeau.dtypes import bool_ as _bool
+from flambeau.dtypes import float32 as _float32
 from flambeau.nn.functional.adaptive_pooling import adaptive_max_pool1d
+from flambeau.nn.functional.convolution import (
+    conv1d,
+    conv2d,
+    conv3d,
+    conv_transpose1d,
+    conv_transpose2d,
+    conv_transpose3d,
+)
 from flambeau.nn.functional.ctc import ctc_loss
 from flambeau.nn.functional.dropout import alpha_dropout, dropout, feature_alpha_dropout, feature_dropout
-from flambeau.nn.functional.embedding import embedding
+from flambeau.nn.functional.embedding import bags_of, embedding, embedding_bag, renormalize
 from flambeau.nn.functional.loss import (
     binary_cross_entropy_with_logits,
     cosine_embedding_loss,
@@ -25,6 +35,7 @@ from flambeau.nn.functional.loss import (
 from flambeau.nn.functional.normalization import batch_norm, group_norm, instance_norm, layer_norm
 from flambeau.nn.functional.vision import affine_grid, grid_sample
 from flambeau.ops.padding import pad as _pad
+from flambeau.ops.random import rand_like
 from flambeau.ops.registry import operator
 from flambeau.tensor import Tensor
 
@@ -234,3 +245,127 @@ def _triplet_margin_loss(
     """`nn.functional.triplet_margin_loss`."""
     name = _reduction("triplet_margin_loss", reduction)
     return triplet_margin_loss(anchor, positive, negative, margin, p, eps, swap, reduction=name)
+
+
+# --- what else `torch` has of them -----------------------------------------------------------------------------------------
+def _moments(x: Tensor, dims: Sequence[int], eps: float) -> tuple[Tensor, Tensor]:
+    """Mean and 1/√(variance + eps) over dimensions, which stay with size 1."""
+    wide = x.to(x.dtype.real if x.dtype.itemsize > 2 else _float32)
+    variance, mean = wide.var(dims, correction=0, keepdim=True), wide.mean(dims, keepdim=True)
+    return mean, (variance + eps).rsqrt()
+
+
+@operator(method=False)
+def native_layer_norm(
+    input: Tensor, normalized_shape: Sequence[int], weight: Tensor | None, bias: Tensor | None, eps: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """`nn.functional.layer_norm`, the means, and the reciprocal standard deviations."""
+    y = layer_norm(input, normalized_shape, weight, bias, eps)
+    mean, scale = _moments(input, list(range(input.dim() - len(normalized_shape), input.dim())), eps)
+    return y, mean, scale
+
+
+@operator(method=False)
+def native_group_norm(
+    input: Tensor, weight: Tensor | None, bias: Tensor | None, N: int, C: int, HxW: int, group: int, eps: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """`nn.functional.group_norm` of N·C·HxW elements, the means [N, group], and the reciprocal standard deviations."""
+    if input.numel() != N * C * HxW:
+        raise RuntimeError(f"Expected X.numel() == N * C * HxW to be true, but got {input.numel()} and {N} * {C} * {HxW}")
+    y = group_norm(input, group, weight, bias, eps)
+    mean, scale = _moments(input.reshape(N, group, -1), [2], eps)
+    return y, mean.squeeze(2).to(input.dtype), scale.squeeze(2).to(input.dtype)
+
+
+@operator(method=False)
+def native_batch_norm(
+    input: Tensor,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    training: bool,
+    momentum: float,
+    eps: float,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """`nn.functional.batch_norm`, and in training the batch's means and reciprocal standard deviations (else none)."""
+    y = batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
+    if not training:
+        return y, input.new_empty((0,)), input.new_empty((0,))
+    mean, scale = _moments(input, [d for d in range(input.dim()) if d != 1], eps)
+    return y, mean.reshape(-1), scale.reshape(-1)
+
+
+@operator(method=False)
+def native_dropout(input: Tensor, p: float, train: bool | None) -> tuple[Tensor, Tensor]:
+    """The tensor with elements zeroed with probability `p` and the others scaled, and which were kept."""
+    if not 0 <= p <= 1:
+        raise RuntimeError(f"dropout probability has to be between 0 and 1, but got {p}")
+    if train is False or not input.numel():
+        return input.clone(), input.new_ones(tuple(input.shape), dtype=_bool)
+    if p == 1:
+        return input * 0, input.new_zeros(tuple(input.shape), dtype=_bool)
+    kept = input.new_ones(tuple(input.shape), dtype=_bool) if p == 0 else rand_like(input) >= p
+    return input * kept * (1 / (1 - p)), kept
+
+
+@operator("embedding_bag", method=False)
+def _embedding_bag(
+    weight: Tensor,
+    indices: Tensor,
+    offsets: Tensor,
+    scale_grad_by_freq: bool = False,
+    mode: int = 0,
+    sparse: bool = False,
+    per_sample_weights: Tensor | None = None,
+    include_last_offset: bool = False,
+    padding_idx: int | None = None,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """`nn.functional.embedding_bag`, which bag each index is in, the bags' sizes, and the places of maxima (none for others)."""
+    name = _named("embedding_bag", "mode", ("sum", "mean", "max"), mode)
+    rest = (name, sparse, per_sample_weights, include_last_offset, padding_idx)
+    y = embedding_bag(indices, weight, offsets, None, 2.0, scale_grad_by_freq, *rest)
+    bags = y.shape[0]
+    bag = bags_of(offsets.to(indices.dtype), indices, bags, include_last_offset)
+    counted = bag.new_ones(tuple(indices.shape)) if padding_idx is None else (indices != padding_idx).to(bag.dtype)
+    sizes = bag.new_zeros((bags,)).index_add(0, bag, counted)
+    return y, bag, sizes, bag.new_zeros((0,))
+
+
+@operator(method=False)
+def embedding_renorm_(input: Tensor, indices: Tensor, max_norm: float, norm_type: float) -> Tensor:
+    """Scales, in place, the rows that `indices` names and whose norm is above `max_norm` down to it."""
+    renormalize(input, indices, max_norm, norm_type)
+    return input
+
+
+@operator(method=False)
+def convolution(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    transposed: bool,
+    output_padding: Sequence[int],
+    groups: int,
+) -> Tensor:
+    """A convolution, or a transposed one, in one, two or three spatial dimensions."""
+    rank = weight.dim() - 2
+    if not 1 <= rank <= 3:
+        raise RuntimeError(f"convolution: expected a weight of 3 to 5 dimensions, got {weight.dim()}")
+    if transposed:
+        f = (conv_transpose1d, conv_transpose2d, conv_transpose3d)[rank - 1]
+        return f(input, weight, bias, stride, padding, output_padding, groups, dilation)
+    return (conv1d, conv2d, conv3d)[rank - 1](input, weight, bias, stride, padding, dilation, groups)
+
+
+@operator(method=False)
+def norm_except_dim(v: Tensor, pow: int = 2, dim: int = 0) -> Tensor:
+    """The norm over all dimensions but `dim`, whose size stays; over all, as one number, for dim = -1."""
+    if dim == -1:
+        return v.norm(pow)
+    rank = v.dim()
+    others = [d for d in range(rank) if d != dim % rank]
+    return v.norm(pow, others, keepdim=True) if others else v.abs()

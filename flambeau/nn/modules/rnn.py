@@ -1,6 +1,6 @@
 """Recurrent layers and cells: RNN, LSTM, GRU.
 
-May import: nn.functional, nn.init, nn.parameter, nn.modules.module, nn.modules.recurrence, nn.utils.rnn, ops.
+May import: nn.functional, nn.init, nn.parameter, nn.modules.module, nn.utils.rnn, ops.
 """
 
 from __future__ import annotations
@@ -11,12 +11,11 @@ from typing import Any
 
 from flambeau.nn import functional as F
 from flambeau.nn import init
+from flambeau.nn.functional.recurrence import GATES, State, Weights, advance, run_layers, run_packed
 from flambeau.nn.modules.module import Module
-from flambeau.nn.modules.recurrence import GATES, State, advance, run_direction
 from flambeau.nn.parameter import Parameter
 from flambeau.nn.utils.rnn import PackedSequence
-from flambeau.ops import creation, joining
-from flambeau.ops.sequences import arange
+from flambeau.ops import creation
 from flambeau.shapes import recurrent as rules
 from flambeau.tensor import Tensor
 
@@ -191,7 +190,8 @@ class RNNBase(Module):
             self._check_state(state, batch)
         if input.size(1 - batch_dim) == 0:
             raise RuntimeError("Expected sequence length to be larger than 0 in RNN")
-        output, state = self._layers(input.transpose(0, 1) if self.batch_first else input, None, state)
+        times_first = input.transpose(0, 1) if self.batch_first else input
+        output, state = run_layers(self.mode, times_first, None, state, *self._options())
         output = output.transpose(0, 1) if self.batch_first else output
         if not batched:
             output, state = output.squeeze(batch_dim), tuple(part.squeeze(1) for part in state)
@@ -209,20 +209,7 @@ class RNNBase(Module):
             state = self._as_state(hx, batched=True)
             self._check_state(state, batch)
             state = state if order is None else tuple(part.index_select(1, order) for part in state)
-        if sizes[-1] == batch:
-            output, state = self._layers(packed.data.unflatten(0, (len(sizes), batch)), None, state)
-            data = output.flatten(0, 1)
-        else:
-            device = packed.data.device
-            counts = creation.tensor(sizes, device=device).unsqueeze(1)
-            place = arange(batch, device=device)
-            going_on = place < counts  # (T, N)
-            first = counts.cumsum(0) - counts
-            from_data = (first + place)._fill_where(~going_on, 0)
-            padded = packed.data.index_select(0, from_data.flatten()).unflatten(0, (len(sizes), batch))
-            output, state = self._layers(padded, going_on.unsqueeze(-1), state)
-            kept = [row * batch + n for row, size in enumerate(sizes) for n in range(size)]
-            data = output.flatten(0, 1).index_select(0, creation.tensor(kept, device=device))
+        data, state = run_packed(self.mode, packed.data, sizes, state, *self._options())
         state = state if back is None else tuple(part.index_select(1, back) for part in state)
         return PackedSequence(data, packed.batch_sizes, order, back), self._as_result(state)
 
@@ -232,22 +219,12 @@ class RNNBase(Module):
     def _zeros(self, input: Tensor, batch: int) -> State:
         return tuple(input.new_zeros(size) for size in self._state_sizes(batch))
 
-    def _layers(self, input: Tensor, going_on: Tensor | None, state: State) -> tuple[Tensor, State]:
-        """Runs all layers over (T, N, features); the outputs (T, N, size) and last states. `going_on`: see `run_direction`."""
-        last: list[State] = []
-        for layer in range(self.num_layers):
-            outputs = []
-            for reverse in range(self._directions):
-                index = layer * self._directions + reverse
-                weights = {name.rpartition("_l")[0]: getattr(self, name) for name in self._all_weights[index]}
-                first = tuple(part[index] for part in state)
-                output, final = run_direction(self.mode, input, going_on, first, weights, reverse == 1)
-                outputs.append(output)
-                last.append(final)
-            input = outputs[0] if len(outputs) == 1 else joining.cat(outputs, -1)
-            if self.dropout and layer < self.num_layers - 1:
-                input = F.dropout(input, self.dropout, self.training)
-        return input, tuple(joining.stack(parts) for parts in zip(*last))
+    def _options(self) -> tuple[list[Weights], bool, float, bool]:
+        """What `run_layers` takes after input and state."""
+        weights: list[Weights] = [
+            {name.rpartition("_l")[0]: getattr(self, name) for name in names} for names in self._all_weights
+        ]
+        return weights, self.bidirectional, self.dropout, self.training
 
 
 class RNN(RNNBase):

@@ -9,9 +9,10 @@ from typing import Any
 
 from flambeau.autograd.modes import no_grad
 from flambeau.nn import functional as F
+from flambeau.nn.functional.native import norm_except_dim
 from flambeau.nn.modules.module import Module
 from flambeau.nn.parameter import Parameter, is_lazy
-from flambeau.nn.utils.norms import as_matrix, norm_except_dim, output_dim, weight_from
+from flambeau.nn.utils.norms import as_matrix, output_dim, weight_from
 from flambeau.tensor import Tensor
 
 __all__ = ["remove_spectral_norm", "remove_weight_norm", "spectral_norm", "weight_norm"]
@@ -61,7 +62,7 @@ def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Mo
     weight = getattr(module, name)
     _refuse_lazy(weight, "WeightNorm", "weight")
     del module._parameters[name]
-    module.register_parameter(name + "_g", Parameter(norm_except_dim(weight, hook.dim).data))
+    module.register_parameter(name + "_g", Parameter(norm_except_dim(weight, 2, hook.dim).data))
     module.register_parameter(name + "_v", Parameter(weight.data))
     hook(module, None)
     module.register_forward_pre_hook(hook)

@@ -1,25 +1,18 @@
-"""What both forms of weight and spectral normalisation compute. May import: tensor, nn.modules.conv."""
+"""What both forms of weight and spectral normalisation compute. May import: tensor, nn.functional, nn.modules.conv."""
 
 from __future__ import annotations
 
+from flambeau.nn.functional.native import norm_except_dim
 from flambeau.nn.modules.conv import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from flambeau.nn.modules.module import Module
 from flambeau.tensor import Tensor
 
-__all__ = ["as_matrix", "norm_except_dim", "output_dim", "weight_from"]
-
-
-def norm_except_dim(v: Tensor, dim: int) -> Tensor:
-    """The 2-norm over all dimensions but `dim`, whose size stays; over all, as one number, for dim = -1."""
-    if dim == -1:
-        return (v * v).sum().sqrt()
-    others = [d for d in range(v.dim()) if d != dim]
-    return ((v * v).sum(others, keepdim=True) if others else v * v).sqrt()
+__all__ = ["as_matrix", "output_dim", "weight_from"]
 
 
 def weight_from(g: Tensor, v: Tensor, dim: int) -> Tensor:
     """g · v / ‖v‖."""
-    return v * (g / norm_except_dim(v, dim))
+    return v * (g / norm_except_dim(v, 2, dim))
 
 
 def as_matrix(weight: Tensor, dim: int) -> Tensor:

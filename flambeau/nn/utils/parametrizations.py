@@ -6,9 +6,10 @@ from typing import Any
 
 from flambeau.autograd.modes import no_grad
 from flambeau.nn import functional as F
+from flambeau.nn.functional.native import norm_except_dim
 from flambeau.nn.modules.module import Module
 from flambeau.nn.utils import parametrize
-from flambeau.nn.utils.norms import as_matrix, norm_except_dim, output_dim, weight_from
+from flambeau.nn.utils.norms import as_matrix, output_dim, weight_from
 from flambeau.tensor import Tensor
 
 __all__ = ["spectral_norm", "weight_norm"]
@@ -23,7 +24,7 @@ class _WeightNorm(Module):
         return weight_from(weight_g, weight_v, self.dim)
 
     def right_inverse(self, weight: Tensor) -> tuple[Tensor, Tensor]:
-        return norm_except_dim(weight, self.dim), weight
+        return norm_except_dim(weight, 2, self.dim), weight
 
 
 def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Module:

@@ -8,6 +8,7 @@ from flambeau.ops.linalg import (  # noqa: F401 - each registers its operators
     decompositions,
     determinants,
     least_squares,
+    low_rank,
     lu,
     norms,
     powers,

@@ -58,7 +58,7 @@ def _old_cholesky(input: Tensor, upper: bool = False) -> Tensor:
     return _cholesky("linalg.cholesky", input, upper)
 
 
-_cholesky_ex_result = result_type("cholesky_ex", "L info")
+_cholesky_ex_result = result_type("linalg_cholesky_ex", "L info")
 
 
 @operator("cholesky_ex", namespace="linalg", method=False)

@@ -13,7 +13,7 @@ from flambeau.ops.results import result_type
 from flambeau.shapes.strides import column_strides
 from flambeau.tensor import Tensor
 
-__all__ = ["eig", "eigh", "eigvals", "eigvalsh", "householder_product", "orgqr", "qr", "svd", "svdvals"]
+__all__ = ["eig", "eigh", "eigvals", "eigvalsh", "geqrf", "householder_product", "orgqr", "ormqr", "qr", "svd", "svdvals"]
 
 _qr_result = result_type("linalg_qr", "Q R")
 
@@ -257,3 +257,38 @@ def householder_product(A: Tensor, tau: Tensor) -> Tensor:
 def orgqr(input: Tensor, tau: Tensor) -> Tensor:
     """`linalg.householder_product`."""
     return householder_product(input, tau)
+
+
+_geqrf_result = result_type("geqrf", "a tau")
+
+
+@operator("geqrf", out=True)
+def geqrf(input: Tensor) -> Any:
+    """QR as reflections: R with the vectors of the reflections below its diagonal, and their weights (`householder_product`)."""
+    check_matrices("geqrf", input, square_too=False)
+    *lead, m, n = input._shape
+    shapes = (tuple(input._shape), (*lead, min(m, n)))
+    return _geqrf_result(*call_routine("reflections", (input,), (), shapes, _no_geqrf_gradient, (0,)))
+
+
+def _no_geqrf_gradient(gs: Any, ys: Any, inputs: Any) -> Any:
+    raise NotImplementedError("the derivative for 'geqrf' is not implemented.")
+
+
+@operator("ormqr", out=True, also={"tau": "input2", "other": "input3"})
+def ormqr(input: Tensor, input2: Tensor, input3: Tensor, left: bool = True, transpose: bool = False) -> Tensor:
+    """Q C (C Q with left=False; Qᴴ with `transpose`) for the C `input3` and the whole Q of `geqrf`'s reflections."""
+    check_matrices("ormqr", input, square_too=False)
+    check_matrices("ormqr", input3, square_too=False)
+    size, k = input3._shape[-2 if left else -1], input2._shape[-1]
+    if input._shape[-2] != size:
+        raise RuntimeError(f"torch.ormqr: other.shape[{-2 if left else -1}] must be equal to input.shape[-2]")
+    if k > input._shape[-1]:
+        raise RuntimeError(f"torch.ormqr: other.shape[{-2 if left else -1}] must be greater than or equal to tau.shape[-1]")
+    vectors = input[..., :k].tril(-1) + identity(input, size)[:, :k]
+    result = input3
+    for i in range(k) if left == transpose else range(k - 1, -1, -1):
+        v, weight = vectors[..., i : i + 1], input2[..., i, None, None]
+        weight = weight.conj() if transpose else weight
+        result = result - (weight * v @ (v.mH @ result) if left else weight * (result @ v) @ v.mH)
+    return result._laid_out(column_strides(result._shape))

@@ -43,7 +43,8 @@ def _old_det(input: Tensor) -> Tensor:
     return _det("linalg.det", input)
 
 
-_slogdet_result = result_type("slogdet", "sign logabsdet")
+_slogdet_result = result_type("linalg_slogdet", "sign logabsdet")
+_old_slogdet_result = result_type("slogdet", "sign logabsdet")
 
 
 @operator("slogdet", namespace="linalg", method=False, out=True)
@@ -69,7 +70,7 @@ def _slogdet_gradient(gs: Any, ys: Any, inputs: Any) -> tuple[Any]:
 @operator("slogdet")
 def _old_slogdet(input: Tensor) -> Any:
     """`linalg.slogdet`."""
-    return slogdet(input)
+    return _old_slogdet_result(*slogdet(input))
 
 
 @operator()

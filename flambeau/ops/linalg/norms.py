@@ -14,7 +14,7 @@ from flambeau.ops.registry import operator, scalar_name
 from flambeau.shapes.dims import wrap_dim, wrap_dims
 from flambeau.tensor import Tensor
 
-__all__ = ["cond", "matrix_norm", "norm", "vector_norm"]
+__all__ = ["cond", "frobenius_norm", "matrix_norm", "norm", "nuclear_norm", "vector_norm"]
 
 
 @operator("vector_norm", namespace="linalg", method=False, out=True)
@@ -93,3 +93,17 @@ def cond(A: Tensor, p: Any = None) -> Tensor:
         s = svdvals(A)
         return s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
     return matrix_norm(A, p) * matrix_norm(inv(A), p)
+
+
+@operator(method=False, out=True)
+def frobenius_norm(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
+    """(Σ |x|²)^½ over `dim`."""
+    return vector_norm(input, 2, dim, keepdim)
+
+
+@operator(method=False, out=True)
+def nuclear_norm(input: Tensor, dim: Any = (-2, -1), keepdim: bool = False) -> Tensor:
+    """The sum of the singular values of the matrices in two dimensions."""
+    if isinstance(dim, bool):  # PyTorch's other form: (input, keepdim)
+        dim, keepdim = (-2, -1), dim
+    return matrix_norm(input, "nuc", dim, keepdim)

@@ -43,7 +43,7 @@ def inverse(input: Tensor) -> Tensor:
     return _inv("linalg.inv", input)
 
 
-_inv_ex_result = result_type("inv_ex", "inverse info")
+_inv_ex_result = result_type("linalg_inv_ex", "inverse info")
 
 
 @operator("inv_ex", namespace="linalg", method=False)

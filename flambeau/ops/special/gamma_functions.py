@@ -13,7 +13,7 @@ from flambeau.ops.choices import choose
 from flambeau.ops.composite import Composite, record, untaped
 from flambeau.ops.operands import check_tensor, integer, operands
 from flambeau.ops.pointwise import unary_operand
-from flambeau.ops.registry import operator
+from flambeau.ops.registry import in_place, operator
 from flambeau.ops.special.composed import EULER, composed, polynomial, refuse_halves
 from flambeau.tensor import Tensor
 
@@ -158,6 +158,12 @@ def polygamma(n: int, input: Tensor) -> Tensor:
 def _polygamma_method(self: Tensor, n: int) -> Tensor:
     """The n-th derivative of the digamma function."""
     return polygamma(n, self)
+
+
+@operator("polygamma_", namespace=None)
+def _polygamma_in_place(self: Tensor, n: int) -> Tensor:
+    """`polygamma`, written into this tensor."""
+    return in_place(_polygamma_method, self, n)
 
 
 @operator(inplace=True, out=True)

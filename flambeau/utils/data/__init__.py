@@ -16,6 +16,7 @@ from flambeau.utils.data.dataset import (
     TensorDataset,
     random_split,
 )
+from flambeau.utils.data.distributed import DistributedSampler
 from flambeau.utils.data.loader import DataLoader
 from flambeau.utils.data.sampler import (
     BatchSampler,
@@ -33,6 +34,7 @@ __all__ = [
     "ConcatDataset",
     "DataLoader",
     "Dataset",
+    "DistributedSampler",
     "IterableDataset",
     "RandomSampler",
     "Sampler",

@@ -1,0 +1,73 @@
+"""`torch.utils._pytree`: nested containers as lists of leaves, by names that programs use. May import `flambeau.trees`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from flambeau.trees import Tree as TreeSpec
+from flambeau.trees import flatten, map_leaves, unflatten
+
+__all__ = [
+    "TreeSpec", "tree_all", "tree_any", "tree_flatten", "tree_leaves", "tree_map", "tree_map_", "tree_map_only", "tree_structure",
+    "tree_unflatten",
+]  # fmt: skip
+
+
+def _flat(tree: Any, is_leaf: Callable[[Any], bool] | None) -> tuple[list[Any], TreeSpec]:
+    if is_leaf is not None:
+        raise NotImplementedError("is_leaf isn't supported: tuples, lists and dicts are containers, everything else is a leaf")
+    return flatten(tree)
+
+
+def tree_flatten(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> tuple[list[Any], TreeSpec]:
+    """The leaves of nested tuples, lists and dicts, in order, and the structure."""
+    return _flat(tree, is_leaf)
+
+
+def tree_unflatten(leaves: Iterable[Any], treespec: TreeSpec) -> Any:
+    """Containers of that structure with these leaves; raises ValueError for another number of them."""
+    values = list(leaves)
+    if len(values) != treespec.leaves:
+        raise ValueError(f"tree_unflatten(leaves, treespec): `leaves` has length {len(values)} but the spec refers to a pytree "
+                         f"that holds {treespec.leaves} items")  # fmt: skip
+    return unflatten(values, treespec)
+
+
+def tree_leaves(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> list[Any]:
+    """The leaves, in order."""
+    return _flat(tree, is_leaf)[0]
+
+
+def tree_structure(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> TreeSpec:
+    """The structure."""
+    return _flat(tree, is_leaf)[1]
+
+
+def tree_map(func: Callable[..., Any], tree: Any, *rests: Any, is_leaf: Callable[[Any], bool] | None = None) -> Any:
+    """The same containers with `func` of each leaf (and of those in the same places of `rests`)."""
+    _flat((), is_leaf)
+    return map_leaves(func, tree, *rests)
+
+
+def tree_map_(func: Callable[..., Any], tree: Any, *rests: Any, is_leaf: Callable[[Any], bool] | None = None) -> Any:
+    """`func` of each leaf, for what it does to it; the tree itself."""
+    tree_map(func, tree, *rests, is_leaf=is_leaf)
+    return tree
+
+
+def tree_map_only(type_or_types_or_pred: Any, func: Callable[[Any], Any], tree: Any) -> Any:
+    """The same containers with `func` of the leaves of a type (of types, or that a function chooses)."""
+    if isinstance(type_or_types_or_pred, (type, tuple)):
+        return map_leaves(lambda leaf: func(leaf) if isinstance(leaf, type_or_types_or_pred) else leaf, tree)
+    return map_leaves(lambda leaf: func(leaf) if type_or_types_or_pred(leaf) else leaf, tree)
+
+
+def tree_all(pred: Callable[[Any], bool], tree: Any) -> bool:
+    """Whether it holds of all leaves."""
+    return all(map(pred, tree_leaves(tree)))
+
+
+def tree_any(pred: Callable[[Any], bool], tree: Any) -> bool:
+    """Whether it holds of any leaf."""
+    return any(map(pred, tree_leaves(tree)))
