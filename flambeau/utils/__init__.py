@@ -22,7 +22,7 @@ def swap_tensors(t1: Any, t2: Any) -> None:
         if node is not None:
             raise RuntimeError(f"Cannot swap {name}: the graph of a computation with it is still there")
     t1.__class__, t2.__class__ = t2.__class__, t1.__class__
-    for slot in Tensor.__slots__:
+    for slot in {slot for kind in Tensor.__mro__ for slot in getattr(kind, "__slots__", ())}:
         if slot != "__weakref__":
             mine, other = getattr(t1, slot), getattr(t2, slot)
             setattr(t1, slot, other)
