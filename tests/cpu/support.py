@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from flambeau.devices.cpu.backend import CpuBackend
+from flambeau.devices.cpu.cache import DiskCache
 from flambeau.devices.cpu.machine import host
 from flambeau.dtypes import int64
 from flambeau.graph.numpy import array_type
@@ -24,6 +25,24 @@ def backend(bits: int, threads: int = 2) -> CpuBackend:
     made = CpuBackend(host(bits))
     made.set_num_threads(threads)
     return made
+
+
+class _Nothing(DiskCache):
+    """Keeps nothing."""
+
+    def get(self, key: str) -> bytes | None:
+        return None
+
+    def put(self, key: str, data: bytes) -> None:
+        pass
+
+
+def uncached(bits: int) -> CpuBackend:
+    """A backend of one thread that finds no kernel of others, for plans that a kernel's key doesn't tell from the chosen one."""
+    own = CpuBackend(host(bits))
+    own.compiler.disk = _Nothing()
+    own.set_num_threads(1)
+    return own
 
 
 def upload(cpu: CpuBackend, array: Any) -> Any:

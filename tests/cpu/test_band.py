@@ -15,23 +15,11 @@ from flambeau.codegen.llvm.contraction.band import Shape
 from flambeau.codegen.llvm.contraction.band_plan import plan_band
 from flambeau.codegen.llvm.contraction.form import normalize
 from flambeau.codegen.llvm.contraction.track import Track
-from flambeau.devices.cpu.backend import CpuBackend
-from flambeau.devices.cpu.cache import DiskCache
 from flambeau.devices.cpu.machine import host
 
 from .contractions import Conv, conv_forward, conv_input, meaning
-from .support import run
+from .support import run, uncached
 from .test_contraction import QUICK, WIDTHS, bias_of, convolutions, data
-
-
-class _Nothing(DiskCache):
-    """Keeps nothing: a kernel's key doesn't tell a forced plan from a chosen one."""
-
-    def get(self, key):
-        return None
-
-    def put(self, key, data):
-        pass
 
 
 @st.composite
@@ -66,9 +54,7 @@ def test_every_plan(s, make, bits, groups, draws):
     arrays = data(k)
     extra = bias_of(k) if make is conv_forward else None
     want = meaning(k, arrays, None if extra is None else lambda sums: extra(sums, arrays))
-    own = CpuBackend(host(bits))
-    own.compiler.disk = _Nothing()
-    own.set_num_threads(1)
+    own = uncached(bits)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(contraction, "plan_band", plan)
         patch.setattr(contraction, "plan_winograd", lambda *_: None)

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import flambeau
-from flambeau.codegen.llvm.contraction.filtering import F2, F2_STRIDED, F4, Filtering
-from flambeau.devices.cpu.machine import widest_vectors
+import flambeau.codegen.llvm.contraction as contraction
+from flambeau.codegen.llvm.contraction.filtering import F4, PLAIN, Filtering, minimal
+from flambeau.codegen.llvm.contraction.form import Form
+from flambeau.codegen.llvm.contraction.micro import Tile
+from flambeau.codegen.llvm.contraction.roles import roles, size_of
+from flambeau.codegen.llvm.contraction.winograd import Winograd
+from flambeau.codegen.llvm.contraction.winograd_plan import filtered_sides
+from flambeau.codegen.llvm.target import Target
+from flambeau.dtypes import dtype
 
 from .contractions import Conv, conv_forward, conv_input, meaning
-from .support import backend, run
-
-WIDTHS = [bits for bits in (128, 256, 512) if bits <= widest_vectors()]
+from .support import backend, run, uncached
+from .test_contraction import QUICK, TYPES, WIDTHS, bias_of, convolutions, data
 
 
 @pytest.fixture(autouse=True)
@@ -24,13 +33,61 @@ def _restored() -> Iterator[None]:
     flambeau.set_float32_matmul_precision("highest")
 
 
-@pytest.mark.parametrize("filtering", [F2, F2_STRIDED, F4])
+MINIMAL = [minimal(taps, stride) for stride in (1, 2, 3, 4) for taps in range(stride + 1, 17)]
+
+
+@pytest.mark.parametrize("filtering", [PLAIN, F4, *MINIMAL], ids=lambda f: f"{f.taps}-{f.stride}-{f.outputs}")
 def test_matrices(filtering: Filtering) -> None:
     r = np.random.default_rng(0)
     b, g, a = (np.array(m) for m in (filtering.input, filtering.filter, filtering.output))
-    pixels, taps = r.standard_normal(b.shape[1]), r.standard_normal(g.shape[1])
+    assert list(filtering.places) == sorted(filtering.places)
+    pixels, taps = r.standard_normal(filtering.pixels), r.standard_normal(filtering.taps)
     direct = [pixels[filtering.stride * i :][: len(taps)] @ taps for i in range(filtering.outputs)]
-    np.testing.assert_allclose(a @ ((g @ taps) * (b @ pixels)), direct, rtol=1e-10, atol=1e-10)
+    points = np.bincount(filtering.places, (g @ taps) * (b @ pixels), filtering.points)
+    np.testing.assert_allclose(a @ points, direct, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("filtering", MINIMAL, ids=lambda f: f"{f.taps}-{f.stride}")
+def test_outputs_read_their_own_pixels(filtering: Filtering) -> None:
+    b, a = np.array(filtering.input), np.array(filtering.output)
+    for i in range(filtering.outputs):
+        read = np.flatnonzero(b[a[i, list(filtering.places)] != 0].any(0))
+        assert read.min() >= filtering.stride * i and read.max() < filtering.stride * i + filtering.taps
+
+
+def test_counts_of_products() -> None:
+    counts = {(t, s): minimal(t, s).terms for t, s in [(2, 1), (3, 1), (5, 1), (7, 1), (3, 2), (7, 2)]}
+    assert counts == {(2, 1): 3, (3, 1): 4, (5, 1): 7, (7, 1): 10, (3, 2): 5, (7, 2): 10}
+
+
+@QUICK
+@given(convolutions(), st.sampled_from([conv_forward, conv_input]), TYPES, st.sampled_from(WIDTHS), st.data())
+def test_every_plan(s: Conv, make: Any, type: dtype, bits: int, draws: st.DataObject) -> None:
+    """Filtered sides, blocks and groups that the costs might not choose. Data are small whole numbers: sums are exact."""
+    k = make(s, type)
+
+    def plan(form: Form, target: Target, threads: int) -> tuple[float, Winograd] | None:
+        r = roles(form)
+        lanes = target.lanes(8 * form.sum_bytes)
+        if not form.a.type.is_floating_point or not r.rows or not r.columns:
+            return None
+        sides = list(filtered_sides(form, r, target))
+        if not sides:
+            return None
+        chosen = draws.draw(st.sampled_from(sides))
+        tile = Tile(draws.draw(st.integers(1, 6)), draws.draw(st.integers(1, 3)))
+        panels = -(-size_of(form.extents, r.rows) // tile.height)
+        one = Winograd(form, r, *chosen, tile, lanes, 1, draws.draw(st.integers(1, panels)))
+        return 0.0, replace(one, blocks=draws.draw(st.integers(1, int(np.prod(one.line_extents)))))
+
+    arrays = data(k)
+    extra = bias_of(k) if make is conv_forward else None
+    want = meaning(k, arrays, None if extra is None else lambda sums: extra(sums, arrays))
+    own = uncached(bits)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(contraction, "plan_winograd", plan)
+        (got,) = run(own, k, [*arrays, np.zeros(k.slots[-1].size, want.dtype)])
+    np.testing.assert_array_equal(got.reshape(want.shape).astype(np.float64), want.astype(np.float64))
 
 
 def random(kernel: Any, seed: int) -> list[Any]:
@@ -49,10 +106,9 @@ def error(bits: int, kernel: Any, arrays: list[Any]) -> float:
 @pytest.mark.parametrize(
     "s",
     [
-        Conv(2, 32, 13, 17, 40, 3, 3, 1, 1),
-        Conv(5, 24, 7, 7, 40, 3, 3, 1, 1),
-        Conv(1, 18, 28, 56, 21, 3, 3),
-        Conv(1, 20, 14, 31, 32, 3, 3, 1, 2, 2),
+        Conv(2, 64, 24, 31, 64, 3, 3, 1, 1),
+        Conv(8, 64, 8, 8, 56, 3, 3, 1, 1),
+        Conv(1, 64, 31, 64, 37, 3, 3, 1, 2, 2),
     ],
     ids=str,
 )

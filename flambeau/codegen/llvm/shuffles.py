@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from flambeau.codegen.llvm.builder import Function
-from flambeau.codegen.llvm.types import Value, poison
+from flambeau.codegen.llvm.types import Value, lanes_of, poison
 
-__all__ = ["gathered", "transpose"]
+__all__ = ["gathered", "parted", "transpose"]
 
 
 def gathered(f: Function, sources: Sequence[Value], picks: Sequence[int]) -> Value:
@@ -29,6 +29,18 @@ def gathered(f: Function, sources: Sequence[Value], picks: Sequence[int]) -> Val
                 chosen.append(-1)
         total = f.shuffle(total, sources[source], chosen)
     return total
+
+
+def parted(f: Function, vectors: Sequence[Value]) -> list[Value]:
+    """Every n-th lane of n vectors (a power of two) side by side: from the first lane on, from the second, …"""
+    if len(vectors) == 1:
+        return list(vectors)
+    lanes = lanes_of(vectors[0].type)
+    halves = [
+        parted(f, [f.shuffle(a, b, [2 * i + k for i in range(lanes)]) for a, b in zip(vectors[::2], vectors[1::2])])
+        for k in range(2)
+    ]
+    return [v for pair in zip(*halves) for v in pair]
 
 
 def transpose(f: Function, vectors: Sequence[Value]) -> list[Value]:

@@ -19,7 +19,8 @@ from flambeau.codegen.llvm.contraction.panel import Panel, panel_cycles, plan_pa
 from flambeau.codegen.llvm.contraction.roles import PHASE, Pack, Scratch, share
 from flambeau.codegen.llvm.contraction.spread import dense_parts
 from flambeau.codegen.llvm.contraction.windows import undilated
-from flambeau.codegen.llvm.contraction.winograd import Winograd, plan_winograd
+from flambeau.codegen.llvm.contraction.winograd import Winograd
+from flambeau.codegen.llvm.contraction.winograd_plan import plan_winograd
 from flambeau.codegen.llvm.contraction.winograd_weight import WinogradWeight, plan_winograd_weight
 from flambeau.codegen.llvm.lowered import Lowered
 from flambeau.codegen.llvm.target import Target
@@ -73,43 +74,38 @@ def _lower(kernel: ContractionKernel, target: Target, threads: int, error_place:
 
 _Plan = Winograd | WinogradWeight | Dot | Band | Panel | None
 """A form's schedule. None: direct."""
+_Planned = tuple[float, list[tuple[Form, _Plan]]]
+"""Forms that together are a given one, with their schedules, and the cycles that they are expected to take the busiest thread."""
 
 
 def _plans(forms: Sequence[Form], target: Target, threads: int) -> list[tuple[Form, _Plan]]:
-    """Forms that together are the given ones, each with its schedule.
+    """Forms that together are the given ones, each with its schedule: the kind that is expected to take the least time.
 
-    Several forms are the parts of one spread operand: they are all bands or none is, since they write between each other's
-    elements and should do so in turns.
+    Several forms are the parts of one spread operand: they are all of one kind, since they write between each other's elements
+    and should do so in turns.
     """
-    found: list[tuple[Form, _Plan]] = []
-    left: list[Form] = []
-    for form in forms:
-        filtered = _filtered(form, target, threads)
-        if filtered:
-            found += filtered
-        elif form.size:
-            left.append(form)
-    summing = [form for form in left if form.terms]
+    summing = [form for form in forms if form.size and form.terms]
     bands = [None if form.is_traced else plan_band(form, target, threads, slides=len(forms) == 1) for form in summing]
-    others = [_unbanded(form, target, threads) for form in summing]
-    best = [band for band in bands if band is not None]
-    banded = len(best) == len(summing) and sum(cost for cost, _ in best) < sum(cost for cost, _ in others)
-    found += [(form, plan) for form, (_, plan) in zip(summing, best if banded else others)]
-    return found + [(form, None) for form in left if not form.terms]
+    plain = [_unbanded(form, target, threads) for form in summing]
+    others: list[_Planned] = [(cost, [(form, plan)]) for form, (cost, plan) in zip(summing, plain)]
+    banded: list[_Planned] = [(band[0], [(form, band[1])]) for form, band in zip(summing, bands) if band is not None]
+    filtered = [part for form in summing if (part := _filtered(form, target, threads)) is not None]
+    candidates = [c for c in (others, banded, filtered) if len(c) == len(summing)]
+    found = [planned for _, parts in min(candidates, key=lambda c: sum(cost for cost, _ in c)) for planned in parts]
+    return found + [(form, None) for form in forms if form.size and not form.terms]
 
 
-def _filtered(form: Form, target: Target, threads: int) -> list[tuple[Form, Winograd]]:
-    """The form, or forms that together are it, by minimal filtering; none where that has nothing to offer."""
-    if not form.size or not form.terms or form.is_traced:
-        return []
-    found = []
-    for part in undilated(form) or ():
-        part = merge(simplify(part))
-        plan = plan_winograd(part, target, threads)
-        if plan is None:
-            return []
-        found.append((part, plan))
-    return found
+def _filtered(form: Form, target: Target, threads: int) -> _Planned | None:
+    """The form, or forms that together are it, by minimal filtering, with the cycles expected; None where that has nothing to
+    offer."""
+    parts = None if form.is_traced else undilated(form)
+    if parts is None:
+        return None
+    parts = [merge(simplify(part)) for part in parts]
+    plans = [plan for part in parts if (plan := plan_winograd(part, target, threads)) is not None]
+    if len(plans) < len(parts):
+        return None
+    return sum(cost for cost, _ in plans), [(part, plan) for part, (_, plan) in zip(parts, plans)]
 
 
 def _unbanded(form: Form, target: Target, threads: int) -> tuple[float, WinogradWeight | Dot | Panel | None]:

@@ -85,39 +85,61 @@ def read(
     return widen(f, loaded, view.type)
 
 
+def _lane_bounds(f: Function, view: View, index: Sequence[Int], lane_axis: int, count: Int) -> tuple[Int, Int]:
+    """Which of the first `count` lanes pass the checks that move with them, as far as those have no `every`: from, to before."""
+    low: Int = 0
+    high: Int = count
+    for c in view.checks:
+        along = c.terms[lane_axis]
+        if along and c.every == 1:
+            at = position(f, c.offset, c.terms, index)
+            first, last = (at, f.sub(c.size - 1, at)) if along > 0 else (f.sub(c.size - 1, at), at)
+            low = f.maximum(low, f.floor_div(f.sub(abs(along) - 1, first), abs(along)))
+            high = f.minimum(high, f.add(f.floor_div(last, abs(along)), 1))
+    return low, high
+
+
+def _run_masks(f: Function, bounds: tuple[Int, Int], step: int, lanes: int) -> list[bool | Value]:
+    """Of `step` vectors that lie one after another, the lanes that hold every `step`-th element of those within `bounds`."""
+    low, high = bounds
+    return [
+        f.lane_mask(f.sub(f.mul(low, step), lanes * k), f.sub(f.mul(high, step), lanes * k + step - 1), lanes)
+        for k in range(step)
+    ]
+
+
+def _read_run(
+    f: Function, pointer: Value, element: str, start: Int, step: int, lanes: int, masks: Sequence[bool | Value]
+) -> Value:
+    """Every `step`-th element (1 or 2: of two loads every other lane is kept) from number `start` on, as far as `masks` allow."""
+    parts = [
+        f.masked_load(vector(element, lanes), f.address(pointer, f.add(start, lanes * k), element), mask)
+        for k, mask in enumerate(masks)
+    ]
+    return parts[0] if step == 1 else f.shuffle(parts[0], parts[1], [2 * i for i in range(lanes)])
+
+
 def _read_lanes(
     f: Function, pointer: Value, view: View, index: Sequence[Int], start: Int, lane_axis: int, lanes: int, count: Int
 ) -> Value:
     """The elements as memory holds them, minding the checks that move with the lanes."""
     element = memory_type(view.type)
     step = view.strides[lane_axis]
-    low: Int = 0
-    high: Int = count
+    low, high = _lane_bounds(f, view, index, lane_axis, count)
     mask: bool | Value = True  # what the bounds [low, high) of lanes don't say
     spread: Value | None = None
     for c in view.checks:
-        at = position(f, c.offset, c.terms, index)
         along = c.terms[lane_axis]
-        if along == 0:
-            continue
-        if c.every == 1:
-            first, last = (at, f.sub(c.size - 1, at)) if along > 0 else (f.sub(c.size - 1, at), at)
-            low = f.maximum(low, f.floor_div(f.sub(abs(along) - 1, first), abs(along)))
-            high = f.minimum(high, f.add(f.floor_div(last, abs(along)), 1))
-        else:
+        if along and c.every > 1:
+            at = position(f, c.offset, c.terms, index)
             places = f.binary("add", f.splat(f.integer(at), lanes), f.steps(lanes, step=along))
             every = constant(places.type, c.every)
             mask = f.both(mask, f.test("icmp ult", places, f.filled(places.type, c.limit)))
             mask = f.both(mask, f.test("icmp eq", f.binary("srem", places, every), zero(places.type)))
             part = f.binary("mul", f.binary("sdiv", places, every), f.filled(places.type, c.stride))
             spread = part if spread is None else f.binary("add", spread, part)
-    if spread is None and step in (1, 2):  # step 2: two loads, of which every other lane is kept
-        parts = []
-        for k in range(step):
-            bounds = (f.sub(f.mul(low, step), lanes * k), f.sub(f.mul(high, step), lanes * k + step - 1))
-            address = f.address(pointer, f.add(start, lanes * k), element)
-            parts.append(f.masked_load(vector(element, lanes), address, f.lane_mask(*bounds, lanes)))
-        return parts[0] if step == 1 else f.shuffle(parts[0], parts[1], [2 * i for i in range(lanes)])
+    if spread is None and step in (1, 2):
+        return _read_run(f, pointer, element, start, step, lanes, _run_masks(f, (low, high), step, lanes))
     if spread is None and step == -1:
         address = f.address(pointer, f.sub(start, lanes - 1), element)
         loaded = f.masked_load(vector(element, lanes), address, f.lane_mask(f.sub(lanes, high), f.sub(lanes, low), lanes))
@@ -156,8 +178,8 @@ def read_many(
     lanes: int,
     count: Int | None = None,
 ) -> list[Value]:
-    """`read` at index + shift for every one of `shifts`: places met twice are read once, and those that pass or fail a check
-    together share its branch."""
+    """`read` at index + shift for every one of `shifts`: places met twice are read once, those that pass or fail a check together
+    share its branch, and those that do so lane by lane its masks."""
     along = lane_axis is not None and lanes > 1 and view.varies(lane_axis)
 
     def moved(terms: Sequence[int], shift: Sequence[int]) -> int:
@@ -176,6 +198,16 @@ def read_many(
     found: dict[tuple[int, ...], Value] = {}
     free = replace(view, checks=tuple(c for n, c in enumerate(view.checks) if n not in scalar))
     plain = all(view.checks[n].every == 1 for n in scalar)
+    masks: dict[tuple[int, ...], list[bool | Value]] = {}
+    step = view.strides[lane_axis] if along else 0  # type: ignore[index]
+    moving = [n for n in range(len(view.checks)) if n not in scalar]
+    if step in (1, 2) and plain and all(c.every == 1 for c in free.checks):
+        for key, shift in places.items():
+            lane_key = tuple(key[1 + n] for n in moving)
+            if lane_key not in masks:
+                at = [f.add(i, d) for i, d in zip(index, shift)]
+                bounds = _lane_bounds(f, free, at, lane_axis, lanes if count is None else count)  # type: ignore[arg-type]
+                masks[lane_key] = _run_masks(f, bounds, step, lanes)
     for members in groups.values():
         first = [f.add(i, d) for i, d in zip(index, places[members[0]])]
         inside: bool | Value = True
@@ -188,6 +220,11 @@ def read_many(
             out = []
             for key in members:
                 at = [f.add(i, d) for i, d in zip(index, places[key])]
+                if masks:
+                    start = position(f, view.offset, view.strides, at)
+                    run = masks[tuple(key[1 + n] for n in moving)]
+                    out.append(widen(f, _read_run(f, pointer, memory_type(view.type), start, step, lanes, run), view.type))
+                    continue
                 out.append(read(f, pointer, free if plain else view, at, lane_axis, lanes, count))
             return out
 

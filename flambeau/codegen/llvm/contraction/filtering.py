@@ -1,14 +1,18 @@
-"""Minimal filtering (Winograd): m outputs of three taps from fewer products than 3·m.
+"""Minimal filtering (Winograd): some outputs of several taps from fewer products than one for each output and tap.
 
-The outputs of a tile are Aᵀ[(G g) ⊙ (Bᵀ d)] for taps g and pixels d (Lavin and Gray, 2015); in two dimensions each matrix is
-applied along both. `F2` takes four products for two outputs instead of six. `F2_STRIDED`, for outputs at every second pixel,
-takes five: two taps meet the even pixels, which take three products for two outputs, and one tap meets the odd ones. No output of
-either depends on a pixel that isn't its own, so that the error is bounded by the direct sum's terms, and smaller than the direct
-sum's.
+The outputs of a tile are Aᵀ S[(G g) ⊙ (Bᵀ d)] for taps g and pixels d (Lavin and Gray, 2015; S is our addition): each row of G
+and Bᵀ makes a *term*, each term belongs to a *point*, at which polynomials are evaluated, and S adds the terms of a point. In two
+dimensions each matrix is applied along both. Channels of a sum are further terms.
 
-`F4` takes six products for four outputs instead of twelve. It evaluates polynomials at 0, ±√½, ±√2 and infinity (the usual points
-±1 and ±2 give errors 4 to 6 times as large). Its outputs do depend, by rounding, on all pixels of their tile: where
-neighbours differ by many orders of magnitude, small results drown. So it is used only where precision was given up.
+`minimal` gives two outputs of any number of taps. The taps that meet pixels of one residue of the stride (a phase) are cut into
+chunks of at most three, for two outputs of which one product more than taps is enough: values at 0, 1, -1 and infinity; two taps
+take 0, 1 and infinity, one takes 0 and infinity. So all chunks share points, and outputs are read off their sums. Three taps
+take four products instead of six, of stride 2 five; seven of stride 2 ten instead of fourteen. No output depends on a pixel that
+isn't its own, so that the error is bounded by the direct sum's terms, and about as large as the direct sum's.
+
+`F4` takes six products for four outputs of three taps instead of twelve. It evaluates polynomials at 0, ±√½, ±√2 and infinity
+(the usual points ±1 and ±2 give errors 4 to 6 times as large). Its outputs do depend, by rounding, on all pixels of their tile:
+where neighbours differ by many orders of magnitude, small results drown. So it is used only where precision was given up.
 
 Imports the builder.
 """
@@ -17,24 +21,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from math import prod
 
 from flambeau.codegen.llvm.builder import Function
 from flambeau.codegen.llvm.types import Value, constant
 
-__all__ = ["F2", "F2_STRIDED", "F4", "Filtering", "Matrix", "combine", "flipped", "transform"]
+__all__ = ["F2", "F4", "PLAIN", "Filtering", "Matrix", "combine", "flipped", "minimal", "transform"]
 
 Matrix = Sequence[Sequence[float]]
 
 
 @dataclass(frozen=True)
 class Filtering:
-    """Bᵀ (products × pixels), G (products × taps; rows may repeat the last one) and Aᵀ (outputs × products), for outputs at every
-    `stride`-th pixel."""
+    """Bᵀ (terms × pixels), G (terms × taps) and Aᵀ (outputs × points), for outputs at every `stride`-th pixel; `places` has the
+    point of each term, in rising order."""
 
     input: tuple[tuple[float, ...], ...]
     filter: tuple[tuple[float, ...], ...]
     output: tuple[tuple[float, ...], ...]
+    places: tuple[int, ...]
     stride: int = 1
 
     @property
@@ -43,27 +49,25 @@ class Filtering:
         return len(self.output)
 
     @property
-    def filters(self) -> int:
-        """Rows of G that differ."""
-        return len(dict.fromkeys(self.filter))
+    def points(self) -> int:
+        return len(self.output[0])
 
     @property
-    def points(self) -> int:
-        """Products for a tile in two dimensions."""
-        return len(self.input) ** 2
+    def terms(self) -> int:
+        return len(self.places)
+
+    @property
+    def pixels(self) -> int:
+        """Pixels on a tile's side."""
+        return len(self.input[0])
+
+    @property
+    def taps(self) -> int:
+        return len(self.filter[0])
 
 
-F2 = Filtering(
-    ((1, 0, -1, 0), (0, 1, 1, 0), (0, -1, 1, 0), (0, 1, 0, -1)),
-    ((1, 0, 0), (0.5, 0.5, 0.5), (0.5, -0.5, 0.5), (0, 0, 1)),
-    ((1, 1, 1, 0), (0, 1, -1, -1)),
-)
-F2_STRIDED = Filtering(
-    ((1, 0, -1, 0, 0), (0, 0, 1, 0, 0), (0, 0, 1, 0, -1), (0, 1, 0, 0, 0), (0, 0, 0, 1, 0)),
-    ((1, 0, 0), (1, 0, 1), (0, 0, 1), (0, 1, 0), (0, 1, 0)),
-    ((1, 1, 0, 1, 0), (0, 1, -1, 0, 1)),
-    2,
-)
+PLAIN = Filtering(((1.0,),), ((1.0,),), ((1.0,),), (0,))
+"""One output of one tap."""
 
 
 def _interpolated(points: Sequence[float], outputs: int, taps: int) -> Filtering:
@@ -85,6 +89,7 @@ def _interpolated(points: Sequence[float], outputs: int, taps: int) -> Filtering
         _exact([*([*product(rest), 0.0] for rest in others), product(points)]),
         _exact([*([p**i / slope for i in range(taps)] for p, slope in zip(points, slopes)), [*last, 1.0]]),
         _exact([[*(p**i for p in points), float(i == outputs - 1)] for i in range(outputs)]),
+        tuple(range(len(points) + 1)),
     )
 
 
@@ -93,6 +98,35 @@ def _exact(matrix: Matrix) -> tuple[tuple[float, ...], ...]:
     return tuple(tuple(round(x, 15) + 0.0 for x in row) for row in matrix)
 
 
+@cache
+def minimal(taps: int, stride: int = 1) -> Filtering:
+    """Two outputs of so many taps (more than `stride`)."""
+    longest = min(len(_POINTS), -(-taps // stride))
+    pixels = stride + taps
+    rows: list[tuple[int, list[float], list[float]]] = []
+    """Of each term the point, and its rows of Bᵀ and G."""
+    for phase in range(stride):
+        own = range(phase, taps, stride)
+        for start in range(0, len(own), longest):
+            chunk = own[start : start + longest]
+            part = _interpolated(_POINTS[: len(chunk)], 2, len(chunk))
+            for point, (b, g) in enumerate(zip(part.input, part.filter)):
+                read, weight = [0.0] * pixels, [0.0] * taps
+                read[chunk[0] : chunk[0] + stride * len(b) : stride] = b
+                weight[chunk[0] : chunk[0] + stride * len(g) : stride] = g
+                rows.append((point if point < len(chunk) else longest, read, weight))
+    rows.sort(key=lambda row: row[0])
+    return Filtering(
+        tuple(tuple(read) for _, read, _ in rows),
+        tuple(tuple(weight) for _, _, weight in rows),
+        _interpolated(_POINTS[:longest], 2, longest).output,
+        tuple(point for point, _, _ in rows),
+        stride,
+    )
+
+
+_POINTS = (0.0, 1.0, -1.0)
+F2 = minimal(3)
 F4 = _interpolated((0.0, 0.5**0.5, -(0.5**0.5), 2**0.5, -(2**0.5)), 4, 3)
 
 
@@ -117,8 +151,8 @@ def combine(f: Function, coefficients: Sequence[float], vectors: Sequence[Value]
     return total
 
 
-def transform(f: Function, matrix: Matrix, grid: Sequence[Sequence[Value]]) -> list[list[Value]]:
-    """matrix · grid · matrixᵀ."""
+def transform(f: Function, vertical: Matrix, horizontal: Matrix, grid: Sequence[Sequence[Value]]) -> list[list[Value]]:
+    """vertical · grid · horizontalᵀ."""
     columns = list(zip(*grid))
-    left = [[combine(f, row, column) for column in columns] for row in matrix]
-    return [[combine(f, row, line) for row in matrix] for line in left]
+    left = [[combine(f, row, column) for column in columns] for row in vertical]
+    return [[combine(f, row, line) for row in horizontal] for line in left]

@@ -22,7 +22,7 @@ class Left:
     pointer: Value
     row: int
     term: int
-    panel: int
+    panel: Int
 
     @classmethod
     def packed(cls, pointer: Value, height: int, terms: int) -> Left:
@@ -75,6 +75,7 @@ def product(
     end: Callable[[Int, Int, int, list[Value]], None],
     along_rows: bool = False,
     prefetch: bool = False,
+    inner: tuple[Int, int] = (1, 0),
 ) -> None:
     """Sums over `terms` (at least one) of left[panel][term][row]·right[term][column]: all tiles of `columns` columns and of the
     panels from panels[0] to before panels[1].
@@ -82,13 +83,14 @@ def product(
     A term of `right` is `pitch` elements from the next; it may be read up to the next multiple of `lanes` columns.
     `begin(panel, column, width)` gives the accumulators to start from, row by row, and
     `end(panel, column, width, accumulators)` takes them when they are complete. `prefetch` asks for the next panel of `left`
-    while one is used: where all of it comes from far away, once.
+    while one is used: where all of it comes from far away, once. `inner`: how many rows of `right` a term has, each with rows of
+    its own in `left`, and the elements from one to the next.
     """
     if along_rows:  # a panel's whole rows one after another: what `end` writes lies together
 
         def one(p: Int, _: list[Value]) -> None:
             only = (p, f.add(p, 1))
-            product(f, tile, type, lanes, left, right, pitch, terms, columns, only, begin, end, prefetch=prefetch)
+            product(f, tile, type, lanes, left, right, pitch, terms, columns, only, begin, end, prefetch=prefetch, inner=inner)
 
         f.loop(panels[0], panels[1], 1, one)
         return
@@ -103,6 +105,15 @@ def product(
 
             def term(k: Int, held: list[Value]) -> list[Value]:
                 b = f.address(source, f.mul(k, pitch), type)
+                count, apart = inner
+                if count == 1:
+                    return row(k, b, held)
+                first = f.mul(k, count)
+                return f.loop(
+                    0, count, 1, lambda n, h: row(f.add(first, n), f.address(b, f.mul(n, apart), type), h), held, nonempty=True
+                )
+
+            def row(k: Int, b: Value, held: list[Value]) -> list[Value]:
                 loaded = [f.load(vector(type, lanes), f.address(b, v * lanes, type)) for v in range(width)]
                 ak = f.address(a, f.mul(k, left.term), type)
                 if prefetch:

@@ -14,7 +14,7 @@ from flambeau.codegen.llvm.contraction.elements import read_many
 from flambeau.codegen.llvm.contraction.filtering import Matrix, combine
 from flambeau.codegen.llvm.contraction.form import View
 from flambeau.codegen.llvm.contraction.roles import ceiling, place
-from flambeau.codegen.llvm.shuffles import gathered
+from flambeau.codegen.llvm.shuffles import gathered, parted
 from flambeau.codegen.llvm.types import Int, Value, poison
 
 __all__ = ["Piece", "Tiles", "pieces"]
@@ -43,42 +43,45 @@ def pieces(start: int, wide: int, lines: int, lanes: int) -> list[Piece]:
 
 @dataclass(frozen=True)
 class Tiles:
-    """Tiles of `view` along its axes `y` and `x`, whose index counts pixels, every `step` of them. The result's axes are those of
-    `matrix`, which has a column for each pixel on a tile's side. The view's own bounds must keep reads past the last tile off
-    memory."""
+    """Tiles of `view` along its axes `y` (None: of one line) and `x`, whose index counts pixels, along x every `step` of them.
+    The result's axes are those of `vertical` and `horizontal`, which have a column for each pixel on a tile's side. The view's
+    own bounds must keep reads past the last tile off memory."""
 
     view: View
-    y: int
+    y: int | None
     x: int
     step: int
     lanes: int
-    matrix: Matrix
+    vertical: Matrix
+    horizontal: Matrix
 
     def points(self, f: Function, pointer: Value, wheres: Sequence[list[Int]], vector: Sequence[Piece]) -> list[Value]:
-        """One vector of tiles, transformed: a value for each pair of rows of `matrix`. `wheres` has each line's index, at the
+        """One vector of tiles, transformed: a value for each pair of the matrices' rows. `wheres` has each line's index, at the
         pixel where its tiles begin."""
-        size = len(self.matrix[0])
+        tall, size = len(self.vertical[0]), len(self.horizontal[0])
         lines: list[list[list[Value]]] = []
-        """For each piece and each row of `matrix` vectors of pixels."""
+        """For each piece and each row of `vertical` vectors of pixels."""
         for piece in vector:
             where = wheres[piece.line]
             at = place(where, [self.x], [f.add(where[self.x], f.mul(piece.first, self.step))])
             count = ceiling(self.step * (piece.count - 1) + size, self.lanes)
             shifts = [
                 [i if k == self.y else v * self.lanes if k == self.x else 0 for k in range(len(where))]
-                for i in range(size)
+                for i in range(tall)
                 for v in range(count)
             ]
             pixels = read_many(f, pointer, self.view, at, shifts, self.x, self.lanes)
-            grid = [pixels[i * count : (i + 1) * count] for i in range(size)]
-            lines.append([[combine(f, row, column) for column in zip(*grid)] for row in self.matrix])
-        return [v for row in range(len(self.matrix)) for v in self._along_x(f, [line[row] for line in lines], vector)]
+            grid = [pixels[i * count : (i + 1) * count] for i in range(tall)]
+            lines.append([[combine(f, row, column) for column in zip(*grid)] for row in self.vertical])
+        return [v for row in range(len(self.vertical)) for v in self._along_x(f, [line[row] for line in lines], vector)]
 
     def _along_x(self, f: Function, lines: Sequence[Sequence[Value]], vector: Sequence[Piece]) -> list[Value]:
         columns: list[Value] = []
-        for shift in range(len(self.matrix[0])):
+        if len(lines) == 1 and self.step > 2 and self.step & (self.step - 1) == 0 and len(lines[0]) >= self.step:
+            columns = parted(f, lines[0][: self.step])  # fewer shuffles than to gather each
+        for shift in range(len(columns), len(self.horizontal[0])):
             columns.append(self._column(f, lines, vector, shift, columns[shift - self.step] if shift >= self.step else None))
-        return [combine(f, row, columns) for row in self.matrix]
+        return [combine(f, row, columns) for row in self.horizontal]
 
     def _column(
         self, f: Function, lines: Sequence[Sequence[Value]], vector: Sequence[Piece], shift: int, before: Value | None

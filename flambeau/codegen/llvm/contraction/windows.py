@@ -1,4 +1,4 @@
-"""The 3×3 window of a convolution, or of its weight's gradient, among a form's axes.
+"""Sliding windows among a form's axes: those of a convolution, or of its weight's gradient.
 
 May import the contraction's form and roles.
 """
@@ -6,41 +6,55 @@ May import the contraction's form and roles.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import gcd
 
 from flambeau.codegen.llvm.contraction.form import Form, epilogue_axes, substitute
 from flambeau.codegen.llvm.contraction.roles import Roles, ceiling, roles
 
 __all__ = ["Window", "undilated", "weight_windows", "windows"]
 
+_MOST_TAPS = 16
+_MOST_STRIDE = 4
+
 
 @dataclass(frozen=True)
 class Window:
-    """An axis of pixels and the axis of its three taps: an output and a summed one; in a weight's gradient the reverse."""
+    """An axis of pixels and the axis of its taps, an output and a summed one; in a weight's gradient the reverse. Pixels stand at
+    stride·axis + dilation·taps."""
 
     axis: int
     taps: int
+    stride: int = 1
+    dilation: int = 1
 
 
-def windows(form: Form, r: Roles, stride: int = 1, dilated: bool = False) -> tuple[Window, Window] | None:
-    """The two windows (the inner one last), when the right operand is one sliding 3×3 window of that stride."""
-    found: list[Window] = []
+def windows(form: Form, r: Roles) -> tuple[Window | None, Window | None]:
+    """The windows that slide over the right operand, along the last column axis (the second) and along another one."""
+    fixed = epilogue_axes(form)
+    found: dict[int, Window] = {}
     for t in r.summed:
-        if form.extents[t] != 3 or any(c.terms[t] for c in r.left.checks):
+        if not 2 <= form.extents[t] <= _MOST_TAPS or any(c.terms[t] for c in r.left.checks):
             continue
-        slides: dict[int, int] = {}  # unpadded, a tap's step may be a multiple of several axes': the one nearest to it counts
-        for y in r.columns:
-            ratio = stride * r.right.strides[t] // r.right.strides[y] if r.right.strides[y] else 0
-            is_multiple = ratio > 0 and stride * r.right.strides[t] == ratio * r.right.strides[y]
-            if is_multiple and all(c.every == 1 and stride * c.terms[t] == ratio * c.terms[y] for c in r.right.checks):
-                slides[ratio] = y
-        if slides and (min(slides) == 1 or dilated):
-            found.append(Window(slides[min(slides)], t))
-    found.sort(key=lambda w: w.axis)
-    if len(found) != 2 or found[0].taps == found[1].taps or found[0].axis == found[1].axis:
+        slides = [w for y in r.columns if y not in fixed and (w := _window(form, r, y, t)) is not None]
+        # unpadded, a tap's step may be a multiple of several axes': the one nearest to it counts
+        for w in sorted(slides, key=lambda w: max(w.stride, w.dilation))[:1]:
+            if w.axis not in found or w.dilation < found[w.axis].dilation:
+                found[w.axis] = w
+    inner = found.pop(r.columns[-1], None) if r.columns else None
+    return found[max(found)] if found else None, inner
+
+
+def _window(form: Form, r: Roles, axis: int, taps: int) -> Window | None:
+    along, beside = r.right.strides[axis], r.right.strides[taps]
+    if along <= 0 or beside <= 0:
         return None
-    if found[1].axis != r.columns[-1] or {w.axis for w in found} & epilogue_axes(form):
+    unit = gcd(along, beside)
+    stride, dilation = along // unit, beside // unit
+    if stride > _MOST_STRIDE or stride >= form.extents[taps] or 2 * dilation > max(2, form.extents[axis]):
         return None
-    return found[0], found[1]
+    if any(c.every != 1 or stride * c.terms[taps] != dilation * c.terms[axis] for c in r.right.checks):
+        return None
+    return Window(axis, taps, stride, dilation)
 
 
 def weight_windows(form: Form, r: Roles) -> tuple[Window, Window] | None:
@@ -62,19 +76,12 @@ def weight_windows(form: Form, r: Roles) -> tuple[Window, Window] | None:
 
 
 def undilated(form: Form) -> list[Form] | None:
-    """A dilated 3×3 window as several dense ones, by residues of the output's position; None for other forms."""
-    r = roles(form)
-    found = windows(form, r, dilated=True)
-    if found is None:
-        return None if windows(form, r, 2) is None else [form]
-    ratios = [r.right.strides[w.taps] // r.right.strides[w.axis] for w in found]
-    if ratios == [1, 1]:
-        return [form]
+    """A dilated window as several dense ones, by residues of the output's position; None where nothing slides."""
+    found = [w for w in windows(form, roles(form)) if w is not None]
     parts = [form]
-    for w, ratio in zip(found, ratios):
+    for w in found:
+        residues = range(min(w.dilation, form.extents[w.axis]))
         parts = [
-            substitute(p, {w.axis: (residue, ratio, ceiling(p.extents[w.axis] - residue, ratio))})
-            for p in parts
-            for residue in range(min(ratio, p.extents[w.axis]))
+            substitute(p, {w.axis: (k, w.dilation, ceiling(p.extents[w.axis] - k, w.dilation))}) for p in parts for k in residues
         ]
-    return parts
+    return parts if found else None

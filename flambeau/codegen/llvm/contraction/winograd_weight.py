@@ -35,7 +35,7 @@ from flambeau.codegen.llvm.values import memory_type, to_memory
 __all__ = ["WinogradWeight", "plan_winograd_weight"]
 
 
-POINTS = F2.points
+POINTS = F2.points**2
 MOST = 160
 """Tiles in a block, at most: longer sums gain nothing."""
 
@@ -279,7 +279,7 @@ class WinogradWeight:
                         [f.load(type, f.address(base, (i * width + j) * lanes, element)) for j in range(side)]
                         for i in range(side)
                     ]
-                    for p, v in enumerate(v for row in transform(f, square.matrix, grid) for v in row):
+                    for p, v in enumerate(v for row in transform(f, square.matrix, square.matrix, grid) for v in row):
                         put(p, c, f.add(f.mul(k, self.wide), t), v)
 
                 f.loop(0, self.wide, 1, tile)
@@ -348,7 +348,7 @@ class WinogradWeight:
                 grid = [[f.load(type, f.address(base, (4 * i + j) * plane, element)) for j in range(4)] for i in range(4)]
                 count = f.minimum(f.sub(channels, c), lanes)
                 results = []
-                for n, total in enumerate(v for line in transform(f, flipped(F2.filter), grid) for v in line):
+                for n, total in enumerate(v for line in transform(f, flipped(F2.filter), flipped(F2.filter), grid) for v in line):
                     where = place(at, (*taps, axis), (n // 3, n % 3, f.add(first, c)))
                     results.append((where, finish(f, self.form, memory, total, where, axis, lanes, count)))
                 if not is_dense:

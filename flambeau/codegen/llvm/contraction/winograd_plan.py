@@ -1,0 +1,107 @@
+"""Which sides of a convolution to filter, and how to cut it into blocks, by an estimate of cycles.
+
+May import the contraction's other parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from math import prod
+
+from flambeau.codegen.llvm.contraction.filtering import F4, PLAIN, minimal
+from flambeau.codegen.llvm.contraction.form import Form
+from flambeau.codegen.llvm.contraction.micro import register_tile
+from flambeau.codegen.llvm.contraction.roles import Roles, ceiling, roles, size_of
+from flambeau.codegen.llvm.contraction.windows import Window, windows
+from flambeau.codegen.llvm.contraction.winograd import Side, Winograd, lines_together
+from flambeau.codegen.llvm.target import Target
+from flambeau.dtypes import float32
+
+__all__ = ["filtered_sides", "plan_winograd"]
+
+_GROUP = 32
+"""About how many result channels are multiplied before their sums are transformed, where the second cache holds the patches."""
+_MOST_PLANES = 144
+"""Transformed values of a tile: more would be too much code."""
+
+
+def plan_winograd(form: Form, target: Target, threads: int) -> tuple[float, Winograd] | None:
+    """The plan, with the cycles that it is expected to take the busiest thread, or None where the form isn't a dense window over
+    floating point, or filtering has nothing to offer."""
+    if not form.a.type.is_floating_point or not form.size or not form.terms:
+        return None
+    r = roles(form)
+    lanes = target.lanes(8 * form.sum_bytes)
+    if not r.rows or not r.columns or lanes < 4:
+        return None
+    plans = [_blocked(form, r, vertical, horizontal, target, threads) for vertical, horizontal in filtered_sides(form, r, target)]
+    return min(plans, key=lambda plan: plan[0], default=None)
+
+
+def filtered_sides(form: Form, r: Roles, target: Target) -> Iterator[tuple[Side, Side]]:
+    """The vertical and horizontal sides of tiles that have fewer products than outputs and taps."""
+    rough = target.may_round and form.a.type is float32
+    line, inner = windows(form, r)
+
+    def sides(w: Window | None) -> list[Side]:
+        if w is None or w.dilation != 1:
+            return []
+        taps = form.extents[w.taps]
+        filterings = [minimal(taps, w.stride), *([F4] if rough and (taps, w.stride) == (3, 1) else [])]
+        return [Side(w.axis, w.taps, filtering) for filtering in filterings]
+
+    verticals = [Side(None, None, PLAIN), *sides(line)]
+    horizontals = [Side(r.columns[-1], None, PLAIN), *sides(inner)]
+    for vertical in verticals:
+        for horizontal in horizontals:
+            filters = (vertical.filtering, horizontal.filtering)
+            planes = prod(f.terms for f in filters)
+            if planes <= _MOST_PLANES and planes < prod(f.outputs * f.taps for f in filters):
+                yield vertical, horizontal
+
+
+def _blocked(form: Form, r: Roles, vertical: Side, horizontal: Side, target: Target, threads: int) -> tuple[float, Winograd]:
+    """The plan of these sides whose slowest thread takes the fewest cycles: vectors should be full, strips whole, and the threads
+    have equal shares. Every block reads the taps again."""
+    lanes = target.lanes(8 * form.sum_bytes)
+    rows = size_of(form.extents, r.rows)
+    tile = register_tile(rows, target.registers, 4)
+    panels = ceiling(rows, tile.height)
+    one = Winograd(form, r, vertical, horizontal, tile, lanes, 1, panels)
+    depth, planes, points, wide = one.depth, one.planes, one.points, one.wide
+    outputs = vertical.filtering.outputs * horizontal.filtering.outputs
+    budget = target.l2 * 5 // 8 // form.sum_bytes
+    group = ceiling(panels, ceiling(panels, max(1, _GROUP // tile.height)))
+    room = budget // (planes * depth + points * group * tile.height)
+    if room < tile.width * lanes:  # each group would read the patches from further away: all rows at once
+        group, room = panels, max(tile.width * lanes, budget // (planes * depth + points * rows))
+    line_count, batch = prod(one.line_extents), size_of(form.extents, r.batch)
+    most = max(1, min(line_count, room // wide))
+
+    def multiplied(width: int) -> float:
+        each = depth * planes * (max(tile.height * width / 2, (tile.height + width) / 2, 4.0) + 0.5)
+        return panels * (each + points * (tile.height * width * 1.5 + 10))
+
+    def cost(lines: int, shortest: int) -> float:
+        strips, rest = divmod(ceiling(lines * wide, lanes), tile.width)
+        products = strips * multiplied(tile.width) + (multiplied(rest) if rest else 0)
+        together = lines_together(wide, lanes, shortest, planes)
+        vectors = ceiling(lines, together) * ceiling(together * wide, lanes)
+        patches = depth * planes * vectors * (7 if together * wide % lanes == 0 else 11)
+        within = lines_together(wide, lanes, 1 << 30, points, straddling=False)
+        sums = rows * ceiling(lines, within) * ceiling(within * wide, lanes) * (2.0 * points + 3.0 * outputs)
+        return products + patches + sums + panels * planes * depth * tile.height / 8
+
+    def slowest(blocks: int) -> float:
+        ends = [b * line_count // blocks for b in range(blocks + 1)]
+        each = [cost(after - before, line_count // blocks) for before, after in pairwise(ends)]
+        units = batch * blocks
+        if units >= 16 * threads:
+            return batch * sum(each) / threads
+        shares = [range(t * units // threads, (t + 1) * units // threads) for t in range(threads)]
+        return max(sum(each[u % blocks] for u in share) for share in shares)
+
+    fewest = ceiling(line_count, most)
+    blocks = min(range(fewest, min(line_count, 4 * fewest + threads) + 1), key=slowest)
+    return slowest(blocks), Winograd(form, r, vertical, horizontal, tile, lanes, blocks, group)
