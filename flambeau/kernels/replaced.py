@@ -35,6 +35,9 @@ def replaced(item: Any, number: Callable[[Traced], Any], done: dict[Any, Any] | 
         return item if all(a is b for a, b in zip(parts, item)) else tuple(parts)
     if isinstance(item, tuple):  # a named one
         return item._replace(**{f: replaced(getattr(item, f), number, done) for f in item._fields})  # type: ignore[attr-defined]
+    if item.__class__ is dict:
+        changed = {k: replaced(x, number, done) for k, x in item.items()}
+        return item if all(changed[k] is x for k, x in item.items()) else changed
     if dataclasses.is_dataclass(item) and not isinstance(item, type):
         changes = {}
         for f in dataclasses.fields(item):

@@ -190,7 +190,7 @@ class _Structure:
 
 def _is_planned_alone(node: Node) -> bool:
     """Whether graphs with this node are planned one by one: planning them makes nodes, whose forms are kept for all programs."""
-    return node.dtype.is_complex or (node.buffer is None and node.primitive.kind in ("routine", "recurrence"))
+    return node.dtype.is_complex or (node.buffer is None and node.primitive.kind == "routine")
 
 
 def _has_sizes(node: Node) -> bool:
@@ -207,6 +207,8 @@ def _without_sizes(item: Any, sizes: list[int]) -> Any:
         return _SIZE
     if kind is tuple:
         return tuple([_without_sizes(x, sizes) for x in item])
+    if isinstance(item, tuple):  # a named one
+        return kind, tuple([_without_sizes(x, sizes) for x in item])
     return (float, repr(item)) if kind is float else item
 
 
@@ -216,7 +218,10 @@ def _with_sizes(order: Sequence[Node], sizes: Iterator[Any]) -> list[Node]:
     def fill(item: Any) -> Any:
         if item.__class__ is int:
             return item if item < LEAST else next(sizes)
-        return tuple([fill(x) for x in item]) if item.__class__ is tuple else item
+        if isinstance(item, tuple):
+            parts = [fill(x) for x in item]
+            return tuple(parts) if item.__class__ is tuple else item._make(parts)  # type: ignore[attr-defined]
+        return item
 
     made: dict[int, Node] = {}
     for node in order:

@@ -174,3 +174,86 @@ def test_sizes_that_come_often_get_a_plan_of_their_own(width: Any, monkeypatch: 
         check(PRODUCTS["rows"], x, y, n)
     assert all(p.general is None or p.runs <= 5 for p in running.PLANS.values())
     assert sum(p.general is not None for p in running.PLANS.values()) == 1
+
+
+RECURRENCES: dict[str, Any] = {
+    "lstm": lambda t, m, x, n: m(x[:n])[0],
+    "states": lambda t, m, x, n: m(x[: n + 1])[1][0],
+    "backwards": lambda t, m, x, n: m(x[:n].flip(0))[0].flip(0),
+    "packed": lambda t, m, x, n: (
+        m(t.nn.utils.rnn.pack_padded_sequence(x[: 4 * n].reshape(n, 4, 64), [n, n - 1, n // 2, 1], enforce_sorted=False))[0].data
+    ),
+}
+
+
+def _gradients(lib: Any, model: Any, program: Any, z: Any, n: int) -> list[Any]:
+    model.zero_grad()
+    found = program(lib, model, z, n)
+    found.square().mean().backward()
+    return [found.detach().numpy(), *(p.grad.numpy() for p in model.parameters())]
+
+
+@pytest.mark.parametrize("both", [False, True])
+@pytest.mark.parametrize("name", RECURRENCES)
+def test_recurrences(name: str, both: bool, width: Any) -> None:
+    x, y = data(torch.float32)
+    models = [lib.nn.LSTM(64, 20, bidirectional=both) for lib in (torch, flambeau)]
+    models[1].load_state_dict({k: flambeau.tensor(v.numpy()) for k, v in models[0].state_dict().items()})
+    for n in (17, 18, 30, 12, 41, 9, 3):
+        expected = _gradients(torch, models[0], RECURRENCES[name], x, n)
+        found = _gradients(flambeau, models[1], RECURRENCES[name], y, n)
+        for a, b in zip(expected, found, strict=True):
+            np.testing.assert_allclose(b, a, rtol=1e-3, atol=1e-5)
+    assert any(s.general for s in running._structures._known.values())
+
+
+INDICES = {
+    "growing mask": lambda t, x, n: x[:n, :n].masked_fill(t.ones(64, 64).tril()[:n, :n] == 0, 0.0).softmax(-1),
+    "last": lambda t, x, n: x[:n, -1] * x[n - 1, : min(n, 40)].sum(),
+    "split": lambda t, x, n: x[: 6 * n].reshape(-1, n, 64).transpose(0, 1).reshape(-1, 3 * n, 64),
+    "divided": lambda t, x, n: t.arange(n * n).reshape(n, n) // n + t.arange(n * n).remainder(n).reshape(n, n),
+    "turned": lambda t, x, n: x[:n, :50].mT.contiguous(),
+    "gathered": lambda t, x, n: x[t.arange(n * 7) % n, t.arange(n * 7) % 64],
+    "sums": lambda t, x, n: t.cat([x[:n].sum(0), (x[:n] * x[:n]).sum(1), x[:n, 0].cumsum(0), x[:n].exp().mean()[None]]),
+    "kept rows": lambda t, x, n: x[:n, :n].softmax(0) + x[:n, :n].log_softmax(1),
+    "noise": lambda t, x, n: t.nn.functional.dropout(x[:n], 0.0) + t.zeros(n, 1),
+    "scattered": lambda t, x, n: x.new_zeros(70, 64).index_add(0, t.arange(n) % 40, x[:n]),
+}
+
+
+@pytest.mark.parametrize("name", INDICES)
+def test_positions_at_sizes(name: str, width: Any) -> None:
+    x, y = data(torch.float32)
+    for n in (17, 18, 30, 12, 41, 9, 63, 3):
+        check(INDICES[name], x, y, n)
+
+
+def test_random_numbers_at_sizes(width: Any) -> None:
+    """The same as those of a plan for one size."""
+    expected = {}
+    for n in (17, 18, 30, 12, 41, 9, 63):
+        flambeau.manual_seed(n)
+        expected[n] = flambeau.rand(n, n + 3).add(1).tolist()
+        running.PLANS.clear()
+        running._structures = Structures()
+    for n, values in expected.items():
+        flambeau.manual_seed(n)
+        assert flambeau.rand(n, n + 3).add(1).tolist() == values
+
+
+def test_another_length_makes_no_code(width: Any) -> None:
+    """Neighbouring lengths of a program with products, masks, positions and a choice are served by one plan and its code."""
+    x, y = data(torch.float32)
+
+    def program(t: Any, x: Any, n: int) -> Any:
+        weights = x[:n] @ x[:n].mT
+        weights = weights.masked_fill(t.ones(64, 64).tril()[:n, :n] == 0, -1e9).softmax(-1)
+        found = weights @ x[:n]
+        return found[n - 1] + found[t.arange(n) // 2].sum(0)
+
+    for n in (33, 34):
+        check(program, x, y, n)
+    made = width.compiler.compiled + width.compiler.loaded
+    for n in (35, 36, 38, 41, 40, 45, 52):
+        check(program, x, y, n)
+    assert width.compiler.compiled + width.compiler.loaded == made

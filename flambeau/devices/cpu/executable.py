@@ -20,7 +20,7 @@ from flambeau.devices.cpu.arena import Block, homes, lifetimes, place
 from flambeau.devices.cpu.compiler import Compiled, Compiler, Pack
 from flambeau.devices.cpu.cost import nanoseconds
 from flambeau.devices.cpu.memory import Buffer, Pool, Region
-from flambeau.devices.cpu.repeat import Repeated
+from flambeau.devices.cpu.repeat import Repeated, with_sizes
 from flambeau.devices.cpu.runner import ALONE, BARRIER, ENTRY_WORDS, RUN_WORDS, Team
 from flambeau.devices.cpu.scalars import ScalarBlock
 from flambeau.graph.primitives.indexing import outside_error
@@ -29,7 +29,7 @@ from flambeau.profiler import recorder
 from flambeau.schedule.execution import Interrupted
 from flambeau.schedule.memory import can_fail
 from flambeau.schedule.plan import Plan, RecurrenceKernel
-from flambeau.traced import Trace, Traced, larger, peeked
+from flambeau.traced import Trace, larger, peeked
 
 __all__ = ["Executable"]
 
@@ -271,10 +271,10 @@ class Executable:
         self.stretches = _stretches(parts)
         self._last_write = [last_write.get(self.home[v], -1) for v in plan.outputs]
 
-        self._sizes = [(cell, n) for cell, n in enumerate(cells) if isinstance(n, Traced)]
-        for cell, _ in self._sizes:
-            cells[cell] = 0
-        self._cells = (ctypes.c_int64 * max(len(cells), 1))(*cells)
+        self._cells, self._sizes = with_sizes(cells)
+        for code in compiled.values():
+            if isinstance(code, Repeated):
+                self._sizes += code.sizes
         self._pairs = (ctypes.c_int64 * max(len(pairs), 1))(*pairs)
         self._errors = (ctypes.c_int64 * (2 * max(len(reporting), 1)))()
         self._reporting = [messages for _, _, messages in reporting]
@@ -314,7 +314,7 @@ class Executable:
     def _generalise(self, trace: Trace) -> None:
         """Notes which numbers are others for other sizes, and what this holds for."""
         numbers = [
-            *(n for _, n in self._sizes),
+            *(n for _, _, n in self._sizes),
             *(offset for _, offset in self.arena_offsets),
             *self._fresh,
             *self._named,
@@ -332,9 +332,8 @@ class Executable:
             return
         self._filled = numbers
         left = iter(numbers)
-        cells = self._cells
-        for cell, _ in self._sizes:
-            cells[cell] = next(left)
+        for words, number, _ in self._sizes:
+            words[number] = next(left)
         self.arena_offsets = [(index, next(left)) for index, _ in self.arena_offsets]
         self._fresh = [next(left) for _ in self._fresh]
         self._named = [next(left) for _ in self._named]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from flambeau.devices.cpu.arena import Block, homes, lifetimes, place
 from flambeau.devices.cpu.compiler import Compiled, Pack
@@ -16,8 +17,15 @@ from flambeau.devices.cpu.cost import nanoseconds
 from flambeau.devices.cpu.runner import ALONE, BARRIER, MOVE_WORDS, NOWHERE, Team
 from flambeau.kernels.ir import Kernel
 from flambeau.schedule.plan import Place, RecurrenceKernel
+from flambeau.traced import Traced
 
-__all__ = ["FixedPack", "Repeated"]
+__all__ = ["FixedPack", "Repeated", "with_sizes"]
+
+
+def with_sizes(words: Sequence[int]) -> tuple[Any, list[tuple[Any, int, Traced]]]:
+    """An array of the words, 0 where they are traced numbers, and a list of these: (the array, the place in it, the number)."""
+    array = (ctypes.c_int64 * max(len(words), 1))(*[0 if isinstance(w, Traced) else w for w in words])
+    return array, [(array, place, w) for place, w in enumerate(words) if isinstance(w, Traced)]
 
 
 @dataclass(frozen=True)
@@ -124,6 +132,8 @@ class Repeated:
             8 * len(cells),
         ]
         self._control = team.control
+        self.sizes: list[tuple[Any, int, Traced]] = []
+        """Words that are traced numbers (`with_sizes`)."""
 
     def arguments(self, slots: Sequence[int], scratch: Sequence[int], table: int) -> list[int]:
         """The words that `flambeau_repeat` is given, for the table indices of the slots and of the scratch blocks."""
@@ -132,5 +142,5 @@ class Repeated:
             index = slots[at.memory] if at.memory >= 0 else scratch[~at.memory]
             first = NOWHERE if at.first is None else slots[at.first]
             words += [cell, index, first, at.offset, at.stride, at.phase, 1 if at.alternates else -1]
-        self._words = (ctypes.c_int64 * len(words))(*words)
+        self._words, self.sizes = with_sizes(words)
         return [*self._head, ctypes.addressof(self._words), len(words) // MOVE_WORDS, table, self._control]

@@ -6,7 +6,7 @@ May import: ops, tensor, dtypes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
 from flambeau import dtypes
@@ -92,20 +92,16 @@ def pack_padded_sequence(input: Tensor, lengths: Any, batch_first: bool = False,
     that don't fall, aren't positive, or aren't as many as sequences.
     """
     lengths = [int(length) for length in (lengths.tolist() if isinstance(lengths, Tensor) else lengths)]
-    sorted_indices = None
+    order, sorted_indices = list(range(len(lengths))), None
     if not enforce_sorted:
-        order = sorted(range(len(lengths)), key=lambda index: -lengths[index])
+        order.sort(key=lambda index: -lengths[index])
         lengths = [lengths[index] for index in order]
         sorted_indices = creation.tensor(order, dtype=dtypes.int64, device=input.device)
-        input = input.index_select(0 if batch_first else 1, sorted_indices)
-    if batch_first:
-        input = input.transpose(0, 1)
+    batch, longest = (input.size(0), input.size(1)) if batch_first else (input.size(1), input.size(0))
     if not lengths:
         raise RuntimeError("Cannot pack empty tensors.")
-    if len(lengths) != input.size(1):
-        raise RuntimeError(
-            f"Expected `len(lengths)` to be equal to batch_size, but got {len(lengths)} (batch_size={input.size(1)})"
-        )
+    if len(lengths) != batch:
+        raise RuntimeError(f"Expected `len(lengths)` to be equal to batch_size, but got {len(lengths)} (batch_size={batch})")
     if lengths[-1] <= 0:
         raise RuntimeError("Length of all samples has to be greater than 0, but found an element in 'lengths' that is <= 0")
     if any(a < b for a, b in pairwise(lengths)):
@@ -114,10 +110,13 @@ def pack_padded_sequence(input: Tensor, lengths: Any, batch_first: bool = False,
             "`enforce_sorted=False` to pack_padded_sequence and/or pack_sequence to sidestep this requirement if you "
             "do not need ONNX exportability."
         )
-    if lengths[0] > input.size(0):
-        raise RuntimeError(f"start (0) + length ({lengths[0]}) exceeds dimension size ({input.size(0)}).")
+    if lengths[0] > longest:
+        raise RuntimeError(f"start (0) + length ({lengths[0]}) exceeds dimension size ({longest}).")
     batch_sizes = [sum(length > step for length in lengths) for step in range(lengths[0])]
-    data = joining.cat([input[step, :size] for step, size in enumerate(batch_sizes)])
+    # One gather, whatever the lengths: the graph is the same for every batch.
+    across, along = (longest, 1) if batch_first else (1, batch)
+    places = [order[n] * across + step * along for step, size in enumerate(batch_sizes) for n in range(size)]
+    data = input.flatten(0, 1).index_select(0, creation.tensor(places, dtype=dtypes.int64, device=input.device))
     packed_sizes = creation.tensor(batch_sizes, dtype=dtypes.int64, device="cpu")
     return PackedSequence(data, packed_sizes, sorted_indices, invert_permutation(sorted_indices))
 
@@ -135,21 +134,21 @@ def pad_packed_sequence(
                 f"total_length={total_length} and max sequence length being {length}"
             )
         length = total_length
-    data = sequence.data
-    steps = []
-    for step, size in zip(data.split(batch_sizes), batch_sizes):
-        missing = batch_sizes[0] - size
-        steps.append(joining.cat([step, step.new_full((missing, *step.shape[1:]), padding_value)]) if missing else step)
-    empty = data.new_full((batch_sizes[0], *data.shape[1:]), padding_value)
-    steps += [empty] * (length - len(batch_sizes))
-    padded = joining.stack(steps, dim=1 if batch_first else 0)
-    lengths = creation.tensor(
-        [sum(size > index for size in batch_sizes) for index in range(batch_sizes[0])], dtype=dtypes.int64, device="cpu"
-    )
-    if sequence.unsorted_indices is None:
-        return padded, lengths
-    order = sequence.unsorted_indices
-    return padded.index_select(0 if batch_first else 1, order), lengths[order.to("cpu")]
+    data, batch = sequence.data, batch_sizes[0]
+    lengths = [sum(size > index for size in batch_sizes) for index in range(batch)]
+    order = list(range(batch)) if sequence.unsorted_indices is None else sequence.unsorted_indices.tolist()
+    lengths = [lengths[n] for n in order]
+    starts = [0, *accumulate(batch_sizes)]
+    if batch_first:
+        shape, cells = (batch, length), [(step, n) for n in range(batch) for step in range(length)]
+    else:
+        shape, cells = (length, batch), [(step, n) for step in range(length) for n in range(batch)]
+    places = [starts[step] + order[n] if step < lengths[n] else 0 for step, n in cells]
+    padded = data.index_select(0, creation.tensor(places, dtype=dtypes.int64, device=data.device)).unflatten(0, shape)
+    if len(places) > starts[-1]:
+        missing = creation.tensor([step >= lengths[n] for step, n in cells], device=data.device)
+        padded = padded._fill_where(missing.reshape(*shape, *(1,) * (data.dim() - 1)), padding_value)
+    return padded, creation.tensor(lengths, dtype=dtypes.int64, device="cpu")
 
 
 def pad_sequence(
