@@ -22,7 +22,7 @@ from flambeau.traced import Traced
 __all__ = ["FixedPack", "Repeated", "with_sizes"]
 
 
-def with_sizes(words: Sequence[int]) -> tuple[Any, list[tuple[Any, int, Traced]]]:
+def with_sizes(words: Sequence[int | Traced]) -> tuple[Any, list[tuple[Any, int, Traced]]]:
     """An array of the words, 0 where they are traced numbers, and a list of these: (the array, the place in it, the number)."""
     array = (ctypes.c_int64 * max(len(words), 1))(*[0 if isinstance(w, Traced) else w for w in words])
     return array, [(array, place, w) for place, w in enumerate(words) if isinstance(w, Traced)]
