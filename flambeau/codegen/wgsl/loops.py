@@ -26,7 +26,7 @@ from flambeau.codegen.wgsl.splitting import split_reductions
 from flambeau.codegen.wgsl.target import Target
 from flambeau.codegen.wgsl.types import lanes, pack
 from flambeau.kernels.ir import Expr, LoopKernel, Store
-from flambeau.kernels.traverse import walk
+from flambeau.kernels.traverse import rebuild, walk
 
 __all__ = [
     "generate_loops", "append_loops", "append_split_loops", "workgroup_grid", "bind_memories", "make_memories",
@@ -265,12 +265,21 @@ def _is_along_groups(reductions: Sequence[Expr], group: Sequence[tuple[int, int]
     group_axes = {i for i, n in group if n > 1}
     for e in walk([r.args[0] for r in reductions]):
         if e.op == "load":
-            form = affine(e.args[0])
+            form = affine(rebuild(e.args[0], _of_some_row))
             if form is not None:
                 nearest = min(((abs(c), axis) for axis, c in form[1].items()), default=None)
                 if nearest is not None and nearest[1] not in group_axes:
                     return False
     return True
+
+
+def _of_some_row(e: Expr, args: tuple[Expr, ...]) -> Expr:
+    """For `rebuild`: the index where a position that is looked up is some constant."""
+    if e.op == "load":
+        return Expr("literal", (), e.dtype, 0)
+    if e.op in ("check", "where"):
+        return args[e.op == "where"]
+    return e if args == e.args else Expr(e.op, args, e.dtype, e.param)
 
 
 def _team_size(groups: int, work: int, along_groups: bool, wide: int, target: Target) -> int:

@@ -1,6 +1,7 @@
 """float32 functions with IEEE special cases, to about two units in the last place.
 
 WGSL's own are either loosely bounded (exp, sin, pow) or free to assume that NaN and infinity do not occur; these test the bits.
+What is often called has no branch, or one that is rarely taken: a tile of 64 results in a loop would take each of them in turn.
 Polynomials were fitted by least squares at Chebyshev nodes, weighted towards the smallest largest relative error.
 """
 
@@ -22,8 +23,8 @@ fn f32_abs(x: f32) -> f32 { return bitcast<f32>(bitcast<u32>(x) & 0x7fffffffu); 
 fn f32_eq(a: f32, b: f32) -> bool { return (a == b) & !f32_is_nan(a) & !f32_is_nan(b); }
 fn f32_lt(a: f32, b: f32) -> bool { return (a < b) & !f32_is_nan(a) & !f32_is_nan(b); }
 fn f32_le(a: f32, b: f32) -> bool { return (a <= b) & !f32_is_nan(a) & !f32_is_nan(b); }
-fn f32_max(a: f32, b: f32) -> f32 { if (f32_is_nan(a)) { return a; } if (f32_is_nan(b)) { return b; } return max(a, b); }
-fn f32_min(a: f32, b: f32) -> f32 { if (f32_is_nan(a)) { return a; } if (f32_is_nan(b)) { return b; } return min(a, b); }
+fn f32_max(a: f32, b: f32) -> f32 { return select(select(max(a, b), b, f32_is_nan(b)), a, f32_is_nan(a)); }
+fn f32_min(a: f32, b: f32) -> f32 { return select(select(min(a, b), b, f32_is_nan(b)), a, f32_is_nan(a)); }
 fn f32_sign(x: f32) -> f32 {
   if (f32_is_nan(x)) { return x; }
   return select(0.0f, f32_copysign(1.0f, x), (bitcast<u32>(x) & 0x7fffffffu) != 0u);
@@ -33,24 +34,22 @@ fn f32_floor(x: f32) -> f32 { if (f32_is_integral_or_special(x)) { return x; } r
 fn f32_ceil(x: f32) -> f32 { if (f32_is_integral_or_special(x)) { return x; } return f32_copysign(ceil(x), x); }
 fn f32_trunc(x: f32) -> f32 { if (f32_is_integral_or_special(x)) { return x; } return f32_copysign(trunc(x), x); }
 fn f32_round(x: f32) -> f32 { if (f32_is_integral_or_special(x)) { return x; } return f32_copysign(round(x), x); }
-fn f32_divide(a: f32, b: f32) -> f32 {
-  let zero_divisor = (bitcast<u32>(b) & 0x7fffffffu) == 0u;
+fn f32_divide_special(a: f32, b: f32) -> f32 {
+  // one is NaN or infinite, or b is zero
   if (f32_is_nan(a) | f32_is_nan(b)) { return f32_nan(); }
-  if (f32_is_infinite(b)) { if (f32_is_infinite(a)) { return f32_nan(); } return f32_copysign(0.0f, f32_copysign(1.0f, a) * f32_copysign(1.0f, b)); }
-  if (zero_divisor) {
-    if (!f32_is_true(a)) { return f32_nan(); }
-    return f32_copysign(f32_infinity(), f32_copysign(1.0f, a) * f32_copysign(1.0f, b));
-  }
+  let sign = f32_copysign(1.0f, a) * f32_copysign(1.0f, b);
+  if (f32_is_infinite(b)) { return select(f32_copysign(0.0f, sign), f32_nan(), f32_is_infinite(a)); }
+  return select(f32_nan(), f32_copysign(f32_infinity(), sign), f32_is_true(a));
+}
+fn f32_divide(a: f32, b: f32) -> f32 {
+  if (!f32_is_finite(a) | !f32_is_finite(b) | !f32_is_true(b)) { return f32_divide_special(a, b); }
   // Vulkan's bound for division holds for divisors whose reciprocal is a normal number
-  let e = (bitcast<u32>(b) >> 23u) & 0xffu;
-  if (e >= 252u) { return (a * 0.0625f) / (b * 0.0625f); }
-  return a / b;
+  let scale = select(1.0f, 0.0625f, ((bitcast<u32>(b) >> 23u) & 0xffu) >= 252u);
+  return (a * scale) / (b * scale);
 }
 fn f32_sqrt(x: f32) -> f32 {
-  if (f32_is_nan(x) | !f32_is_true(x)) { return x; }
-  if (f32_is_negative(x)) { return f32_nan(); }
-  if (f32_is_infinite(x)) { return x; }
-  return sqrt(x);
+  let special = select(x, f32_nan(), f32_is_negative(x) & f32_is_true(x) & !f32_is_nan(x));
+  return select(special, sqrt(x), f32_is_positive_finite(x));
 }
 fn f32_rsqrt(x: f32) -> f32 {
   if (!f32_is_true(x)) { return f32_copysign(f32_infinity(), x); }
@@ -64,20 +63,22 @@ fn f32_scale(x: f32, exponent: i32) -> f32 {
 fn f32_exp_reduced(r: f32) -> f32 {
   return 1.0f + (r + r * r * (0.500000009f + r * (0.166666668f + r * (0.0416662349f + r * (0.00833326755f + r * (0.00139485067f + r * 0.000199170127f))))));
 }
-fn f32_exp(x: f32) -> f32 {
-  if (f32_is_nan(x)) { return x; }
-  if (x > 88.75f) { return f32_infinity(); }
-  if (x < -104.0f) { return 0.0f; }
+fn f32_exp_moderate(x: f32) -> f32 {
+  // e^x for |x| ≤ 87
   let k = round(x * 1.44269502f);
   let r = (x - k * 0.693359375f) + k * 2.12194440e-4f;
-  return f32_scale(f32_exp_reduced(r), i32(k));
+  return f32_exp_reduced(r) * bitcast<f32>(u32(i32(k) + 127i) << 23u);
+}
+fn f32_exp(x: f32) -> f32 {
+  let c = clamp(x, -105.0f, 89.0f);
+  let k = round(c * 1.44269502f);
+  let r = (c - k * 0.693359375f) + k * 2.12194440e-4f;
+  let value = select(f32_scale(f32_exp_reduced(r), i32(k)), f32_infinity(), x > 88.75f);
+  return select(value, x, f32_is_nan(x));
 }
 fn f32_expm1(x: f32) -> f32 {
-  if (abs(x) < 0.5f) {
-    if (!f32_is_true(x)) { return x; }
-    return x + x * x * (0.5f + x * (0.166666667f + x * (0.0416666686f + x * (0.00833333257f + x * (0.00138886042f + x * (0.000198416478f + x * (2.49555381e-5f + x * 2.75660372e-6f)))))));
-  }
-  return f32_exp(x) - 1.0f;
+  let near = x + x * x * (0.5f + x * (0.166666667f + x * (0.0416666686f + x * (0.00833333257f + x * (0.00138886042f + x * (0.000198416478f + x * (2.49555381e-5f + x * 2.75660372e-6f)))))));
+  return select(select(f32_exp(x) - 1.0f, near, abs(x) < 0.5f), x, !f32_is_true(x) | f32_is_nan(x));
 }
 fn f32_log1p_reduced(f: f32) -> f32 {
   let tail = f * f * f * (0.333333125f + f * (-0.25000009f + f * (0.200021259f + f * (-0.166680268f + f * (0.142194527f + f * (-0.12405067f + f * (0.118883147f + f * (-0.116784653f + f * 0.0674957322f))))))));
@@ -246,14 +247,11 @@ fn f32_cosh(x: f32) -> f32 {
   return 0.5f * (t + 1.0f / t);
 }
 fn f32_tanh(x: f32) -> f32 {
-  let a = f32_abs(x);
-  if (f32_is_nan(x) | !f32_is_true(x)) { return x; }
-  if (a < 0.6f) {
-    let s = x * x;
-    return x + x * s * (-0.333332992f + s * (0.133319575f + s * (-0.0537866243f + s * (0.0208052005f + s * -0.00590566934f))));
-  }
-  if (a > 10.0f) { return f32_copysign(1.0f, x); }
-  return f32_copysign(1.0f - 2.0f / (f32_exp(2.0f * a) + 1.0f), x);
+  let a = min(f32_abs(x), 10.0f);
+  let s = a * a;
+  let near = a + a * s * (-0.333332992f + s * (0.133319575f + s * (-0.0537866243f + s * (0.0208052005f + s * -0.00590566934f))));
+  let far = 1.0f - 2.0f / (f32_exp_moderate(2.0f * a) + 1.0f);
+  return select(f32_copysign(select(far, near, a < 0.6f), x), x, f32_is_nan(x));
 }
 fn f32_asinh(x: f32) -> f32 {
   let a = f32_abs(x);
@@ -277,15 +275,11 @@ fn f32_atanh(x: f32) -> f32 {
   return f32_copysign(0.5f * f32_log1p(2.0f * a / (1.0f - a)), x);
 }
 fn f32_erf(x: f32) -> f32 {
-  let a = f32_abs(x);
-  if (f32_is_nan(x)) { return x; }
-  if (a <= 1.0f) {
-    let s = x * x;
-    return x * (1.12837917f + s * (-0.376126258f + s * (0.112835851f + s * (-0.0268538104f + s * (0.00518832481f + s * (-0.000801016841f + s * 7.85377811e-5f))))));
-  }
-  if (a > 3.95f) { return f32_copysign(1.0f, x); }
+  let a = min(f32_abs(x), 3.95f);  // where it rounds to 1
+  let s = a * a;
+  let near = a * (1.12837917f + s * (-0.376126258f + s * (0.112835851f + s * (-0.0268538104f + s * (0.00518832481f + s * (-0.000801016841f + s * 7.85377811e-5f))))));
   let p = -0.000150667049f + a * (1.12938208f + a * (0.633662717f + a * (0.107858923f + a * (-0.0247750194f + a * (0.00399432144f + a * (-0.000378906256f + a * (1.13191078e-5f + a * 7.37030085e-7f)))))));
-  return f32_copysign(1.0f - f32_exp(-p), x);
+  return select(f32_copysign(select(1.0f - f32_exp_moderate(-p), near, a <= 1.0f), x), x, f32_is_nan(x));
 }
 fn f32_fmod(a: f32, b: f32) -> f32 {
   // exact: the mantissas' long division, one bit of the quotient a step
