@@ -14,8 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flambeau import dtypes
-from flambeau.codegen.wgsl import Clear, Copy, generate, matrices
+from flambeau.codegen.wgsl import Clear, Copy, filtering, generate, matrices
 from flambeau.codegen.wgsl.density import dense
+from flambeau.codegen.wgsl.forms import form_of
 from flambeau.codegen.wgsl.program import Dispatch
 from flambeau.dtypes import dtype
 from flambeau.kernels.ir import ContractionKernel
@@ -131,6 +132,40 @@ def test_contractions(adapter: Any, name: str, type: dtype) -> None:
         small = adapter.target.max_binding_bytes == 256 or adapter.target.max_storage_buffers == 3
         if not (small and "adapter" in str(error)):
             raise
+
+
+FILTERED = {
+    "padded": lambda: conv_forward(Conv(2, 5, 9, 11, 12, 3, 3, padding=1), bias=False),
+    "even, with a bias": lambda: conv_forward(Conv(2, 8, 8, 6, 16, 3, 3, padding=1), bias=True),
+    "not padded": lambda: conv_forward(Conv(3, 8, 9, 7, 16, 3, 3), bias=True),
+    "groups": lambda: conv_forward(Conv(2, 16, 7, 6, 12, 3, 3, padding=1, groups=2), bias=False),
+    "input gradient": lambda: conv_input(Conv(2, 8, 8, 9, 8, 3, 3, padding=1)),
+    "many channels": lambda: conv_forward(Conv(1, 260, 6, 6, 20, 3, 3, padding=1), bias=False),
+}
+NOT_FILTERED = {
+    "strided": lambda: conv_forward(Conv(2, 8, 9, 11, 12, 3, 3, 2, padding=1), bias=False),
+    "dilated": lambda: conv_forward(Conv(2, 8, 9, 11, 12, 3, 3, padding=2, dilation=2), bias=False),
+    "weight gradient": lambda: conv_weight(Conv(4, 4, 10, 9, 8, 3, 3, padding=1)),
+    "5×5": lambda: conv_forward(Conv(2, 8, 9, 11, 12, 5, 5, padding=1), bias=False),
+}
+
+
+@pytest.mark.parametrize("name", [*FILTERED, *NOT_FILTERED])
+def test_minimal_filtering(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    from tests.webgpu.conftest import described
+
+    for constant, value in (("_WORTH", 0), ("_FEWEST", 0), ("_WASTE", 4)):
+        monkeypatch.setattr(filtering, constant, value)
+    device = described({"is_software": False})
+    kernel = (FILTERED | NOT_FILTERED)[name]()
+    form = form_of(dense(kernel))
+    assert filtering.suits(kernel, form, device.target) is (name in FILTERED)
+    if name in FILTERED:
+        arrays = data(kernel)
+        found, _ = run(device, kernel, arrays)
+        has_bias = len(kernel.slots) == 4
+        expected = meaning(kernel, arrays, lambda s: s + arrays[2].reshape(s.shape[1:3])[:, :, None, None] if has_bias else s)
+        np.testing.assert_array_equal(found, expected.astype(np.float64).reshape(-1))
 
 
 PRODUCTS = {

@@ -1,4 +1,4 @@
-"""`ContractionKernel` → compute shaders: tiled where the shape pays for it, else the loop nest that it means.
+"""`ContractionKernel` → compute shaders: filtered or tiled where the shape pays for it, else the loop nest that it means.
 
 May import `flambeau.dtypes`, `kernels.ir` and `codegen.wgsl`.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from flambeau.codegen.wgsl import filtering, matrices
 from flambeau.codegen.wgsl.density import dense
 from flambeau.codegen.wgsl.forms import form_of
 from flambeau.codegen.wgsl.loops import generate_loops
@@ -25,6 +26,9 @@ def generate_contraction(kernel: ContractionKernel, target: Target, same: Sequen
     kernel = dense(kernel)
     form = form_of(kernel)
     if form is not None:
+        reduces = matrices.suits(kernel, form, target, reduced_precision)
+        if not reduces and filtering.suits(kernel, form, target):
+            return filtering.generate_filtering(kernel, form, target, same)
         return generate_tiles(kernel, form, target, same, reduced_precision)
     return generate_loops(as_loops(kernel), target, same)
 

@@ -44,6 +44,8 @@ class Packing:
     program: Program
     base: int
     """Where scratch slots start: the number of slots of the kernel that was asked for."""
+    out: int
+    """The slot that the product goes to."""
 
     def add_scratch(self, type: dtype, size: int) -> int:
         """The number of a new scratch slot, which the kernel can read."""

@@ -39,7 +39,7 @@ class Tiles:
         kernel, form = packing.kernel, packing.form
         self.kernel, self.form, self.tile, self.parts = kernel, form, tile, parts
         self.target, self.same, self.program, self.base = packing.target, packing.same, packing.program, packing.base
-        self.out = len(kernel.slots) - 1 if parts > 1 else packing.base - 1
+        self.out = packing.out
         self.extents = dict(enumerate(kernel.extents))
         self.fresh_axis = len(kernel.extents)
         self.row_count = prod(kernel.extents[k] for k in form.rows)

@@ -36,7 +36,7 @@ from flambeau.codegen.wgsl.tiles import Tiles
 from flambeau.dtypes import int64
 from flambeau.kernels.ir import ContractionKernel, Expr, LoopKernel, Operand, Store
 
-__all__ = ["choose_tile", "generate_tiles"]
+__all__ = ["append_tiles", "choose_tile", "generate_tiles"]
 
 _LARGE = Tile(256, 128, 16, 16, 8)
 _WIDE = Tile(64, 128, 16, 8, 8)
@@ -91,8 +91,15 @@ def generate_tiles(
     reduced_precision: bool,
 ) -> Program:
     """Shaders for a contraction of this form."""
-    program = Program()
-    packing = Packing(kernel, form, target, same, program, len(kernel.slots))
+    base = len(kernel.slots)
+    packing = Packing(kernel, form, target, same, Program(), base, base - 1)
+    append_tiles(packing, reduced_precision)
+    return packing.program
+
+
+def append_tiles(packing: Packing, reduced_precision: bool) -> None:
+    """Adds the shaders of a product to its program."""
+    kernel, form, target = packing.kernel, packing.form, packing.target
     rows, columns, size, batches = form.sizes(kernel.extents)
     kind: type[Tiles] = Tiles
     if matrices.suits(kernel, form, target, reduced_precision):
@@ -108,7 +115,6 @@ def generate_tiles(
         kind(packing, tile, 1).generate()
     else:
         _in_parts(packing, kind, tile, parts)
-    return program
 
 
 def _in_parts(packing: Packing, kind: type[Tiles], tile: Tile, parts: int) -> None:
@@ -119,14 +125,14 @@ def _in_parts(packing: Packing, kind: type[Tiles], tile: Tile, parts: int) -> No
     scratch = packing.add_scratch(keep, parts * count)
     kernel = packing.kernel
     partial = replace(kernel, epilogue=Expr("accumulator", (), keep), slots=packing.slots_to_write(scratch))
-    kind(replace(packing, kernel=partial), tile, parts).generate()
+    kind(replace(packing, kernel=partial, out=scratch), tile, parts).generate()
     axis = {k: Expr("axis", (), int64, i) for i, k in enumerate(outputs)}
     place = row_major(outputs, [extents[k] for k in outputs], axis)
     part = Expr("axis", (), int64, len(outputs))
     loaded = Expr("load", (binary("add", binary("mul", part, index_literal(count)), place),), keep, scratch)
     total = Expr("reduce", (loaded,), keep, ("sum", ((len(outputs), parts),)))
     value = substitute_epilogue(kernel.epilogue, total, axis)
-    finish = LoopKernel(tuple(extents[k] for k in outputs), kernel.slots, (Store(packing.base - 1, place, value),))
+    finish = LoopKernel(tuple(extents[k] for k in outputs), kernel.slots, (Store(packing.out, place, value),))
     append_loops(finish, packing.target, packing.same, packing.program, packing.base)
 
 
