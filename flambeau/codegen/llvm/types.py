@@ -121,11 +121,13 @@ def constant(type: str, number: float | Sequence[float]) -> Value:
         wrapped = int(x) & ((1 << bits) - 1)
         return str(wrapped - (1 << bits) if wrapped >> (bits - 1) else wrapped)
 
-    numbers = [number] * lanes if isinstance(number, int | float) else list(number)
-    assert len(numbers) == lanes, (type, numbers)
+    if isinstance(number, int | float):
+        one = text(number)
+        return Value(one if lanes == 1 else f"<{', '.join([f'{element} {one}'] * lanes)}>", type)
+    assert len(number) == lanes, (type, number)
     if lanes == 1:
-        return Value(text(numbers[0]), type)
-    return Value("<" + ", ".join(f"{element} {text(x)}" for x in numbers) + ">", type)
+        return Value(text(number[0]), type)
+    return Value("<" + ", ".join(f"{element} {text(x)}" for x in number) + ">", type)
 
 
 def zero(type: str) -> Value:

@@ -10,7 +10,7 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
@@ -36,6 +36,8 @@ KEPT = 2048
 """How many kernels stay in memory though no plan uses them now; the one used longest ago goes first."""
 
 
+_IMAGES = 32
+"""Texts whose code is remembered."""
 _VARIANTS = 32
 """Pieces of code of a kernel over traced numbers that are kept, each for sizes among which its choices are right."""
 
@@ -151,6 +153,8 @@ class Compiler:
         self._recent: OrderedDict[tuple[Kernel, int, bool], Compiled] = OrderedDict()
         self._alive: WeakValueDictionary[str, Compiled] = WeakValueDictionary()
         """By the key on disk: whoever holds one keeps its code in memory."""
+        self._images: OrderedDict[str, Future[Image]] = OrderedDict()
+        """By their text, also those that are being made."""
         self._lock = threading.RLock()
 
     def prepare(
@@ -211,8 +215,9 @@ class Compiler:
         return found
 
     def after_fork(self) -> None:
-        """In a forked child: another thread may have held the lock."""
+        """In a forked child: another thread may have held the lock, or have been making code."""
         self._lock = threading.RLock()
+        self._images.clear()
 
     def code_bytes(self) -> int:
         """Bytes of executable memory that hold kernels."""
@@ -236,11 +241,27 @@ class Compiler:
             return _Unloaded.from_bytes(kept)
         lowered = request.lower()
         packs = tuple((pack.function, pack.slot, pack.scratch) for pack in lowered.packs)
-        image = self.jit.assemble(lowered.ir)
+        image = self._image(lowered.ir)
         made = _Unloaded(image, lowered.functions, packs, lowered.scratch, lowered.messages)
         self.disk.put(request.key, made.to_bytes())
         self.compiled += 1
         return made
+
+    def _image(self, ir: str) -> Image:
+        """The module's machine code, which kernels share whose texts are equal though what they were made from is not."""
+        with self._lock:
+            known = self._images.get(ir)
+            making = known or self._images.setdefault(ir, Future())
+            while len(self._images) > _IMAGES:
+                self._images.popitem(last=False)
+        if known is None:
+            try:
+                making.set_result(self.jit.assemble(ir))
+            except BaseException as error:
+                making.set_exception(error)
+                with self._lock:
+                    self._images.pop(ir, None)
+        return making.result()
 
     def _request(self, kernel: Kernel, threads: int, target: Target) -> _Request:
         if isinstance(kernel, LoopKernel):

@@ -14,13 +14,15 @@ from flambeau.codegen.llvm.contraction.form import Form
 from flambeau.codegen.llvm.errors import Errors, Messages
 from flambeau.codegen.llvm.indices import Indices
 from flambeau.codegen.llvm.loops.evaluate import Evaluator
+from flambeau.codegen.llvm.mathematics import is_function
 from flambeau.codegen.llvm.target import Target
 from flambeau.codegen.llvm.types import Int, Value, constant, vector
 from flambeau.codegen.llvm.values import memory_type, to_memory
 from flambeau.dtypes import int64
 from flambeau.kernels.ir import Expr, Slot
+from flambeau.kernels.traverse import walk
 
-__all__ = ["ContractionModule", "finish", "store"]
+__all__ = ["ContractionModule", "finish", "has_long_epilogue", "store"]
 
 
 class ContractionModule(Module):
@@ -88,6 +90,16 @@ def _accumulators(e: Expr, found: set[Expr], seen: set[Expr]) -> None:
         found.add(e)
     for x in e.args:
         _accumulators(x, found, seen)
+
+
+_LONG = 24
+"""Expressions of an epilogue from which on its code is written once, in a loop, rather than for each vector of a tile."""
+
+
+def has_long_epilogue(form: Form) -> bool:
+    """Whether the epilogue's code is long: many operations, or one that is a function."""
+    found = list(walk([form.epilogue]))
+    return len(found) >= _LONG or any(is_function(e.op) for e in found)
 
 
 def finish(

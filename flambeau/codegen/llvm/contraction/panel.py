@@ -20,7 +20,7 @@ from math import gcd, prod
 from flambeau.codegen.llvm.builder import Function, Module
 from flambeau.codegen.llvm.contraction.buffers import Sums, clear, in_vectors, off_powers_of_two
 from flambeau.codegen.llvm.contraction.elements import pointers, position, read, read_turned
-from flambeau.codegen.llvm.contraction.epilogue import finish, store
+from flambeau.codegen.llvm.contraction.epilogue import finish, has_long_epilogue, store
 from flambeau.codegen.llvm.contraction.form import Form, View, epilogue_axes
 from flambeau.codegen.llvm.contraction.micro import Left, Tile, product, register_tile
 from flambeau.codegen.llvm.contraction.pack import Panels
@@ -403,6 +403,8 @@ class Panel:
         def tiles(tall: int, panels: tuple[Int, Int], are_whole: bool) -> None:
             """All of these panels, of whose rows the first `tall` are read; all of them count if they `are_whole`."""
 
+            is_long = tall * self.tile.width > 1 and has_long_epilogue(self.form)
+
             def begin(p: Int, column: Int, width: int) -> list[Value]:
                 if ends:
                     for m in range(tall):
@@ -413,6 +415,9 @@ class Panel:
             def end(p: Int, column: Int, width: int, totals: list[Value]) -> None:
                 if ends is None:
                     buffer.store(f, f.mul(f.sub(p, origin), height), column, tall, width, totals)
+                    return
+                if is_long:
+                    self._end_in_loop(f, f.mul(p, height), column, tall, width, totals, ends[1])
                     return
                 for m in range(tall):
                     row = f.add(f.mul(p, height), m)
@@ -434,6 +439,34 @@ class Panel:
         full = self.rows // height
         tiles(height, (origin, f.minimum(last, full)), True)
         tiles(rest, (f.maximum(origin, full), last), True)
+
+    def _end_in_loop(
+        self,
+        f: Function,
+        first: Int,
+        column: Int,
+        tall: int,
+        width: int,
+        totals: Sequence[Value],
+        done: Callable[[Int, Int, list[Value]], None],
+    ) -> None:
+        """Hands a tile's sums to `done` one vector at a time from the stack, so that the code of a long epilogue is there once:
+        written out for each vector it is slow to compile and, where it is long, no faster."""
+        element, lanes = self.form.sum_type, self.lanes
+        sums = f.alloca(element, tall * width * lanes)
+        for n, total in enumerate(totals):
+            f.store(total, f.address(sums, n * lanes, element))
+
+        def one(row: Int, _: list[Value]) -> None:
+            line = f.mul(f.sub(row, first), width * lanes)
+
+            def vector(v: Int, _: list[Value]) -> None:
+                along = f.mul(v, lanes)
+                done(row, f.add(column, along), [f.load(self.form.vector(lanes), f.address(sums, f.add(line, along), element))])
+
+            f.loop(0, width, 1, vector)
+
+        f.loop(first, f.minimum(f.add(first, tall), self.rows), 1, one)
 
     def _finish(
         self,
