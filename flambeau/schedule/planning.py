@@ -167,7 +167,33 @@ def _launches(unit: Unit, fusion: Fusion) -> list[Launch]:
     if root.name == "routine":
         name, arguments, shape, _ = root.params
         return [(RoutineKernel(name, arguments, (*(o.shape for o in root.inputs), shape), slots), operands)]
+    pairs = [p for p in map(_paired, unit.roots) if p is not None]
+    if len(pairs) == len(unit.roots) and 2 * len(pairs) <= WIDEST:
+        return [lower_loops([w for p in pairs for w in p], memory, heights)]
     return [lower_loops([Write(r, r) for r in unit.roots], memory, heights)]
+
+
+def _paired(root: Operation) -> list[Write] | None:
+    """The writes of real and imaginary parts where the root is a whole made of them (`graph.parts.Pair`)."""
+    if root.name != "where" or root.shape[-1:] != (2,) or root.dtype.itemsize < 4:
+        return None
+    condition, *parts = root.inputs
+    if condition.name != "eq" or any(p.name != "expand" or p.inputs[0].shape != (*root.shape[:-1], 1) for p in parts):
+        return None
+    place, zero = (_source(o) for o in condition.inputs)
+    if place.name != "iota" or place.shape != (2,) or zero.name != "constant" or zero.params[0] != 0:
+        return None
+    if condition.inputs[0].name == "expand" and condition.inputs[0].inputs[0].shape[-1:] != (2,):
+        return None
+    lead = (0,) * (len(root.shape) - 1)
+    return [Write(root, p.inputs[0], "part", (*lead, i)) for i, p in enumerate(parts)]
+
+
+def _source(o: Operation) -> Operation:
+    """What is seen through reshapes and repetitions."""
+    while o.name in ("reshape", "expand"):
+        o = o.inputs[0]
+    return o
 
 
 def _joined(root: Operation, memory: Container[int]) -> list[list[Write]]:

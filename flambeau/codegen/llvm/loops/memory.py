@@ -20,7 +20,7 @@ from flambeau.kernels.ir import Expr, Store
 if TYPE_CHECKING:
     from flambeau.codegen.llvm.loops.evaluate import Evaluator
 
-__all__ = ["load", "load_square", "store"]
+__all__ = ["are_pairs", "load", "load_square", "store", "store_pairs"]
 
 MOST_REPEATED = 4
 """How many lanes read one element at most where that is done by a load and shuffles."""
@@ -211,6 +211,35 @@ def store(ev: Evaluator, s: Store, real: bool | Value = True) -> None:
     if s.mode != "set":
         value = _combine(ev, s.mode, from_memory(f, f.gather(element, pointer, places, mask), type), value, type)
     f.scatter(to_memory(f, value, type), pointer, places, mask)
+
+
+def are_pairs(ev: Evaluator, a: Store, b: Store) -> bool:
+    """Whether two stores fill neighbouring elements in turn along the lanes, as the parts of complex numbers."""
+    if ev.lane is None or a.slot != b.slot or any(s.mode != "set" or s.is_scatter or s.guard is not None for s in (a, b)):
+        return False
+    first, second = ev.indices.linear(a.index), ev.indices.linear(b.index)
+    steps = all(i.is_affine_in(ev.lane) and i.coefficient(ev.lane) == 2 for i in (first, second))
+    return steps and first.terms == second.terms and second.constant - first.constant == 1
+
+
+def store_pairs(ev: Evaluator, a: Store, b: Store, real: bool | Value = True) -> None:
+    """Two such stores as one of twice as many elements."""
+    f, lanes = ev.f, ev.lanes
+    type = ev.slots[a.slot].dtype
+    values = []
+    for s in (a, b):
+        value = ev.evaluate(s.value)
+        if s.value.dtype is not type:
+            value = convert(f, value, s.value.dtype, type)
+        values.append(to_memory(f, ev.spread(value), type))
+    if isinstance(real, Value):
+        real = f.splat(real, lanes)
+    turns = [i + part * lanes for i in range(lanes) for part in (0, 1)]
+    mask = f.both(ev.mask, real)
+    if isinstance(mask, Value):
+        mask = f.shuffle(mask, mask, turns)
+    at = f.address(ev.pointers[a.slot], ev.position(ev.indices.linear(a.index)), memory_type(type))
+    f.masked_store(f.shuffle(values[0], values[1], turns), at, mask)
 
 
 _MODES = {"add": "add", "mul": "mul", "amax": "maximum", "amin": "minimum"}

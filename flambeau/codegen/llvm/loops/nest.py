@@ -112,13 +112,17 @@ class _Nest:
         while depth < len(order) and order[depth] in ev.axes:
             depth += 1
         ev.hoist(self.remaining(stores))
-        later = []
+        ready: list[Store] = []
+        later: list[Store] = []
         for s in stores:
             is_ready = all(ev.is_bound(e) for e in roots(s)) if s.mode == "set" and not s.is_scatter else depth == len(order)
-            if is_ready:
-                self.store(s)
+            (ready if is_ready else later).append(s)
+        while ready:
+            s = ready.pop(0)
+            if ready and memory.are_pairs(ev, s, ready[0]):
+                memory.store_pairs(ev, s, ready.pop(0), self.first(s))
             else:
-                later.append(s)
+                self.store(s)
         if not later:
             return
         axis = order[depth]
@@ -210,10 +214,14 @@ class _Nest:
 
     def store(self, s: Store) -> None:
         """A store that doesn't vary with a divided axis is made in its first piece only."""
+        memory.store(self.ev, s, self.first(s))
+
+    def first(self, s: Store) -> bool | Value:
+        """Whether this is the first of the pieces for which a store is the same."""
         needed: frozenset[int] = frozenset().union(*(e.axes for e in roots(s)))
         real: bool | Value = True
         if s.mode == "set" and not s.is_scatter:
             for axis, is_first in self.firsts.items():
                 if axis not in needed:
                     real = self.ev.f.both(real, is_first)
-        memory.store(self.ev, s, real)
+        return real
