@@ -257,3 +257,16 @@ def test_another_length_makes_no_code(width: Any) -> None:
     for n in (35, 36, 38, 41, 40, 45, 52):
         check(program, x, y, n)
     assert width.compiler.compiled + width.compiler.loaded == made
+
+
+def test_padding_batches_makes_no_plans() -> None:
+    """Every batch of sentences has other lengths; what follows the padding is one program."""
+    rng = np.random.default_rng(0)
+    for batch in range(12):
+        lengths = rng.integers(1, 30, 6)
+        rows = [rng.integers(0, 90, n) for n in lengths]
+        expected = torch.nn.utils.rnn.pad_sequence([torch.tensor(r) for r in rows], batch_first=bool(batch % 2), padding_value=7)
+        sequences = [flambeau.tensor(r.tolist()) for r in rows]
+        plans = len(running.PLANS)
+        found = flambeau.nn.utils.rnn.pad_sequence(sequences, batch_first=bool(batch % 2), padding_value=7)
+        assert found.tolist() == expected.tolist() and len(running.PLANS) == plans

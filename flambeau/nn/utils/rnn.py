@@ -1,6 +1,6 @@
 """Sequences of unequal length: padding them, and packing them for the recurrent layers.
 
-May import: ops, tensor, dtypes.
+May import: ops, tensor, storage, dtypes.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from flambeau import dtypes
 from flambeau.ops import creation, joining
+from flambeau.storage import is_recording, pending
 from flambeau.tensor import Tensor
 
 __all__ = [
@@ -151,6 +152,40 @@ def pad_packed_sequence(
     return padded, creation.tensor(lengths, dtype=dtypes.int64, device="cpu")
 
 
+_SMALL = 1 << 14
+"""Elements that are padded one by one."""
+
+
+def _are_small_data(sequences: Sequence[Tensor], padding_value: float) -> bool:
+    """Whether these are numbers in the host's memory, not many, that nothing is differentiated by or recorded from."""
+    first = sequences[0]
+    if pending.examples or is_recording() or first._storage.device != "cpu" or first.dtype.category == 3:
+        return False
+    if first.dtype.category < 2 and not float(padding_value).is_integer():
+        return False
+    same = (first.dtype, first._storage.device, tuple(first.shape[1:]))
+    return sum(t.numel() for t in sequences) <= _SMALL and all(
+        (t.dtype, t._storage.device, tuple(t.shape[1:])) == same
+        and not t.requires_grad
+        and t._storage.node.buffer is not None
+        and t._storage.size == t.numel() > 0
+        for t in sequences
+    )
+
+
+def _padded_data(sequences: Sequence[Tensor], length: int, batch_first: bool, padding_value: float, padding_side: str) -> Tensor:
+    """`pad_sequence` by Python's lists: as a graph, the lengths of each batch would be a program of their own."""
+    filler: Any = padding_value
+    for size in reversed(sequences[0].shape[1:]):
+        filler = [filler] * size
+    rows = []
+    for sequence in sequences:
+        row, padding = sequence.tolist(), [filler] * (length - sequence.size(0))
+        rows.append(row + padding if padding_side == "right" else padding + row)
+    cells = rows if batch_first else list(zip(*rows, strict=True))
+    return creation.tensor(cells, dtype=sequences[0].dtype, device=sequences[0].device)
+
+
 def pad_sequence(
     sequences: Iterable[Tensor], batch_first: bool = False, padding_value: float = 0.0, padding_side: str = "right"
 ) -> Tensor:
@@ -163,6 +198,8 @@ def pad_sequence(
     if not sequences:
         raise RuntimeError("received an empty list of sequences")
     length = max(sequence.size(0) for sequence in sequences)
+    if _are_small_data(sequences, padding_value):
+        return _padded_data(sequences, length, batch_first, padding_value, padding_side)
     padded = []
     for sequence in sequences:
         missing = length - sequence.size(0)
