@@ -6,6 +6,7 @@ Data are small whole numbers, so that every schedule's sums are exact, whatever 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from flambeau.codegen.wgsl.density import dense
 from flambeau.codegen.wgsl.forms import form_of
 from flambeau.codegen.wgsl.program import Dispatch
 from flambeau.dtypes import dtype
-from flambeau.kernels.ir import ContractionKernel
+from flambeau.kernels.ir import ContractionKernel, Expr, Slot
 from tests.cpu.contractions import Conv, conv_forward, conv_input, conv_weight, matmul, meaning
 from tests.webgpu.matrices import without_matrices
 
@@ -166,6 +167,37 @@ def test_minimal_filtering(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
         has_bias = len(kernel.slots) == 4
         expected = meaning(kernel, arrays, lambda s: s + arrays[2].reshape(s.shape[1:3])[:, :, None, None] if has_bias else s)
         np.testing.assert_array_equal(found, expected.astype(np.float64).reshape(-1))
+
+
+@pytest.mark.parametrize("columns", [128, 100, 66])
+def test_epilogues_read_vectors(columns: int) -> None:
+    """Another matrix, its transpose, and a number for each column, read for four columns at once where they are neighbours."""
+    from tests.webgpu.conftest import described
+
+    device = described({"is_software": False})
+    plain = matmul(64, 40, columns)
+    row, column = (Expr("axis", (), dtypes.int64, k) for k in range(2))
+
+    def load(slot: int, *terms: tuple[Expr, int]) -> Expr:
+        place = Expr("literal", (), dtypes.int64, 0)
+        for axis, stride in terms:
+            place = Expr(
+                "add", (place, Expr("mul", (axis, Expr("literal", (), dtypes.int64, stride)), dtypes.int64)), dtypes.int64
+            )
+        return Expr("load", (place,), dtypes.float32, slot)
+
+    value = Expr("accumulator", (), dtypes.float32)
+    for other in (load(2, (row, columns), (column, 1)), load(3, (column, 1)), load(4, (column, 64), (row, 1))):
+        value = Expr("add", (value, other), dtypes.float32)
+    sizes = (64 * columns, columns, 64 * columns)
+    slots = (*plain.slots[:2], *(Slot(dtypes.float32, n, "in") for n in sizes), plain.slots[2])
+    kernel = replace(plain, epilogue=value, slots=slots)
+    (product,) = generate(kernel, device.target).steps
+    assert [f"s{i}: array<vec4<f32>>" in product.code for i in (2, 3, 4)] == [columns % 4 == 0, columns % 4 == 0, False]
+    arrays = data(kernel)
+    found, _ = run(device, kernel, arrays)
+    expected = meaning(kernel, arrays).reshape(64, columns) + arrays[2].reshape(64, columns) + arrays[3]
+    np.testing.assert_array_equal(found.reshape(64, columns), expected + arrays[4].reshape(columns, 64).T)
 
 
 PRODUCTS = {

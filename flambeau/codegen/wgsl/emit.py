@@ -192,6 +192,20 @@ class Emitter:
             self.blocks.extend(inner)
         return name
 
+    def name_vector(self, loads: Sequence[Expr], read: Callable[[str], str]) -> None:
+        """Reads four neighbouring elements at once: `read` gives the vector's text for the index of the first."""
+        level = self.home_level(loads[0].axes)
+        home = self.blocks[level]
+        if (loads[0], "value") in home.names:
+            return
+        inner = self.blocks[level + 1 :]
+        del self.blocks[level + 1 :]
+        name, index = self.fresh(), self.index(loads[0].args[0])
+        home.lines.append(f"let {name} = {read(index)};")
+        for load, component in zip(loads, "xyzw", strict=True):
+            home.names[load, "value"] = f"{name}.{component}"
+        self.blocks.extend(inner)
+
     def _value(self, e: Expr) -> str:
         if e.op == "literal":
             return literal(e.param, e.dtype)

@@ -25,6 +25,7 @@ from flambeau.codegen.wgsl.operands import (
 )
 from flambeau.codegen.wgsl.packing import Packing
 from flambeau.codegen.wgsl.program import Dispatch
+from flambeau.codegen.wgsl.ranges import affine
 from flambeau.dtypes import bool_, float32, int64
 from flambeau.kernels.ir import Expr, Operand
 from flambeau.kernels.traverse import walk
@@ -86,6 +87,7 @@ class Tiles:
         self.stores_vectors = self.may_use_vectors and self.writes_vectors() and out.allow_vectors()
         if out.type.itemsize < 4 and not self.stores_vectors:
             out.is_atomic = True
+        self.vector_loads = self.loads_of_vectors() if self.stores_vectors else []
         bound, scratch, before, after = merge(distinct, self.target, int(checks), self.base + len(self.program.scratch))
         self.program.scratch.extend(scratch)
         self.emitter = e = Emitter(self.extents, memories)
@@ -437,9 +439,26 @@ class Tiles:
         quads = self.strides[last] == 1 and self.kernel.extents[last] % 4 == 0 and aligned
         return quads and self.tile.rows > 0 and self.keeps_quads(self.form.column_operand, self.form.columns)
 
+    def loads_of_vectors(self) -> list[Expr]:
+        """The epilogue's loads that read four neighbouring elements for four neighbouring columns."""
+        last, extents = self.form.columns[-1], self.kernel.extents
+
+        def is_quad(load: Expr) -> bool:
+            form = affine(load.args[0]) if len(load.args) == 1 and load.dtype is float32 else None
+            if form is None or form[1].get(last) != 1:
+                return False
+            return form[0] % 4 == 0 and all(c % 4 == 0 or k == last or extents[k] == 1 for k, c in form[1].items())
+
+        loads = [e for e in walk([self.kernel.epilogue]) if e.op == "load"]
+        others = {e.param for e in loads if not is_quad(e)} | {self.form.row_operand.slot, self.form.column_operand.slot}
+        return [e for e in loads if e.param not in others and self.memories[e.param].allow_vectors()]
+
     def store_vector(self, axis: dict[int, Expr], columns: Sequence[dict[int, Expr]], sums: Sequence[str]) -> None:
         """Stores the sums (f32 text) of four neighbouring columns."""
         e, kernel, form = self.emitter, self.kernel, self.form
+        for load in self.vector_loads:
+            each = [substitute_epilogue(load, load, {**axis, **column}) for column in columns]
+            e.name_vector(each, self.memories[load.param].vector)
         values = []
         for column, total in zip(columns, sums, strict=True):
             e.accumulator = total

@@ -323,6 +323,7 @@ class WebGPUBackend:
         self, plan: Plan, values: list[Any], blocks: list[Block | None], owned: dict[int, Block], donated: frozenset[int]
     ) -> list[Buffer]:
         made: dict[int, Buffer] = {}
+        given = {b.block.number: b for b in values if b is not None}
         results = []
         for v in plan.outputs:
             block = blocks[v]
@@ -330,10 +331,8 @@ class WebGPUBackend:
                 block = owned[v] = self.pool.allocate(value_bytes(plan.values[v].size, plan.values[v].dtype.itemsize))
             buffer = made.get(block.number)
             if buffer is None:
-                given = next((b for b in values if b is not None and b.block is block), None)
-                if given is not None:
-                    buffer = given
-                else:
+                buffer = given.get(block.number)
+                if buffer is None:
                     buffer = Buffer(self.pool, block, plan.values[v].size * plan.values[v].dtype.itemsize)
                 made[block.number] = buffer
             results.append(buffer)
