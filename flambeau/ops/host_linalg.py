@@ -107,8 +107,35 @@ def _solve(a: Any, b: Any, name: str) -> Any:
         raise
 
 
+_BLOCK = 8
+"""Rows of a triangular matrix whose diagonal block is inverted: so few that this loses no digits to speak of."""
+
+
 def _triangular(a: Any, b: Any, upper: bool, unit: bool) -> Any:
-    """X of A X = B, A triangular, by substitution over rows; the batch and the columns go along."""
+    """X of A X = B, A triangular: substitution by blocks of rows, whose diagonal blocks are inverted all together."""
+    n = a.shape[-1]
+    whole = n - n % _BLOCK
+    diagonal = np.diagonal(a, 0, -2, -1)
+    if whole < 4 * _BLOCK or not (unit or (np.isfinite(diagonal).all() and diagonal.all())):
+        return _substituted(a, b, upper, unit)
+    starts = range(n - whole, n, _BLOCK) if upper else range(0, whole, _BLOCK)
+    blocks = np.stack([a[..., i : i + _BLOCK, i : i + _BLOCK] for i in starts])
+    with np.errstate(all="ignore"):
+        inverses = _substituted(blocks, np.broadcast_to(np.eye(_BLOCK, dtype=a.dtype), blocks.shape), upper, unit)
+        x = np.array(b)
+        for i, inverse in reversed([*zip(starts, inverses)]) if upper else zip(starts, inverses):
+            done = slice(i + _BLOCK, n) if upper else slice(0, i)
+            rows = slice(i, i + _BLOCK)
+            x[..., rows, :] = inverse @ (x[..., rows, :] - a[..., rows, done] @ x[..., done, :])
+        if whole < n:
+            rest, done = (slice(0, n - whole), slice(n - whole, n)) if upper else (slice(whole, n), slice(0, whole))
+            left = x[..., rest, :] - a[..., rest, done] @ x[..., done, :]
+            x[..., rest, :] = _substituted(a[..., rest, rest], left, upper, unit)
+    return x
+
+
+def _substituted(a: Any, b: Any, upper: bool, unit: bool) -> Any:
+    """The same row by row; the batch and the columns go along."""
     n = a.shape[-1]
     x = np.array(b)
     with np.errstate(all="ignore"):

@@ -181,6 +181,11 @@ def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> T
         raise RuntimeError(f"Expect a non-negative number, but got {r}")
     if r == 0:
         return input.new_empty((0,))
+    if r == 2:
+        from flambeau.ops.sequences import triu_indices
+
+        places = triu_indices(input._shape[0], input._shape[0], 0 if with_replacement else 1, device=input.device)
+        return reshape(input.index_select(0, places.t().reshape(-1)), (places._shape[1], 2))
     pick = itertools.combinations_with_replacement if with_replacement else itertools.combinations
     chosen = list(pick(range(input._shape[0]), r))
     from flambeau.dtypes import int64

@@ -245,7 +245,6 @@ def _indices(rows: int, columns: int, first: Any, type: dtype | None, device: An
     """Rows and columns of the elements at `first(row)`, a range of columns for each row."""
     from flambeau.ops.creation import tensor
     from flambeau.ops.joining import stack
-    from flambeau.ops.sorting import searchsorted
 
     if rows < 0 or columns < 0:
         raise RuntimeError(f"row must be non-negative, got {rows}" if rows < 0 else f"col must be non-negative, got {columns}")
@@ -255,7 +254,8 @@ def _indices(rows: int, columns: int, first: Any, type: dtype | None, device: An
     position = iota(ends[-1], int64, as_device_name(device))
     if not ends[-1]:
         return stack([position, position]).to(type or int64)
-    row = searchsorted(tensor(ends[1:], device=device), position, right=True)
+    begun = tensor(ends[:-1], device=device)  # a row without elements begins where the next one does
+    row = position.new_zeros((ends[-1] + 1,)).index_add(0, begun, begun * 0 + 1)[:-1].cumsum(0) - 1
     column = position + tensor(starts, device=device).index_select(0, row)
     return stack([row, column]).to(type or int64)
 

@@ -109,3 +109,19 @@ def test_failures_are_linalg_errors(device: str) -> None:
     assert issubclass(flambeau.linalg.LinAlgError, RuntimeError)
     with pytest.raises(RuntimeError, match="Half"):
         flambeau.linalg.inv(zero.half())
+
+
+@pytest.mark.parametrize("n", [31, 32, 45, 64, 101])
+@pytest.mark.parametrize("upper", [False, True])
+@pytest.mark.parametrize("unit", [False, True])
+def test_triangular_systems_by_blocks(device: str, n: int, upper: bool, unit: bool) -> None:
+    a = _drawn(2, n, n) / n**0.5 + 2 * torch.eye(n)
+    a = a.triu() if upper else a.tril()
+    b = _drawn(2, n, 3, seed=1)
+    singular = a.clone()
+    singular[0, n // 2, n // 2] = 0
+    for matrix in (a, singular):
+        found = flambeau.linalg.solve_triangular(
+            to_flambeau(matrix, device), to_flambeau(b, device), upper=upper, unitriangular=unit
+        )
+        compare(found, torch.linalg.solve_triangular(matrix, b, upper=upper, unitriangular=unit), layout=False)
