@@ -10,7 +10,7 @@ from flambeau.graph.primitives.indexing import EITHER_END, FROM_START, GATHER, S
 from flambeau.ops.operands import cast, check_fits, check_tensor, expand, filled, python_number, strides_like
 from flambeau.ops.registry import operator, scalar_name
 from flambeau.ops.slicing import slice_dim, slice_view
-from flambeau.ops.views import reshape
+from flambeau.ops.views import owned, reshape
 from flambeau.shapes.broadcasting import broadcast
 from flambeau.shapes.dims import wrap_dim
 from flambeau.size import contiguous_strides
@@ -340,7 +340,7 @@ def take(input: Tensor, index: Tensor) -> Tensor:
     flat = reshape(input, (-1,))
     if not input.numel() and index.numel():
         raise IndexError("take(): tried to take from an empty tensor")
-    return reshape(along(flat, reshape(index.detach(), (-1,)), 0, _IN_FLAT), tuple(index._shape))
+    return owned(reshape(along(flat, reshape(index.detach(), (-1,)), 0, _IN_FLAT), tuple(index._shape)))
 
 
 @operator(inplace=False)

@@ -19,7 +19,7 @@ from flambeau.ops.joining import cat, stack
 from flambeau.ops.operands import cast, check_fits, check_tensor, expand, python_number, scalar, strides_like
 from flambeau.ops.registry import operator, scalar_name, write_in_place
 from flambeau.ops.slicing import pick, slice_view
-from flambeau.ops.views import alias, reshape
+from flambeau.ops.views import alias, owned, reshape
 from flambeau.shapes.broadcasting import broadcast
 from flambeau.shapes.broadcasting import expand as expand_rule
 from flambeau.shapes.errors import ShapeError
@@ -289,7 +289,7 @@ def _getitem(self: Tensor, index: Any) -> Tensor:
 
 def _take(t: Tensor, advanced: list[Tensor | None]) -> Tensor:
     plan = _Plan(t, advanced)
-    return entitle(plan.result(along(plan.front(t), plan.places, 0)), "IndexBackward0")
+    return entitle(owned(plan.result(along(plan.front(t), plan.places, 0))), "IndexBackward0")
 
 
 # --- tensor[index] = value ---------------------------------------------------------------------------------------------
@@ -442,7 +442,7 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
         return nonzero_tuple(input if input._shape else reshape(input, (1,)))
     if not input._shape:
         return reshape(nonzero_tuple(reshape(input, (1,)))[0], (-1, 1))[:, :0]
-    return stack(nonzero_tuple(input), 0).t()  # a dimension after the other in memory, as in PyTorch
+    return owned(stack(nonzero_tuple(input), 0).t())  # a dimension after the other in memory, as in PyTorch
 
 
 @operator()

@@ -8,7 +8,7 @@ from typing import Any
 from flambeau.graph.primitives.contraction import CONTRACT
 from flambeau.ops.operands import check_tensor, expand, same_device
 from flambeau.ops.registry import operator, scalar_name
-from flambeau.ops.views import reshape
+from flambeau.ops.views import owned, reshape
 from flambeau.shapes import joining
 from flambeau.shapes import matmul as rules
 from flambeau.size import contiguous_strides
@@ -276,7 +276,7 @@ def kron(input: Tensor, other: Tensor) -> Tensor:
     a, b = (1,) * (rank - len(a)) + a, (1,) * (rank - len(b)) + b
     left = reshape(input, tuple(n for size in a for n in (size, 1)))
     right = reshape(other, tuple(n for size in b for n in (1, size)))
-    return reshape(left * right, shape)
+    return owned(reshape(left * right, shape))
 
 
 @operator(method=False)

@@ -13,7 +13,7 @@ from flambeau.graph.primitives import elementwise as e
 from flambeau.ops.creation import iota
 from flambeau.ops.operands import cast, check_tensor, filled, integer, pair, python_number
 from flambeau.ops.registry import operator, write_out
-from flambeau.ops.views import reshape
+from flambeau.ops.views import owned, reshape
 from flambeau.size import contiguous_strides
 from flambeau.tensor import Tensor
 
@@ -310,7 +310,7 @@ def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -
 
         low = max(-offset, 0)
         wide = pad_constant(wide, (*((0, 0),) * (len(wide._shape) - 2), (low, side - n - low), (0, 0)))
-    return wide.movedim((-2, -1), (a, b)).contiguous()
+    return owned(wide.movedim((-2, -1), (a, b)).contiguous())
 
 
 @operator()

@@ -36,6 +36,14 @@ def reshaped(t: Tensor, shape: tuple[int, ...], strides: tuple[int, ...], title:
     return t._view(RESHAPE, (shape, own), shape, strides, t._offset, title)
 
 
+def owned(t: Tensor) -> Tensor:
+    """The same tensor, a view of an operator's own result that nobody else sees, as no view."""
+    if t._base is not None:
+        t._requires_grad, t._grad_fn = t.requires_grad, t._history()
+        t._base = t._origin = None
+    return t
+
+
 def alias(t: Tensor) -> Tensor:
     """A view of all of a tensor."""
     shape = tuple(t._shape)

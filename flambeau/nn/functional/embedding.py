@@ -12,6 +12,7 @@ from flambeau.ops.composite import Composite, record, untaped
 from flambeau.ops.operands import cast
 from flambeau.ops.registry import operator
 from flambeau.ops.sorting import searchsorted
+from flambeau.ops.views import owned
 from flambeau.shapes import embedding as rules
 from flambeau.tensor import Tensor
 
@@ -103,7 +104,7 @@ def embedding(
     if max_norm is not None:
         renormalize(weight, indices, max_norm, norm_type)
     with untaped():
-        rows = weight.index_select(0, indices.reshape(-1)).reshape(shape)
+        rows = owned(weight.index_select(0, indices.reshape(-1)).reshape(shape))
     return record(_EMBEDDING, rows, (weight, indices), (padding, scale_grad_by_freq))
 
 

@@ -17,6 +17,7 @@ from flambeau.nn.functional.arguments import check_device, check_floating, check
 from flambeau.nn.functional.windows import Windows, padded, positions, windows
 from flambeau.ops.operands import cast
 from flambeau.ops.registry import operator
+from flambeau.ops.views import owned
 from flambeau.shapes import interpolation, joining
 from flambeau.shapes import pooling as rules
 from flambeau.shapes.windows import per_dimension, window_count
@@ -85,7 +86,7 @@ def unfold(input: Tensor, kernel_size: Any, dilation: Any = 1, padding: Any = 0,
     form = _block_form(x.shape[-2:], kernel_size, dilation, padding, stride, "unfold")
     blocks = windows(x, form, 0)  # [..., C, *counts, *kernel]
     n = blocks.ndim - 4
-    return blocks.permute((*range(n), n + 2, n + 3, n, n + 1)).contiguous().reshape(shape)
+    return owned(blocks.permute((*range(n), n + 2, n + 3, n, n + 1)).contiguous().reshape(shape))
 
 
 @operator(namespace="nn.functional", method=False)
