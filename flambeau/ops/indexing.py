@@ -23,6 +23,7 @@ from flambeau.ops.views import alias, owned, reshape
 from flambeau.shapes.broadcasting import broadcast
 from flambeau.shapes.broadcasting import expand as expand_rule
 from flambeau.shapes.errors import ShapeError
+from flambeau.shapes.strides import pointwise
 from flambeau.shapes.views import slice_bounds
 from flambeau.tensor import Tensor
 
@@ -181,7 +182,7 @@ def _step(step: Any) -> int:
 class _Plan:
     """How the dimensions that tensors index become one flat dimension in front."""
 
-    __slots__ = ("order", "flat", "places", "common", "rest", "at")
+    __slots__ = ("order", "flat", "indices", "places", "common", "rest", "at")
 
     def __init__(self, t: Tensor, advanced: list[Tensor | None]) -> None:
         shape = tuple(t._shape)
@@ -205,6 +206,7 @@ class _Plan:
             moved.append(index)
         if 0 in [shape[d] for d in indexed] and 0 not in self.common:
             raise IndexError("index is out of bounds for dimension with size 0")
+        self.indices = moved
         together = indexed[-1] - indexed[0] + 1 == len(indexed)
         self.at = indexed[0] if together else 0
         others = [d for d in range(len(shape)) if d not in indexed]
@@ -243,13 +245,20 @@ class _Plan:
     def result_shape(self) -> tuple[int, ...]:
         return (*self.rest[: self.at], *self.common, *self.rest[self.at :])
 
-    def result(self, gathered: Tensor) -> Tensor:
-        """The gathered rows as the index's result."""
+    def result(self, gathered: Tensor, t: Tensor) -> Tensor:
+        """The rows gathered from `t` as the index's result, in memory of its own as PyTorch's lies there."""
         found = reshape(gathered, (*self.common, *self.rest))
-        if not self.at:
-            return found
-        n, rank = len(self.common), len(found._shape)
-        return found.permute((*range(n, n + self.at), *range(n), *range(n + self.at, rank)))
+        n = len(self.common)
+        if self.at:
+            found = found.permute((*range(n, n + self.at), *range(n), *range(n + self.at, len(found._shape))))
+        elif t._strides is None and len(self.indices) == 1 and self.indices[0]._strides is None:
+            return owned(found)
+        own = [t.stride(d) for d in self.order[len(self.indices) :]]
+        before, after = own[: self.at], own[self.at :]
+        operands = [(*before, *(0,) * n, *after)]
+        for index in self.indices:
+            operands.append((*(0,) * len(before), *expand(index, self.common).stride(), *(0,) * len(after)))
+        return owned(found._laid_out(pointwise(tuple(found._shape), *operands)))
 
     def rows(self, value: Tensor) -> Tensor:
         """A value of the result's shape as rows to scatter."""
@@ -289,7 +298,7 @@ def _getitem(self: Tensor, index: Any) -> Tensor:
 
 def _take(t: Tensor, advanced: list[Tensor | None]) -> Tensor:
     plan = _Plan(t, advanced)
-    return entitle(owned(plan.result(along(plan.front(t), plan.places, 0))), "IndexBackward0")
+    return entitle(plan.result(along(plan.front(t), plan.places, 0), t), "IndexBackward0")
 
 
 # --- tensor[index] = value ---------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from flambeau.ops.composite import Composite, record, untaped
 from flambeau.ops.operands import accumulation_dtype, cast, check_tensor, dims_argument, expand, filled, refuse_complex
 from flambeau.ops.registry import operator, scalar_name
 from flambeau.ops.results import result_type
-from flambeau.ops.views import reshape
+from flambeau.ops.views import owned, reshape
 from flambeau.shapes import reduction as rules
 from flambeau.shapes.dims import wrap_dim, wrap_dims
 from flambeau.size import contiguous_strides
@@ -31,7 +31,7 @@ def reduced(primitive: Primitive, t: Tensor, axes: tuple[int, ...], keepdim: boo
     own = tuple(t._shape)
     result = _apply(primitive, (t,), (tuple(sorted(axes)), own)) if axes else t
     if axes and keepdim:
-        result = reshape(result, tuple([1 if d in axes else n for d, n in enumerate(own)]))
+        result = owned(reshape(result, tuple([1 if d in axes else n for d, n in enumerate(own)])))
     return result
 
 
@@ -324,7 +324,7 @@ def logsumexp(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
             top = top._fill_where(top.abs() == math.inf, 0)
             y = reduced(r.SUM, (w - expand(top, shape)).exp(), axes, True).log() + top
             if not keepdim:
-                y = reshape(y, rules.reduce(shape, axes if axes else None, False))
+                y = owned(reshape(y, rules.reduce(shape, axes if axes else None, False)))
         y = cast(y, x.dtype)
     return record(_LOGSUMEXP, y, (x,), (axes, keepdim))
 

@@ -155,7 +155,13 @@ def _with_out(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def with_out(*args: Any, out: Any = None, **kwargs: Any) -> Any:
         result = function(*args, **kwargs)
-        return result if out is None else write_out(out, result)
+        if out is None:
+            return result
+        if isinstance(out, Tensor):
+            for other in args:
+                if isinstance(other, Tensor) and other._storage is out._storage and other is not out:
+                    check_overlap(out, other)
+        return write_out(out, result)
 
     return with_out
 
@@ -193,7 +199,7 @@ def write_out(out: Any, result: Any) -> Any:
         raise TypeError(f"argument 'out' must be Tensor, not {type(out).__name__}")
     if out._storage.device != result._storage.device:
         raise RuntimeError(f"Expected out tensor to have device {result.device}, but got {out.device} instead")
-    if result.requires_grad or out.requires_grad:
+    if state.enabled and (result.requires_grad or out.requires_grad):
         raise RuntimeError(
             "functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad."
         )

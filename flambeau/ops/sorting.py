@@ -15,7 +15,7 @@ from flambeau.ops.operands import cast, check_tensor, integer, python_number, st
 from flambeau.ops.registry import operator, scalar_name
 from flambeau.ops.results import result_type
 from flambeau.ops.slicing import select, slice_dim
-from flambeau.ops.views import reshape
+from flambeau.ops.views import owned, reshape
 from flambeau.shapes import reduction as rules
 from flambeau.shapes.dims import wrap_dim
 from flambeau.tensor import Tensor
@@ -126,7 +126,7 @@ def _median(name: str, input: Tensor, dim: int | None, keepdim: bool, skip_nan: 
         middle = (nans > 0).to(int64) * (n - nans - first) + first  # NaN if there is one: the first of those at the end
     places = gather(order, d, middle)
     values = gather(input, d, places)
-    return result(values, places) if keepdim else result(values.squeeze(d), places.squeeze(d))
+    return result(values, places) if keepdim else result(owned(values.squeeze(d)), owned(places.squeeze(d)))
 
 
 @operator(out=True)

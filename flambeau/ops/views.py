@@ -44,6 +44,11 @@ def owned(t: Tensor) -> Tensor:
     return t
 
 
+def apart(result: Tensor, *inputs: Tensor) -> Tensor:
+    """An operator's result, in memory of its own: a copy where it turned out to be a view of an input."""
+    return result.clone() if any(result._storage is t._storage for t in inputs) else owned(result)
+
+
 def alias(t: Tensor) -> Tensor:
     """A view of all of a tensor."""
     shape = tuple(t._shape)

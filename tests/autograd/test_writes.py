@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -45,3 +46,43 @@ def test_writes_through_views(device: str, order: list[int], name: str, reads_vi
         found.append([loss.item(), leaf.grad.cpu().numpy(), start.grad.cpu().numpy()])
     for mine, theirs in zip(*found):
         np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-4)
+
+
+WRITTEN_AFTER = {
+    "cumsum": lambda t, x: x.cumsum(0),
+    "remainder": lambda t, x: x % 2,
+    "fmod": lambda t, x: x.fmod(2),
+    "sin": lambda t, x: x.sin(),
+    "clamp": lambda t, x: x.clamp(0, 1),
+}
+
+
+@pytest.mark.parametrize("name", WRITTEN_AFTER)
+def test_operands_written_after_they_were_read(name):
+    """An error where the gradient reads them, as in PyTorch; nothing where it doesn't."""
+    outcomes = []
+    for t in (flambeau, torch):
+        x = t.tensor([0.1, 0.6, 0.3], requires_grad=True)
+        z = x * 1
+        y = WRITTEN_AFTER[name](t, z)
+        with t.no_grad():
+            z.add_(1)
+        try:
+            y.sum().backward()
+            outcomes.append(x.grad.tolist())
+        except RuntimeError as error:
+            outcomes.append("modified by an inplace operation" in str(error))
+    assert outcomes[0] == outcomes[1]
+
+
+def test_results_given_to_out_outside_of_recording():
+    for t in (flambeau, torch):
+        x, y = t.ones(2, requires_grad=True), t.zeros(2, requires_grad=True)
+        with t.no_grad():
+            t.add(x, 1, out=y)
+        assert y.tolist() == [2, 2]
+        with pytest.raises(RuntimeError, match="automatic differentiation"):
+            t.add(x, 1, out=y)
+        base = t.arange(4.0)
+        with pytest.raises(RuntimeError, match="single memory location"):
+            t.add(base[:3], 1, out=base[1:])

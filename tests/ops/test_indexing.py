@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.helpers.oracle import check, check_gradients
+import flambeau
+from tests.helpers.oracle import check, check_gradients, compare, to_flambeau
 
 SHAPES = st.lists(st.integers(0, 4), min_size=0, max_size=4).map(tuple)
 
@@ -191,3 +193,26 @@ def test_values(device: str) -> None:
         for value in (1, 2.5, True, torch.tensor(1.5), torch.tensor([2], dtype=torch.int32), [1], "a", float("inf")):
             for index in (0, slice(1), torch.tensor([0]), torch.tensor([True, False, True])):
                 check(put, put, (torch.zeros(3, dtype=dtype), index, value), device=device)
+
+
+@settings(max_examples=40)
+@given(data=st.data())
+def test_advanced_results_lie_in_memory_as_pytorchs(device: str, data: st.DataObject) -> None:
+    """Values, strides, and no views: a result is memory of its own."""
+    shape = data.draw(st.lists(st.integers(2, 4), min_size=1, max_size=4))
+    order = data.draw(st.permutations(range(len(shape))))
+    index: list[Any] = []
+    for size in shape:
+        places = st.lists(st.integers(-size, size - 1), min_size=2, max_size=2)
+        index.append(data.draw(st.one_of(st.just(slice(None)), places, st.lists(places, min_size=3, max_size=3))))
+    if all(isinstance(i, slice) for i in index):
+        index[0] = [0, 1]
+    back = [order.index(d) for d in range(len(shape))]
+    x = torch.arange(1.0, 1 + math.prod(shape)).reshape([shape[d] for d in order]).permute(back)
+    expected = x[tuple(torch.tensor(i) if isinstance(i, list) else i for i in index)]
+    mine = to_flambeau(x, device)
+    found = mine[tuple(flambeau.tensor(i) if isinstance(i, list) else i for i in index)]
+    compare(found, expected)
+    assert found._base is None
+    found.add_(1)
+    compare(mine, x)

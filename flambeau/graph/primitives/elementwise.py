@@ -177,9 +177,17 @@ DIV = binary(
 )
 FLOOR_DIVIDE = binary("floor_divide", lambda a, b: np.floor_divide(a, b), lambda g, y, a, b: (lambda: g * 0, lambda: g * 0))
 REMAINDER = binary(
-    "remainder", lambda a, b: np.remainder(a, b), lambda g, y, a, b: (lambda: g, lambda: -g * a.div(b, rounding_mode="floor"))
+    "remainder",
+    lambda a, b: np.remainder(a, b),
+    lambda g, y, a, b: (lambda: g, lambda: -g * a.div(b, rounding_mode="floor")),
+    reads=((), (0, 1)),
 )
-FMOD = binary("fmod", lambda a, b: np.fmod(a, b), lambda g, y, a, b: (lambda: g, lambda: -g * a.div(b, rounding_mode="trunc")))
+FMOD = binary(
+    "fmod",
+    lambda a, b: np.fmod(a, b),
+    lambda g, y, a, b: (lambda: g, lambda: -g * a.div(b, rounding_mode="trunc")),
+    reads=((), (0, 1)),
+)
 POW = binary("pow", _integer_power, _power_gradients, saves="inputs output")
 ATAN2 = binary(
     "atan2", lambda a, b: np.arctan2(a, b), lambda g, y, a, b: (lambda: g * b / (a * a + b * b), lambda: -g * a / (a * a + b * b))

@@ -15,6 +15,7 @@ from flambeau.nn.functional.arguments import check_floating, check_tensor
 from flambeau.ops.creation import tensor
 from flambeau.ops.formula import in_wide
 from flambeau.ops.registry import operator
+from flambeau.ops.views import apart
 from flambeau.shapes import interpolation as rules
 from flambeau.tensor import Tensor
 
@@ -189,7 +190,7 @@ def interpolate(
         return x
 
     y = in_wide(resized, x) if kind in ("linear", "cubic") else resized(x)
-    return y._laid_out_as_image(x)
+    return apart(y, x)._laid_out_as_image(x)
 
 
 @operator(namespace="nn.functional", method=False)

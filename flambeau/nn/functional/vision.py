@@ -17,7 +17,7 @@ from flambeau.nn.functional.arguments import check_device, check_floating, check
 from flambeau.nn.functional.windows import Windows, padded, positions, windows
 from flambeau.ops.operands import cast
 from flambeau.ops.registry import operator
-from flambeau.ops.views import owned
+from flambeau.ops.views import apart, owned
 from flambeau.shapes import interpolation, joining
 from flambeau.shapes import pooling as rules
 from flambeau.shapes.windows import per_dimension, window_count
@@ -40,7 +40,7 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
     *lead, channels, height, width = shape
     split = input.reshape((*lead, channels, r, r, height // r, width // r))
     n = len(lead)
-    return split.permute((*range(n + 1), n + 3, n + 1, n + 4, n + 2)).reshape(shape)
+    return apart(split.permute((*range(n + 1), n + 3, n + 1, n + 4, n + 2)).reshape(shape), input)
 
 
 @operator(method=False)
@@ -52,7 +52,7 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     *lead, channels, height, width = input.shape
     split = input.reshape((*lead, channels, height // r, r, width // r, r))
     n = len(lead)
-    return split.permute((*range(n + 1), n + 2, n + 4, n + 1, n + 3)).reshape(shape)
+    return apart(split.permute((*range(n + 1), n + 2, n + 4, n + 1, n + 3)).reshape(shape), input)
 
 
 @operator("channel_shuffle", "native_channel_shuffle", method=False)

@@ -20,12 +20,12 @@ EULER = 0.5772156649015329
 """Euler and Mascheroni's constant γ."""
 
 
-def composed(name: str, x: Tensor, f: Any, gradient: Any, params: tuple[Any, ...] = ()) -> Tensor:
-    """f of x, in float32 for half types, with its own gradient on the tape."""
+def composed(name: str, x: Tensor, f: Any, gradient: Any, params: tuple[Any, ...] = (), saves: str = "inputs output") -> Tensor:
+    """f of x, in float32 for half types, with its own gradient on the tape, which reads what it `saves`."""
     wide = accumulation_dtype(x.dtype)
     with untaped():
         y = cast(f(cast(x, wide)), x.dtype)
-    return record(Composite(name, gradient, saves="inputs output"), y, (x,), params)
+    return record(Composite(name, gradient, saves=saves), y, (x,), params)
 
 
 def wide_operand(name: str, input: Tensor) -> Tensor:

@@ -84,7 +84,7 @@ def _lgamma_value(x: Tensor) -> Tensor:
 def lgamma(input: Tensor) -> Tensor:
     """log |Γ(input)|."""
     x = unary_operand("lgamma", input)
-    return composed("lgamma", x, _lgamma_value, lambda g, y, inputs, params: (lambda: g * digamma(inputs[0]),))
+    return composed("lgamma", x, _lgamma_value, lambda g, y, inputs, params: (lambda: g * digamma(inputs[0]),), saves="inputs")
 
 
 def _digamma_value(x: Tensor) -> Tensor:
@@ -115,7 +115,8 @@ def _negative_zero(x: Tensor) -> Tensor:
 def digamma(input: Tensor) -> Tensor:
     """ψ, the derivative of log Γ."""
     x = unary_operand("digamma", input)
-    return composed("digamma", x, _digamma_value, lambda g, y, inputs, params: (lambda: g * polygamma(1, inputs[0]),))
+    gradient = lambda g, y, inputs, params: (lambda: g * polygamma(1, inputs[0]),)
+    return composed("digamma", x, _digamma_value, gradient, saves="inputs")
 
 
 def _polygamma_value(n: int, x: Tensor) -> Tensor:
