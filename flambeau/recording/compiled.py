@@ -23,6 +23,9 @@ __all__ = ["compile", "CompiledFunction"]
 _RECORDINGS_PER_KEY = 8
 _KEYS = 256
 """How many kinds of calls a function remembers; the kind recorded first goes first."""
+_UNUSED = 8
+"""When so many recordings wait for their first replay, calls of a new kind run plainly, and are recorded when they come again: a
+function that takes the number of the step would otherwise be recorded, for nothing, at each one."""
 
 
 def compile(
@@ -41,7 +44,8 @@ def compile(
     replay: one plan of fused kernels, with parameters, optimizer state and gradients updated as the plain call would. Random
     numbers advance. A call that looks at a value (`item()`, `print`, a branch on a tensor) runs plainly, with one warning; with
     `fullgraph` it raises RuntimeError instead. What Python does besides tensors (appending to a list, counting) happens when a
-    call is recorded, not when it is replayed.
+    call is recorded, not when it is replayed. A function whose kinds of calls seldom come again (one that takes the number of
+    the step, say) runs plainly until one does.
 
     `dynamic`, `backend`, `mode` and `options` are accepted for PyTorch's sake and change nothing. With `disable` the function is
     returned as it is.
@@ -74,6 +78,8 @@ class CompiledFunction:
         self._recordings: dict[Any, list[Recording]] = {}
         self._plain: set[Any] = set()
         self._tried: set[Any] = set()
+        self._seen: dict[Any, None] = {}
+        self._unused = 0
         self._lock = threading.RLock()
         self._warned = False
 
@@ -94,8 +100,16 @@ class CompiledFunction:
                 storages = recording.find(tensors)
                 if storages is not None:
                     self.replays += 1
+                    if not recording.used:
+                        recording.used = True
+                        self._unused -= 1
                     return recording.replay(tensors, storages)
             if key in self._plain:
+                return self.function(*args, **kwargs)
+            if self._unused >= _UNUSED and key not in self._recordings and key not in self._seen:
+                self._seen[key] = None
+                if len(self._seen) > _KEYS:
+                    del self._seen[next(iter(self._seen))]
                 return self.function(*args, **kwargs)
             return self._record(key, tensors, args, kwargs)
 
@@ -110,11 +124,7 @@ class CompiledFunction:
                 if device is not None:
                     recording = Recording(recorder, tensors, edges, description, results, device)
                     if recording.is_repeatable or key in self._tried:
-                        kept = self._recordings.setdefault(key, [])
-                        kept.append(recording)
-                        del kept[:-_RECORDINGS_PER_KEY]
-                        while len(self._recordings) > _KEYS:
-                            del self._recordings[next(iter(self._recordings))]
+                        self._keep(key, recording)
                     self._tried.add(key)
                 else:
                     self._plain.add(key)
@@ -131,6 +141,18 @@ class CompiledFunction:
                 self._warned = True
                 warnings.warn(message, UserWarning, stacklevel=3)
         return result
+
+    def _keep(self, key: Any, recording: Recording) -> None:
+        kept = self._recordings.setdefault(key, [])
+        kept.append(recording)
+        gone = kept[:-_RECORDINGS_PER_KEY]
+        del kept[:-_RECORDINGS_PER_KEY]
+        if gone and not any(one.used for one in (*gone, *kept)):  # each call reads tensors of its own, which no guard tells of
+            self._plain.add(key)
+            gone += self._recordings.pop(key)
+        while len(self._recordings) > _KEYS:
+            gone += self._recordings.pop(next(iter(self._recordings)))
+        self._unused += 1 - sum(not one.used for one in gone)
 
     @staticmethod
     def _device(recorder: Recorder, results: list[Tensor]) -> str | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import sys
+import weakref
 from collections.abc import Sequence
 from typing import Any
 
@@ -30,14 +31,19 @@ __all__ = ["Recording"]
 
 
 class Place:
-    """Where a replay finds a storage: in an argument, in a tensor that the function knows, or as such a tensor's gradient."""
+    """Where a replay finds a storage: in an argument, in a tensor that the function knows, or as such a tensor's gradient.
+
+    What the function knows is not kept alive: a tensor that only the recording would still hold was let go of (by
+    `self.state = new`), so the next call can't be reading it, and isn't like the recorded one.
+    """
 
     __slots__ = ("argument", "tensor", "is_grad", "size", "type", "device", "strides", "known")
 
     def __init__(self, storage: Storage, argument: int | None, tensor: Tensor | None, is_grad: bool) -> None:
-        self.argument, self.tensor, self.is_grad = argument, tensor, is_grad
+        self.argument, self.is_grad = argument, is_grad
+        self.tensor = _gone if tensor is None else weakref.ref(tensor)
+        self.known = weakref.ref(storage)
         self.size, self.type, self.device = storage.size, storage.dtype, storage.device
-        self.known: Storage | None = None
         grad = tensor._grad if is_grad and tensor is not None else None
         self.strides = None if grad is None or grad._storage is not storage else grad._strides
 
@@ -46,19 +52,25 @@ class Place:
         if self.argument is not None:  # the guard has compared everything but what a view looks into
             storage = arguments[self.argument]._storage
             return storage if storage.size == self.size else None
-        tensor: Any = self.tensor
+        tensor: Any = self.tensor()
         if self.is_grad:
-            tensor = tensor._grad
+            tensor = None if tensor is None else tensor._grad
             if tensor is None or tensor._strides != self.strides:
                 return None
+        elif tensor is None:  # it was read through a view that is gone
+            return self.known()
         storage = tensor._storage
-        if storage is self.known:
+        if storage is self.known():
             return storage
         if storage.size != self.size or storage.dtype is not self.type or storage.device != self.device:
             return None
         if not self.is_grad:
-            self.known = storage
+            self.known = weakref.ref(storage)
         return storage
+
+
+def _gone() -> None:
+    """A reference to nothing."""
 
 
 class Result:
@@ -87,6 +99,8 @@ class Recording:
         results: list[Tensor],
         device: str,
     ) -> None:
+        self.used = False
+        """Whether it was replayed."""
         self.backend = devices.backend(device)
         self.description = description
         self.random: list[RandomUse] = list(recorder.random.values())
@@ -152,7 +166,7 @@ class Recording:
                 r.storage = ("new", new_index[id(r.storage)])
             else:
                 r.storage = ("place", r.storage)
-        kept = {id(p.tensor) for p in self._places if p.is_grad}
+        kept = {id(p.tensor()) for p in self._places if p.is_grad}
         self.dropped = [t for t in recorder.dropped if id(t) not in kept]
         """Whose gradients the call drops without reading them."""
         del self._recorder, self._arguments, self._place_of, self._leaf_places

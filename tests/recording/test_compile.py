@@ -292,3 +292,55 @@ def test_gradients_that_a_call_drops_are_gone_while_it_runs(monkeypatch: pytest.
     step()
     assert seen == [True]
     assert kept.grad.tolist() == [10.0] * 4
+
+
+def test_kinds_of_calls_that_do_not_come_again_are_not_recorded() -> None:
+    """The number of the step as an argument: recordings stop until a kind comes again; what comes again is recorded."""
+    w = torch.ones(3)
+
+    @torch.compile
+    def step(x: torch.Tensor, i: int) -> torch.Tensor:
+        w.add_(x, alpha=1 / (i + 1))
+        return w.sum()
+
+    total = 3.0
+    for i in range(30):
+        total += 3 / (i + 1)
+        assert abs(step(torch.ones(3), i).item() - total) < 1e-4
+    assert step.recordings == 8 and step.replays == 0
+    for i in (20, 20, 20, 3, 29, 29):  # 3 was recorded; the first replay makes room for new kinds
+        total += 3 / (i + 1)
+        assert abs(step(torch.ones(3), i).item() - total) < 1e-4
+    assert step.recordings == 10 and step.replays == 4
+
+
+def test_a_state_that_is_handed_on_is_followed() -> None:
+    """`self.h = new`, which is also the result: the next call reads the new tensor, not the recorded one's."""
+
+    class Cell(nn.Module):
+        h = None
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            self.h = torch.tanh(x + (0 if self.h is None else self.h))
+            return self.h
+
+    plain, compiled = Cell(), torch.compile(Cell())
+    for i in range(12):
+        x = torch.full((3,), 0.1 * i)
+        assert torch.allclose(plain(x), compiled(x)), i
+
+
+def test_a_call_that_reads_new_tensors_each_time_runs_plainly() -> None:
+    """A state that the function keeps is another tensor at each call: after eight recordings in vain there are no more."""
+    state = [torch.ones(3)]
+
+    @torch.compile
+    def step(x: torch.Tensor) -> torch.Tensor:
+        state[0] = state[0].detach().clone() * 0.5 + x
+        return state[0].sum()
+
+    expected = 1.0
+    for _ in range(20):
+        expected = expected * 0.5 + 1
+        assert abs(step(torch.ones(3)).item() - 3 * expected) < 1e-5
+    assert step.recordings == 0
