@@ -318,10 +318,12 @@ def test_a_state_that_is_handed_on_is_followed() -> None:
     """`self.h = new`, which is also the result: the next call reads the new tensor, not the recorded one's."""
 
     class Cell(nn.Module):
-        h = None
+        def __init__(self) -> None:
+            super().__init__()
+            self.h = torch.zeros(3)
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
-            self.h = torch.tanh(x + (0 if self.h is None else self.h))
+            self.h = torch.tanh(x + self.h)
             return self.h
 
     plain, compiled = Cell(), torch.compile(Cell())
