@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 from benchmarks.timing import with_tuned_malloc
 
-NAMES = ("conv", "conv-backward", "resnet", "resnet-training", "networks", "mlp", "memory", "operators")
-WITH_KERNELS = ("resnet", "resnet-training", "networks")
+NAMES = ("conv", "conv-backward", "resnet", "resnet-training", "networks", "transformers", "mlp", "memory", "operators")
+WITH_KERNELS = ("resnet", "resnet-training", "networks", "transformers")
 
 
 def main() -> None:
@@ -35,7 +35,7 @@ def main() -> None:
     import torch
 
     import flambeau
-    from benchmarks import conv, networks, operators
+    from benchmarks import conv, networks, operators, transformers
 
     torch.set_num_threads(2)
     flambeau.set_num_threads(2)
@@ -45,6 +45,7 @@ def main() -> None:
         "resnet": networks.resnet_inference,
         "resnet-training": networks.resnet_training,
         "networks": lambda: networks.networks(options.case),
+        "transformers": lambda: transformers.transformers(options.case),
         "mlp": networks.mlp_training,
         "memory": networks.resnet_memory,
         "operators": lambda: operators.operators(options.case),
@@ -53,6 +54,7 @@ def main() -> None:
         "resnet": networks.resnet_inference_kernels,
         "resnet-training": networks.resnet_training_kernels,
         "networks": lambda: networks.network_kernels(options.case),
+        "transformers": lambda: transformers.transformer_kernels(options.case),
     }
     for name in options.names:
         print((by_kernel if options.kernels else whole)[name](), flush=True)

@@ -321,6 +321,11 @@ def _layers() -> Iterator[Row]:
         "layers", "attention 8×8×128×64 causal",
         lambda lib, q, k, v: lib.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True), three,
     )  # fmt: skip
+    yield from both(
+        "layers", "attention 1×8×1024×64 causal",
+        lambda lib, q, k, v: lib.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True),
+        lambda: tuple(torch.randn(1, 8, 1024, 64) for _ in range(3)),
+    )  # fmt: skip
     yield from _module("layers", "LSTM 16×32×128", lambda lib: lib.nn.LSTM(128, 128, batch_first=True), normal(16, 32, 128))
     yield from _module("layers", "GRU 16×32×128", lambda lib: lib.nn.GRU(128, 128, batch_first=True), normal(16, 32, 128))
     yield from _module(

@@ -17,7 +17,7 @@ __all__ = ["log_softmax", "softmax"]
 
 def _softmax(x: Tensor, dim: int) -> Tensor:
     e = (x - x.amax(dim, keepdim=True)).exp()
-    return e / e.sum(dim, keepdim=True)
+    return e * e.sum(dim, keepdim=True).reciprocal()  # one division a row; the sum is at least 1
 
 
 def _log_softmax(x: Tensor, dim: int) -> Tensor:

@@ -182,8 +182,11 @@ class Fusion:
                     lower_contraction(o, o, memory, self.heights)
                     break
                 except Unfusable as missing:
-                    result.append(missing.operation)
-                    memory.add(missing.operation.number)
+                    wanted = missing.operation
+                    if wanted is not o:
+                        wanted = self._copied(wanted) or wanted
+                    result.append(wanted)
+                    memory.add(wanted.number)
         elif o.name in ("argsort", "fourier_parts", "routine", "recurrence"):
             result.extend(o.inputs)
         elif o.kind == "contraction":
@@ -208,6 +211,21 @@ class Fusion:
                 return o
             o = o.inputs[0]
         return None
+
+    def _copied(self, o: Operation) -> Operation | None:
+        """A reshape of a permutation, the only use of `o`, that keeps runs along the last dimension: where a value gets memory it
+        had better be in that order, in which more of its dimensions are one (a product's rows; the heads that a linear layer sums
+        over), at no cost."""
+        found, is_permuted = None, False
+        while len(o.users) == 1 and o.number not in self.outputs:
+            (o,) = o.users
+            if o.name == "permute" and o.params[0][-1] == len(o.shape) - 1:
+                is_permuted = True
+            elif o.name != "reshape":
+                break
+            elif is_permuted:
+                found = o
+        return found
 
     def _base(self, o: Operation) -> Operation:
         """What a view is of: the operation in memory, or the last that is no movement."""
@@ -250,6 +268,12 @@ class Fusion:
                 if current.number in self.memory:
                     end = current
                     break
+            if not slides and end.number not in self.outputs and core.number not in self.forced:
+                copied = self._copied(end)
+                if copied is not None and copied.number not in taken:
+                    while end is not copied:
+                        (end,) = end.users
+                        chain.append(end)
             if end is not core:
                 self.memory.discard(core.number)
                 self.memory.add(end.number)

@@ -224,7 +224,9 @@ def _parts(root: Operation, corner: tuple[int, ...], memory: Container[int]) -> 
 def _origin(unit: Unit, named: Sequence[Operation]) -> tuple[str, ...]:
     """The operators that a unit's operations come from, in the program's order; its roots' primitives where none is known."""
     found = tuple(dict.fromkeys(o.origin for o in named if unit.cone >> o.number & 1 if o.origin))
-    return found or tuple(dict.fromkeys(o.name for o in unit.roots if o.name not in MOVEMENT))
+    made = (*unit.roots, *([] if unit.core is None else [unit.core]))
+    named_roots = tuple(dict.fromkeys(o.name for o in made if o.name not in MOVEMENT))
+    return found or named_roots[: max(1, len(unit.roots))]
 
 
 def _plan(

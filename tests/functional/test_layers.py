@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 import torch
 
@@ -86,6 +88,12 @@ def attention(cases: Cases) -> None:
                 normal(3 * width), *biases, extra, 0.0, normal(width, width), normal(width), key_padding_mask=padding,
                 attn_mask=mask,
             )  # fmt: skip
+    for mask in (None, normal(5, 5, grad=False), torch.rand(4, 5, 5) > 0.7):  # PyTorch's kernel has no second derivative
+        cases(
+            name, normal(5, 2, width), normal(5, 2, width), normal(5, 2, width), width, heads, normal(3 * width, width),
+            normal(3 * width), None, None, False, 0.0, normal(width, width), normal(width), need_weights=False, attn_mask=mask,
+            second=False,
+        )  # fmt: skip
     same = normal(5, width)
     cases(
         name, same, same, same, width, heads, normal(3 * width, width), normal(3 * width), None, None, False, 0.0,
@@ -96,6 +104,25 @@ def attention(cases: Cases) -> None:
 @pytest.mark.parametrize("build", [products, tables, distances, attention])
 def test_values_and_gradients(build, device):
     run_cases(build, device)
+
+
+def rows_of_attention(cases: Cases) -> None:
+    name = "scaled_dot_product_attention"
+    for rows, columns in ((9, 9), (9, 5), (5, 9)):
+        q, k, v = normal(2, rows, 3), normal(2, columns, 3), normal(2, columns, 4)
+        cases(name, q, k, v)
+        cases(name, q, k, v, is_causal=True)
+        for mask in (normal(rows, columns, grad=False), torch.rand(2, 1, columns) > 0.5, torch.rand(2, rows, 1) > 0.3):
+            cases(name, q, k, v, mask)
+        cases(name, q, k, v, normal(columns, grad=False))
+
+
+def test_attention_some_rows_at_a_time(device, monkeypatch):
+    attention = sys.modules["flambeau.nn.functional.attention"]
+    monkeypatch.setattr(attention, "_CAUSAL_ROWS", 4)
+    monkeypatch.setattr(attention, "_FEWEST", 0)
+    monkeypatch.setattr(attention, "_MOST", 1)
+    run_cases(rows_of_attention, device)
 
 
 def test_embedding_renormalises_the_rows_it_reads(device):

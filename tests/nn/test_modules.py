@@ -302,6 +302,7 @@ def test_every_layer_is_tested():
 
 
 def test_dropout_drops_in_training():
+    flambeau.manual_seed(0)
     x = flambeau.ones(4, 8, 10, 10)
     for layer, per_channel in ((flambeau.nn.Dropout(0.25), False), (flambeau.nn.Dropout2d(0.25), True)):
         y = layer(x)

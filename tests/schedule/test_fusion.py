@@ -205,6 +205,17 @@ def test_an_activation_that_uses_the_sum_twice_is_its_epilogue() -> None:
     assert len(plan_of(make("add", (silu, reduced("sum", gate, 0, 1)))).steps) > 1  # and here the gate goes elsewhere
 
 
+def test_heads_are_stored_in_the_order_in_which_they_are_summed() -> None:
+    heads = make("contract", (array(2, 3, 5, 6), array(2, 3, 6, 4)), (0, 1, 2, 3), (0, 1, 3, 4), (0, 1, 2, 4))
+    for values in (heads, make("mul", (array(2, 3, 5, 4), array(2, 3, 5, 4)))):
+        joined = make("permute", (values,), (0, 2, 1, 3))
+        joined = make("reshape", (joined,), (2, 5, 12), joined.shape)
+        plan = plan_of(make("contract", (joined, array(7, 12)), (0, 1, 2), (3, 2), (0, 1, 3)))
+        assert len(plan.steps) == 2
+        kernel = plan.steps[-1].kernel
+        assert isinstance(kernel, ContractionKernel) and kernel.a.shape == (2, 5, 12)
+
+
 def chain(x: Node, length: int, step: Any) -> Node:
     for i in range(length):
         x = step(x, i)

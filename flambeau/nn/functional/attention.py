@@ -19,9 +19,9 @@ from flambeau.tensor import Tensor
 __all__ = ["multi_head_attention_forward", "scaled_dot_product_attention"]
 
 
-def _causal(rows: int, columns: int, device: str) -> Tensor:
-    """Bool [rows, columns]: what lies after each row's own position."""
-    return positions(columns, 2, 1, device) > positions(rows, 2, 0, device)
+def _causal(first: int, rows: int, columns: int, device: str) -> Tensor:
+    """Bool [rows, columns]: what lies after each row's own position, which is `first` for the first of them."""
+    return positions(columns, 2, 1, device) > positions(rows, 2, 0, device) + first
 
 
 def _scores(query: Tensor, key: Tensor, factor: float) -> Tensor:
@@ -31,15 +31,53 @@ def _scores(query: Tensor, key: Tensor, factor: float) -> Tensor:
     return query.matmul(key.transpose(-2, -1)) * factor
 
 
-def _weights(scores: Tensor, mask: Tensor | None, is_causal: bool, p: float) -> Tensor:
-    if is_causal:
-        scores = scores._fill_where(_causal(scores.shape[-2], scores.shape[-1], scores._storage.device), -math.inf)
+def _weights(scores: Tensor, mask: Tensor | None, first: int | None, p: float) -> Tensor:
+    """The weights of rows from number `first` on, which see nothing after their own position; None: they may see all."""
+    if first is not None:
+        scores = scores._fill_where(_causal(first, scores.shape[-2], scores.shape[-1], scores._storage.device), -math.inf)
     if mask is not None:
         scores = scores._fill_where(~mask, -math.inf) if mask.dtype is bool_ else scores + mask
     weights = softmax(scores, -1)
     if mask is not None and mask.dtype is bool_:  # a row that may look at nothing gives zeros
         weights = weights._fill_where(~mask.any(-1, keepdim=True), 0)
     return dropout(weights, p, True) if p > 0 else weights
+
+
+_CAUSAL_ROWS = 256
+"""Rows of scores at a time where causality leaves some of them out…"""
+_FEWEST = 1 << 20
+"""…of so many scores at least: fewer aren't worth kernels of their own."""
+_MOST = 1 << 26
+"""So many scores are in memory at once, where nothing keeps them for a gradient."""
+
+
+def _attend(
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, is_causal: bool, factor: float, p: float = 0.0
+) -> Tensor:
+    """softmax(query·keyᵀ·factor + mask)·value.
+
+    Long sequences are done some rows at a time: of the scores that causality leaves out most are never computed, and all of them
+    together would need memory that grows with the square of the length.
+    """
+    rows, columns = query.shape[-2], key.shape[-2]
+    row = query.numel() // max(query.shape[-1] * rows, 1) * columns
+    step = rows
+    if is_causal:
+        step = _CAUSAL_ROWS
+        while step < rows and row * step < _FEWEST:
+            step *= 2
+    while step > _CAUSAL_ROWS and row * step > _MOST:
+        step //= 2
+    if step >= rows or p > 0:
+        return _weights(_scores(query, key, factor), mask, 0 if is_causal else None, p).matmul(value)
+    parts = []
+    for first in range(0, rows, step):
+        end = min(first + step, rows)
+        seen = min(end, columns) if is_causal else columns
+        part = None if mask is None else mask if mask.ndim < 2 or mask.shape[-2] == 1 else mask[..., first:end, :]
+        scores = _scores(query[..., first:end, :], key[..., :seen, :], factor)
+        parts.append(_weights(scores, part, first if is_causal else None, p).matmul(value[..., :seen, :]))
+    return cat(parts, -2)
 
 
 @operator(namespace="nn.functional", method=False)
@@ -86,8 +124,7 @@ def scaled_dot_product_attention(
         key = key.repeat_interleave(query.shape[-3] // key.shape[-3], -3)
         value = value.repeat_interleave(query.shape[-3] // value.shape[-3], -3)
     factor = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
-    scores = _scores(query, key, factor)
-    return _weights(scores, attn_mask, is_causal, dropout_p).matmul(value)
+    return _attend(query, key, value, attn_mask, is_causal, factor, dropout_p)
 
 
 def _added_mask(mask: Tensor | None, name: str, like: Tensor) -> Tensor | None:
@@ -208,15 +245,16 @@ def multi_head_attention_forward(
             raise AssertionError(f"expecting key_padding_mask shape of {(batch, source)}, but got {padding.shape}")
         spread = padding.reshape(batch, 1, 1, source).expand((batch, num_heads, 1, source)).reshape(batch * num_heads, 1, source)
         mask = spread if mask is None else mask + spread
-    scores = _scores(q, k, math.sqrt(1.0 / head))
-    weights = softmax(scores if mask is None else scores + mask, -1)
-    if dropout_p > 0.0 and training:
-        weights = dropout(weights, dropout_p)
-    joined = weights.matmul(v).transpose(0, 1).reshape(length * batch, width)
+    factor, p = math.sqrt(1.0 / head), dropout_p if training else 0.0
+    weights = None
+    if need_weights:
+        weights = _weights(_scores(q, k, factor), mask, None, p)
+    heads = _attend(q, k, v, mask, False, factor, p) if weights is None else weights.matmul(v)
+    joined = heads.transpose(0, 1).reshape(length * batch, width)
     result = linear(joined, out_proj_weight, out_proj_bias).reshape(length, batch, -1)
     if not is_batched:
         result = result.squeeze(1)
-    if not need_weights:
+    if weights is None:
         return result, None
     weights = weights.reshape(batch, num_heads, length, source)
     if average_attn_weights:

@@ -12,7 +12,7 @@ from functools import cached_property
 from math import prod
 
 from flambeau.codegen.llvm.builder import Function, Module
-from flambeau.codegen.llvm.contraction.elements import pointers, read, read_flat, read_turned
+from flambeau.codegen.llvm.contraction.elements import pointers, position, read, read_flat, read_turned
 from flambeau.codegen.llvm.contraction.epilogue import ContractionModule
 from flambeau.codegen.llvm.contraction.form import Check, Form
 from flambeau.codegen.llvm.contraction.roles import (
@@ -27,12 +27,17 @@ from flambeau.codegen.llvm.contraction.roles import (
     unravel,
 )
 from flambeau.codegen.llvm.types import Int, Value, is_float
+from flambeau.codegen.llvm.values import memory_type
 from flambeau.traced import is_multiple
 
 __all__ = ["Panels"]
 
 _BESIDE = 8
 """How many panels are packed at a time whose rows lie beside each other."""
+_AHEAD = 8
+"""How many terms ahead memory is asked for them: in short runs far apart, which the processor doesn't foresee."""
+_LINE = 64
+"""Bytes of a cache line."""
 
 
 @dataclass(frozen=True)
@@ -137,12 +142,17 @@ class Panels:
     ) -> None:
         """A part of what `is_beside`: these panels, of the terms from terms[0] to before terms[1], a panel's `pitch` terms after
         the one before. Some panels at a time, term by term: each page of the operand is visited once for all of them."""
+        view = self.roles.left
 
         def several(p: Int, _: list[Value]) -> None:
             end = f.minimum(f.add(p, _BESIDE), panels[1])
 
             def term(k: Int, _: list[Value]) -> None:
                 at, n = place(index, self.summed, [k]), f.sub(k, terms[0])
+                later = place(at, (*self.summed, *self.roles.rows), (f.add(k, _AHEAD), f.mul(p, self.height)))
+                start = position(f, view.offset, view.strides, later)
+                for line in range(0, _BESIDE * self.height, _LINE // view.type.itemsize):
+                    f.prefetch(f.address(source, f.add(start, line), memory_type(view.type)), locality=2)
 
                 def panel(q: Int, _: list[Value]) -> None:
                     target = f.address(packed, f.mul(f.sub(q, panels[0]), pitch * self.height), self.form.sum_type)

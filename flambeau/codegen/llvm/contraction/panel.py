@@ -406,6 +406,8 @@ class Panel:
             is_long = tall * self.tile.width > 1 and has_long_epilogue(self.form)
 
             def begin(p: Int, column: Int, width: int) -> list[Value]:
+                if self.in_place:
+                    self._ask_for_panel(f, left, f.add(p, 1), f.div(column, self.tile.width * self.lanes))
                 if ends:
                     for m in range(tall):
                         ends[0](f.add(f.mul(p, height), m), column, width)
@@ -468,6 +470,21 @@ class Panel:
 
         f.loop(first, f.minimum(f.add(first, tall), self.rows), 1, one)
 
+    def _ask_for_panel(self, f: Function, left: Left, p: Int, strip: Int) -> None:
+        """Asks for a part of a panel that is read in place, another part at each strip of columns of the panel before: its rows
+        are short runs of memory, which the processor doesn't foresee."""
+        line = _LINE // self.form.sum_bytes
+        strips = ceiling(self.lines * self.segment, self.tile.width * self.lanes)
+        each = ceiling(ceiling(self.step, line), strips) * line
+
+        def ask(k: Int, _: list[Value]) -> None:
+            at = f.address(left.pointer, f.add(f.mul(p, left.panel), k), self.form.sum_type)
+            for m in range(self.tile.height):
+                f.prefetch(f.address(at, m * left.row, self.form.sum_type), locality=2)
+
+        first = f.mul(strip, each)
+        f.loop(first, f.add(first, each), line, ask)
+
     def _finish(
         self,
         f: Function,
@@ -509,6 +526,8 @@ class Panel:
         f.loop(begin, end, 1, one_row)
 
 
+_LINE = 64
+"""Bytes of a cache line."""
 _FEW_ROWS = 64
 """With so many rows at most the right operand is packed before…"""
 _KEPT = 0.2
