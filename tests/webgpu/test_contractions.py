@@ -169,6 +169,18 @@ def test_minimal_filtering(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
         np.testing.assert_array_equal(found, expected.astype(np.float64).reshape(-1))
 
 
+@pytest.mark.parametrize("rows", [64, 50, 3])
+@pytest.mark.parametrize("columns", [64, 50])
+def test_epilogues_with_long_functions(rows: int, columns: int) -> None:
+    from tests.webgpu.conftest import described
+
+    plain = matmul(rows, 24, columns)
+    kernel = replace(plain, epilogue=Expr("sqrt", (Expr("abs", (plain.epilogue,), dtypes.float32),), dtypes.float32))
+    arrays = data(kernel)
+    found, _ = run(described({"is_software": False}), kernel, arrays)
+    np.testing.assert_allclose(found, np.sqrt(np.abs(meaning(kernel, arrays))).reshape(-1), rtol=1e-6)
+
+
 @pytest.mark.parametrize("columns", [128, 100, 66])
 def test_epilogues_read_vectors(columns: int) -> None:
     """Another matrix, its transpose, and a number for each column, read for four columns at once where they are neighbours."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from flambeau.codegen.wgsl.types import kind_of, rounded
 from flambeau.dtypes import dtype
 
-__all__ = ["elementwise", "combine", "COMPARISONS"]
+__all__ = ["elementwise", "combine", "CALLS", "COMPARISONS"]
 
 COMPARISONS = frozenset(("eq", "ne", "lt", "le", "gt", "ge", "isnan"))
 
@@ -43,6 +43,9 @@ _FUNCTIONS = [
     "atan2",
     "copysign",
 ]
+
+CALLS = frozenset((*_FUNCTIONS, "div", "pow"))
+"""Operations that are tens of instructions."""
 
 _F32 = {
     **{name: f"f32_{name}({{}})" for name in _FUNCTIONS},

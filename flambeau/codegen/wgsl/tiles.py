@@ -10,6 +10,7 @@ from math import prod
 from typing import Any
 
 from flambeau.codegen.wgsl.emit import Emitter
+from flambeau.codegen.wgsl.expressions import CALLS
 from flambeau.codegen.wgsl.forms import Tile, padded
 from flambeau.codegen.wgsl.library import with_library
 from flambeau.codegen.wgsl.loops import bind_memories, make_memories, workgroup_grid, workgroup_number
@@ -135,6 +136,8 @@ class Tiles:
         self.program.steps += [*before, Dispatch(text, bindings, grid, stays_inside=True), *after]
 
     directives = ""
+    any_row_place = ""
+    """The number of the invocation's row `own`, where a loop over its rows can be."""
     invocation = "@builtin(local_invocation_index) local: u32"
 
     def workgroup_memory(self) -> str:
@@ -312,13 +315,15 @@ class Tiles:
         e.line("workgroupBarrier();")
         e.close("for (var step = first_step; step <= last_step; step++) {")
         apart, between = self.spacing["rows"]
+
+        def row_place(quad: str, part: str) -> str:
+            return f"(tile_row * {tile.rows}u + {quad} * {apart}u + {part} * {between}u)"
+
         if tile.own_rows >= 4:
-            row_quads = [(f"(own_row + {i // 4 * down}u)", f"{i % 4}") for i in range(tile.own_rows)]
+            row_places = [row_place(f"(own_row + {i // 4 * down}u)", f"{i % 4}u") for i in range(tile.own_rows)]
+            self.any_row_place = row_place(f"(own_row + own / 4u * {down}u)", "(own % 4u)")
         else:
-            row_quads = [("(own_row / 2u)", f"(own_row % 2u * 2u + {i}u)") for i in range(tile.own_rows)]
-        row_places = [
-            f"(tile_row * {tile.rows}u + {q} * {apart}u + {i}{'' if i.endswith(')') else 'u'} * {between}u)" for q, i in row_quads
-        ]
+            row_places = [row_place("(own_row / 2u)", f"(own_row % 2u * 2u + {i}u)") for i in range(tile.own_rows)]
         apart, between = self.spacing["columns"]
         column_places = [
             f"(tile_column * {tile.columns}u + (own_column + {j // 4 * across}u) * {apart}u + {j % 4 * between}u)"
@@ -377,34 +382,49 @@ class Tiles:
     # --- the end ------------------------------------------------------------------------------------------------------
     def epilogue(self, batch: dict[int, Expr], row_places: Sequence[str], column_places: Sequence[str]) -> None:
         """Each finished sum through the epilogue to its place in the output."""
-        e, kernel, form, tile = self.emitter, self.kernel, self.form, self.tile
-        direct = tile.rows == 0
+        kernel, tile = self.kernel, self.tile
         zero = {k: index_literal(0) for k in kernel.outputs if kernel.extents[k] == 1}
-        columns = [self.bind_tile_position(form.columns, p, self.column_count) for p in column_places]
-        for i, row_place in enumerate(row_places):
-            e.open()
-            rows = self.bind_tile_position(form.rows, row_place, self.row_count)
-            if self.stores_vectors:
-                for j in range(tile.own_columns // 4):
-                    e.open()
-                    parts = [f"sum_{i}_{j}.{c}" for c in "xyzw"]
-                    self.store_vector({**zero, **batch, **rows}, columns[4 * j : 4 * j + 4], parts)
-                    e.close(f"if ({column_places[4 * j]} < {self.column_count}u) {{" if self.column_count % tile.columns else "{")
-                column_places_left: Sequence[str] = ()
-            else:
-                column_places_left = column_places
-            for j, column_place in enumerate(column_places_left):
+        columns = [self.bind_tile_position(self.form.columns, p, self.column_count) for p in column_places]
+        common = {**zero, **batch}
+        if not self.any_row_place or not any(x.op in CALLS for x in walk([kernel.epilogue])):
+            for i, row_place in enumerate(row_places):
+                self.store_row(i, row_place, common, columns, column_places)
+            return
+        # long code for each of many sums would not stay where instructions are read from: the sums go by in a loop
+        e = self.emitter
+        e.open()
+        self.store_row(0, self.any_row_place, common, columns, column_places)
+        for i in range(1, tile.own_rows):
+            for j in range(tile.own_columns // 4):
+                e.line(f"sum_{i - 1}_{j} = sum_{i}_{j};")
+        e.close(f"for (var own = 0u; own < {tile.own_rows}u; own++) {{")
+
+    def store_row(
+        self,
+        i: int,
+        row_place: str,
+        common: dict[int, Expr],
+        columns: Sequence[dict[int, Expr]],
+        column_places: Sequence[str],
+    ) -> None:
+        """Stores the sums of the invocation's row number `i`."""
+        e, tile = self.emitter, self.tile
+        direct = tile.rows == 0
+        e.open()
+        common = {**common, **self.bind_tile_position(self.form.rows, row_place, self.row_count)}
+        if self.stores_vectors:
+            for j in range(tile.own_columns // 4):
                 e.open()
-                axis = {**zero, **batch, **rows, **columns[j]}
-                self.store_one(axis, f"sum_{i}_{j}" if direct else f"sum_{i}_{j // 4}.{'xyzw'[j % 4]}")
-                if self.column_count % (tile.columns or tile.own_columns):
-                    e.close(f"if ({column_place} < {self.column_count}u) {{")
-                else:
-                    e.close("{")
-            if self.row_count % (tile.rows or tile.own_rows):
-                e.close(f"if ({row_place} < {self.row_count}u) {{")
-            else:
-                e.close("{")
+                self.store_vector(common, columns[4 * j : 4 * j + 4], [f"sum_{i}_{j}.{c}" for c in "xyzw"])
+                e.close(f"if ({column_places[4 * j]} < {self.column_count}u) {{" if self.column_count % tile.columns else "{")
+        else:
+            for j, column_place in enumerate(column_places):
+                e.open()
+                self.store_one({**common, **columns[j]}, f"sum_{i}_{j}" if direct else f"sum_{i}_{j // 4}.{'xyzw'[j % 4]}")
+                is_whole = self.column_count % (tile.columns or tile.own_columns) == 0
+                e.close("{" if is_whole else f"if ({column_place} < {self.column_count}u) {{")
+        is_whole = self.row_count % (tile.rows or tile.own_rows) == 0
+        e.close("{" if is_whole else f"if ({row_place} < {self.row_count}u) {{")
 
     def store_one(self, axis: dict[int, Expr], total: str) -> None:
         """Stores one sum (f32 text) through the epilogue."""
