@@ -10,6 +10,7 @@ from flambeau.nn import functional as functional
 from flambeau.nn import grad as grad
 from flambeau.nn import init as init
 from flambeau.nn import modules as modules
+from flambeau.nn import parallel as parallel
 from flambeau.nn import parameter as parameter
 from flambeau.nn import utils as utils
 from flambeau.nn.modules import *  # noqa: F403 - modules/__init__.py says what these are
@@ -26,6 +27,7 @@ __all__ = [
     "grad",
     "init",
     "modules",
+    "parallel",
     "parameter",
     "utils",
 ]

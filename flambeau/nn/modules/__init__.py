@@ -18,6 +18,7 @@ from flambeau.nn.modules.linear import *
 from flambeau.nn.modules.loss import *
 from flambeau.nn.modules.normalization import *
 from flambeau.nn.modules.padding import *
+from flambeau.nn.modules.parallel import *
 from flambeau.nn.modules.pooling import *
 from flambeau.nn.modules.rnn import *
 from flambeau.nn.modules.shape import *

@@ -1,18 +1,26 @@
-"""Weight and spectral normalisation as parametrizations. May import: nn.functional, nn.utils.parametrize, nn.utils.norms."""
+"""Weight and spectral normalisation, and orthogonal matrices, as parametrizations. May import: nn.functional, nn.utils, ops."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from flambeau.autograd.modes import no_grad
+from flambeau.dtypes import finfo
 from flambeau.nn import functional as F
 from flambeau.nn.functional.native import norm_except_dim
 from flambeau.nn.modules.module import Module
 from flambeau.nn.utils import parametrize
 from flambeau.nn.utils.norms import as_matrix, output_dim, weight_from
+from flambeau.ops.creation import zeros_like
+from flambeau.ops.joining import cat
+from flambeau.ops.linalg.decompositions import geqrf, householder_product
+from flambeau.ops.linalg.powers import matrix_exp
+from flambeau.ops.linalg.solving import solve
+from flambeau.ops.random import randn
+from flambeau.ops.sequences import eye
 from flambeau.tensor import Tensor
 
-__all__ = ["spectral_norm", "weight_norm"]
+__all__ = ["orthogonal", "spectral_norm", "weight_norm"]
 
 
 class _WeightNorm(Module):
@@ -97,3 +105,102 @@ def spectral_norm(
         raise ValueError(f"Module '{module}' has no parameter or buffer with name '{name}'")
     normalization = _SpectralNorm(weight, n_power_iterations, output_dim(module) if dim is None else dim, eps)
     return parametrize.register_parametrization(module, name, normalization)
+
+
+def _with_positive_diagonal(matrices: Tensor) -> Tensor:
+    """Q of A = Q R with the diagonal of R positive, which makes Q unique."""
+    reflections, weights = geqrf(matrices)
+    q = householder_product(reflections, weights)
+    return q * reflections.diagonal(dim1=-2, dim2=-1).sgn().unsqueeze(-2)
+
+
+def _is_orthogonal(q: Tensor) -> bool:
+    n, k = q.shape[-2:]
+    identity = eye(k, dtype=q.dtype, device=q.device)
+    return bool((q.mH @ q).isclose(identity, rtol=0.0, atol=n * finfo(q.dtype).eps * 10).all())
+
+
+class _Orthogonal(Module):
+    """Any matrix to one with orthonormal columns (rows, where it is wide), times a fixed orthogonal `base` if there is one."""
+
+    base: Tensor | None
+
+    def __init__(self, weight: Tensor, orthogonal_map: str, use_trivialization: bool) -> None:
+        super().__init__()
+        if weight.is_complex() and orthogonal_map == "householder":
+            raise ValueError("The householder parametrization does not support complex tensors.")
+        self.shape = weight.shape
+        self.orthogonal_map = orthogonal_map
+        self.has_base = use_trivialization
+        if use_trivialization:
+            self.register_buffer("base", None)
+
+    def forward(self, X: Tensor) -> Tensor:
+        is_wide = X.size(-2) < X.size(-1)
+        x = X.mT if is_wide else X
+        n, k = x.size(-2), x.size(-1)
+        if self.orthogonal_map == "householder":
+            vectors = x.tril(-1)
+            weights = 2.0 / (1.0 + (vectors * vectors).sum(-2))
+            q = householder_product(vectors, weights) * x.detach().diagonal(dim1=-2, dim2=-1).int().unsqueeze(-2)
+        else:
+            x = x.tril()
+            square = x if n == k else cat([x, x.new_zeros((n, n - k)).expand((*x.shape[:-2], n, n - k))], -1)
+            skew = square - square.mH
+            if self.orthogonal_map == "matrix_exp":
+                q = matrix_exp(skew)
+            else:  # Cayley's map
+                identity = eye(n, dtype=x.dtype, device=x.device)
+                q = solve(identity - skew * 0.5, identity + skew * 0.5)
+            q = q[..., :k]
+        if self.has_base:
+            assert self.base is not None
+            q = self.base @ q
+        return q.mT if is_wide else q
+
+    @no_grad()
+    def right_inverse(self, Q: Tensor) -> Tensor:
+        if Q.shape != self.shape:
+            raise ValueError(f"Expected a matrix or batch of matrices of shape {self.shape}. Got a tensor of shape {Q.shape}.")
+        is_wide = Q.size(-2) < Q.size(-1)
+        q = Q.mT if is_wide else Q
+        n, k = q.size(-2), q.size(-1)
+        if not self.has_base:
+            if self.orthogonal_map != "householder":
+                raise NotImplementedError(
+                    "It is not possible to assign to the matrix exponential or the Cayley parametrizations when "
+                    "use_trivialization=False."
+                )
+            found, weights = geqrf(q)
+            signs = found.diagonal(dim1=-2, dim2=-1).sign()
+            found.diagonal(dim1=-2, dim2=-1).copy_(signs * (1 - 2 * (weights == 0).to(q.dtype)))
+            return found.mT if is_wide else found
+        if n != k:
+            more = randn((*q.shape[:-2], n, n - k), dtype=q.dtype, device=q.device)
+            self.base = _with_positive_diagonal(cat([q, more], -1))
+        else:
+            self.base = q.clone() if _is_orthogonal(q) else _with_positive_diagonal(q)
+        start = zeros_like(Q)  # the diagonal is what the reflections take signs from: -1 makes them the identity
+        start.diagonal(dim1=-2, dim2=-1).fill_(-1.0)
+        return start
+
+
+def orthogonal(
+    module: Module, name: str = "weight", orthogonal_map: str | None = None, *, use_trivialization: bool = True
+) -> Module:
+    """Keeps a weight's columns (rows, where it is wide) orthonormal: Q of any matrix by `orthogonal_map`.
+
+    The maps are "matrix_exp", "cayley" and "householder" (the default but for square and complex matrices; Lezcano-Casado 2019).
+    With `use_trivialization` the map begins at the weight's Q. Raises ValueError for fewer than two dimensions and other maps.
+    """
+    weight = getattr(module, name, None)
+    if not isinstance(weight, Tensor):
+        raise ValueError(f"Module '{module}' has no parameter or buffer with name '{name}'")
+    if weight.ndim < 2:
+        raise ValueError(f"Expected a matrix or batch of matrices. Got a tensor of {weight.ndim} dimensions.")
+    if orthogonal_map is None:
+        orthogonal_map = "matrix_exp" if weight.size(-2) == weight.size(-1) or weight.is_complex() else "householder"
+    if orthogonal_map not in ("matrix_exp", "cayley", "householder"):
+        raise ValueError(f'orthogonal_map has to be one of "matrix_exp", "cayley", "householder". Got: {orthogonal_map}')
+    made = _Orthogonal(weight, orthogonal_map, use_trivialization)
+    return parametrize.register_parametrization(module, name, made, unsafe=True)
