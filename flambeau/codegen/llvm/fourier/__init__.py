@@ -46,7 +46,7 @@ def lower(type: dtype, scheme: Scheme, target: Target) -> Lowered:
     module = Module(target.attributes)
     element = _element(type)
     if not scheme.is_cut:
-        names: tuple[str, ...] = (_whole(module, scheme, target, element),)
+        names: tuple[str, ...] = (_whole(module, scheme, element),)
     elif not scheme.is_shared:
         names = (_private(module, scheme, target, element),)
     else:
@@ -74,11 +74,11 @@ class _Phase:
         return f.integer(low), f.integer(high)
 
 
-def _whole(module: Module, scheme: Scheme, target: Target, element: str) -> str:
+def _whole(module: Module, scheme: Scheme, element: str) -> str:
     phase = _Phase(module, "transform")
     f, lanes = phase.f, scheme.lanes[0]
     own = f.address(phase.own, f.mul(phase.thread, 2 * Buffer.nbytes(buffer_count(scheme), element, lanes)), "i8")
-    code = Whole(f, scheme, target, element, phase.source, phase.result, own)
+    code = Whole(f, scheme, element, phase.source, phase.result, own)
     if scheme.inner == 1:
         tasks = f.div(f.add(phase.outer, lanes - 1), lanes)
     else:

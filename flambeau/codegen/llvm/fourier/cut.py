@@ -89,7 +89,7 @@ class Cut:
                 turn = times(f, own, (f.splat(real, lanes), f.splat(imag, lanes)))
                 self.between.store(f.add(f.mul(k, scheme.second), column), times(f, value, turn))
 
-            passes.run(f, radices(scheme.first, self.target), read, write, self._buffers(0))
+            passes.run(f, radices(scheme.first), read, write, self._buffers(0))
 
         f.loop(low, high, 1, f.unless_stopped(block))
 
@@ -114,7 +114,7 @@ class Cut:
                 to = f.address(self.result, f.mul(place, 2), element)
                 store_pairs(f, exchanged(value, is_inverse), to, element, lanes)
 
-            passes.run(f, radices(scheme.second, self.target), None, write, buffers)
+            passes.run(f, radices(scheme.second), None, write, buffers)
 
         f.loop(low, high, 1, f.unless_stopped(block))
 

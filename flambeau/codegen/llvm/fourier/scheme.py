@@ -23,6 +23,10 @@ _SHARED = 4096
 """From how many numbers on all threads do one transform, where there are fewer transforms than threads."""
 
 
+_UNEVEN = 0.02
+"""What a cut into halves of different sizes costs more, as measured, for each time that one is twice as long again."""
+
+
 @dataclass(frozen=True)
 class Scheme:
     """`kind`, `n`, `inner` and `factor` are the kernel's. `first` and `second` are the factors of a transform that is cut, else
@@ -47,9 +51,8 @@ class Scheme:
         return self.second > 1
 
 
-def _most(target: Target) -> int:
-    """The largest composite number of values that a pass takes into registers."""
-    return 16 if target.registers >= 32 else 8
+MOST = 8
+"""The largest composite number of values that a pass takes into registers: of 16, even 32 registers can't hold what is needed."""
 
 
 @cache
@@ -60,22 +63,22 @@ def _divisors(n: int) -> list[int]:
 
 
 @cache
-def _planned(n: int, most: int) -> tuple[float, tuple[int, ...]]:
+def _planned(n: int) -> tuple[float, tuple[int, ...]]:
     """The cost of a transform of n numbers, in instructions for each number, and the radices of its passes."""
     best: tuple[float, tuple[int, ...]]
-    best = (instructions(n) / max(n, 1) + 4.0, (n,)) if n <= most or smallest_factor(n) == n else (math.inf, ())
+    best = (instructions(n) / max(n, 1) + 4.0, (n,)) if n <= MOST or smallest_factor(n) == n else (math.inf, ())
     for radix in _divisors(n):
-        if radix <= most or smallest_factor(radix) == radix:
-            cost, rest = _planned(n // radix, most)
+        if radix <= MOST or smallest_factor(radix) == radix:
+            cost, rest = _planned(n // radix)
             cost += instructions(radix) / radix + 8.0
             if cost < best[0]:
                 best = cost, (radix, *rest)
     return best
 
 
-def radices(n: int, target: Target) -> tuple[int, ...]:
+def radices(n: int) -> tuple[int, ...]:
     """The radices of the passes of a transform of n numbers."""
-    return _planned(n, _most(target))[1]
+    return _planned(n)[1]
 
 
 def _power(n: int) -> int:
@@ -87,7 +90,7 @@ def choose(kernel: FourierKernel, target: Target, threads: int) -> Scheme:
     """The scheme with the least estimated time."""
     size = kernel.n if kernel.kind in ("forward", "inverse") else kernel.n // 2
     nbytes = kernel.slots[0].dtype.itemsize
-    lanes, most = target.lanes(8 * nbytes), _most(target)
+    lanes = target.lanes(8 * nbytes)
 
     def scheme(first: int, second: int, used: tuple[int, int], is_shared: bool = False) -> Scheme:
         return Scheme(kernel.kind, kernel.n, kernel.inner, kernel.factor, first, second, used, is_shared)
@@ -96,7 +99,7 @@ def choose(kernel: FourierKernel, target: Target, threads: int) -> Scheme:
     tasks = -(-kernel.outer // across) if kernel.inner == 1 else kernel.outer * -(-kernel.inner // across)
     slower = _slowness(4 * size * across * nbytes, target)
     copied = 10.0 if kernel.inner == 1 else 4.0
-    best = _turns(tasks, threads) * size * (_planned(size, most)[0] * slower + copied), scheme(size, 1, (across, 1))
+    best = _turns(tasks, threads) * size * (_planned(size)[0] * slower + copied), scheme(size, 1, (across, 1))
     if kernel.inner > 1:
         return best[1]
     is_shared = kernel.outer < threads and size >= _SHARED
@@ -106,7 +109,8 @@ def choose(kernel: FourierKernel, target: Target, threads: int) -> Scheme:
         cost = 0.0
         for points, others, width, more in ((first, second, used[0], 9.0), (second, first, used[1], 10.0)):
             slower = _slowness(4 * points * width * nbytes, target)
-            cost += -(-others // width) * points * (_planned(points, most)[0] * slower + more)
+            cost += -(-others // width) * points * (_planned(points)[0] * slower + more)
+        cost *= 1 + _UNEVEN * abs(math.log2(first / second))
         total = cost * (kernel.outer / threads if is_shared else _turns(kernel.outer, threads))
         if total < best[0]:
             best = total, scheme(first, second, used, is_shared)

@@ -14,7 +14,6 @@ from flambeau.codegen.llvm.fourier.butterfly import Complex, exchanged
 from flambeau.codegen.llvm.fourier.memory import Buffer, load_pairs, rows_in, rows_out, store_pairs
 from flambeau.codegen.llvm.fourier.roots import flat, root
 from flambeau.codegen.llvm.fourier.scheme import Scheme, radices
-from flambeau.codegen.llvm.target import Target
 from flambeau.codegen.llvm.types import Int, Value, constant, vector
 
 __all__ = ["Whole", "buffer_count"]
@@ -31,7 +30,6 @@ class Whole:
 
     f: Function
     scheme: Scheme
-    target: Target
     element: str
     source: Value
     result: Value
@@ -53,7 +51,7 @@ class Whole:
             self._columns(task)
 
     def _transform(self, read: passes.Read | None, write: passes.Write | None, buffers: tuple[Buffer, Buffer]) -> Buffer:
-        return passes.run(self.f, radices(self.scheme.size, self.target), read, write, buffers)
+        return passes.run(self.f, radices(self.scheme.size), read, write, buffers)
 
     # --- rows
 
