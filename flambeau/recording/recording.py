@@ -105,7 +105,8 @@ class Recording:
         self.description = description
         self.random: list[RandomUse] = list(recorder.random.values())
         self.modules = [(m, training, _parameter_ids(m)) for m, training in recorder.modules.values()]
-        self.grads_at_start = [(t, had) for t, had in recorder.grads.values() if had is not None]
+        # By weak references: a tensor that the call made, and that is gone, has no gradient to look at or to set.
+        self.grads_at_start = [(weakref.ref(t), had) for t, had in recorder.grads.values() if had is not None]
         self._places: list[Place] = []
         self._place_of: dict[Storage, int] = {}
         self._recorder = recorder
@@ -113,7 +114,9 @@ class Recording:
 
         # The gradient of the results first: it reads values of the forward that then must be kept.
         joint = Joint.build(recorder, argument_edges, results) if state.enabled else None
-        grads = [(t, t._grad) for t, _ in recorder.grads.values()]
+        grads = [(weakref.ref(t), t._grad) for t, _ in recorder.grads.values()]
+        recorder.grads.clear()  # what only the recorder would hold isn't left behind
+        grads = [(reference, gradient) for reference, gradient in grads if reference() is not None]
 
         outputs: list[Node] = []
         number: dict[int, int] = {}
@@ -138,15 +141,15 @@ class Recording:
                 new_storages.setdefault(storage, output(storage.node))
                 self.results.append(Result(t, storage, root, known))
         self.written = [(self._place(s, None), output(s.node)) for s in recorder.written]
-        self.final_grads: list[tuple[Tensor, int | None, Any]] = []
-        for t, gradient in grads:
+        self.final_grads: list[tuple[weakref.ref[Tensor], int | None, Any]] = []
+        for reference, gradient in grads:
             if gradient is None:
-                self.final_grads.append((t, None, None))
-            elif gradient._storage in recorder.leaves and recorder.grad_of.get(gradient._storage) is t:
+                self.final_grads.append((reference, None, None))
+            elif gradient._storage in recorder.leaves and recorder.grad_of.get(gradient._storage) is reference():
                 continue  # the one of before, which was read
             elif recorder.is_new(gradient._storage.node) and gradient._storage not in recorder.written:
                 new_storages.setdefault(gradient._storage, output(gradient._storage.node))
-                self.final_grads.append((t, output(gradient._storage.node), gradient._strides))
+                self.final_grads.append((reference, output(gradient._storage.node), gradient._strides))
         if joint is not None:
             joint.cut_tape(results)
         left = self._left_behind(new_storages)
@@ -251,8 +254,9 @@ class Recording:
         for module, training, ids in self.modules:
             if module.training is not training or _parameter_ids(module) != ids:
                 return None
-        for tensor, had in self.grads_at_start:
-            if (tensor._grad is not None) is not had:
+        for reference, had in self.grads_at_start:
+            tensor = reference()
+            if tensor is not None and (tensor._grad is not None) is not had:
                 return None
         found = []
         for place in self._places:
@@ -303,10 +307,13 @@ class Recording:
                 nodes[i] = Storage(self.leaves[i].holding(found[i]))
             return nodes[i]
 
-        for tensor, final, strides in self.final_grads:
+        for reference, final, strides in self.final_grads:
+            tensor = reference()
+            if tensor is None:
+                continue
             if final is None:
                 tensor._grad = None
-            elif final is not None:
+            else:
                 tensor._grad = over(storage_of(final), tuple(tensor._shape), strides)
         gradient = None if self.joint is None else self.joint.function(arguments, found, before)
         tensors = []

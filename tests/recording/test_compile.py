@@ -346,3 +346,27 @@ def test_a_call_that_reads_new_tensors_each_time_runs_plainly() -> None:
         expected = expected * 0.5 + 1
         assert abs(step(torch.ones(3)).item() - 3 * expected) < 1e-5
     assert step.recordings == 0
+
+
+def test_gradients_of_tensors_that_the_call_makes() -> None:
+    """Points that a call makes require gradients, for derivatives of the loss: what `backward` gives them goes with them."""
+    model = nn.Sequential(nn.Linear(1, 4), nn.Tanh(), nn.Linear(4, 1))
+    points = torch.linspace(0, 1, 5).unsqueeze(1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+
+    def step() -> torch.Tensor:
+        x = points.clone().requires_grad_()
+        u = model(x)
+        (slope,) = torch.autograd.grad(u.sum(), x, create_graph=True)
+        loss = (slope - u).square().mean() + (u[0] - 1).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss.detach()
+
+    start = copy.deepcopy(model.state_dict())
+    plain = [step().item() for _ in range(6)]
+    model.load_state_dict(start)
+    compiled = torch.compile(step)
+    assert [compiled().item() for _ in range(6)] == pytest.approx(plain, rel=1e-4)
+    assert compiled.recordings == 1 and compiled.replays == 5
