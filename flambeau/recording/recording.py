@@ -308,13 +308,9 @@ class Recording:
             return nodes[i]
 
         for reference, final, strides in self.final_grads:
-            tensor = reference()
-            if tensor is None:
-                continue
-            if final is None:
-                tensor._grad = None
-            else:
-                tensor._grad = over(storage_of(final), tuple(tensor._shape), strides)
+            owner = reference()
+            if owner is not None:
+                owner._grad = None if final is None else over(storage_of(final), tuple(owner._shape), strides)
         gradient = None if self.joint is None else self.joint.function(arguments, found, before)
         tensors = []
         for r in self.results:
