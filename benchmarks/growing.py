@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -21,6 +22,12 @@ def growing() -> Iterator[Row]:
     yield Row("growing", "LSTM over sentences of new length", _lstm, normal(8, 512, 32), True)
     yield Row("growing", "attention over a growing cache", _cache, normal(4, 64, 64), True)
     yield Row("growing", "one token of a small GPT with its cache", _gpt, tuple, True)
+    yield Row("growing", "one token of a small GPT without a cache", _uncached, tuple, True)
+    yield Row("growing", "packed sentences through an LSTM, a step", _packed, tuple, True)
+    yield Row("growing", "graphs of new sizes, a step", _graphs, tuple, True)
+    yield Row("growing", "mixture of experts chosen by tokens", _experts, normal(64, 32), True)
+    yield Row("growing", "masks, positions and distinct numbers", _masks, normal(20, 1000), True)
+    yield Row("growing", "non-maximum suppression of some boxes", _suppression, tuple, True)
 
 
 def _lengths(longest: int, first: int = 17) -> Callable[[], int]:
@@ -131,6 +138,142 @@ def _gpt(lib: Any) -> Callable[[], Any]:
             state["tokens"] = logits.argmax(-1, keepdim=True)
         state["count"] += 1
         return state["tokens"].tolist()
+
+    return call
+
+
+def _uncached(lib: Any) -> Callable[[], Any]:
+    """All tokens again for each new one, of which the ten likeliest may be drawn, up to 150."""
+    model = _same(lib, lambda m: _language_model(m))
+    state: dict[str, Any] = {}
+
+    def call() -> Any:
+        tokens = state.get("tokens")
+        if tokens is None or tokens.shape[1] > 150:
+            tokens = lib.zeros(1, 1, dtype=lib.int64)
+        with lib.no_grad():
+            logits, _ = model(tokens, None)
+            likeliest, _ = lib.topk(logits, 10)
+            logits[logits < likeliest[:, [-1]]] = -float("inf")
+            state["tokens"] = lib.cat([tokens, lib.multinomial(logits.softmax(-1), 1)], 1)
+        return state["tokens"][0, -1].item()
+
+    return call
+
+
+def _packed(lib: Any) -> Callable[[], Any]:
+    """Eight sentences of 3 to 40 words, padded, packed, and classified by the last states of both directions."""
+    rng, nn = random.Random(0), lib.nn
+    words, lstm, head = _same(
+        lib,
+        lambda m: m.nn.ModuleList([m.nn.Embedding(100, 32), m.nn.LSTM(32, 64, bidirectional=True), m.nn.Linear(128, 5)]),
+    )
+    parameters = [p for module in (words, lstm, head) for p in module.parameters()]
+    optimizer = lib.optim.Adam(parameters, lr=1e-3)
+
+    def call() -> Any:
+        lengths = [rng.randint(3, 40) for _ in range(8)]
+        sentences = [lib.tensor([rng.randrange(100) for _ in range(n)]) for n in lengths]
+        targets = lib.tensor([rng.randrange(5) for _ in lengths])
+        padded = words(nn.utils.rnn.pad_sequence(sentences))
+        _, (last, _) = lstm(nn.utils.rnn.pack_padded_sequence(padded, lengths, enforce_sorted=False))
+        loss = nn.functional.cross_entropy(head(lib.cat([last[0], last[1]], -1)), targets)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss.detach()
+
+    return call
+
+
+def _graphs(lib: Any) -> Callable[[], Any]:
+    """Messages along some hundred edges, sums by node and by graph."""
+    rng = random.Random(0)
+    first, second, head = _same(lib, lambda m: m.nn.ModuleList([m.nn.Linear(16, 32), m.nn.Linear(32, 32), m.nn.Linear(32, 4)]))
+    optimizer = lib.optim.SGD([p for module in (first, second, head) for p in module.parameters()], lr=1e-2)
+
+    def call() -> Any:
+        sizes = [rng.randint(5, 20) for _ in range(8)]
+        nodes = sum(sizes)
+        edges = rng.randint(2 * nodes, 4 * nodes)
+        x = lib.tensor([[rng.gauss(0, 1) for _ in range(16)] for _ in range(nodes)])
+        source, target = (lib.tensor([rng.randrange(nodes) for _ in range(edges)]) for _ in range(2))
+        graph = lib.tensor([i for i, n in enumerate(sizes) for _ in range(n)])
+        degree = lib.zeros(nodes).scatter_add_(0, target, lib.ones(edges)).clamp(min=1)
+        for layer, width in ((first, 32), (second, 32)):
+            x = (lib.zeros(nodes, width).index_add_(0, target, layer(x)[source]) / degree[:, None]).relu()
+        loss = lib.nn.functional.cross_entropy(head(lib.zeros(8, 32).index_add_(0, graph, x)), lib.arange(8) % 4)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss.detach()
+
+    return call
+
+
+def _experts(lib: Any, x: Any) -> Callable[[], Any]:
+    """Each token goes through two of four experts, which take their tokens by position."""
+    gate, *experts = _same(
+        lib,
+        lambda m: m.nn.ModuleList(
+            [m.nn.Linear(32, 4), *(m.nn.Sequential(m.nn.Linear(32, 64), m.nn.SiLU(), m.nn.Linear(64, 32)) for _ in range(4))]
+        ),
+    )
+    state = {"x": x}
+
+    def call() -> Any:
+        x = state["x"]
+        with lib.no_grad():
+            weights, chosen = gate(x).softmax(-1).topk(2, -1)
+            weights = weights / weights.sum(-1, keepdim=True)
+            result = lib.zeros_like(x)
+            mask = lib.nn.functional.one_hot(chosen, 4).permute(2, 1, 0)
+            for number, expert in enumerate(experts):
+                which, tokens = lib.where(mask[number])
+                if tokens.shape[0]:
+                    result.index_add_(0, tokens, expert(x[tokens]) * weights[tokens, which, None])
+            state["x"] = x.roll(1, 1) * 0.99 + result * 0.01
+        return state["x"]
+
+    return call
+
+
+def _masks(lib: Any, x: Any) -> Callable[[], Any]:
+    count = 0
+
+    def call() -> Any:
+        nonlocal count
+        count += 1
+        row = x[count % 20] + count * 0.001
+        chosen = row[row > 0.3]
+        places = lib.nonzero(row > 1).squeeze(1)
+        changed = row.clone()
+        changed[row < -1] = 0.0
+        changed[places] += 1
+        return (chosen[chosen < 1.5].mean() + changed.sum() + lib.unique((row * 4).long()).sum()).item()
+
+    return call
+
+
+def _suppression(lib: Any) -> Callable[[], Any]:
+    """The best box, and those that don't overlap it much, as long as there are any."""
+    rng = random.Random(0)
+
+    def call() -> Any:
+        count = rng.randint(20, 80)
+        corners = [(100 * rng.random(), 100 * rng.random()) for _ in range(count)]
+        boxes = lib.tensor([[x, y, x + 5 + 30 * rng.random(), y + 5 + 30 * rng.random()] for x, y in corners])
+        order = lib.tensor([rng.random() for _ in range(count)]).argsort(descending=True)
+        areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+        kept = []
+        while order.numel():
+            best, rest = order[0], order[1:]
+            kept.append(best.item())
+            low = lib.maximum(boxes[best, :2], boxes[rest, :2])
+            high = lib.minimum(boxes[best, 2:], boxes[rest, 2:])
+            common = (high - low).clamp(min=0).prod(1)
+            order = rest[common / (areas[best] + areas[rest] - common) <= 0.3]
+        return kept
 
     return call
 

@@ -44,6 +44,8 @@ def _keep(structure: tuple[Any, ...], plan: Plan) -> None:
     with _lock:
         PLANS[structure] = plan
         plan.used = next(_uses)
+        if plan.general is not None and len(PLANS) <= CAPACITY:
+            return
         steps = sum([len(p.steps) for p in PLANS.values() if p.general is None])  # others share theirs
         if len(PLANS) <= CAPACITY and steps <= MOST_STEPS:
             return
