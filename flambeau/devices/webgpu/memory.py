@@ -27,9 +27,6 @@ class Block:
         self.handle, self.nbytes, self.batch = handle, nbytes, 0
         self.number = next(_numbers)
 
-    def __lt__(self, other: Block) -> bool:
-        return self.number < other.number
-
 
 class Buffer:
     """Memory that a tensor owns: its block goes back to the pool with it."""
@@ -65,7 +62,8 @@ class Pool:
         self.returned: deque[Block] = deque()
         """Blocks of buffers that are gone, to be taken back by `collect`."""
         self._lock = lock
-        self.idle: defaultdict[int, list[Block]] = defaultdict(list)  # heaps
+        self.idle: defaultdict[int, list[int]] = defaultdict(list)
+        """By size class, a heap of blocks' numbers."""
         self._blocks: dict[int, Block] = {}  # all of them: the collector must not find a block's handle garbage with its buffer
         self.reserved = self.allocated = self.reserved_peak = self.allocated_peak = 0
         self.allocations = self.creations = self.failures = 0
@@ -78,7 +76,7 @@ class Pool:
         if self.returned:
             self.collect()
         idle = self.idle.get(size)
-        block = heappop(idle) if idle else self._create(size, nbytes)
+        block = self._blocks[heappop(idle)] if idle else self._create(size, nbytes)
         self.allocated += block.nbytes
         if self.allocated > self.allocated_peak:
             self.allocated_peak = self.allocated
@@ -116,7 +114,7 @@ class Pool:
     def free(self, block: Block) -> None:
         """Takes a block back."""
         self.allocated -= block.nbytes
-        heappush(self.idle[block.nbytes], block)
+        heappush(self.idle[block.nbytes], block.number)
 
     def collect(self) -> None:
         """Takes back the blocks of buffers that are gone, so that the counters say what is held."""
@@ -130,11 +128,10 @@ class Pool:
         if self.on_release is not None:
             self.on_release()
         released = 0
-        for blocks in self.idle.values():
-            while blocks:
-                block = blocks.pop()
+        for numbers in self.idle.values():
+            while numbers:
+                block = self._blocks.pop(numbers.pop())
                 released += block.nbytes
-                del self._blocks[block.number]
                 self.host.destroy_buffer(block.handle)
         self.reserved -= released
         return released
