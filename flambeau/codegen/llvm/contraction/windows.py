@@ -52,6 +52,8 @@ def _window(form: Form, r: Roles, axis: int, taps: int) -> Window | None:
     stride, dilation = along // unit, beside // unit
     if stride > _MOST_STRIDE or stride >= form.extents[taps] or 2 * dilation > max(2, form.extents[axis]):
         return None
+    if form.extents[axis] < form.extents[taps]:  # a weight's gradient, which sums over pixels
+        return None
     if any(c.every != 1 or stride * c.terms[taps] != dilation * c.terms[axis] for c in r.right.checks):
         return None
     return Window(axis, taps, stride, dilation)

@@ -94,14 +94,19 @@ def _blocked(form: Form, r: Roles, vertical: Side, horizontal: Side, target: Tar
         return products + patches + sums + panels * planes * depth * tile.height / 8
 
     def slowest(blocks: int) -> float:
-        ends = [b * line_count // blocks for b in range(blocks + 1)]
-        each = [cost(after - before, line_count // blocks) for before, after in pairwise(ends)]
+        shortest, longer = divmod(line_count, blocks)
+        short, long = cost(shortest, shortest), cost(shortest + 1, shortest) if longer else 0.0
         units = batch * blocks
         if units >= 16 * threads:
-            return batch * sum(each) / threads
+            return batch * (longer * long + (blocks - longer) * short) / threads
+        ends = [b * line_count // blocks for b in range(blocks + 1)]
+        each = [short if after - before == shortest else long for before, after in pairwise(ends)]
         shares = [range(t * units // threads, (t + 1) * units // threads) for t in range(threads)]
         return max(sum(each[u % blocks] for u in share) for share in shares)
 
     fewest = ceiling(line_count, most)
-    blocks = min(range(fewest, min(line_count, 4 * fewest + threads) + 1), key=slowest)
+    counts = range(fewest, min(line_count, 4 * fewest + threads) + 1)
+    if len(counts) > 16 * threads:  # of the many, those that differ in their longest block
+        counts = sorted({ceiling(line_count, ceiling(line_count, n)) for n in counts})
+    blocks = min(counts, key=slowest)
     return slowest(blocks), Winograd(form, r, vertical, horizontal, tile, lanes, blocks, group)
