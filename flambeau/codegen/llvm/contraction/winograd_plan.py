@@ -5,7 +5,7 @@ May import the contraction's other parts.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from math import prod
 
@@ -105,7 +105,7 @@ def _blocked(form: Form, r: Roles, vertical: Side, horizontal: Side, target: Tar
         return max(sum(each[u % blocks] for u in share) for share in shares)
 
     fewest = ceiling(line_count, most)
-    counts = range(fewest, min(line_count, 4 * fewest + threads) + 1)
+    counts: Sequence[int] = range(fewest, min(line_count, 4 * fewest + threads) + 1)
     if len(counts) > 16 * threads:  # of the many, those that differ in their longest block
         counts = sorted({ceiling(line_count, ceiling(line_count, n)) for n in counts})
     blocks = min(counts, key=slowest)
