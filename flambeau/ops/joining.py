@@ -10,7 +10,7 @@ from flambeau.layout import contiguous_format
 from flambeau.ops.operands import cast, check_tensor, dims_argument, expand, integer, same_device, sizes, strides_like
 from flambeau.ops.registry import operator
 from flambeau.ops.slicing import slice_dim
-from flambeau.ops.views import atleast_1d, atleast_2d, atleast_3d, reshape, transpose, unsqueeze
+from flambeau.ops.views import apart, atleast_1d, atleast_2d, atleast_3d, reshape, transpose, unsqueeze
 from flambeau.shapes import joining as rules
 from flambeau.shapes.dims import wrap_dim, wrap_dims
 from flambeau.shapes.errors import ShapeError
@@ -268,7 +268,7 @@ def repeat_interleave(
     count = integer(repeats.item() if isinstance(repeats, Tensor) else repeats, "repeat_interleave", "repeats")
     result = rules.repeat_interleave(shape, count, d)
     wide = unsqueeze(input, d + 1).expand((*shape[: d + 1], count, *shape[d + 1 :]))
-    return reshape(wide, result) if count != 1 else input.clone()
+    return apart(reshape(wide, result), input)
 
 
 # --- turned ------------------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from flambeau.ops.reduction import CHOSEN
 from flambeau.ops.registry import in_place, operator, scalar_name
 from flambeau.ops.results import result_type
 from flambeau.ops.slicing import slice_dim
-from flambeau.ops.views import reshape
+from flambeau.ops.views import owned, reshape
 from flambeau.shapes import reduction as rules
 from flambeau.shapes.dims import wrap_dim
 from flambeau.tensor import Tensor
@@ -26,7 +26,7 @@ def _scan(t: Tensor, dim: int, kind: str) -> Tensor:
     shape = tuple(t._shape)
     d = wrap_dim(dim, len(shape))
     if not shape:
-        return reshape(Tensor._apply(SCAN, (reshape(t, (1,)),), (0, kind)), ())
+        return owned(reshape(Tensor._apply(SCAN, (reshape(t, (1,)),), (0, kind)), ()))
     if 0 in shape:
         return t.clone()
     return Tensor._apply(SCAN, (t,), (d, kind))
@@ -109,7 +109,7 @@ def logcumsumexp(input: Tensor, dim: int) -> Tensor:
         raise NotImplementedError(f"\"logcumsumexp_out_cpu\" not implemented for '{scalar_name(input)}'")
     if not shape or 0 in shape:
         return input.clone()
-    return _running_logsumexp(input.movedim(d, -1)).movedim(-1, d)
+    return _running_logsumexp(input.movedim(d, -1)).movedim(-1, d).contiguous()
 
 
 _BLOCK = 32

@@ -322,6 +322,8 @@ def broadcast_shapes(*shapes: Any) -> Any:
 def sum_to_size(self: Tensor, *size: Any) -> Tensor:
     """The sum over dimensions that `size`, which broadcasts to this shape, lacks or has of size 1."""
     wanted, own = sizes("sum_to_size", size), tuple(self._shape)
+    if not wanted:
+        return self.sum()
     lead = len(own) - len(wanted)
     if lead < 0 or any(m not in (1, n) for n, m in zip(own[lead:], wanted)):
         raise RuntimeError(f"size {{{list(wanted)}}} is not expandable to size {{{list(own)}}}.")

@@ -248,6 +248,7 @@ def _transposed_form(
 _C_TYPES = {
     "float32": "float", "float64": "double", "float16": "c10::Half", "bfloat16": "c10::BFloat16", "uint8": "unsigned char",
     "int8": "signed char", "int16": "short", "int32": "int", "int64": "long long", "bool": "bool", "uint32": "unsigned int",
+    "complex64": "c10::complex<float>", "complex128": "c10::complex<double>",
 }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -152,6 +153,10 @@ def embedding_bag(
     padding_idx: int | None = None,
 ) -> Tensor:
     """Rows of weight [V, D] summed, averaged or maximised in bags: indices [B, n], or [n] cut at `offsets` [B], to [B, D]."""
+    if isinstance(weight, Tensor) and weight.dtype is int64 and isinstance(input, Tensor) and input.is_floating_point():
+        warnings.warn("Argument order of nn.functional.embedding_bag was changed. Usage `embedding_bag(weight, input, ...)` is "
+                      "deprecated, and should now be `embedding_bag(input, weight, ...)`.", stacklevel=3)  # fmt: skip
+        input, weight = weight, input
     check_tensor(weight, "embedding_bag", "weight", 2)
     shape = rules.embedding_bag(
         tuple(check_tensor(input, "embedding_bag", "input")._shape),

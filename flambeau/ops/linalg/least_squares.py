@@ -39,12 +39,16 @@ def pinv(A: Tensor, rcond: Any = None, hermitian: bool = False, *, atol: Any = N
     *_, m, n = A._shape
     rtol = rcond if rtol is None else rtol
     with untaped():
-        u, s, vh = svd(A.detach(), False)
+        given = A.detach()
+        if hermitian:  # of which the lower triangle is read
+            given = given.tril() + given.tril(-1).mH
+        u, s, vh = svd(given, False)
         if 0 in A._shape:
-            return A.mT.clone()
-        limit = _threshold(s, m, n, A.dtype, atol, rtol)
-        inverse = (1 / s)._fill_where(s <= limit, 0)
-        y = (vh.mH * inverse.unsqueeze(-2)) @ u.mH
+            y = A.detach().mT.clone()
+        else:
+            limit = _threshold(s, m, n, A.dtype, atol, rtol)
+            inverse = (1 / s)._fill_where(s <= limit, 0)
+            y = (vh.mH * inverse.unsqueeze(-2)) @ u.mH
     return record(_PINV, y, (A,))
 
 
