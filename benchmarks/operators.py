@@ -428,10 +428,11 @@ def rows() -> list[Row]:
     """All rows, in the table's order."""
     from benchmarks.further import further
     from benchmarks.growing import growing
+    from benchmarks.programs import small_programs
 
     return [
         *_pointwise(), *_reductions(), *_normalisation(), *_indexing(), *_random(), *_layers(), *_programs(),
-        *growing(), *further(),
+        *small_programs(), *growing(), *further(),
     ]  # fmt: skip
 
 
