@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -30,7 +31,7 @@ def small_programs() -> Iterator[Row]:
 
 def _layers(lib: Any, *sizes: int, activation: str = "Tanh") -> Any:
     parts: list[Any] = []
-    for a, b in zip(sizes, sizes[1:]):
+    for a, b in pairwise(sizes):
         parts += [lib.nn.Linear(a, b), getattr(lib.nn, activation)()]
     return lib.nn.Sequential(*parts[:-1])
 

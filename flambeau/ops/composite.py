@@ -22,7 +22,7 @@ class Composite:
 
     `gradient`, `saves`, `reads` and `conjugates` are as in `graph.Primitive`: `gradient(g, output, inputs, params)` gives a
     tensor, None or a function of no arguments for each input, written in tensor operations so that it can be differentiated
-    again.
+    again. None is for an operator without a gradient, which is only `computed`.
     """
 
     __slots__ = ("name", "gradient", "saves_inputs", "saves_output", "reads", "conjugates", "known")
@@ -30,7 +30,7 @@ class Composite:
     def __init__(
         self,
         name: str,
-        gradient: Callable[..., Sequence[Any]],
+        gradient: Callable[..., Sequence[Any]] | None,
         saves: str = "inputs",
         reads: tuple[tuple[int, ...], ...] | None = None,
         conjugates: bool = True,

@@ -11,7 +11,7 @@ from flambeau.graph.primitives import reduction as r
 from flambeau.graph.primitives.complex import REAL
 from flambeau.graph.primitives.elementwise import CAST, DIV
 from flambeau.graph.primitives.movement import RESHAPE
-from flambeau.ops.composite import Composite, record, untaped
+from flambeau.ops.composite import Composite, computed, record
 from flambeau.ops.operands import accumulation_dtype, cast, check_tensor, dims_argument, expand, filled, refuse_complex
 from flambeau.ops.registry import operator, scalar_name
 from flambeau.ops.results import result_type
@@ -314,19 +314,22 @@ def logsumexp(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
 
     axes = _axes("logsumexp", input, dim)
     x = unary_operand("logsumexp", input)
-    shape = tuple(x._shape)
-    with untaped():
-        w = cast(x, accumulation_dtype(x.dtype))
-        if _count(shape, axes) == 0:
-            y = reduced(r.SUM, w.exp(), axes, keepdim).log()
-        else:
-            top = reduced(r.MAX, _apply(REAL, (w,)) if w.dtype.category == 3 else w, axes, True)
-            top = top._fill_where(top.abs() == math.inf, 0)
-            y = reduced(r.SUM, (w - expand(top, shape)).exp(), axes, True).log() + top
-            if not keepdim:
-                y = owned(reshape(y, rules.reduce(shape, axes if axes else None, False)))
-        y = cast(y, x.dtype)
+    (y,) = computed(_LOGSUMEXP, _logsumexp, (x,), (axes, keepdim))
     return record(_LOGSUMEXP, y, (x,), (axes, keepdim))
+
+
+def _logsumexp(x: Tensor, axes: Any, keepdim: bool) -> Tensor:
+    shape = tuple(x._shape)
+    w = cast(x, accumulation_dtype(x.dtype))
+    if _count(shape, axes) == 0:
+        y = reduced(r.SUM, w.exp(), axes, keepdim).log()
+    else:
+        top = reduced(r.MAX, _apply(REAL, (w,)) if w.dtype.category == 3 else w, axes, True)
+        top = top._fill_where(top.abs() == math.inf, 0)
+        y = reduced(r.SUM, (w - expand(top, shape)).exp(), axes, True).log() + top
+        if not keepdim:
+            y = owned(reshape(y, rules.reduce(shape, axes if axes else None, False)))
+    return cast(y, x.dtype)
 
 
 def _norm_gradient(g: Tensor, y: Tensor, inputs: Any, params: tuple[Any, ...]) -> tuple[Any]:
@@ -364,27 +367,29 @@ def vector_norm(x: Tensor, p: float, axes: tuple[int, ...], keepdim: bool) -> Te
     """(Σ |x|^p)^(1/p) over axes, with its limits for p = 0, ∞, -∞."""
     if x.dtype.category == 3:
         x = x.abs()
-    with untaped():
-        w = cast(x, accumulation_dtype(x.dtype))
-        size = w.abs() if p != 2 else w
-
-        def total(t: Tensor) -> Tensor:
-            return reduced(r.SUM, t, axes, keepdim)
-
-        if p == 0:
-            y = total(cast(w != 0, w.dtype))
-        elif p == 1:
-            y = total(size)
-        elif p == 2:
-            y = total(w * w).sqrt()
-        elif math.isinf(p):
-            y = reduced(r.MAX if p > 0 else r.MIN, size, axes, keepdim)
-        else:
-            y = total(size.pow(p)).pow(1 / p)
-        y = cast(y, x.dtype)
-        if y._storage is x._storage:
-            y = y.clone()
+    (y,) = computed(_NORM, _vector_norm, (x,), (p, axes, keepdim))
     return record(_NORM, y, (x,), (p, axes, keepdim))
+
+
+def _vector_norm(x: Tensor, p: float, axes: tuple[int, ...], keepdim: bool) -> Tensor:
+    w = cast(x, accumulation_dtype(x.dtype))
+    size = w.abs() if p != 2 else w
+
+    def total(t: Tensor) -> Tensor:
+        return reduced(r.SUM, t, axes, keepdim)
+
+    if p == 0:
+        y = total(cast(w != 0, w.dtype))
+    elif p == 1:
+        y = total(size)
+    elif p == 2:
+        y = total(w * w).sqrt()
+    elif math.isinf(p):
+        y = reduced(r.MAX if p > 0 else r.MIN, size, axes, keepdim)
+    else:
+        y = total(size.pow(p)).pow(1 / p)
+    y = cast(y, x.dtype)
+    return y.clone() if y._storage is x._storage else y
 
 
 @operator(out=True)

@@ -8,6 +8,7 @@ from typing import Any
 from flambeau.dtypes import iinfo, int32, int64
 from flambeau.graph.primitives.indexing import ARGSORT
 from flambeau.ops.choices import choose
+from flambeau.ops.composite import Composite, computed
 from flambeau.ops.creation import iota
 from flambeau.ops.gathering import along, flat_positions, gather
 from flambeau.ops.joining import cat
@@ -284,8 +285,11 @@ def searchsorted(
             "input value tensor must match, but we got boundaries tensor "
             f"{list(edges._shape)} and input value tensor {list(input._shape)}"
         )
-    found = _bisect(edges.detach(), input.detach(), after)
+    (found,) = computed(_SEARCH, _bisect, (edges, input), (after,))
     return cast(found, int32 if out_int32 else int64)
+
+
+_SEARCH = Composite("searchsorted", None)
 
 
 def _bisect(edges: Tensor, values: Tensor, after: bool) -> Tensor:
