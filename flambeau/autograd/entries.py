@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from flambeau.autograd.modes import state
 from flambeau.autograd.names import name_of_entry
-from flambeau.autograd.repeated import NO_EDGE, repeat
+from flambeau.autograd.repeated import NO_EDGE, RepeatedGradient, repeat
 from flambeau.autograd.tape import Edge, GradientFunction, SavedTensor, freed_error
 from flambeau.graph.node import Primitive
 from flambeau.graph.primitives.movement import AS_STRIDED, ASSIGN, PERMUTE, RESHAPE
@@ -143,6 +143,8 @@ def entitle(t: Tensor, name: str) -> Tensor:
     entry = t._grad_fn
     if isinstance(entry, PrimitiveGradient):
         entry.__class__ = entry_class(name)
+    elif isinstance(entry, RepeatedGradient):
+        entry.show_as(name)
     return t
 
 

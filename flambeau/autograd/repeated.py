@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from flambeau.autograd.modes import set_grad_enabled, state
@@ -277,6 +278,11 @@ def _made_by(edge: Edge) -> GradientFunction | None:
     return None if isinstance(edge[0], AccumulateGrad) else edge[0]
 
 
+@lru_cache(None)
+def _entry_class(name: str) -> type[RepeatedGradient]:
+    return type(name, (RepeatedGradient,), {"__slots__": ()})
+
+
 class RepeatedGradient(GradientFunction):
     """The tape entry of a function's results that were built again: its backward is built again, too."""
 
@@ -306,8 +312,14 @@ class RepeatedGradient(GradientFunction):
         found = iter(derivative.taped(operands, nodes, trail) if state.enabled else derivative.again(operands, nodes))
         return [next(found) if is_needed else None for is_needed in self.needed]
 
-    def name(self) -> str:
-        return self.built.title
+    def shown(self) -> GradientFunction:
+        if self.__class__ is RepeatedGradient:
+            self.show_as(self.built.title)
+        return self
+
+    def show_as(self, title: str) -> None:
+        """From now on the entry shows this name."""
+        self.__class__ = _entry_class(title)
 
     def saved_values(self) -> list[Any]:
         return [s.tensor for s in self.saved or () if s is not None and s.unpack is None]

@@ -11,10 +11,10 @@ from typing import Any
 from flambeau.autograd.conjugation import conjugated
 from flambeau.autograd.entries import PrimitiveGradient
 from flambeau.autograd.modes import state
-from flambeau.autograd.repeated import repeat
+from flambeau.autograd.repeated import NO_EDGE, Trail, repeat
 from flambeau.tensor import Tensor
 
-__all__ = ["Composite", "computed", "record", "untaped"]
+__all__ = ["Composite", "computed", "record", "repeated", "untaped"]
 
 
 class Composite:
@@ -63,13 +63,38 @@ def computed(
     called each time.
     """
     with untaped():
-        results = None
-        if state.autocast is None:
-            key: list[Any] = [_FORWARD, params, *map(type, params)]
-            if 0.0 in params:  # which equals -0.0
-                key.append(repr(params))
-            results = repeat(composite.known, key, tensors, lambda others: _as_tuple(function(*others, *params)))
-        return _as_tuple(function(*tensors, *params)) if results is None else tuple(results)
+        return _repeated(composite.known, function, tensors, params, None)
+
+
+def repeated(
+    known: dict[Any, Any], function: Callable[..., Any], tensors: Sequence[Tensor], params: tuple[Any, ...] = ()
+) -> tuple[Tensor, ...]:
+    """`function(*tensors, *params)`, a tensor or a tuple of tensors, by primitives whose gradients are as good apart as together.
+
+    `known` is the function's memory. As `computed`, it isn't called each time; what it builds then has one tape entry.
+    """
+    trail = None
+    if state.enabled:
+        edges = [t._edge() if t.requires_grad else NO_EDGE for t in tensors]
+        if any(function is not None for function, _ in edges):
+            trail = [(edge, None) for edge in edges]
+    return _repeated(known, function, tensors, params, trail)
+
+
+def _repeated(
+    known: dict[Any, Any],
+    function: Callable[..., Any],
+    tensors: Sequence[Tensor],
+    params: tuple[Any, ...],
+    trail: Trail | None,
+) -> tuple[Tensor, ...]:
+    results = None
+    if state.autocast is None:
+        key: list[Any] = [_FORWARD, params, *map(type, params)]
+        if 0.0 in params:  # which equals -0.0
+            key.append(repr(params))
+        results = repeat(known, key, tensors, lambda others: _as_tuple(function(*others, *params)), trail)
+    return _as_tuple(function(*tensors, *params)) if results is None else tuple(results)
 
 
 def _as_tuple(result: Any) -> tuple[Tensor, ...]:

@@ -7,6 +7,7 @@ from typing import Any
 from flambeau.dtypes import bool_, int64
 from flambeau.graph.primitives.elementwise import WHERE
 from flambeau.graph.primitives.indexing import EITHER_END, FROM_START, GATHER, SCATTER, Bounds
+from flambeau.ops.composite import repeated
 from flambeau.ops.operands import cast, check_fits, check_tensor, expand, filled, python_number, strides_like
 from flambeau.ops.registry import operator, scalar_name
 from flambeau.ops.slicing import slice_dim, slice_view
@@ -52,10 +53,16 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
 
 def gathered(input: Tensor, dim: int, index: Tensor, bounds: Bounds) -> Tensor:
     """`gather`, with its own word on which indices are allowed."""
-    check_tensor(input, "gather", "input")
-    places = _index("gather", index)
+    (result,) = repeated(_GATHERED, _gathered, (check_tensor(input, "gather", "input"), _index("gather", index)), (dim, bounds))
+    return result
+
+
+_GATHERED: dict[Any, Any] = {}
+
+
+def _gathered(input: Tensor, index: Tensor, dim: int, bounds: Bounds) -> Tensor:
     d = wrap_dim(dim, len(input._shape))
-    x, i = _raised(input), _raised(places)
+    x, i = _raised(input), _raised(index)
     if not index.numel() and len(i._shape) != len(x._shape):
         return input.new_empty(tuple(index._shape))
     _check_index_shape("gather", tuple(i._shape), tuple(x._shape), d)
@@ -266,9 +273,18 @@ def _index_source(name: str, input: Tensor, d: int, places: Tensor, source: Tens
 def _by_index(
     name: str, input: Tensor, dim: int, index: Tensor, source: Tensor, mode: str, bounds: Bounds, alpha: Any = 1
 ) -> Tensor:
-    places = _vector(name, index)
-    check_tensor(source, name, "source", 4)
-    d = wrap_dim(dim, len(check_tensor(input, name, "input")._shape))
+    operands = check_tensor(input, name, "input"), _vector(name, index), check_tensor(source, name, "source", 4)
+    (result,) = repeated(_COMBINED, _combined, operands, (name, dim, mode, bounds, alpha))
+    return result
+
+
+_COMBINED: dict[Any, Any] = {}
+
+
+def _combined(
+    input: Tensor, places: Tensor, source: Tensor, name: str, dim: int, mode: str, bounds: Bounds, alpha: Any
+) -> Tensor:
+    d = wrap_dim(dim, len(input._shape))
     x = _raised(input)
     part = _raised(_index_source(name, x, d, places, source))
     if alpha != 1:

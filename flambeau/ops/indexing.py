@@ -13,6 +13,7 @@ from typing import Any
 from flambeau.autograd.entries import entitle
 from flambeau.dtypes import bool_, int64
 from flambeau.graph.primitives.indexing import EITHER_END, GATHER
+from flambeau.ops.composite import repeated
 from flambeau.ops.creation import iota, tensor
 from flambeau.ops.gathering import along, flat_positions, into, masked_fill
 from flambeau.ops.joining import cat, stack
@@ -297,8 +298,20 @@ def _getitem(self: Tensor, index: Any) -> Tensor:
 
 
 def _take(t: Tensor, advanced: list[Tensor | None]) -> Tensor:
-    plan = _Plan(t, advanced)
-    return entitle(plan.result(along(plan.front(t), plan.places, 0), t), "IndexBackward0")
+    at = tuple([d for d, index in enumerate(advanced) if index is not None])
+    (result,) = repeated(_TAKEN, _taken, (t, *[index for index in advanced if index is not None]), (at, len(advanced)))
+    return entitle(result, "IndexBackward0")
+
+
+def _taken(t: Tensor, *indices: Any) -> Tensor:
+    """The elements at `indices` of the dimensions `at`, of `count` in all."""
+    *tensors, at, count = indices
+    found: dict[int, Tensor] = dict(zip(at, tensors))
+    plan = _Plan(t, [found.get(d) for d in range(count)])
+    return plan.result(along(plan.front(t), plan.places, 0), t)
+
+
+_TAKEN: dict[Any, Any] = {}
 
 
 # --- tensor[index] = value ---------------------------------------------------------------------------------------------

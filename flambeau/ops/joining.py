@@ -7,6 +7,7 @@ from typing import Any
 
 from flambeau.graph.primitives.movement import CONCATENATE, PAD, SLICE
 from flambeau.layout import contiguous_format
+from flambeau.ops.composite import repeated
 from flambeau.ops.operands import cast, check_tensor, dims_argument, expand, integer, same_device, sizes, strides_like
 from flambeau.ops.registry import operator
 from flambeau.ops.slicing import slice_dim
@@ -71,7 +72,15 @@ def stack(tensors: Any, dim: int = 0) -> Tensor:
     """
     found = _tensors("stack", tensors)
     rules.stack([tuple(t._shape) for t in found], dim)
-    d = wrap_dim(dim, len(found[0]._shape) + 1)
+    (result,) = repeated(_STACKED, _stacked, found, (wrap_dim(dim, len(found[0]._shape) + 1),))
+    return result
+
+
+_STACKED: dict[Any, Any] = {}
+
+
+def _stacked(*tensors: Any) -> Tensor:
+    *found, d = tensors
     return cat([unsqueeze(t, d) for t in found], d)
 
 
