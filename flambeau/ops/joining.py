@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from flambeau.graph.primitives.movement import CONCATENATE, PAD, SLICE
@@ -30,6 +31,9 @@ def _tensors(name: str, tensors: Any) -> list[Tensor]:
     return list(tensors)
 
 
+_joined = lru_cache(1 << 12)(rules.cat)
+
+
 # --- joined ------------------------------------------------------------------------------------------------------------------
 @operator("cat", "concat", "concatenate", method=False, out=True)
 def cat(tensors: Any, dim: int = 0) -> Tensor:
@@ -41,7 +45,7 @@ def cat(tensors: Any, dim: int = 0) -> Tensor:
             [1., 1.]])
     """
     found = _tensors("cat", tensors)
-    rules.cat([tuple(t._shape) for t in found], dim)
+    _joined(tuple([tuple(t._shape) for t in found]), dim)
     type = found[0]._storage.dtype
     for t in found:
         if t._storage.dtype is not type:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from flambeau.autograd.entries import entitle
@@ -10,7 +11,6 @@ from flambeau.autograd.modes import state
 from flambeau.autograd.tape import GradientFunction
 from flambeau.graph.primitives.movement import CONCATENATE, PAD, RESHAPE, SLICE
 from flambeau.layout import contiguous_format
-from flambeau.ops.composite import untaped
 from flambeau.ops.operands import check_tensor, dims_argument, integer
 from flambeau.ops.registry import operator
 from flambeau.ops.views import reshaped
@@ -150,16 +150,27 @@ class SplitBackward0(GradientFunction):
 def _pieces(t: Tensor, dim: int, lengths: Sequence[int]) -> tuple[Tensor, ...]:
     is_taped = state.enabled and t.requires_grad and t._storage.dtype.category >= 2
     entry = SplitBackward0(t, dim, tuple(lengths)) if is_taped else None
-    start, result = 0, []
-    with untaped():
-        for n in lengths:
-            result.append(slice_dim(t, dim, start, n))
-            start += n
-    for i, view in enumerate(result):
-        view._origin = t._origin or ("several" if state.enabled else "no_grad")
+    value, strides, result = t._value(), t.stride(), []
+    origin = t._origin or ("several" if state.enabled else "no_grad")
+    for params, shape, offset in _cuts(tuple(t._shape), strides, t._offset, dim, tuple(lengths)):
+        view = t._alias(SLICE.make((value,), params), shape, strides, offset)
+        view._origin = origin
         if entry is not None:
-            view._requires_grad, view._grad_fn, view._output_index = True, entry, i
+            view._requires_grad, view._grad_fn, view._output_index = True, entry, len(result)
+        result.append(view)
     return tuple(result)
+
+
+@lru_cache(1 << 12)
+def _cuts(shape: tuple[int, ...], strides: tuple[int, ...], offset: int, dim: int, lengths: tuple[int, ...]) -> Any:
+    """Of each piece the parameters of the slice, its shape and where it begins."""
+    zeros, ones, start, found = (0,) * len(shape), (1,) * len(shape), 0, []
+    for n in lengths:
+        piece = (*shape[:dim], n, *shape[dim + 1 :])
+        at = offset + (start * strides[dim] if n else 0)
+        found.append((((*zeros[:dim], start, *zeros[dim + 1 :]), ones, piece, shape), piece, at))
+        start += n
+    return found
 
 
 @operator(also={"split_size": "split_size_or_sections", "split_sizes": "split_size_or_sections"})

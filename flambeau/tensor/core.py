@@ -169,7 +169,7 @@ class Tensor(Gradients):
         `title`: what the tape entry shows, where it isn't the primitive's name.
         """
         value = self._value()
-        node = permuted(value, *params) if primitive is PERMUTE else primitive((value,), params)
+        node = permuted(value, *params) if primitive is PERMUTE else primitive.make((value,), params)
         view = self._alias(node, shape, strides, offset)
         if state.enabled and self.requires_grad and self._storage.dtype.category >= 2:
             view._requires_grad = True

@@ -68,14 +68,14 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     shape, (x_labels, w_labels, y_labels) = _form(
         tuple(input._shape), tuple(weight._shape), None if bias is None else tuple(bias._shape)
     )
-    node = CONTRACT((input._value(), weight._value()), (x_labels, w_labels, y_labels))
+    node = CONTRACT.make((input._value(), weight._value()), (x_labels, w_labels, y_labels))
     if bias is None or len(weight._shape) == 1 or bias._shape != weight._shape[:1]:
         result = record(_LINEAR, from_node(node), (input, weight))
         return result if bias is None else result + bias
     row = (1,) * (len(shape) - 1) + shape[-1:]
     b = bias._value()
-    spread = EXPAND((b if len(row) == 1 else RESHAPE((b,), (row, b.shape)),), (shape, row))
-    return record(_LINEAR, from_node(ADD((node, spread))), (input, weight, bias))
+    spread = EXPAND.make((b if len(row) == 1 else RESHAPE((b,), (row, b.shape)),), (shape, row))
+    return record(_LINEAR, from_node(ADD.make((node, spread))), (input, weight, bias))
 
 
 @operator(method=False)
