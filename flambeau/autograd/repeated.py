@@ -145,7 +145,8 @@ class _Built:
     def __init__(self, stand_ins: list[Any], results: Sequence[Any], since: int) -> None:
         nodes: list[Node] = []
         self._parts: list[tuple[int | None, Any] | None] = []
-        """(which operand the memory is or is None for new memory, the view of it as (shape, strides, offset) or None)"""
+        """(which operand the memory is or is None for new memory; the view of it as (shape, strides, offset, whether autograd
+        sees one) or None)"""
         places = {id(t._storage): i for i, t in enumerate(stand_ins)}
         for t in results:
             if t is None:
@@ -167,7 +168,7 @@ class _Built:
             view = None
             if source is not None or t._strides is not None or t._storage.node.shape != t._shape:
                 nodes.append(t._value())
-                view = t._shape, t.stride(), t._offset
+                view = t._shape, t.stride(), t._offset, t._base is not None
             self._parts.append((source, view))
         self._template = Template([t._value() for t in stand_ins], nodes, since)
 
@@ -187,7 +188,10 @@ class _Built:
             else:
                 t = operands[source]
             if view is not None:
-                t = t._alias(built[at], *view)
+                *place, is_view = view
+                t = t._alias(built[at], *place)
+                if not is_view:
+                    t._base = t._origin = None
                 at += 1
             results.append(t)
         return results
