@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import platform
 import sys
 import time
@@ -75,7 +76,13 @@ def main(arguments: list[str] | None = None) -> int:
     checking.add_arguments(check)
     check.set_defaults(run=checking.run)
     options = parser.parse_args(arguments)
-    return options.run(options)
+    try:
+        status: int = options.run(options)
+        sys.stdout.flush()
+    except BrokenPipeError:  # `flambeau info | head`: nobody reads the rest, nor what Python would flush at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return status
 
 
 if __name__ == "__main__":
