@@ -1,6 +1,6 @@
 """``flambeau check FILE…``: runs a type checker over programs and prints what it finds, one line each.
 
-May import nothing of flambeau: it starts the checker as a process of its own.
+May import `flambeau.typing.operands`: it starts the checker as a process of its own.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from flambeau.typing import operands
 
 CHECKERS = ("pyrefly", "mypy")
 TIMEOUT = 600  # seconds
@@ -77,22 +79,70 @@ def _run(command: list[str], environment: dict[str, str] | None = None) -> subpr
 
 
 def _pyrefly(paths: Sequence[Path], everything: bool) -> list[Problem]:
+    problems, unexplained = [], []
+    for error in _pyrefly_errors(paths):
+        text = error.get("description") or error["concise_description"]
+        if _NOT_FOUND in text:
+            continue
+        is_error = error.get("severity", "error") == "error"
+        if error["name"] == "reveal-type" or (is_error and (everything or _ABOUT_TENSORS.search(text))):
+            problem = Problem(error["path"], error["line"], error["column"], plain(text), is_error)
+            if is_error and _RULE in text:
+                unexplained.append(problem)
+            else:
+                problems.append(problem)
+    return sorted([*problems, *_explained(unexplained)])
+
+
+def _pyrefly_errors(paths: Sequence[Path], *more_paths: str) -> list[dict[str, Any]]:
     command = [sys.executable, "-m", "pyrefly", "check", *map(str, paths), "--output-format", "json"]
     command += ["--python-interpreter-path", sys.executable, "--preset", "default", "--min-severity", "info"]
     if "site-packages" not in _package_parent():  # an editable install: Pyrefly does not run its import hook
-        command += ["--search-path", _package_parent()]
+        more_paths = (*more_paths, _package_parent())
+    for path in more_paths:
+        command += ["--search-path", path]
     done = _run(command)
     try:
-        found = json.loads(done.stdout)["errors"]
+        return list(json.loads(done.stdout)["errors"])
     except (json.JSONDecodeError, KeyError):
         raise CheckError(f"pyrefly failed: {(done.stderr or done.stdout).strip()}") from None
-    problems = []
-    for error in found:
-        text = error.get("description") or error["concise_description"]
-        is_error = error.get("severity", "error") == "error"
-        if error["name"] == "reveal-type" or (is_error and (everything or _ABOUT_TENSORS.search(text))):
-            problems.append(Problem(error["path"], error["line"], error["column"], plain(text), is_error))
-    return sorted(problems)
+
+
+_RULE = "type-level shape DSL"  # how Pyrefly speaks of a shape rule, whose text has no numbers
+
+
+def _explained(problems: list[Problem]) -> list[Problem]:
+    """The problems with the shapes of their operands, which a second run of Pyrefly reveals."""
+    if not problems:
+        return []
+    by_path: dict[str, list[Problem]] = {}
+    for problem in problems:
+        by_path.setdefault(problem.path, []).append(problem)
+    with tempfile.TemporaryDirectory(prefix="flambeau-check-") as folder:
+        places, copies = {}, []
+        for number, (path, several) in enumerate(by_path.items()):
+            text, found = operands.instrumented(Path(path).read_text(), [(p.line, p.column) for p in several])
+            copy = Path(folder) / f"explained_{number}.py"
+            copy.write_text(text)
+            copies.append(copy)
+            places[copy.name] = path, found
+        parents = dict.fromkeys(str(Path(path).resolve().parent) for path in by_path)
+        revealed = {
+            (Path(error["path"]).name, error["line"], error["column"]): error["description"]
+            for error in _pyrefly_errors(copies, *parents)
+            if error["name"] == "reveal-type"
+        }
+    shapes: dict[Problem, list[str]] = {problem: [] for problem in problems}
+    for name, (path, found) in places.items():
+        for place in found:
+            shown = operands.described(place.text, revealed.get((name, place.line, place.column), ""))
+            if shown is not None:
+                shapes[by_path[path][place.error]].append(shown)
+    return [p._replace(message=f"{p.message} ({', '.join(shapes[p])})" if shapes[p] else p.message) for p in problems]
+
+
+# Pyrefly does not solve ``2 * H = 8`` for H at a call: what it cannot find is not known, and no error.
+_NOT_FOUND = "Type variable cannot be inferred from a nested position"
 
 
 def plain(message: str) -> str:

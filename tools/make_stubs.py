@@ -11,6 +11,7 @@ import ast
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "flambeau"
@@ -49,20 +50,24 @@ def bound(name: str) -> str | None:
     return next((text for pattern, text in BOUNDS if re.fullmatch(pattern, name)), None)
 
 
-def load_signatures() -> list:
-    """The table, without importing flambeau itself."""
+def load_table() -> Any:
+    """The module of signatures, without importing flambeau itself."""
     import importlib.util
 
     spec = importlib.util.spec_from_file_location("flambeau_signatures", PACKAGE / "typing" / "signatures.py")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
-    return module.SIGNATURES
+    return module
 
 
 def load_rules() -> set[str]:
     """The names of Pyrefly's rules."""
     return set(re.findall(r"^def (\w+)\(", (PACKAGE / "_pyrefly" / "_rules.pyi").read_text(), re.M))
+
+
+TABLE = load_table()
+TENSORS = ("Tensor", "MapIntTuples", *TABLE.NAMED_TUPLES)  # what a result of tensors begins with
 
 
 class Parameter:
@@ -155,7 +160,7 @@ def pyrefly_definition(signature, *, method: bool, overloaded: bool, static_name
         variables = [v for v in variables if v.partition(":")[0] not in ("D", "V", "S")]
     variables += [f"B{i + 1}: {_with_dtypes(union)}" for i, union in enumerate(unions)]
     result = re.sub(r"Pieces\[(\w+), (\w+), (.*)\]$", r"MapIntTuples[lambda One: Tensor[\1, \2, One], \3]", result)
-    plain = result.startswith(("Tensor", "MapIntTuples", "ValuesIndices"))
+    plain = result.startswith(TENSORS)
     result = re.sub(r"(\w+)\(", r"rule.\1(", result if plain else qualified(result))
     head = f"[{', '.join(variables)}]" if variables else ""
     line = f"def {name}{head}({', '.join(texts)}) -> {result}: ..."
@@ -184,18 +189,56 @@ def _list(annotation: str) -> str:
     return f"MapIntTuples[lambda One: Tensor[{dtype}, {device}, One], {shapes}]"
 
 
+# The rules that read a list (or a shape) of dimensions, beside those that read an integer or a tuple of them.
+OF_LISTS = {"reduce": "reduce_over", "squeeze": "squeeze_dims", "split": "split_into", "resized": "resized_to"}
+
+
 def with_lists(signatures: list) -> list:
-    """The signatures, and for those with `Axes` one that also takes lists, whose values Pyrefly does not read."""
+    """The signatures, and for those with `Axes` one that also takes lists.
+
+    Pyrefly reads the numbers in a list as sizes, so a rule needs a form of its own for them. What has none is left open.
+    """
     lists = []
     for signature in signatures:
-        if re.search(r": Axes\d*", signature.parameters):
-            parameters = re.sub(r": Axes\d*", ": int | Sequence[int | None] | None", signature.parameters)
-            parameters = re.sub(r": Keep\d*", ": bool", re.sub(r": Dim\d*", ": int", parameters))
-            parameters = re.sub(r": Size\d*", ": int", re.sub(r": Text\d*", ": str", parameters))
-            result = re.sub(r"Pieces\[(\w+, V), .*\]", r"tuple[Tensor[\1], ...]", signature.result)
-            result = re.sub(r"(Tensor\[\w+, V), .*?\]$", r"\1]", result)
+        if not re.search(r": Axes\d*", signature.parameters):
+            continue
+        rule = re.search(rf"\b({'|'.join(OF_LISTS)})\(\w+, Axes\b", signature.result)
+        if rule:
+            result = re.sub(rf"\b({'|'.join(OF_LISTS)})\((\w+), Axes\b", _of_lists, signature.result)
+            parameters = re.sub(r": Axes( = None)?", ": Sizes", signature.parameters)
+            if ", *, dim: Sizes" not in parameters and re.search(r" = [^,]*, (?:dim|size|split_size\w*): Sizes", parameters):
+                parameters = re.sub(r", (dim|size|split_size\w*): Sizes", r", *, \1: Sizes", parameters).replace(
+                    ", *, *,", ", *,"
+                )
+                parameters = parameters[: parameters.index("*, ") + 3] + parameters[parameters.index("*, ") + 3 :].replace(
+                    "*, ", ""
+                )
             lists.append(signature._replace(parameters=parameters, result=result))
+        parameters = re.sub(r": Axes\d*", ": int | Sequence[int | None] | None", signature.parameters)
+        parameters = re.sub(r": Keep\d*", ": bool", re.sub(r": Dim\d*", ": int", parameters))
+        parameters = re.sub(r": Size\d*", ": int", re.sub(r": Text\d*", ": str", parameters))
+        lists.append(signature._replace(parameters=parameters, result=_open(signature.result)))
     return list(dict.fromkeys([*signatures, *lists]))
+
+
+def _open(result: str) -> str:
+    """A result without the shapes that rules compute."""
+    return ast.unparse(_WithoutRules().visit(ast.parse(result, mode="eval").body))
+
+
+class _WithoutRules(ast.NodeTransformer):
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+        if isinstance(node.value, ast.Name) and node.value.id in ("Tensor", "Pieces") and isinstance(node.slice, ast.Tuple):
+            if len(node.slice.elts) == 3 and isinstance(node.slice.elts[2], ast.Call):
+                node.slice.elts.pop()
+            if node.value.id == "Pieces":
+                return ast.parse(f"tuple[{ast.unparse(node).replace('Pieces', 'Tensor', 1)}, ...]", mode="eval").body
+            return node
+        return self.generic_visit(node)
+
+
+def _of_lists(match: re.Match) -> str:
+    return f"{OF_LISTS[match.group(1)]}({match.group(2)}, Sizes"
 
 
 def grouped(signatures: list, place: str) -> dict[str, list]:
@@ -262,9 +305,7 @@ def portable_definition(signature, *, method: bool, overloaded: bool, static_nam
         if method and position == 0:
             variable = "self"
         texts.append(f"{variable}: {qualified(annotation)}" + (f" = {parameter.default}" if parameter.default else ""))
-    result = (
-        result if result.startswith(("Tensor", "ValuesIndices")) else qualified(result).replace("builtins.builtins.", "builtins.")
-    )
+    result = result if result.startswith(TENSORS) else qualified(result).replace("builtins.builtins.", "builtins.")
     line = f"def {name}({', '.join(texts)}) -> {result}: ..."
     return _overload(overloaded) + _tensor_dtypes(line) + _ignored(name)
 
@@ -350,6 +391,8 @@ def factories(kind: str) -> str:
             emit(name, parameters, shape, "float32")
     tuple_form = sizes[-1:] if kind == "pyrefly" else sizes[-7:]
     for name, middle, dtype in (
+        ("full", "fill_value: builtins.bool", "bool"),
+        ("full", "fill_value: builtins.int", "int64"),
         ("full", "fill_value: builtins.float", "float32"),
         ("randint", "", "int64"),
     ):
@@ -491,15 +534,135 @@ def filled(template: str, signatures: list, kind: str) -> str:
     text = text.replace("# {methods}\n", methods(signatures))
     text = text.replace("# {functions}\n", functions(signatures, "t"))
     text = text.replace("# {functional}\n", functions(signatures, "f"))
+    text = text.replace("# {linalg}\n", functions(signatures, "l"))
+    text = text.replace("# {fft}\n", functions(signatures, "s"))
     text = text.replace("# {factories}\n", factories(kind) + likes(kind))
+    text = text.replace("# {named_tuples}\n", named_tuples(kind))
+    text = text.replace("# {layers}", layers()).replace("shape keeping modules", TABLE.SHAPE_KEEPING_MODULES)
+    text = text.replace("# {other modules}\n", other_modules(text, kind))
+    text = text.replace("# {in_a_row}\n", in_a_row())
     text = text.replace("# {any_sizes}\n", "".join(f"{name} = Any\n" for name in SIZE_VARIABLES))
     text = text.replace("# {sizes}", ", ".join(map(str, KNOWN_SIZES))).replace("# {size_variables}\n", size_variables() + "\n")
-    text = re.sub(r"^# \{for n in 1, 2, 3\}\n(.*?)^# \{end\}\n", _per_dimension, text, flags=re.M | re.S)
-    text = re.sub(r"^# \{for name in (.*?)\}\n(.*?)^# \{end\}\n", _per_name, text, flags=re.M | re.S)
+    text = re.sub(r"^ *# \{for n in 1, 2, 3\}\n(.*?)^ *# \{end\}\n", _per_dimension, text, flags=re.M | re.S)
+    text = re.sub(r"^ *# \{for name in (.*?)\}\n(.*?)^ *# \{end\}\n", _per_name, text, flags=re.M | re.S)
     open_constructor = (
         r"^(class (?!Module\b)(\w+)\b[^\n]*\n    def __init__\()self, \*args: Any, \*\*kwargs: Any\) -> None: \.\.\."
     )
-    return re.sub(open_constructor, _constructed, text, flags=re.M)
+    text = re.sub(open_constructor, _constructed, text, flags=re.M)
+    return taking_unions(text) if kind == "pyrefly" else text
+
+
+def taking_unions(text: str) -> str:
+    """Each lone function of shapes as an overload, twice: only then does Pyrefly take a union of tensors apart.
+
+    (A variable has a union for its type after a branch or a loop has given it another shape.)
+    """
+    lines: list[str] = []
+    for line in text.split("\n"):
+        found = re.match(r"( *)def \w+\[.*?\]\(.*?Tensor\[\w+(?: \| \w+)*, V, [STUW]\]", line.replace("dt.", ""))
+        if found and (not lines or not lines[-1].strip().startswith("@")):
+            lines += [found.group(1) + "@overload", line, found.group(1) + "@overload"]
+        lines.append(line)
+    return "\n".join(lines)
+
+
+LAYERS = 16  # the most that a Sequential is followed through, without those that keep the shape
+MODULES_IN_A_ROW = 64  # the most that a Sequential is made of
+SLOT = 20  # numbers that a layer takes in a Sequential's code: see `_rules.pyi`
+
+
+def layers() -> str:
+    """The shape after all layers of a Sequential whose code is C."""
+    result = "S"
+    for position in range(LAYERS):
+        result = f"rule.layer({result}, rule.slot(C, {position}))"
+    return result
+
+
+def in_a_row() -> str:
+    """The body of the rule that joins the codes of a Sequential's layers. Pyrefly's rules have no loops over shapes.
+
+    Layers that keep every shape are left out, and so are norms that expect the channels of the convolution before them.
+    """
+    lines = []
+    for n in range(MODULES_IN_A_ROW):
+        kept = f"c{n}[0] != 0"
+        if n:
+            other = " and ".join(f"f{n - 1}[0] != {kind}" for kind in (31, 32, 33, 41, 42, 43))
+            kept += f" and (f{n}[0] != 7 or f{n}[1] != f{n - 1}[2] or len(c{n - 1}) > {SLOT} or {other})"
+        lines += [
+            f"    c{n} = codes[{n}]",
+            f"    f{n} = dsl.concat(c{n}, dsl.IntTuple(0 for i in range(({SLOT} - len(c{n}) % {SLOT}) % {SLOT})))",
+            f"    k{n} = dsl.IntTuple(one for one in f{n} if {kept})",
+            f"    j{n} = {f'dsl.concat(j{n - 1}, k{n})' if n else f'dsl.concat(k{n}, dsl.IntTuple(()))'}",
+            f"    if len(codes) == {n + 1}:",
+            f"        return j{n}",
+        ]
+    return "\n".join([*lines, "    return dsl.IntTuple.gradual()"]) + "\n"
+
+
+def named_tuples(kind: str) -> str:
+    """The classes of results whose parts have names."""
+    lines = []
+    for name, parts in TABLE.NAMED_TUPLES.items():
+        variables = ", ".join("ABC"[: len(parts)])
+        head = f"[{variables}](tuple[{variables}])" if kind == "pyrefly" else f"(tuple[{variables}], Generic[{variables}])"
+        lines.append(f'class {name}{head}:\n    """A tuple whose parts have names: {", ".join(parts)}."""\n')
+        lines.extend(f"    @property\n    def {part}(self) -> {variable}: ..." for part, variable in zip(parts, "ABC"))
+        lines.append("")
+    return "\n".join(lines)
+
+
+def other_modules(written: str, kind: str) -> str:
+    """The modules of the table that a template does not spell out."""
+    import inspect
+
+    from flambeau import nn
+
+    lines = []
+    for module in TABLE.MODULES.values():
+        if re.search(rf"^class {module.name}\b|\{{for name in .*\b{module.name}\b.*\}}", written, re.M):
+            continue
+        if re.sub(r"\dd$", "{n}d", module.name) != module.name and f"class {module.name[:-2]}{{n}}d" in written:
+            continue
+        runtime = getattr(nn, module.name)
+        table = {parameter.name: parameter for parameter in split_parameters(module.parameters)}
+        inputs = [p for p in inspect.signature(runtime.forward).parameters.values() if p.name != "self"]
+        dtype, _, rule = module.result.rpartition(": ")
+        shapes = [letter for letter in "STU"[: len(inputs)] if re.search(rf"\b{letter}\b", rule)]
+        given = "dt.dtype" if module.name in ("Unfold", "Fold", "Bilinear") else "dt.integral" if dtype else "dt.floating"
+        out = f"dt.{dtype}" if dtype else "D"
+        forward = []
+        for letter, p in zip("STU", inputs):
+            type_ = f"Tensor[D, V, {letter}]" if letter in shapes else "Tensor[D, V]" if letter == "S" else "Any"
+            if module.name in ("NLLLoss",) and letter == "T":
+                type_ = "Tensor[dt.int64, V, T]"
+            forward.append(f"{p.name}: {type_}" + (" = ..." if p.default is not p.empty else ""))
+        forward += [f"{p.name}: Any" + (" = ..." if p.default is not p.empty else "") for p in inputs[3:]]
+        constructor = constructor_parameters(runtime)
+        variables = dict.fromkeys(re.findall(r"\b(?:Axes|Dim|Keep|Text|Size)\d*\b", module.parameters))
+        if kind == "pyrefly":
+            for parameter in table.values():
+                constructor = re.sub(
+                    rf"\b{parameter.name}: [^,=]*(?=,| =|$)", f"{parameter.name}: {parameter.annotation}", constructor
+                )
+            bounds = ", ".join(f"{name}: {_with_builtins(bound(name))}" for name in variables)
+            method = ", ".join(["D: " + given, "V: dt.device", *(f"{letter}: IntTuple" for letter in shapes)])
+            rule = re.sub(r"(\w+)\(", r"rule.\1(", rule)
+            lines.append(f"class {module.name}[{bounds}](Module):  # pyrefly: ignore[invalid-type-var]")
+            lines.append(f"    def __init__({constructor}) -> None: ...")
+            lines.append(f"    def forward[{method}](self, {', '.join(forward)}) -> Tensor[{out}, V, {rule}]: ...\n")
+        else:
+            lines.append(f"class {module.name}(Module, Generic[C]):\n    def __init__({constructor}) -> None: ...")
+            text = re.sub(r"Tensor\[(\S+), V(, \w)?\]", r"Tensor[\1, V, Any]", ", ".join(forward))
+            variable = {"dt.dtype": "D", "dt.floating": "DF", "dt.integral": "DI"}[given]
+            text, out = text.replace("[D, ", f"[{variable}, "), variable if out == "D" else out
+            lines += [f"    def {name}(self, {text}) -> Tensor[{out}, V, Any]: ..." for name in ("forward", "__call__")] + [""]
+    return "\n".join(lines)
+
+
+def _with_builtins(bound_text: str | None) -> str:
+    return (bound_text or "").replace("builtins.int", "int").replace("builtins.tuple", "tuple")
 
 
 def modules() -> str:
@@ -518,7 +681,9 @@ def rest_of(namespace: str, written: str, kind: str) -> str:
     import inspect
 
     module = importlib.import_module("flambeau" + namespace)
-    defined = set(re.findall(r"^(?:@overload\n)?(?:def|class) (\w+)|^from .* import .*?(?:as )?(\w+)$|^(\w+): ", written, re.M))
+    defined = set(
+        re.findall(r"^(?:@overload\n)?(?:def|class) (\w+)|^from .* import .*?(?:as )?(\w+)$|^(\w+)(?:: | = )", written, re.M)
+    )
     known = {name for match in defined for name in match if name} | {"functional", "init", "utils", "modules"}
     lines = []
     for name in sorted(vars(module) if namespace else set(module.__all__) | set(vars(module))):
@@ -595,14 +760,20 @@ def _per_name(match: re.Match) -> str:
 
 def generate() -> dict[Path, str]:
     """Every stub's path and text."""
-    signatures = load_signatures()
+    signatures = TABLE.SIGNATURES
     result: dict[Path, str] = {}
     for kind in ("pyrefly", "portable"):
         folder = PACKAGE / f"_{kind}"
         for template in sorted((ROOT / "tools" / "stubs").glob(f"{kind}_*.pyi.in")):
             name = template.name.removeprefix(f"{kind}_").removesuffix(".in")
             text = filled(template.name, signatures, kind)
-            namespace = {"_functions.pyi": "", "_functional.pyi": ".nn.functional", "nn.pyi": ".nn"}.get(name)
+            namespace = {
+                "_functions.pyi": "",
+                "_functional.pyi": ".nn.functional",
+                "nn.pyi": ".nn",
+                "_linalg.pyi": ".linalg",
+                "_fft.pyi": ".fft",
+            }.get(name)
             if namespace is not None:
                 others = (ROOT / "tools" / "stubs" / f"{kind}__aliases.pyi.in").read_text() if not namespace else ""
                 gate = (ROOT / "tools" / "stubs" / "gate___init__.pyi.in").read_text() if not namespace else ""

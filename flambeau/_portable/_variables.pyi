@@ -15,7 +15,6 @@ DF = TypeVar("DF", bound=dt.floating, default=Any)
 DI = TypeVar("DI", bound=dt.integral, default=Any)
 V = TypeVar("V", bound=dt.device, default=Any)
 V2 = TypeVar("V2", bound=dt.device, default=Any)
-S = TypeVar("S", default=Any)
 T = TypeVar("T", default=Any)
 U = TypeVar("U", default=Any)
 W = TypeVar("W", default=Any)
@@ -31,8 +30,15 @@ Any8 = TypeVar("Any8", bound=dt.int8 | dt.uint8 | dt.bool, default=Any)
 Any9 = TypeVar("Any9", bound=dt.bool | dt.uint8 | dt.int8 | dt.int16 | dt.int32 | dt.int64, default=Any)
 # Sizes: a bound of literals is the only one that keeps a literal argument literal in pyright and ty. mypy would compare all
 # pairs of them for each pair of overloads; its plugin reads the literals itself.
+#
+# A list of tensors of several shapes is one of tensors of an open shape to mypy, where the shape is covariant; in pyright and ty it
+# must be invariant, or the two K of a product are widened until they meet.
 MYPY = False
 if MYPY:
     from ._sizes import *
+
+    S = TypeVar("S", covariant=True, default=Any)
 else:
     from ._literal_sizes import *
+
+    S = TypeVar("S", default=Any)

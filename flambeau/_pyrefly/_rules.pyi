@@ -322,7 +322,15 @@ def squeeze(shape: IntTuple, dim: int | tuple[int, ...] | None) -> IntTuple:
             return dsl.Invalid("squeeze: dimension out of range")
         axis = dim % len(shape)
         return dsl.IntTuple(shape[i] for i in range(len(shape)) if i != axis or shape[i] != 1)
-    return dsl.IntTuple.gradual()
+    rank = len(shape)
+    if rank == 0:
+        return dsl.IntTuple.gradual()
+    if any(d < 0 - rank or d >= rank for d in dim):
+        return dsl.Invalid("squeeze: dimension out of range")
+    named = tuple(d % rank for d in dim)
+    if any(named.count(d) > 1 for d in named):
+        return dsl.Invalid("squeeze: a dimension is named twice")
+    return dsl.IntTuple(shape[i] for i in range(rank) if shape[i] != 1 or named.count(i) == 0)
 
 @type_shape_dsl_function
 def unsqueeze(shape: IntTuple, dim: int) -> IntTuple:
@@ -629,14 +637,21 @@ def repeat(shape: IntTuple, counts: IntTuple) -> IntTuple:
 def chunk(shape: IntTuple, chunks: int, dim: int) -> IntTuples:
     if dim < 0 - len(shape) or dim >= len(shape):
         return dsl.Invalid("chunk: dimension out of range")
+    if chunks < 1:
+        return dsl.Invalid("chunk: chunks must be at least 1")
     axis = dim % len(shape)
     size = shape[axis]
     if not dsl.is_concrete_int(size):
         return dsl.IntTuples.gradual()
-    if size % chunks != 0:  # the last piece is smaller, and there may be fewer
+    rounded = dsl.IntTuple(((size + (chunks - 1)) // chunks,))
+    each = rounded[0]
+    rests = dsl.IntTuple(size - i * each for i in range(chunks))
+    kept = dsl.IntTuple(n for n in rests if n > 0)
+    if len(kept) == 0:
         return dsl.IntTuples.gradual()
-    part = dsl.IntTuple(shape[i] // chunks if i == axis else shape[i] for i in range(len(shape)))
-    return dsl.IntTuples(part for i in range(chunks))
+    over = dsl.IntTuple(n - each for n in kept)
+    pieces = dsl.IntTuple(n if o < 0 else n - o for n, o in zip(kept, over))
+    return dsl.IntTuples(dsl.IntTuple(n if i == axis else shape[i] for i in range(len(shape))) for n in pieces)
 
 @type_shape_dsl_function
 def attention(query: IntTuple, key: IntTuple, value: IntTuple) -> IntTuple:
@@ -669,13 +684,21 @@ def into(target: IntTuple, other: IntTuple) -> IntTuple:
     return target
 
 @type_shape_dsl_function
-def probability_loss(input: IntTuple, target: IntTuple) -> IntTuple:
+def probability_loss(input: IntTuple, target: IntTuple, reduction: str) -> IntTuple:
+    if len(input) == 0:
+        return dsl.Invalid("cross_entropy: the input must be [C] or [N, C, ...]")
     if len(input) != len(target):
         return dsl.Invalid("a target of probabilities has the input's shape; class numbers are integers")
     differences = dsl.IntTuple(a - b for a, b in zip(input, target))
     if any(dsl.is_concrete_int(n) and n != 0 for n in differences):
         return dsl.Invalid("a target of probabilities has the input's shape; class numbers are integers")
-    return dsl.IntTuple.gradual()
+    if reduction == "mean" or reduction == "sum":
+        return dsl.IntTuple(())
+    if reduction != "none":
+        return dsl.Invalid("reduction must be 'none', 'mean' or 'sum'")
+    if len(input) < 2:
+        return dsl.IntTuple(())
+    return dsl.concat(input[:1], input[2:])
 
 @type_shape_dsl_function
 def einops_rearrange(spec: str, shape: IntTuple, axes: NamedInts) -> IntTuple:
@@ -787,16 +810,659 @@ def split(shape: IntTuple, size: int | tuple[int, ...] | None, dim: int) -> IntT
     if dim < 0 - len(shape) or dim >= len(shape):
         return dsl.Invalid("split: dimension out of range")
     axis = dim % len(shape)
+    total = shape[axis]
     if size is None:
         return dsl.IntTuples.gradual()
     if dsl.is_int_value(size):
-        return dsl.IntTuples.gradual()
+        if size < 1 or not dsl.is_concrete_int(total):
+            return dsl.IntTuples.gradual()
+        rests = dsl.IntTuple(total - i * size for i in range(65))
+        kept = dsl.IntTuple(n for n in rests if n > 0)
+        if len(kept) == 0 or len(kept) > 64:
+            return dsl.IntTuples.gradual()
+        parts = dsl.IntTuple(n if n < size else size + 0 for n in kept)
+        return dsl.IntTuples(dsl.IntTuple(n if i == axis else shape[i] for i in range(len(shape))) for n in parts)
     pieces = dsl.IntTuple(n + 0 for n in size)
-    total = shape[axis]
     rest = dsl.IntTuple((total - dsl.sum(pieces),))
     if any(dsl.is_concrete_int(n) and n != 0 for n in rest):
         return dsl.Invalid("split: the sizes do not add up to the dimension")
     return dsl.IntTuples(dsl.IntTuple(n if i == axis else shape[i] for i in range(len(shape))) for n in pieces)
+
+@type_shape_dsl_function
+def split_into(shape: IntTuple, sizes: IntTuple, dim: int) -> IntTuples:
+    if dim < 0 - len(shape) or dim >= len(shape):
+        return dsl.Invalid("split: dimension out of range")
+    axis = dim % len(shape)
+    total = shape[axis]
+    rest = dsl.IntTuple((total - dsl.sum(sizes),))
+    if any(dsl.is_concrete_int(n) and n != 0 for n in rest):
+        return dsl.Invalid("split: the sizes do not add up to the dimension")
+    return dsl.IntTuples(dsl.IntTuple(n if i == axis else shape[i] for i in range(len(shape))) for n in sizes)
+
+@type_shape_dsl_function
+def unbind(shape: IntTuple, dim: int) -> IntTuples:
+    if dim < 0 - len(shape) or dim >= len(shape):
+        return dsl.Invalid("unbind: dimension out of range")
+    axis = dim % len(shape)
+    size = shape[axis]
+    if not dsl.is_concrete_int(size):
+        return dsl.IntTuples.gradual()
+    rests = dsl.IntTuple(size - i for i in range(65))
+    kept = dsl.IntTuple(n for n in rests if n > 0)
+    if len(kept) == 0 or len(kept) > 64:
+        return dsl.IntTuples.gradual()
+    rest = dsl.concat(shape[:axis], shape[axis + 1 :])
+    return dsl.IntTuples(dsl.IntTuple(one for one in rest) for n in kept)
+
+@type_shape_dsl_function
+def reduce_over(shape: IntTuple, dims: IntTuple, keepdim: bool) -> IntTuple:
+    rank = len(shape)
+    if any(not dsl.is_concrete_int(d) for d in dims):
+        return dsl.IntTuple.gradual()
+    if len(dims) == 0:
+        return dsl.IntTuple.gradual()
+    reduced = dsl.IntTuple(i + 0 for i in range(rank) if any(d == i or d + rank == i for d in dims))
+    if len(reduced) != len(dims):
+        return dsl.Invalid("a dimension is out of range, or named twice")
+    if keepdim:
+        return dsl.IntTuple(1 if any(d == i or d + rank == i for d in dims) else shape[i] for i in range(rank))
+    return dsl.IntTuple(shape[i] for i in range(rank) if not any(d == i or d + rank == i for d in dims))
+
+@type_shape_dsl_function
+def squeeze_dims(shape: IntTuple, dims: IntTuple) -> IntTuple:
+    rank = len(shape)
+    if any(not dsl.is_concrete_int(d) for d in dims):
+        return dsl.IntTuple.gradual()
+    if rank == 0:
+        return dsl.IntTuple.gradual()
+    named = dsl.IntTuple(i + 0 for i in range(rank) if any(d == i or d + rank == i for d in dims))
+    if len(named) != len(dims):
+        return dsl.Invalid("squeeze: a dimension is out of range, or named twice")
+    return dsl.IntTuple(
+        shape[i] for i in range(rank) if shape[i] != 1 or not any(d == i or d + rank == i for d in dims)
+    )
+
+@type_shape_dsl_function
+def resized_to(shape: IntTuple, sizes: IntTuple) -> IntTuple:
+    if len(shape) < 3:
+        return dsl.Invalid("interpolate: the input must be [N, C, *sizes]")
+    if len(sizes) == 1:
+        return dsl.IntTuple.gradual()
+    if len(sizes) != len(shape) - 2:
+        return dsl.Invalid("interpolate: one size for each spatial dimension is needed")
+    if any(dsl.is_concrete_int(n) and n < 1 for n in sizes):
+        return dsl.Invalid("interpolate: sizes must be at least 1")
+    return dsl.concat(shape[:2], sizes)
+
+@type_shape_dsl_function
+def rescaled(shape: IntTuple) -> IntTuple:
+    if len(shape) < 3:
+        return dsl.Invalid("interpolate: the input must be [N, C, *sizes]")
+    rest = shape[2:]
+    return dsl.concat(shape[:2], dsl.IntTuple(dsl.Int.gradual() for n in rest))
+
+@type_shape_dsl_function
+def at_mask(shape: IntTuple, mask: IntTuple) -> IntTuple:
+    if len(mask) > len(shape):
+        return dsl.Invalid("too many indices: the mask has more dimensions than the tensor")
+    if len(mask) == 0:
+        return dsl.IntTuple.gradual()
+    masked = shape[: len(mask)]
+    differences = dsl.IntTuple(a - b for a, b in zip(masked, mask))
+    if any(dsl.is_concrete_int(n) and n != 0 for n in differences):
+        return dsl.Invalid("the shape of the mask does not match the shape of the indexed tensor")
+    return dsl.concat(dsl.IntTuple((dsl.Int.gradual(),)), shape[len(mask) :])
+
+@type_shape_dsl_function
+def at_integers(shape: IntTuple, index: IntTuple, before: int) -> IntTuple:
+    if before < 0:
+        if len(shape) == 0:
+            return dsl.Invalid("too many indices for a tensor without dimensions")
+        return dsl.concat(shape[:-1], index)
+    if len(shape) <= before:
+        return dsl.Invalid("too many indices for the tensor's dimensions")
+    return dsl.concat(shape[:before], dsl.concat(index, shape[before + 1 :]))
+
+@type_shape_dsl_function
+def at_pair(shape: IntTuple, first: IntTuple, second: IntTuple, between: int) -> IntTuple:
+    if len(shape) < 2 + between:
+        return dsl.Invalid("too many indices for the tensor's dimensions")
+    if len(first) != len(second):
+        return dsl.IntTuple.gradual()
+    conflicts = dsl.IntTuple((a - b) * (a - 1) * (b - 1) for a, b in zip(first, second))
+    if any(dsl.is_concrete_int(n) and n != 0 for n in conflicts):
+        return dsl.Invalid("shape mismatch: the indexing tensors cannot be broadcast together")
+    both = dsl.IntTuple(b if a == 1 else a for a, b in zip(first, second))
+    return dsl.concat(both, dsl.concat(shape[1 : 1 + between], shape[2 + between :]))
+
+@type_shape_dsl_function
+def at_list(shape: IntTuple, index: IntTuple) -> IntTuple:
+    if len(shape) == 0:
+        return dsl.Invalid("too many indices for a tensor without dimensions")
+    return dsl.concat(dsl.IntTuple((len(index),)), shape[1:])
+
+@type_shape_dsl_function
+def gather(shape: IntTuple, dim: int, index: IntTuple) -> IntTuple:
+    if len(shape) == 0 or len(index) == 0:
+        return dsl.IntTuple.gradual()
+    if dim < 0 - len(shape) or dim >= len(shape):
+        return dsl.Invalid("gather: dimension out of range")
+    if len(index) != len(shape):
+        return dsl.Invalid("gather: the index must have as many dimensions as the input")
+    axis = dim % len(shape)
+    left = dsl.IntTuple(0 if i == axis else shape[i] - index[i] for i in range(len(shape)))
+    if any(dsl.is_concrete_int(n) and n < 0 for n in left):
+        return dsl.Invalid("gather: the index is larger than the input in another dimension than dim")
+    return index
+
+@type_shape_dsl_function
+def scatter(shape: IntTuple, dim: int, index: IntTuple) -> IntTuple:
+    if len(shape) == 0 or len(index) == 0:
+        return dsl.IntTuple.gradual()
+    if dim < 0 - len(shape) or dim >= len(shape):
+        return dsl.Invalid("scatter: dimension out of range")
+    if len(index) != len(shape):
+        return dsl.Invalid("scatter: the index must have as many dimensions as the input")
+    axis = dim % len(shape)
+    left = dsl.IntTuple(0 if i == axis else shape[i] - index[i] for i in range(len(shape)))
+    if any(dsl.is_concrete_int(n) and n < 0 for n in left):
+        return dsl.Invalid("scatter: the index is larger than the input in another dimension than dim")
+    return shape
+
+@type_shape_dsl_function
+def scatter_from(shape: IntTuple, dim: int, index: IntTuple, source: IntTuple) -> IntTuple:
+    if len(shape) == 0 or len(index) == 0 or len(source) == 0:
+        return dsl.IntTuple.gradual()
+    if dim < 0 - len(shape) or dim >= len(shape):
+        return dsl.Invalid("scatter: dimension out of range")
+    if len(index) != len(shape) or len(source) != len(shape):
+        return dsl.Invalid("scatter: index and source must have as many dimensions as the input")
+    axis = dim % len(shape)
+    left = dsl.IntTuple(0 if i == axis else shape[i] - index[i] for i in range(len(shape)))
+    given = dsl.IntTuple(a - b for a, b in zip(source, index))
+    if any(dsl.is_concrete_int(n) and n < 0 for n in left):
+        return dsl.Invalid("scatter: the index is larger than the input in another dimension than dim")
+    if any(dsl.is_concrete_int(n) and n < 0 for n in given):
+        return dsl.Invalid("scatter: the index is larger than the source")
+    return shape
+
+@type_shape_dsl_function
+def index_add(shape: IntTuple, dim: int, index: IntTuple, source: IntTuple) -> IntTuple:
+    if len(index) > 1:
+        return dsl.Invalid("index_add: the index must be a vector")
+    if len(shape) == 0 or len(source) == 0:
+        return dsl.IntTuple.gradual()
+    if dim < 0 - len(shape) or dim >= len(shape):
+        return dsl.Invalid("index_add: dimension out of range")
+    if len(shape) != len(source):
+        return dsl.Invalid("index_add: the source must have as many dimensions as the input")
+    axis = dim % len(shape)
+    count = dsl.prod(index)
+    differences = dsl.IntTuple(source[i] - count if i == axis else source[i] - shape[i] for i in range(len(shape)))
+    if any(dsl.is_concrete_int(n) and n != 0 for n in differences):
+        return dsl.Invalid("index_add: the source needs the input's sizes, and one slice for each index")
+    return shape
+
+@type_shape_dsl_function
+def take_along_dim(shape: IntTuple, indices: IntTuple, dim: int) -> IntTuple:
+    if len(shape) == 0:
+        return dsl.IntTuple.gradual()
+    if dim < 0 - len(shape) or dim >= len(shape):
+        return dsl.Invalid("take_along_dim: dimension out of range")
+    if len(shape) != len(indices):
+        return dsl.Invalid("take_along_dim: input and indices should have the same number of dimensions")
+    axis = dim % len(shape)
+    conflicts = dsl.IntTuple(
+        0 if i == axis else (shape[i] - indices[i]) * (shape[i] - 1) * (indices[i] - 1) for i in range(len(shape))
+    )
+    if any(dsl.is_concrete_int(n) and n != 0 for n in conflicts):
+        return dsl.Invalid("take_along_dim: input and indices do not broadcast outside dim")
+    return dsl.IntTuple(
+        indices[i] if i == axis else shape[i] if indices[i] == 1 else indices[i] for i in range(len(shape))
+    )
+
+@type_shape_dsl_function
+def tile(shape: IntTuple, counts: IntTuple) -> IntTuple:
+    lead = len(counts) - len(shape)
+    if lead >= 0:
+        return dsl.IntTuple(counts[i] if i < lead else counts[i] * shape[i - lead] for i in range(len(counts)))
+    missing = len(shape) - len(counts)
+    return dsl.IntTuple(shape[i] if i < missing else shape[i] * counts[i - missing] for i in range(len(shape)))
+
+@type_shape_dsl_function
+def windows(shape: IntTuple, dim: int, size: Int, step: Int) -> IntTuple:
+    if len(shape) == 0:
+        return dsl.IntTuple.gradual()
+    if dim < 0 - len(shape) or dim >= len(shape):
+        return dsl.Invalid("unfold: dimension out of range")
+    axis = dim % len(shape)
+    left = dsl.IntTuple((shape[axis] - size,))
+    if any(dsl.is_concrete_int(n) and n < 0 for n in left):
+        return dsl.Invalid("unfold: the window is larger than the dimension")
+    if dsl.is_concrete_int(step) and step < 1:
+        return dsl.Invalid("unfold: the step must be at least 1")
+    moved = dsl.IntTuple((shape[i] - size) // step + 1 if i == axis else shape[i] for i in range(len(shape)))
+    return dsl.concat(moved, dsl.IntTuple((size,)))
+
+@type_shape_dsl_function
+def diagonal(shape: IntTuple, offset: int, dim1: int, dim2: int) -> IntTuple:
+    rank = len(shape)
+    if dim1 < 0 - rank or dim1 >= rank or dim2 < 0 - rank or dim2 >= rank:
+        return dsl.Invalid("diagonal: dimension out of range")
+    first = dim1 % rank
+    second = dim2 % rank
+    if first == second:
+        return dsl.Invalid("diagonal: the two dimensions must not be the same")
+    rest = dsl.IntTuple(shape[i] for i in range(rank) if i != first and i != second)
+    rows = shape[first]
+    columns = shape[second]
+    if offset != 0 or not dsl.is_concrete_int(rows) or not dsl.is_concrete_int(columns):
+        return dsl.concat(rest, dsl.IntTuple((rows if rows == columns and offset == 0 else dsl.Int.gradual(),)))
+    gap = dsl.IntTuple((rows - columns,))
+    return dsl.concat(rest, dsl.IntTuple(rows if n < 0 else columns for n in gap))
+
+@type_shape_dsl_function
+def diag_embed(shape: IntTuple) -> IntTuple:
+    if len(shape) == 0:
+        return dsl.Invalid("diag_embed: the input must have at least one dimension")
+    return dsl.concat(shape, shape[len(shape) - 1 :])
+
+@type_shape_dsl_function
+def diag(shape: IntTuple, offset: int) -> IntTuple:
+    if len(shape) == 1:
+        if offset != 0:
+            return dsl.IntTuple((dsl.Int.gradual(), dsl.Int.gradual()))
+        return dsl.IntTuple((shape[0], shape[0]))
+    if len(shape) != 2:
+        return dsl.Invalid("diag: the input must have one or two dimensions")
+    if offset != 0:
+        return dsl.IntTuple((dsl.Int.gradual(),))
+    gap = dsl.IntTuple((shape[0] - shape[1],))
+    if any(not dsl.is_concrete_int(n) for n in gap):
+        return dsl.IntTuple((dsl.Int.gradual(),))
+    return dsl.IntTuple(shape[0] if n < 0 else shape[1] for n in gap)
+
+@type_shape_dsl_function
+def at_least(shape: IntTuple, rank: int) -> IntTuple:
+    if len(shape) >= rank:
+        return shape
+    if rank == 1:
+        return dsl.IntTuple((1,))
+    if rank == 2:
+        return dsl.concat(dsl.IntTuple(1 for i in range(2 - len(shape))), shape)
+    if len(shape) == 2:
+        return dsl.concat(shape, dsl.IntTuple((1,)))
+    if len(shape) == 1:
+        return dsl.IntTuple((1, shape[0], 1))
+    return dsl.IntTuple((1, 1, 1))
+
+@type_shape_dsl_function
+def kron(left: IntTuple, right: IntTuple) -> IntTuple:
+    if len(left) == len(right):
+        return dsl.IntTuple(a * b for a, b in zip(left, right))
+    if len(left) < len(right):
+        lead = len(right) - len(left)
+        return dsl.IntTuple(right[i] if i < lead else right[i] * left[i - lead] for i in range(len(right)))
+    more = len(left) - len(right)
+    return dsl.IntTuple(left[i] if i < more else left[i] * right[i - more] for i in range(len(left)))
+
+@type_shape_dsl_function
+def grid(shapes: IntTuples, indexing: str) -> IntTuples:
+    sizes = dsl.IntTuple(dsl.prod(s) for s in shapes)
+    if indexing == "ij":
+        return dsl.IntTuples(dsl.IntTuple(m for m in sizes) for n in sizes)
+    if indexing != "xy":
+        return dsl.Invalid("meshgrid: indexing must be 'ij' or 'xy'")
+    if len(sizes) < 2:
+        return dsl.IntTuples(dsl.IntTuple(m for m in sizes) for n in sizes)
+    swapped = dsl.IntTuple(
+        sizes[1] if i == 0 else sizes[0] if i == 1 else sizes[i] for i in range(len(sizes))
+    )
+    return dsl.IntTuples(dsl.IntTuple(m for m in swapped) for n in sizes)
+
+@type_shape_dsl_function
+def diff(shape: IntTuple, n: int, dim: int) -> IntTuple:
+    if len(shape) == 0:
+        return dsl.Invalid("diff expects input to be at least one-dimensional")
+    if n == 0:
+        return shape
+    if dim < 0 - len(shape) or dim >= len(shape):
+        return dsl.Invalid("diff: dimension out of range")
+    axis = dim % len(shape)
+    rests = dsl.IntTuple(shape[i] - n if i == axis else shape[i] for i in range(len(shape)))
+    return dsl.IntTuple(0 if dsl.is_concrete_int(m) and m < 0 else m for m in rests)
+
+@type_shape_dsl_function
+def tensordot(left: IntTuple, right: IntTuple, count: int) -> IntTuple:
+    if count < 0 or count > len(left) or count > len(right):
+        return dsl.Invalid("tensordot: more dimensions are to be summed over than there are")
+    lead = len(left) - count
+    differences = dsl.IntTuple(
+        (left[lead + i] - right[i]) * (left[lead + i] - 1) * (right[i] - 1) for i in range(count)
+    )
+    if any(dsl.is_concrete_int(n) and n != 0 for n in differences):
+        return dsl.Invalid("tensordot: the dimensions that are summed over do not have the same sizes")
+    return dsl.concat(left[:lead], right[count:])
+
+@type_shape_dsl_function
+def cross_distances(left: IntTuple, right: IntTuple) -> IntTuple:
+    if len(left) < 2 or len(right) < 2:
+        return dsl.Invalid("cdist: both arguments must be [..., points, features]")
+    shapes = dsl.IntTuples((left, right))
+    spec = "(p,features),(r,features)->(p,r)"
+    return gufunc_broadcast(spec, shapes)
+
+@type_shape_dsl_function
+def unfolded(shape: IntTuple, kernel: IntTuple, dilation: IntTuple, total: IntTuple, stride: IntTuple) -> IntTuple:
+    lead = len(shape) - 3
+    if lead != 0 and lead != 1:
+        return dsl.Invalid("unfold: the input must be [N, C, H, W] or [C, H, W]")
+    counts = dsl.IntTuple(
+        (shape[lead + 1 + i] + total[i] - dilation[i] * (kernel[i] - 1) - 1) // stride[i] + 1 for i in range(2)
+    )
+    if any(dsl.is_concrete_int(n) and n < 1 for n in counts):
+        return dsl.Invalid("unfold: the window is larger than the padded input")
+    return dsl.concat(shape[:lead], dsl.IntTuple((shape[lead] * dsl.prod(kernel), dsl.prod(counts))))
+
+@type_shape_dsl_function
+def folded(
+    shape: IntTuple, sizes: IntTuple, kernel: IntTuple, dilation: IntTuple, total: IntTuple, stride: IntTuple
+) -> IntTuple:
+    lead = len(shape) - 2
+    if lead != 0 and lead != 1:
+        return dsl.Invalid("fold: the input must be [N, C * kernel, L] or [C * kernel, L]")
+    counts = dsl.IntTuple((sizes[i] + total[i] - dilation[i] * (kernel[i] - 1) - 1) // stride[i] + 1 for i in range(2))
+    left = dsl.IntTuple((shape[lead + 1] - dsl.prod(counts),))
+    if any(dsl.is_concrete_int(n) and n != 0 for n in left):
+        return dsl.Invalid("fold: the number of blocks is not that of the output size")
+    rows = shape[lead]
+    block = dsl.prod(kernel)
+    if dsl.is_concrete_int(rows) and dsl.is_concrete_int(block) and rows % block != 0:
+        return dsl.Invalid("fold: the channels are not divisible by the window's elements")
+    return dsl.concat(shape[:lead], dsl.concat(dsl.IntTuple((rows // block,)), sizes))
+
+@type_shape_dsl_function
+def grid_sample(input: IntTuple, grid: IntTuple) -> IntTuple:
+    if len(input) != 4 and len(input) != 5:
+        return dsl.Invalid("grid_sample: the input must be [N, C, H, W] or [N, C, D, H, W]")
+    if len(grid) != len(input):
+        return dsl.Invalid("grid_sample: the grid must have as many dimensions as the input")
+    gaps = dsl.IntTuple((input[0] - grid[0], grid[len(grid) - 1] - (len(input) - 2)))
+    if any(dsl.is_concrete_int(n) and n != 0 for n in gaps):
+        return dsl.Invalid("grid_sample: the grid must be [N, *sizes, coordinates] with the input's N")
+    return dsl.concat(input[:2], grid[1:-1])
+
+@type_shape_dsl_function
+def affine_grid(theta: IntTuple, sizes: IntTuple) -> IntTuple:
+    if len(sizes) != 4 and len(sizes) != 5:
+        return dsl.Invalid("affine_grid: the size must be (N, C, H, W) or (N, C, D, H, W)")
+    if len(theta) != 3:
+        return dsl.Invalid("affine_grid: theta must be [N, 2, 3], or [N, 3, 4]")
+    gaps = dsl.IntTuple((theta[1] - (len(sizes) - 2), theta[2] - (len(sizes) - 1)))
+    if any(dsl.is_concrete_int(n) and n != 0 for n in gaps):
+        return dsl.Invalid("affine_grid: theta must be [N, 2, 3] for images, [N, 3, 4] for volumes")
+    return dsl.concat(sizes[:1], dsl.concat(sizes[2:], dsl.IntTuple((len(sizes) - 2,))))
+
+@type_shape_dsl_function
+def bag(indices: IntTuple, weight: IntTuple) -> IntTuple:
+    if len(weight) != 2:
+        return dsl.Invalid("embedding_bag: the weight must be [num_embeddings, embedding_dim]")
+    if len(indices) != 2:
+        return dsl.IntTuple.gradual()
+    return dsl.concat(indices[:1], weight[1:])
+
+@type_shape_dsl_function
+def bilinear(left: IntTuple, right: IntTuple, weight: IntTuple) -> IntTuple:
+    if len(left) == 0 or len(left) != len(right) or len(weight) != 3:
+        return dsl.Invalid("bilinear: the inputs must have the same number of dimensions")
+    last = len(left) - 1
+    before = left[:last]
+    beside = right[:last]
+    gaps = dsl.concat(
+        dsl.IntTuple(a - b for a, b in zip(before, beside)),
+        dsl.IntTuple((left[last] - weight[1], right[last] - weight[2])),
+    )
+    if any(dsl.is_concrete_int(n) and n != 0 for n in gaps):
+        return dsl.Invalid("bilinear: the inputs' features are not those of the layer, or their other sizes differ")
+    return dsl.concat(left[:last], weight[:1])
+
+@type_shape_dsl_function
+def with_bias(result: IntTuple, weight: IntTuple, bias: IntTuple, from_end: int) -> IntTuple:
+    if len(bias) == 0 and from_end == 0:
+        return result
+    if len(bias) != 1:
+        return dsl.Invalid("the bias must be a vector")
+    gap = dsl.IntTuple((bias[0] - weight[0],))
+    if any(dsl.is_concrete_int(n) and n != 0 for n in gap):
+        return dsl.Invalid("the bias must have one element for each output channel")
+    return result
+
+@type_shape_dsl_function
+def channel_vector(shape: IntTuple, vector: IntTuple) -> IntTuple:
+    if len(shape) < 2 or len(vector) != 1:
+        return dsl.Invalid("the input must be [N, C, ...] and the other a vector of C elements")
+    gap = dsl.IntTuple((shape[1] - vector[0],))
+    if any(dsl.is_concrete_int(n) and n != 0 for n in gap):
+        return dsl.Invalid("a vector of one element for each of the input's channels is needed")
+    return shape
+
+@type_shape_dsl_function
+def grouped(shape: IntTuple, groups: int) -> IntTuple:
+    if len(shape) < 2:
+        return dsl.Invalid("group norm: the input must be [N, C, ...]")
+    size = shape[1]
+    if dsl.is_concrete_int(size) and size % groups != 0:
+        return dsl.Invalid("group norm: the channels are not divisible by the number of groups")
+    return shape
+
+@type_shape_dsl_function
+def state(shape: IntTuple, given: IntTuple, expected: IntTuple) -> IntTuple:
+    if len(given) != len(expected):
+        return dsl.Invalid("the state has not the number of dimensions that the input asks for")
+    gaps = dsl.IntTuple(a - b for a, b in zip(given, expected))
+    if any(dsl.is_concrete_int(n) and n != 0 for n in gaps):
+        return dsl.Invalid("the state's shape is not the one that the layer and the input ask for")
+    return shape
+
+@type_shape_dsl_function
+def cell(shape: IntTuple, input_size: Int, hidden_size: Int) -> IntTuple:
+    if len(shape) != 1 and len(shape) != 2:
+        return dsl.Invalid("a recurrent cell's input must be [batch, features] or [features]")
+    size = shape[len(shape) - 1]
+    if dsl.is_concrete_int(size) and dsl.is_concrete_int(input_size) and size != input_size:
+        return dsl.Invalid("the input's features are not those of the layer")
+    return dsl.concat(shape[:-1], dsl.IntTuple((hidden_size,)))
+
+@type_shape_dsl_function
+def reduced_svd(shape: IntTuple, part: int) -> IntTuple:
+    if len(shape) < 2:
+        return dsl.Invalid("a matrix, or a batch of them, is needed")
+    rows = shape[len(shape) - 2]
+    columns = shape[len(shape) - 1]
+    gap = dsl.IntTuple((rows - columns,))
+    if any(not dsl.is_concrete_int(n) for n in gap):
+        return dsl.IntTuple.gradual()
+    small = dsl.IntTuple(rows if n < 0 else columns for n in gap)
+    if part == 0:
+        return dsl.concat(shape[:-1], small)
+    if part == 1:
+        return dsl.concat(shape[:-2], small)
+    return dsl.concat(shape[:-2], dsl.concat(small, shape[-1:]))
+
+@type_shape_dsl_function
+def full_svd(shape: IntTuple, part: int) -> IntTuple:
+    if len(shape) < 2:
+        return dsl.Invalid("a matrix, or a batch of them, is needed")
+    if part == 0:
+        return dsl.concat(shape[:-1], shape[-2:-1])
+    return dsl.concat(shape[:-2], dsl.concat(shape[-1:], shape[-1:]))
+
+@type_shape_dsl_function
+def solved(matrices: IntTuple, right: IntTuple) -> IntTuple:
+    if len(matrices) < 2:
+        return dsl.Invalid("solve: a matrix, or a batch of them, is needed")
+    rows = matrices[len(matrices) - 2]
+    columns = matrices[len(matrices) - 1]
+    if dsl.is_concrete_int(rows) and dsl.is_concrete_int(columns) and rows != columns:
+        return dsl.Invalid("solve: the matrices must be square")
+    shapes = dsl.IntTuples((matrices, right))
+    if len(right) == 1:
+        column = "(m,m),(m)->(m)"
+        return gufunc_broadcast(column, shapes)
+    if len(right) != len(matrices):
+        return dsl.IntTuple.gradual()
+    spec = "(m,m),(m,n)->(m,n)"
+    return gufunc_broadcast(spec, shapes)
+
+@type_shape_dsl_function
+def half_spectrum(shape: IntTuple, dim: int) -> IntTuple:
+    if dim < 0 - len(shape) or dim >= len(shape):
+        return dsl.Invalid("rfft: dimension out of range")
+    axis = dim % len(shape)
+    return dsl.IntTuple(shape[i] // 2 + 1 if i == axis else shape[i] for i in range(len(shape)))
+
+@type_shape_dsl_function
+def whole_signal(shape: IntTuple, dim: int) -> IntTuple:
+    if dim < 0 - len(shape) or dim >= len(shape):
+        return dsl.Invalid("irfft: dimension out of range")
+    axis = dim % len(shape)
+    out = dsl.IntTuple(2 * (shape[i] - 1) if i == axis else shape[i] for i in range(len(shape)))
+    if any(dsl.is_concrete_int(n) and n < 1 for n in out):
+        return dsl.Invalid("irfft: the output would be empty")
+    return out
+
+@type_shape_dsl_function
+def side_by_side(shapes: IntTuples) -> IntTuple:
+    first = shapes[0]
+    if len(first) == 0:
+        return dsl.IntTuple.gradual()
+    if len(shapes) > 1:
+        second = shapes[1]
+        if len(second) != len(first):
+            return dsl.IntTuple.gradual()
+    rows = 0
+    columns = 1
+    if len(first) == 1:
+        return cat(shapes, rows)
+    return cat(shapes, columns)
+
+@type_shape_dsl_function
+def on_top(shapes: IntTuples) -> IntTuple:
+    first = shapes[0]
+    if len(first) == 0:
+        return dsl.IntTuple.gradual()
+    if len(shapes) > 1:
+        second = shapes[1]
+        if len(second) != len(first):
+            return dsl.IntTuple.gradual()
+    rows = 0
+    if len(first) == 1:
+        return stack(shapes, rows)
+    return cat(shapes, rows)
+
+@type_shape_dsl_function
+def broadcast_all(shapes: IntTuples) -> IntTuples:
+    first = shapes[0]
+    if len(shapes) == 1:
+        return dsl.IntTuples(dsl.IntTuple(n for n in first) for s in shapes)
+    second = shapes[1]
+    if len(shapes) != 2 or len(first) == 0 or len(second) == 0:
+        return dsl.IntTuples.gradual()
+    if len(first) != len(second):
+        return dsl.IntTuples.gradual()
+    conflicts = dsl.IntTuple((a - b) * (a - 1) * (b - 1) for a, b in zip(first, second))
+    if any(dsl.is_concrete_int(n) and n != 0 for n in conflicts):
+        return dsl.Invalid("the tensors cannot be broadcast together")
+    both = dsl.IntTuple(b if a == 1 else a for a, b in zip(first, second))
+    return dsl.IntTuples(dsl.IntTuple(n for n in both) for s in shapes)
+
+@type_shape_dsl_function
+def stepped(start: Int, end: Int, step: Int) -> IntTuple:
+    if dsl.is_concrete_int(step) and not (step < 1):
+        count = dsl.IntTuple(((end - start + step - 1) // step,))
+        gap = dsl.IntTuple((end - start,))
+        if any(dsl.is_concrete_int(n) and n < 0 for n in gap):
+            return dsl.Invalid("arange: the end is before the start")
+        return count
+    return dsl.IntTuple((dsl.Int.gradual(),))
+
+@type_shape_dsl_function
+def drawn(shape: IntTuple, count: Int) -> IntTuple:
+    if len(shape) != 1 and len(shape) != 2:
+        return dsl.Invalid("multinomial: the probabilities must be a vector or a matrix")
+    return dsl.concat(shape[:-1], dsl.IntTuple((count,)))
+
+@type_shape_dsl_function
+def cross_correlated(shape: IntTuple) -> IntTuple:
+    if len(shape) == 0 or len(shape) == 1:
+        return dsl.IntTuple(())
+    if len(shape) != 2:
+        return dsl.Invalid("cov: the input must have at most two dimensions")
+    return dsl.IntTuple((shape[0], shape[0]))
+
+@type_shape_dsl_function
+def triple_loss(first: IntTuple, second: IntTuple, third: IntTuple, reduction: str) -> IntTuple:
+    if len(first) != len(second) or len(first) != len(third):
+        return dsl.Invalid("the anchor, positive and negative must have the same number of dimensions")
+    conflicts = dsl.concat(
+        dsl.IntTuple((a - b) * (a - 1) * (b - 1) for a, b in zip(first, second)),
+        dsl.IntTuple((a - b) * (a - 1) * (b - 1) for a, b in zip(first, third)),
+    )
+    if any(dsl.is_concrete_int(n) and n != 0 for n in conflicts):
+        return dsl.Invalid("the anchor, positive and negative cannot be broadcast together")
+    if reduction != "none" and reduction != "mean" and reduction != "sum":
+        return dsl.Invalid("reduction must be 'none', 'mean' or 'sum'")
+    if reduction == "none":
+        return dsl.IntTuple.gradual()
+    return dsl.IntTuple(())
+
+@type_shape_dsl_function
+def ranking_loss(first: IntTuple, second: IntTuple, target: IntTuple, reduction: str) -> IntTuple:
+    if len(first) != len(second) or len(first) != len(target):
+        return dsl.Invalid("margin_ranking_loss: the three tensors must have the same number of dimensions")
+    conflicts = dsl.concat(
+        dsl.IntTuple((a - b) * (a - 1) * (b - 1) for a, b in zip(first, second)),
+        dsl.IntTuple((a - b) * (a - 1) * (b - 1) for a, b in zip(first, target)),
+    )
+    if any(dsl.is_concrete_int(n) and n != 0 for n in conflicts):
+        return dsl.Invalid("margin_ranking_loss: the three tensors cannot be broadcast together")
+    if reduction != "none" and reduction != "mean" and reduction != "sum":
+        return dsl.Invalid("reduction must be 'none', 'mean' or 'sum'")
+    if reduction == "none":
+        return dsl.IntTuple.gradual()
+    return dsl.IntTuple(())
+
+@type_shape_dsl_function
+def cosine_loss(first: IntTuple, second: IntTuple, target: IntTuple, reduction: str) -> IntTuple:
+    if len(target) > 1 or len(first) != len(target) + 1 or len(second) != len(target) + 1:
+        return dsl.Invalid("cosine_embedding_loss: inputs [N, D] with a target [N], or [D] with a scalar, are needed")
+    conflicts = dsl.IntTuple((a - b) * (a - 1) * (b - 1) for a, b in zip(first, second))
+    if any(dsl.is_concrete_int(n) and n != 0 for n in conflicts):
+        return dsl.Invalid("cosine_embedding_loss: the inputs cannot be broadcast together")
+    if reduction != "none" and reduction != "mean" and reduction != "sum":
+        return dsl.Invalid("reduction must be 'none', 'mean' or 'sum'")
+    if reduction == "none":
+        return dsl.IntTuple.gradual()
+    return dsl.IntTuple(())
+
+@type_shape_dsl_function
+def scalar_loss(reduction: str) -> IntTuple:
+    if reduction == "none":
+        return dsl.IntTuple.gradual()
+    return dsl.IntTuple(())
+
+@type_shape_dsl_function
+def movedims(shape: IntTuple, source: int | tuple[int, ...] | None, destination: int | tuple[int, ...] | None) -> IntTuple:
+    rank = len(shape)
+    if source is None or destination is None:
+        return dsl.IntTuple.gradual()
+    if dsl.is_int_value(source) or dsl.is_int_value(destination):
+        return dsl.IntTuple.gradual()
+    if len(source) != len(destination):
+        return dsl.Invalid("movedim: as many destinations as sources are needed")
+    if any(d < 0 - rank or d >= rank for d in source) or any(d < 0 - rank or d >= rank for d in destination):
+        return dsl.Invalid("movedim: dimension out of range")
+    return dsl.IntTuple(dsl.Int.gradual() for n in shape)
 
 @type_shape_dsl_function
 def outer(left: IntTuple, right: IntTuple) -> IntTuple:
@@ -926,14 +1592,80 @@ def rnn_state(shape: IntTuple, hidden_size: Int, num_layers: int, bidirectional:
         return dsl.concat(dsl.IntTuple((2 * num_layers,)), dsl.concat(batch, dsl.IntTuple((hidden_size,))))
     return dsl.concat(dsl.IntTuple((num_layers + 0,)), dsl.concat(batch, dsl.IntTuple((hidden_size,))))
 
-# A module's code is its kind and what its shape depends on, as one tuple, so that `Sequential` can run through its layers.
+@type_shape_dsl_function
+def divergence(input: IntTuple, target: IntTuple, reduction: str) -> IntTuple:
+    if reduction == "none":
+        spec = "(),()->()"
+        shapes = dsl.IntTuples((input, target))
+        return gufunc_broadcast(spec, shapes)
+    if reduction != "mean" and reduction != "sum" and reduction != "batchmean":
+        return dsl.Invalid("reduction must be 'none', 'mean', 'sum' or 'batchmean'")
+    if len(input) != len(target):
+        return dsl.IntTuple.gradual()
+    conflicts = dsl.IntTuple((a - b) * (a - 1) * (b - 1) for a, b in zip(input, target))
+    if any(dsl.is_concrete_int(n) and n != 0 for n in conflicts):
+        return dsl.Invalid("kl_div: input and target cannot be broadcast together")
+    return dsl.IntTuple(())
+
+@type_shape_dsl_function
+def joined(left: IntTuple, right: IntTuple) -> IntTuple:
+    return dsl.concat(left, right)
+
+@type_shape_dsl_function
+def spectrum(shape: IntTuple) -> IntTuple:
+    if len(shape) < 2:
+        return dsl.Invalid("a matrix, or a batch of them, is needed")
+    rows = shape[len(shape) - 2]
+    columns = shape[len(shape) - 1]
+    if dsl.is_concrete_int(rows) and dsl.is_concrete_int(columns) and rows != columns:
+        return dsl.Invalid("the matrices must be square")
+    return shape[:-1]
+
+@type_shape_dsl_function
+def triple(first: Int, second: Int, third: Int) -> IntTuple:
+    return dsl.IntTuple((first, second, third))
+
+@type_shape_dsl_function
+def trailing(sizes: int | tuple[int, ...] | None) -> IntTuple:
+    if sizes is None:
+        return dsl.IntTuple.gradual()
+    if dsl.is_int_value(sizes):
+        return dsl.IntTuple((sizes + 0,))
+    return dsl.IntTuple(n + 0 for n in sizes)
+
+@type_shape_dsl_function
+def upsampled(shape: IntTuple, size: int | tuple[int, ...] | None, factor: int | tuple[int, ...] | None) -> IntTuple:
+    if len(shape) < 3:
+        return dsl.Invalid("interpolate: the input must be [N, C, *sizes]")
+    if size is None:
+        if factor is None:
+            return dsl.IntTuple.gradual()
+        if dsl.is_int_value(factor):
+            return dsl.IntTuple(shape[i] if i < 2 else shape[i] * factor for i in range(len(shape)))
+        return dsl.IntTuple.gradual()
+    if factor is not None:
+        return dsl.Invalid("only one of size or scale_factor should be defined")
+    return resized(shape, size)
+
+# A module's code is its kind and what its shape depends on, as one tuple. `Sequential` has those of its layers, each filled up
+# to `SLOT` = 20 numbers, and runs through them with `layer(shape, slot(codes, position))`. The number of spatial dimensions is
+# part of the kind, because a filled code has lost its length: 31 is a convolution in one dimension, 32 in two.
+
+@type_shape_dsl_function
+def slot(codes: IntTuple, position: int) -> IntTuple:
+    if len(codes) <= 20 * position:
+        return dsl.IntTuple((0,))
+    if len(codes) > 20 * 16:
+        return dsl.IntTuple.gradual()
+    return codes[20 * position : 20 * position + 20]
 
 @type_shape_dsl_function
 def conv_code(
     in_channels: Int, out_channels: Int, kernel: IntTuple, stride: IntTuple, total: IntTuple, dilation: IntTuple
 ) -> IntTuple:
     return dsl.concat(
-        dsl.IntTuple((3, in_channels, out_channels)), dsl.concat(kernel, dsl.concat(stride, dsl.concat(total, dilation)))
+        dsl.IntTuple((30 + len(kernel), in_channels, out_channels)),
+        dsl.concat(kernel, dsl.concat(stride, dsl.concat(total, dilation))),
     )
 
 @type_shape_dsl_function
@@ -947,27 +1679,115 @@ def conv_transpose_code(
     dilation: IntTuple,
 ) -> IntTuple:
     return dsl.concat(
-        dsl.IntTuple((4, in_channels, out_channels)),
+        dsl.IntTuple((40 + len(kernel), in_channels, out_channels)),
         dsl.concat(kernel, dsl.concat(stride, dsl.concat(total, dsl.concat(output_padding, dilation)))),
     )
 
 @type_shape_dsl_function
 def pool_code(kernel: IntTuple, stride: IntTuple, total: IntTuple, dilation: IntTuple, ceil_mode: bool) -> IntTuple:
     if ceil_mode:
-        return dsl.concat(dsl.IntTuple((6,)), dsl.concat(kernel, dsl.concat(stride, dsl.concat(total, dilation))))
-    return dsl.concat(dsl.IntTuple((5,)), dsl.concat(kernel, dsl.concat(stride, dsl.concat(total, dilation))))
+        return dsl.concat(dsl.IntTuple((60 + len(kernel),)), dsl.concat(kernel, dsl.concat(stride, dsl.concat(total, dilation))))
+    return dsl.concat(dsl.IntTuple((50 + len(kernel),)), dsl.concat(kernel, dsl.concat(stride, dsl.concat(total, dilation))))
 
 @type_shape_dsl_function
 def adaptive_code(sizes: IntTuple) -> IntTuple:
-    return dsl.concat(dsl.IntTuple((9,)), sizes)
+    return dsl.concat(dsl.IntTuple((90 + len(sizes),)), sizes)
 
 @type_shape_dsl_function
 def flatten_code(start_dim: int, end_dim: int) -> IntTuple:
     return dsl.IntTuple((2, start_dim + 0, end_dim + 0))
 
 @type_shape_dsl_function
+def normalized_code(sizes: IntTuple) -> IntTuple:
+    return dsl.concat(dsl.IntTuple((80 + len(sizes),)), sizes)
+
+@type_shape_dsl_function
+def unflatten_code(dim: int, sizes: IntTuple) -> IntTuple:
+    return dsl.concat(dsl.IntTuple((100 + len(sizes), dim + 0)), sizes)
+
+@type_shape_dsl_function
+def factor_code(kind: int, factor: int) -> IntTuple:
+    return dsl.IntTuple((kind + 0, factor + 0))
+
+@type_shape_dsl_function
+def scale_code(factor: Int) -> IntTuple:
+    return dsl.IntTuple((13, factor))
+
+@type_shape_dsl_function
+def pad_code(amounts: int | tuple[int, ...] | None, spatial: int) -> IntTuple:
+    if amounts is None:
+        return dsl.IntTuple.gradual()
+    if dsl.is_int_value(amounts):
+        return dsl.concat(dsl.IntTuple((120 + spatial,)), dsl.IntTuple(amounts + 0 for i in range(2 * spatial)))
+    if len(amounts) != 2 * spatial:
+        return dsl.IntTuple.gradual()
+    return dsl.concat(dsl.IntTuple((120 + spatial,)), dsl.IntTuple(n + 0 for n in amounts))
+
+@type_shape_dsl_function
+def conv_layer(shape: IntTuple, code: IntTuple, n: int) -> IntTuple:
+    in_channels = code[1]
+    out_channels = code[2]
+    kernel = code[3 : 3 + n]
+    stride = code[3 + n : 3 + 2 * n]
+    total = code[3 + 2 * n : 3 + 3 * n]
+    dilation = code[3 + 3 * n : 3 + 4 * n]
+    return conv_module(shape, in_channels, out_channels, kernel, stride, total, dilation, n)
+
+@type_shape_dsl_function
+def conv_transpose_layer(shape: IntTuple, code: IntTuple, n: int) -> IntTuple:
+    in_channels = code[1]
+    out_channels = code[2]
+    kernel = code[3 : 3 + n]
+    stride = code[3 + n : 3 + 2 * n]
+    total = code[3 + 2 * n : 3 + 3 * n]
+    extra = code[3 + 3 * n : 3 + 4 * n]
+    dilation = code[3 + 4 * n : 3 + 5 * n]
+    return conv_transpose_module(shape, in_channels, out_channels, kernel, stride, total, extra, dilation, n)
+
+@type_shape_dsl_function
+def pool_layer(shape: IntTuple, code: IntTuple, ceil_mode: bool, n: int) -> IntTuple:
+    kernel = code[1 : 1 + n]
+    stride = code[1 + n : 1 + 2 * n]
+    total = code[1 + 2 * n : 1 + 3 * n]
+    dilation = code[1 + 3 * n : 1 + 4 * n]
+    return pool(shape, kernel, stride, total, dilation, ceil_mode, n)
+
+@type_shape_dsl_function
+def normalized_layer(shape: IntTuple, code: IntTuple, n: int) -> IntTuple:
+    last = code[1 : 1 + n]
+    return normalized(shape, last)
+
+@type_shape_dsl_function
+def adaptive_layer(shape: IntTuple, code: IntTuple, n: int) -> IntTuple:
+    sizes = code[1 : 1 + n]
+    return replace_last(shape, sizes, n)
+
+@type_shape_dsl_function
+def unflatten_layer(shape: IntTuple, code: IntTuple, n: int) -> IntTuple:
+    sizes = code[2 : 2 + n]
+    axis = 1
+    if code[1] != 1:
+        return dsl.IntTuple.gradual()
+    return unflatten(shape, axis, sizes)
+
+@type_shape_dsl_function
+def pad_layer(shape: IntTuple, code: IntTuple, n: int) -> IntTuple:
+    lead = len(shape) - n
+    if lead < 0:
+        return dsl.Invalid("padding: the input has too few dimensions")
+    sizes = dsl.IntTuple(
+        shape[lead + i] + code[2 * (n - 1 - i) + 1] + code[2 * (n - 1 - i) + 2] for i in range(n)
+    )
+    if any(dsl.is_concrete_int(size) and size < 0 for size in sizes):
+        return dsl.Invalid("padding: the negative padding is larger than the input")
+    return dsl.concat(shape[:lead], sizes)
+
+@type_shape_dsl_function
 def layer(shape: IntTuple, code: IntTuple) -> IntTuple:
     kind = code[0]
+    one = 1
+    two = 2
+    three = 3
     if kind == 0:
         return shape
     if kind == 1:
@@ -977,35 +1797,38 @@ def layer(shape: IntTuple, code: IntTuple) -> IntTuple:
         if len(shape) > 0 and code[1] == 1 and code[2] + 1 == 0:
             rest = dsl.prod(shape[1:])
             return dsl.concat(shape[:1], dsl.IntTuple((rest,)))
+        if len(shape) > 0 and code[1] == 0 and code[2] + 1 == 0:
+            return dsl.IntTuple((dsl.prod(shape),))
+        if len(shape) > 1 and code[1] == 2 and code[2] + 1 == 0:
+            end = dsl.prod(shape[2:])
+            return dsl.concat(shape[:2], dsl.IntTuple((end,)))
         return dsl.IntTuple.gradual()
-    if kind == 3:
-        n = (len(code) - 3) // 4
-        in_channels = code[1]
-        out_channels = code[2]
-        kernel = code[3 : 3 + n]
-        stride = code[3 + n : 3 + 2 * n]
-        total = code[3 + 2 * n : 3 + 3 * n]
-        dilation = code[3 + 3 * n :]
-        return conv_module(shape, in_channels, out_channels, kernel, stride, total, dilation, n)
-    if kind == 4:
-        m = (len(code) - 3) // 5
-        ins = code[1]
-        outs = code[2]
-        window = code[3 : 3 + m]
-        step = code[3 + m : 3 + 2 * m]
-        padding = code[3 + 2 * m : 3 + 3 * m]
-        extra = code[3 + 3 * m : 3 + 4 * m]
-        spacing = code[3 + 4 * m :]
-        return conv_transpose_module(shape, ins, outs, window, step, padding, extra, spacing, m)
-    if kind == 5 or kind == 6:
-        p = (len(code) - 1) // 4
-        size = code[1 : 1 + p]
-        hop = code[1 + p : 1 + 2 * p]
-        margin = code[1 + 2 * p : 1 + 3 * p]
-        gap = code[1 + 3 * p :]
-        if kind == 5:
-            return pool_floor(shape, size, hop, margin, gap, p)
-        return pool_ceil(shape, size, hop, margin, gap, p)
+    if kind == 31:
+        return conv_layer(shape, code, one)
+    if kind == 32:
+        return conv_layer(shape, code, two)
+    if kind == 33:
+        return conv_layer(shape, code, three)
+    if kind == 41:
+        return conv_transpose_layer(shape, code, one)
+    if kind == 42:
+        return conv_transpose_layer(shape, code, two)
+    if kind == 43:
+        return conv_transpose_layer(shape, code, three)
+    floor = False
+    ceil = True
+    if kind == 51:
+        return pool_layer(shape, code, floor, one)
+    if kind == 52:
+        return pool_layer(shape, code, floor, two)
+    if kind == 53:
+        return pool_layer(shape, code, floor, three)
+    if kind == 61:
+        return pool_layer(shape, code, ceil, one)
+    if kind == 62:
+        return pool_layer(shape, code, ceil, two)
+    if kind == 63:
+        return pool_layer(shape, code, ceil, three)
     if kind == 7:
         if len(shape) < 2:
             return dsl.Invalid("the input must be [N, C, *sizes]")
@@ -1014,11 +1837,40 @@ def layer(shape: IntTuple, code: IntTuple) -> IntTuple:
         if dsl.is_concrete_int(given) and dsl.is_concrete_int(expected) and given != expected:
             return dsl.Invalid("the input's channels are not those of the layer")
         return shape
-    if kind == 8:
-        last = code[1:]
-        return normalized(shape, last)
-    if kind == 9:
-        wanted = code[1:]
-        q = len(code) - 1
-        return replace_last(shape, wanted, q)
+    if kind == 81:
+        return normalized_layer(shape, code, one)
+    if kind == 82:
+        return normalized_layer(shape, code, two)
+    if kind == 83:
+        return normalized_layer(shape, code, three)
+    if kind == 91:
+        return adaptive_layer(shape, code, one)
+    if kind == 92:
+        return adaptive_layer(shape, code, two)
+    if kind == 93:
+        return adaptive_layer(shape, code, three)
+    if kind == 102:
+        return unflatten_layer(shape, code, two)
+    if kind == 103:
+        return unflatten_layer(shape, code, three)
+    if kind == 11:
+        if len(shape) < 3:
+            return dsl.Invalid("pixel_shuffle expects input to have at least 3 dimensions")
+        deep = shape[len(shape) - 3]
+        square = code[1] * code[1]
+        if dsl.is_concrete_int(deep) and dsl.is_concrete_int(square) and deep % square != 0:
+            return dsl.Invalid("pixel_shuffle: the channels are not divisible by the square of the factor")
+        return dsl.concat(
+            shape[:-3],
+            dsl.IntTuple((deep // square, shape[len(shape) - 2] * code[1], shape[len(shape) - 1] * code[1])),
+        )
+    if kind == 13:
+        factor = code[1]
+        return scaled(shape, factor)
+    if kind == 121:
+        return pad_layer(shape, code, one)
+    if kind == 122:
+        return pad_layer(shape, code, two)
+    if kind == 123:
+        return pad_layer(shape, code, three)
     return dsl.IntTuple.gradual()

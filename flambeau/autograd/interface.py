@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal, TypeVar, TypeVarTuple, overload
 
 from flambeau.autograd.modes import set_grad_enabled
 from flambeau.autograd.tape import run_backward
 from flambeau.tensor import Tensor
 
 __all__ = ["backward", "grad"]
+
+_Input = TypeVar("_Input", bound=Tensor)
+_Inputs = TypeVarTuple("_Inputs")
 
 
 def _as_tuple(value: Any) -> tuple[Any, ...]:
@@ -100,6 +103,31 @@ def _batched(
     return dict(zip(found, wholes)), edges
 
 
+@overload  # a gradient has its input's shape
+def grad(
+    outputs: Tensor | Sequence[Tensor],
+    inputs: _Input,
+    grad_outputs: Tensor | Sequence[Tensor | None] | None = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    only_inputs: bool = True,
+    allow_unused: bool | None = None,
+    is_grads_batched: Literal[False] = False,
+    materialize_grads: bool = False,
+) -> tuple[_Input]: ...
+@overload
+def grad(  # type: ignore[overload-overlap]
+    outputs: Tensor | Sequence[Tensor],
+    inputs: tuple[*_Inputs],
+    grad_outputs: Tensor | Sequence[Tensor | None] | None = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    only_inputs: bool = True,
+    allow_unused: bool | None = None,
+    is_grads_batched: Literal[False] = False,
+    materialize_grads: bool = False,
+) -> tuple[*_Inputs]: ...
+@overload
 def grad(
     outputs: Tensor | Sequence[Tensor],
     inputs: Tensor | Sequence[Tensor],
@@ -110,7 +138,18 @@ def grad(
     allow_unused: bool | None = None,
     is_grads_batched: bool = False,
     materialize_grads: bool = False,
-) -> tuple[Tensor | None, ...]:
+) -> tuple[Tensor, ...]: ...
+def grad(
+    outputs: Tensor | Sequence[Tensor],
+    inputs: Any,
+    grad_outputs: Tensor | Sequence[Tensor | None] | None = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    only_inputs: bool = True,
+    allow_unused: bool | None = None,
+    is_grads_batched: bool = False,
+    materialize_grads: bool = False,
+) -> tuple[Any, ...]:
     """The gradients of `outputs` with respect to `inputs`, as a tuple; `.grad` is not touched.
 
     With `is_grads_batched` the `grad_outputs`, and the results, have a first dimension of many that are computed at once.

@@ -6,7 +6,7 @@ import functools
 import inspect
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self, TypeVar, overload
 
 __all__ = [
     "state",
@@ -17,6 +17,9 @@ __all__ = [
     "is_grad_enabled",
     "is_inference_mode_enabled",
 ]
+
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class _State(threading.local):
@@ -59,7 +62,7 @@ class _Mode:
     def clone(self) -> _Mode:
         return type(self)()
 
-    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+    def __call__(self, function: Function) -> Function:
         if inspect.isgeneratorfunction(function):
             return self._wrap_generator(function)
 
@@ -68,9 +71,9 @@ class _Mode:
             with self.clone():
                 return function(*args, **kwargs)
 
-        return wrapped
+        return wrapped  # type: ignore[return-value]
 
-    def _wrap_generator(self, function: Callable[..., Any]) -> Callable[..., Any]:
+    def _wrap_generator(self, function: Callable[..., Any]) -> Any:
         """The mode holds while the generator runs, not between its steps."""
 
         @functools.wraps(function)
@@ -101,6 +104,10 @@ class _Mode:
 class _OptionalCall(_Mode):
     """Lets `@no_grad` work as well as `@no_grad()`."""
 
+    @overload
+    def __new__(cls, function: None = None) -> Self: ...
+    @overload
+    def __new__(cls, function: Function) -> Function: ...  # type: ignore[misc]
     def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
         self = super().__new__(cls)
         if function is None:
@@ -156,7 +163,7 @@ class set_grad_enabled(_Mode):
     def clone(self) -> set_grad_enabled:
         return set_grad_enabled(self.mode)
 
-    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+    def __call__(self, function: Function) -> Function:
         state.enabled, state.inference = self._at_call
         return super().__call__(function)
 
@@ -164,6 +171,10 @@ class set_grad_enabled(_Mode):
 class inference_mode(_Mode):
     """Like `no_grad`, and results can't be saved for gradients later."""
 
+    @overload
+    def __new__(cls, mode: bool = True) -> Self: ...
+    @overload
+    def __new__(cls, mode: Function) -> Function: ...  # type: ignore[misc]
     def __new__(cls, mode: Any = True) -> Any:
         self = super().__new__(cls)
         if isinstance(mode, bool):

@@ -34,7 +34,8 @@ from flambeau.shapes import einsum as einsum_rules
 from flambeau.shapes import embedding as embedding_rules
 from flambeau.shapes import matmul as matmul_rules
 from flambeau.shapes.errors import ShapeError, require, show
-from flambeau.shapes.sizes import Shape, Size, differ, equal
+from flambeau.shapes.sizes import Shape, Size, differ, equal, less
+from flambeau.shapes.symbolic import UNKNOWN
 from flambeau.shapes.windows import per_dimension, window_extent
 
 Shapes = tuple[Shape, ...]
@@ -301,14 +302,14 @@ def class_loss(input: Shape, target: Shape, reduction: Text) -> Shape:
     return losses.nll_loss(input, target, None, reduction, name="cross_entropy")
 
 
-def probability_loss(input: Shape, target: Shape) -> Shape:
-    return losses.cross_entropy(input, target, None, "mean", probabilities=True)
+def probability_loss(input: Shape, target: Shape, reduction: Text) -> Shape:
+    return losses.cross_entropy(input, target, None, reduction, probabilities=True)
 
 
 def class_or_probability_loss(input: Shape, target: Shape, reduction: Text) -> Shape:
     """A target of the input's rank holds probabilities."""
     if len(target) == len(input) and len(input) != 1:
-        return probability_loss(input, target)
+        return probability_loss(input, target, reduction)
     return class_loss(input, target, reduction)
 
 
@@ -426,3 +427,313 @@ def einops_reduce(spec: Text, shape: Shape, axes: Names) -> Shape:
     from flambeau.shapes import patterns
 
     return patterns.reduce(spec, shape, axes)
+
+
+# --- lists of dimensions and sizes; Pyrefly reads them in another form than tuples
+
+
+def reduce_over(shape: Shape, dims: Shape, keepdim: Flag) -> Shape:
+    return reduction.reduce(shape, _integers(dims), keepdim)
+
+
+def squeeze_dims(shape: Shape, dims: Shape) -> Shape:
+    return views.squeeze(shape, _integers(dims))
+
+
+def split_into(shape: Shape, sizes: Shape, dim: Dim) -> Shapes:
+    axis = dims.wrap_dim(dim, len(shape))
+    return tuple((*shape[:axis], piece, *shape[axis + 1 :]) for piece in joining.split_sizes(shape, sizes, dim))
+
+
+def resized_to(shape: Shape, sizes: Shape) -> Shape:
+    _spatial(shape)
+    return interpolation.interpolate(shape, sizes, mode="nearest")
+
+
+def _integers(dims: Shape) -> tuple[int, ...]:
+    if any(not isinstance(dim, int) for dim in dims):
+        raise TypeError("a dimension is not known")
+    return tuple(dims)
+
+
+def rescaled(shape: Shape) -> Shape:
+    """By a factor that is not a whole number."""
+    _spatial(shape)
+    return (*shape[:2], *(UNKNOWN for _ in shape[2:]))
+
+
+# --- indexing by tensors
+
+
+def at_mask(shape: Shape, mask: Shape) -> Shape:
+    return indexing.index(shape, [indexing.Mask(mask, UNKNOWN)])
+
+
+def at_integers(shape: Shape, index: Shape, before: Dim) -> Shape:
+    """An integer tensor after so many full slices; after an ellipsis for -1."""
+    lead: tuple[object, ...] = (Ellipsis,) if before < 0 else (slice(None),) * before
+    return indexing.index(shape, [*lead, indexing.IntegerTensor(index)])
+
+
+def at_pair(shape: Shape, first: Shape, second: Shape, between: Dim) -> Shape:
+    """Two integer tensors with so many full slices between them."""
+    return indexing.index(shape, [indexing.IntegerTensor(first), *(slice(None),) * between, indexing.IntegerTensor(second)])
+
+
+def at_list(shape: Shape, index: Shape) -> Shape:
+    return indexing.index(shape, [indexing.IntegerTensor((len(index),))])
+
+
+def gather(shape: Shape, dim: Dim, index: Shape) -> Shape:
+    return indexing.gather(shape, dim, index)
+
+
+def scatter(shape: Shape, dim: Dim, index: Shape) -> Shape:
+    return indexing.scatter(shape, dim, index)
+
+
+def scatter_from(shape: Shape, dim: Dim, index: Shape, source: Shape) -> Shape:
+    return indexing.scatter(shape, dim, index, source)
+
+
+def index_add(shape: Shape, dim: Dim, index: Shape, source: Shape) -> Shape:
+    return indexing.index_add(shape, dim, index, source)
+
+
+def take_along_dim(shape: Shape, indices: Shape, dim: Dim) -> Shape:
+    return indexing.take_along_dim(shape, indices, dim)
+
+
+# --- movement and joining
+
+
+def unbind(shape: Shape, dim: Dim) -> Shapes:
+    count, piece = joining.unbind(shape, dim)
+    if not isinstance(count, int):
+        raise TypeError("how many pieces there are is not known")
+    return (piece,) * count
+
+
+def tile(shape: Shape, counts: Shape) -> Shape:
+    return joining.tile(shape, counts)
+
+
+def windows(shape: Shape, dim: Dim, size: Size, step: Size) -> Shape:
+    return views.unfold(shape, dim, size, step)
+
+
+def diagonal(shape: Shape, offset: Dim, dim1: Dim, dim2: Dim) -> Shape:
+    return views.diagonal(shape, offset, dim1, dim2)
+
+
+def diag_embed(shape: Shape) -> Shape:
+    return views.diag_embed(shape)
+
+
+def diag(shape: Shape, offset: Dim) -> Shape:
+    return views.diag(shape, offset)
+
+
+def at_least(shape: Shape, rank: Dim) -> Shape:
+    if rank == 3:
+        return joining.at_least_3d(shape)
+    return (*(1,) * (rank - len(shape)), *shape)
+
+
+def movedims(shape: Shape, source: Axes, destination: Axes) -> Shape:
+    if not isinstance(source, tuple) or not isinstance(destination, tuple):
+        raise TypeError("movedim(): both must be tuples of ints")
+    return views.movedim(shape, source, destination)
+
+
+def kron(left: Shape, right: Shape) -> Shape:
+    return joining.kron(left, right)
+
+
+def grid(shapes: Shapes, indexing: Text) -> Shapes:
+    return (joining.meshgrid(shapes, indexing),) * len(shapes)
+
+
+def side_by_side(shapes: Shapes) -> Shape:
+    return joining.hstack(shapes)
+
+
+def on_top(shapes: Shapes) -> Shape:
+    return joining.vstack(shapes)
+
+
+def broadcast_all(shapes: Shapes) -> Shapes:
+    return (broadcasting.broadcast(*shapes),) * len(shapes)
+
+
+def diff(shape: Shape, n: Dim, dim: Dim) -> Shape:
+    return reduction.diff(shape, n, dim)
+
+
+def stepped(start: Size, end: Size, step: Size) -> Shape:
+    if not all(isinstance(value, int) for value in (start, end, step)):
+        return (UNKNOWN,)
+    return factories.arange(start, end, step)
+
+
+def drawn(shape: Shape, count: Size) -> Shape:
+    require(1 <= len(shape) <= 2, f"multinomial: the probabilities must be a vector or a matrix, got {show(shape)}")
+    return (*shape[:-1], count)
+
+
+# --- products and matrices
+
+
+def tensordot(left: Shape, right: Shape, count: Dim) -> Shape:
+    return matmul_rules.tensordot(left, right, count)[0]
+
+
+def cross_distances(left: Shape, right: Shape) -> Shape:
+    if len(left) < 2 or len(right) < 2:
+        raise ShapeError(f"cdist: both arguments must be [..., points, features], got {show(left)} and {show(right)}")
+    return matmul_rules.matmul(left, views.matrix_transpose(right), name="cdist")
+
+
+def bilinear(left: Shape, right: Shape, weight: Shape) -> Shape:
+    return matmul_rules.bilinear(left, right, weight)
+
+
+def with_bias(result: Shape, weight: Shape, bias: Shape, from_end: Dim) -> Shape:
+    """A result whose bias has one element for each of the weight's rows; `from_end` 0 admits a scalar."""
+    if bias == () and from_end == 0:
+        return result
+    if len(bias) != 1 or differ(bias[0], weight[0]):
+        raise ShapeError(f"expected a bias of shape [{weight[0]}] for a weight of shape {show(weight)}, got {show(bias)}")
+    return result
+
+
+def solved(matrices: Shape, right: Shape) -> Shape:
+    square(matrices)
+    vector = len(right) == 1
+    result = matmul_rules.matmul(matrices, right, name="linalg.solve")
+    return result if vector else (*result[:-2], matrices[-1], right[-1])
+
+
+def reduced_svd(shape: Shape, part: Dim) -> Shape:
+    """U [..., M, K], S [..., K] or Vh [..., K, N] of [..., M, N], K the smaller of M and N."""
+    rows, columns = last_sizes(shape, 2)
+    if not isinstance(rows, int) or not isinstance(columns, int):
+        raise TypeError("which of the two sizes is smaller is not known")
+    small = min(rows, columns)
+    return {0: (*shape[:-1], small), 1: (*shape[:-2], small)}.get(part, (*shape[:-2], small, columns))
+
+
+def full_svd(shape: Shape, part: Dim) -> Shape:
+    """U [..., M, M] or Vh [..., N, N]."""
+    rows, columns = last_sizes(shape, 2)
+    return (*shape[:-2], rows, rows) if part == 0 else (*shape[:-2], columns, columns)
+
+
+def half_spectrum(shape: Shape, dim: Dim) -> Shape:
+    axis = dims.wrap_dim(dim, len(shape), scalar=False)
+    return (*shape[:axis], shape[axis] // 2 + 1, *shape[axis + 1 :])
+
+
+def whole_signal(shape: Shape, dim: Dim) -> Shape:
+    axis = dims.wrap_dim(dim, len(shape), scalar=False)
+    size = 2 * (shape[axis] - 1)
+    require(less(size, 1) is not True, f"irfft: Invalid number of data points ({size}) specified")
+    return (*shape[:axis], size, *shape[axis + 1 :])
+
+
+def cross_correlated(shape: Shape) -> Shape:
+    if len(shape) > 2:
+        raise ShapeError(f"cov: expected an input of two dimensions at most, got {show(shape)}")
+    return (shape[0], shape[0]) if len(shape) == 2 else ()
+
+
+# --- layers and losses
+
+
+def unfolded(shape: Shape, kernel: Shape, dilation: Shape, total: Shape, stride: Shape) -> Shape:
+    return pooling.unfold_blocks(shape, kernel, dilation, _halves(total), stride)
+
+
+def folded(shape: Shape, sizes: Shape, kernel: Shape, dilation: Shape, total: Shape, stride: Shape) -> Shape:
+    return pooling.fold_blocks(shape, sizes, kernel, dilation, _halves(total), stride)
+
+
+def grid_sample(input: Shape, grid: Shape) -> Shape:
+    return interpolation.grid_sample(input, grid)
+
+
+def affine_grid(theta: Shape, sizes: Shape) -> Shape:
+    return interpolation.affine_grid(theta, sizes)
+
+
+def bag(indices: Shape, weight: Shape) -> Shape:
+    if len(indices) != 2:
+        raise TypeError("how many bags there are is the offsets' size")
+    return embedding_rules.embedding_bag(indices, weight)
+
+
+def channel_vector(shape: Shape, vector: Shape) -> Shape:
+    return normalization.batch_norm(shape, vector)
+
+
+def grouped(shape: Shape, groups: Dim) -> Shape:
+    return normalization.group_norm(shape, groups)
+
+
+def state(shape: Shape, given: Shape, expected: Shape) -> Shape:
+    """An input's shape, where the state beside it has the shape that the layer expects."""
+    if len(given) != len(expected) or any(differ(a, b) for a, b in zip(given, expected)):
+        raise ShapeError(f"Expected hidden size {show(expected)}, got {show(given)}")
+    return shape
+
+
+def cell(shape: Shape, input_size: Size, hidden_size: Size) -> Shape:
+    require(len(shape) in (1, 2), f"expected an input of 1 or 2 dimensions, got {show(shape)}")
+    return (*features(shape, input_size)[:-1], hidden_size)
+
+
+def triple_loss(first: Shape, second: Shape, third: Shape, reduction: Text) -> Shape:
+    return losses.triplet_margin_loss(first, second, third, reduction)
+
+
+def ranking_loss(first: Shape, second: Shape, target: Shape, reduction: Text) -> Shape:
+    return losses.margin_ranking_loss(first, second, target, reduction)
+
+
+def cosine_loss(first: Shape, second: Shape, target: Shape, reduction: Text) -> Shape:
+    return losses.cosine_embedding_loss(first, second, target, reduction)
+
+
+def scalar_loss(reduction: Text) -> Shape:
+    """A loss of whose shape only the mean and the sum say anything."""
+    if reduction == "none":
+        raise TypeError("the shape of each example's losses is not known")
+    return ()
+
+
+def divergence(input: Shape, target: Shape, reduction: Text) -> Shape:
+    return losses.reduced(broadcasting.broadcast(input, target), "mean" if reduction == "batchmean" else reduction)
+
+
+def joined(left: Shape, right: Shape) -> Shape:
+    return (*left, *right)
+
+
+def spectrum(shape: Shape) -> Shape:
+    return square(shape)[:-1]
+
+
+def triple(first: Size, second: Size, third: Size) -> Shape:
+    return (first, second, third)
+
+
+def trailing(sizes: Axes) -> Shape:
+    """The last sizes that a layer was given: one, or a tuple."""
+    if sizes is None:
+        raise TypeError("expected an integer or a tuple of them, got None")
+    return (sizes,) if isinstance(sizes, int) else tuple(sizes)
+
+
+def upsampled(shape: Shape, size: Axes, factor: Axes) -> Shape:
+    _spatial(shape)
+    return interpolation.interpolate(shape, size, factor, mode="nearest")

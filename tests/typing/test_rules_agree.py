@@ -17,10 +17,16 @@ from pathlib import Path
 
 import pytest
 
+from flambeau.shapes.symbolic import UNKNOWN
 from flambeau.typing import rules
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CASES_A_RULE = 80
+DIMS = {  # what integers that are not dimensions may be
+    "spatial": [2], "least": [2], "most": [2], "count": [0, 1, 2, 2], "rank": [1, 2, 3], 
+    "before": [-1, 0, 1, 2], "between": [0, 1, 2],
+    "part": [0, 1, 2], "offset": [0, 0, 1, -1], "from_end": [0, 1], "groups": [1, 2, 3], "n": [0, 1, 2],
+}  # fmt: skip
 INTRINSIC = {
     "einsum",
     "einops_rearrange",
@@ -58,7 +64,9 @@ def drawn(kind: str, name: str, random_source: random.Random):
         first = tuple(random_source.choice([1, 2, 3]) for _ in range(random_source.randint(1, 3)))
         return tuple(first if random_source.random() < 0.8 else drawn("Shape", "", random_source) or (1,) for _ in range(2))
     if kind == "Dim":
-        return 2 if name in ("spatial", "count", "least", "most") else random_source.randint(-4, 4) if "dim" in name else size
+        if name in DIMS:
+            return random_source.choice(DIMS[name])
+        return random_source.randint(-4, 4) if "dim" in name else size
     if kind == "Axes":
         return random_source.choice([None, 1, 2, (0, 1), (1, 1), (2, 1), (0, 2, 1), (1, 1, 2, 2)])
     if kind == "Flag":
@@ -68,6 +76,56 @@ def drawn(kind: str, name: str, random_source: random.Random):
     if kind == "Size":
         return size
     raise AssertionError(kind)
+
+
+SQUARES = [(3, 3), (2, 4, 4), (2, 3, 4)]
+FITTING: dict[str, dict[str, list]] = {  # for each rule, what fits, or nearly
+    "reduce_over": {"shape": [(2, 3, 4)], "dims": [(0, 1), (1, -1), (2,), (0, 3)]},
+    "squeeze_dims": {"shape": [(1, 3, 1)], "dims": [(0, 2), (0, -1), (1,), (0, 3)]},
+    "split_into": {"shape": [(2, 6, 4)], "sizes": [(2, 4), (1, 5), (6,), (2, 2)], "dim": [1, -2]},
+    "resized_to": {"shape": [(2, 3, 4, 4)], "sizes": [(8, 8), (3, 5)]},
+    "at_mask": {"shape": [(2, 3, 4)], "mask": [(2,), (2, 3), (3,), (2, 3, 4)]},
+    "at_integers": {"shape": [(2, 3, 4)], "index": [(2,), (5, 3), ()]},
+    "at_pair": {"shape": [(2, 3, 4)], "first": [(3,), (2, 3)], "second": [(3,), (2, 3), (1,)]},
+    "gather": {"shape": [(2, 3)], "index": [(2, 5), (1, 3), (2, 3), (3, 3)], "dim": [1, -1, 0]},
+    "scatter": {"shape": [(2, 3)], "index": [(2, 5), (1, 3), (2, 3), (3, 3)], "dim": [1, -1, 0]},
+    "scatter_from": {"shape": [(2, 3)], "index": [(2, 3), (1, 2)], "source": [(2, 3), (4, 4)], "dim": [1, 0]},
+    "index_add": {"shape": [(2, 3)], "index": [(4,), (1,)], "source": [(2, 4), (2, 1), (4, 3)], "dim": [0, 1, -1]},
+    "take_along_dim": {"shape": [(2, 3)], "indices": [(2, 4), (1, 2), (3, 3)], "dim": [1, 0, -1]},
+    "windows": {"shape": [(2, 6)], "dim": [1, -1], "size": [2, 3, 7], "step": [1, 2]},
+    "diagonal": {"shape": [(2, 3, 4), (3, 3)], "offset": [0], "dim1": [0, 1, -1], "dim2": [1, 0, -2]},
+    "diag": {"shape": [(3,), (2, 3), (4, 4)]},
+    "movedims": {"shape": [(2, 3, 4)], "source": [(0, 1), (0, 3)], "destination": [(1, 2), (2, 0)]},
+    "grid": {"shapes": [((2,), (3,)), ((4,), ())], "indexing": ["ij", "xy"]},
+    "drawn": {"shape": [(4,), (2, 5)]},
+    "tensordot": {"left": [(2, 3, 4)], "right": [(3, 4, 5), (4, 2)], "count": [0, 1, 2]},
+    "cross_distances": {"left": [(2, 3), (4, 2, 3)], "right": [(5, 3), (4, 6, 3), (5, 2)]},
+    "bilinear": {"left": [(2, 3)], "right": [(2, 4)], "weight": [(5, 3, 4), (5, 4, 4)]},
+    "with_bias": {"result": [(2, 5)], "weight": [(5, 3)], "bias": [(5,), (3,), ()]},
+    "solved": {"matrices": [(3, 3), (2, 3, 3)], "right": [(3,), (3, 2), (2, 3, 4), (4, 2)]},
+    **{name: {"shape": SQUARES} for name in ("square", "determinant", "spectrum", "reduced_svd", "full_svd")},
+    "unfolded": {"shape": [(2, 4, 8, 9), (3, 5, 5)]},
+    "folded": {
+        "shape": [(2, 8, 16)], "sizes": [(5, 5)], "kernel": [(2, 2)], "dilation": [(1, 1)], "total": [(0, 0)], "stride": [(1, 1)]
+    },
+    "grid_sample": {"input": [(2, 3, 4, 4)], "grid": [(2, 5, 6, 2), (1, 5, 6, 2), (2, 5, 6, 3)]},
+    "affine_grid": {"theta": [(2, 2, 3), (2, 3, 4)], "sizes": [(2, 1, 4, 5), (3, 1, 4, 5)]},
+    "channel_vector": {"shape": [(2, 4, 3)], "vector": [(4,), (3,)]},
+    "grouped": {"shape": [(2, 4, 3)], "groups": [2, 4, 3]},
+    "state": {"given": [(2, 3)], "expected": [(2, 3), (2, 4)]},
+    "cell": {"shape": [(2, 4), (4,)], "input_size": [4, 3]},
+    **{
+        name: {"first": [(2, 3)], "second": [(2, 3), (1, 3)], key: [(2, 3), (2, 4)], "reduction": ["mean", "sum"]}
+        for name, key in (("triple_loss", "third"), ("ranking_loss", "target"))
+    },
+    "cosine_loss": {"first": [(2, 3)], "second": [(2, 3), (1, 3)], "target": [(2,), (1,)], "reduction": ["mean", "sum"]},
+    "divergence": {"input": [(2, 3)], "target": [(2, 3), (3,)], "reduction": ["batchmean", "none"]},
+    "unbind": {"shape": [(2, 3), (4, 1, 2)], "dim": [0, 1, -1]},
+    "broadcast_all": {"shapes": [((2, 1), (2, 3)), ((2, 3), (2, 3)), ((2, 3), (2, 4))]},
+    "split": {"shape": [(2, 6, 4)], "size": [2, 4, (2, 4), (3, 3)], "dim": [1, -2]},
+    "chunk": {"shape": [(2, 7, 4)], "chunks": [2, 3, 4], "dim": [1, -2]},
+    "upsampled": {"shape": [(2, 3, 4, 4)], "size": [None, 8, (3, 5)], "factor": [None, 2]},
+}  # fmt: skip
 
 
 def fitting(name: str, arguments: dict, random_source: random.Random) -> dict:
@@ -94,8 +152,11 @@ def fitting(name: str, arguments: dict, random_source: random.Random) -> dict:
         arguments["right" if "right" in arguments else "target"] = arguments[first]
     elif name == "class_loss":
         arguments["input"], arguments["target"] = (4, 3, 2)[: random_source.choice([2, 3])], (4,)
-    elif name in ("embedding",):
+    elif name in ("embedding", "bag"):
         arguments["weight"] = (10, 4)
+    elif name in FITTING:
+        for key, values in FITTING[name].items():
+            arguments[key] = random_source.choice(values)
     elif name in ("batch_channels", "channels"):
         arguments.update(shape=(2, 4, 3, 3), expected=random_source.choice([4, 4, 3]))
     return arguments
@@ -191,6 +252,11 @@ def evaluated(tmp_path_factory):
     return [(name, arguments, revealed[line], line in reported) for name, arguments, line in cases]
 
 
+def shown(shape) -> str:
+    """As Pyrefly writes it: a size that is not known is an int."""
+    return "Box[[" + ", ".join("int" if size is UNKNOWN else str(size) for size in shape) + "]]"
+
+
 def expected(name: str, arguments: dict) -> tuple[str, str]:
     try:
         result = getattr(rules, name)(**arguments)
@@ -200,8 +266,8 @@ def expected(name: str, arguments: dict) -> tuple[str, str]:
     if returns == "Size":
         return "shape", f"Int[{result}]"
     if returns == "Shapes":
-        return "shape", "tuple[" + ", ".join(f"Box[{list(shape)}]" for shape in result) + "]"
-    return "shape", f"Box[{list(result)}]"
+        return "shape", "tuple[" + ", ".join(shown(shape) for shape in result) + "]"
+    return "shape", shown(result)
 
 
 @pytest.mark.parametrize("name", rule_names())
@@ -217,5 +283,5 @@ def test_pyrefly_evaluates_the_rule_as_the_library_does(name, evaluated):
         else:
             assert not reported, f"{name}{arguments}: the library gives {want}, Pyrefly reports an error"
             assert open_ended or text == want, f"{name}{arguments}: the library gives {want}, Pyrefly {text}"
-            decided += not open_ended
+            decided += text == want or not open_ended
     assert decided >= 0.3 * len(results), f"{name}: only {decided} of {len(results)} cases decided"

@@ -9,5 +9,21 @@ May import `flambeau.typing`, `flambeau.shapes` and mypy.
 
 from __future__ import annotations
 
+import hashlib
+from pathlib import Path
+
 from flambeau.typing.mypy.plugin import ShapePlugin as ShapePlugin
 from flambeau.typing.mypy.plugin import plugin as plugin
+
+
+def _fingerprint() -> str:
+    """Of the plugin and the rules that it asks: where they change, mypy may not use what it has cached."""
+    package = Path(__file__).resolve().parent.parent.parent
+    digest = hashlib.sha256()
+    for folder in ("typing", "shapes"):
+        for path in sorted((package / folder).rglob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+__version__ = _fingerprint()

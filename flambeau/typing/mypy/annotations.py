@@ -59,11 +59,11 @@ def _annotated(base: Type, text: str, ctx: AnalyzeTypeContext, *, brackets: bool
     items: list[Type] = []
     for dimension in dimensions:
         if isinstance(dimension, Star):
-            items.append(LiteralType("*" + dimension.name, api.named_type("builtins.str", [])))
+            items.append(LiteralType("*" + dimension.name, api.named_type("builtins.int", [])))
         elif isinstance(dimension, int):
             items.append(LiteralType(dimension, api.named_type("builtins.int", [])))
         elif isinstance(dimension, Symbolic):
-            items.append(LiteralType(str(dimension), api.named_type("builtins.str", [])))
+            items.append(LiteralType(str(dimension), api.named_type("builtins.int", [])))
         else:
             items.append(AnyType(TypeOfAny.special_form))
     shape = TupleType(items, api.named_type("builtins.tuple", [AnyType(TypeOfAny.special_form)]))

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import ast
+import contextlib
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mypy.nodes import Expression
+from mypy.nodes import Expression, TypeInfo
 from mypy.plugin import FunctionContext, MethodContext
-from mypy.types import Instance, TupleType, Type, get_proper_type
+from mypy.types import AnyType, Instance, NoneType, TupleType, Type, get_proper_type
 
-from flambeau.typing.mypy.evaluation import parameters_of, shapes_in, values_of
+from flambeau.typing.mypy.evaluation import evaluate, parameters_of, shapes_in, values_of
 from flambeau.typing.mypy.reader import Reader
-from flambeau.typing.mypy.sizes import CANNOT, SHAPE, Unknown, is_tensor, shape_of, with_shape
+from flambeau.typing.mypy.sizes import CANNOT, SHAPE, Unknown, dtype_of, is_tensor, shape_of, with_shape
 from flambeau.typing.signatures import SIGNATURES, Signature
 
 BY_NAME: dict[tuple[str, str], list[Signature]] = {}
@@ -47,6 +49,33 @@ def reshaped(kind: Type, shapes: list[tuple[Any, ...] | None], api: Any) -> Type
     return kind
 
 
+def _takes(annotation: str, dtype: TypeInfo) -> bool:
+    if annotation in ("D", "E", "Any"):
+        return True
+    if annotation in ("DF", "DI"):
+        return any(base.name == ("floating" if annotation == "DF" else "integral") for base in dtype.mro)
+    return dtype.name in annotation.split(" | ")
+
+
+def _right_constants(signature: Signature, arguments: Mapping[str, Sequence[Expression]], reader: Reader) -> bool:
+    """Whether no argument is another than the constants that this signature is for: ``full_matrices: Literal[False]``."""
+    for parameter in parameters_of(signature.parameters):
+        given = arguments.get(parameter.name)
+        if not given or not (parameter.annotation == "None" or parameter.annotation.startswith("Literal[")):
+            continue
+        if parameter.annotation == "None":
+            if not isinstance(reader.type_of(given[0]), NoneType | AnyType):
+                return False
+            continue
+        wanted = ast.literal_eval(parameter.annotation.removeprefix("Literal"))[0]
+        try:
+            if (reader.flag(given[0]) if isinstance(wanted, bool) else reader.text(given[0])) != wanted:
+                return False
+        except Unknown:
+            return False
+    return True
+
+
 class Call:
     """The hook of an operator: evaluates the first of its signatures for which everything is known."""
 
@@ -59,12 +88,15 @@ class Call:
             arguments = self._by_name(ctx, signature)
             if not self._fits(signature, arguments):
                 continue
+            if not self._right_dtypes(signature, arguments, ctx, reader) or not _right_constants(signature, arguments, reader):
+                continue
             values = values_of(signature.parameters, arguments, reader)
             if "**axes" in signature.parameters:
                 values["Names"] = _named_sizes(ctx, reader)
             if self.method and isinstance(ctx, MethodContext):
                 self._receiver(signature, ctx, values)
             try:
+                self._check(signature, values)
                 if signature.result.startswith("Pieces"):
                     return self._pieces(signature, ctx, values)
                 shapes = shapes_in(signature.result, values)
@@ -93,6 +125,34 @@ class Call:
         if self.method:
             required = required[1:]
         return set(arguments) <= names and all(parameter.name in arguments for parameter in required)
+
+    def _check(self, signature: Signature, values: Mapping[str, Any]) -> None:
+        for check in signature.checks:
+            with contextlib.suppress(Unknown):
+                evaluate(check, values)
+
+    def _right_dtypes(
+        self,
+        signature: Signature,
+        arguments: Mapping[str, Sequence[Expression]],
+        ctx: FunctionContext | MethodContext,
+        reader: Reader,
+    ) -> bool:
+        """Whether no tensor has a dtype that this signature does not take: ``cross_entropy`` has one for each kind of target."""
+        for position, parameter in enumerate(parameters_of(signature.parameters)):
+            found = re.match(r"Tensor\[([\w |]+),", parameter.annotation)
+            if not found:
+                continue
+            if self.method and position == 0 and isinstance(ctx, MethodContext):
+                kind = get_proper_type(ctx.type)
+            elif arguments.get(parameter.name):
+                kind = reader.type_of(arguments[parameter.name][0])
+            else:
+                continue
+            dtype = dtype_of(kind)
+            if dtype is not None and not _takes(found.group(1), dtype):
+                return False
+        return True
 
     def _receiver(self, signature: Signature, ctx: MethodContext, values: dict[str, Any]) -> None:
         first = parameters_of(signature.parameters)[0]

@@ -5,12 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 from mypy.checker import TypeChecker
-from mypy.nodes import Expression, FloatExpr, IntExpr, ListExpr, NameExpr, StarExpr, StrExpr, TupleExpr, TypeInfo, UnaryExpr
+from mypy.nodes import (
+    CallExpr,
+    Expression,
+    FloatExpr,
+    IntExpr,
+    ListExpr,
+    MemberExpr,
+    NameExpr,
+    StarExpr,
+    StrExpr,
+    TupleExpr,
+    TypeInfo,
+    UnaryExpr,
+)
 from mypy.plugin import FunctionContext, MethodContext
 from mypy.types import AnyType, Instance, LiteralType, ProperType, Type, TypeOfAny, get_proper_type
 
-from flambeau.typing.mypy.calls import BY_NAME
-from flambeau.typing.mypy.evaluation import evaluate, parameters_of
+from flambeau.typing.mypy.calls import BY_NAME, arguments_by_name, message_of
+from flambeau.typing.mypy.evaluation import evaluate, parameters_of, values_of
 from flambeau.typing.mypy.reader import Reader
 from flambeau.typing.mypy.sizes import CANNOT, SHAPE, STUBS, Unknown, is_tensor, shape_of, with_shape
 from flambeau.typing.signatures import Signature
@@ -33,6 +46,51 @@ def factory_called(ctx: FunctionContext) -> Type:
             sizes = tuple(reader.size(argument) for argument in arguments)
         if isinstance(default, Instance) and is_tensor(default):
             return with_shape(default, sizes, ctx.api)
+    except Unknown:
+        pass
+    return ctx.default_return_type
+
+
+# What other functions make, by the sizes among their arguments: the ways to call each, and the shape.
+_COUNTED = [("steps: Size1", "single(Size1)")]
+_WINDOW = [("window_length: Size1", "single(Size1)")]
+_SIZED = [("size: Sizes", "Sizes")]
+CREATED: dict[str, list[tuple[str, str]]] = {
+    "arange": [
+        ("start: Size1, end: Size2, step: Size3", "stepped(Size1, Size2, Size3)"),
+        ("start: Size1, end: Size2", "between(Size1, Size2)"),
+        ("start: Size1", "single(Size1)"),
+        ("end: Size1", "single(Size1)"),
+    ],
+    "linspace": _COUNTED,
+    "logspace": _COUNTED,
+    "eye": [("n: Size1, m: Size2", "pair(Size1, Size2)"), ("n: Size1", "pair(Size1, Size1)")],
+    "randperm": [("n: Size1", "single(Size1)")],
+    **{f"{name}_window": _WINDOW for name in ("hann", "hamming", "blackman", "bartlett", "kaiser")},
+    **dict.fromkeys(("full", "randint", "new_full", "new_zeros", "new_ones", "new_empty"), _SIZED),
+    "normal": [*_SIZED, ("mean: Tensor[D, V, S], std: Tensor[D, V, T]", "broadcast(S, T)"), ("mean: Tensor[D, V, S]", "S")],
+}
+
+
+def created(ctx: FunctionContext | MethodContext) -> Type:
+    """A function of `CREATED`."""
+    default = get_proper_type(ctx.default_return_type)
+    name = (
+        ctx.context.callee.name
+        if isinstance(ctx.context, CallExpr) and isinstance(ctx.context.callee, (NameExpr, MemberExpr))
+        else ""
+    )
+    if not isinstance(default, Instance) or not is_tensor(default):
+        return ctx.default_return_type
+    reader, arguments = Reader(ctx.api), arguments_by_name(ctx)
+    if name.startswith("new_") and len(arguments.get("size", ())) > 1:  # sizes spelled out
+        return with_shape(default, [reader.size(size) for size in arguments["size"]], ctx.api)
+    try:
+        for parameters, shape in CREATED.get(name, ()):
+            if all(parameter.name in arguments for parameter in parameters_of(parameters)):
+                return with_shape(default, evaluate(shape, values_of(parameters, arguments, reader)), ctx.api)
+    except CANNOT as error:
+        ctx.api.fail(message_of(name, error), ctx.context, code=SHAPE)
     except Unknown:
         pass
     return ctx.default_return_type

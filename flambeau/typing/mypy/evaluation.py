@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mypy.nodes import Expression, ListExpr, TupleExpr
+from mypy.types import TupleType
 
 from flambeau.typing import rules
 from flambeau.typing.mypy.reader import Reader
@@ -69,6 +70,8 @@ def values_of(parameters: str, arguments: Mapping[str, Sequence[Expression]], re
 def _read(name: str, parameter: _Parameter, given: list[Expression], reader: Reader) -> Any:
     kind = name.rstrip("0123456789")
     if parameter.star == "*":
+        if len(given) == 1 and isinstance(reader.type_of(given[0]), TupleType):  # the other signature: one tuple
+            raise Unknown
         sizes = tuple(reader.size(item) for item in given)
         if kind == "Axes" and any(not isinstance(size, int) for size in sizes):
             raise Unknown

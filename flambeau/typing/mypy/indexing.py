@@ -10,6 +10,8 @@ from mypy.nodes import EllipsisExpr as Ellipsis_
 from mypy.plugin import AttributeContext, MethodContext
 from mypy.types import Instance, LiteralType, Type, get_proper_type
 
+from flambeau.shapes.broadcasting import broadcast_into
+from flambeau.shapes.errors import show
 from flambeau.shapes.indexing import index as index_rule
 from flambeau.shapes.symbolic import UNKNOWN
 from flambeau.typing import rules
@@ -50,6 +52,21 @@ def at_called(ctx: MethodContext) -> Type:
     return ctx.default_return_type
 
 
+def assigned(ctx: MethodContext) -> Type:
+    """``x[…] = value``: the value broadcasts to the place."""
+    try:
+        reader = Reader(ctx.api)
+        expression = ctx.args[0][0]
+        items = expression.items if isinstance(expression, TupleExpr) else [expression]
+        place = index_rule(shape_of(ctx.type), [_index_item(item, reader) for item in items])
+        broadcast_into(shape_of(ctx.arg_types[1][0]), place, name="the indexed place")
+    except CANNOT as error:
+        ctx.api.fail(str(error), ctx.context, code=SHAPE)
+    except (Unknown, TypeError):
+        pass
+    return ctx.default_return_type
+
+
 def _indexed(ctx: MethodContext, index: list[Any]) -> Type:
     default = get_proper_type(ctx.default_return_type)
     if not isinstance(default, Instance):
@@ -81,8 +98,14 @@ def _index_item(item: Expression, reader: Reader) -> Any:
             return Mask(shape, UNKNOWN)
         if name.startswith(("int", "uint")):
             return IntegerTensor(shape)
+        if name:
+            raise IndexError(f"tensors used as indices must be long, int, byte or bool tensors, got {name} {show(shape)}")
         raise Unknown
-    if isinstance(item, (ListExpr, ComparisonExpr)):
+    if isinstance(item, ListExpr):
+        if all(isinstance(reader.size(one), int) for one in item.items):
+            return IntegerTensor((len(item.items),))
+        raise Unknown
+    if isinstance(item, ComparisonExpr):
         raise Unknown
     if (isinstance(kind, Instance) and kind.type.fullname == "builtins.int") or isinstance(kind, LiteralType):
         return reader.size(item)

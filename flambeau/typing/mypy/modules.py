@@ -18,7 +18,9 @@ from flambeau.typing.mypy.evaluation import evaluate, parameters_of, shapes_in, 
 from flambeau.typing.mypy.reader import Reader
 from flambeau.typing.mypy.sizes import CANNOT, SHAPE, STUBS, Unknown, is_tensor, shape_of, with_shape
 from flambeau.typing.shape_strings import parse
-from flambeau.typing.signatures import MODULES
+from flambeau.typing.signatures import MODULES, SHAPE_KEEPING_MODULES
+
+SHAPE_KEEPING = frozenset(SHAPE_KEEPING_MODULES.split())
 
 
 def module_constructed(name: str) -> Callable[[FunctionContext], Type]:
@@ -94,15 +96,19 @@ def call_module(kind: ProperType, inputs: list[ProperType], default: Type, api: 
             current = call_module(get_proper_type(layer), [get_proper_type(current)], current, api)
         return current
     if name not in MODULES:
-        if kind.type.get("forward") is not None and name not in ("Module", "ModuleList", "Upsample", "Unflatten"):
-            return first  # the other modules of the library keep the shape
+        if name in SHAPE_KEEPING:
+            return first
         raise Unknown
     values = {"S": shape_of(first), **_config(kind)}
-    for letter, other in zip("TU", inputs[1:]):
+    others = [part for other in inputs[1:] for part in (other.items if isinstance(other, TupleType) else [other])]
+    for letter, other in zip("TU", others):
         with contextlib.suppress(Unknown):
             values[letter] = shape_of(other)
     dtype, _, rule = MODULES[name].result.rpartition(": ")
     try:
+        for check in MODULES[name].checks:
+            with contextlib.suppress(Unknown):
+                evaluate(check, values)
         if "Tensor[" in rule:
             return reshaped(default, shapes_in(rule, values), api)
         result = first if not dtype else first.copy_modified(args=[dtype_type(dtype, api), *first.args[1:]])

@@ -19,8 +19,8 @@ from mypy.types import FunctionLike, Type
 
 from flambeau.typing.mypy.annotations import jaxtyping_annotation, shaped_annotation
 from flambeau.typing.mypy.calls import BY_NAME, Call
-from flambeau.typing.mypy.creation import expression_called, expression_made, factory_called, literal_called
-from flambeau.typing.mypy.indexing import at_called, subscripted, transposed_attribute
+from flambeau.typing.mypy.creation import CREATED, created, expression_called, expression_made, factory_called, literal_called
+from flambeau.typing.mypy.indexing import assigned, at_called, subscripted, transposed_attribute
 from flambeau.typing.mypy.modules import module_called, module_constructed
 from flambeau.typing.mypy.sizes import JAXTYPING, MODULE, PARAMETER, STUBS, TENSOR
 from flambeau.typing.mypy.unifying import module_signature, unified_signature
@@ -50,14 +50,16 @@ class ShapePlugin(Plugin):
         if module == "_functions":
             if name in ("zeros", "ones", "empty", "rand", "randn"):
                 return factory_called
-            if name == "tensor":
+            if name in ("tensor", "as_tensor", "asarray"):
                 return literal_called
             if name == "tx":
                 return expression_made
+            if name in CREATED:
+                return created
             signatures = BY_NAME.get(("t", name))
             return Call(signatures, method=False) if signatures else None
-        if module == "_functional":
-            signatures = BY_NAME.get(("f", name))
+        if module in ("_functional", "_linalg", "_fft"):
+            signatures = BY_NAME.get(({"_functional": "f", "_linalg": "l", "_fft": "s"}[module], name))
             return Call(signatures, method=False) if signatures else None
         if module == "nn" and (name in MODULES or name == "Sequential"):
             return module_constructed(name)
@@ -68,8 +70,12 @@ class ShapePlugin(Plugin):
         if owner in (TENSOR, PARAMETER):
             if name == "__getitem__":
                 return subscripted
+            if name == "__setitem__":
+                return assigned
             if name == "at":
                 return at_called
+            if name in CREATED:
+                return created
             signatures = BY_NAME.get(("m", name))
             return Call(signatures, method=True) if signatures else None
         if owner == STUBS + "_functions.Expression" and name == "__call__":

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mypy.errorcodes import ErrorCode
+from mypy.nodes import TypeInfo
 from mypy.types import AnyType, Instance, LiteralType, ProperType, TupleType, Type, TypeOfAny, get_proper_type
 
 from flambeau.shapes.errors import ShapeError
@@ -27,11 +28,11 @@ class Unknown(Exception):
 
 
 def to_type(size: Any, model: Instance, api: Any) -> Type:
-    """A size as a type: a literal integer, a literal string for an expression, Any."""
+    """A size as a type: a literal integer, Any, or for an expression a literal of its text, whose class is int all the same."""
     if isinstance(size, int):
         return LiteralType(size, api.named_generic_type("builtins.int", []))
     if isinstance(size, Symbolic):
-        return LiteralType(str(size), api.named_generic_type("builtins.str", []))
+        return LiteralType(str(size), api.named_generic_type("builtins.int", []))
     return AnyType(TypeOfAny.special_form)
 
 
@@ -63,6 +64,14 @@ def shape_type(shape: Sequence[Any], model: Instance, api: Any) -> Type:
 def is_tensor(kind: ProperType) -> bool:
     """Whether a type is a tensor's."""
     return isinstance(kind, Instance) and any(base.fullname == TENSOR for base in kind.type.mro)
+
+
+def dtype_of(kind: ProperType) -> TypeInfo | None:
+    """The class of a tensor's dtype, None where it is not known."""
+    if isinstance(kind, Instance) and is_tensor(kind) and kind.args:
+        dtype = get_proper_type(kind.args[0])
+        return dtype.type if isinstance(dtype, Instance) else None
+    return None
 
 
 def shape_of(kind: Type) -> tuple[Any, ...]:

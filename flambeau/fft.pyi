@@ -1,0 +1,15 @@
+# ruff: noqa
+# fmt: off
+# mypy: ignore-errors
+"""Written by tools/make_stubs.py from flambeau/typing/signatures.py: run `make stubs`, do not edit."""
+
+MYPY = False
+TYPE_CHECKING_WITH_PYREFLY = False
+
+if TYPE_CHECKING_WITH_PYREFLY:
+    if not MYPY:
+        from flambeau._pyrefly._fft import *
+else:
+    from flambeau._portable._fft import *
+
+from typing import Any

@@ -1,0 +1,52 @@
+"""Permutations, unsqueezes, expansions, flattening."""
+
+from typing import reveal_type
+
+import flambeau as torch
+x = torch.randn(2, 3, 4, 5)
+reveal_type(x.permute(0, 2, 3, 1))
+reveal_type(torch.permute(x, (3, 2, 1, 0)))
+reveal_type(x.movedim(1, -1))
+reveal_type(x.movedim((0, 1), (2, 3)))  # open: pyrefly
+reveal_type(x.transpose(-1, -2))
+reveal_type(x.swapaxes(0, 1))
+reveal_type(x.unsqueeze(-1).squeeze(-1))
+reveal_type(x.unsqueeze(0))
+reveal_type(x[:, :1].squeeze(1).shape)
+reveal_type(x[:1, :1].squeeze((0, 1)))
+reveal_type(x[:1].expand(6, -1, 4, 5))
+reveal_type(x.flatten())
+reveal_type(x.flatten(start_dim=1))
+reveal_type(x.flatten(0, 1))
+reveal_type(x.unflatten(3, (5, 1)))
+reveal_type(x.view(2, -1))
+reveal_type(x.reshape(-1))
+reveal_type(x.reshape((6, 20)))
+reveal_type(x.view(x.size(0), -1))
+reveal_type(x.reshape(x.shape[0] * x.shape[1], *x.shape[2:]))  # open: mypy
+reveal_type(x.flip(0))
+reveal_type(x.roll(1, dims=2))
+reveal_type(torch.rot90(x, 1, (2, 3)))  # open: pyrefly, mypy
+reveal_type(x.narrow(3, 1, 2))
+reveal_type(x.select(1, 0))
+reveal_type(x[0, 0].T)
+reveal_type(x.mT)
+reveal_type(torch.atleast_2d(torch.randn(3)))
+reveal_type(torch.diagonal(x, dim1=2, dim2=3))
+reveal_type(torch.diag(torch.randn(4)))
+reveal_type(torch.diag_embed(torch.randn(2, 3)))
+reveal_type(x.unfold(3, 3, 1))
+n, c, h, w = x.shape
+reveal_type(x.view(n, c, h * w))
+folded = x.reshape(2, 3, 20)
+#~ folded = x.reshape(2, 3, 21)
+y = x.permute(0, 2, 3, 1)
+#~ y = x.permute(0, 2, 3)
+bigger = x.expand(4, 2, 3, 4, 5)
+#~ bigger = x.expand(2, 6, 4, 5)
+flat = x.view(2, 3, -1)
+#~ flat = x.view(7, -1)
+moved = x.transpose(1, 3)
+#~ moved = x.transpose(1, 4)
+reveal_type(torch.broadcast_to(torch.randn(5), (3, 5)))
+reveal_type(x.contiguous().view(n * c, -1))

@@ -1,0 +1,37 @@
+"""RNN, LSTM and GRU: batch_first, several layers, both directions."""
+
+from typing import reveal_type
+
+import flambeau as torch
+from flambeau import nn
+x = torch.randn(5, 7, 12)
+out, h = nn.RNN(12, 20)(x)
+#~ out, h = nn.RNN(7, 20)(x)
+reveal_type(out)
+reveal_type(h)
+out2, (h2, c2) = nn.LSTM(12, 20, num_layers=2, batch_first=True)(x)
+#~ out2, (h2, c2) = nn.LSTM(13, 20, num_layers=2, batch_first=True)(x)
+reveal_type(out2)
+reveal_type(c2)
+out3, h3 = nn.GRU(12, 16, num_layers=3, bidirectional=True)(x)
+reveal_type(out3)
+reveal_type(h3)
+score = nn.Linear(32, 2)(out3[-1])
+#~ score = nn.Linear(16, 2)(out3[-1])
+reveal_type(score)
+last = torch.cat([h3[-2], h3[-1]], dim=1)
+#~ last = torch.cat([h3[-2], h3[-1]], dim=2)
+reveal_type(last)
+both = nn.Linear(32, 2)(last)
+lstm = nn.LSTM(input_size=12, hidden_size=16, bidirectional=True, batch_first=True)
+hidden, (hn, cn) = lstm(x, (torch.zeros(2, 5, 16), torch.zeros(2, 5, 16)))
+#~ hidden, (hn, cn) = lstm(x, (torch.zeros(2, 7, 16), torch.zeros(2, 7, 16)))
+reveal_type(hidden)
+reveal_type(hn)
+cell = nn.LSTMCell(12, 24)
+hx, cx = cell(x[0], (torch.zeros(7, 24), torch.zeros(7, 24)))
+#~ hx, cx = cell(x, (torch.zeros(7, 24), torch.zeros(7, 24)))
+reveal_type(hx)
+step = nn.GRUCell(12, 24)(x[0], hx)
+#~ step = nn.GRUCell(24, 24)(x[0], hx)
+reveal_type(step)
