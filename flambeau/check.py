@@ -6,6 +6,7 @@ May import `flambeau.typing.operands`: it starts the checker as a process of its
 from __future__ import annotations
 
 import argparse
+import ast
 import importlib.util
 import json
 import os
@@ -13,7 +14,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -79,7 +80,7 @@ def _run(command: list[str], environment: dict[str, str] | None = None) -> subpr
 
 
 def _pyrefly(paths: Sequence[Path], everything: bool) -> list[Problem]:
-    problems, unexplained = [], []
+    problems, unexplained = [note for path in paths for note in _unread_shapes(path)], []
     for error in _pyrefly_errors(paths):
         text = error.get("description") or error["concise_description"]
         if _NOT_FOUND in text:
@@ -106,6 +107,23 @@ def _pyrefly_errors(paths: Sequence[Path], *more_paths: str) -> list[dict[str, A
         return list(json.loads(done.stdout)["errors"])
     except (json.JSONDecodeError, KeyError):
         raise CheckError(f"pyrefly failed: {(done.stderr or done.stdout).strip()}") from None
+
+
+def _unread_shapes(path: Path) -> Iterator[Problem]:
+    """A note for each shape string that Pyrefly does not read, because nothing around it declares the names of sizes."""
+    try:
+        tree = ast.parse(path.read_text())
+    except (SyntaxError, UnicodeDecodeError, IsADirectoryError):
+        return
+    scopes: list[tuple[ast.AST, bool]] = [(tree, False)]
+    while scopes:
+        node, declared = scopes.pop()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            declared = declared or any("shape_vars" in ast.unparse(decorator) for decorator in node.decorator_list)
+        elif isinstance(node, ast.Subscript) and not declared and isinstance(node.value, ast.Name) and node.value.id == "Shaped":
+            text = 'Pyrefly does not read this shape: its function or class needs @shape_vars with the names of sizes, or with ""'
+            yield Problem(str(path), node.lineno, node.col_offset + 1, text, is_error=False)
+        scopes += [(child, declared) for child in ast.iter_child_nodes(node)]
 
 
 _RULE = "type-level shape DSL"  # how Pyrefly speaks of a shape rule, whose text has no numbers

@@ -44,6 +44,25 @@ def test_reveal_type_is_shown_and_is_no_error(programs, checker):
     assert last == "0 errors in 1 file"
 
 
+def test_a_message_has_the_operands_shapes(programs):
+    pytest.importorskip("shape_extensions")
+    text = "import flambeau as torch\nfrom flambeau import nn\n\nimages = torch.randn(8, 3, 32, 32)\n"
+    text += "nn.Conv2d(1, 6, 5)(\n    images)\n"
+    (programs / "layers.py").write_text(text + "é = images.flatten(1)\nnn.Sequential(nn.Linear(9, 2), nn.ReLU())(é * 2)\n")
+    channels, features = check([programs / "layers.py"], checker="pyrefly")
+    assert channels.line == 5 and channels.message.endswith("(Conv2d(1, 6), images: [8, 3, 32, 32])")
+    assert features.line == 8 and features.message.endswith("(é * 2: [8, 3072])")
+
+
+def test_a_shape_that_nothing_reads_is_noted(programs):
+    pytest.importorskip("shape_extensions")
+    head = "from flambeau import Tensor, float32\nfrom flambeau.typing import Shaped, cpu, shape_vars\n\n"
+    function = 'def f(x: Shaped[Tensor[float32, cpu], "[2, 3]"]) -> None: ...\n'
+    (programs / "unread.py").write_text(head + function + '@shape_vars("")\n' + function.replace("f(", "g("))
+    (note,) = check([programs / "unread.py"], checker="pyrefly")
+    assert note.line == 4 and not note.is_error and "shape_vars" in note.message
+
+
 def test_what_cannot_be_checked(programs):
     missing = run("missing.py", folder=programs)
     assert missing.returncode == 2
