@@ -270,7 +270,7 @@ _add("scatter_reduce", "tmi", f"{_INDEX}, src: Tensor[D, V, U], reduce: str, *, 
      _SOURCE.format("scatter_from"))  # fmt: skip
 _add("searchsorted", "t", "sorted_sequence: Tensor[D, V, S], input: Tensor[D, V, T], *, out_int32: bool = False, "
      "right: bool = False, side: str | None = None", "Tensor[int64, V, T]")  # fmt: skip
-_add("bucketize", "tm", "input: Tensor[D, V, S], boundaries: Tensor[D, V, T], *, out_int32: bool = False, right: bool = False",
+_add("bucketize", "t", "input: Tensor[D, V, S], boundaries: Tensor[D, V, T], *, out_int32: bool = False, right: bool = False",
      "Tensor[int64, V, S]")  # fmt: skip
 _add("multinomial", "tm", f"{FLOATS}, num_samples: Size, replacement: bool = False, *, generator: Any = None",
      "Tensor[int64, V, drawn(S, Size)]")  # fmt: skip

@@ -16,7 +16,7 @@ from flambeau.typing import rules
 from flambeau.typing.mypy.evaluation import parameters_of
 from flambeau.typing.signatures import MODULES, SIGNATURES
 
-HOLDERS = {"t": torch, "f": F, "m": Tensor, "i": Tensor}
+HOLDERS = {"t": torch, "f": F, "l": torch.linalg, "s": torch.fft, "m": Tensor, "i": Tensor}
 CALLS = sorted({(place, signature.name) for signature in SIGNATURES for place in signature.places})
 
 
