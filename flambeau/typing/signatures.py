@@ -549,7 +549,8 @@ NAMED_TUPLES = {  # tuples of tensors whose parts have names
 _MATRIX = "A: Tensor[DF, V, S]"
 _add("inv", "l", _MATRIX, "Tensor[DF, V, square(S)]")
 _add("cholesky", "l", f"{_MATRIX}, *, upper: bool = False", "Tensor[DF, V, square(S)]")
-_add("matrix_exp", "tml", "input: Tensor[DF, V, S]", "Tensor[DF, V, square(S)]")
+_add("matrix_exp", "tm", FLOATS, "Tensor[DF, V, square(S)]")
+_add("matrix_exp", "l", _MATRIX, "Tensor[DF, V, square(S)]")
 _add("matrix_power", "l", f"{_MATRIX}, n: int", "Tensor[DF, V, square(S)]")
 _add(
     "pinv",
@@ -570,8 +571,9 @@ _add("qr", "l", f"{_MATRIX}, mode: str", "QR[Tensor[DF, V], Tensor[DF, V]]")
 _add("eigh", "l", f"{_MATRIX}, UPLO: str = 'L'", "Eigen[Tensor[DF, V, spectrum(S)], Tensor[DF, V, square(S)]]")
 _add("eigvalsh", "l", f"{_MATRIX}, UPLO: str = 'L'", "Tensor[DF, V, spectrum(S)]")
 _add("solve", "l", f"{_MATRIX}, B: Tensor[DF, V, T], *, left: Literal[True] = True", "Tensor[DF, V, solved(S, T)]")
-_add("norm vector_norm", "l", f"{_MATRIX.replace('A', 'x')}, ord: Any = None, dim: Axes = None, keepdim: Keep = False",
-     f"Tensor[DF, V, {_REDUCED}]")  # fmt: skip
+for _name, _first in (("norm", "A"), ("vector_norm", "x")):
+    _add(_name, "l", f"{_first}: Tensor[DF, V, S], ord: Any = None, dim: Axes = None, keepdim: Keep = False",
+         f"Tensor[DF, V, {_REDUCED}]")  # fmt: skip
 _add(
     "vecdot", "l", "x: Tensor[D, V, S], y: Tensor[D, V, T], *, dim: Dim = -1", "Tensor[D, V, reduce(broadcast(S, T), Dim, False)]"
 )
