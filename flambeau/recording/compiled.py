@@ -8,14 +8,16 @@ from __future__ import annotations
 import functools
 import threading
 import warnings
+import weakref
 from collections.abc import Callable
 from typing import Any
 
 from flambeau import devices
 from flambeau.recording.arguments import flatten, guard_of
+from flambeau.recording.holders import is_held
 from flambeau.recording.recorder import Recorder
 from flambeau.recording.recording import Recording
-from flambeau.storage import pending
+from flambeau.storage import Storage, pending
 from flambeau.tensor import Tensor
 
 __all__ = ["compile", "CompiledFunction"]
@@ -80,6 +82,8 @@ class CompiledFunction:
         self._tried: set[Any] = set()
         self._seen: dict[Any, None] = {}
         self._unused = 0
+        self._made: weakref.WeakSet[Storage] = weakref.WeakSet()
+        """Memory that recorded calls made, and that is alive."""
         self._lock = threading.RLock()
         self._warned = False
 
@@ -116,16 +120,21 @@ class CompiledFunction:
     def _record(self, key: Any, tensors: list[Tensor], args: Any, kwargs: Any) -> Any:
         edges = [t._edge() if t.requires_grad else (None, 0) for t in tensors]
         with Recorder() as recorder:
-            result = self.function(*args, **kwargs)
+            returned = [self.function(*args, **kwargs)]  # nothing else here refers to it
             if not recorder.looked:
                 results: list[Tensor] = []
-                description = flatten(result, results)
+                description = flatten(returned[0], results)
                 device = self._device(recorder, results)
                 if device is not None:
                     recording = Recording(recorder, tensors, edges, description, results, device)
-                    if recording.is_repeatable or key in self._tried:
+                    is_kept = not recording.is_repeatable or is_held(returned, results, recording.made)
+                    if is_kept and self._reads_own(recorder, tensors):
+                        self._plain.add(key)
+                    elif not is_kept or key in self._tried:
                         self._keep(key, recording)
                     self._tried.add(key)
+                    self._made.update(recording.made)
+                    recording.made.clear()
                 else:
                     self._plain.add(key)
         if recorder.looked:
@@ -140,7 +149,15 @@ class CompiledFunction:
             if not self._warned:
                 self._warned = True
                 warnings.warn(message, UserWarning, stacklevel=3)
-        return result
+        return returned[0]
+
+    def _reads_own(self, recorder: Recorder, arguments: list[Tensor]) -> bool:
+        """Whether a call reads, past its arguments, and doesn't write, what an earlier one made: a state that is handed on.
+
+        Such a call, where it makes new tensors that are kept, reads other tensors at the next time.
+        """
+        given = {t._storage for t in arguments}
+        return any(s in self._made and s not in recorder.written and s not in given for s in recorder.leaves)
 
     def _keep(self, key: Any, recording: Recording) -> None:
         kept = self._recordings.setdefault(key, [])

@@ -6,6 +6,7 @@ each storage, so that a replay can put that storage's buffer of the day there. M
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -17,7 +18,7 @@ from flambeau.shared_storage import settle
 from flambeau.storage import RECORDERS, SeenStorage, Storage, duplicate, pending, realize
 from flambeau.tensor import Tensor, over
 
-__all__ = ["Recorder", "RandomUse", "Leaf"]
+__all__ = ["Leaf", "ModuleState", "RandomUse", "Recorder"]
 
 
 class Recorder:
@@ -30,7 +31,7 @@ class Recorder:
             call set one without asking.
         dropped: the tensors that had, as far as the call knew, no gradient any more after its first deed with theirs.
         grad_of: for each storage that was some tensor's gradient at the start: that tensor.
-        modules: modules that were called, with their training flag then.
+        modules: modules that were called, with what their calls depend on besides arguments, as it was then.
         random: how the call uses each generator.
         looked: whether the call looked at a value: then the recording is void.
     """
@@ -41,7 +42,7 @@ class Recorder:
         self.grads: dict[int, tuple[Tensor, bool | None]] = {}
         self.dropped: list[Tensor] = []
         self.grad_of: dict[Storage, Tensor] = {}
-        self.modules: dict[int, tuple[Any, bool]] = {}
+        self.modules: dict[int, tuple[Any, ModuleState]] = {}
         self.random: dict[int, RandomUse] = {}
         self.looked = False
         self.sequence = 0
@@ -108,8 +109,9 @@ class Recorder:
         settle(self.leaves, self.written)
 
     def call_module(self, module: Any) -> None:
-        """A module is being called: its training flag becomes part of the guard."""
-        self.modules.setdefault(id(module), (module, module.training))
+        """A module is being called: what it holds becomes part of the guard."""
+        if id(module) not in self.modules:
+            self.modules[id(module)] = module, ModuleState(module)
 
     def take_random(self, generator: Any, blocks: int) -> Callable[[], int]:
         """The call takes random blocks: gives a function for the number of the first, which is another at each replay."""
@@ -124,6 +126,34 @@ class Recorder:
     def is_new(self, node: Node) -> bool:
         """Whether a node was made during the call."""
         return node.serial >= self._first_serial
+
+
+class ModuleState:
+    """What a module's call depends on besides arguments: its training flag, and which tensors its names stand for.
+
+    Names that stand for nothing count as well: a state that is None at first is another one after the call.
+    """
+
+    __slots__ = ("training", "parameters", "names", "tensors")
+
+    def __init__(self, module: Any) -> None:
+        self.training = module.training
+        self.parameters = tuple(map(id, module._parameters.values()))
+        held = {**vars(module), **module._buffers}
+        self.names = tuple(k for k, v in held.items() if v is None or isinstance(v, Tensor))
+        self.tensors = tuple(None if held[k] is None else weakref.ref(held[k]) for k in self.names)
+
+    def holds(self, module: Any) -> bool:
+        """Whether the module is as it was."""
+        if module.training is not self.training or tuple(map(id, module._parameters.values())) != self.parameters:
+            return False
+        if self.names:
+            buffers, others = module._buffers, module.__dict__
+            for name, reference in zip(self.names, self.tensors):
+                found = buffers[name] if name in buffers else others.get(name)
+                if found is not (None if reference is None else reference()) or (found is None and reference is not None):
+                    return False
+        return True
 
 
 class RandomUse:

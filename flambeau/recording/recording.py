@@ -104,7 +104,7 @@ class Recording:
         self.backend = devices.backend(device)
         self.description = description
         self.random: list[RandomUse] = list(recorder.random.values())
-        self.modules = [(m, training, _parameter_ids(m)) for m, training in recorder.modules.values()]
+        self.modules = list(recorder.modules.values())
         # By weak references: a tensor that the call made, and that is gone, has no gradient to look at or to set.
         self.grads_at_start = [(weakref.ref(t), had) for t, had in recorder.grads.values() if had is not None]
         self._places: list[Place] = []
@@ -154,6 +154,8 @@ class Recording:
             joint.cut_tape(results)
         left = self._left_behind(new_storages)
         self.is_repeatable = not left
+        self.made = [*left, *(s for s in new_storages if recorder.is_new(s.node))]
+        """New memory that is still alive, until the call is over."""
         for storage in left:
             self.written.append((self._place(storage, None, storage), output(storage.node)))
         saved = [output(node) for node in joint.saved] if joint is not None else []
@@ -170,7 +172,7 @@ class Recording:
             else:
                 r.storage = ("place", r.storage)
         kept = {id(p.tensor()) for p in self._places if p.is_grad}
-        self.dropped = [t for t in recorder.dropped if id(t) not in kept]
+        self.dropped = [weakref.ref(t) for t in recorder.dropped if id(t) not in kept]
         """Whose gradients the call drops without reading them."""
         del self._recorder, self._arguments, self._place_of, self._leaf_places
 
@@ -251,8 +253,8 @@ class Recording:
 
         None when the call would not do what was recorded.
         """
-        for module, training, ids in self.modules:
-            if module.training is not training or _parameter_ids(module) != ids:
+        for module, before in self.modules:
+            if not before.holds(module):
                 return None
         for reference, had in self.grads_at_start:
             tensor = reference()
@@ -291,8 +293,10 @@ class Recording:
                     storage.put(self.leaves[i].holding(found[i]))
                     storage.autograd_version += 1
 
-        for tensor in self.dropped:
-            tensor._grad = None  # before the run, which then finds its memory free
+        for reference in self.dropped:
+            tensor = reference()
+            if tensor is not None:
+                tensor._grad = None  # before the run, which then finds its memory free
         if self.plan is None:
             publish(())
         else:
@@ -342,7 +346,3 @@ def _calibrate() -> tuple[int, int]:
 
 
 _NO_OTHERS = _calibrate()
-
-
-def _parameter_ids(module: Any) -> tuple[int, ...]:
-    return tuple([id(p) for p in module._parameters.values()])

@@ -332,6 +332,64 @@ def test_a_state_that_is_handed_on_is_followed() -> None:
         assert torch.allclose(plain(x), compiled(x)), i
 
 
+@pytest.mark.parametrize("kind", ["attribute", "private attribute", "list", "list, kept", "tuple", "dict", "view"])
+def test_a_state_that_begins_as_none_is_followed(kind: str) -> None:
+    """Nothing is read at first; then each call hands a new tensor on, and older ones may be alive elsewhere."""
+
+    def make(compile: bool) -> object:
+        cell, state, history = nn.Module(), {"h": None}, []
+
+        def forward(x: torch.Tensor) -> object:
+            name = "_h" if kind == "private attribute" else "h"
+            held = getattr(cell, name, None) if "attribute" in kind else state["h"]
+            old = held[0] if isinstance(held, (list, tuple)) else held["h"] if isinstance(held, dict) else held
+            new = torch.tanh(x if old is None else x + old)
+            if kind == "view":
+                state["h"] = new.view(1, 3)
+                return new
+            if "attribute" in kind:
+                setattr(cell, name, new)
+                return new
+            if kind == "list, kept":
+                history.append(old)
+            state["h"] = {"list": [new], "list, kept": [new], "tuple": (new, x), "dict": {"h": new}}[kind]
+            return state["h"] if kind != "list, kept" else new * 2
+
+        cell.h = cell._h = None
+        cell.forward = forward
+        return torch.compile(cell) if compile else cell
+
+    plain, compiled = make(False), make(True)
+    for i in range(12):
+        x = torch.full((3,), 0.1 * i)
+        a, b = (f(x) for f in (plain, compiled))
+        if isinstance(a, dict):
+            a, b = a["h"], b["h"]
+        elif isinstance(a, (list, tuple)):
+            a, b = a[0], b[0]
+        assert torch.allclose(a, b), i
+
+
+def test_results_that_are_also_kept_are_replayed_all_the_same() -> None:
+    """A loss that the trainer notes is no state: nothing reads it."""
+    w = torch.ones(3, requires_grad=True)
+    optimizer = torch.optim.Adam([w])
+    noted = {}
+
+    @torch.compile
+    def step(x: torch.Tensor) -> torch.Tensor:
+        optimizer.zero_grad()
+        loss = (w * x).square().sum()
+        loss.backward()
+        optimizer.step()
+        noted["loss"] = loss.detach()
+        return noted["loss"]
+
+    losses = [step(torch.ones(3)).item() for _ in range(6)]
+    assert losses == sorted(losses, reverse=True) and len(set(losses)) == 6
+    assert step.replays >= 3
+
+
 def test_a_call_that_reads_new_tensors_each_time_runs_plainly() -> None:
     """A state that the function keeps is another tensor at each call: after eight recordings in vain there are no more."""
     state = [torch.ones(3)]
