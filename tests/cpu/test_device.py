@@ -475,27 +475,26 @@ def test_packed_operands_are_kept_while_they_stay_as_they_are() -> None:
 
     cpu = backend(512)
     rng = np.random.default_rng(0)
-    a, b = rng.standard_normal((96, 64)).astype(np.float32), rng.standard_normal((64, 80)).astype(np.float32)
+    a, b = rng.standard_normal((33, 100)).astype(np.float32), rng.standard_normal((100, 1000)).astype(np.float32)
     plan, *_ = prepare([make("contract", (leaf(a), leaf(b)), (0, 1), (1, 2), (0, 2))])
     given = [upload(cpu, a), upload(cpu, b)]
-    out = np.zeros((96, 80), np.float32)
+    out = np.zeros((33, 1000), np.float32)
     for _ in range(4):
         (found,) = cpu.execute(plan, given, (), frozenset())
         np.testing.assert_allclose(download(cpu, found, out), a @ b, rtol=1e-4, atol=1e-5)
-    kept = [g for g in given if g.packed]
-    assert kept and all(p is not None for g in kept for p in g.packed.values())
+    assert given[1].packed and all(p is not None for p in given[1].packed.values())
     add_one = Plan(
-        (Value(float32, 96 * 64, "input"), Value(float32, 96 * 64, "output")),
-        (Step(plus(96 * 64, 1.0), (0, 1)),),
+        (Value(float32, b.size, "input"), Value(float32, b.size, "output")),
+        (Step(plus(b.size, 1.0), (0, 1)),),
         (0,),
         (),
         (1,),
         {1: 0},
     )
-    (given[0],) = cpu.execute(add_one, [given[0]], (), frozenset({0}))
+    (given[1],) = cpu.execute(add_one, [given[1]], (), frozenset({0}))
     for _ in range(3):
         (found,) = cpu.execute(plan, given, (), frozenset())
-        np.testing.assert_allclose(download(cpu, found, out), (a + 1) @ b, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(download(cpu, found, out), a @ (b + 1), rtol=1e-4, atol=1e-4)
 
 
 def test_profiled_runs_name_each_kernel() -> None:

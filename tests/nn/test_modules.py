@@ -295,7 +295,7 @@ def test_every_layer_is_tested():
         "Container", "Module", "ModuleDict", "ModuleList", "ParameterDict", "ParameterList", "Sequential",
         "RNNBase", "RNNCellBase",
         "TransformerEncoder", "TransformerDecoder", "CTCLoss", "MaxUnpool1d", "MaxUnpool2d", "MaxUnpool3d", "NLLLoss2d",
-        "FractionalMaxPool2d", "FractionalMaxPool3d",
+        "FractionalMaxPool2d", "FractionalMaxPool3d", "DataParallel", "SyncBatchNorm",
     }  # fmt: skip
     layers = {n for n in flambeau.nn.modules.__all__ if isinstance(getattr(flambeau.nn, n), type)}
     assert {n for n in layers - tested - elsewhere if not n.startswith("Lazy")} == set()
