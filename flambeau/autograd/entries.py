@@ -224,13 +224,13 @@ class AsStridedBackward0(_Place):
 
 
 class CopyBackwards(GradientFunction):
-    """A value without history was written over one that had it: nothing of the gradient goes further."""
+    """A value was written over one that had a history: nothing of the gradient goes to that, all of it to the value's, if any."""
 
     __slots__ = ()
 
     def backward(self, gradients: list[Any]) -> Sequence[Any]:
         g = gradients[0]
-        return (None if self.edges[0][0] is None else g.new_zeros(tuple(g.shape)),)
+        return None if self.edges[0][0] is None else g.new_zeros(tuple(g.shape)), g
 
 
 class FillBackward2(CopyBackwards):

@@ -178,6 +178,8 @@ class AccumulateGrad(GradientFunction):
         self.post_hooks: OrderedDict[int, Any] | None = None
 
     def backward(self, gradients: list[Any]) -> Sequence[Any]:
+        if not self.variable.requires_grad:  # any more
+            return ()
         self.variable._accumulate_grad(gradients[0])
         if self.post_hooks:
             for hook in list(self.post_hooks.values()):

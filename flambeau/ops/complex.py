@@ -221,7 +221,7 @@ def adjoint(input: Tensor) -> Tensor:
 def _matrix_adjoint(self: Tensor) -> Tensor:
     """The conjugate with its last two dimensions exchanged."""
     rules.matrix_transpose(tuple(self._shape))
-    return conj(transpose(self, -2, -1))
+    return conj(transpose(self, -2, -1) if self._shape else self)
 
 
 Tensor.H = property(adjoint)  # type: ignore[attr-defined]

@@ -76,6 +76,8 @@ def repeated(
     trail = None
     if state.enabled:
         edges = [t._edge() if t.requires_grad else NO_EDGE for t in tensors]
+        if any(end is None and t.requires_grad for t, (end, _) in zip(tensors, edges)):
+            return _as_tuple(function(*tensors, *params))  # a view made in no_grad: on the tape, though its gradient goes nowhere
         if any(function is not None for function, _ in edges):
             trail = [(edge, None) for edge in edges]
     return _repeated(known, function, tensors, params, trail)

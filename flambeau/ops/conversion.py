@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from flambeau import dtypes
-from flambeau.autograd.entries import FillBackward2, ZeroBackward0, entitle
+from flambeau.autograd.entries import CopyBackwards, FillBackward2, ZeroBackward0, entitle
 from flambeau.autograd.modes import state
 from flambeau.device import as_device_name
 from flambeau.device import device as Device
@@ -292,10 +292,11 @@ def copy_(self: Tensor, other: Any, non_blocking: bool = False) -> Tensor:
     shape = tuple(self._shape)
     if other._shape != shape:
         expand_rule(other._shape, shape)
+    is_same = other._storage is self._storage and other._offset == self._offset and other.stride() == self.stride()
     value = _convert(other, self._storage.dtype, self._storage.device, False)
     if value is other:
         value = entitle(clone(value), "CopyBackwards")
-    return self._assign(expand(value, shape))
+    return self._assign(expand(value, shape), is_uniform=is_same, overwrite=CopyBackwards)
 
 
 @operator()
@@ -338,6 +339,14 @@ def resize_(self: Tensor, *size: Any, memory_format: Any = None) -> Tensor:
         raise RuntimeError(f"Trying to create tensor with negative dimension {min(shape)}: {list(shape)}")
     if self._requires_grad:
         raise RuntimeError("cannot resize variables that require grad")
+    form = contiguous_format if memory_format is None else format_argument("resize_", memory_format)
+    if form is preserve_format:
+        raise RuntimeError("Unsupported memory formatPreserve")
+    return _resize(self, shape, form)
+
+
+def _resize(self: Tensor, shape: tuple[int, ...], form: Any = contiguous_format) -> Tensor:
+    """`resize_`, also of a tensor that requires a gradient."""
     offset = self.storage_offset()
     wanted, storage = offset + math.prod(shape), self._storage
     if wanted > storage.size:
@@ -349,14 +358,14 @@ def resize_(self: Tensor, *size: Any, memory_format: Any = None) -> Tensor:
         storage.size = wanted
         storage.write(grown)
     self._shape = shape
-    form = contiguous_format if memory_format is None else format_argument("resize_", memory_format)
-    if form is preserve_format:
-        raise RuntimeError("Unsupported memory formatPreserve")
     wanted_strides, row_major = rules.format_strides(shape, form), contiguous_strides(shape)
     whole = offset == 0 and wanted == storage.size and wanted_strides == row_major
     self._strides, self._offset = (None, 0) if whole else (wanted_strides, offset)
     self._node_version = -1
     return self
+
+
+Tensor._resize = _resize  # type: ignore[attr-defined]
 
 
 @operator()

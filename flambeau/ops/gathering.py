@@ -9,7 +9,7 @@ from flambeau.graph.primitives.elementwise import WHERE
 from flambeau.graph.primitives.indexing import EITHER_END, FROM_START, GATHER, SCATTER, Bounds
 from flambeau.ops.composite import repeated
 from flambeau.ops.operands import cast, check_fits, check_tensor, expand, filled, python_number, strides_like
-from flambeau.ops.registry import operator, scalar_name
+from flambeau.ops.registry import check_apart, operator, scalar_name, write_in_place
 from flambeau.ops.slicing import slice_dim, slice_view
 from flambeau.ops.views import owned, reshape
 from flambeau.shapes.broadcasting import broadcast
@@ -67,7 +67,7 @@ def _gathered(input: Tensor, index: Tensor, dim: int, bounds: Bounds) -> Tensor:
         return input.new_empty(tuple(index._shape))
     _check_index_shape("gather", tuple(i._shape), tuple(x._shape), d)
     result = _apply(GATHER, (_within(x, tuple(i._shape), d), i), (d, bounds))
-    return result if index._shape else reshape(result, ())
+    return result if index._shape else owned(reshape(result, ()))
 
 
 def _check_index_shape(name: str, index: tuple[int, ...], input: tuple[int, ...], d: int) -> None:
@@ -122,10 +122,10 @@ def _scatter(name: str, input: Tensor, dim: int, index: Tensor, src: Any, mode: 
     if any(k != d and a > b for k, (a, b) in enumerate(zip(shape, x._shape))):
         raise RuntimeError(f"Expected index {list(shape)} to be no larger than self {list(x._shape)} apart from dimension {d}")
     result = _apply(SCATTER, (x, i, source), (d, mode, FROM_START))
-    return result if input._shape else reshape(result, ())
+    return result if input._shape else owned(reshape(result, ()))
 
 
-@operator(inplace=True, out=True)
+@operator(inplace=True, apart=True, out=True)
 def scatter(input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None, reduce: str | None = None) -> Tensor:
     """out[index[i, j, …], j, …] = src[i, j, …] (a tensor or a number) for dim 0; `reduce` "add" or "multiply" combines.
 
@@ -137,7 +137,7 @@ def scatter(input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: A
     return _scatter("scatter", input, dim, index, value if src is None else src, "set" if reduce is None else _MODES[reduce])
 
 
-@operator(inplace=True, out=True)
+@operator(inplace=True, apart=True, out=True)
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     """out[index[i, j, …], j, …] += src[i, j, …] for dim 0.
 
@@ -147,7 +147,7 @@ def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     return _scatter("scatter", input, dim, index, check_tensor(src, "scatter_add", "src", 4), "add")
 
 
-@operator(inplace=True, out=True)
+@operator(inplace=True, apart=True, out=True)
 def scatter_reduce(input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, *, include_self: bool = True) -> Tensor:
     """src combined into the places of index: "sum", "prod", "mean", "amax" or "amin", with what was there if `include_self`.
 
@@ -244,8 +244,9 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     places = _vector("index_select", index)
     d = wrap_dim(dim, len(check_tensor(input, "index_select", "input")._shape))
     if not input._shape:
-        found = along(reshape(input, (1,)), places, 0, IN_SELF)
-        return reshape(found, ()) if places.numel() == 1 else found
+        if places.numel() != 1:
+            raise RuntimeError(f"index_select(): Index to scalar can have only 1 value, got {places.numel()} value(s)")
+        return owned(reshape(along(reshape(input, (1,)), places, 0, IN_SELF), ()))
     return along(input, places, d, IN_SELF)
 
 
@@ -286,14 +287,19 @@ def _combined(
 ) -> Tensor:
     d = wrap_dim(dim, len(input._shape))
     x = _raised(input)
+    if name == "index_add" and source._shape and not input._shape and source._shape[0] == places._shape[0]:
+        raise RuntimeError(
+            "source tensor shape must match self tensor shape, excluding the specified dimension. "
+            f"Got self.shape = [] source.shape = {list(source._shape)}"
+        )
     part = _raised(_index_source(name, x, d, places, source))
     if alpha != 1:
         part = part * alpha
     result = into(x, places, d, part, mode, bounds)
-    return result if input._shape else reshape(result, ())
+    return result if input._shape else owned(reshape(result, ()))
 
 
-@operator(inplace=True, out=True)
+@operator(inplace=True, apart=True, out=True)
 def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Any = 1) -> Tensor:
     """alpha·source added into the slices of `dim` at the given places (which may repeat).
 
@@ -304,13 +310,13 @@ def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
     return _by_index("index_add", input, dim, index, source, "add", bounds, alpha)
 
 
-@operator(inplace=True, out=True)
+@operator(inplace=True, apart=True, out=True)
 def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
     """source written into the slices of `dim` at the given places."""
     return _by_index("index_copy", input, dim, index, source, "set", _IN_COPY)
 
 
-@operator(inplace=True, out=True)
+@operator(inplace=True, apart=True, out=True)
 def index_reduce(input: Tensor, dim: int, index: Tensor, source: Tensor, reduce: str, *, include_self: bool = True) -> Tensor:
     """source combined into the slices of `dim`: "prod", "mean", "amax" or "amin"."""
     if reduce not in ("prod", "mean", "amax", "amin"):
@@ -322,7 +328,7 @@ def index_reduce(input: Tensor, dim: int, index: Tensor, source: Tensor, reduce:
     return scatter_reduce(input, d, wide, part, reduce, include_self=include_self)
 
 
-@operator(inplace=True)
+@operator(inplace=True, apart=True)
 def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     """A number (or a zero-dimensional tensor) written into the slices of `dim` at the given places."""
     places = _vector("index_fill", index)
@@ -340,7 +346,7 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
         mask = into(filled(False, bool_, device, (n,)), places, 0, ones, "set")
         mask = reshape(mask, (1,) * d + (n,) + (1,) * (len(x._shape) - d - 1))
         result = _apply(WHERE, (expand(mask, tuple(x._shape)), expand(cast(value, input.dtype), tuple(x._shape)), x))
-        return result if input._shape else reshape(result, ())
+        return result if input._shape else owned(reshape(result, ()))
     else:
         source = filled(value, input.dtype, input._storage.device, shape)
     result = into(x, places, d, source, "set")
@@ -382,8 +388,7 @@ def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) 
 @operator(namespace=None)
 def put_(self: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:
     """`put`, written into this tensor."""
-    from flambeau.ops.registry import write_in_place
-
+    check_apart(self, index, source)
     return write_in_place(self, put(self, index, source, accumulate))
 
 
@@ -451,7 +456,7 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     return along(flat, flat_positions(reshape(expand(mask, shape), (-1,))), 0)
 
 
-@operator(inplace=True)
+@operator(inplace=True, apart=True)
 def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     """The elements where the mask holds replaced by source's, one after another."""
     _mask("masked_scatter", mask)

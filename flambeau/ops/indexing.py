@@ -11,6 +11,7 @@ from operator import index as as_index
 from typing import Any
 
 from flambeau.autograd.entries import entitle
+from flambeau.autograd.modes import state
 from flambeau.dtypes import bool_, int64
 from flambeau.graph.primitives.indexing import EITHER_END, GATHER
 from flambeau.ops.composite import repeated
@@ -18,8 +19,9 @@ from flambeau.ops.creation import iota, tensor
 from flambeau.ops.gathering import along, flat_positions, into, masked_fill
 from flambeau.ops.joining import cat, stack
 from flambeau.ops.operands import cast, check_fits, check_tensor, expand, python_number, scalar, strides_like
-from flambeau.ops.registry import operator, scalar_name, write_in_place
+from flambeau.ops.registry import check_apart, operator, scalar_name
 from flambeau.ops.slicing import pick, slice_view
+from flambeau.ops.strided import whole_memory
 from flambeau.ops.views import alias, owned, reshape
 from flambeau.shapes.broadcasting import broadcast
 from flambeau.shapes.broadcasting import expand as expand_rule
@@ -367,6 +369,7 @@ def _setitem(self: Tensor, index: Any, value: Any) -> None:
             source = reshape(source, tuple(source._shape[extra:]))
         if source._shape != shape:
             expand_rule(tuple(source._shape), shape)
+            source = expand(source, shape)
         target.copy_(source)
         return
     if source.dtype is not self.dtype:
@@ -381,7 +384,23 @@ def _setitem(self: Tensor, index: Any, value: Any) -> None:
 
 
 def _put(target: Tensor, advanced: list[Tensor | None], source: Tensor, mode: str) -> None:
-    target._assign(_with_put(target, advanced, source, mode))
+    check_apart(target, source)
+    if target._repeats():
+        _put_into_memory(target, advanced, source, mode)
+    else:
+        target._assign(_with_put(target, advanced, source, mode))
+
+
+def _put_into_memory(target: Tensor, advanced: list[Tensor | None], source: Tensor, mode: str) -> None:
+    """Writes at an index of a tensor in which several elements are one place, as after `expand`: each write counts."""
+    target._check_writable(state.enabled and (target.requires_grad or source.requires_grad), may_overlap=True)
+    plan = _Plan(target, advanced)
+    rows = plan.rows(_fit(source, plan.result_shape()))
+    memory = whole_memory(target)
+    numbered = iota(memory._shape[0], int64, target._storage.device)
+    own = numbered.as_strided(tuple(target._shape), target.stride(), target.storage_offset())
+    places = along(plan.front(own), plan.places, 0)
+    memory._assign(into(memory, reshape(places, (-1,)), 0, reshape(rows, (-1,)), mode))
 
 
 def _with_put(target: Tensor, advanced: list[Tensor | None], source: Tensor, mode: str) -> Tensor:
@@ -402,6 +421,8 @@ def _set_masked(self: Tensor, mask: Tensor, value: Any) -> bool:
             return False
         check_fits(value, self.dtype)
     rank = len(mask._shape)
+    if self._repeats():
+        return False
     if rank > len(self._shape) or tuple(mask._shape) != tuple(self._shape[:rank]):
         return False
     wide = reshape(mask, (*mask._shape, *(1,) * (len(self._shape) - rank)))
@@ -419,6 +440,13 @@ Tensor.__setitem__ = _setitem  # type: ignore[attr-defined]
 @operator()
 def index_put(input: Tensor, indices: Sequence[Tensor | None], values: Tensor, accumulate: bool = False) -> Tensor:
     """`input[indices] = values` (or `+=` with `accumulate`, places repeating), as a new tensor."""
+    target, advanced = _put_operands(input, indices, values)
+    result = _with_put(target, advanced, values, "add" if accumulate else "set")
+    return reshape(result, tuple(input._shape))._laid_out(strides_like(input))
+
+
+def _put_operands(input: Tensor, indices: Sequence[Tensor | None], values: Tensor) -> tuple[Tensor, list[Tensor | None]]:
+    """What is indexed, and by what, after a check of the operands of `index_put`."""
     items = [slice(None) if i is None else check_tensor(i, "index_put", "indices", 2) for i in indices]
     if values.dtype is not input.dtype:
         raise RuntimeError(
@@ -426,15 +454,15 @@ def index_put(input: Tensor, indices: Sequence[Tensor | None], values: Tensor, a
             f"{scalar_name(values)} for the source."
         )
     read = [reshape(i, (1,)) if isinstance(i, Tensor) and not i._shape and i.dtype is not bool_ else i for i in items]
-    target, advanced = _basic(input, _items(input, tuple(read)))
-    result = _with_put(target, advanced, values, "add" if accumulate else "set")
-    return reshape(result, tuple(input._shape))._laid_out(strides_like(input))
+    return _basic(input, _items(input, tuple(read)))
 
 
 @operator()
 def index_put_(input: Tensor, indices: Sequence[Tensor | None], values: Tensor, accumulate: bool = False) -> Tensor:
     """`index_put`, written into this tensor."""
-    return write_in_place(input, index_put(input, indices, values, accumulate))
+    target, advanced = _put_operands(input, indices, values)
+    _put(target, advanced, values, "add" if accumulate else "set")
+    return input
 
 
 def nonzero_tuple(mask: Tensor) -> tuple[Tensor, ...]:

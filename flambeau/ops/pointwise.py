@@ -111,7 +111,13 @@ def _in_wide(f: Any, input: Tensor) -> Tensor:
 @operator(inplace=True, out=True, inplace_function=True)
 def exp2(input: Tensor) -> Tensor:
     """2 to the power of input."""
-    return _in_wide(lambda x: exp(mul(x, math.log(2))) if x.dtype.itemsize == 2 else pow_of_two(x), unary_operand("exp2", input))
+    x = unary_operand("exp2", input)
+    with untaped():
+        y = _in_wide(lambda x: exp(mul(x, math.log(2))) if x.dtype.itemsize == 2 else pow_of_two(x), x)
+    return record(_EXP2, y, (x,))
+
+
+_EXP2 = Composite("exp2", lambda g, y, inputs, params: (g * (y * math.log(2)),), saves="output")
 
 
 def pow_of_two(x: Tensor) -> Tensor:

@@ -22,7 +22,9 @@ from flambeau.ops.spellings import with_spellings
 from flambeau.shapes.strides import is_dense
 from flambeau.tensor import Tensor, from_node
 
-__all__ = ["OPERATORS", "Operator", "check_overlap", "in_place", "operator", "scalar_name", "write_out", "write_in_place"]
+__all__ = [
+    "OPERATORS", "Operator", "check_apart", "check_overlap", "in_place", "operator", "scalar_name", "write_in_place", "write_out",
+]  # fmt: skip
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -55,12 +57,14 @@ def operator(
     method: bool = True,
     inplace: bool = False,
     inplace_function: bool = False,
+    apart: bool = False,
     out: bool = False,
     also: Mapping[str, str] = MappingProxyType({}),
 ) -> Callable[[F], F]:
     """Registers a function under its own name, or under `names` (the first is the main one, others are aliases).
 
-    With `inplace`, `Tensor.name_` writes the result into the tensor (`inplace_function`: also as a function, `torch.relu_`);
+    With `inplace`, `Tensor.name_` writes the result into the tensor (`inplace_function`: also as a function, `torch.relu_`),
+    whose other operands may share none of its memory where the places written are computed (`apart`);
     with `out`, the public function takes `out=` (a tensor, or a tuple for several results). The first parameter of a
     method's function is the tensor. `also` gives parameters by other names that they are known by.
     """
@@ -76,7 +80,7 @@ def operator(
             if method:
                 setattr(Tensor, name, called)
             if inplace:
-                in_place = _in_place(called, name)
+                in_place = _in_place(called, name, apart)
                 setattr(Tensor, name + "_", in_place)
                 if inplace_function:
                     OPERATORS[namespace, name + "_"] = Operator(name + "_", in_place, in_place, namespace, False, False, False)
@@ -100,8 +104,10 @@ def _with_title(function: Callable[..., Any], title: str) -> Callable[..., Any]:
     return titled
 
 
-def _in_place(function: Callable[..., Any], name: str) -> Callable[..., Any]:
+def _in_place(function: Callable[..., Any], name: str, apart: bool) -> Callable[..., Any]:
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        if apart:
+            check_apart(self, *args, *kwargs.values())
         return in_place(function, self, *args, **kwargs)
 
     method.__name__ = method.__qualname__ = name + "_"
@@ -131,20 +137,34 @@ def in_place(function: Callable[..., Tensor], target: Tensor, *args: Any, **kwar
     return target
 
 
-def check_overlap(target: Tensor, other: Tensor) -> None:
+def check_apart(target: Tensor, *others: Any) -> None:
+    """Raises RuntimeError where one of the others is a tensor that shares the memory written (see `check_overlap`)."""
+    for other in others:
+        if other is target:
+            raise _overlap_error()
+        if isinstance(other, Tensor) and other._storage is target._storage:
+            check_overlap(target, other, may_coincide=False)
+
+
+def check_overlap(target: Tensor, other: Tensor, may_coincide: bool = True) -> None:
     """Raises RuntimeError where a tensor that is written and one that is read share memory in part, so that order would matter.
 
-    As in PyTorch this is looked into for dense tensors alone, and the same elements in the same order are fine.
+    As in PyTorch this is looked into for dense tensors alone. The same elements in the same order are fine if they
+    `may_coincide`: where an element is read before it is written.
     """
     n, m = target.numel(), other.numel()
     start, other_start = target.storage_offset(), other.storage_offset()
     if not (n and m and _is_dense(target) and _is_dense(other)) or start + n <= other_start or other_start + m <= start:
         return
-    if start != other_start or n != m or target.stride() != other.stride():
-        raise RuntimeError(
-            "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory "
-            "location. Please clone() the tensor before performing the operation."
-        )
+    if not may_coincide or start != other_start or n != m or target.stride() != other.stride():
+        raise _overlap_error()
+
+
+def _overlap_error() -> RuntimeError:
+    return RuntimeError(
+        "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory "
+        "location. Please clone() the tensor before performing the operation."
+    )
 
 
 def _is_dense(t: Tensor) -> bool:
@@ -208,7 +228,7 @@ def write_out(out: Any, result: Any) -> Any:
             raise _dtype_error(result, out)
         result = result.to(out.dtype)
     if tuple(out._shape) != tuple(result._shape):
-        out.resize_(result._shape)
+        out._resize(tuple(result._shape))
         if result._strides is not None and not out._offset and out.numel() == out._storage.size:
             out._strides = result._strides
     return out._assign(result)

@@ -10,6 +10,7 @@ from flambeau.ops.formula import in_wide
 from flambeau.ops.operands import cast, check_tensor
 from flambeau.ops.registry import operator, scalar_name
 from flambeau.shapes.dims import wrap_dim
+from flambeau.size import contiguous_strides
 from flambeau.tensor import Tensor
 
 __all__ = ["log_softmax", "softmax"]
@@ -60,6 +61,7 @@ def _along(composite: Composite, function: Any, input: Any, dim: int, type: dtyp
         return in_wide(lambda x: function(x, dim), x)
 
     (y,) = computed(composite, wide, (x,), (dim,))
+    y = y._laid_out(contiguous_strides(y._shape))  # whatever the input's order, as in PyTorch
     return record(composite, y, (x,), (dim if x.ndim else (),))
 
 

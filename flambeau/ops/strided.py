@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from flambeau.autograd.modes import state
+from flambeau.autograd.tape import GradientFunction
 from flambeau.graph.primitives.movement import AS_STRIDED, RESHAPE, SLICE, WINDOW
+from flambeau.ops.composite import untaped
 from flambeau.ops.operands import check_tensor, sizes
 from flambeau.ops.registry import operator
 from flambeau.ops.slicing import slice_dim, slice_view
@@ -57,7 +60,7 @@ def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Te
 
 def whole_memory(t: Tensor) -> Tensor:
     """All elements of the memory that a tensor views, in one dimension."""
-    root = t if t._strides is None or t._base is None else t._base
+    root = t if t._strides is None or t._base is None or t._base._storage is not t._storage else t._base
     order = None if root._strides is None else root._memory_order()
     if order is not None:
         root = permuted(root, order.order)
@@ -96,7 +99,40 @@ def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None
             f"setStorage: sizes {list(shape)}, strides {list(strides)}, storage offset {offset}, and itemsize {item} requiring a "
             f"storage size of {last * item} are out of bounds for storage of size {total * item}"
         )
-    return whole_memory(input)._view(AS_STRIDED, (shape, strides, offset, total), shape, strides, offset)
+    if not (state.enabled and input.requires_grad) or input._strides is None or input._memory_order() is not None:
+        return whole_memory(input)._view(AS_STRIDED, (shape, strides, offset, total), shape, strides, offset)
+    with untaped():
+        node = AS_STRIDED((whole_memory(input)._value(),), (shape, strides, offset, total))
+    view = input._alias(node, shape, strides, offset)
+    view._requires_grad, view._grad_fn = True, AsStridedBackward0(input, (shape, strides, offset, total))
+    return view
+
+
+class AsStridedBackward0(GradientFunction):
+    """The tape entry of a window into memory of which its input sees a part: the gradient goes where the input's elements lie.
+
+    As in PyTorch, elements of the window that the input doesn't see have no gradient, and a place that the input sees several
+    times gives an equal share to each.
+    """
+
+    __slots__ = ("window", "own")
+
+    def __init__(self, input: Tensor, window: tuple[Any, ...]) -> None:
+        super().__init__((input._edge(),))
+        self.window, self.own = window, (tuple(input._shape), input.stride(), input.storage_offset(), window[-1])
+
+    def backward(self, gradients: list[Any]) -> tuple[Tensor]:
+        flat, own = _onto_memory(gradients[0], self.window), self.own
+        if any(s == 0 and n > 1 for n, s in zip(own[0], own[1])):
+            flat = flat / _onto_memory(flat.new_ones(own[0]), own).clamp_min(1)
+        return (Tensor._apply(AS_STRIDED, (flat,), own),)
+
+
+def _onto_memory(t: Tensor, window: tuple[Any, ...]) -> Tensor:
+    """All of the memory, flat, with the sum of the elements of a window at each place."""
+    assert AS_STRIDED.gradient is not None
+    (flat,) = AS_STRIDED.gradient(t, None, (), window)
+    return flat
 
 
 @operator(namespace=None)

@@ -265,7 +265,7 @@ def _all_reversed(self: Tensor) -> Tensor:
 def _matrix_transpose(self: Tensor) -> Tensor:
     """The last two dimensions exchanged."""
     rules.matrix_transpose(tuple(self._shape))
-    return transpose(self, -2, -1)
+    return transpose(self, -2, -1) if self._shape else self
 
 
 Tensor.T = property(_all_reversed)  # type: ignore[attr-defined]

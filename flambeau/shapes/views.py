@@ -165,7 +165,9 @@ def transpose(shape: Sequence[Size], dim0: int, dim1: int) -> Shape:
 
 
 def matrix_transpose(shape: Sequence[Size]) -> Shape:
-    """The shape of ``tensor.mT``."""
+    """The shape of ``tensor.mT``; a number's is its own."""
+    if not shape:
+        return ()
     if len(shape) < 2:
         raise ShapeError(
             f"tensor.mT is only supported on matrices or batches of matrices. Got {len(shape)}-D tensor {show(shape)}"

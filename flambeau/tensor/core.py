@@ -278,7 +278,7 @@ class Tensor(Gradients):
         """Writes `value` (of this shape and dtype) into this tensor's memory and onto the tape; gives self.
 
         `is_uniform`: all elements are one number, so that it doesn't matter which of several writes to a place wins.
-        `overwrite` is the tape entry for a value without history.
+        `overwrite` is the tape entry for a value that isn't made of what was here before.
         """
         recorded = state.enabled and (value._requires_grad or self.requires_grad)
         if state.enabled and self._origin is not None and self._base is not None and self._base.requires_grad:
@@ -320,11 +320,15 @@ class Tensor(Gradients):
                 "Inplace update to inference tensor outside InferenceMode is not allowed. "
                 "You can make a clone to get a normal tensor before doing inplace update."
             )
-        if self._strides is not None and not may_overlap and any(s == 0 and n > 1 for s, n in zip(self._strides, self._shape)):
+        if not may_overlap and self._repeats():
             raise RuntimeError(
                 "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
                 "Please clone() the tensor before performing the operation."
             )
+
+    def _repeats(self) -> bool:
+        """Whether several elements are one place in memory, as after `expand`."""
+        return self._strides is not None and any(s == 0 and n > 1 for s, n in zip(self._strides, self._shape))
 
     def _record_write(self, value: Tensor, overwrite: type[CopyBackwards] | None = None) -> None:
         """The tape after a write: this tensor's history is the value's; a view's base takes the part in, too."""
@@ -333,7 +337,10 @@ class Tensor(Gradients):
             before = self._edge() if self.requires_grad else (None, 0)
             function, output = value._edge() if value.requires_grad else (None, 0)
             self._requires_grad, self._output_index = True, output
-            self._grad_fn = function if function is not None else (overwrite or CopyBackwards)((before,))
+            if function is None or (overwrite is not None and before[0] is not None):
+                function = (overwrite or CopyBackwards)((before,) if function is None else (before, (function, output)))
+                self._output_index = 0
+            self._grad_fn = function
             return
         shape, offset = self._shape, self.storage_offset()
         strides = contiguous_strides(shape) if self._strides is None else self._strides

@@ -56,7 +56,7 @@ class Gradients(Values):
         function = self._history()
         if function is not None:
             return function, self._output_index
-        if not self.requires_grad:
+        if not self._requires_grad:  # of a view made in no_grad, too: no gradient goes through it to what it is a view of
             return None, 0
         accumulate = self._accumulate
         found = accumulate() if isinstance(accumulate, weakref.ref) else accumulate
@@ -196,7 +196,8 @@ class Gradients(Values):
         if not self.requires_grad:
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
         function, output = self._edge()
-        assert function is not None
+        if function is None:  # a view made in no_grad, which no gradient reaches
+            function = AccumulateGrad(self)
         if self._grad_fn is None:
             self._accumulate = function  # the hook must outlive this iteration's tape
         return function, output

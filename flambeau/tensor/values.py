@@ -10,6 +10,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from flambeau import devices
+from flambeau.autograd.modes import state
 from flambeau.device import device
 from flambeau.host import nest, unpack
 from flambeau.shared_storage import share
@@ -64,10 +65,10 @@ class Values(Attributes):
     def numpy(self, *, force: bool = False) -> Any:
         """A NumPy array over the tensor's memory: a write to either is seen by both.
 
-        Raises RuntimeError for a tensor that requires a gradient, TypeError for one that isn't in the host's memory or whose
-        dtype NumPy lacks. `force` detaches it and copies it to the CPU first, where that is needed.
+        Raises RuntimeError for a tensor that requires a gradient (but in `no_grad`), TypeError for one that isn't in the host's
+        memory or whose dtype NumPy lacks. `force` detaches it and copies it to the CPU first, where that is needed.
         """
-        if self.requires_grad:
+        if state.enabled and self.requires_grad:
             if not force:
                 raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
             return self.detach().numpy(force=True)
