@@ -116,7 +116,7 @@ PERMISSIVE = "modified by an inplace operation", "a second time", "detached in-p
 """Errors of one of the two only: about what is saved for the gradient, and where it can't be told what it should be."""
 
 
-@settings(max_examples=200)
+@settings(max_examples=60)
 @given(program=programs())
 def test_programs(device: str, program: list[Any]) -> None:
     with flambeau.device(device):

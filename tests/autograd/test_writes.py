@@ -86,3 +86,78 @@ def test_results_given_to_out_outside_of_recording():
         base = t.arange(4.0)
         with pytest.raises(RuntimeError, match="single memory location"):
             t.add(base[:3], 1, out=base[1:])
+
+
+def _leaf(t):
+    return t.tensor([[1.0, -2.0, 3.0], [0.5, 4.0, -1.0]], requires_grad=True)
+
+
+def _detached_after(t, x):
+    y = x * x
+    x.detach_()
+    y.sum().backward()
+    return x.grad
+
+
+def _copied_over(t, x):
+    y = x * 2
+    y.copy_(t.ones(2, 3, requires_grad=True) * 3)
+    y.sum().backward()
+    return x.grad
+
+
+def _viewed_untracked(t, x):
+    with t.no_grad():
+        view = x[0]
+        assert x.numpy().shape == (2, 3)
+    (view * 2 + x).sum().backward()
+    assert view.requires_grad and view.grad is None
+    return x.grad
+
+
+def _window_of_a_view(t, x):
+    x[:, 1].as_strided((2, 2), (2, 1), 1).sum().backward()
+    return x.grad
+
+
+def _window_of_repeated(t, x):
+    x[0].expand(2, 3).as_strided((2, 2), (1, 1), 0).sum().backward()
+    return x.grad
+
+
+def _expanded(write):
+    def program(t, x):
+        y = (x * 1)[0].expand(2, 3).detach()
+        write(t, y, x.detach())
+        return y
+
+    return program
+
+
+PROGRAMS = {
+    "leaf detached after it was read": _detached_after,
+    "copied over": _copied_over,
+    "view made in no_grad": _viewed_untracked,
+    "window of a view": _window_of_a_view,
+    "window of repeated elements": _window_of_repeated,
+    "expanded, by indices": _expanded(lambda t, y, x: y.__setitem__((t.tensor([1, 0]), t.tensor([2, 0])), t.tensor([7.0, 8.0]))),
+    "expanded, by a mask": _expanded(lambda t, y, x: y.__setitem__(x > 2, 5.0)),
+    "expanded, added": _expanded(lambda t, y, x: y.index_put_((t.tensor([0, 1]),), x, accumulate=True)),
+    "onto itself": _expanded(lambda t, y, x: y.__setitem__(slice(None), y)),
+    "written where it is read": lambda t, x: x.detach().index_copy_(0, t.tensor([0, 1]), x.detach()),
+    "scattered onto itself": lambda t, x: (y := x.detach()).scatter_(0, t.zeros(2, 3, dtype=t.int64), y),
+    "one place, two numbers": lambda t, x: x.detach().sum().index_select(0, t.tensor([0, 0])),
+    "number's transpose": lambda t, x: x.sum().mT,
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_programs_that_differed(name):
+    outcomes = []
+    for t in (flambeau, torch):
+        try:
+            found = PROGRAMS[name](t, _leaf(t))
+            outcomes.append(None if found is None else (found.tolist(), found.stride()))
+        except RuntimeError as error:
+            outcomes.append(str(error))
+    assert outcomes[0] == outcomes[1]
