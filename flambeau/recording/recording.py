@@ -30,6 +30,20 @@ from flambeau.tensor import Tensor, over
 __all__ = ["Recording"]
 
 
+class Owner:
+    """A tensor whose gradient a call looks at or sets: an argument, or one that the function knows, which isn't kept alive."""
+
+    __slots__ = ("argument", "known")
+
+    def __init__(self, tensor: Tensor, arguments: Sequence[Tensor]) -> None:
+        self.argument = next((i for i, a in enumerate(arguments) if a is tensor), None)
+        self.known = weakref.ref(tensor)
+
+    def find(self, arguments: Sequence[Tensor]) -> Tensor | None:
+        """The tensor in a call with these arguments; None where it is gone."""
+        return self.known() if self.argument is None else arguments[self.argument]
+
+
 class Place:
     """Where a replay finds a storage: in an argument, in a tensor that the function knows, or as such a tensor's gradient.
 
@@ -37,14 +51,14 @@ class Place:
     `self.state = new`), so the next call can't be reading it, and isn't like the recorded one.
     """
 
-    __slots__ = ("argument", "tensor", "is_grad", "size", "type", "device", "strides", "known")
+    __slots__ = ("argument", "tensor", "owner", "size", "type", "device", "strides", "known")
 
-    def __init__(self, storage: Storage, argument: int | None, tensor: Tensor | None, is_grad: bool) -> None:
-        self.argument, self.is_grad = argument, is_grad
+    def __init__(self, storage: Storage, argument: int | None, tensor: Tensor | None, owner: Owner | None) -> None:
+        self.argument, self.owner = argument, owner
         self.tensor = _gone if tensor is None else weakref.ref(tensor)
         self.known = weakref.ref(storage)
         self.size, self.type, self.device = storage.size, storage.dtype, storage.device
-        grad = tensor._grad if is_grad and tensor is not None else None
+        grad = tensor._grad if owner is not None and tensor is not None else None
         self.strides = None if grad is None or grad._storage is not storage else grad._strides
 
     def find(self, arguments: Sequence[Tensor]) -> Storage | None:
@@ -53,8 +67,9 @@ class Place:
             storage = arguments[self.argument]._storage
             return storage if storage.size == self.size else None
         tensor: Any = self.tensor()
-        if self.is_grad:
-            tensor = None if tensor is None else tensor._grad
+        if self.owner is not None:
+            owner = self.owner.find(arguments)
+            tensor = None if owner is None else owner._grad
             if tensor is None or tensor._strides != self.strides:
                 return None
         elif tensor is None:  # it was read through a view that is gone
@@ -64,7 +79,7 @@ class Place:
             return storage
         if storage.size != self.size or storage.dtype is not self.type or storage.device != self.device:
             return None
-        if not self.is_grad:
+        if self.owner is None:
             self.known = weakref.ref(storage)
         return storage
 
@@ -105,8 +120,8 @@ class Recording:
         self.description = description
         self.random: list[RandomUse] = list(recorder.random.values())
         self.modules = list(recorder.modules.values())
-        # By weak references: a tensor that the call made, and that is gone, has no gradient to look at or to set.
-        self.grads_at_start = [(weakref.ref(t), had) for t, had in recorder.grads.values() if had is not None]
+        # A tensor that the call made, and that is gone, has no gradient to look at or to set.
+        self.grads_at_start = [(Owner(t, arguments), had) for t, had in recorder.grads.values() if had is not None]
         self._places: list[Place] = []
         self._place_of: dict[Storage, int] = {}
         self._recorder = recorder
@@ -114,9 +129,9 @@ class Recording:
 
         # The gradient of the results first: it reads values of the forward that then must be kept.
         joint = Joint.build(recorder, argument_edges, results) if state.enabled else None
-        grads = [(weakref.ref(t), t._grad) for t, _ in recorder.grads.values()]
+        grads = [(Owner(t, arguments), t._grad) for t, _ in recorder.grads.values()]
         recorder.grads.clear()  # what only the recorder would hold isn't left behind
-        grads = [(reference, gradient) for reference, gradient in grads if reference() is not None]
+        grads = [(owner, gradient) for owner, gradient in grads if owner.known() is not None]
 
         outputs: list[Node] = []
         number: dict[int, int] = {}
@@ -141,15 +156,15 @@ class Recording:
                 new_storages.setdefault(storage, output(storage.node))
                 self.results.append(Result(t, storage, root, known))
         self.written = [(self._place(s, None), output(s.node)) for s in recorder.written]
-        self.final_grads: list[tuple[weakref.ref[Tensor], int | None, Any]] = []
-        for reference, gradient in grads:
+        self.final_grads: list[tuple[Owner, int | None, Any]] = []
+        for owner, gradient in grads:
             if gradient is None:
-                self.final_grads.append((reference, None, None))
-            elif gradient._storage in recorder.leaves and recorder.grad_of.get(gradient._storage) is reference():
+                self.final_grads.append((owner, None, None))
+            elif gradient._storage in recorder.leaves and recorder.grad_of.get(gradient._storage) is owner.known():
                 continue  # the one of before, which was read
             elif recorder.is_new(gradient._storage.node) and gradient._storage not in recorder.written:
                 new_storages.setdefault(gradient._storage, output(gradient._storage.node))
-                self.final_grads.append((reference, output(gradient._storage.node), gradient._strides))
+                self.final_grads.append((owner, output(gradient._storage.node), gradient._strides))
         if joint is not None:
             joint.cut_tape(results)
         left = self._left_behind(new_storages)
@@ -171,8 +186,8 @@ class Recording:
                 r.storage = ("new", new_index[id(r.storage)])
             else:
                 r.storage = ("place", r.storage)
-        kept = {id(p.tensor()) for p in self._places if p.is_grad}
-        self.dropped = [weakref.ref(t) for t in recorder.dropped if id(t) not in kept]
+        kept = {id(p.owner.known()) for p in self._places if p.owner is not None}
+        self.dropped = [Owner(t, arguments) for t in recorder.dropped if id(t) not in kept]
         """Whose gradients the call drops without reading them."""
         del self._recorder, self._arguments, self._place_of, self._leaf_places
 
@@ -188,8 +203,10 @@ class Recording:
             elif known is not None:
                 tensor = known[1]
             found = self._place_of[storage] = len(self._places)
-            is_grad = argument is None and owner is not None
-            self._places.append(Place(storage, argument, tensor if owner is None else owner, is_grad))
+            if owner is None or argument is not None:
+                self._places.append(Place(storage, argument, tensor if owner is None else owner, None))
+            else:
+                self._places.append(Place(storage, None, owner, Owner(owner, self._arguments)))
         return found
 
     def _left_behind(self, explained: dict[Storage, int]) -> list[Storage]:
@@ -256,8 +273,8 @@ class Recording:
         for module, before in self.modules:
             if not before.holds(module):
                 return None
-        for reference, had in self.grads_at_start:
-            tensor = reference()
+        for owner, had in self.grads_at_start:
+            tensor = owner.find(arguments)
             if tensor is not None and (tensor._grad is not None) is not had:
                 return None
         found = []
@@ -293,8 +310,8 @@ class Recording:
                     storage.put(self.leaves[i].holding(found[i]))
                     storage.autograd_version += 1
 
-        for reference in self.dropped:
-            tensor = reference()
+        for owner in self.dropped:
+            tensor = owner.find(arguments)
             if tensor is not None:
                 tensor._grad = None  # before the run, which then finds its memory free
         if self.plan is None:
@@ -311,10 +328,10 @@ class Recording:
                 nodes[i] = Storage(self.leaves[i].holding(found[i]))
             return nodes[i]
 
-        for reference, final, strides in self.final_grads:
-            owner = reference()
-            if owner is not None:
-                owner._grad = None if final is None else over(storage_of(final), tuple(owner._shape), strides)
+        for owner, final, strides in self.final_grads:
+            tensor = owner.find(arguments)
+            if tensor is not None:
+                tensor._grad = None if final is None else over(storage_of(final), tuple(tensor._shape), strides)
         gradient = None if self.joint is None else self.joint.function(arguments, found, before)
         tensors = []
         for r in self.results:

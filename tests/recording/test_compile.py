@@ -332,6 +332,27 @@ def test_a_state_that_is_handed_on_is_followed() -> None:
         assert torch.allclose(plain(x), compiled(x)), i
 
 
+@pytest.mark.parametrize("accumulates", [False, True])
+def test_gradients_of_arguments(accumulates: bool) -> None:
+    """`backward` inside gives each call's own argument its gradient, or adds to the one that it has."""
+
+    @torch.compile
+    def attack(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        loss = (x * y).sin().sum()
+        loss.backward()
+        return loss.detach()
+
+    for i in range(5):
+        x = torch.full((3,), 0.1 * i, requires_grad=True)
+        if accumulates:
+            x.grad = torch.full((3,), float(i))
+        y = torch.arange(3.0)
+        loss = attack(x, y)
+        expected = y * (x.detach() * y).cos() + (i if accumulates else 0)
+        assert torch.allclose(loss, (x.detach() * y).sin().sum()) and torch.allclose(x.grad, expected)
+    assert attack.replays >= 3
+
+
 @pytest.mark.parametrize("kind", ["attribute", "private attribute", "list", "list, kept", "tuple", "dict", "view"])
 def test_a_state_that_begins_as_none_is_followed(kind: str) -> None:
     """Nothing is read at first; then each call hands a new tensor on, and older ones may be alive elsewhere."""
