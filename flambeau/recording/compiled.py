@@ -5,6 +5,7 @@ May import `flambeau.recording.*` and what those may.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import threading
 import warnings
@@ -16,7 +17,7 @@ from flambeau import devices
 from flambeau.recording.arguments import flatten, guard_of
 from flambeau.recording.holders import is_held
 from flambeau.recording.recorder import Recorder
-from flambeau.recording.recording import Recording
+from flambeau.recording.recording import Recording, Unrecordable
 from flambeau.storage import Storage, pending
 from flambeau.tensor import Tensor
 
@@ -125,8 +126,11 @@ class CompiledFunction:
                 results: list[Tensor] = []
                 description = flatten(returned[0], results)
                 device = self._device(recorder, results)
+                recording = None
                 if device is not None:
-                    recording = Recording(recorder, tensors, edges, description, results, device)
+                    with contextlib.suppress(Unrecordable):
+                        recording = Recording(recorder, tensors, edges, description, results, device)
+                if recording is not None:
                     is_kept = not recording.is_repeatable or is_held(returned, results, recording.made)
                     if is_kept and self._reads_own(recorder, tensors):
                         self._plain.add(key)

@@ -27,7 +27,11 @@ from flambeau.shared_storage import lasting
 from flambeau.storage import SHARED, Storage, duplicate, pending, realize
 from flambeau.tensor import Tensor, over
 
-__all__ = ["Recording"]
+__all__ = ["Recording", "Unrecordable"]
+
+
+class Unrecordable(Exception):
+    """A call that can't be replayed, for a reason that is no error of the call."""
 
 
 class Owner:
@@ -128,7 +132,10 @@ class Recording:
         self._arguments = arguments
 
         # The gradient of the results first: it reads values of the forward that then must be kept.
-        joint = Joint.build(recorder, argument_edges, results) if state.enabled else None
+        try:
+            joint = Joint.build(recorder, argument_edges, results) if state.enabled else None
+        except RuntimeError as error:  # a saved value was overwritten: only a backward that is asked for may say so
+            raise Unrecordable from error
         grads = [(Owner(t, arguments), t._grad) for t, _ in recorder.grads.values()]
         recorder.grads.clear()  # what only the recorder would hold isn't left behind
         grads = [(owner, gradient) for owner, gradient in grads if owner.known() is not None]
@@ -148,9 +155,10 @@ class Recording:
             storage = t._storage
             root = None if joint is None else joint.root_of(t)
             known: Any = next((i for i, a in enumerate(arguments) if a is t), None)
-            if known is None and storage in recorder.leaves and recorder.leaves[storage][1] is t:
+            is_given = any(a._storage is storage for a in arguments)
+            if known is None and not is_given and storage in recorder.leaves and recorder.leaves[storage][1] is t:
                 known = t
-            if storage in recorder.leaves or storage in recorder.written:
+            if storage in recorder.leaves or storage in recorder.written or not recorder.is_new(storage.node):
                 self.results.append(Result(t, self._place(storage, t), root, known))
             else:
                 new_storages.setdefault(storage, output(storage.node))

@@ -332,6 +332,25 @@ def test_a_state_that_is_handed_on_is_followed() -> None:
         assert torch.allclose(plain(x), compiled(x)), i
 
 
+def test_arguments_come_back_as_they_are_now() -> None:
+    """Views of an argument, read or not, and values whose backward would be an error that nobody asked for."""
+    f = torch.compile(lambda x: (x.detach(), x.data, x.detach().sum(), x))
+    g = torch.compile(lambda x: (lambda d: (d.norm(), d))(x.detach()))
+
+    def overwritten(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        y = x.exp()
+        z = y * y
+        y.add_(1)
+        return z, y
+
+    h = torch.compile(overwritten)
+    for i in range(4):
+        x = torch.full((3,), float(i), requires_grad=True)
+        assert [t.tolist() for t in f(x)] == [[i] * 3, [i] * 3, 3 * i, [i] * 3]
+        assert g(x)[1].tolist() == [i] * 3
+        assert torch.allclose(h(x)[0], (2 * x).exp())
+
+
 @pytest.mark.parametrize("accumulates", [False, True])
 def test_gradients_of_arguments(accumulates: bool) -> None:
     """`backward` inside gives each call's own argument its gradient, or adds to the one that it has."""
