@@ -120,6 +120,7 @@ class CompiledFunction:
 
     def _record(self, key: Any, tensors: list[Tensor], args: Any, kwargs: Any) -> Any:
         edges = [t._edge() if t.requires_grad else (None, 0) for t in tensors]
+        views = _views(tensors)
         with Recorder() as recorder:
             returned = [self.function(*args, **kwargs)]  # nothing else here refers to it
             if not recorder.looked:
@@ -127,7 +128,7 @@ class CompiledFunction:
                 description = flatten(returned[0], results)
                 device = self._device(recorder, results)
                 recording = None
-                if device is not None:
+                if device is not None and _views(tensors) == views:  # `x.t_()` is nothing that a replay does
                     with contextlib.suppress(Unrecordable):
                         recording = Recording(recorder, tensors, edges, description, results, device)
                 if recording is not None:
@@ -183,3 +184,8 @@ class CompiledFunction:
             return None
         (name,) = names
         return name if devices.backend(name).runs_plans else None
+
+
+def _views(tensors: list[Tensor]) -> list[Any]:
+    """What each tensor is a view of, and how."""
+    return [(t._storage, t._shape, t._strides, t._offset) for t in tensors]

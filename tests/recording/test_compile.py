@@ -350,6 +350,11 @@ def test_arguments_come_back_as_they_are_now() -> None:
         assert g(x)[1].tolist() == [i] * 3
         assert torch.allclose(h(x)[0], (2 * x).exp())
 
+    turn = torch.compile(lambda x: x.t_() + 0)
+    for n in (2, 2, 2):
+        x = torch.arange(3.0 * n).reshape(n, 3)
+        assert turn(x).shape == x.shape == (3, n)
+
 
 @pytest.mark.parametrize("accumulates", [False, True])
 def test_gradients_of_arguments(accumulates: bool) -> None:
