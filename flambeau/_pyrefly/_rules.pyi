@@ -291,6 +291,8 @@ def transpose(shape: IntTuple, dim0: int, dim1: int) -> IntTuple:
 
 @type_shape_dsl_function
 def matrix_transpose(shape: IntTuple) -> IntTuple:
+    if len(shape) == 0:
+        return shape
     if len(shape) < 2:
         return dsl.Invalid("tensor.mT is only supported on matrices or batches of matrices")
     return dsl.concat(shape[:-2], dsl.IntTuple((shape[-1], shape[-2])))

@@ -313,7 +313,7 @@ class Tensor(Gradients):
             self._check_origin("is being")
         if recorded and self._grad_fn is None and self._requires_grad:
             raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
-        if recorded and self._base is not None and self._base._grad_fn is None and self._base._requires_grad:
+        if recorded and self._base is not None and self._base._grad_fn is None and self.requires_grad:
             raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
         if self._inference and not state.inference:
             raise RuntimeError(
