@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["resnet18", "mlp"]
+__all__ = ["gpt", "resnet18", "mlp"]
 
 
 def resnet18(torch: Any, classes: int = 1000) -> Any:
@@ -53,3 +53,37 @@ def mlp(torch: Any) -> Any:
     """784-128-10."""
     nn = torch.nn
     return nn.Sequential(nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 10))
+
+
+def gpt(torch: Any, vocabulary: int, width: int, heads: int, layers: int, length: int, gelu: str = "none") -> Any:
+    """GPT-2's form (Radford et al., 2019): normalisation first, the output's weight is the embedding's. Gives the logits."""
+    nn, F = torch.nn, torch.nn.functional
+
+    class Block(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.second = nn.LayerNorm(width), nn.LayerNorm(width)
+            self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
+            self.wide, self.narrow = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+
+        def forward(self, x: Any) -> Any:
+            n, t, _ = x.shape
+            q, k, v = (y.view(n, t, heads, width // heads).transpose(1, 2) for y in self.qkv(self.first(x)).split(width, 2))
+            y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+            x = x + self.out(y.transpose(1, 2).reshape(n, t, width))
+            return x + self.narrow(F.gelu(self.wide(self.second(x)), approximate=gelu))
+
+    class GPT(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.tokens, self.places = nn.Embedding(vocabulary, width), nn.Embedding(length, width)
+            self.blocks = nn.Sequential(*(Block() for _ in range(layers)))
+            self.norm = nn.LayerNorm(width)
+            self.head = nn.Linear(width, vocabulary, bias=False)
+            self.head.weight = self.tokens.weight
+
+        def forward(self, tokens: Any) -> Any:
+            x = self.tokens(tokens) * 0.1 + self.places(torch.arange(tokens.shape[1], device=tokens.device))
+            return self.head(self.norm(self.blocks(x)))
+
+    return GPT()

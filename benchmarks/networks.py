@@ -18,7 +18,7 @@ import flambeau
 from benchmarks.kernels import kernels
 from benchmarks.models import mlp, resnet18
 from benchmarks.tensors import to_flambeau
-from benchmarks.timing import geometric_mean, measure, table
+from benchmarks.timing import inference_and_training, measure, table
 from benchmarks.zoo import NETWORKS
 
 __all__ = [
@@ -201,22 +201,13 @@ def _network_times(name: str, training: bool) -> dict[str, float]:
 
 def networks(filter: str = "") -> str:
     """Inference and training step of the networks whose name has `filter`."""
-    rows: list[list[str]] = []
-    ratios: list[list[float]] = [[], []]
-    for name, (_, shape) in NETWORKS.items():
-        if filter not in name:
-            continue
-        row = [f"{name}, {'×'.join(map(str, shape))}"]
-        for training, found in enumerate(ratios):
-            times = _network_times(name, bool(training))
-            best = min(times["NCHW"], times["NHWC"])
-            found.append(best / times["compiled"])
-            row += [f"{times['compiled'] * 1e3:.1f}", f"{best * 1e3:.1f}", f"{found[-1]:.2f}"]
-        rows.append(row)
-        print("|", " | ".join(row), "|", file=sys.stderr, flush=True)
-    rows.append(["geometric mean", "", "", f"{geometric_mean(ratios[0]):.2f}", "", "", f"{geometric_mean(ratios[1]):.2f}"])
-    header = ["ms", "inference", "PyTorch", "ratio", "training step", "PyTorch", "ratio"]
-    return table("Networks, compiled", header, rows)
+    names = {f"{name}, {'×'.join(map(str, shape))}": name for name, (_, shape) in NETWORKS.items() if filter in name}
+
+    def times(label: str, is_training: bool) -> tuple[float, float]:
+        found = _network_times(names[label], is_training)
+        return found["compiled"], min(found["NCHW"], found["NHWC"])
+
+    return inference_and_training("Networks, compiled", names, times)
 
 
 def network_kernels(filter: str = "") -> str:

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 
-__all__ = ["measure", "geometric_mean", "table", "with_tuned_malloc"]
+__all__ = ["geometric_mean", "inference_and_training", "measure", "table", "with_tuned_malloc"]
 
 _UNCOUNTED = 3
 _PAUSE = 0.03
@@ -72,3 +72,19 @@ def table(title: str, header: list[str], rows: list[list[str]]) -> str:
 
     rule = "|" + "|".join("-" * (w + 2) for w in widths) + "|"
     return "\n".join([f"\n### {title}\n", line(header), rule, *map(line, rows)])
+
+
+def inference_and_training(title: str, names: Iterable[str], times: Callable[[str, bool], tuple[float, float]]) -> str:
+    """The table of models' inferences and training steps; `times` gives seconds of flambeau and of PyTorch."""
+    rows: list[list[str]] = []
+    ratios: list[list[float]] = [[], []]
+    for name in names:
+        row = [name]
+        for is_training, found in enumerate(ratios):
+            mine, theirs = times(name, bool(is_training))
+            found.append(theirs / mine)
+            row += [f"{mine * 1e3:.1f}", f"{theirs * 1e3:.1f}", f"{found[-1]:.2f}"]
+        rows.append(row)
+        print("|", " | ".join(row), "|", file=sys.stderr, flush=True)
+    rows.append(["geometric mean", "", "", f"{geometric_mean(ratios[0]):.2f}", "", "", f"{geometric_mean(ratios[1]):.2f}"])
+    return table(title, ["ms", "inference", "PyTorch", "ratio", "training step", "PyTorch", "ratio"], rows)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -11,49 +10,29 @@ import torch
 
 import flambeau
 from benchmarks.kernels import kernels
+from benchmarks.models import gpt
 from benchmarks.tensors import to_flambeau
-from benchmarks.timing import geometric_mean, measure, table
+from benchmarks.timing import inference_and_training, measure
 
 __all__ = ["transformer_kernels", "transformers"]
 
 _VOCABULARY = 4096
 
 
-def _gpt(library: Any, width: int = 256, heads: int = 4, layers: int = 4, length: int = 128) -> Any:
-    """Radford et al., 2019, small: normalisation first, the output's weight is the embedding's. Gives the loss."""
-    nn, F = library.nn, library.nn.functional
+def _gpt(library: Any, length: int = 128) -> Any:
+    """`models.gpt`, 4 layers of 256; the loss of the next token."""
+    nn = library.nn
 
-    class Block(nn.Module):  # type: ignore[misc]
+    class NextToken(nn.Module):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
-            self.first, self.second = nn.LayerNorm(width), nn.LayerNorm(width)
-            self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
-            self.wide, self.narrow = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
-
-        def forward(self, x: Any) -> Any:
-            n, t, _ = x.shape
-            q, k, v = self.qkv(self.first(x)).split(width, 2)
-            q, k, v = (y.view(n, t, heads, width // heads).transpose(1, 2) for y in (q, k, v))
-            y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
-            x = x + self.out(y.transpose(1, 2).reshape(n, t, width))
-            return x + self.narrow(F.gelu(self.wide(self.second(x)), approximate="tanh"))
-
-    class GPT(nn.Module):  # type: ignore[misc]
-        def __init__(self) -> None:
-            super().__init__()
-            self.tokens, self.places = nn.Embedding(_VOCABULARY, width), nn.Embedding(length, width)
-            self.blocks = nn.Sequential(*(Block() for _ in range(layers)))
-            self.norm = nn.LayerNorm(width)
-            self.head = nn.Linear(width, _VOCABULARY, bias=False)
-            self.head.weight = self.tokens.weight
+            self.model = gpt(library, _VOCABULARY, 256, 4, 4, length, gelu="tanh")
 
         def forward(self, tokens: Any) -> Any:
-            inputs, targets = tokens[:, :-1], tokens[:, 1:]
-            x = self.tokens(inputs) * 0.1 + self.places(library.arange(inputs.shape[1]))
-            logits = self.head(self.norm(self.blocks(x)))
-            return F.cross_entropy(logits.reshape(-1, _VOCABULARY), targets.reshape(-1))
+            logits = self.model(tokens[:, :-1])
+            return nn.functional.cross_entropy(logits.reshape(-1, _VOCABULARY), tokens[:, 1:].reshape(-1))
 
-    return GPT()
+    return NextToken()
 
 
 def _bert(library: Any) -> Any:
@@ -140,20 +119,7 @@ def _times(name: str, is_training: bool) -> tuple[float, float]:
 
 def transformers(filter: str = "") -> str:
     """Inference and training step of the models whose name has `filter`."""
-    rows: list[list[str]] = []
-    ratios: list[list[float]] = [[], []]
-    for name in _MODELS:
-        if filter in name:
-            row = [name]
-            for is_training, found in enumerate(ratios):
-                mine, theirs = _times(name, bool(is_training))
-                found.append(theirs / mine)
-                row += [f"{mine * 1e3:.1f}", f"{theirs * 1e3:.1f}", f"{found[-1]:.2f}"]
-            rows.append(row)
-            print("|", " | ".join(row), "|", file=sys.stderr, flush=True)
-    rows.append(["geometric mean", "", "", f"{geometric_mean(ratios[0]):.2f}", "", "", f"{geometric_mean(ratios[1]):.2f}"])
-    header = ["ms", "inference", "PyTorch", "ratio", "training step", "PyTorch", "ratio"]
-    return table("Transformers, compiled", header, rows)
+    return inference_and_training("Transformers, compiled", [name for name in _MODELS if filter in name], _times)
 
 
 def transformer_kernels(filter: str = "") -> str:

@@ -19,46 +19,19 @@ import torch
 
 import flambeau
 from benchmarks.kernels import describe
-from benchmarks.models import mlp, resnet18
+from benchmarks.models import gpt, mlp, resnet18
+from benchmarks.tensors import to_flambeau
 from benchmarks.webgpu.figures import Table
 from benchmarks.zoo import convnext_tiny, mobilenet_v2, unet, vit_tiny
 from flambeau import devices
 from flambeau.devices.webgpu import programs
 
-__all__ = ["gpt"]
+__all__ = ["kernels", "measure"]
 
 
-def gpt(torch: Any, vocabulary: int = 65, width: int = 384, heads: int = 6, layers: int = 6, length: int = 256) -> Any:
-    """A language model of GPT-2's form (Radford et al., 2019) in the size that is trained on Shakespeare's letters."""
-    nn, F = torch.nn, torch.nn.functional
-
-    class Block(nn.Module):  # type: ignore[misc, name-defined]
-        def __init__(self) -> None:
-            super().__init__()
-            self.ln_1, self.ln_2 = nn.LayerNorm(width), nn.LayerNorm(width)
-            self.attn, self.proj = nn.Linear(width, 3 * width, bias=False), nn.Linear(width, width, bias=False)
-            self.mlp = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
-
-        def forward(self, x: Any) -> Any:
-            n, t, c = x.shape
-            q, k, v = (y.view(n, t, heads, c // heads).transpose(1, 2) for y in self.attn(self.ln_1(x)).split(c, dim=2))
-            y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
-            x = x + self.proj(y.transpose(1, 2).reshape(n, t, c))
-            return x + self.mlp(self.ln_2(x))
-
-    class GPT(nn.Module):  # type: ignore[misc, name-defined]
-        def __init__(self) -> None:
-            super().__init__()
-            self.wte, self.wpe = nn.Embedding(vocabulary, width), nn.Embedding(length, width)
-            self.blocks = nn.Sequential(*[Block() for _ in range(layers)])
-            self.ln_f = nn.LayerNorm(width)
-            self.head = nn.Linear(width, vocabulary, bias=False)
-
-        def forward(self, tokens: Any) -> Any:
-            x = self.wte(tokens) + self.wpe(torch.arange(tokens.shape[1], device=tokens.device))
-            return self.head(self.ln_f(self.blocks(x))).flatten(0, 1)
-
-    return GPT()
+def _gpt(library: Any) -> Any:
+    """`models.gpt` in the size that is trained on Shakespeare's letters."""
+    return gpt(library, 65, 384, 6, 6, 256)
 
 
 CASES: dict[str, tuple[Callable[[Any], Any], tuple[int, ...], int]] = {
@@ -68,7 +41,7 @@ CASES: dict[str, tuple[Callable[[Any], Any], tuple[int, ...], int]] = {
     "ConvNeXt-T": (convnext_tiny, (16, 3, 224, 224), 1000),
     "ViT-Ti/16": (vit_tiny, (32, 3, 224, 224), 1000),
     "U-Net": (unet, (8, 3, 192, 192), 0),
-    "GPT, 6 layers of 384": (gpt, (64, 256), 65),
+    "GPT, 6 layers of 384": (_gpt, (64, 256), 65),
 }
 """What makes a network, its input's shape (tokens where it has two dimensions and a vocabulary), and how many classes."""
 
@@ -110,16 +83,20 @@ def _inputs(shape: tuple[int, ...], classes: int, is_text: bool) -> tuple[Any, A
     x = rng.integers(0, classes, shape) if is_text else rng.standard_normal(shape, dtype=np.float32)
     if not classes:
         return x, np.zeros(1, np.float32), lambda F, out, y: (out * out).mean()
-    return x, rng.integers(0, classes, shape if is_text else shape[:1]).reshape(-1), lambda F, out, y: F.cross_entropy(out, y)
+    return (
+        x,
+        rng.integers(0, classes, shape if is_text else shape[:1]).reshape(-1),
+        lambda F, out, y: F.cross_entropy(out.flatten(0, -2), y),
+    )
 
 
 def _ready(name: str, training: bool) -> tuple[Callable[[], Any], Callable[[], Any]]:
     """A call of flambeau's network and one of PyTorch's, with the same weights and inputs."""
     make, shape, classes = CASES[name]
-    x, y, loss_of = _inputs(shape, classes, make is gpt)
+    x, y, loss_of = _inputs(shape, classes, make is _gpt)
     torch.manual_seed(0)
     theirs, mine = make(torch), make(flambeau)
-    mine.load_state_dict({k: flambeau.from_numpy(v.numpy()).clone() for k, v in theirs.state_dict().items()})
+    mine.load_state_dict({k: to_flambeau(v) for k, v in theirs.state_dict().items()})
     theirs, mine = theirs.to(THEIRS), mine.to("webgpu")
     tx, ty = torch.from_numpy(x).to(THEIRS), torch.from_numpy(y).to(THEIRS)
     fx, fy = flambeau.tensor(x, device="webgpu"), flambeau.tensor(y, device="webgpu")

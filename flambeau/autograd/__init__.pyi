@@ -6,8 +6,10 @@
 from typing import Any
 
 from flambeau.autograd import anomaly_mode as anomaly_mode
+from flambeau.autograd import forward_ad as forward_ad
 from flambeau.autograd import functional as functional
 from flambeau.autograd import graph as graph
+from flambeau.autograd import modes as grad_mode
 from flambeau.autograd.anomaly_mode import detect_anomaly as detect_anomaly
 from flambeau.autograd.anomaly_mode import set_detect_anomaly as set_detect_anomaly
 from flambeau.autograd.function import Function as Function

@@ -212,7 +212,7 @@ class Recording:
                 tensor = known[1]
             found = self._place_of[storage] = len(self._places)
             if owner is None or argument is not None:
-                self._places.append(Place(storage, argument, tensor if owner is None else owner, None))
+                self._places.append(Place(storage, argument, tensor, None))
             else:
                 self._places.append(Place(storage, None, owner, Owner(owner, self._arguments)))
         return found

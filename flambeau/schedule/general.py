@@ -64,23 +64,25 @@ class General:
             notes = trace.notes
             kernels = [s.kernel for s in self.plan.steps if isinstance(s.kernel, ContractionKernel) and is_traced(s.kernel)]
             self.check = trace.checked(notes, (sum(prod(k.extents) for k in kernels),))
-        """Of the variables' values: None where the plan is not for them, else the multiplications of such code, in a list."""
+            """Of the variables' values: None where the plan is not for them, else the multiplications of such code, in a list."""
         self.is_slower = bool(kernels)
         """Whether code for given sizes may be faster."""
         self.compiled: dict[Any, Any] = {}
         """Where a device keeps what it made of the plan."""
 
-    def numbers(self, sizes: Sequence[int]) -> list[int] | None:
-        """The variables for a graph with these sizes; None where the plan is not for it."""
+    def plan_for(self, sizes: Sequence[int]) -> Plan | None:
+        """The plan for a graph with these sizes; None where it is for others.
+
+        Its numbers are traced ones still; `Plan.general` and `numbers` say what they are.
+        """
         values = [sizes[p] for p in self.places]
         known = values + self.constants
-        if [known[k] for k in self.pattern] != sizes or self.check(values) is None:
+        if [known[k] for k in self.pattern] != sizes:
             return None
-        return values
-
-    def plan_for(self, values: list[int]) -> Plan:
-        """The plan for these values of the variables. Its numbers are traced ones still; `Plan.general` says what they are."""
-        (multiplications,) = self.check(values)
+        found = self.check(values)
+        if found is None:
+            return None
+        (multiplications,) = found
         general = {"general": self, "numbers": tuple(values), "multiplications": multiplications}
         return replace(self.plan, executable=None, **general)
 
@@ -163,12 +165,12 @@ class _Structure:
 
     def plan(self, nodes: Sequence[Node], order: Sequence[Node], sizes: list[int]) -> Plan | None:
         for k, general in enumerate(self.general):
-            values = general.numbers(sizes)
-            if values is not None:
+            plan = general.plan_for(sizes)
+            if plan is not None:
                 if k:
                     self.general.insert(0, self.general.pop(k))
                 self.idle = 0
-                return general.plan_for(values)
+                return plan
         self._refine(sizes)
         if self.idle >= _MOST_IDLE or not self.varied:
             return None
@@ -176,9 +178,9 @@ class _Structure:
         made = General(nodes, order, sizes, self.classes, self.varied, self.traces)
         self.general.insert(0, made)
         del self.general[_MOST_GENERAL:]
-        values = made.numbers(sizes)
-        assert values is not None
-        return made.plan_for(values)
+        plan = made.plan_for(sizes)
+        assert plan is not None
+        return plan
 
     def _refine(self, sizes: list[int]) -> None:
         numbers: dict[tuple[int, int], int] = {}

@@ -9,20 +9,19 @@ May import `flambeau.dtypes`, `kernels.ir` and `codegen.wgsl`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from math import prod
 from typing import NamedTuple
 
 from flambeau.codegen.wgsl.forms import Form, axes_of, form_of
-from flambeau.codegen.wgsl.loops import append_loops
 from flambeau.codegen.wgsl.operands import binary, index_literal, load_operand, row_major, substitute_epilogue
 from flambeau.codegen.wgsl.packing import Packing
 from flambeau.codegen.wgsl.program import Program
 from flambeau.codegen.wgsl.target import Target
 from flambeau.codegen.wgsl.tiling import append_tiles
 from flambeau.dtypes import bool_, float32, int64
-from flambeau.kernels.ir import Affine, ContractionKernel, Expr, LoopKernel, Operand, Slot, Store
+from flambeau.kernels.ir import Affine, ContractionKernel, Expr, Operand, Store
 
 __all__ = ["generate_filtering", "suits"]
 
@@ -35,6 +34,9 @@ _WASTE = 1.4
 _FEWEST = 256
 """2×2 tiles, at least."""
 _POINTS = 16
+
+
+_Transform = Callable[[Sequence[Expr]], list[Expr]]
 
 
 class _Window(NamedTuple):
@@ -107,23 +109,22 @@ def _outputs(m: Sequence[Expr]) -> list[Expr]:
     return [_sum((1, m[0]), (1, m[1]), (1, m[2])), _sum((1, m[1]), (-1, m[2]), (-1, m[3]))]
 
 
-def _in_both(transform, elements: Sequence[Sequence[Expr]]) -> list[list[Expr]]:  # type: ignore[no-untyped-def]
+def _in_both(transform: _Transform, elements: Sequence[Sequence[Expr]]) -> list[list[Expr]]:
     """`transform` of the columns, then of the rows."""
     columns = [transform([row[j] for row in elements]) for j in range(len(elements[0]))]
     return [transform([column[i] for column in columns]) for i in range(len(columns[0]))]
 
 
 class _Filtering:
-    """The stages of one contraction. Axes of all stages are numbered by what they run over: `self.axis[k]` for an axis of the
-    contraction, where a windowed output axis stands for its tiles."""
+    """The stages of one contraction, each a loop over some of its axes, where a windowed output axis stands for its tiles."""
 
     def __init__(self, kernel: ContractionKernel, form: Form, target: Target, same: Sequence[int]) -> None:
-        self.kernel, self.form, self.target, self.same = kernel, form, target, tuple(same)
+        self.kernel, self.form = kernel, form
+        base = len(kernel.slots)
+        self.packing = Packing(kernel, form, target, tuple(same), Program(), base, base - 1)
         windows = _windows(kernel, form)
         assert windows is not None
         self.windows = windows
-        self.program, self.base = Program(), len(kernel.slots)
-        self.slots = [Slot(s.dtype, s.size, "in") for s in kernel.slots]
         tiled = {w.output for w in windows}
         taps = {w.tap for w in windows}
         self.extents = [-(-n // 2) if k in tiled else n for k, n in enumerate(kernel.extents)]
@@ -136,29 +137,13 @@ class _Filtering:
         taps = self._transformed(form.row_operand, taps_order, 3, _filter_taps)
         patches = self._transformed(form.column_operand, patch_order, 4, _filter_patch)
         self._put_back(self._multiplied(taps, taps_order, patches, patch_order))
-        return self.program
-
-    def _scratch(self, size: int) -> int:
-        self.program.scratch.append(4 * size)
-        self.slots.append(Slot(float32, size, "in"))
-        return len(self.slots) - 1
-
-    def _run(self, order: Sequence[int], stores: Sequence[Store]) -> None:
-        """Adds the shader of one stage, a loop over these axes."""
-        written = {s.slot for s in stores}
-        known = len(self.slots)
-        slots = tuple(Slot(s.dtype, s.size, "out" if i in written else "in") for i, s in enumerate(self.slots))
-        same = (*self.same, *range(self.base, known))
-        sizes = tuple(self.extents[k] for k in order)
-        append_loops(LoopKernel(sizes, slots, tuple(stores)), self.target, same, self.program, self.base)
-        for nbytes in self.program.scratch[known - self.base :]:  # which that shader took for itself
-            self.slots.append(Slot(float32, nbytes // 4, "in"))
+        return self.packing.program
 
     @staticmethod
     def _axes(order: Sequence[int]) -> dict[int, Expr]:
         return {k: Expr("axis", (), int64, i) for i, k in enumerate(order)}
 
-    def _transformed(self, operand: Operand, order: Sequence[int], side: int, transform) -> int:  # type: ignore[no-untyped-def]
+    def _transformed(self, operand: Operand, order: Sequence[int], side: int, transform: _Transform) -> int:
         """A scratch slot [16, order…] of an operand's elements, of which `side` × `side` become 4×4."""
         axis, extents = self._axes(order), list(self.kernel.extents)
         for w in self.windows:
@@ -175,13 +160,14 @@ class _Filtering:
 
         elements = [[element((i, j)) for j in range(side)] for i in range(side)]
         sizes = [self.extents[k] for k in order]
-        slot, place = self._scratch(_POINTS * prod(sizes)), row_major(order, sizes, self._axes(order))
+        slot = self.packing.add_scratch(float32, _POINTS * prod(sizes))
+        place = row_major(order, sizes, self._axes(order))
         values = [v for row in _in_both(transform, elements) for v in row]
         stores = [
             Store(slot, binary("add", place, index_literal(point * prod(sizes))) if point else place, value)
             for point, value in enumerate(values)
         ]
-        self._run(order, stores)
+        self.packing.append(sizes, stores)
         return slot
 
     def _multiplied(self, taps: int, taps_order: Sequence[int], patches: int, patch_order: Sequence[int]) -> int:
@@ -189,7 +175,7 @@ class _Filtering:
         point = len(self.extents)
         outputs = (point, *self.form.batch, *self.form.rows, *self.columns)
         extents = (*(n if k in outputs or k in self.channels else 1 for k, n in enumerate(self.extents)), _POINTS)
-        slot = self._scratch(prod(extents[k] for k in outputs))
+        slot = self.packing.add_scratch(float32, prod(extents[k] for k in outputs))
 
         def operand(number: int, order: Sequence[int]) -> Operand:
             axes = (point, *order)
@@ -201,16 +187,11 @@ class _Filtering:
             operand(taps, taps_order),
             operand(patches, patch_order),
             Expr("accumulator", (), float32),
-            tuple(self.slots),
+            self.packing.slots_to_write(slot),
         )
         form = form_of(product)
         assert form is not None
-        same = (*self.same, *range(self.base, len(self.slots)))
-        packing = Packing(product, form, self.target, same, self.program, self.base, slot)
-        packing.kernel = replace(product, slots=packing.slots_to_write(slot))
-        append_tiles(packing, False)
-        for nbytes in self.program.scratch[len(self.slots) - self.base :]:
-            self.slots.append(Slot(float32, nbytes // 4, "in"))
+        append_tiles(replace(self.packing, kernel=product, form=form, out=slot), False)
         return slot
 
     def _put_back(self, products: int) -> None:
@@ -225,7 +206,6 @@ class _Filtering:
             return Expr("load", (index,), float32, products)
 
         totals = _in_both(_outputs, [[product(4 * i + j) for j in range(4)] for i in range(4)])
-        self.slots[self.base - 1] = kernel.slots[-1]
         stores = []
         for i in range(2):
             for j in range(2):
@@ -237,5 +217,6 @@ class _Filtering:
                         inside = binary("lt", here[w.output], index_literal(kernel.extents[w.output]), bool_)
                         guard = inside if guard is None else binary("bitwise_and", guard, inside, bool_)
                 index = row_major(kernel.outputs, [kernel.extents[k] for k in kernel.outputs], here)
-                stores.append(Store(self.base - 1, index, substitute_epilogue(kernel.epilogue, totals[i][j], here), "set", guard))
-        self._run(order, stores)
+                value = substitute_epilogue(kernel.epilogue, totals[i][j], here)
+                stores.append(Store(self.packing.out, index, value, "set", guard))
+        self.packing.append(sizes, stores)

@@ -65,9 +65,13 @@ class Packing:
     def _write(self, axes: Sequence[int], type: dtype, size: int, place: Expr, value: Expr) -> int:
         """Adds shaders that fill a new scratch slot; returns its number."""
         slot = self.add_scratch(type, size)
-        writing = LoopKernel(tuple(axes), self.slots_to_write(slot), (Store(slot, place, value),))
-        append_split_loops(writing, self.target, self.same, self.program, self.base)
+        self.append(axes, [Store(slot, place, value)])
         return slot
+
+    def append(self, axes: Sequence[int], stores: Sequence[Store]) -> None:
+        """Adds shaders of a loop over axes of these extents that writes one slot."""
+        loop = LoopKernel(tuple(axes), self.slots_to_write(stores[0].slot), tuple(stores))
+        append_split_loops(loop, self.target, self.same, self.program, self.base)
 
     def _replace(self, old: Operand, new: Operand) -> None:
         is_rows = old is self.form.row_operand
