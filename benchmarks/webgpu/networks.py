@@ -83,11 +83,8 @@ def _inputs(shape: tuple[int, ...], classes: int, is_text: bool) -> tuple[Any, A
     x = rng.integers(0, classes, shape) if is_text else rng.standard_normal(shape, dtype=np.float32)
     if not classes:
         return x, np.zeros(1, np.float32), lambda F, out, y: (out * out).mean()
-    return (
-        x,
-        rng.integers(0, classes, shape if is_text else shape[:1]).reshape(-1),
-        lambda F, out, y: F.cross_entropy(out.flatten(0, -2), y),
-    )
+    y = rng.integers(0, classes, shape if is_text else shape[:1]).reshape(-1)
+    return x, y, lambda F, out, y: F.cross_entropy(out.flatten(0, -2), y)
 
 
 def _ready(name: str, training: bool) -> tuple[Callable[[], Any], Callable[[], Any]]:

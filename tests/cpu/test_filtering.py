@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 import flambeau
 import flambeau.codegen.llvm.contraction as contraction
-from flambeau.codegen.llvm.contraction.filtering import F4, PLAIN, Filtering, minimal
 from flambeau.codegen.llvm.contraction.form import Form
 from flambeau.codegen.llvm.contraction.micro import Tile
 from flambeau.codegen.llvm.contraction.roles import roles, size_of
@@ -21,6 +20,7 @@ from flambeau.codegen.llvm.contraction.winograd import Winograd
 from flambeau.codegen.llvm.contraction.winograd_plan import filtered_sides
 from flambeau.codegen.llvm.target import Target
 from flambeau.dtypes import dtype
+from flambeau.kernels.filtering import F4, PLAIN, Filtering, minimal
 
 from .contractions import Conv, conv_forward, conv_input, meaning
 from .support import backend, run, uncached

@@ -1,15 +1,15 @@
-"""3×3 windows by minimal filtering: 16 products for 2×2 outputs instead of 36 (Winograd 1980; Lavin & Gray 2016).
+"""3×3 windows by minimal filtering (`kernels.filtering`): 16 products for 2×2 outputs instead of 36.
 
-F(2×2, 3×3): taps and patches of 4×4 elements are transformed, sixteen products over the channels follow as one batched matrix
+Taps and patches of 4×4 elements are transformed, sixteen products over the channels follow as one batched matrix
 product, and its results are transformed back into 2×2 outputs, each with its epilogue. What is transformed goes through
 memory, so it pays where there are many channels. An output still depends on the elements of its own window alone.
 
-May import `flambeau.dtypes`, `kernels.ir` and `codegen.wgsl`.
+May import `flambeau.dtypes`, `kernels` and `codegen.wgsl`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import prod
 from typing import NamedTuple
@@ -21,6 +21,7 @@ from flambeau.codegen.wgsl.program import Program
 from flambeau.codegen.wgsl.target import Target
 from flambeau.codegen.wgsl.tiling import append_tiles
 from flambeau.dtypes import bool_, float32, int64
+from flambeau.kernels.filtering import F2, Matrix
 from flambeau.kernels.ir import Affine, ContractionKernel, Expr, Operand, Store
 
 __all__ = ["generate_filtering", "suits"]
@@ -34,9 +35,6 @@ _WASTE = 1.4
 _FEWEST = 256
 """2×2 tiles, at least."""
 _POINTS = 16
-
-
-_Transform = Callable[[Sequence[Expr]], list[Expr]]
 
 
 class _Window(NamedTuple):
@@ -83,36 +81,22 @@ def generate_filtering(kernel: ContractionKernel, form: Form, target: Target, sa
     return _Filtering(kernel, form, target, same).generate()
 
 
-def _sum(*terms: tuple[float, Expr]) -> Expr:
-    """Σ factor · value, for factors ±1."""
+def _combine(coefficients: Sequence[float], values: Sequence[Expr]) -> Expr:
+    """Σ coefficient·value."""
     total: Expr | None = None
-    for factor, value in sorted(terms, key=lambda t: -t[0]):
-        total = value if total is None else binary("add" if factor > 0 else "sub", total, value, float32)
+    for c, value in sorted(zip(coefficients, values), key=lambda p: -p[0]):  # positive ones first: nothing to negate
+        if c:
+            size = c if total is None else abs(c)
+            term = value if size == 1 else binary("mul", value, Expr("literal", (), float32, size), float32)
+            total = term if total is None else binary("add" if c > 0 else "sub", total, term, float32)
     assert total is not None
     return total
 
 
-def _half(value: Expr) -> Expr:
-    return binary("mul", value, Expr("literal", (), float32, 0.5), float32)
-
-
-def _filter_taps(g: Sequence[Expr]) -> list[Expr]:
-    outer = _sum((1, g[0]), (1, g[2]))
-    return [g[0], _half(_sum((1, outer), (1, g[1]))), _half(_sum((1, outer), (-1, g[1]))), g[2]]
-
-
-def _filter_patch(d: Sequence[Expr]) -> list[Expr]:
-    return [_sum((1, d[0]), (-1, d[2])), _sum((1, d[1]), (1, d[2])), _sum((1, d[2]), (-1, d[1])), _sum((1, d[1]), (-1, d[3]))]
-
-
-def _outputs(m: Sequence[Expr]) -> list[Expr]:
-    return [_sum((1, m[0]), (1, m[1]), (1, m[2])), _sum((1, m[1]), (-1, m[2]), (-1, m[3]))]
-
-
-def _in_both(transform: _Transform, elements: Sequence[Sequence[Expr]]) -> list[list[Expr]]:
-    """`transform` of the columns, then of the rows."""
-    columns = [transform([row[j] for row in elements]) for j in range(len(elements[0]))]
-    return [transform([column[i] for column in columns]) for i in range(len(columns[0]))]
+def _transform(matrix: Matrix, grid: Sequence[Sequence[Expr]]) -> list[list[Expr]]:
+    """matrix · grid · matrixᵀ."""
+    left = [[_combine(row, column) for column in zip(*grid)] for row in matrix]
+    return [[_combine(row, line) for row in matrix] for line in left]
 
 
 class _Filtering:
@@ -134,8 +118,8 @@ class _Filtering:
     def generate(self) -> Program:
         form, taps_order = self.form, (*self.form.batch, *self.channels, *self.form.rows)
         patch_order = (*form.batch, *self.channels, *self.columns)
-        taps = self._transformed(form.row_operand, taps_order, 3, _filter_taps)
-        patches = self._transformed(form.column_operand, patch_order, 4, _filter_patch)
+        taps = self._transformed(form.row_operand, taps_order, F2.filter)
+        patches = self._transformed(form.column_operand, patch_order, F2.input)
         self._put_back(self._multiplied(taps, taps_order, patches, patch_order))
         return self.packing.program
 
@@ -143,8 +127,8 @@ class _Filtering:
     def _axes(order: Sequence[int]) -> dict[int, Expr]:
         return {k: Expr("axis", (), int64, i) for i, k in enumerate(order)}
 
-    def _transformed(self, operand: Operand, order: Sequence[int], side: int, transform: _Transform) -> int:
-        """A scratch slot [16, order…] of an operand's elements, of which `side` × `side` become 4×4."""
+    def _transformed(self, operand: Operand, order: Sequence[int], matrix: Matrix) -> int:
+        """A scratch slot [16, order…] of an operand's elements, transformed."""
         axis, extents = self._axes(order), list(self.kernel.extents)
         for w in self.windows:
             extents[w.output] = 2 * self.extents[w.output]  # the patches' elements, the last of which may be past the last window
@@ -158,11 +142,12 @@ class _Filtering:
             here = {**axis, **at}
             return load_operand(operand, float32, extents, here, [[k] for k in sorted(axes_of(operand))])
 
-        elements = [[element((i, j)) for j in range(side)] for i in range(side)]
+        side = range(len(matrix[0]))
+        elements = [[element((i, j)) for j in side] for i in side]
         sizes = [self.extents[k] for k in order]
         slot = self.packing.add_scratch(float32, _POINTS * prod(sizes))
         place = row_major(order, sizes, self._axes(order))
-        values = [v for row in _in_both(transform, elements) for v in row]
+        values = [v for row in _transform(matrix, elements) for v in row]
         stores = [
             Store(slot, binary("add", place, index_literal(point * prod(sizes))) if point else place, value)
             for point, value in enumerate(values)
@@ -205,7 +190,7 @@ class _Filtering:
             index = binary("add", place, index_literal(point * prod(sizes))) if point else place
             return Expr("load", (index,), float32, products)
 
-        totals = _in_both(_outputs, [[product(4 * i + j) for j in range(4)] for i in range(4)])
+        totals = _transform(F2.output, [[product(4 * i + j) for j in range(4)] for i in range(4)])
         stores = []
         for i in range(2):
             for j in range(2):

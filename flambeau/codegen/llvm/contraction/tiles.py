@@ -11,11 +11,12 @@ from dataclasses import dataclass
 
 from flambeau.codegen.llvm.builder import Function
 from flambeau.codegen.llvm.contraction.elements import read_many
-from flambeau.codegen.llvm.contraction.filtering import Matrix, combine
+from flambeau.codegen.llvm.contraction.filtering import combine
 from flambeau.codegen.llvm.contraction.form import View
 from flambeau.codegen.llvm.contraction.roles import ceiling, place
 from flambeau.codegen.llvm.shuffles import gathered, parted
 from flambeau.codegen.llvm.types import Int, Value, poison
+from flambeau.kernels.filtering import Matrix
 
 __all__ = ["Piece", "Tiles", "pieces"]
 

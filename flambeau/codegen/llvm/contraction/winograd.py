@@ -21,7 +21,7 @@ from flambeau.codegen.llvm.builder import Function, Module
 from flambeau.codegen.llvm.contraction.buffers import Sums, off_powers_of_two
 from flambeau.codegen.llvm.contraction.elements import pointers, position, read, read_flat
 from flambeau.codegen.llvm.contraction.epilogue import finish, store
-from flambeau.codegen.llvm.contraction.filtering import Filtering, transform
+from flambeau.codegen.llvm.contraction.filtering import transform
 from flambeau.codegen.llvm.contraction.form import Check, Form
 from flambeau.codegen.llvm.contraction.micro import Left, Tile, product
 from flambeau.codegen.llvm.contraction.roles import (
@@ -41,6 +41,7 @@ from flambeau.codegen.llvm.contraction.tiles import Piece, Tiles, pieces
 from flambeau.codegen.llvm.shuffles import gathered
 from flambeau.codegen.llvm.types import Int, Value, bytes_of, zero
 from flambeau.codegen.llvm.values import memory_type
+from flambeau.kernels.filtering import Filtering
 
 __all__ = ["Side", "Winograd", "lines_together"]
 

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from math import prod
 
-from flambeau.codegen.llvm.contraction.filtering import F4, PLAIN, minimal
 from flambeau.codegen.llvm.contraction.form import Form
 from flambeau.codegen.llvm.contraction.micro import register_tile
 from flambeau.codegen.llvm.contraction.roles import Roles, ceiling, roles, size_of
@@ -17,6 +16,7 @@ from flambeau.codegen.llvm.contraction.windows import Window, windows
 from flambeau.codegen.llvm.contraction.winograd import Side, Winograd, lines_together
 from flambeau.codegen.llvm.target import Target
 from flambeau.dtypes import float32
+from flambeau.kernels.filtering import F4, PLAIN, minimal
 
 __all__ = ["filtered_sides", "plan_winograd"]
 

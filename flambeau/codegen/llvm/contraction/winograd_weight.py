@@ -22,7 +22,7 @@ from flambeau.codegen.llvm.builder import Function, Module
 from flambeau.codegen.llvm.contraction.buffers import Sums, clear
 from flambeau.codegen.llvm.contraction.elements import pointers, position, read, read_many
 from flambeau.codegen.llvm.contraction.epilogue import finish, store
-from flambeau.codegen.llvm.contraction.filtering import F2, Matrix, flipped, transform
+from flambeau.codegen.llvm.contraction.filtering import transform
 from flambeau.codegen.llvm.contraction.form import Check, Form, View
 from flambeau.codegen.llvm.contraction.micro import Left, Tile, product
 from flambeau.codegen.llvm.contraction.roles import PART, Roles, Scratch, ceiling, every, place, roles, size_of, unravel
@@ -31,6 +31,7 @@ from flambeau.codegen.llvm.shuffles import gathered, transpose
 from flambeau.codegen.llvm.target import Target
 from flambeau.codegen.llvm.types import Int, Value, bytes_of, poison, zero
 from flambeau.codegen.llvm.values import memory_type, to_memory
+from flambeau.kernels.filtering import F2, Matrix, flipped
 
 __all__ = ["WinogradWeight", "plan_winograd_weight"]
 
