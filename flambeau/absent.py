@@ -6,7 +6,20 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Any
 
-__all__ = ["answering", "nothing", "refusing"]
+__all__ = ["StreamContext", "answering", "nothing", "refusing"]
+
+
+class StreamContext:
+    """A context that does nothing: there are no streams of work to choose from."""
+
+    def __init__(self, stream: Any = None) -> None:
+        self.stream = stream
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: Any) -> None:
+        pass
 
 
 def refusing(names: Iterable[str], error: type[Exception], message: str) -> dict[str, Any]:

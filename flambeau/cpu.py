@@ -1,9 +1,10 @@
-"""`torch.cpu`: what programs written for any device ask of the CPU. May import `flambeau.runtime`."""
+"""`torch.cpu`: what programs written for any device ask of the CPU. May import `flambeau.absent`, `flambeau.runtime`."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from flambeau.absent import StreamContext
 from flambeau.runtime import synchronize as _synchronize
 
 __all__ = [
@@ -41,19 +42,6 @@ class Event:
 
     def wait(self, stream: Stream | None = None) -> None:
         """Nothing: there is one stream."""
-
-
-class StreamContext:
-    """A context of the one stream."""
-
-    def __init__(self, stream: Stream | None) -> None:
-        self.stream = stream
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, *_: Any) -> None:
-        pass
 
 
 stream = StreamContext

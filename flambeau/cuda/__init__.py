@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flambeau.absent import answering, nothing, refusing
+from flambeau.absent import StreamContext, answering, nothing, refusing
 from flambeau.cuda import amp as amp
 
 _ANSWERS = {
@@ -27,19 +27,6 @@ _REFUSED = (
 globals().update(answering(_ANSWERS))
 _WHY = 'Torch not compiled with CUDA enabled: torch.cuda.{name} has no device; the GPU here is "webgpu"'
 globals().update(refusing(_REFUSED, AssertionError, _WHY))
-
-
-class StreamContext:
-    """Does nothing: there are no streams of work to choose from."""
-
-    def __init__(self, stream: Any = None) -> None:
-        self.stream = stream
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, *_: Any) -> None:
-        pass
 
 
 stream = StreamContext

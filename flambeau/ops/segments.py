@@ -15,7 +15,7 @@ from flambeau.tensor import Tensor
 __all__ = ["segment_reduce"]
 
 _STARTS = {"sum": 0.0, "mean": 0.0, "prod": 1.0, "max": -math.inf, "min": math.inf}
-_BY_INDEX = {"sum": "sum", "mean": "sum", "prod": "prod", "max": "amax", "min": "amin"}
+_BY_INDEX = {"max": "amax", "min": "amin"}
 
 
 @operator(method=False, out=True)
@@ -49,7 +49,7 @@ def segment_reduce(
     check_tensor(given, "segment_reduce", "lengths" if lengths is not None else "offsets")
     assert given is not None
     if axis != len(given._shape) - 1:
-        raise RuntimeError("segment_reduce(): Expected axis to be the last dimension of lengths but got " + str(axis) + ".")
+        raise RuntimeError(f"segment_reduce(): Expected axis to be the last dimension of lengths but got {axis}.")
     if len(data._shape) <= axis or tuple(data._shape[:axis]) != tuple(given._shape[:-1]):
         raise RuntimeError(f"segment_reduce(): data of shape {list(data._shape)} doesn't fit segments {list(given._shape)}")
     counts = cast(given if lengths is not None else given.diff(dim=-1), int64)
@@ -65,11 +65,14 @@ def segment_reduce(
     which = repeat_interleave(arange(total, device=data.device), reshape(counts, (-1,)))
     start = _STARTS[reduce] if initial is None else float(initial)
     result = data.new_full((total, *rest), start)
-    result = (
-        result.index_reduce(0, which, flat, _BY_INDEX[reduce])
-        if reduce in ("max", "min", "prod")
-        else (result.index_add(0, which, flat))
-    )
+    if reduce in ("max", "min"):  # where an element equals `initial`, it has the gradient
+        result = result.index_reduce(0, which, flat, _BY_INDEX[reduce], include_self=False)
+        if initial is not None:
+            result = result._fill_where(result < start if reduce == "max" else result > start, start)
+    elif reduce == "prod":
+        result = result.index_reduce(0, which, flat, "prod")
+    else:
+        result = result.index_add(0, which, flat)
     if reduce == "mean":
         sizes = reshape(counts, (total, *[1] * len(rest)))
         result = result / sizes

@@ -21,7 +21,7 @@ for reduce in ("sum", "mean", "max", "min", "prod"):
     add(
         "segment_reduce",
         lambda r, reduce=reduce: (r.distinct(7, 2), reduce, {"lengths": torch.tensor([2, 4, 1])}),
-        lambda r, reduce=reduce: (r.distinct(7), reduce, {"offsets": torch.tensor([0, 2, 2, 7]), "initial": 1.45}),
+        lambda r, reduce=reduce: (r.distinct(7), reduce, {"offsets": torch.tensor([0, 2, 2, 7]), "initial": 1.5}),
         lambda r, reduce=reduce: (r.distinct(2, 4), reduce, {"lengths": torch.tensor([[1, 3], [2, 2]]), "axis": 1}),
         dtypes=WIDE,
         second=False,
