@@ -112,7 +112,7 @@ def _pyrefly_errors(paths: Sequence[Path], *more_paths: str) -> list[dict[str, A
 def _unread_shapes(path: Path) -> Iterator[Problem]:
     """A note for each shape string that Pyrefly does not read, because nothing around it declares the names of sizes."""
     try:
-        tree = ast.parse(path.read_text())
+        tree = ast.parse(path.read_text(encoding="utf-8"))
     except (SyntaxError, UnicodeDecodeError, IsADirectoryError):
         return
     scopes: list[tuple[ast.AST, bool]] = [(tree, False)]
@@ -139,9 +139,9 @@ def _explained(problems: list[Problem]) -> list[Problem]:
     with tempfile.TemporaryDirectory(prefix="flambeau-check-") as folder:
         places, copies = {}, []
         for number, (path, several) in enumerate(by_path.items()):
-            text, found = operands.instrumented(Path(path).read_text(), [(p.line, p.column) for p in several])
+            text, found = operands.instrumented(Path(path).read_text(encoding="utf-8"), [(p.line, p.column) for p in several])
             copy = Path(folder) / f"explained_{number}.py"
-            copy.write_text(text)
+            copy.write_text(text, encoding="utf-8")
             copies.append(copy)
             places[copy.name] = path, found
         parents = dict.fromkeys(str(Path(path).resolve().parent) for path in by_path)

@@ -30,13 +30,13 @@ from flambeau.codegen.llvm.types import Int, Value, is_float
 from flambeau.codegen.llvm.values import memory_type
 from flambeau.traced import is_multiple
 
-__all__ = ["Panels"]
+__all__ = ["LINE", "Panels"]
 
 _BESIDE = 8
 """How many panels are packed at a time whose rows lie beside each other."""
 _AHEAD = 8
 """How many terms ahead memory is asked for them: in short runs far apart, which the processor doesn't foresee."""
-_LINE = 64
+LINE = 64
 """Bytes of a cache line."""
 
 
@@ -151,7 +151,7 @@ class Panels:
                 at, n = place(index, self.summed, [k]), f.sub(k, terms[0])
                 later = place(at, (*self.summed, *self.roles.rows), (f.add(k, _AHEAD), f.mul(p, self.height)))
                 start = position(f, view.offset, view.strides, later)
-                for line in range(0, _BESIDE * self.height, _LINE // view.type.itemsize):
+                for line in range(0, _BESIDE * self.height, LINE // view.type.itemsize):
                     f.prefetch(f.address(source, f.add(start, line), memory_type(view.type)), locality=2)
 
                 def panel(q: Int, _: list[Value]) -> None:

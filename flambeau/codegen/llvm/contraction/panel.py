@@ -23,7 +23,7 @@ from flambeau.codegen.llvm.contraction.elements import pointers, position, read,
 from flambeau.codegen.llvm.contraction.epilogue import finish, has_long_epilogue, store
 from flambeau.codegen.llvm.contraction.form import Form, View, epilogue_axes
 from flambeau.codegen.llvm.contraction.micro import Left, Tile, product, register_tile
-from flambeau.codegen.llvm.contraction.pack import Panels
+from flambeau.codegen.llvm.contraction.pack import LINE, Panels
 from flambeau.codegen.llvm.contraction.roles import (
     PART,
     PHASE,
@@ -473,7 +473,7 @@ class Panel:
     def _ask_for_panel(self, f: Function, left: Left, p: Int, strip: Int) -> None:
         """Asks for a part of a panel that is read in place, another part at each strip of columns of the panel before: its rows
         are short runs of memory, which the processor doesn't foresee."""
-        line = _LINE // self.form.sum_bytes
+        line = LINE // self.form.sum_bytes
         strips = ceiling(self.lines * self.segment, self.tile.width * self.lanes)
         each = ceiling(ceiling(self.step, line), strips) * line
 
@@ -526,8 +526,6 @@ class Panel:
         f.loop(begin, end, 1, one_row)
 
 
-_LINE = 64
-"""Bytes of a cache line."""
 _FEW_ROWS = 64
 """With so many rows at most the right operand is packed before…"""
 _KEPT = 0.2
