@@ -142,11 +142,7 @@ def histogramdd(
     if range is not None and len(range) != 2 * d:
         raise RuntimeError(f"torch.histogramdd(): for a {d}-dimensional histogram range should have {2 * d} elements, but got "
                            f"{len(range)}")  # fmt: skip
-    ranges = None if range is None else [range[i : i + 2] for i in _pairs(d)]
+    ranges = None if range is None else [*zip(range[::2], range[1::2])]
     flat = None if weight is None else reshape(weight, (-1,))
     hist, edges = _counted("histogramdd", reshape(input, (-1, d)), each, ranges, flat, density)
     return _histogramdd_result(hist, tuple(edges))
-
-
-def _pairs(d: int) -> list[int]:
-    return [2 * i for i in range(d)]
