@@ -20,6 +20,7 @@ __all__ = [
     "add",
     "exchanged",
     "instructions",
+    "scaled",
     "smallest_factor",
     "subtract",
     "times",
@@ -65,6 +66,14 @@ def add(f: Function, a: Complex, b: Complex) -> Complex:
 
 def subtract(f: Function, a: Complex, b: Complex) -> Complex:
     return f.binary("fsub", a[0], b[0]), f.binary("fsub", a[1], b[1])
+
+
+def scaled(f: Function, a: Complex, factor: float) -> Complex:
+    """a·factor."""
+    if factor == 1:
+        return a
+    scale = constant(a[0].type, factor)
+    return f.binary("fmul", a[0], scale), f.binary("fmul", a[1], scale)
 
 
 def times(f: Function, a: Complex, b: Complex) -> Complex:

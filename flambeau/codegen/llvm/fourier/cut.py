@@ -10,7 +10,7 @@ import math
 
 from flambeau.codegen.llvm.builder import Function
 from flambeau.codegen.llvm.fourier import halves, passes
-from flambeau.codegen.llvm.fourier.butterfly import Complex, exchanged, times
+from flambeau.codegen.llvm.fourier.butterfly import Complex, exchanged, scaled, times
 from flambeau.codegen.llvm.fourier.memory import Buffer, Planes, blocks, load_pairs, store_pairs, turned_in
 from flambeau.codegen.llvm.fourier.roots import Roots, root
 from flambeau.codegen.llvm.fourier.scheme import Scheme, radices
@@ -108,9 +108,8 @@ class Cut:
                 if scheme.kind == "real":
                     self.outside.store(place, value)
                     return
-                if scheme.factor != 1 and scheme.kind != "half":
-                    scale = constant(value[0].type, scheme.factor)
-                    value = f.binary("fmul", value[0], scale), f.binary("fmul", value[1], scale)
+                if scheme.kind != "half":
+                    value = scaled(f, value, scheme.factor)
                 to = f.address(self.result, f.mul(place, 2), element)
                 store_pairs(f, exchanged(value, is_inverse), to, element, lanes)
 

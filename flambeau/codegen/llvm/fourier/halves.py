@@ -9,8 +9,8 @@ T = i·w^-k·(X[k] - conj(X[h-k])).
 from __future__ import annotations
 
 from flambeau.codegen.llvm.builder import Function
-from flambeau.codegen.llvm.fourier.butterfly import Complex, add, subtract, times
-from flambeau.codegen.llvm.types import Value, constant, zero
+from flambeau.codegen.llvm.fourier.butterfly import Complex, add, scaled, subtract, times
+from flambeau.codegen.llvm.types import Value, zero
 
 __all__ = ["conjugate", "ends_parted", "ends_taken", "parted", "taken"]
 
@@ -19,20 +19,13 @@ def conjugate(f: Function, a: Complex) -> Complex:
     return a[0], f.op(a[1].type, f"fneg {a[1].type} {a[1]}")
 
 
-def _scaled(f: Function, a: Complex, factor: float) -> Complex:
-    if factor == 1:
-        return a
-    scale = constant(a[0].type, factor)
-    return f.binary("fmul", a[0], scale), f.binary("fmul", a[1], scale)
-
-
 def parted(f: Function, low: Complex, high: Complex, w: Complex, factor: float) -> tuple[Complex, Complex]:
     """X[k] and X[h-k], times `factor`, of Z[k], Z[h-k] and w^k."""
     mirrored = conjugate(f, high)
     even, (real, imag) = add(f, low, mirrored), subtract(f, low, mirrored)
     odd = times(f, w, conjugate(f, (imag, real)))
     first, second = add(f, even, odd), conjugate(f, subtract(f, even, odd))
-    return _scaled(f, first, factor / 2), _scaled(f, second, factor / 2)
+    return scaled(f, first, factor / 2), scaled(f, second, factor / 2)
 
 
 def ends_parted(f: Function, first: Complex, factor: float) -> tuple[Complex, Complex]:
@@ -40,7 +33,7 @@ def ends_parted(f: Function, first: Complex, factor: float) -> tuple[Complex, Co
     real, imag = first
     nothing = zero(real.type)
     both = (f.binary("fadd", real, imag), nothing), (f.binary("fsub", real, imag), nothing)
-    return _scaled(f, both[0], factor), _scaled(f, both[1], factor)
+    return scaled(f, both[0], factor), scaled(f, both[1], factor)
 
 
 def taken(f: Function, low: Complex, high: Complex, w: Complex, factor: float) -> tuple[Complex, Complex]:
@@ -50,9 +43,9 @@ def taken(f: Function, low: Complex, high: Complex, w: Complex, factor: float) -
     real, imag = times(f, conjugate(f, w), difference)
     odd = (f.op(imag.type, f"fneg {imag.type} {imag}"), real)
     first, second = add(f, even, odd), conjugate(f, subtract(f, even, odd))
-    return _scaled(f, first, factor), _scaled(f, second, factor)
+    return scaled(f, first, factor), scaled(f, second, factor)
 
 
 def ends_taken(f: Function, first: Value, last: Value, factor: float) -> Complex:
     """Number 0 to be transformed back, times `factor`, of the real parts of X[0] and X[h]."""
-    return _scaled(f, (f.binary("fadd", first, last), f.binary("fsub", first, last)), factor)
+    return scaled(f, (f.binary("fadd", first, last), f.binary("fsub", first, last)), factor)

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 from flambeau.codegen.llvm.builder import Function
 from flambeau.codegen.llvm.fourier import halves, passes
-from flambeau.codegen.llvm.fourier.butterfly import Complex, exchanged
+from flambeau.codegen.llvm.fourier.butterfly import Complex, exchanged, scaled
 from flambeau.codegen.llvm.fourier.memory import Buffer, load_pairs, rows_in, rows_out, store_pairs
 from flambeau.codegen.llvm.fourier.roots import flat, root
 from flambeau.codegen.llvm.fourier.scheme import Scheme, radices
-from flambeau.codegen.llvm.types import Int, Value, constant, vector
+from flambeau.codegen.llvm.types import Int, Value, vector
 
 __all__ = ["Whole", "buffer_count"]
 
@@ -24,7 +24,7 @@ def buffer_count(scheme: Scheme) -> int:
     return scheme.size + (scheme.kind in ("real", "half"))
 
 
-@dataclass(frozen=True)
+@dataclass
 class Whole:
     """Code for one block of transforms from `source` to `result`, in two buffers from `scratch` on."""
 
@@ -39,9 +39,7 @@ class Whole:
         f, scheme, lanes = self.f, self.scheme, self.scheme.lanes[0]
         size = Buffer.nbytes(buffer_count(scheme), self.element, lanes)
         places = self.scratch, f.address(self.scratch, size, "i8")
-        object.__setattr__(self, "buffers", tuple(Buffer(f, p, self.element, lanes) for p in places))
-
-    buffers: tuple[Buffer, Buffer] = ()  # type: ignore[assignment]
+        self.buffers = Buffer(f, places[0], self.element, lanes), Buffer(f, places[1], self.element, lanes)
 
     def task(self, task: Int, outer: Int) -> None:
         """Block `task` of those that `outer` × `inner` transforms make."""
@@ -75,7 +73,7 @@ class Whole:
         rows_out(f, done, written, to, written, scheme.kind in ("inverse", "half"))
 
     def _scale(self, buffer: Buffer) -> None:
-        self.f.loop(0, self.scheme.size, 1, lambda i, _: buffer.store(i, 0, self._scaled(buffer.load(i))))
+        self.f.loop(0, self.scheme.size, 1, lambda i, _: buffer.store(i, 0, scaled(self.f, buffer.load(i), self.scheme.factor)))
 
     # --- columns
 
@@ -101,7 +99,7 @@ class Whole:
 
             def put(k: Int, value: Complex) -> None:
                 place = complex_at(self.result, scheme.n, k)
-                store_pairs(f, exchanged(self._scaled(value), is_inverse), place, self.element, lanes)
+                store_pairs(f, exchanged(scaled(f, value, scheme.factor), is_inverse), place, self.element, lanes)
 
             self._transform(read, put, self.buffers)
         elif scheme.kind == "real":
@@ -125,12 +123,6 @@ class Whole:
             self._transform(None, write, self.buffers)
 
     # --- real numbers
-
-    def _scaled(self, value: Complex) -> Complex:
-        if self.scheme.factor == 1:
-            return value
-        scale = constant(value[0].type, self.scheme.factor)
-        return self.f.binary("fmul", value[0], scale), self.f.binary("fmul", value[1], scale)
 
     def _roots(self) -> passes.Read:
         """w^k for all lanes."""
