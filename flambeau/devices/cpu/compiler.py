@@ -24,6 +24,7 @@ from flambeau.devices.cpu.cache import DiskCache
 from flambeau.devices.cpu.code import Code
 from flambeau.devices.cpu.image import Image
 from flambeau.devices.cpu.jit import Jit
+from flambeau.devices.cpu.uncut import uncut
 from flambeau.kernels.fingerprint import fingerprint
 from flambeau.kernels.ir import ContractionKernel, FourierKernel, Kernel, LoopKernel, SortKernel
 from flambeau.kernels.replaced import is_traced
@@ -225,7 +226,7 @@ class Compiler:
 
     def _make(self, missing: list[_Request]) -> list[_Unloaded]:
         if len(missing) == 1:
-            return [self._find(missing[0])]
+            return [uncut(partial(self._find, missing[0]))]
         with ThreadPoolExecutor(2, thread_name_prefix="flambeau-compile") as pool:
             try:
                 return list(pool.map(self._find, missing))

@@ -330,7 +330,7 @@ class Executable:
         """Makes this ready for the sizes that `numbers` gave the numbers for."""
         if numbers is self._filled:
             return
-        self._filled = numbers
+        self._filled = None
         left = iter(numbers)
         for words, number, _ in self._sizes:
             words[number] = next(left)
@@ -344,6 +344,7 @@ class Executable:
             self._runs[RUN_WORDS * number + 3] = 1 if part.is_alone else self.threads
         self._find_sole_run()
         self.arena_bytes, self.arena_at = next(left), -1
+        self._filled = numbers
 
     # --- running
 

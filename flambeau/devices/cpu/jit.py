@@ -15,6 +15,7 @@ from flambeau.devices.cpu.code import Code
 from flambeau.devices.cpu.image import Image, link
 from flambeau.devices.cpu.stopping import FUNCTIONS
 from flambeau.devices.cpu.support import HALF_CONVERSIONS
+from flambeau.devices.cpu.uncut import uncut
 
 __all__ = ["Jit"]
 
@@ -61,20 +62,27 @@ class Jit:
         Two passes do: the text has its vectors, its unrolled loops and its shared values already, so the rest of -O2 took half
         of all compile time for code that was no faster.
         """
+        return link(uncut(lambda: self._compile(ir)))
+
+    def _compile(self, ir: str) -> bytes:
+        """An object file."""
         llvm = self.llvm
         try:
             machine = self._machines.pop()
         except IndexError:
             machine = self._machine()
-        module = llvm.parse_assembly(ir, llvm.create_context())
-        builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(2))
-        passes = llvm.create_new_module_pass_manager()
-        passes.add_sroa_pass()
-        passes.add_instruction_combine_pass()
-        _unlocked(llvm.ffi.lib.LLVMPY_RunNewModulePassManager)(passes, module, builder)
-        code = self._emit(machine, module)
+        with (
+            llvm.create_context() as context,
+            llvm.parse_assembly(ir, context) as module,
+            llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(2)) as builder,
+            llvm.create_new_module_pass_manager() as passes,
+        ):
+            passes.add_sroa_pass()
+            passes.add_instruction_combine_pass()
+            _unlocked(llvm.ffi.lib.LLVMPY_RunNewModulePassManager)(passes, module, builder)
+            code = self._emit(machine, module)
         self._machines.append(machine)
-        return link(code)
+        return code
 
     def _emit(self, machine: Any, module: Any) -> bytes:
         lib = self.llvm.ffi.lib

@@ -123,13 +123,14 @@ class Region:
 
     def release(self) -> None:
         """Gives the memory back to the system."""
-        if self._memory is not None:
-            self._memory.close()
-        self._memory, self.nbytes = None, 0
+        self.nbytes, self._memory = 0, None
 
 
 class Pool:
-    """Blocks by size. `_by_bytes` finds the size for a number of bytes that was asked for before."""
+    """Blocks by size. `_by_bytes` finds the size for a number of bytes that was asked for before.
+
+    Signals' handlers run after calls: what belongs together is written without one in between, so that an exception of theirs
+    doesn't part it."""
 
     def __init__(self) -> None:
         self._sizes: dict[int, _Size] = {}
@@ -172,8 +173,8 @@ class Pool:
     def _allocate_large(self, size: _Size) -> int:
         with self._lock:
             if size.waiting:
-                address = size.waiting.pop()
-                del self._freed[address]
+                address = size.waiting[-1]
+                del size.waiting[-1], self._freed[address]
                 self._waiting -= size.block
             else:
                 address = self._map(size.block)
@@ -197,21 +198,21 @@ class Pool:
             most = self._kept + self._live // 4
             if size.block > most:
                 size.count -= 1
-                self._maps.pop(address).close()
+                del self._maps[address]
                 return
-            size.waiting.append(address)
             self._freed[address] = size
             self._waiting += size.block
+            size.waiting.append(address)
             while self._waiting > most:
                 self._release(next(iter(self._freed)))
 
     def _release(self, address: int) -> None:
         """Gives a large block that waits back to the system."""
-        size = self._freed.pop(address)
-        size.waiting.remove(address)
+        size = self._freed[address]
         size.count -= 1
         self._waiting -= size.block
-        self._maps.pop(address).close()
+        del self._freed[address], self._maps[address]
+        size.waiting.remove(address)
 
     def trim(self) -> None:
         """Gives the large waiting blocks back to the system."""

@@ -38,6 +38,7 @@ from typing import Any
 from flambeau.codegen.llvm.target import Target
 from flambeau.devices.cpu.jit import Jit
 from flambeau.devices.cpu.stopping import WORD, Interruption
+from flambeau.devices.cpu.uncut import uncut
 
 __all__ = ["ALONE", "BARRIER", "ENTRY_WORDS", "MOVE_WORDS", "NOWHERE", "RUN_WORDS", "Team"]
 
@@ -575,7 +576,7 @@ class Team:
             stopped = self._natives.run(run, self.control, flags)
         else:
             if len(self._helpers) < self.threads - 1:
-                self._start()
+                uncut(self._start)
             if self._natives.help is not None:
                 stopped = self._natives.run(run, self.control, flags | _ANNOUNCES)
             else:
@@ -633,6 +634,9 @@ class Team:
 
     def stop(self) -> None:
         """Ends the helper threads."""
+        uncut(self._stop)
+
+    def _stop(self) -> None:
         helpers, self._helpers = self._helpers, []
         if not helpers:
             return
