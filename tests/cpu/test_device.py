@@ -417,6 +417,25 @@ def test_helpers_end_with_the_process() -> None:
     assert out == "3\n" and process.returncode == 0 and not error
 
 
+def test_helpers_wait_in_python_on_systems_without_futexes() -> None:
+    process = script(
+        """
+        from flambeau.devices.cpu.runner import team, walking
+        team.has_futex = walking.has_futex = lambda target: False
+        cpu = CpuBackend()
+        x = np.arange(300_000, dtype=np.float32)
+        for threads in (3, 1, 2):
+            cpu.set_num_threads(threads)
+            for _ in range(20):
+                (out,) = cpu.execute(chain(x.size, 4), [upload(cpu, x)], (), frozenset())
+                assert (download(cpu, out, x) == x + 4).all()
+        print("right", threading.active_count())
+        """
+    )
+    out, error = process.communicate(timeout=300)
+    assert out == "right 2\n" and process.returncode == 0, error
+
+
 @pytest.mark.parametrize("length", [20, 3000])
 def test_the_process_ends_while_a_daemon_thread_computes(length: int) -> None:
     process = script(

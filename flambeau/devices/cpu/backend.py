@@ -21,7 +21,7 @@ from flambeau.devices.cpu.compiler import Compiler
 from flambeau.devices.cpu.executable import Executable
 from flambeau.devices.cpu.machine import host
 from flambeau.devices.cpu.memory import UNKEPT, Buffer, Pool, Region
-from flambeau.devices.cpu.runner import Team
+from flambeau.devices.cpu.runner.team import Team
 from flambeau.devices.foreign import ForeignMemory
 from flambeau.dtypes import dtype
 from flambeau.graph.numpy import np

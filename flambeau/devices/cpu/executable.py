@@ -21,7 +21,8 @@ from flambeau.devices.cpu.compiler import Compiled, Compiler, Pack
 from flambeau.devices.cpu.cost import nanoseconds
 from flambeau.devices.cpu.memory import Buffer, Pool, Region
 from flambeau.devices.cpu.repeat import Repeated, with_sizes
-from flambeau.devices.cpu.runner import ALONE, BARRIER, ENTRY_WORDS, RUN_WORDS, Team
+from flambeau.devices.cpu.runner.layout import ALONE, BARRIER, ENTRY_WORDS, RUN_WORDS
+from flambeau.devices.cpu.runner.team import Team
 from flambeau.devices.cpu.scalars import ScalarBlock
 from flambeau.graph.primitives.indexing import outside_error
 from flambeau.kernels.ir import Kernel, RoutineKernel

@@ -14,7 +14,8 @@ from typing import Any
 from flambeau.devices.cpu.arena import Block, homes, lifetimes, place
 from flambeau.devices.cpu.compiler import Compiled, Pack
 from flambeau.devices.cpu.cost import nanoseconds
-from flambeau.devices.cpu.runner import ALONE, BARRIER, MOVE_WORDS, NOWHERE, Team
+from flambeau.devices.cpu.runner.layout import ALONE, BARRIER, MOVE_WORDS, NOWHERE
+from flambeau.devices.cpu.runner.team import Team
 from flambeau.kernels.ir import Kernel
 from flambeau.schedule.plan import Place, RecurrenceKernel
 from flambeau.traced import Traced
