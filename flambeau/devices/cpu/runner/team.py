@@ -166,18 +166,17 @@ class Team:
 
     def stop(self) -> None:
         """Ends the helper threads."""
-        uncut(self._stop)
+        for helper in uncut(self._dismissed):
+            helper.join()
 
-    def _stop(self) -> None:
+    def _dismissed(self) -> list[threading.Thread]:
+        """The helpers, told to end."""
         helpers, self._helpers = self._helpers, []
-        if not helpers:
-            return
-        if self._natives.has_helpers:
+        if helpers and self._natives.has_helpers:
             self._natives.announce(self.control, None)
-        else:
+        elif helpers:
             self._work = None
             for start in self._starts:
                 start.release()
             self._starts = []
-        for helper in helpers:
-            helper.join()
+        return helpers
