@@ -9,7 +9,7 @@ size has passed a power of two, another is made. May import `flambeau.kernels`, 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from math import prod
 from typing import Any
@@ -96,10 +96,11 @@ class Structures:
         self._codes: dict[Any, int] = {}
         self._numbers = itertools.count(1)
 
-    def plan(self, nodes: Sequence[Node], order: Sequence[Node], place: Mapping[Node, int], takes_sizes: bool) -> Plan | None:
+    def plan(self, nodes: Sequence[Node], order: Sequence[Node], takes_sizes: bool) -> Plan | None:
         """A plan for a graph that has no plan yet, made of a general one; None where there is none.
 
-        `order` are all nodes of the graph, `nodes` first, and `place` says where in it each is."""
+        `order` are all nodes of the graph, `nodes` first."""
+        place = {node: i for i, node in enumerate(order)}
         codes: list[Any] = [takes_sizes, nodes[0].device, len(nodes)]
         sizes: list[int] = []
         parts = self._parts

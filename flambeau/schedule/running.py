@@ -17,6 +17,7 @@ from flambeau.graph.node import Node
 from flambeau.graph.primitives.leaf import BUFFER, PLACEHOLDER, SCALAR, escaped, scalar_value
 from flambeau.schedule.execution import execute
 from flambeau.schedule.general import Structures, concrete
+from flambeau.schedule.pieces import Novelty, pieces
 from flambeau.schedule.plan import Plan
 from flambeau.schedule.planning import build
 
@@ -33,6 +34,7 @@ PATIENCE = 10**9
 """…or after so many multiplications in such runs, which take about as long as making code for one more product."""
 PLANS: dict[tuple[Any, ...], Plan] = {}
 _structures = Structures()
+_novelty = Novelty()
 _uses = itertools.count(1)
 _NONE: frozenset[int] = frozenset()
 _lock = threading.Lock()
@@ -63,13 +65,14 @@ def prepare(nodes: Sequence[Node], takes_sizes: bool = False) -> tuple[Plan, lis
     Returns (plan, nodes in memory, scalar nodes): the order of the nodes is that of `plan.inputs` and of `plan.scalars`.
     The plan is the same object for every graph of the same structure. `takes_sizes`: it may be a `general` one.
     """
-    plan, _, scalars, order = _prepare(nodes, takes_sizes)
+    structure, _, scalars, order = _walked(nodes)
+    plan = _found(structure, nodes, order, takes_sizes) or _made(structure, nodes, order)
     return plan, [node for node in order if node.buffer is not None], scalars
 
 
-def _prepare(nodes: Sequence[Node], takes_sizes: bool) -> tuple[Plan, list[Any], list[Node], list[Node]]:
-    """The plan, what the nodes in memory hold, the scalar nodes, and all nodes in the order in which they are met: the outputs,
-    what those read, and so on.
+def _walked(nodes: Sequence[Node]) -> tuple[tuple[Any, ...], list[Any], list[Node], list[Node]]:
+    """The key of a graph's plan, what the nodes in memory hold, the scalar nodes, and all nodes in the order in which they are
+    met: the outputs, what those read, and so on.
 
     The key is what is met: of each node its signature and the places of what it reads; of one in memory its kind, as a negative
     number, since it doesn't count what computed it.
@@ -103,28 +106,36 @@ def _prepare(nodes: Sequence[Node], takes_sizes: bool) -> tuple[Plan, list[Any],
             note(-node.kind)
     if graph.naming is not None:  # a plan of its own, whose steps say where they come from
         note(tuple([n.origin for n in order]))
-    structure = tuple(key)
+    return tuple(key), buffers, scalars, order
+
+
+def _found(structure: tuple[Any, ...], nodes: Sequence[Node], order: Sequence[Node], takes_sizes: bool) -> Plan | None:
+    """The plan that was made for a structure, or one for other sizes that serves these, too; None where there is none."""
     plan = PLANS.get(structure)
     if plan is None:
         with _lock:
-            plan = _structures.plan(nodes, order, place, takes_sizes)
-        if plan is None:
-            plan = build(nodes, order)
-        elif not takes_sizes:
-            plan = concrete(plan)
-        _keep(structure, plan)
-    else:
-        plan.used = next(_uses)
-        if plan.general is not None and plan.general.is_slower:
-            plan.runs += 1
-            if not takes_sizes or plan.runs > OFTEN or plan.runs * plan.multiplications > PATIENCE:
-                plan = build(nodes, order)
-                _keep(structure, plan)
-    return plan, buffers, scalars, order
+            plan = _structures.plan(nodes, order, takes_sizes)
+        if plan is not None:
+            if not takes_sizes:
+                plan = concrete(plan)
+            _keep(structure, plan)
+        return plan
+    plan.used = next(_uses)
+    if plan.general is not None and plan.general.is_slower:
+        plan.runs += 1
+        if not takes_sizes or plan.runs > OFTEN or plan.runs * plan.multiplications > PATIENCE:
+            plan = _made(structure, nodes, order)
+    return plan
 
 
-def realize(backend: Backend, nodes: Sequence[Node]) -> None:
-    """Computes the nodes on `backend` and gives each its buffer.
+def _made(structure: tuple[Any, ...], nodes: Sequence[Node], order: Sequence[Node]) -> Plan:
+    plan = build(nodes, order)
+    _keep(structure, plan)
+    return plan
+
+
+def realize(backend: Backend, nodes: Sequence[Node], is_piece: bool = False) -> None:
+    """Computes the nodes on `backend` and gives each its buffer. `is_piece`: see `pieces`.
 
     An input that only the graph itself still knows (the old value of a parameter that was updated in place, say) is
     donated: its memory becomes the new value's.
@@ -135,7 +146,16 @@ def realize(backend: Backend, nodes: Sequence[Node]) -> None:
             break
     if not nodes:
         return
-    plan, buffers, scalars, order = _prepare(nodes, backend.takes_sizes)
+    structure, buffers, scalars, order = _walked(nodes)
+    plan = _found(structure, nodes, order, backend.takes_sizes)
+    if plan is None:
+        if not (is_piece or _novelty.is_planned(structure, order)):
+            found = pieces(nodes, order)
+            if len(found) > len(nodes):
+                del buffers, scalars, order  # so that memory may be donated
+                _realize_in_turn(backend, found)
+                return
+        plan = _made(structure, nodes, order)
     numbers = [scalar_value(n) for n in scalars] if scalars else ()
     donated = _unknown_outside(plan, order) if plan.donations else _NONE
     if not donated:
@@ -150,6 +170,13 @@ def realize(backend: Backend, nodes: Sequence[Node]) -> None:
 
     del buffers
     execute(backend, plan, [n for n in order if n.buffer is not None], numbers, donated, publish)
+
+
+def _realize_in_turn(backend: Backend, nodes: list[Node]) -> None:
+    """Computes nodes one after another; the list is empty then."""
+    nodes.reverse()
+    while nodes:
+        realize(backend, [nodes.pop()], True)
 
 
 def _unknown_outside(plan: Plan, order: list[Node]) -> frozenset[int]:

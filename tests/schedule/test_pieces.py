@@ -1,0 +1,84 @@
+"""Graphs that are computed piece by piece mean the same, and are so only where their structure is another each time."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from graphs import broadcast, copied, graphs, leaf, make
+from interpreter import Interpreter
+from test_plans import check
+
+from flambeau.graph.node import topological_order
+from flambeau.schedule import pieces as cutting
+from flambeau.schedule import realize, running
+
+
+class _Never:
+    def is_planned(self, *_: Any) -> bool:
+        return False
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@given(graphs())
+def test_random_graphs(nodes: Any) -> None:
+    if nodes:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(running, "PLANS", {})
+            patch.setattr(running, "_novelty", _Never())
+            check(nodes, Interpreter())
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@given(graphs())
+def test_pieces_come_after_what_they_read(nodes: Any) -> None:
+    nodes = [n for n in dict.fromkeys(copied(nodes)) if n.buffer is None and n.inputs]
+    if nodes:
+        found = cutting.pieces(nodes, topological_order(nodes))
+        assert set(nodes) <= set(found)
+        assert len(set(found)) == len(found)
+        assert [n.serial for n in found] == sorted(n.serial for n in found) or found == nodes
+
+
+def _trees() -> Iterator[Any]:
+    """Sums of products, bracketed in all ways."""
+
+    def brackets(n: int) -> Iterator[Any]:
+        if n == 1:
+            yield 1
+        for k in range(1, n):
+            yield from itertools.product(brackets(k), brackets(n - k))
+
+    def build(tree: Any) -> Any:
+        if tree == 1:
+            return leaf(np.full((4, 4), 0.5, np.float32))
+        a, b = (build(part) for part in tree)
+        return make("tanh", (make("add", (broadcast(make("sum", (make("mul", (a, b)),), (0,), (4, 4)), (4, 4)), b)),))
+
+    return map(build, itertools.chain.from_iterable(map(brackets, range(3, 8))))
+
+
+def test_structures_that_vary_are_not_planned(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "PLANS", {})
+    monkeypatch.setattr(running, "_novelty", cutting.Novelty())
+    planned = []
+    build = running.build
+    monkeypatch.setattr(running, "build", lambda nodes, order: planned.append(len(order)) or build(nodes, order))
+    trees = list(_trees())
+    for tree in trees:
+        check([tree], Interpreter())
+    assert len(planned) < 30 < 150 < len(trees)
+    again = copied([trees[-1]])
+    before = len(planned)
+    for _ in range(20):
+        realize(Interpreter(), copied(again))
+    assert len(planned) == before + 1  # now it is known to come again
