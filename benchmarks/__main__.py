@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from benchmarks.timing import with_tuned_malloc
 
-NAMES = ("conv", "conv-backward", "resnet", "resnet-training", "networks", "transformers", "mlp", "memory", "operators")
+NAMES = ("conv", "conv-backward", "resnet", "resnet-training", "networks", "transformers", "mlp", "memory", "operators", "every")
 WITH_KERNELS = ("resnet", "resnet-training", "networks", "transformers")
 
 
@@ -35,7 +35,7 @@ def main() -> None:
     import torch
 
     import flambeau
-    from benchmarks import conv, networks, operators, transformers
+    from benchmarks import conv, every, networks, operators, transformers
 
     torch.set_num_threads(2)
     flambeau.set_num_threads(2)
@@ -49,6 +49,7 @@ def main() -> None:
         "mlp": networks.mlp_training,
         "memory": networks.resnet_memory,
         "operators": lambda: operators.operators(options.case),
+        "every": lambda: every.every(options.case),
     }
     by_kernel: dict[str, Callable[[], str]] = {
         "resnet": networks.resnet_inference_kernels,

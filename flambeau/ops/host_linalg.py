@@ -1,6 +1,8 @@
-"""The host's side of linear algebra: functions of NumPy arrays, registered as routines. May import `flambeau.graph`.
+"""The host's side of linear algebra: functions of NumPy arrays, registered as routines. May import `flambeau.graph`,
+`lapack_linalg`.
 
-Matrices are the last two dimensions; all functions take batches.
+Matrices are the last two dimensions; all functions take batches. LAPACK is called directly where it can be (`lapack.py`);
+otherwise, and for many small matrices, whose loop over the batch is C's there, by NumPy's functions.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from typing import Any
 
 from flambeau.graph.numpy import np
 from flambeau.graph.primitives.routine import register
+from flambeau.ops import lapack, lapack_linalg
 
 __all__ = ["LinAlgError"]
 
@@ -22,25 +25,44 @@ def _batches(a: Any) -> Any:
     return a.reshape(math.prod(a.shape[:-2]), *a.shape[-2:])
 
 
-def _where_fails(name: str, a: Any, f: Any, message: str) -> None:
-    """Raises for the first matrix of a batch that f can't take."""
-    batch = _batches(a)
-    for i, matrix in enumerate(batch):
-        try:
-            f(matrix)
-        except np.linalg.LinAlgError as error:
-            where = f"(Batch element {i}): " if a.ndim > 2 else ""
-            raise LinAlgError(f"{name}: {where}{message.format(minor=_failing_minor(matrix), error=error)}") from None
+def _by_lapack(*operands: Any, many: bool = True) -> bool:
+    """Whether LAPACK is to be called for these. `many`: also for many small matrices, one call for each."""
+    a = operands[0]
+    if not all(o.size for o in operands) or not lapack.is_there():
+        return False
+    return many or a.shape[-1] > _SMALL or a.size < 8 * a.shape[-1] * a.shape[-2]
+
+
+_SMALL = 24
+"""Columns; a call by way of ctypes takes as long as the inverse of such a matrix."""
+
+
+def _fails(name: str, info: Any, is_batch: bool, message: str) -> None:
+    """Raises for the first matrix with a number other than 0, which `message` may show as {info}."""
+    for i in np.flatnonzero(info):
+        where = f"(Batch element {i}): " if is_batch else ""
+        raise LinAlgError(f"{name}: {where}{message.format(info=int(info.reshape(-1)[i]))}")
+
+
+def _failing(a: Any, f: Any) -> Any:
+    """For each matrix of a batch 0, or what f, given that matrix, says of a failure."""
+    return np.array([f(matrix) for matrix in a], np.int64)
 
 
 def _failing_minor(matrix: Any) -> int:
-    """The order of the first leading minor that is not positive definite."""
+    """The order of the first leading minor that is not positive definite, or 0."""
     for n in range(1, matrix.shape[-1] + 1):
         try:
             np.linalg.cholesky(matrix[:n, :n])
         except np.linalg.LinAlgError:
             return n
-    return matrix.shape[-1]
+    return 0
+
+
+def _first_zero(matrix: Any) -> int:
+    """The place (from 1) of the first zero on U's diagonal, or 0."""
+    zeros = np.flatnonzero(np.diagonal(_lu(matrix)[0]) == 0)
+    return int(zeros[0]) + 1 if len(zeros) else 0
 
 
 def _hermitian(a: Any, upper: bool) -> Any:
@@ -49,62 +71,82 @@ def _hermitian(a: Any, upper: bool) -> Any:
     return lower + np.swapaxes(np.tril(lower, -1), -1, -2).conj()
 
 
-def _cholesky(a: Any, upper: bool, name: str) -> Any:
+def _factor(a: Any, upper: bool) -> tuple[Any, Any]:
+    """Cholesky's factors of a batch, and for each matrix 0 or the order of the minor that fails (then the factor is 0)."""
+    if _by_lapack(a):
+        factors, info = lapack_linalg.cholesky(a, upper)
+        factors[info != 0] = 0
+        return factors, info
     full = _hermitian(a, upper)
     try:
-        return np.linalg.cholesky(full)
+        return np.linalg.cholesky(full), np.zeros(len(a), np.int64)
     except np.linalg.LinAlgError:
-        _where_fails(
-            name,
-            full,
-            np.linalg.cholesky,
-            "The factorization could not be completed because the input is not positive-definite "
-            "(the leading minor of order {minor} is not positive-definite).",
-        )
-        raise
+        info = _failing(full, _failing_minor)
+        factors = np.zeros_like(full)
+        factors[info == 0] = np.linalg.cholesky(full[info == 0])
+        return factors, info
+
+
+def _cholesky(a: Any, upper: bool, name: str) -> Any:
+    factors, info = _factor(_batches(a), upper)
+    _fails(
+        name,
+        info,
+        a.ndim > 2,
+        "The factorization could not be completed because the input is not positive-definite "
+        "(the leading minor of order {info} is not positive-definite).",
+    )
+    return factors.reshape(a.shape)
 
 
 def _cholesky_info(a: Any, upper: bool) -> Any:
     """The factor, and for each matrix 0 or the order of the minor that fails."""
-    full = _hermitian(a, upper)
-    batch = _batches(full)
-    factors, info = np.zeros_like(batch), np.zeros(len(batch), a.dtype)
-    for i, matrix in enumerate(batch):
-        try:
-            factors[i] = np.linalg.cholesky(matrix)
-        except np.linalg.LinAlgError:
-            info[i] = _failing_minor(matrix)
+    factors, info = _factor(_batches(a), upper)
     return factors.reshape(a.shape), info.reshape(a.shape[:-2])
 
 
-_SINGULAR = "The solver failed because the input matrix is singular."
+def _inverted(a: Any) -> tuple[Any, Any]:
+    """The inverses of a batch, and for each matrix 0 or the place (from 1) of the first zero pivot."""
+    if _by_lapack(a, many=False):
+        inverses, info = lapack_linalg.inverse(a)
+        if not info.any():
+            return inverses, info
+    try:
+        return np.linalg.inv(a), np.zeros(len(a), np.int64)
+    except np.linalg.LinAlgError:
+        info = _failing(a, _first_zero)
+        inverses = np.full_like(a, np.inf)
+        inverses[info == 0] = np.linalg.inv(a[info == 0])
+        return inverses, info
 
 
 def _inverse(a: Any, name: str) -> Any:
-    try:
-        return np.linalg.inv(a)
-    except np.linalg.LinAlgError:
-        _where_fails(name, a, np.linalg.inv, "The diagonal element could not be inverted because the input matrix is singular.")
-        raise
+    inverses, info = _inverted(_batches(a))
+    _fails(
+        name,
+        info,
+        a.ndim > 2,
+        "The diagonal element {info} is zero, the inversion could not be completed because the input matrix is singular.",
+    )
+    return inverses.reshape(a.shape)
 
 
 def _inverse_info(a: Any) -> Any:
-    batch = _batches(a)
-    result, info = np.zeros_like(batch), np.zeros(len(batch), a.dtype)
-    for i, matrix in enumerate(batch):
-        try:
-            result[i] = np.linalg.inv(matrix)
-        except np.linalg.LinAlgError:
-            result[i], info[i] = np.inf, matrix.shape[-1]
-    return result.reshape(a.shape), info.reshape(a.shape[:-2])
+    inverses, info = _inverted(_batches(a))
+    return inverses.reshape(a.shape), info.reshape(a.shape[:-2])
 
 
 def _solve(a: Any, b: Any, name: str) -> Any:
-    try:
-        return np.linalg.solve(a, b)
-    except np.linalg.LinAlgError:
-        _where_fails(name, a, np.linalg.inv, _SINGULAR)
-        raise
+    left, right = _batches(a), _batches(b)
+    if _by_lapack(left, right, many=False):
+        x, info = lapack_linalg.solve(left, right)
+    else:
+        try:
+            x, info = np.linalg.solve(left, right), np.zeros(len(left), np.int64)
+        except np.linalg.LinAlgError:
+            x, info = right, _failing(left, _first_zero)
+    _fails(name, info, a.ndim > 2, "The solver failed because the input matrix is singular.")
+    return x.reshape(b.shape)
 
 
 _BLOCK = 8
@@ -112,7 +154,14 @@ _BLOCK = 8
 
 
 def _triangular(a: Any, b: Any, upper: bool, unit: bool) -> Any:
-    """X of A X = B, A triangular: substitution by blocks of rows, whose diagonal blocks are inverted all together."""
+    """X of A X = B, A triangular."""
+    if _by_lapack(a, b, many=False):
+        return lapack_linalg.triangular(_batches(a), _batches(b), upper, unit).reshape(b.shape)
+    return _by_blocks(a, b, upper, unit)
+
+
+def _by_blocks(a: Any, b: Any, upper: bool, unit: bool) -> Any:
+    """The same by substitution by blocks of rows, whose diagonal blocks are inverted all together."""
     n = a.shape[-1]
     whole = n - n % _BLOCK
     diagonal = np.diagonal(a, 0, -2, -1)
@@ -148,13 +197,21 @@ def _substituted(a: Any, b: Any, upper: bool, unit: bool) -> Any:
 
 
 def _lu(a: Any) -> Any:
-    """L and U in one matrix, the rows exchanged at each step, counted from 1, and the order of rows that this gives.
+    """L and U in one matrix, the rows exchanged at each step, counted from 1, and the order of rows that this gives."""
+    batch, (m, n) = _batches(a), a.shape[-2:]
+    packed, pivots = lapack_linalg.lu(batch)[:2] if _by_lapack(batch) else _eliminated(batch)
+    pivots = pivots.reshape(*a.shape[:-2], min(m, n))
+    return packed.reshape(a.shape), pivots, _order(pivots, m)
+
+
+def _eliminated(batch: Any) -> tuple[Any, Any]:
+    """L and U in one matrix, and the rows exchanged.
 
     The pivot is the number with the largest |x| (of complex ones, as in LAPACK: |Re x| + |Im x|).
     """
-    lu = np.array(_batches(a))
+    lu = np.array(batch)
     m, n = lu.shape[-2:]
-    pivots = np.zeros((len(lu), min(m, n)), a.dtype)
+    pivots = np.zeros((len(lu), min(m, n)), np.int64)
     with np.errstate(all="ignore"):
         for matrix, swaps in zip(lu, pivots):
             for k in range(min(m, n)):
@@ -166,31 +223,58 @@ def _lu(a: Any) -> Any:
                 if matrix[k, k] != 0:
                     matrix[k + 1 :, k] /= matrix[k, k]
                     matrix[k + 1 :, k + 1 :] -= np.outer(matrix[k + 1 :, k], matrix[k, k + 1 :])
-    pivots = pivots.reshape(*a.shape[:-2], min(m, n))
-    return lu.reshape(a.shape), pivots, _order(pivots.real, m)
+    return lu, pivots
 
 
 def _order(pivots: Any, m: int) -> Any:
     """Where each of m rows comes from after exchanges: row k with row pivots[k] (from 1), for growing k."""
-    order = np.empty((*pivots.shape[:-1], m), pivots.dtype)
-    for swaps, rows in zip(pivots.reshape(-1, pivots.shape[-1]), order.reshape(-1, m)):
-        rows[:] = np.arange(m)
-        for k, p in enumerate(swaps):
-            rows[[k, int(p) - 1]] = rows[[int(p) - 1, k]]
-    return order
+    swaps = pivots.real.astype(np.int64).reshape(math.prod(pivots.shape[:-1]), pivots.shape[-1]) - 1
+    if len(swaps) < 8:
+        orders = []
+        for places in swaps.tolist():
+            rows = list(range(m))
+            for k, p in enumerate(places):
+                rows[k], rows[p] = rows[p], rows[k]
+            orders.append(rows)
+        order = np.array(orders, np.int64)
+    else:  # the same for all matrices at once
+        order = np.tile(np.arange(m), (len(swaps), 1))
+        each = np.arange(len(swaps))
+        for k, p in enumerate(swaps.T):
+            taken = order[each, p]
+            order[each, p] = order[:, k]
+            order[:, k] = taken
+    return order.reshape(*pivots.shape[:-1], m)
+
+
+def _diagonal_of_u(batch: Any) -> tuple[Any, Any]:
+    """U's diagonal, and the sign of the exchange of rows."""
+    packed, pivots, _ = lapack_linalg.lu(batch)
+    odd = (pivots != np.arange(1, pivots.shape[-1] + 1)).sum(-1) % 2
+    return np.diagonal(packed, 0, -2, -1), 1 - 2 * odd
 
 
 def _determinant(a: Any) -> Any:
-    return np.asarray(np.linalg.det(a))
+    if not _by_lapack(a, many=False):
+        return np.asarray(np.linalg.det(a))
+    diagonal, sign = _diagonal_of_u(_batches(a))
+    return (diagonal.prod(-1) * sign).reshape(a.shape[:-2])
 
 
 def _sign_and_log(a: Any) -> Any:
     with np.errstate(all="ignore"):
-        sign, log = np.linalg.slogdet(a)
-    return np.asarray(sign), np.asarray(log)
+        if not _by_lapack(a, many=False):
+            sign, log = np.linalg.slogdet(a)
+            return np.asarray(sign), np.asarray(log)
+        diagonal, sign = _diagonal_of_u(_batches(a))
+        size = np.abs(diagonal)
+        signs = (np.where(size == 0, 0, diagonal / size) if a.dtype.kind == "c" else np.sign(diagonal)).prod(-1) * sign
+        return signs.reshape(a.shape[:-2]), np.log(size).sum(-1).reshape(a.shape[:-2])
 
 
 def _qr(a: Any, mode: str) -> Any:
+    if _by_lapack(a):
+        return tuple(x.reshape(*a.shape[:-2], *x.shape[-2:]) for x in lapack_linalg.qr(_batches(a), mode))
     if mode == "r":
         return (np.linalg.qr(a, mode="r"),)
     q, r = np.linalg.qr(a, mode=mode)
@@ -199,29 +283,56 @@ def _qr(a: Any, mode: str) -> Any:
 
 def _reflections(a: Any) -> Any:
     """R, below its diagonal the vectors of the reflections that make Q, and their weights: LAPACK's geqrf."""
+    if _by_lapack(a):
+        packed, weights = lapack_linalg.reflections(_batches(a))
+        return packed.reshape(a.shape), weights.reshape(*a.shape[:-2], -1)
     transposed, weights = np.linalg.qr(a, mode="raw")
     return np.swapaxes(transposed, -1, -2), weights
 
 
 def _svd(a: Any, full: bool) -> Any:
+    """U, S and Vᴴ."""
     try:
-        u, s, vh = np.linalg.svd(a, full_matrices=full)
-    except np.linalg.LinAlgError:
-        raise LinAlgError(
-            "linalg.svd: The algorithm failed to converge because the input matrix contained non-finite values."
-        ) from None
-    return u, s, vh
+        if _by_lapack(a, many=False):
+            *found, info = lapack_linalg.svd(_batches(a), full, True)
+            if not info.any():
+                return tuple(x.reshape(*a.shape[:-2], *x.shape[1:]) for x in found)
+        else:
+            return tuple(np.linalg.svd(a, full_matrices=full))
+    except (np.linalg.LinAlgError, ValueError):
+        pass
+    raise _not_converging("svd", "contained non-finite values")
 
 
-def _eigh(a: Any, uplo: str) -> Any:
+def _singular_values(a: Any) -> Any:
     try:
-        values, vectors = np.linalg.eigh(a, UPLO=uplo)
+        if _by_lapack(a, many=False):
+            values, info = lapack_linalg.svd(_batches(a), False, False)
+            if not info.any():
+                return values.reshape(*a.shape[:-2], -1)
+        else:
+            return np.linalg.svd(a, compute_uv=False)
+    except (np.linalg.LinAlgError, ValueError):
+        pass
+    raise _not_converging("svd", "contained non-finite values")
+
+
+def _not_converging(name: str, why: str) -> LinAlgError:
+    return LinAlgError(f"linalg.{name}: The algorithm failed to converge because the input matrix {why}.")
+
+
+def _eigh(a: Any, uplo: str, vectors: bool) -> Any:
+    """Eigenvalues, and eigenvectors if they are asked for."""
+    try:
+        if not _by_lapack(a, many=False):
+            return tuple(np.linalg.eigh(a, UPLO=uplo)) if vectors else np.linalg.eigvalsh(a, UPLO=uplo)
+        values, found, info = lapack_linalg.eigh(_batches(a), uplo == "L", vectors)
+        if not info.any():
+            values = values.reshape(a.shape[:-1])
+            return (values, found.reshape(a.shape)) if vectors else values
     except np.linalg.LinAlgError:
-        raise LinAlgError(
-            "linalg.eigh: The algorithm failed to converge because the input matrix is ill-conditioned or has too many repeated "
-            "eigenvalues."
-        ) from None
-    return values, vectors
+        pass
+    raise _not_converging("eigh", "is ill-conditioned or has too many repeated eigenvalues")
 
 
 def _eig(a: Any) -> Any:
@@ -229,27 +340,29 @@ def _eig(a: Any) -> Any:
         # a real matrix has pairs of conjugate values, to the bit
         return np.linalg.eig(a if a.imag.any() else a.real)
     except np.linalg.LinAlgError:
-        raise LinAlgError(
-            "linalg.eig: The algorithm failed to converge because the input matrix contained non-finite values."
-        ) from None
+        raise _not_converging("eig", "contained non-finite values") from None
 
 
-def _lstsq(a: Any, b: Any, rcond: float) -> Any:
-    """Solution, squared residuals, rank and singular values of each least-squares problem."""
+def _lstsq(a: Any, b: Any, rcond: float, values: bool) -> Any:
+    """Solution and rank of each least-squares problem, and A's singular values if they are asked for."""
     m, n = a.shape[-2:]
     batch_a, batch_b = _batches(a), _batches(b)
+    if not values and _by_lapack(a, b):
+        found, found_ranks = lapack_linalg.least_squares(batch_a, batch_b, rcond)
+        return found.reshape(*a.shape[:-2], n, b.shape[-1]), found_ranks.reshape(a.shape[:-2])
     solutions = np.zeros((len(batch_a), n, b.shape[-1]), a.dtype)
     ranks, singular = np.zeros(len(batch_a), a.dtype), np.zeros((len(batch_a), min(m, n)), a.dtype)
     for i, (left, right) in enumerate(zip(batch_a, batch_b)):
         solutions[i], _, ranks[i], singular[i] = np.linalg.lstsq(left, right, rcond=rcond)
     lead = a.shape[:-2]
-    return solutions.reshape(*lead, n, b.shape[-1]), ranks.reshape(lead), singular.reshape(*lead, -1)
+    return (solutions.reshape(*lead, n, b.shape[-1]), ranks.reshape(lead)) + ((singular.reshape(*lead, -1),) if values else ())
 
 
 for _name, _function in (
     ("cholesky", _cholesky), ("cholesky_info", _cholesky_info), ("inverse", _inverse), ("inverse_info", _inverse_info),
     ("solve", _solve), ("triangular", _triangular), ("lu", _lu), ("determinant", _determinant), ("sign_and_log", _sign_and_log),
-    ("order", _order), ("qr", _qr), ("reflections", _reflections), ("svd", _svd), ("eig", _eig), ("eigh", _eigh),
+    ("order", _order), ("qr", _qr), ("reflections", _reflections), ("svd", _svd),
+    ("singular_values", _singular_values), ("eig", _eig), ("eigh", _eigh),
     ("lstsq", _lstsq),
 ):  # fmt: skip
     register("linalg_" + _name, _function)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from flambeau.autograd.modes import state
 from flambeau.ops.composite import untaped
 from flambeau.ops.linalg.routines import call_routine, check_matrices, identity
 from flambeau.ops.linalg.solving import solve, solve_triangular
@@ -155,7 +156,11 @@ def svdvals(A: Tensor, *, driver: str | None = None) -> Tensor:
     >>> torch.linalg.svdvals(torch.tensor([[3.0, 0.0], [0.0, 1.0]]))
     tensor([3., 1.])
     """
-    return svd(A, False)[1]
+    if state.enabled and A.requires_grad:  # the gradient is made of the vectors
+        return svd(A, False)[1]
+    check_matrices("linalg.svd", A, square_too=False)
+    shape = (*A._shape[:-2], min(A._shape[-2:]))
+    return call_routine("singular_values", (A,), (), (shape,), real=(0,))[0]
 
 
 def _eigh_gradient(gs: Any, ys: Any, inputs: Any) -> tuple[Any]:
@@ -180,11 +185,15 @@ _eigh_result = result_type("linalg_eigh", "eigenvalues eigenvectors")
 def eigh(A: Tensor, UPLO: str = "L") -> Any:
     """Eigenvalues, increasing, and eigenvectors of symmetric (Hermitian) matrices, of which one triangle is read."""
     check_matrices("linalg.eigh", A)
+    _check_triangle(UPLO)
+    shape, gradient = tuple(A._shape), _eigh_gradient
+    found = call_routine("eigh", (A,), (UPLO.upper(), True), (shape[:-1], shape), gradient, (1,), conjugates=False, real=(0,))
+    return _eigh_result(*found)
+
+
+def _check_triangle(UPLO: str) -> None:
     if UPLO.upper() not in ("L", "U"):
         raise RuntimeError(f"Expected UPLO argument to be 'L' or 'U', but got {UPLO}")
-    shape, gradient = tuple(A._shape), _eigh_gradient
-    found = call_routine("eigh", (A,), (UPLO.upper(),), (shape[:-1], shape), gradient, (1,), conjugates=False, real=(0,))
-    return _eigh_result(*found)
 
 
 @operator("eigvalsh", namespace="linalg", method=False, out=True)
@@ -194,7 +203,11 @@ def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
     >>> torch.linalg.eigvalsh(torch.tensor([[2.0, 0.0], [0.0, 1.0]]))
     tensor([1., 2.])
     """
-    return eigh(A, UPLO)[0]
+    if state.enabled and A.requires_grad:  # the gradient is made of the vectors
+        return eigh(A, UPLO)[0]
+    check_matrices("linalg.eigh", A)
+    _check_triangle(UPLO)
+    return call_routine("eigh", (A,), (UPLO.upper(), False), (tuple(A._shape[:-1]),), real=(0,))[0]
 
 
 def _eig_gradient(gs: Any, ys: Any, inputs: Any) -> tuple[Any]:
@@ -244,13 +257,23 @@ def eigvals(A: Tensor) -> Tensor:
 def householder_product(A: Tensor, tau: Tensor) -> Tensor:
     """The first columns of H₁H₂…, reflections H = I - τ v vᵀ whose vectors lie below A's diagonal."""
     check_matrices("linalg.householder_product", A, square_too=False)
-    *_, m, n = A._shape
-    result = identity(A, m)[:, :n].expand((*A._shape[:-2], m, n))
-    lower = A.tril(-1) + identity(A, m)[:, :n]
-    for k in range(tau._shape[-1] - 1, -1, -1):
-        v = lower[..., :, k : k + 1]
-        result = result - tau[..., k, None, None] * v @ (v.mH @ result)
+    *lead, m, n = A._shape
+    columns = identity(A, m)[:, :n].expand((*lead, m, n))
+    result = _reflected(A, tau, columns, False)
     return result._laid_out(column_strides(result._shape))
+
+
+def _reflected(packed: Tensor, tau: Tensor, c: Tensor, adjoint: bool) -> Tensor:
+    """H₁H₂… c, or its adjoint's product, where Hᵢ = I - τᵢ vᵢ vᵢᴴ and the vectors are below the diagonal of `packed`: I - V T Vᴴ
+    with the T = (I + D S)⁻¹ D, D = diag(τ), S what is above the diagonal of VᴴV (T. Joffrain et al., "Accumulating Householder
+    transformations, revisited", 2006)."""
+    m, k = packed._shape[-2], tau._shape[-1]
+    v = packed[..., :k].tril(-1) + identity(packed, m)[:, :k]
+    triangle = tau.unsqueeze(-1) * (v.mH @ v).triu(1)
+    if adjoint:
+        scaled = solve_triangular(triangle.mH, v.mH @ c, upper=False, unitriangular=True)
+        return c - v @ (tau.conj().unsqueeze(-1) * scaled)
+    return c - v @ solve_triangular(triangle, tau.unsqueeze(-1) * (v.mH @ c), upper=True, unitriangular=True)
 
 
 @operator("orgqr")
@@ -285,10 +308,6 @@ def ormqr(input: Tensor, input2: Tensor, input3: Tensor, left: bool = True, tran
         raise RuntimeError(f"torch.ormqr: other.shape[{-2 if left else -1}] must be equal to input.shape[-2]")
     if k > input._shape[-1]:
         raise RuntimeError(f"torch.ormqr: other.shape[{-2 if left else -1}] must be greater than or equal to tau.shape[-1]")
-    vectors = input[..., :k].tril(-1) + identity(input, size)[:, :k]
-    result = input3
-    for i in range(k) if left == transpose else range(k - 1, -1, -1):
-        v, weight = vectors[..., i : i + 1], input2[..., i, None, None]
-        weight = weight.conj() if transpose else weight
-        result = result - (weight * v @ (v.mH @ result) if left else weight * (result @ v) @ v.mH)
+    result = _reflected(input, input2, input3 if left else input3.mH, transpose == left)
+    result = result if left else result.mH
     return result._laid_out(column_strides(result._shape))

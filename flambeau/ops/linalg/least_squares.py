@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from flambeau.dtypes import dtype, finfo
 from flambeau.ops.composite import Composite, record, untaped
-from flambeau.ops.linalg.decompositions import svd
+from flambeau.ops.linalg.decompositions import svd, svdvals
 from flambeau.ops.linalg.routines import call_routine, check_matrices
 from flambeau.ops.registry import operator
 from flambeau.ops.results import result_type
@@ -74,11 +75,26 @@ def matrix_rank(A: Tensor, tol: Any = None, hermitian: bool = False, *, atol: An
     """How many singular values are above max(atol, rtol·largest)."""
     check_matrices("linalg.matrix_rank", A, square_too=hermitian)
     *_, m, n = A._shape
-    s = svd(A.detach(), False)[1]
+    s = svdvals(A.detach())
     if not s._shape[-1]:
         return s.sum(-1).long()
     limit = _threshold(s, m, n, A.dtype, tol if tol is not None else atol, 0.0 if tol is not None else rtol)
     return (s > limit).sum(-1)
+
+
+def _lstsq_gradient(cut: float, gs: Any, ys: Any, inputs: Any) -> tuple[Any, Any]:
+    """From X = P B and the pseudoinverse P of A, of constant rank, dP = -P dA P + P Pᴴ dAᴴ (I - A P) + (I - P A) dAᴴ Pᴴ P (G.
+    Golub and V. Pereyra, "The differentiation of pseudo-inverses and nonlinear least squares problems", 1973)."""
+    a, b = inputs
+    x, inverse = ys[0], pinv(a, cut)
+    right = inverse.mH @ gs[0]
+
+    def for_a() -> Tensor:
+        outside = (b - a @ x) @ (inverse @ right).mH
+        within = (inverse.mH @ x) @ (gs[0] - a.mH @ right).mH
+        return outside + within - right @ x.mH
+
+    return for_a, lambda: right
 
 
 _lstsq_result = result_type("linalg_lstsq", "solution residuals rank singular_values")
@@ -98,12 +114,13 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
     lead = broadcast(tuple(A._shape[:-2]), tuple(b._shape[:-2]))
     a, b = A.expand((*lead, m, n)), b.expand((*lead, m, b._shape[-1]))
     cut = max(m, n) * finfo(A.dtype).eps if rcond is None else rcond
-    shapes = ((*lead, n, b._shape[-1]), lead, (*lead, min(m, n)))
-    x, rank, s = call_routine("lstsq", (a.detach(), b.detach()), (cut,), shapes, real=(1, 2))
-    if a.requires_grad or b.requires_grad:
-        x = pinv(a, cut) @ b
     chosen = driver or "gelsy"
+    has_values = chosen in ("gelsd", "gelss")
+    shapes = ((*lead, n, b._shape[-1]), lead, *(((*lead, min(m, n)),) if has_values else ()))
+    rule = functools.partial(_lstsq_gradient, cut)
+    found = call_routine("lstsq", (a, b), (cut, has_values), shapes, rule, conjugates=False, real=range(1, len(shapes)))
+    x, rank = found[0], found[1].detach()
     empty = A.new_empty((0,))
     residuals = (a @ x - b).abs().square().sum(-2) if m > n and chosen != "gelsy" else empty
     rank = rank.long() if chosen != "gels" else empty.long()
-    return _lstsq_result(x.squeeze(-1) if is_vector else x, residuals, rank, s if chosen in ("gelsd", "gelss") else empty)
+    return _lstsq_result(x.squeeze(-1) if is_vector else x, residuals, rank, found[2].detach() if has_values else empty)

@@ -47,17 +47,27 @@ def _old_matrix_power(input: Tensor, n: int) -> Tensor:
 
 @operator("matrix_exp", namespace="linalg", method=False)
 def matrix_exp(A: Tensor) -> Tensor:
-    """e to the power of a matrix, by scaling and squaring of a Taylor polynomial. Computes the norm of A."""
+    """e to the power of a matrix, by scaling and squaring of a Taylor polynomial. Computes the norm of A.
+
+    The polynomial's degree m is 16, for float32 12, and the scaled norm below such a θ that θ^m / (m + 1)! is below a rounding;
+    it is computed by blocks of four powers (M. Paterson and L. Stockmeyer, "On the number of nonscalar multiplications", 1973).
+    """
     check_matrices("linalg.matrix_exp", A)
     if not A.numel():
         return A.clone()
+    blocks, bound = (4, 0.8) if A.dtype.itemsize // (2 if A.is_complex() else 1) == 8 else (3, 1.6)
     size = float(A.detach().abs().sum(-2).max())
-    squarings = max(0, math.ceil(math.log2(size * 4))) if size > 0 and math.isfinite(size) else 0
+    squarings = max(0, math.ceil(math.log2(size / bound))) if size > 0 and math.isfinite(size) else 0
     x = A * 2.0**-squarings
-    eye_ = identity(A, A._shape[-1])
-    result = eye_ + x * (1 / 18)
-    for k in range(17, 0, -1):
-        result = eye_ + (x @ result) * (1 / k)
+    square_ = x @ x
+    powers = (identity(A, A._shape[-1]), x, square_, square_ @ x)
+    fourth = square_ @ square_
+    result = fourth * (1 / math.factorial(4 * blocks))
+    for block in range(blocks - 1, -1, -1):
+        for k, power in enumerate(powers):
+            result = result + power * (1 / math.factorial(4 * block + k))
+        if block:
+            result = result @ fourth
     for _ in range(squarings):
         result = result @ result
     return result

@@ -60,7 +60,7 @@ def inv_ex(A: Tensor, *, check_errors: bool = False) -> Any:
 
 def _solve_gradient(gs: Any, ys: Any, inputs: Any) -> tuple[Any, Any]:
     a = inputs[0]
-    right = _solved("linalg.solve", a.mT, gs[0])
+    right = _solved("torch.linalg.solve", a.mT, gs[0])
     return lambda: -(right @ ys[0].mT), lambda: right
 
 
@@ -99,7 +99,7 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
     """
     check_matrices("linalg.solve", A)
     a, b, is_vector = _right_sides("linalg.solve", A, B, left)
-    x = _solved("linalg.solve", a, b)
+    x = _solved("torch.linalg.solve", a, b)
     x = x if left else x.mT
     return x.squeeze(-1) if is_vector else x
 
