@@ -120,7 +120,8 @@ def run(name: str, type: Any, arguments: Sequence[Any], count: int = 1, has_info
     if any(isinstance(x, _Work) for x in arguments):
         arguments = _with_workspaces(f, arguments, type, library, tail)
     infos = np.zeros(count, np.int64)
-    fixed, moving = [], []
+    fixed: list[Any] = []
+    moving: list[tuple[Any, int, int]] = []
     for x in arguments:
         if isinstance(x, np.ndarray):
             place = ctypes.c_void_p(x.ctypes.data)
