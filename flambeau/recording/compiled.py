@@ -16,8 +16,9 @@ from typing import Any
 from flambeau import devices
 from flambeau.recording.arguments import flatten, guard_of
 from flambeau.recording.holders import is_held
-from flambeau.recording.recorder import Recorder
-from flambeau.recording.recording import Recording, Unrecordable
+from flambeau.recording.recorder import Recorder, Unrecordable
+from flambeau.recording.recording import Recording
+from flambeau.recording.surroundings import Surroundings
 from flambeau.storage import Storage, pending
 from flambeau.tensor import Tensor
 
@@ -43,12 +44,13 @@ def compile(
 ) -> Any:
     """Records calls of a function or module and replays them with no graph work in Python. Also a decorator.
 
-    The first call with given shapes, dtypes, devices, other arguments, grad mode and training flags records; calls like it
-    replay: one plan of fused kernels, with parameters, optimizer state and gradients updated as the plain call would. Random
-    numbers advance. A call that looks at a value (`item()`, `print`, a branch on a tensor) runs plainly, with one warning; with
-    `fullgraph` it raises RuntimeError instead. What Python does besides tensors (appending to a list, counting) happens when a
-    call is recorded, not when it is replayed. A function whose kinds of calls seldom come again (one that takes the number of
-    the step, say) runs plainly until one does.
+    The first call with given shapes, dtypes, devices, other arguments, grad mode and training flags records (and with given
+    numbers in its globals, in the functions around it and in its modules' attributes); calls like it replay: one plan of fused
+    kernels, with parameters, optimizer state and gradients updated as the plain call would. Random numbers advance. A call that
+    looks at a value (`item()`, `print`, a branch on a tensor) runs plainly, with one warning; with `fullgraph` it raises
+    RuntimeError instead. What Python does besides tensors (appending to a list, counting) happens when a call is recorded, not
+    when it is replayed. A function whose kinds of calls seldom come again (one that takes the number of the step, say) runs
+    plainly until one does.
 
     `dynamic`, `backend`, `mode` and `options` are accepted for PyTorch's sake and change nothing. With `disable` the function is
     returned as it is.
@@ -77,6 +79,7 @@ class CompiledFunction:
     def __init__(self, function: Callable[..., Any], fullgraph: bool = False) -> None:
         self.function = function
         self.fullgraph = fullgraph
+        self._surroundings = Surroundings(function)
         self.replays = 0
         self._recordings: dict[Any, list[Recording]] = {}
         self._plain: set[Any] = set()
@@ -100,6 +103,8 @@ class CompiledFunction:
         if pending.recorder is not None or pending.examples:  # inside another recorded call, or vmap: part of it
             return self.function(*args, **kwargs)
         key, tensors = guard_of(args, kwargs)
+        if numbers := self._surroundings.numbers():
+            key = (key, numbers)
         with self._lock:
             for recording in self._recordings.get(key, ()):
                 storages = recording.find(tensors)

@@ -13,7 +13,7 @@ from flambeau.autograd.modes import state
 from flambeau.autograd.tape import AccumulateGrad, Edge, FreedError, GradientFunction, freed_error, run_backward
 from flambeau.graph.node import Node
 from flambeau.graph.primitives.leaf import BUFFER, scalar_value
-from flambeau.recording.recorder import Recorder
+from flambeau.recording.recorder import Recorder, Unrecordable
 from flambeau.schedule import prepare
 from flambeau.schedule.plan import Plan
 from flambeau.storage import realize
@@ -66,7 +66,9 @@ class Joint:
 
     @classmethod
     def build(cls, recorder: Recorder, argument_edges: list[Edge], results: list[Tensor]) -> Joint | None:
-        """The backward of what was recorded, or None when no result has a history made in the call."""
+        """The backward of what was recorded, or None when no result has a history made in the call.
+
+        Raises Unrecordable where hooks look at gradients on the way."""
         roots: dict[tuple[int, int], int] = {}
         edges: list[Edge] = []
         examples = []
@@ -76,7 +78,12 @@ class Joint:
                 roots[id(function), output] = len(edges)
                 edges.append((function, output))
                 examples.append(t)
-        return cls(recorder, argument_edges, roots, edges, examples) if edges else None
+        if not edges:
+            return None
+        walked, boundary = _walk(edges, recorder.sequence)
+        if any(f.tensor_hooks or f.pre_hooks or f.hooks for f in walked):
+            raise Unrecordable
+        return cls(recorder, argument_edges, roots, edges, boundary, examples)
 
     def __init__(
         self,
@@ -84,6 +91,7 @@ class Joint:
         argument_edges: list[Edge],
         roots: dict[tuple[int, int], int],
         edges: list[Edge],
+        boundary: list[Edge],
         examples: list[Tensor],
     ) -> None:
         self._roots = roots
@@ -95,7 +103,6 @@ class Joint:
             node.buffer = _SEED
             seeds.append(from_node(node))
         self._seed_number = {t._storage.node.serial: i for i, t in enumerate(seeds)}
-        boundary = _boundary(edges, recorder.sequence)
         arguments = {(id(f), o): i for i, (f, o) in enumerate(argument_edges) if f is not None}
         self.edges: list[Any] = []
         for function, output in boundary:
@@ -230,24 +237,24 @@ class _Placeholder:
 _SEED = _Placeholder()
 
 
-def _boundary(edges: list[Edge], sequence: int) -> list[Edge]:
-    """Where the tape of a call ends: leaves, and functions that were there before it."""
-    found: dict[tuple[int, int], Edge] = {}
-    seen: set[int] = set()
+def _walk(edges: list[Edge], sequence: int) -> tuple[list[GradientFunction], list[Edge]]:
+    """The functions on the tape of a call, and where that ends: leaves, and functions that were there before it."""
+    boundary: dict[tuple[int, int], Edge] = {}
+    seen: dict[int, GradientFunction] = {}
     stack = [f for f, _ in edges if f is not None]
     while stack:
         function = stack.pop()
         if id(function) in seen:
             continue
-        seen.add(id(function))
+        seen[id(function)] = function
         for f, output in function.edges:
             if f is None:
                 continue
             if f.sequence < sequence:  # an AccumulateGrad's is 0
-                found[id(f), output] = (f, output)
+                boundary[id(f), output] = (f, output)
             else:
                 stack.append(f)
-    return list(found.values())
+    return list(seen.values()), list(boundary.values())
 
 
 def _saved(gradients: list[Node], start: int, recorder: Recorder) -> list[Node]:

@@ -14,18 +14,25 @@ from flambeau import devices
 from flambeau.autograd.tape import next_sequence
 from flambeau.graph.node import Node, next_serial
 from flambeau.graph.primitives.leaf import BUFFER
+from flambeau.recording.surroundings import NUMBERS
 from flambeau.shared_storage import settle
 from flambeau.storage import RECORDERS, SeenStorage, Storage, duplicate, pending, realize
 from flambeau.tensor import Tensor, over
 
-__all__ = ["Leaf", "ModuleState", "RandomUse", "Recorder"]
+__all__ = ["Leaf", "ModuleState", "RandomUse", "Recorder", "Unrecordable"]
+
+
+class Unrecordable(Exception):
+    """A call that can't be replayed, for a reason that is no error of the call."""
 
 
 class Recorder:
     """A context manager. After it, the fields tell what the call did.
 
     Attributes:
-        leaves: for each storage of before that was read: the leaf that stood for its value, and the tensor that read it first.
+        leaves: for each storage of before that was read: the leaf that stood for its value, and the tensor that it was first read
+            through, or what that is a view of.
+        required_grad: for each of these storages whether that tensor, or what it is a view of, required gradients then.
         written: for each storage of before that was written: whether it still was unread then.
         grads: for each tensor whose `.grad` the call touched: the tensor, and whether it had one at the start; None when the
             call set one without asking.
@@ -38,6 +45,7 @@ class Recorder:
 
     def __init__(self) -> None:
         self.leaves: dict[Storage, tuple[Node, Tensor]] = {}
+        self.required_grad: dict[Storage, bool] = {}
         self.written: dict[Storage, None] = {}
         self.grads: dict[int, tuple[Tensor, bool | None]] = {}
         self.dropped: list[Tensor] = []
@@ -80,7 +88,9 @@ class Recorder:
             devices.backend(node.device).realize([node])
         # What others may write at any time is read now; a replay reads it then.
         storage.node = Leaf(node).holding(duplicate(node) if storage.is_shared else node.buffer)
-        self.leaves[storage] = storage.node, tensor
+        known = tensor if tensor._base is None else tensor._base
+        self.leaves[storage] = storage.node, known
+        self.required_grad[storage] = known.requires_grad
         storage.version += 1
 
     def write(self, storage: Storage) -> None:
@@ -129,26 +139,30 @@ class Recorder:
 
 
 class ModuleState:
-    """What a module's call depends on besides arguments: its training flag, and which tensors its names stand for.
+    """What a module's call depends on besides arguments: its numbers, the training flag among them, and which tensors its names
+    stand for.
 
     Names that stand for nothing count as well: a state that is None at first is another one after the call.
     """
 
-    __slots__ = ("training", "parameters", "names", "tensors")
+    __slots__ = ("numbers", "values", "parameters", "names", "tensors")
 
     def __init__(self, module: Any) -> None:
-        self.training = module.training
+        own = vars(module)
+        self.numbers = tuple(k for k, v in own.items() if type(v) in NUMBERS)
+        self.values = [own[k] for k in self.numbers]
         self.parameters = tuple(map(id, module._parameters.values()))
-        held = {**vars(module), **module._buffers}
+        held = {**own, **module._buffers}
         self.names = tuple(k for k, v in held.items() if v is None or isinstance(v, Tensor))
         self.tensors = tuple(None if held[k] is None else weakref.ref(held[k]) for k in self.names)
 
     def holds(self, module: Any) -> bool:
         """Whether the module is as it was."""
-        if module.training is not self.training or tuple(map(id, module._parameters.values())) != self.parameters:
+        others = module.__dict__
+        if list(map(others.get, self.numbers)) != self.values or tuple(map(id, module._parameters.values())) != self.parameters:
             return False
         if self.names:
-            buffers, others = module._buffers, module.__dict__
+            buffers = module._buffers
             for name, reference in zip(self.names, self.tensors):
                 found = buffers[name] if name in buffers else others.get(name)
                 if found is not (None if reference is None else reference()) or (found is None and reference is not None):

@@ -19,7 +19,7 @@ from flambeau.graph.node import Node
 from flambeau.graph.primitives.leaf import BUFFER, scalar_value
 from flambeau.recording.arguments import rebuild
 from flambeau.recording.gradient import Joint
-from flambeau.recording.recorder import Leaf, RandomUse, Recorder
+from flambeau.recording.recorder import Leaf, RandomUse, Recorder, Unrecordable
 from flambeau.schedule import prepare
 from flambeau.schedule.execution import execute
 from flambeau.schedule.plan import Plan
@@ -27,11 +27,7 @@ from flambeau.shared_storage import lasting
 from flambeau.storage import SHARED, Storage, duplicate, pending, realize
 from flambeau.tensor import Tensor, over
 
-__all__ = ["Recording", "Unrecordable"]
-
-
-class Unrecordable(Exception):
-    """A call that can't be replayed, for a reason that is no error of the call."""
+__all__ = ["Recording"]
 
 
 class Owner:
@@ -55,11 +51,19 @@ class Place:
     `self.state = new`), so the next call can't be reading it, and isn't like the recorded one.
     """
 
-    __slots__ = ("argument", "tensor", "owner", "size", "type", "device", "strides", "known")
+    __slots__ = ("argument", "tensor", "required_grad", "owner", "size", "type", "device", "strides", "known")
 
-    def __init__(self, storage: Storage, argument: int | None, tensor: Tensor | None, owner: Owner | None) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        argument: int | None,
+        tensor: Tensor | None,
+        owner: Owner | None,
+        required_grad: bool | None = None,
+    ) -> None:
         self.argument, self.owner = argument, owner
         self.tensor = _gone if tensor is None else weakref.ref(tensor)
+        self.required_grad = required_grad
         self.known = weakref.ref(storage)
         self.size, self.type, self.device = storage.size, storage.dtype, storage.device
         grad = tensor._grad if owner is not None and tensor is not None else None
@@ -78,6 +82,8 @@ class Place:
                 return None
         elif tensor is None:  # it was read through a view that is gone
             return self.known()
+        elif self.required_grad is not None and tensor.requires_grad is not self.required_grad:
+            return None
         storage = tensor._storage
         if storage is self.known():
             return storage
@@ -212,7 +218,8 @@ class Recording:
                 tensor = known[1]
             found = self._place_of[storage] = len(self._places)
             if owner is None or argument is not None:
-                self._places.append(Place(storage, argument, tensor, None))
+                required_grad = self._recorder.required_grad.get(storage)
+                self._places.append(Place(storage, argument, tensor, None, required_grad))
             else:
                 self._places.append(Place(storage, None, owner, Owner(owner, self._arguments)))
         return found

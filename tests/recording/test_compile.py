@@ -473,3 +473,103 @@ def test_gradients_of_tensors_that_the_call_makes() -> None:
     compiled = torch.compile(step)
     assert [compiled().item() for _ in range(6)] == pytest.approx(plain, rel=1e-4)
     assert compiled.recordings == 1 and compiled.replays == 5
+
+
+@pytest.mark.parametrize("where", ["module", "step"])
+def test_a_parameter_that_is_frozen_later_stays_as_it_is(where: str) -> None:
+    """Also one that is read through a view."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1))
+    own = torch.ones(4, 3, requires_grad=True)
+    optimizer = torch.optim.SGD([*model.parameters(), own], lr=0.1)
+    forward = torch.compile(model) if where == "module" else model
+
+    def step(x: torch.Tensor) -> None:
+        optimizer.zero_grad()
+        ((x @ own.t()).sum() + forward(x).square().mean()).backward()
+        optimizer.step()
+
+    run = torch.compile(step) if where == "step" else step
+    x = torch.randn(5, 3)
+    for trained in [model[0].weight, own]:
+        for requires_grad in (True, True, True, False, False, False, True, True):
+            trained.requires_grad_(requires_grad)
+            before = trained.detach().clone()
+            run(x)
+            assert (trained.grad is not None) is requires_grad
+            assert torch.equal(before, trained.detach()) is not requires_grad
+
+
+def test_hooks_on_the_way_run_at_each_backward() -> None:
+    """A hook of a tensor inside the call sees numbers, not the recording's stand-ins for them."""
+    seen = []
+
+    @torch.compile
+    def f(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        inner = x * 2
+        inner.retain_grad()
+        inner.register_hook(lambda g: seen.append(g.sum().item()))
+        return inner.square().sum(), inner
+
+    for k in range(4):
+        x = torch.full((3,), float(k), requires_grad=True)
+        y, inner = f(x)
+        y.backward()
+        assert inner.grad is not None and inner.grad.tolist() == [4.0 * k] * 3
+        assert x.grad is not None and x.grad.tolist() == [8.0 * k] * 3
+    assert seen == [0.0, 12.0, 24.0, 36.0]
+
+
+_factor = 2.0
+
+
+@pytest.mark.parametrize("where", ["global", "closure", "module", "object", "inner function"])
+def test_numbers_around_a_function_are_part_of_the_guard(where: str) -> None:
+    """A temperature that is annealed between calls."""
+
+    class Scale(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.factor = 2.0
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x * self.factor
+
+    class Trainer:
+        factor = 1.0
+
+        def __init__(self) -> None:
+            self.factor = 2.0
+
+        def step(self, x: torch.Tensor) -> torch.Tensor:
+            return x * self.factor
+
+    def of_global(x: torch.Tensor) -> torch.Tensor:
+        return x * _factor
+
+    def of_inner(x: torch.Tensor) -> torch.Tensor:
+        return (lambda y: y * _factor)(x)
+
+    factor = 2.0
+
+    def of_closure(x: torch.Tensor) -> torch.Tensor:
+        return x * factor
+
+    module, trainer = Scale(), Trainer()
+
+    def change(value: float) -> None:
+        nonlocal factor
+        module.factor = trainer.factor = factor = value
+        globals()["_factor"] = value
+
+    functions = {
+        "global": of_global,
+        "closure": of_closure,
+        "module": module,
+        "object": trainer.step,
+        "inner function": of_inner,
+    }
+    f = torch.compile(functions[where])
+    for value in (2.0, 2.0, 3.0, 3.0, 2.0, 2.0):
+        change(value)
+        assert f(torch.ones(2)).tolist() == [value] * 2
