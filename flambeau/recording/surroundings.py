@@ -31,7 +31,7 @@ class Surroundings:
 
     def numbers(self) -> tuple[Any, ...]:
         """The numbers and texts that these names stand for now, each with its name."""
-        found = [(name, v) for name in self._names if type(v := self._globals.get(name)) in NUMBERS]
+        found: list[tuple[Any, Any]] = [(name, v) for name in self._names if type(v := self._globals.get(name)) in NUMBERS]
         for position, cell in enumerate(self._cells):
             try:
                 value = cell.cell_contents
