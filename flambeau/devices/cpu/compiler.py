@@ -226,7 +226,7 @@ class Compiler:
 
     def _make(self, missing: list[_Request]) -> list[_Unloaded]:
         if len(missing) == 1:
-            return [uncut(partial(self._find, missing[0]))]
+            return [self._find(missing[0])]
         with ThreadPoolExecutor(2, thread_name_prefix="flambeau-compile") as pool:
             try:
                 return list(pool.map(self._find, missing))
@@ -242,7 +242,7 @@ class Compiler:
             return _Unloaded.from_bytes(kept)
         lowered = request.lower()
         packs = tuple((pack.function, pack.slot, pack.scratch) for pack in lowered.packs)
-        image = self._image(lowered.ir)
+        image = uncut(partial(self._image, lowered.ir))
         made = _Unloaded(image, lowered.functions, packs, lowered.scratch, lowered.messages)
         self.disk.put(request.key, made.to_bytes())
         self.compiled += 1
