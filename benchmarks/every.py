@@ -72,7 +72,7 @@ def _operand(name: str, medium: bool) -> torch.Tensor:
 
 _NAMES = re.compile(r"(?<![\w.])[A-Za-z]\w*(?!\w*[=(])")
 _STRINGS = re.compile(r'"[^"]*"')
-_NO_OPERANDS = frozenset(("t", "F", "True", "False", "None"))
+_NO_OPERANDS = frozenset(("t", "F", "True", "False", "None", "if", "else"))
 
 
 def _runs(text: str, library: Any, operands: dict[str, Any]) -> Callable[[], Any]:
@@ -128,11 +128,11 @@ def every(filter: str = "") -> str:
         if filter not in text:
             continue
         for medium in (True, False):
-            torch.manual_seed(0)
-            names = set(_NAMES.findall(_STRINGS.sub("", text))) - _NO_OPERANDS
-            tensors = {name: _operand(name, medium) for name in sorted(names)}
-            mine = {name: to_flambeau(tensor) for name, tensor in tensors.items()}
             try:
+                torch.manual_seed(0)
+                names = set(_NAMES.findall(_STRINGS.sub("", text))) - _NO_OPERANDS
+                tensors = {name: _operand(name, medium) for name in sorted(names)}
+                mine = {name: to_flambeau(tensor) for name, tensor in tensors.items()}
                 calls = [("", _runs(text, flambeau, mine), _runs(text, torch, tensors))]
                 theirs = _with_gradients(text, torch, tensors)
                 if theirs is not None:

@@ -17,8 +17,8 @@ from flambeau.nn.functional.loss import reduced, reduction_of
 from flambeau.nn.functional.windows import Windows, positions, windows
 from flambeau.ops.composite import Composite, record, untaped
 from flambeau.ops.creation import tensor
-from flambeau.ops.joining import stack
 from flambeau.ops.operands import accumulation_dtype, cast
+from flambeau.ops.recurrence import recur
 from flambeau.ops.registry import operator
 from flambeau.shapes import losses as rules
 from flambeau.tensor import Tensor
@@ -53,36 +53,42 @@ def _step(before: Tensor, allowed: Tensor, padding: int) -> Tensor:
     return (blocks - top).exp().sum(-1).log() + top.squeeze(-1)
 
 
-def _forward(emitted: Tensor, a: _Alignment) -> list[Tensor]:
-    """α for every time step; it stays as it is after a sample's last one."""
-    lowest = _lowest(emitted)
-    state = positions(emitted.shape[2], 2, 1, emitted._storage.device)
-    entry = positions(3, 3, 2, emitted._storage.device)
-    allowed = a.skips.unsqueeze(2) | (entry > 0)
-    found = [emitted[0]._fill_where(state > 1, lowest)]
-    for t in range(1, a.longest):
-        reached = _step(found[-1], allowed, 2) + emitted[t]
-        found.append(reached.where(a.steps > t, found[-1]))
-    return found
+def _advance(state: list[Tensor], rows: list[Tensor], constants: list[Tensor]) -> tuple[list[Tensor], tuple[()]]:
+    """α after a time step; it stays as it is after a sample's last one."""
+    emitted, goes_on = rows
+    return [(_step(state[0], constants[0], 2) + emitted).where(goes_on, state[0])], ()
 
 
-def _backward(emitted: Tensor, a: _Alignment) -> list[Tensor]:
-    """β for every time step."""
-    lowest = _lowest(emitted)
-    width, device = emitted.shape[2], emitted._storage.device
-    state = positions(width, 2, 1, device)
-    entry = positions(3, 3, 2, device)
+def _forward(emitted: Tensor, a: _Alignment) -> Tensor:
+    """α after every time step: [T, N, S]. Before the first, the only state is the first blank."""
+    state, entry, time = _positions(emitted, a)
+    before = (emitted[0] * 0)._fill_where(state > 0, _lowest(emitted))
+    return recur(_advance, [before], [emitted, time < a.steps], [a.skips.unsqueeze(2) | (entry > 0)]).states[0]
+
+
+def _retreat(state: list[Tensor], rows: list[Tensor], constants: list[Tensor]) -> tuple[list[Tensor], tuple[()]]:
+    """β before a time step: it starts at a sample's last one."""
+    emitted, is_last, goes_on = rows
+    allowed, is_end = constants
+    continued = (_step(state[0], allowed, 0) + emitted).where(goes_on, state[0])
+    return [emitted._fill_where(~is_end, _lowest(emitted)).where(is_last, continued)], ()
+
+
+def _backward(emitted: Tensor, a: _Alignment) -> Tensor:
+    """β for every time step: [T, N, S]."""
+    state, entry, time = _positions(emitted, a)
+    width = emitted.shape[2]
     later = windows(a.skips, Windows((width,), (3,), (1,), (0,), (1,), (width,)), False)
-    allowed = later | (entry < 2)
-    is_last = (state == a.ends[:, :1]) | ((state == a.ends[:, 1:]) & ~a.is_empty.unsqueeze(1))
-    found: list[Tensor] = []
-    current = emitted[0] * 0 + lowest
-    for t in range(a.longest - 1, -1, -1):
-        continued = _step(current, allowed, 0) + emitted[t]
-        starts = emitted[t]._fill_where(~is_last, lowest)
-        current = starts.where(a.steps == t + 1, continued.where(a.steps > t + 1, current * 0 + lowest))
-        found.insert(0, current)
-    return found
+    is_end = (state == a.ends[:, :1]) | ((state == a.ends[:, 1:]) & ~a.is_empty.unsqueeze(1))
+    after = emitted[0] * 0 + _lowest(emitted)
+    rows = [emitted, time + 1 == a.steps, time + 1 < a.steps]
+    return recur(_retreat, [after], rows, [later | (entry < 2), is_end], reverse=True).states[0]
+
+
+def _positions(emitted: Tensor, a: _Alignment) -> tuple[Tensor, Tensor, Tensor]:
+    """The numbers of states [1, S], of the three entries [1, 1, 3] and of time steps [T, 1, 1]."""
+    device = emitted._storage.device
+    return positions(emitted.shape[2], 2, 1, device), positions(3, 3, 2, device), positions(emitted.shape[0], 3, 0, device)
 
 
 def _emitted(x: Tensor, a: _Alignment) -> Tensor:
@@ -95,7 +101,7 @@ def _losses(x: Tensor, a: _Alignment) -> Tensor:
     lowest = _lowest(x)
     if not a.longest:
         return x.new_full((x.shape[1],), math.inf)._fill_where(a.is_empty, 0)
-    final = _forward(_emitted(x, a), a)[-1].gather(1, a.ends)
+    final = _forward(_emitted(x, a)[: a.longest], a)[-1].gather(1, a.ends)
     first, second = final[:, 0], final[:, 1]._fill_where(a.is_empty, lowest)
     top = first.maximum(second).detach()
     loss = -(((first - top).exp() + (second - top).exp()).log() + top)
@@ -114,7 +120,7 @@ def _gradient(g: Tensor, y: Tensor, inputs: Sequence[Any], params: tuple[Any, ..
     if not a.longest:
         return (cast(x * 0, type),)
     emitted = _emitted(x, a)[: a.longest]
-    paths = stack(_forward(emitted, a)) + stack(_backward(emitted, a)) - emitted
+    paths = _forward(emitted, a) + _backward(emitted, a) - emitted
     shares = (paths + cast(y, x.dtype).unsqueeze(1)).exp()
     places = a.states.unsqueeze(0).expand(tuple(shares.shape))
     by_class = x.new_zeros((a.longest, batch, classes)).scatter_add(2, places, shares)
