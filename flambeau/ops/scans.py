@@ -8,6 +8,7 @@ from flambeau.dtypes import dtype, int64
 from flambeau.graph.primitives.scan import SCAN
 from flambeau.ops.binary import logaddexp
 from flambeau.ops.composite import record
+from flambeau.ops.gathering import gather
 from flambeau.ops.joining import cat
 from flambeau.ops.operands import cast, check_tensor
 from flambeau.ops.reduction import CHOSEN
@@ -83,11 +84,12 @@ def _running(name: str, kind: str) -> Any:
     def function(input: Tensor, dim: int) -> Any:
         check_tensor(input, name, "input")
         x = input.detach()
-        values = _scan(x, dim, kind)
         if not input._shape or 0 in input._shape:
+            wrap_dim(dim, len(input._shape))
             return result(input.clone(), x.new_zeros(tuple(input._shape), dtype=int64))
         d = wrap_dim(dim, len(input._shape))
         places = _scan(x, dim, "arg" + kind)
+        values = gather(x, d, places)
         return result(record(CHOSEN, values, (input, places), (d, True)), places)
 
     function.__name__ = function.__qualname__ = name

@@ -15,6 +15,7 @@ from flambeau.dtypes import int64
 from flambeau.graph.primitives.movement import WINDOW
 from flambeau.nn.functional.arguments import check_device, check_floating, check_tensor, hashable, scalar_name
 from flambeau.nn.functional.windows import Windows, padded, positions, windows
+from flambeau.ops.composite import repeated
 from flambeau.ops.operands import cast
 from flambeau.ops.registry import operator
 from flambeau.ops.views import apart, owned
@@ -230,6 +231,22 @@ def _cubic_sample(x: Tensor, at: Sequence[Tensor], padding_mode: str, align_corn
     return total
 
 
+def _grid_sampled(x: Tensor, grid: Tensor, mode: str, padding_mode: str, align_corners: bool, shape: tuple[int, ...]) -> Tensor:
+    sizes = tuple(x.shape[2:])
+    flat = grid.reshape((shape[0], -1, len(sizes)))
+    at = [_unnormalized(flat[..., len(sizes) - 1 - d], size, align_corners) for d, size in enumerate(sizes)]
+    zeros = padding_mode == "zeros"
+    if mode == "bicubic":
+        return _cubic_sample(x, at, padding_mode, align_corners).reshape(shape)
+    at = [_inside(p, size, padding_mode, align_corners) for p, size in zip(at, sizes)]
+    if mode == "nearest":
+        return _sampled(x, [p.detach().round() for p in at], zeros).reshape(shape)
+    return _linear_sample(x, at, zeros).reshape(shape)
+
+
+_GRID_SAMPLED: dict[Any, Any] = {}
+
+
 @operator(namespace="nn.functional", method=False)
 def grid_sample(
     input: Tensor,
@@ -276,12 +293,4 @@ def grid_sample(
         )
     if mode == "bicubic" and x.ndim != 4:
         raise RuntimeError("grid_sampler(): bicubic interpolation only supports 4D input")
-    flat = grid.reshape((shape[0], -1, len(sizes)))
-    at = [_unnormalized(flat[..., len(sizes) - 1 - d], size, align_corners) for d, size in enumerate(sizes)]
-    zeros = padding_mode == "zeros"
-    if mode == "bicubic":
-        return _cubic_sample(x, at, padding_mode, align_corners).reshape(shape)
-    at = [_inside(p, size, padding_mode, align_corners) for p, size in zip(at, sizes)]
-    if mode == "nearest":
-        return _sampled(x, [p.detach().round() for p in at], zeros).reshape(shape)
-    return _linear_sample(x, at, zeros).reshape(shape)
+    return repeated(_GRID_SAMPLED, _grid_sampled, (x, grid), (mode, padding_mode, align_corners, shape))[0]

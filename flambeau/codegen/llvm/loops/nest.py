@@ -4,7 +4,7 @@ all that it needs is known. May import the builder and `codegen.llvm`'s expressi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from flambeau.codegen.llvm.builder import Module
 from flambeau.codegen.llvm.errors import Errors, Messages
@@ -144,14 +144,22 @@ class _Nest:
             with ev.bound(axis, i):
                 self.inward(depth + 1, later)
 
-        if scanned and highest(self.kernel.axes[axis]) > _STRETCH:  # one piece may be all there is: Ctrl-C is looked for in it
+        if scanned:
+            self.stretches(axis, low, high, 1, turn)
+        else:
+            ev.f.loop(low, high, 1, turn)
 
-            def stretch(start: Int, _: list[Value]) -> None:
-                ev.f.loop(start, ev.f.minimum(ev.f.add(start, _STRETCH), high), 1, turn, nonempty=True)
-
-            ev.f.loop(low, high, _STRETCH, ev.f.unless_stopped(stretch))
+    def stretches(self, axis: int, low: Int, high: Int, step: int, turn: Callable[[Int, list[Value]], None]) -> None:
+        """A scan's loop: one piece may be all there is, so Ctrl-C is looked for in it."""
+        f = self.ev.f
+        if highest(self.kernel.axes[axis]) <= _STRETCH:
+            f.loop(low, high, step, turn)
             return
-        ev.f.loop(low, high, 1, turn)
+
+        def stretch(start: Int, _: list[Value]) -> None:
+            f.loop(start, f.minimum(f.add(start, _STRETCH), high), step, turn, nonempty=True)
+
+        f.loop(low, high, _STRETCH, f.unless_stopped(stretch))
 
     def lane_loop(self, axis: int, low: Int, high: Int, depth: int, stores: list[Store]) -> None:
         ev, f, lanes = self.ev, self.ev.f, self.schedule.lanes
@@ -165,7 +173,10 @@ class _Nest:
                 self.inward(depth + 1, list(stores))
 
         whole = f.sub(high, f.rem(f.sub(high, low), lanes))
-        f.loop(low, whole, lanes, turn)
+        if scans.find(self.remaining(stores), axis):
+            self.stretches(axis, low, whole, lanes, turn)
+        else:
+            f.loop(low, whole, lanes, turn)
         extent = self.extents[axis]
         if isinstance(extent, int) and extent % lanes == 0:
             return

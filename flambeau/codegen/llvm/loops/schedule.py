@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from flambeau.codegen.llvm.indices import Indices, Linear
 from flambeau.codegen.llvm.target import Target
+from flambeau.dtypes import bool_
 from flambeau.kernels.ir import Expr, LoopKernel, Store
 from flambeau.kernels.replaced import replaced
 from flambeau.kernels.traverse import walk
@@ -103,10 +104,13 @@ def choose(kernel: LoopKernel, indices: Indices, target: Target) -> Schedule:
     reductions = reductions_of(plain)
     needed = {a: sum(a in r.axes for r in reductions) for a in axes}
     plain_indices = indices if plain is kernel else Indices(extents(plain))
-    lane, lanes = _lane(plain, [a for a in axes if a not in serial], plain_indices, target)
+    candidates = [a for a in axes if a not in serial]
+    if scanned == serial and len(scanned) == 1 and all(e.args[0].dtype is not bool_ for e in scans):
+        candidates += scanned  # a vector's running values are found within it, and joined to those before
+    lane, lanes = _lane(plain, candidates, plain_indices, target)
 
     def rank(a: int) -> tuple[int, int, int, int]:
-        return (1 if a in scanned else 0, -needed[a], 1 if a == lane and a not in scanned else 0, a)
+        return (1 if a in scanned else 0, -needed[a], 1 if a == lane else 0, a)
 
     order = sorted(axes, key=rank)
     if any(s.is_scatter for s in kernel.stores):  # what may meet at one place stays in row-major order
