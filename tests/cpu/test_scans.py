@@ -1,4 +1,4 @@
-"""Running values: along memory, where a vector's are found within it, and across it; lengths around a vector's and over Ctrl-C's looks."""
+"""Running values: along memory, where a vector's are found within it, and across it, at lengths around a vector's and beyond."""
 
 from __future__ import annotations
 
