@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from flambeau.tensor import Tensor
 
 __all__ = [
-    "AsStridedBackward0", "CopyBackwards", "CopySlices", "FillBackward2", "PrimitiveGradient", "ZeroBackward0", "entitle",
-    "entry_class",
+    "AsStridedBackward0", "CopyBackwards", "CopySlices", "FillBackward2", "MOVEMENTS", "PrimitiveGradient", "ZeroBackward0",
+    "entitle", "entry_class",
 ]  # fmt: skip
 
 
@@ -130,6 +130,22 @@ class PrimitiveGradient(GradientFunction):
     def release(self) -> None:
         if self.saved or self.saved_output is not None:
             self.saved, self.saved_output, self.released = (), None, True
+
+
+class _Movements:
+    """Movement primitives one after the other, to the tape what one primitive is; the params are the `steps` of a `View`."""
+
+    name, known, reads = "view", {}, None
+    saves_inputs = saves_output = False
+
+    @staticmethod
+    def gradient(g: Any, output: Any, inputs: Any, params: Any) -> Any:
+        for primitive, own in reversed(params):
+            (g,) = primitive.gradient(g, None, (), own)
+        return (g,)
+
+
+MOVEMENTS: Any = _Movements()
 
 
 @lru_cache(None)

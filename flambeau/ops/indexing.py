@@ -7,6 +7,7 @@ gather or scatter over the flattened indexed dimensions.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from operator import index as as_index
 from typing import Any
 
@@ -14,13 +15,14 @@ from flambeau.autograd.entries import entitle
 from flambeau.autograd.modes import state
 from flambeau.dtypes import bool_, int64
 from flambeau.graph.primitives.indexing import EITHER_END, GATHER
+from flambeau.graph.primitives.movement import RESHAPE, SLICE
 from flambeau.ops.composite import repeated
 from flambeau.ops.creation import iota, tensor
 from flambeau.ops.gathering import along, flat_positions, into, masked_fill
 from flambeau.ops.joining import cat, stack
 from flambeau.ops.operands import cast, check_fits, check_tensor, expand, python_number, scalar, strides_like
 from flambeau.ops.registry import check_apart, operator, scalar_name
-from flambeau.ops.slicing import pick, slice_view
+from flambeau.ops.slicing import pick
 from flambeau.ops.strided import whole_memory
 from flambeau.ops.views import alias, owned, reshape
 from flambeau.shapes.broadcasting import broadcast
@@ -28,7 +30,7 @@ from flambeau.shapes.broadcasting import expand as expand_rule
 from flambeau.shapes.errors import ShapeError
 from flambeau.shapes.strides import pointwise
 from flambeau.shapes.views import slice_bounds
-from flambeau.tensor import Tensor
+from flambeau.tensor import Tensor, View
 
 __all__ = ["index_put", "nonzero", "argwhere", "nonzero_tuple"]
 
@@ -104,25 +106,14 @@ def _plain(items: Sequence[Any]) -> list[Any]:
 
 def _basic(t: Tensor, items: list[Any]) -> tuple[Tensor, list[Tensor | None]]:
     """The view that integers, slices and None give, and for each of its dimensions the tensor that indexes it, if any."""
-    shape, strides = tuple(t._shape), t.stride()
-    starts, steps, lengths = [], [], []
-    new_shape: list[int] = []
-    new_strides: list[int] = []
+    shape = tuple(t._shape)
+    simple: list[Any] = []
     advanced: list[Tensor | None] = []
-    sliced = has_new_shape = False
     dim = 0
     for item in items:
-        if item is None:
-            new_shape.append(1)
-            new_strides.append(shape[dim] * strides[dim] if dim < len(shape) else 1)
-            advanced.append(None)
-            has_new_shape = True
-            continue
-        if isinstance(item, bool):
-            new_shape.append(1)
-            new_strides.append(shape[dim] * strides[dim] if dim < len(shape) else 1)
-            advanced.append(tensor([0] if item else [], dtype=int64, device=t.device))
-            has_new_shape = True
+        if item is None or isinstance(item, bool):
+            simple.append(None)
+            advanced.append(None if item is None else tensor([0] if item else [], dtype=int64, device=t.device))
             continue
         if isinstance(item, Tensor):
             count = len(item._shape) if item.dtype is bool_ else 1
@@ -136,42 +127,88 @@ def _basic(t: Tensor, items: list[Any]) -> tuple[Tensor, list[Tensor | None]]:
                 advanced.extend(nonzero_tuple(item))
             else:
                 advanced.append(cast(item, int64))
-            for k in range(dim, dim + count):
-                starts.append(0)
-                steps.append(1)
-                lengths.append(shape[k])
-                new_shape.append(shape[k])
-                new_strides.append(strides[k])
+            simple += [_WHOLE] * count
             dim += count
             continue
-        size = shape[dim]
         if isinstance(item, slice):
-            start, length, step = slice_bounds(size, _bound(item.start), _bound(item.stop), _step(item.step))
-            if length != size or step != 1:
-                sliced = True
-            starts.append(start)
-            steps.append(step)
-            lengths.append(length)
+            simple.append((_bound(item.start), _bound(item.stop), _bound(item.step)))
+            advanced.append(None)
+        else:
+            simple.append(item)
+        dim += 1
+    return _seen_at(t, tuple(simple)), advanced
+
+
+_WHOLE = (None, None, None)
+
+
+def _simple(index: Any) -> tuple[Any, ...] | None:
+    """An index of integers, slices, None and Ellipsis as `_view_at` takes it; None for one with anything else in it."""
+    found: list[Any] = []
+    for item in index if index.__class__ is tuple else (index,):
+        kind = item.__class__
+        if kind is slice:
+            bounds = item.start, item.stop, item.step
+            for bound in bounds:
+                if bound is not None and bound.__class__ is not int:
+                    return None
+            found.append(bounds)
+        elif kind is int or item is None or item is Ellipsis:
+            found.append(item)
+        elif kind is Tensor and not item._shape and item._storage.dtype is int64:
+            found.append(item.item())
+        else:
+            return None
+    return tuple(found)
+
+
+def _seen_at(t: Tensor, items: tuple[Any, ...]) -> Tensor:
+    """The view at integers, slices and None (see `_view_at`); the tensor itself where that is all of it."""
+    view = _view_at(t._shape, t.stride(), t._offset, items)
+    return t if view is None else t._viewed(view)
+
+
+@lru_cache(maxsize=1 << 13)
+def _view_at(shape: tuple[int, ...], strides: tuple[int, ...], offset: int, items: tuple[Any, ...]) -> View | None:
+    """The view of a tensor at integers, slices (as triples), None and an Ellipsis; None where it is the tensor itself."""
+    shape, rank = tuple(shape), len(shape)
+    used = sum([item is not None and item is not Ellipsis for item in items])
+    if used > rank:
+        raise IndexError(f"too many indices for tensor of dimension {rank}")
+    at = items.index(Ellipsis) if Ellipsis in items else len(items)
+    items = (*items[:at], *(_WHOLE,) * (rank - used), *(_WHOLE if item is Ellipsis else item for item in items[at + 1 :]))
+    starts, increments, lengths = [], [], []
+    new_shape: list[int] = []
+    new_strides: list[int] = []
+    dim = 0
+    for item in items:
+        if item is None:
+            new_shape.append(1)
+            new_strides.append(shape[dim] * strides[dim] if dim < rank else 1)
+            continue
+        size = shape[dim]
+        if item.__class__ is tuple:
+            start, length, step = slice_bounds(size, *item[:2], _step(item[2]))
             new_shape.append(length)
             new_strides.append(strides[dim] * step)
-            advanced.append(None)
         else:
             if not -size <= item < size:
                 raise IndexError(f"index {item} is out of bounds for dimension {dim} with size {size}")
-            starts.append(item + size if item < 0 else item)
-            steps.append(1)
-            lengths.append(1)
-            sliced = has_new_shape = True
+            start, length, step = item + size if item < 0 else item, 1, 1
+        starts.append(start)
+        increments.append(step)
+        lengths.append(length)
+        if length:
+            offset += start * strides[dim]
         dim += 1
-    result = t
-    if sliced:
-        result = slice_view(t, tuple(starts), tuple(steps), tuple(lengths))
-    if has_new_shape:
-        from flambeau.ops.views import reshaped
-
+    steps: list[Any] = []
+    part, title = tuple(lengths), "Slice"
+    if part != shape or any(k != 1 for k in increments):
+        steps.append((SLICE, (tuple(starts), tuple(increments), part, shape)))
+    if any(item.__class__ is not tuple for item in items):
+        steps.append((RESHAPE, (tuple(new_shape), part)))
         title = "Unsqueeze" if items[-1] is None else "Select"
-        result = reshaped(result, tuple(new_shape), tuple(new_strides), title)
-    return result, advanced
+    return View(tuple(steps), tuple(new_shape), tuple(new_strides), offset, title) if steps else None
 
 
 def _step(step: Any) -> int:
@@ -291,8 +328,11 @@ def _getitem(self: Tensor, index: Any) -> Tensor:
         if not -size <= index < size:
             raise IndexError(f"index {index} is out of bounds for dimension 0 with size {size}")
         return pick(self, 0, index + size if index < 0 else index)
-    items = _items(self, index)
-    result, advanced = _basic(self, items)
+    simple = _simple(index)
+    if simple is not None:
+        result = _seen_at(self, simple)
+        return alias(self) if result is self else result
+    result, advanced = _basic(self, _items(self, index))
     for found in advanced:
         if found is not None:
             return _take(result, advanced)
@@ -357,9 +397,10 @@ def _setitem(self: Tensor, index: Any, value: Any) -> None:
     """
     if isinstance(index, Tensor) and index.dtype is bool_ and index._shape and _set_masked(self, index, value):
         return
-    items = _items(self, index)
+    simple = _simple(index)
+    items = _items(self, index) if simple is None else []
     source = _value_tensor(self, value)
-    target, advanced = _basic(self, items)
+    target, advanced = _basic(self, items) if simple is None else (_seen_at(self, simple), [])
     if target is self:
         target = alias(self)
     if all(found is None for found in advanced):

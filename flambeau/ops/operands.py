@@ -21,7 +21,7 @@ from flambeau.shapes.broadcasting import broadcast
 from flambeau.shapes.strides import preserved
 from flambeau.size import contiguous_strides
 from flambeau.storage import ProgramStorage, pending
-from flambeau.tensor import Tensor, from_node, over
+from flambeau.tensor import Tensor, View, from_node, over
 
 __all__ = [
     "Scalar", "check_tensor", "result_dtype", "operands", "pair", "cast", "scalar", "filled", "expand", "same_device",
@@ -213,29 +213,26 @@ def cast(t: Tensor, type: dtype) -> Tensor:
 
 def expand(t: Tensor, shape: tuple[int, ...]) -> Tensor:
     """The tensor repeated to `shape`, which it broadcasts to: a view."""
-    own = t._shape
-    if own == shape:
-        return t
-    padded, before, after = expansion(tuple(own), t.stride(), shape, 0)
-    if len(padded) != len(own):
-        t = t._view(RESHAPE, (padded, tuple(own)), padded, before, t._offset)
-        if padded == shape:
-            return t
-    return t._view(EXPAND, (shape, padded), shape, after, t._offset)
+    return t if t._shape == shape else t._viewed(expansion(t._shape, t.stride(), t._offset, shape, 0))
 
 
 @lru_cache(maxsize=1 << 12)
-def expansion(own: tuple[int, ...], strides: tuple[int, ...], shape: tuple[int, ...], new: int = 1) -> Any:
-    """A shape with leading ones, and its strides before and after it is repeated to `shape`.
+def expansion(own: tuple[int, ...], strides: tuple[int, ...], offset: int, shape: tuple[int, ...], new: int = 1) -> View:
+    """A view repeated to `shape`.
 
     A new dimension that stays 1 long steps, as in PyTorch, over the whole of the one behind it in a tensor that was expanded,
     and by 0 in an operand that is broadcast (`new` is 0).
     """
+    own = tuple(own)
     lead = len(shape) - len(own)
     after = [0 if n == 1 and m != 1 else s for n, m, s in zip(own, shape[lead:], strides)]
     for d in range(lead - 1, -1, -1):
         after.insert(0, new * shape[d + 1] * after[0] if shape[d] == 1 and after else 0)
-    return (1,) * lead + own, (*after[:lead], *strides), tuple(after)
+    padded = (1,) * lead + own
+    steps: list[Any] = [(RESHAPE, (padded, own))] if lead else []
+    if padded != shape or not lead:
+        steps.append((EXPAND, (shape, padded)))
+    return View(tuple(steps), shape, tuple(after), offset, "Expand")
 
 
 def result_dtype(values: Sequence[Any]) -> dtype:

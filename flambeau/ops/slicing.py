@@ -13,12 +13,11 @@ from flambeau.graph.primitives.movement import CONCATENATE, PAD, RESHAPE, SLICE
 from flambeau.layout import contiguous_format
 from flambeau.ops.operands import check_tensor, dims_argument, integer
 from flambeau.ops.registry import operator
-from flambeau.ops.views import reshaped
 from flambeau.shapes import views as rules
 from flambeau.shapes.dims import wrap_dim
-from flambeau.tensor import Tensor
+from flambeau.tensor import Tensor, View
 
-__all__ = ["drop_dim", "narrow", "pick", "select", "slice_dim", "slice_view", "split", "unbind"]
+__all__ = ["narrow", "pick", "select", "slice_dim", "slice_view", "split", "unbind"]
 
 
 def slice_view(t: Tensor, starts: tuple[int, ...], steps: tuple[int, ...], lengths: tuple[int, ...]) -> Tensor:
@@ -43,12 +42,6 @@ def slice_dim(t: Tensor, dim: int, start: int, length: int, step: int = 1) -> Te
         (*ones[:dim], step, *ones[dim + 1 :]),
         (*shape[:dim], length, *shape[dim + 1 :]),
     )
-
-
-def drop_dim(t: Tensor, dim: int) -> Tensor:
-    """A dimension of size 1 left out."""
-    shape, strides = tuple(t._shape), t.stride()
-    return reshaped(t, (*shape[:dim], *shape[dim + 1 :]), (*strides[:dim], *strides[dim + 1 :]), "Select")
 
 
 @operator()
@@ -89,14 +82,16 @@ def select(input: Tensor, dim: int, index: int) -> Tensor:
 
 def pick(t: Tensor, dim: int, index: int) -> Tensor:
     """One index (counted from 0) of dimension `dim`, which goes."""
-    if state.enabled and t.requires_grad:
-        return drop_dim(slice_dim(t, dim, index, 1), dim)
-    shape, strides = tuple(t._shape), t.stride()
-    rank = len(shape)
+    return t._viewed(_picked(t._shape, t.stride(), t._offset, dim, index))
+
+
+@lru_cache(1 << 12)
+def _picked(shape: tuple[int, ...], strides: tuple[int, ...], offset: int, dim: int, index: int) -> View:
+    shape, rank = tuple(shape), len(shape)
     starts = (*(0,) * dim, index, *(0,) * (rank - dim - 1))
     one, rest = (*shape[:dim], 1, *shape[dim + 1 :]), (*shape[:dim], *shape[dim + 1 :])
-    node = RESHAPE((SLICE((t._value(),), (starts, (1,) * rank, one, shape)),), (rest, one))
-    return t._alias(node, rest, (*strides[:dim], *strides[dim + 1 :]), t._offset + index * strides[dim])
+    steps = (SLICE, (starts, (1,) * rank, one, shape)), (RESHAPE, (rest, one))
+    return View(steps, rest, (*strides[:dim], *strides[dim + 1 :]), offset + index * strides[dim], "Select")
 
 
 @operator()

@@ -11,14 +11,14 @@ from functools import lru_cache
 from typing import Any
 
 from flambeau.dtypes import dtype as dtype_class
-from flambeau.graph.primitives.movement import EXPAND, PERMUTE, RESHAPE
+from flambeau.graph.primitives.movement import PERMUTE, RESHAPE
 from flambeau.ops.operands import check_tensor, dims_argument, expansion, integer, sizes
 from flambeau.ops.registry import operator
 from flambeau.shapes import views as rules
 from flambeau.shapes.broadcasting import expand as expand_rule
 from flambeau.shapes.dims import wrap_dim, wrap_dims
 from flambeau.size import contiguous_strides
-from flambeau.tensor import Tensor
+from flambeau.tensor import Tensor, View
 
 __all__ = ["alias", "expand", "permute", "permuted", "reshape", "reshaped", "squeeze", "transpose", "unsqueeze", "view"]
 
@@ -161,11 +161,16 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
             [1],
             [2]])
     """
-    own = tuple(check_tensor(input, "unsqueeze", "input")._shape)
-    d = wrap_dim(integer(dim, "unsqueeze", "dim"), len(own) + 1)
-    strides = input.stride()
+    own = check_tensor(input, "unsqueeze", "input")._shape
+    return input._viewed(_deepened(own, input.stride(), input._offset, integer(dim, "unsqueeze", "dim")))
+
+
+@lru_cache(maxsize=1 << 12)
+def _deepened(own: tuple[int, ...], strides: tuple[int, ...], offset: int, dim: int) -> View:
+    d, own = wrap_dim(dim, len(own) + 1), tuple(own)
     step = strides[d] * own[d] if d < len(own) else 1
-    return reshaped(input, (*own[:d], 1, *own[d:]), (*strides[:d], step, *strides[d:]), "Unsqueeze")
+    shape = (*own[:d], 1, *own[d:])
+    return View(((RESHAPE, (shape, own)),), shape, (*strides[:d], step, *strides[d:]), offset, "Unsqueeze")
 
 
 @operator()
@@ -206,8 +211,12 @@ def _at_least(tensors: tuple[Any, ...], f: Any) -> Any:
 # --- order of dimensions -----------------------------------------------------------------------------------------------------
 def permuted(t: Tensor, order: tuple[int, ...], title: str = "Permute") -> Tensor:
     """`permute` by an order that is known to be one; `title` is what the tape shows."""
-    shape, strides = t._shape, t.stride()
-    return t._view(PERMUTE, (order,), tuple([shape[d] for d in order]), tuple([strides[d] for d in order]), t._offset, title)
+    return t._viewed(_permutation(t._shape, t.stride(), t._offset, order, title))
+
+
+@lru_cache(maxsize=1 << 12)
+def _permutation(shape: tuple[int, ...], strides: tuple[int, ...], offset: int, order: tuple[int, ...], title: str) -> View:
+    return View(((PERMUTE, (order,)),), tuple([shape[d] for d in order]), tuple([strides[d] for d in order]), offset, title)
 
 
 @operator()
@@ -230,12 +239,16 @@ def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
             [1, 4],
             [2, 5]])
     """
-    rank = len(check_tensor(input, "transpose", "input")._shape)
+    return permuted(input, _exchange(len(check_tensor(input, "transpose", "input")._shape), dim0, dim1), "Transpose")
+
+
+@lru_cache(maxsize=1 << 10, typed=True)
+def _exchange(rank: int, dim0: int, dim1: int) -> tuple[int, ...]:
     a, b = wrap_dim(dim0, rank), wrap_dim(dim1, rank)
     order = list(range(rank))
     if rank:
         order[a], order[b] = b, a
-    return permuted(input, tuple(order), "Transpose")
+    return tuple(order)
 
 
 @operator()
@@ -274,10 +287,7 @@ Tensor.mT = property(_matrix_transpose)  # type: ignore[attr-defined]
 
 # --- repeated without a copy ---------------------------------------------------------------------------------------------
 def _expanded(t: Tensor, shape: tuple[int, ...]) -> Tensor:
-    padded, before, after = expansion(tuple(t._shape), t.stride(), shape)
-    if len(padded) != len(t._shape):
-        t = reshaped(t, padded, before)
-    return t._view(EXPAND, (shape, padded), shape, after, t._offset)
+    return t._viewed(expansion(t._shape, t.stride(), t._offset, shape))
 
 
 @operator(namespace=None)

@@ -4,6 +4,6 @@ What PyTorch's tensors do beyond arithmetic lives here. Operators, and the metho
 `flambeau.ops`. May import what its modules may.
 """
 
-from flambeau.tensor.core import Tensor, from_bytes, from_node, over, result_strides
+from flambeau.tensor.core import Tensor, View, from_bytes, from_node, over, result_strides
 
-__all__ = ["Tensor", "from_bytes", "from_node", "over", "result_strides"]
+__all__ = ["Tensor", "View", "from_bytes", "from_node", "over", "result_strides"]

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 from types import GenericAlias
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flambeau import devices
 from flambeau.autograd.conjugation import conjugated
 from flambeau.autograd.entries import (
+    MOVEMENTS,
     AsStridedBackward0,
     CopyBackwards,
     CopySlices,
@@ -31,11 +32,25 @@ from flambeau.size import contiguous_strides
 from flambeau.storage import RECORDERS, Storage, inverse, pending, steps_of
 from flambeau.tensor.gradients import Gradients
 
-__all__ = ["Tensor", "from_node", "from_bytes", "over", "result_strides"]
+__all__ = ["Tensor", "View", "from_node", "from_bytes", "over", "result_strides"]
 
 RESHAPE, PERMUTE, AS_STRIDED, ASSIGN = p.movement.RESHAPE, p.movement.PERMUTE, p.movement.AS_STRIDED, p.movement.ASSIGN
 _new = object.__new__
 BUFFER, CONSTANT, CAST = p.leaf.BUFFER, p.leaf.CONSTANT, p.elementwise.CAST
+
+
+class View(NamedTuple):
+    """How a view is made: `steps`, movement primitives with their params, say what it reads, the rest where it writes.
+
+    It depends on the tensor's shape, strides and offset alone, so the operators that make views remember it. `title`: what the
+    tape entry shows, where it isn't the one primitive's name.
+    """
+
+    steps: tuple[tuple[Primitive, tuple[Any, ...]], ...]
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    offset: int
+    title: str | None = None
 
 
 class Tensor(Gradients):
@@ -164,18 +179,25 @@ class Tensor(Gradients):
         offset: int,
         title: str | None = None,
     ) -> Tensor:
-        """A tensor that shares this one's storage: `primitive` says what it reads, the strides where it writes.
+        """A tensor that shares this one's storage: a `View` of one step."""
+        return self._viewed(View(((primitive, params),), shape, strides, offset, title))
 
-        `title`: what the tape entry shows, where it isn't the primitive's name.
-        """
-        value = self._value()
-        node = permuted(value, *params) if primitive is PERMUTE else primitive.make((value,), params)
-        view = self._alias(node, shape, strides, offset)
+    def _viewed(self, view: View) -> Tensor:
+        """A tensor that shares this one's storage, with one tape entry."""
+        steps, shape, strides, offset, title = view
+        node = self._value()
+        for primitive, params in steps:
+            node = permuted(node, *params) if primitive is PERMUTE else primitive.make((node,), params)
+        made = self._alias(node, shape, strides, offset)
         if state.enabled and self.requires_grad and self._storage.dtype.category >= 2:
-            view._requires_grad = True
+            made._requires_grad = True
             kind = PrimitiveGradient if title is None else entry_class(title + "Backward0")
-            view._grad_fn = kind(primitive, (self,), params, view)
-        return view
+            if len(steps) == 1:
+                ((primitive, params),) = steps
+                made._grad_fn = kind(primitive, (self,), params, made)
+            else:
+                made._grad_fn = kind(MOVEMENTS, (self,), steps, made)
+        return made
 
     def _view_of_parts(
         self,

@@ -84,7 +84,10 @@ KINDS = {"view": VIEWS, "result": RESULTS, "write": WRITES}
 
 
 def run(t: Any, device: str, program: list[Any]) -> tuple[list[str], list[Any]]:
-    """What each step came to, and at the end of each tensor its value, gradient and place on the tape."""
+    """What each step came to, and at the end of each tensor its value, gradient and place on the tape.
+
+    PyTorch stops where what is written overlaps what is read in other places, in which it depends on the order.
+    """
     tensors = []
     for shape, requires_grad, seed in program[:2]:
         array = np.asarray(np.random.default_rng(seed).standard_normal(shape))
@@ -93,6 +96,8 @@ def run(t: Any, device: str, program: list[Any]) -> tuple[list[str], list[Any]]:
     outcomes: list[str] = []
     for (kind, name), first, second, untracked in program[2:]:
         x, y = tensors[-1 - first % len(tensors)], tensors[-1 - second % len(tensors)]
+        if t is torch and kind == "write" and x is not y and torch._C._overlaps(x, y) and place(x) != place(y):
+            break
         try:
             with t.no_grad() if untracked else contextlib.nullcontext():
                 made = VIEWS[name](t, x) if kind == "view" else KINDS[kind][name](t, x, y)
@@ -102,6 +107,10 @@ def run(t: Any, device: str, program: list[Any]) -> tuple[list[str], list[Any]]:
         except (RuntimeError, IndexError, TypeError) as error:
             outcomes.append(str(error))
     return outcomes, tensors
+
+
+def place(t: torch.Tensor) -> Any:
+    return t.storage_offset(), t.shape, t.stride()
 
 
 def accumulates(t: torch.Tensor) -> bool:
@@ -120,8 +129,9 @@ PERMISSIVE = "modified by an inplace operation", "a second time", "detached in-p
 @given(program=programs())
 def test_programs(device: str, program: list[Any]) -> None:
     with flambeau.device(device):
-        ours, mine = run(flambeau, device, program)
         theirs, wanted = run(torch, device, program)
+        program = program[: 2 + len(theirs)]
+        ours, mine = run(flambeau, device, program)
         for step, a, b in zip(program[2:], ours, theirs):
             if bool(a) != bool(b):
                 assert any(text in a + b for text in PERMISSIVE), (step, a, b)
