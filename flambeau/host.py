@@ -5,11 +5,12 @@ from __future__ import annotations
 import struct
 from array import array
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any
 
 from flambeau.dtypes import dtype
 
-__all__ = ["pack", "unpack", "flatten", "nest"]
+__all__ = ["flatten", "nest", "number_at", "pack", "unpack"]
 
 _CODES = {
     "bool": "?", "uint8": "B", "int8": "b", "int16": "h", "int32": "i", "int64": "q",
@@ -92,6 +93,23 @@ def unpack(data: memoryview, type: dtype) -> list[Any]:
         return [b != 0 for b in data.tolist()]
     code: Any = _CODES[type.name]
     return data.cast(code).tolist()
+
+
+def number_at(address: int, type: dtype) -> Any:
+    """The element of a tensor that lies in this process's memory; None for a dtype that C doesn't have."""
+    number = _c_types().get(type.name)
+    return None if number is None else number.from_address(address).value
+
+
+@cache
+def _c_types() -> dict[str, Any]:
+    import ctypes
+
+    return {
+        "bool": ctypes.c_bool, "uint8": ctypes.c_uint8, "int8": ctypes.c_int8, "int16": ctypes.c_int16,
+        "int32": ctypes.c_int32, "int64": ctypes.c_int64, "uint32": ctypes.c_uint32, "float32": ctypes.c_float,
+        "float64": ctypes.c_double,
+    }  # fmt: skip
 
 
 def flatten(data: Any) -> tuple[list[Any], tuple[int, ...]]:

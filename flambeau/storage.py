@@ -434,14 +434,15 @@ def realize(nodes: list[Node]) -> None:
                 node = storage.node
                 if node.buffer is None and not (examples and any(e.depends(node) for e in examples)):
                     wanted[node] = None
-    by_device: dict[str, list[Node]] = {}
-    for node in sorted(wanted, key=_serial) if len(wanted) > 1 else wanted:
-        of_one = by_device.get(node.device)
-        if of_one is None:
-            by_device[node.device] = [node]
-        else:
-            of_one.append(node)
     # After an error nothing waits any more: what is good is computed when it is looked at, and what is not raises again there.
+    if len(wanted) == 1:
+        (node,) = wanted
+        with _lock:
+            devices.backend(node.device).realize([node])
+        return
+    by_device: dict[str, list[Node]] = {}
+    for node in sorted(wanted, key=_serial):
+        by_device.setdefault(node.device, []).append(node)
     with _lock:
         for name, of_one in by_device.items():
             devices.backend(name).realize(of_one)

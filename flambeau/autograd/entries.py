@@ -135,11 +135,13 @@ class PrimitiveGradient(GradientFunction):
 class _Movements:
     """Movement primitives one after the other, to the tape what one primitive is; the params are the `steps` of a `View`."""
 
-    name, known, reads = "view", {}, None
+    name, reads = "view", None
     saves_inputs = saves_output = False
 
-    @staticmethod
-    def gradient(g: Any, output: Any, inputs: Any, params: Any) -> Any:
+    def __init__(self) -> None:
+        self.known: dict[Any, Any] = {}
+
+    def gradient(self, g: Any, output: Any, inputs: Any, params: Any) -> Any:
         for primitive, own in reversed(params):
             (g,) = primitive.gradient(g, None, (), own)
         return (g,)

@@ -188,7 +188,7 @@ def _view_at(shape: tuple[int, ...], strides: tuple[int, ...], offset: int, item
             continue
         size = shape[dim]
         if item.__class__ is tuple:
-            start, length, step = slice_bounds(size, *item[:2], _step(item[2]))
+            start, length, step = slice_bounds(size, item[0], item[1], _step(item[2]))
             new_shape.append(length)
             new_strides.append(strides[dim] * step)
         else:

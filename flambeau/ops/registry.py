@@ -70,12 +70,13 @@ def operator(
     """
 
     def register(function: F) -> F:
+        plain: Callable[..., Any] = function
         function = casting(function, namespace, names[0] if names else function.__name__)  # type: ignore[assignment]
-        called = with_spellings(function, also)
+        called = _quick(with_spellings(function, also), plain)
         for name in names or (function.__name__,):
             if name in OF_OPERATORS:
-                called = _with_title(called, full_name(OF_OPERATORS[name]))
-            public: Callable[..., Any] = _with_out(called) if out else called
+                called = plain = _with_title(called, full_name(OF_OPERATORS[name]))
+            public: Callable[..., Any] = _quick(_with_out(called), plain) if out else called
             OPERATORS[namespace, name] = Operator(name, function, public, namespace, method, inplace, out)
             if method:
                 setattr(Tensor, name, called)
@@ -89,6 +90,18 @@ def operator(
     return register
 
 
+def _quick(around: Callable[..., Any], function: Callable[..., Any]) -> Callable[..., Any]:
+    """`around` the function, or the function itself in calls without keywords outside of `autocast`, where that is the same."""
+    if around is function:
+        return function
+
+    @functools.wraps(around)
+    def quick(*args: Any, **kwargs: Any) -> Any:
+        return around(*args, **kwargs) if kwargs or state.autocast is not None else function(*args)
+
+    return quick
+
+
 def _with_title(function: Callable[..., Any], title: str) -> Callable[..., Any]:
     """The function; the last entry that it puts onto the tape shows `title`."""
 
@@ -97,7 +110,8 @@ def _with_title(function: Callable[..., Any], title: str) -> Callable[..., Any]:
         result = function(*args, **kwargs)
         if state.enabled:
             for t in result if isinstance(result, tuple) else (result,):
-                if isinstance(t, Tensor) and not any(isinstance(a, Tensor) and a._grad_fn is t._grad_fn for a in args):
+                entry = t._grad_fn if isinstance(t, Tensor) else None
+                if entry is not None and not any(isinstance(a, Tensor) and a._grad_fn is entry for a in args):
                     entitle(t, title)
         return result
 

@@ -284,7 +284,7 @@ class Tensor(Gradients):
 
     def _without_tape(self) -> Tensor:
         """The same memory, with no history; it shares the write counter."""
-        t = object.__new__(Tensor)
+        t: Tensor = _new(Tensor)
         _initialise(t, self._storage, self._shape)
         t._strides, t._offset, t._node, t._node_version = self._strides, self._offset, self._node, self._node_version
         t._counter = self._counter

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from flambeau import devices
 from flambeau.autograd.modes import state
 from flambeau.device import device
-from flambeau.host import nest, unpack
+from flambeau.host import nest, number_at, unpack
 from flambeau.shared_storage import share
 from flambeau.storage import RECORDERS, pending, realize, steps_of
 from flambeau.tensor.attributes import Attributes
@@ -37,14 +37,19 @@ class Values(Attributes):
 
         def __getattr__(self, name: str) -> Any: ...
 
-    def _bytes(self) -> memoryview:
-        """The elements in row-major order, as bytes; computes them if need be."""
+    def _computed(self) -> Any:
+        """The node that the tensor reads, which has its buffer: the elements in row-major order."""
         if RECORDERS and pending.recorder is not None:
             pending.recorder.look()
         node = self._value()
         if node.buffer is None:
             realize([node])
-        return devices.backend(node.device).download(node.buffer, self.nbytes)
+        return node
+
+    def _bytes(self) -> memoryview:
+        """The elements in row-major order, as bytes; computes them if need be."""
+        node = self._computed()
+        return devices.backend(node.device).download(node.buffer, node.size * node.dtype.itemsize)
 
     def _to_bytes(self) -> bytes:
         """The elements in row-major order, as bytes of their own."""
@@ -52,9 +57,15 @@ class Values(Attributes):
 
     def item(self) -> Any:
         """The only element as a Python number; raises RuntimeError when there are more or none."""
-        if self.numel() != 1:
+        if self._shape and self.numel() != 1:
             raise RuntimeError(f"a Tensor with {self.numel()} elements cannot be converted to Scalar")
-        return unpack(self._bytes(), self._storage.dtype)[0]
+        node = self._computed()
+        backend = devices.backend(node.device)
+        if backend.runs_plans and backend.is_host:
+            found = number_at(cast("devices.HostBackend", backend).address(node.buffer), node.dtype)
+            if found is not None:
+                return found
+        return unpack(backend.download(node.buffer, node.dtype.itemsize), node.dtype)[0]
 
     def tolist(self) -> Any:
         """The elements as nested lists; a number for a zero-dimensional tensor."""
@@ -153,11 +164,8 @@ class Values(Attributes):
         return array.copy() if copy else array
 
     def __bool__(self) -> bool:
-        n = self.numel()
-        if n == 0:
-            raise RuntimeError("Boolean value of Tensor with no values is ambiguous")
-        if n > 1:
-            raise RuntimeError("Boolean value of Tensor with more than one value is ambiguous")
+        if self._shape and (n := self.numel()) != 1:
+            raise RuntimeError(f"Boolean value of Tensor with {'more than one value' if n else 'no values'} is ambiguous")
         return bool(self.item())
 
     def _python_number(self) -> Any:
