@@ -55,7 +55,7 @@ globals().update({name: o.public for (namespace, name), o in _OPERATORS.items() 
 _MODULES = frozenset((
     "nn", "func", "distributions", "amp", "optim", "utils", "linalg", "fft", "special", "random", "profiler", "webgpu", "typing",
     "testing", "serialization", "version", "cuda", "backends", "jit", "compiler", "distributed", "accelerator", "cpu", "xpu",
-    "mps", "functional", "hub", "return_types", "signal", "types",
+    "mps", "functional", "hub", "return_types", "signal", "types", "overrides", "_C",
 ))  # fmt: skip
 _ELSEWHERE = {
     "save": "flambeau.serialization",
@@ -112,6 +112,7 @@ _ELSEWHERE = {
     "is_anomaly_enabled": "flambeau.autograd.anomaly_mode",
     "set_anomaly_enabled": "flambeau.autograd.anomaly_mode",
     "to_dlpack": "flambeau.utils.dlpack",
+    **dict.fromkeys(("DisableTorchFunction", "DisableTorchFunctionSubclass"), "flambeau.tensor.overriding"),
 }
 """Names whose module is imported when they are first used."""
 

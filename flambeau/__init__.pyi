@@ -8,6 +8,7 @@
 from typing import Any
 
 from flambeau import autograd as autograd
+from flambeau import _C as _C
 from flambeau import accelerator as accelerator
 from flambeau import amp as amp
 from flambeau import backends as backends
@@ -25,6 +26,7 @@ from flambeau import linalg as linalg
 from flambeau import mps as mps
 from flambeau import nn as nn
 from flambeau import optim as optim
+from flambeau import overrides as overrides
 from flambeau import profiler as profiler
 from flambeau import random as random
 from flambeau import return_types as return_types

@@ -125,6 +125,18 @@ def name_of_dtype(type: dtype) -> str:
     return _SCALAR_NAMES[type.name]
 
 
+_C_NAMES: Final = {
+    "float32": "float", "float64": "double", "float16": "c10::Half", "bfloat16": "c10::BFloat16", "int64": "long int",
+    "int32": "int", "int16": "short int", "int8": "signed char", "uint8": "unsigned char", "bool": "bool",
+    "uint32": "unsigned int", "complex64": "c10::complex<float>", "complex128": "c10::complex<double>",
+}  # fmt: skip
+
+
+def c_name_of_dtype(type: dtype) -> str:
+    """The name in C++ of a dtype, which other errors of PyTorch say."""
+    return _C_NAMES[type.name]
+
+
 def _by_name(name: str) -> dtype:
     return _NAMES[name]
 

@@ -7,6 +7,8 @@ Numbers come from a counter (`graph.primitives.random`): a generator is a seed a
 from __future__ import annotations
 
 import os
+import threading
+from types import SimpleNamespace
 from typing import Any
 
 from flambeau.device import as_device_name, device
@@ -146,7 +148,40 @@ def _checked_seed(seed: Any) -> int:
     return value % (1 << 64)
 
 
-default_generator = Generator()
+class _Default(Generator):
+    """The default generator: one state for the program, and one for each thread that asked for its own."""
+
+    def __init__(self) -> None:
+        self._shared = SimpleNamespace(seed=0, offset=0)
+        self._of_thread = threading.local()
+        super().__init__()
+
+    @property
+    def _state(self) -> Any:
+        return getattr(self._of_thread, "state", self._shared)
+
+    @property
+    def _seed(self) -> int:
+        return self._state.seed
+
+    @_seed.setter
+    def _seed(self, value: int) -> None:  # type: ignore[override]
+        self._state.seed = value
+
+    @property
+    def _offset(self) -> int:
+        return self._state.offset
+
+    @_offset.setter
+    def _offset(self, value: int) -> None:  # type: ignore[override]
+        self._state.offset = value
+
+    def manual_seed_of_thread(self, seed: int) -> None:
+        """Gives this thread a state of its own, which starts from `seed`."""
+        self._of_thread.state = SimpleNamespace(seed=_checked_seed(seed), offset=0)
+
+
+default_generator = _Default()
 """What random operators use without `generator=`."""
 
 

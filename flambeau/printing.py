@@ -151,9 +151,15 @@ def _body(t: Tensor, indent: int) -> str:
     return _rows(values, shape, indent, is_cut, formatter)
 
 
+_OURS = __name__.partition(".")[0] + "."
+"""How the modules of our own classes, which are shown as plain tensors, begin."""
+
+
 def tensor_text(t: Tensor) -> str:
     """`repr` of a tensor: its numbers, and device, dtype and gradient where they aren't the usual."""
-    indent = len("tensor(")
+    kind = type(t)
+    start = "tensor(" if kind is Tensor or kind.__module__.startswith(_OURS) else f"{kind.__name__}("
+    indent = len(start)
     suffixes = []
     if t._storage.device != "cpu":
         suffixes.append(f"device='{t._storage.device}'")
@@ -172,8 +178,8 @@ def tensor_text(t: Tensor) -> str:
         suffixes.append(f"grad_fn=<{t.grad_fn.name()}>")
     elif t.requires_grad:
         suffixes.append("requires_grad=True")
-    parts = ["tensor(", text]
-    last_line = len("tensor(" + text) - ("tensor(" + text).rfind("\n") + 1
+    parts = [start, text]
+    last_line = len(start + text) - (start + text).rfind("\n") + 1
     for suffix in suffixes:
         if last_line + len(suffix) + 2 > options.linewidth:
             parts.append(",\n" + " " * indent + suffix)
@@ -184,4 +190,5 @@ def tensor_text(t: Tensor) -> str:
     return "".join(parts) + ")"
 
 
+tensor_text.__name__ = "__repr__"
 Tensor.__repr__ = tensor_text  # type: ignore[method-assign]

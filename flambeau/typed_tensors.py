@@ -11,6 +11,7 @@ from flambeau.ops.creation import empty, tensor
 from flambeau.ops.operands import sizes
 from flambeau.size import Size
 from flambeau.tensor import Tensor
+from flambeau.tensor.overriding import disabled_torch_function
 
 __all__ = ["TYPES", "Variable", "set_default_tensor_type"]
 
@@ -64,6 +65,8 @@ class _VariableType(type(Tensor)):  # type: ignore[misc]
 
 class Variable(Tensor, metaclass=_VariableType):
     """What tensors with gradients were once called: `Variable(tensor)` is the tensor."""
+
+    __torch_function__ = disabled_torch_function
 
 
 def set_default_tensor_type(t: Any) -> None:

@@ -3315,6 +3315,8 @@ BFloat16Tensor: Any
 BoolTensor: Any
 ByteTensor: Any
 CharTensor: Any
+DisableTorchFunction: Any
+DisableTorchFunctionSubclass: Any
 DoubleTensor: Any
 FloatTensor: Any
 Generator: Any

@@ -2699,6 +2699,8 @@ BFloat16Tensor: Any
 BoolTensor: Any
 ByteTensor: Any
 CharTensor: Any
+DisableTorchFunction: Any
+DisableTorchFunctionSubclass: Any
 DoubleTensor: Any
 FloatTensor: Any
 Generator: Any

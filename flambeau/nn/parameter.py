@@ -9,21 +9,46 @@ from typing import Any
 
 from flambeau.ops import creation
 from flambeau.tensor import Tensor
+from flambeau.tensor.overriding import disabled_torch_function
 
 __all__ = ["Parameter", "Buffer", "UninitializedParameter", "UninitializedBuffer", "UninitializedTensorMixin", "is_lazy"]
 
 
-class Parameter(Tensor):
+def _of_same_class(data: Any, requires_grad: bool) -> Any:
+    made = data.detach().requires_grad_(requires_grad)
+    if type(made) is not type(data):
+        raise RuntimeError(
+            f"Creating a Parameter from an instance of type {type(data).__name__} requires that detach() returns an instance "
+            f"of the same type, but return type {type(made).__name__} was found instead."
+        )
+    made._is_param = True
+    return made
+
+
+class _ParameterType(type):
+    def __instancecheck__(cls, instance: Any) -> bool:
+        if super().__instancecheck__(instance):
+            return True
+        return cls is Parameter and isinstance(instance, Tensor) and instance.__dict__.get("_is_param", False)
+
+
+class Parameter(Tensor, metaclass=_ParameterType):
     """A leaf tensor that a `Module` lists among its parameters; requires grad unless told otherwise.
 
-    `Parameter(data)` shares the storage of `data`. `Parameter()` is an empty float tensor of shape (0,).
+    `Parameter(data)` shares the storage of `data`. `Parameter()` is an empty float tensor of shape (0,). Made of a tensor of a
+    class that overrides functions (`__torch_function__`), it is a tensor of that class, which counts as a Parameter.
     """
 
-    def __new__(cls, data: Tensor | None = None, requires_grad: bool = True) -> Parameter:
+    __torch_function__ = disabled_torch_function
+
+    def __new__(cls, data: Tensor | None = None, requires_grad: bool = True) -> Any:
         if data is None:
             data = creation.empty(0)
         if requires_grad and data.dtype.category < 2:
             raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
+        kind = type(data)
+        if kind is not Tensor and not issubclass(kind, Parameter) and kind.__torch_function__ is not disabled_torch_function:
+            return _of_same_class(data, requires_grad)
         return Tensor._make_subclass(cls, data, requires_grad)
 
     def __init__(self, data: Tensor | None = None, requires_grad: bool = True) -> None:
@@ -48,6 +73,7 @@ class Buffer(Tensor):
     """
 
     persistent: bool
+    __torch_function__ = disabled_torch_function
 
     def __new__(cls, data: Tensor | None = None, *, persistent: bool = True) -> Buffer:
         if data is None:

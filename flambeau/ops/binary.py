@@ -142,7 +142,7 @@ def ldexp(input: Tensor, other: Tensor) -> Tensor:
     return mul(a, pow_of_two(b))
 
 
-@operator(inplace=True, out=True)
+@operator(inplace=True, out="exact")
 def heaviside(input: Tensor, values: Tensor) -> Tensor:
     """0 for negative numbers, 1 for positive ones, `values` at 0."""
     if check_tensor(input, "heaviside", "input").dtype is not check_tensor(values, "heaviside", "values", 2).dtype:

@@ -34,7 +34,7 @@ __all__ = ["choose", "clamp", "logical_either", "maximum", "minimum", "nan_to_nu
 _apply = Tensor._apply
 
 
-@operator(inplace=True, inplace_function=True, out=True)
+@operator(inplace=True, inplace_function=True, out="exact")
 def nan_to_num(input: Tensor, nan: float | None = None, posinf: float | None = None, neginf: float | None = None) -> Tensor:
     """NaN replaced by `nan` (0), infinities by `posinf` and `neginf` (the largest finite numbers); in both parts if complex."""
     if check_tensor(input, "nan_to_num", "input").dtype.category == 3:
@@ -50,7 +50,7 @@ def nan_to_num(input: Tensor, nan: float | None = None, posinf: float | None = N
     return where(input == float("-inf"), limits.min if neginf is None else neginf, result)
 
 
-@operator(method=False, out=True)
+@operator(method=False, out="exact")
 def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
     """input where the condition holds, else other, broadcast and promoted; with the condition alone `nonzero(as_tuple=True)`.
 

@@ -81,14 +81,14 @@ def isfinite(input: Tensor) -> Tensor:
     return lt(_apply(e.ABS, (input.detach(),)), float("inf"))
 
 
-@operator(out=True)
+@operator(out="exact")
 def isposinf(input: Tensor) -> Tensor:
     """Whether elements are +∞."""
     refuse_complex(input, "isposinf does not support complex inputs.", RuntimeError)
     return eq(input, float("inf")) if input.dtype.category == 2 else _never(input)
 
 
-@operator(out=True)
+@operator(out="exact")
 def isneginf(input: Tensor) -> Tensor:
     """Whether elements are -∞."""
     refuse_complex(input, "isneginf does not support complex inputs.", RuntimeError)
@@ -167,7 +167,7 @@ def _refuse_floats(name: str, *tensors: Tensor) -> None:
             raise NotImplementedError(f"\"{name}_cpu\" not implemented for '{scalar_name(t)}'")
 
 
-@operator(inplace=True, out=True)
+@operator(inplace=True, out="exact")
 def bitwise_not(input: Tensor) -> Tensor:
     """Every bit inverted; for bools the logical not."""
     _refuse_floats("bitwise_not", check_tensor(input, "bitwise_not", "input"))

@@ -174,7 +174,7 @@ def conj(input: Tensor) -> Tensor:
     return input._view_of_parts(storage, CONJ, tuple(input._shape), input.stride(), input.storage_offset())
 
 
-@operator(inplace=True, inplace_function=True, out=True)
+@operator(inplace=True, inplace_function=True, out="exact")
 def conj_physical(input: Tensor) -> Tensor:
     """The conjugate in memory of its own; a real tensor as it is."""
     return _apply(CONJ, (input,)) if _is_complex(check_tensor(input, "conj_physical", "input")) else input
@@ -277,7 +277,7 @@ def _sgn_gradient(g: Tensor, y: Tensor, inputs: Any, params: Any) -> tuple[Any]:
 _SGN = Composite("sgn", _sgn_gradient, saves="inputs output", conjugates=False)
 
 
-@operator("sgn", inplace=True, out=True)
+@operator("sgn", inplace=True, out="exact")
 def sgn(input: Tensor) -> Tensor:
     """z / |z|, and 0 of 0: the sign of a real number (of NaN, 0)."""
     if not _is_complex(check_tensor(input, "sgn", "input")):

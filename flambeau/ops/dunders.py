@@ -55,7 +55,8 @@ for _name, _function in (
     _define(f"__r{_name}__", _reflected(_function))
 
 # PyTorch divides a number by a tensor so, in two steps that each round.
-_define("__rtruediv__", _reflected(lambda number, tensor: arithmetic.mul(pointwise.reciprocal(tensor), number)))
+for _name in ("__rtruediv__", "__rdiv__"):
+    _define(_name, _reflected(lambda number, tensor: arithmetic.mul(pointwise.reciprocal(tensor), number)))
 
 # What commutes needs no second form.
 Tensor.__radd__, Tensor.__rmul__ = Tensor.__add__, Tensor.__mul__  # type: ignore[attr-defined]

@@ -8,7 +8,7 @@ from flambeau.dtypes import bool_, int64
 from flambeau.graph.primitives.elementwise import WHERE
 from flambeau.graph.primitives.indexing import EITHER_END, FROM_START, GATHER, SCATTER, Bounds
 from flambeau.ops.composite import repeated
-from flambeau.ops.operands import cast, check_fits, check_tensor, expand, filled, python_number, strides_like
+from flambeau.ops.operands import cast, check_fits, check_tensor, expand, filled, python_number, refuse, strides_like
 from flambeau.ops.registry import check_apart, operator, scalar_name, write_in_place
 from flambeau.ops.slicing import slice_dim, slice_view
 from flambeau.ops.views import owned, reshape
@@ -30,7 +30,7 @@ _IN_FLAT = Bounds("IndexError", "out of range: tried to access index {value} on 
 def _index(name: str, index: Any, *, int32_too: bool = True) -> Tensor:
     if not isinstance(index, Tensor):
         raise TypeError(f"{name}(): argument 'index' must be Tensor, not {type(index).__name__}")
-    if index.dtype.name not in (("int64", "int32") if int32_too else ("int64",)):
+    if index.dtype.name not in (("int64", "int32") if int32_too else ("int64",)) and index.numel():
         raise RuntimeError(f"{name}(): Expected dtype {'int32/int64' if int32_too else 'int64'} for index")
     return cast(index.detach(), int64)
 
@@ -40,7 +40,7 @@ def _raised(t: Tensor) -> Tensor:
     return t if t._shape else reshape(t, (1,))
 
 
-@operator(out=True)
+@operator(out="exact")
 def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False) -> Tensor:
     """out[i, j, …] = input[index[i, j, …], j, …] for dim 0. Indices must lie in [0, n) (RuntimeError otherwise).
 
@@ -125,7 +125,7 @@ def _scatter(name: str, input: Tensor, dim: int, index: Tensor, src: Any, mode: 
     return result if input._shape else owned(reshape(result, ()))
 
 
-@operator(inplace=True, apart=True, out=True)
+@operator(inplace=True, apart=True, out="exact")
 def scatter(input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None, reduce: str | None = None) -> Tensor:
     """out[index[i, j, …], j, …] = src[i, j, …] (a tensor or a number) for dim 0; `reduce` "add" or "multiply" combines.
 
@@ -137,7 +137,7 @@ def scatter(input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: A
     return _scatter("scatter", input, dim, index, value if src is None else src, "set" if reduce is None else _MODES[reduce])
 
 
-@operator(inplace=True, apart=True, out=True)
+@operator(inplace=True, apart=True, out="exact")
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     """out[index[i, j, …], j, …] += src[i, j, …] for dim 0.
 
@@ -147,7 +147,7 @@ def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     return _scatter("scatter", input, dim, index, check_tensor(src, "scatter_add", "src", 4), "add")
 
 
-@operator(inplace=True, apart=True, out=True)
+@operator(inplace=True, apart=True, out="exact")
 def scatter_reduce(input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, *, include_self: bool = True) -> Tensor:
     """src combined into the places of index: "sum", "prod", "mean", "amax" or "amin", with what was there if `include_self`.
 
@@ -186,7 +186,7 @@ def _neutral(reduce: str, input: Tensor) -> Any:
     return limits.min if reduce == "amax" else limits.max
 
 
-@operator()
+@operator(out=True)
 def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
     """`gather` whose operands broadcast; over the flattened tensor without `dim`.
 
@@ -233,7 +233,7 @@ def _vector(name: str, index: Any) -> Tensor:
     return _raised(places)
 
 
-@operator(out=True)
+@operator(out="exact")
 def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """The slices of dimension `dim` at the given places, a copy.
 
@@ -299,7 +299,7 @@ def _combined(
     return result if input._shape else owned(reshape(result, ()))
 
 
-@operator(inplace=True, apart=True, out=True)
+@operator(inplace=True, apart=True, out="exact")
 def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Any = 1) -> Tensor:
     """alpha·source added into the slices of `dim` at the given places (which may repeat).
 
@@ -310,17 +310,18 @@ def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
     return _by_index("index_add", input, dim, index, source, "add", bounds, alpha)
 
 
-@operator(inplace=True, apart=True, out=True)
+@operator(inplace=True, apart=True, out="exact")
 def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
     """source written into the slices of `dim` at the given places."""
     return _by_index("index_copy", input, dim, index, source, "set", _IN_COPY)
 
 
-@operator(inplace=True, apart=True, out=True)
+@operator(inplace=True, apart=True, out="exact")
 def index_reduce(input: Tensor, dim: int, index: Tensor, source: Tensor, reduce: str, *, include_self: bool = True) -> Tensor:
     """source combined into the slices of `dim`: "prod", "mean", "amax" or "amin"."""
     if reduce not in ("prod", "mean", "amax", "amin"):
         raise RuntimeError(f"index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got {reduce}.")
+    refuse(input, "index_func_" if include_self else "index_reduce_func_exclude_input_init", bool, complex)
     places = _vector("index_reduce", index)
     d = wrap_dim(dim, len(input._shape))
     part = _index_source("index_reduce", input, d, places, source)
@@ -354,7 +355,7 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
 
 
 # --- by flat positions -------------------------------------------------------------------------------------------------
-@operator(out=True)
+@operator(out="exact")
 def take(input: Tensor, index: Tensor) -> Tensor:
     """The elements at positions of the flattened tensor, in the index's shape."""
     if check_tensor(index, "take", "index", 2).dtype is not int64:

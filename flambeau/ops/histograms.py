@@ -92,7 +92,7 @@ def _counted(name: str, points: Tensor, bins: Sequence[Any], ranges: Any, weight
     return hist, edges
 
 
-@operator(out=True)
+@operator(out="exact")
 def histogram(
     input: Tensor,
     bins: Any = 100,

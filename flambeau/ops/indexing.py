@@ -473,6 +473,7 @@ def _set_masked(self: Tensor, mask: Tensor, value: Any) -> bool:
     return True
 
 
+_getitem.__name__, _setitem.__name__ = "__getitem__", "__setitem__"
 Tensor.__getitem__ = _getitem  # type: ignore[attr-defined]
 Tensor.__setitem__ = _setitem  # type: ignore[attr-defined]
 
@@ -520,7 +521,7 @@ def nonzero_tuple(mask: Tensor) -> tuple[Tensor, ...]:
     return tuple(reversed(result))
 
 
-@operator(out=True)
+@operator(out="exact")
 def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
     """The positions of non-zero elements, [count, rank] (or a tuple of vectors), in row-major order.
 
@@ -542,7 +543,7 @@ def argwhere(input: Tensor) -> Tensor:
     return nonzero(input)
 
 
-@operator(out=True)
+@operator(out="exact")
 def nonzero_static(input: Tensor, *, size: int, fill_value: int = -1) -> Tensor:
     """The first `size` positions of non-zero elements, [size, rank]; where there are fewer, rows of `fill_value`.
 

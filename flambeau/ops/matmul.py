@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
+from flambeau.dtypes import c_name_of_dtype
 from flambeau.graph.primitives.contraction import CONTRACT
-from flambeau.ops.operands import check_tensor, expand, same_device
+from flambeau.ops.operands import check_tensor, expand, refuse, same_device
 from flambeau.ops.registry import operator, scalar_name
 from flambeau.ops.views import owned, reshape
 from flambeau.shapes import joining
@@ -29,7 +30,8 @@ def _operands(name: str, a: Any, b: Any, second: str = "mat2") -> tuple[Tensor, 
     check_tensor(a, name, "input")
     check_tensor(b, name, second, 2)
     if a._storage.dtype is not b._storage.dtype:
-        raise RuntimeError(f"expected m1 and m2 to have the same dtype, but got: {_c_name(a)} != {_c_name(b)}")
+        names = c_name_of_dtype(a.dtype), c_name_of_dtype(b.dtype)
+        raise RuntimeError("expected m1 and m2 to have the same dtype, but got: {} != {}".format(*names))
     if a._storage.dtype.category == 0 and a.numel() and b.numel():
         raise NotImplementedError("\"addmm_impl_cpu_\" not implemented for 'Bool'")
     if a._storage.device != b._storage.device:
@@ -37,19 +39,8 @@ def _operands(name: str, a: Any, b: Any, second: str = "mat2") -> tuple[Tensor, 
     return a, b
 
 
-_C_NAMES = {
-    "float32": "float", "float64": "double", "float16": "c10::Half", "bfloat16": "c10::BFloat16", "int64": "long int",
-    "int32": "int", "int16": "short int", "int8": "signed char", "uint8": "unsigned char", "bool": "bool",
-    "uint32": "unsigned int", "complex64": "c10::complex<float>", "complex128": "c10::complex<double>",
-}  # fmt: skip
-
-
-def _c_name(t: Tensor) -> str:
-    return _C_NAMES[t.dtype.name]
-
-
 # --- two operands ------------------------------------------------------------------------------------------------------
-@operator("matmul", out=True)
+@operator("matmul", out="exact")
 def matmul(input: Tensor, other: Tensor) -> Tensor:
     """input @ other: [..., M, K] and [..., K, N] to [..., M, N], leading dimensions broadcast; a vector is one row or column.
 
@@ -93,7 +84,7 @@ def _batched(t: Tensor, own: tuple[int, ...], batch: tuple[int, ...]) -> tuple[t
     return tuple(labels), t if len(kept) == len(own) else reshape(t, (*kept, *rest))
 
 
-@operator(out=True)
+@operator(out="exact")
 def mm(input: Tensor, mat2: Tensor) -> Tensor:
     """[M, K] and [K, N] to [M, N]."""
     a, b = _operands("mm", input, mat2)
@@ -101,7 +92,7 @@ def mm(input: Tensor, mat2: Tensor) -> Tensor:
     return contract(a, b, (0, 1), (1, 2), (0, 2))
 
 
-@operator(out=True)
+@operator(out="exact")
 def bmm(input: Tensor, mat2: Tensor) -> Tensor:
     """[B, M, K] and [B, K, N] to [B, M, N].
 
@@ -113,7 +104,7 @@ def bmm(input: Tensor, mat2: Tensor) -> Tensor:
     return contract(a, b, (0, 1, 2), (0, 2, 3), (0, 1, 3))
 
 
-@operator(out=True)
+@operator(out="exact")
 def mv(input: Tensor, vec: Tensor) -> Tensor:
     """[M, K] and [K] to [M]."""
     a, b = _operands("mv", input, vec, "vec")
@@ -126,7 +117,7 @@ def _same_types(name: str, a: Tensor, b: Tensor) -> None:
         raise RuntimeError(f"{name} : expected both vectors to have same dtype, but found {scalar_name(a)} and {scalar_name(b)}")
 
 
-@operator(out=True)
+@operator(out="exact")
 def dot(input: Tensor, tensor: Tensor) -> Tensor:
     """Σ input·tensor of two vectors of one length."""
     check_tensor(input, "dot", "input")
@@ -137,7 +128,7 @@ def dot(input: Tensor, tensor: Tensor) -> Tensor:
     return contract(a, b, (0,), (0,), ())
 
 
-@operator(out=True)
+@operator(out="exact")
 def vdot(input: Tensor, other: Tensor) -> Tensor:
     """`dot` of the conjugate of input."""
     return dot(check_tensor(input, "vdot", "input").conj(), other)
@@ -158,13 +149,14 @@ def outer(input: Tensor, vec2: Tensor) -> Tensor:
     return input.unsqueeze(1) * vec2
 
 
-@operator(out=True)
+@operator(out="exact")
 def inner(input: Tensor, other: Tensor) -> Tensor:
     """Products summed over the last dimensions: [..., K] and [..., K] to both leads; a scalar multiplies."""
     check_tensor(other, "inner", "other", 2)
     rules.inner(tuple(check_tensor(input, "inner", "input")._shape), tuple(other._shape))
     if not input._shape or not other._shape:
         return input * other
+    refuse(input, "dot", bool)
     return tensordot(input, other, ([-1], [-1]))
 
 
@@ -185,7 +177,7 @@ def _added(input: Tensor, product: Tensor, beta: Any, alpha: Any, refuses_floats
     return (expand(first, tuple(product._shape)) + product)._laid_out(contiguous_strides(product._shape))
 
 
-@operator(inplace=True, out=True)
+@operator(inplace=True, out="exact")
 def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """beta·input + alpha·(mat1 @ mat2)."""
     a, b = _operands("addmm", mat1, mat2)
@@ -193,7 +185,7 @@ def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: An
     return _added(input, contract(a, b, (0, 1), (1, 2), (0, 2)), beta, alpha, refuses_floats=True)
 
 
-@operator(inplace=True, inplace_function=True, out=True)
+@operator(inplace=True, inplace_function=True, out="exact")
 def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """beta·input + alpha·(mat @ vec)."""
     a, b = _operands("addmv", mat, vec, "vec")
@@ -206,6 +198,9 @@ def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Any = 1, alpha: Any
     """beta·input + alpha·(vec1 ⊗ vec2)."""
     rules.addr(tuple(check_tensor(input, "addr", "input")._shape), tuple(vec1._shape), tuple(vec2._shape))
     product = outer(vec1, vec2)
+    if product.dtype.category == 0 and input.dtype.category == 0:  # of bools: or, and
+        product = product & bool(alpha)
+        return product | input if beta else product
     if alpha != 1:
         product = product * alpha
     if beta == 0:
@@ -213,7 +208,7 @@ def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Any = 1, alpha: Any
     return (input if beta == 1 else input * beta) + product
 
 
-@operator(inplace=True, out=True)
+@operator(inplace=True, out="exact")
 def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """beta·input + alpha·bmm(batch1, batch2)."""
     a, b = _operands("baddbmm", batch1, batch2, "batch2")
@@ -221,7 +216,7 @@ def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alp
     return _added(input, contract(a, b, (0, 1, 2), (0, 2, 3), (0, 1, 3)), beta, alpha)
 
 
-@operator(inplace=True, out=True)
+@operator(inplace=True, out="exact")
 def addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """beta·input + alpha·the batch's sum of bmm(batch1, batch2)."""
     a, b = _operands("addbmm", batch1, batch2, "batch2")
@@ -230,7 +225,7 @@ def addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alph
 
 
 # --- of any rank -------------------------------------------------------------------------------------------------------
-@operator(method=False, out=True)
+@operator(method=False, out="exact")
 def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
     """Products summed over the last `dims` dimensions of a and the first of b, or over given pairs of dimensions.
 
@@ -248,6 +243,8 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
     _, first, second = rules.tensordot(tuple(a._shape), tuple(b._shape), dims)
     if a.dtype is not b.dtype:
         raise RuntimeError(f"both inputs should have same dtype, but got {a.dtype} and {b.dtype}")
+    if a.numel() and b.numel():
+        refuse(a, "addmm_impl_cpu_", bool)
     for i, j in zip(first, second):  # a size of 1 stretches: the other side is summed
         if a._shape[i] != b._shape[j]:
             if a._shape[i] == 1:
@@ -285,7 +282,7 @@ def chain_matmul(*matrices: Tensor) -> Tensor:
     return multi_dot(list(matrices))
 
 
-@operator(namespace="linalg", method=False)
+@operator(namespace="linalg", method=False, out=True)
 def multi_dot(tensors: Any) -> Tensor:
     """The product of several matrices (the first and last may be vectors), in the cheapest order."""
     found = list(tensors)

@@ -6,7 +6,7 @@ from typing import Any
 
 from flambeau.graph.primitives import elementwise as e
 from flambeau.ops.arithmetic import add, mul, sub
-from flambeau.ops.operands import accumulation_dtype, cast, check_tensor, number_before, operands, pair, result_dtype
+from flambeau.ops.operands import accumulation_dtype, cast, check_tensor, number_before, operands, pair, refuse, result_dtype
 from flambeau.ops.pointwise import one_like
 from flambeau.ops.registry import operator
 from flambeau.tensor import Tensor
@@ -16,7 +16,7 @@ __all__ = ["addcdiv", "addcmul", "lerp"]
 _apply = Tensor._apply
 
 
-@operator(inplace=True, out=True)
+@operator(inplace=True, out="exact")
 def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
     """input + weight·(end - input), from the nearer end.
 
@@ -28,6 +28,7 @@ def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
         raise RuntimeError(f"expected dtype {input.dtype} for `end` but got dtype {end.dtype}")
     if isinstance(weight, Tensor) and weight.dtype is not input.dtype:
         raise RuntimeError(f"expected dtype {input.dtype} for `weight` but got dtype {weight.dtype}")
+    refuse(input, f"lerp_kernel_{'tensor' if isinstance(weight, Tensor) else 'scalar'}", bool, int)
     own = input.dtype
     wide = accumulation_dtype(own)
     a, b = operands("lerp", input, end, type=wide)
@@ -48,6 +49,7 @@ def addcmul(input: Tensor, tensor1: Any, tensor2: Tensor, _tensor2: Any = None, 
         value, tensor1, tensor2 = number_before("addcmul", tensor1), tensor2, _tensor2
     own = result_dtype((input, tensor1, tensor2))
     a, b, c = operands("addcmul", input, tensor1, tensor2, type=accumulation_dtype(own))
+    refuse(a, "addcmul_cpu_out", bool)
     product = mul(b, c)
     return cast(add(a, product if value == 1 else mul(product, value)), own)._laid_out_by(a, b, c)
 

@@ -27,7 +27,7 @@ __all__ = [
     "Scalar", "check_tensor", "result_dtype", "operands", "pair", "cast", "scalar", "filled", "expand", "same_device",
     "python_number", "sizes", "dims_argument", "floating", "accumulation_dtype", "check_fits", "integer",
     "number_before",
-    "refuse_complex",
+    "refuse", "refuse_complex",
     "wrapped", "format_argument", "strides_like",
 ]  # fmt: skip
 
@@ -39,6 +39,20 @@ def check_tensor(value: Any, function: str, argument: str, position: int = 1) ->
     if isinstance(value, Tensor):
         return value
     raise TypeError(f"{function}(): argument '{argument}' (position {position}) must be Tensor, not {type(value).__name__}")
+
+
+_CATEGORIES = {bool: 0, int: 1, float: 2, complex: 3}
+
+
+def refuse(t: Tensor, kernel: str, *kinds: Any) -> None:
+    """Raises PyTorch's NotImplementedError where its `kernel` isn't made for the tensor's dtype.
+
+    The kinds refused are Python's types of numbers, each for all dtypes of that kind, or dtypes.
+    """
+    type = t._storage.dtype
+    for kind in kinds:
+        if type is kind or _CATEGORIES.get(kind) == type.category:
+            raise NotImplementedError(f"\"{kernel}\" not implemented for '{name_of_dtype(type)}'")
 
 
 def refuse_complex(t: Tensor, message: str, kind: type[Exception] = NotImplementedError) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from flambeau.graph.primitives.movement import PAD
 from flambeau.ops.composite import Composite, record, untaped
 from flambeau.ops.joining import cat, pad_constant
-from flambeau.ops.operands import check_fits, check_tensor
+from flambeau.ops.operands import check_fits, check_tensor, refuse
 from flambeau.ops.registry import operator
 from flambeau.shapes import joining as rules
 from flambeau.size import contiguous_strides
@@ -101,6 +101,24 @@ def _gradient(g: Tensor, y: Any, inputs: Any, params: Any) -> tuple[Any]:
     return (gradient,)
 
 
+def _before_cropping(x: Tensor, low: list[int], high: list[int]) -> tuple[Tensor, list[int], list[int]]:
+    """For `replicate` with amounts below 0, which crop what would be repeated: what is left is cropped, but for the element
+    at an edge that is repeated though nothing else of x is left."""
+    for d, (a, b) in enumerate(zip(low, high)):
+        n = x._shape[d]
+        first, last = max(-a, 0), n - max(-b, 0)
+        low[d], high[d] = max(a, 0), max(b, 0)
+        if first >= n:  # all of it is to the right of x
+            x, first = x.narrow(d, n - 1, 1), first - n
+            high[d], last = high[d] - first - 1, 1
+            first = 0
+        elif last <= 0:
+            x, last = x.narrow(d, 0, 1), 1
+            low[d], first = low[d] + (n + b) - 1, 0
+        x = x.narrow(d, first, last - first)
+    return x, low, high
+
+
 _PADDED = Composite("pad", _gradient, saves="", conjugates=False)
 
 
@@ -127,10 +145,15 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
         return _constant(x, low, high, 0 if value is None else value)
     if value is not None and value != 0:
         raise RuntimeError(f'Padding mode "{mode}" doesn\'t take in value argument')
+    if mode != "circular":
+        refuse(x, f"{'reflection' if mode == 'reflect' else 'replication'}_pad{len(amounts) // 2}d", bool)
     image = x
     if any(a < 0 for a in (*low, *high)):
-        x = pad_constant(x, [(min(a, 0), min(b, 0)) for a, b in zip(low, high)])
-        low, high = [max(a, 0) for a in low], [max(b, 0) for b in high]
+        if mode == "replicate":
+            x, low, high = _before_cropping(x, low, high)
+        else:
+            x = pad_constant(x, [(min(a, 0), min(b, 0)) for a, b in zip(low, high)])
+            low, high = [max(a, 0) for a in low], [max(b, 0) for b in high]
     if not any(low) and not any(high):
         return x.clone() if x is image else x
     with untaped():

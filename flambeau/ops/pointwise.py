@@ -11,7 +11,7 @@ from flambeau.graph.primitives import elementwise as e
 from flambeau.ops.arithmetic import mul, sub
 from flambeau.ops.choices import choose, clamp
 from flambeau.ops.composite import Composite, record, untaped
-from flambeau.ops.operands import accumulation_dtype, cast, check_tensor, filled, operands, pair, refuse_complex
+from flambeau.ops.operands import accumulation_dtype, cast, check_tensor, filled, operands, pair, refuse, refuse_complex
 from flambeau.ops.registry import operator, scalar_name
 from flambeau.ops.results import result_type
 from flambeau.tensor import Tensor, from_node, result_strides
@@ -144,7 +144,7 @@ def _whole(primitive: Primitive, *names: str, doc: str) -> Any:
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = doc
-    operator(*names, inplace=True, out=True, inplace_function=True)(function)
+    operator(*names, inplace=True, out="exact", inplace_function=True)(function)
     return function
 
 
@@ -157,12 +157,12 @@ ceil = _whole(e.CEIL, "ceil", doc="The smallest whole number not below input.")
 trunc = _whole(e.TRUNC, "trunc", "fix", doc="The whole part, towards zero.")
 
 
-@operator(inplace=True, out=True, inplace_function=True)
-def round(input: Tensor, *, decimals: int = 0) -> Tensor:
-    """The nearest number of `decimals` decimals; halves go to the even neighbour."""
+@operator(inplace=True, out="exact", inplace_function=True)
+def round(input: Tensor, *, decimals: int | None = None) -> Tensor:
+    """The nearest number of `decimals` decimals (0 by default; integers take no other); halves go to the even neighbour."""
     if check_tensor(input, "round", "input").dtype.category != 2:
-        if decimals or input.dtype.category != 1:
-            raise NotImplementedError(f"\"round_cpu\" not implemented for '{scalar_name(input)}'")
+        if decimals is not None or input.dtype.category != 1:
+            raise NotImplementedError(f"\"round_vml_cpu\" not implemented for '{scalar_name(input)}'")
         return input.clone()
     if not decimals:
         return _apply(e.ROUND, (input,))
@@ -176,19 +176,14 @@ def round(input: Tensor, *, decimals: int = 0) -> Tensor:
     return _in_wide(shifted, input)
 
 
-@operator(inplace=True, inplace_function=True, out=True)
+@operator(inplace=True, inplace_function=True, out="exact")
 def frac(input: Tensor) -> Tensor:
     """What is left of the whole part: input - trunc(input)."""
-    if check_tensor(input, "frac", "input").dtype.category != 2:
-        raise (
-            RuntimeError("frac(): not implemented for integers")
-            if input.dtype.category == 1
-            else NotImplementedError(f"\"frac_cpu\" not implemented for '{scalar_name(input)}'")
-        )
+    refuse(check_tensor(input, "frac", "input"), "frac_cpu", bool, int, complex)
     return sub(input, _apply(e.TRUNC, (input.detach(),)))
 
 
-@operator("neg", "negative", inplace=True, out=True, inplace_function=True)
+@operator("neg", "negative", inplace=True, out="exact", inplace_function=True)
 def neg(input: Tensor) -> Tensor:
     """-input."""
     if check_tensor(input, "neg", "input").dtype.category == 0:
@@ -207,7 +202,7 @@ def positive(input: Tensor) -> Tensor:
     return input
 
 
-@operator("abs", "absolute", inplace=True, out=True, inplace_function=True)
+@operator("abs", "absolute", inplace=True, out="exact", inplace_function=True)
 def abs(input: Tensor) -> Tensor:
     """The absolute value."""
     if check_tensor(input, "abs", "input").dtype.category == 0:
@@ -218,7 +213,7 @@ def abs(input: Tensor) -> Tensor:
 _SIGN = Composite("sign", lambda g, y, inputs, params: (lambda: g * 0,), saves="")
 
 
-@operator("sign", inplace=True, out=True)
+@operator("sign", inplace=True, out="exact")
 def sign(input: Tensor) -> Tensor:
     """-1, 0 or 1; of NaN, 0."""
     if check_tensor(input, "sign", "input").dtype.category != 2:
@@ -232,7 +227,7 @@ def sign(input: Tensor) -> Tensor:
     return record(_SIGN, y, (input,))
 
 
-@operator(out=True)
+@operator(out="exact")
 def signbit(input: Tensor) -> Tensor:
     """Whether the sign bit is set (also of -0.0)."""
     if check_tensor(input, "signbit", "input").dtype.category == 2:
@@ -359,7 +354,7 @@ _SINC = Composite("sinc", _sinc_gradient)
 _frexp_result = result_type("frexp", "mantissa exponent")
 
 
-@operator()
+@operator(out=True)
 def frexp(input: Tensor) -> Any:
     """mantissa · 2^exponent with a mantissa of size in [½, 1); exponents are int32."""
     if check_tensor(input, "frexp", "input").dtype.category != 2:

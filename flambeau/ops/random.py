@@ -19,6 +19,7 @@ from flambeau.ops.operands import (
     integer,
     pair,
     python_number,
+    refuse,
     refuse_complex,
     sizes,
     strides_like,
@@ -426,6 +427,7 @@ def _cauchy(self: Tensor, generator: Any, median: float = 0.0, sigma: float = 1.
 
 @_in_place("geometric_", "How many trials of probability p until the first success: 1, 2, …")
 def _geometric(self: Tensor, generator: Any, p: float) -> Tensor:
+    refuse(self, "geometric_cpu", bool, complex)
     if not 0 < p < 1:
         raise RuntimeError(f"geometric_ expects p to be in (0, 1), but got p={p}")
     drawn = uniform(tuple(self._shape), float32, self._storage.device, generator, above_zero=True)

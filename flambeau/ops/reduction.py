@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from flambeau.dtypes import bool_, dtype, int64
+from flambeau.dtypes import bool_, dtype, int64, name_of_dtype
 from flambeau.graph.node import Primitive
 from flambeau.graph.primitives import reduction as r
 from flambeau.graph.primitives.complex import REAL
 from flambeau.graph.primitives.elementwise import CAST, DIV
 from flambeau.graph.primitives.movement import RESHAPE
 from flambeau.ops.composite import Composite, computed, record
-from flambeau.ops.operands import accumulation_dtype, cast, check_tensor, dims_argument, expand, filled, refuse_complex
+from flambeau.ops.operands import accumulation_dtype, cast, check_tensor, dims_argument, expand, filled, refuse, refuse_complex
 from flambeau.ops.registry import operator, scalar_name
 from flambeau.ops.results import result_type
 from flambeau.ops.views import owned, reshape
@@ -56,7 +56,7 @@ def _sum_dtype(input: Tensor, type: dtype | None) -> dtype:
 
 
 # --- sums ----------------------------------------------------------------------------------------------------------------------
-@operator(out=True)
+@operator(out="dtype")
 def sum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: dtype | None = None) -> Tensor:
     """The sum over `dim` (an int, a tuple, None: all). Bools and integers sum as int64 unless `dtype` says otherwise.
 
@@ -94,7 +94,7 @@ def _mean_gradient(g: Tensor, y: Any, inputs: Any, params: tuple[Any, ...]) -> t
 _MEAN = Composite("mean", _mean_gradient, saves="shapes")
 
 
-@operator(out=True)
+@operator(out="dtype")
 def mean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: dtype | None = None) -> Tensor:
     """The mean over `dim`. Raises RuntimeError for integers unless a floating `dtype` is given.
 
@@ -135,7 +135,7 @@ def nanmean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: dty
     return cast(nansum(input, dim, keepdim, dtype=accumulation_dtype(type)) / count, type)
 
 
-@operator(out=True)
+@operator(out="dtype")
 def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: dtype | None = None) -> Tensor:
     """The product over one dimension, or all elements'. Bools and integers multiply as int64 unless told.
 
@@ -164,7 +164,7 @@ def _truth(primitive: Primitive, name: str, doc: str) -> Any:
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = doc
-    operator(name, out=True)(function)
+    operator(name, out="exact")(function)
     return function
 
 
@@ -182,7 +182,7 @@ def _even_extremum(primitive: Primitive, name: str, doc: str) -> Any:
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = doc
-    operator(name, out=True)(function)
+    operator(name, out="exact")(function)
     return function
 
 
@@ -224,8 +224,10 @@ def _extremum(name: str, primitive: Primitive, index: Primitive, two: str, resul
             return getattr(input, two)(dim if other is None else other)
         shape = tuple(input._shape)
         if dim is None:
+            refuse(input, f"{name}_all", complex)
             rules.reduce_nonempty(shape, None, name=name)
             return record(_EVENLY, even(input.detach()), (input,))
+        refuse_complex(input, f"{name}(): does not support complex input", RuntimeError)
         d = wrap_dim(dims_argument(dim), len(shape))
         rules.reduce_nonempty(shape, d if shape else None, keepdim, name=name)
         if not shape:
@@ -242,7 +244,7 @@ def _extremum(name: str, primitive: Primitive, index: Primitive, two: str, resul
     function.__doc__ = (
         f"The {name}imum of all elements; over `dim` as a named tuple (values, indices); of two tensors elementwise."
     )
-    operator(name, out=True)(function)
+    operator(name, out="exact")(function)
     return function
 
 
@@ -275,7 +277,7 @@ def _position(name: str, primitive: Primitive) -> Any:
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = f"The first position of the {name[3:]}imum, of the flattened tensor or along `dim` (int64)."
-    operator(name, out=True)(function)
+    operator(name, out="exact")(function)
     return function
 
 
@@ -285,9 +287,10 @@ argmin = _position("argmin", r.ARGMIN)
 _aminmax_result = result_type("aminmax", "min max")
 
 
-@operator(out=True)
+@operator(out="exact")
 def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> Any:
     """The smallest and the largest element, of all or along `dim`."""
+    refuse(check_tensor(input, "aminmax", "input"), "aminmax_cpu", complex)
     axes = () if dim is None else dim
     return _aminmax_result(amin(input, axes, keepdim), amax(input, axes, keepdim))
 
@@ -392,7 +395,7 @@ def _vector_norm(x: Tensor, p: float, axes: tuple[int, ...], keepdim: bool) -> T
     return y.clone() if y._storage is x._storage else y
 
 
-@operator(out=True)
+@operator(out="exact")
 def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, dtype: dtype | None = None) -> Tensor:
     """The p-norm over `dim` (all elements by default); "fro" is 2, "nuc" the sum of singular values of a matrix.
 
@@ -418,13 +421,17 @@ def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
     return norm(input - other, float(p))
 
 
-@operator(inplace=True)
+@operator(inplace=True, out=True)
 def renorm(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
     """Slices along `dim` whose p-norm is above `maxnorm` scaled down to it."""
     if p <= 0:
         raise RuntimeError("non-positive-norm not supported")
     if maxnorm < 0:
         raise RuntimeError("expected maxnorm to be >= 0 but got " + str(maxnorm))
+    if input.dtype.category < 2:
+        raise RuntimeError(
+            f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {name_of_dtype(input.dtype)}"
+        )
     d = wrap_dim(dim, len(input._shape))
     axes = tuple(i for i in range(len(input._shape)) if i != d)
     length = vector_norm(input, float(p), axes, True)

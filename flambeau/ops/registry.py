@@ -16,11 +16,11 @@ from flambeau.autograd.entries import PrimitiveGradient, entitle
 from flambeau.autograd.modes import state
 from flambeau.autograd.names import OF_OPERATORS, full_name
 from flambeau.autograd.tape import SavedTensor
-from flambeau.dtypes import can_cast, name_of_dtype
+from flambeau.dtypes import c_name_of_dtype, can_cast, name_of_dtype
 from flambeau.ops.autocast import casting
 from flambeau.ops.spellings import with_spellings
 from flambeau.shapes.strides import is_dense
-from flambeau.tensor import Tensor, from_node
+from flambeau.tensor import Tensor, from_node, overridable
 
 __all__ = [
     "OPERATORS", "Operator", "check_apart", "check_overlap", "in_place", "operator", "scalar_name", "write_in_place", "write_out",
@@ -58,33 +58,37 @@ def operator(
     inplace: bool = False,
     inplace_function: bool = False,
     apart: bool = False,
-    out: bool = False,
+    out: bool | str = False,
     also: Mapping[str, str] = MappingProxyType({}),
 ) -> Callable[[F], F]:
     """Registers a function under its own name, or under `names` (the first is the main one, others are aliases).
 
     With `inplace`, `Tensor.name_` writes the result into the tensor (`inplace_function`: also as a function, `torch.relu_`),
     whose other operands may share none of its memory where the places written are computed (`apart`);
-    with `out`, the public function takes `out=` (a tensor, or a tuple for several results). The first parameter of a
-    method's function is the tensor. `also` gives parameters by other names that they are known by.
+    with `out`, the public function takes `out=` (a tensor, or a tuple for several results): of any dtype that the
+    result's can be cast to, of that dtype alone if it is "exact", or, if it is "dtype", one whose dtype stands for `dtype=`. The
+    first parameter of a method's function is the tensor. `also` gives parameters by other names that they are known by.
     """
 
     def register(function: F) -> F:
         plain: Callable[..., Any] = function
         function = casting(function, namespace, names[0] if names else function.__name__)  # type: ignore[assignment]
-        called = _quick(with_spellings(function, also), plain)
+        spelled: Callable[..., Any] = with_spellings(function, also)
+        called = _quick(spelled, plain)
         for name in names or (function.__name__,):
             if name in OF_OPERATORS:
-                called = plain = _with_title(called, full_name(OF_OPERATORS[name]))
-            public: Callable[..., Any] = _quick(_with_out(called), plain) if out else called
-            OPERATORS[namespace, name] = Operator(name, function, public, namespace, method, inplace, out)
+                called = plain = spelled = _with_title(called, full_name(OF_OPERATORS[name]))
+            around = _with_out(called, out) if out else spelled
+            public = _quick(around, plain) if namespace is None else overridable(around, plain)
+            OPERATORS[namespace, name] = Operator(name, function, public, namespace, method, inplace, bool(out))
             if method:
                 setattr(Tensor, name, called)
             if inplace:
                 in_place = _in_place(called, name, apart)
                 setattr(Tensor, name + "_", in_place)
                 if inplace_function:
-                    OPERATORS[namespace, name + "_"] = Operator(name + "_", in_place, in_place, namespace, False, False, False)
+                    public = overridable(in_place, in_place)
+                    OPERATORS[namespace, name + "_"] = Operator(name + "_", in_place, public, namespace, False, False, False)
         return function
 
     return register
@@ -185,12 +189,16 @@ def _is_dense(t: Tensor) -> bool:
     return is_dense(t._shape, t.stride())
 
 
-def _with_out(function: Callable[..., Any]) -> Callable[..., Any]:
+def _with_out(function: Callable[..., Any], kind: bool | str) -> Callable[..., Any]:
     @functools.wraps(function)
     def with_out(*args: Any, out: Any = None, **kwargs: Any) -> Any:
-        result = function(*args, **kwargs)
         if out is None:
-            return result
+            return function(*args, **kwargs)
+        if kind == "dtype" and isinstance(out, Tensor):
+            kwargs["dtype"] = kwargs.get("dtype") or out.dtype
+        result = function(*args, **kwargs)
+        if kind is not True:
+            _check_dtypes(out, result)
         if isinstance(out, Tensor):
             for other in args:
                 if isinstance(other, Tensor) and other._storage is out._storage and other is not out:
@@ -198,6 +206,15 @@ def _with_out(function: Callable[..., Any]) -> Callable[..., Any]:
         return write_out(out, result)
 
     return with_out
+
+
+def _check_dtypes(out: Any, result: Any) -> None:
+    if isinstance(out, (tuple, list)) and isinstance(result, tuple):
+        for target, found in zip(out, result):
+            _check_dtypes(target, found)
+    elif isinstance(out, Tensor) and isinstance(result, Tensor) and out.dtype is not result.dtype:
+        names = c_name_of_dtype(result.dtype), c_name_of_dtype(out.dtype)
+        raise RuntimeError("Expected out tensor to have dtype {}, but got {} instead".format(*names))
 
 
 def _dtype_error(result: Tensor, target: Tensor) -> RuntimeError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flambeau.dtypes import dtype, int64
+from flambeau.dtypes import c_name_of_dtype, dtype, int64
 from flambeau.graph.primitives.scan import SCAN
 from flambeau.ops.binary import logaddexp
 from flambeau.ops.composite import record
@@ -33,25 +33,27 @@ def _scan(t: Tensor, dim: int, kind: str) -> Tensor:
     return Tensor._apply(SCAN, (t,), (d, kind))
 
 
-@operator(out=True)
+def _summable(name: str, input: Tensor, dtype: dtype | None) -> Tensor:
+    own = check_tensor(input, name, "input").dtype
+    if dtype is not None and dtype.category == 0 and input._shape and input.numel():
+        raise NotImplementedError(f"\"{name}_out_cpu\" not implemented for 'Bool'")
+    return cast(input, dtype or (own if own.category >= 2 else int64))
+
+
+@operator(out="dtype")
 def cumsum(input: Tensor, dim: int, *, dtype: dtype | None = None) -> Tensor:
     """Sums of all elements up to each one along `dim`; bools and integers as int64 unless told.
 
     >>> torch.arange(5).cumsum(0)
     tensor([ 0,  1,  3,  6, 10])
     """
-    own = check_tensor(input, "cumsum", "input").dtype
-    return _scan(cast(input, dtype or (own if own.category >= 2 else int64)), dim, "sum")
+    return _scan(_summable("cumsum", input, dtype), dim, "sum")
 
 
-@operator(out=True)
+@operator(out="dtype")
 def cumprod(input: Tensor, dim: int, *, dtype: dtype | None = None) -> Tensor:
     """Products of all elements up to each one along `dim`; bools and integers as int64 unless told."""
-    own = check_tensor(input, "cumprod", "input").dtype
-    return _scan(cast(input, dtype or (own if own.category >= 2 else int64)), dim, "prod")
-
-
-_C_NAMES = {"float32": "float", "float64": "double", "int64": "long int", "int32": "int"}
+    return _scan(_summable("cumprod", input, dtype), dim, "prod")
 
 
 def _in_own_dtype(scan: Any) -> None:
@@ -62,11 +64,9 @@ def _in_own_dtype(scan: Any) -> None:
         wrap_dim(dim, len(self._shape))
         if dtype is not None and dtype is not own:
             raise RuntimeError(
-                f"Bad in-place call: input tensor dtype {_C_NAMES.get(own.name, own.name)} and output tensor dtype "
-                f"{_C_NAMES.get(dtype.name, dtype.name)} should match"
+                f"Bad in-place call: input tensor dtype {c_name_of_dtype(own)} and output tensor dtype "
+                f"{c_name_of_dtype(dtype)} should match"
             )
-        if own.category == 0 and self._shape and self.numel():
-            raise NotImplementedError(f"\"{scan.__name__}_out_cpu\" not implemented for 'Bool'")
         return in_place(scan, self, dim, dtype=own)
 
     change.__name__ = change.__qualname__ = scan.__name__ + "_"
@@ -94,7 +94,7 @@ def _running(name: str, kind: str) -> Any:
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = f"The {kind}imum of all elements up to each one along `dim`, and its last position."
-    operator(name, out=True)(function)
+    operator(name, out="exact")(function)
     return function
 
 
@@ -102,7 +102,7 @@ cummax = _running("cummax", "max")
 cummin = _running("cummin", "min")
 
 
-@operator(out=True)
+@operator(out="exact")
 def logcumsumexp(input: Tensor, dim: int) -> Tensor:
     """log of the running sum of exp(input), without overflow: relative to the running maximum."""
     shape = tuple(check_tensor(input, "logcumsumexp", "input")._shape)
@@ -136,15 +136,15 @@ def _running_logsumexp(x: Tensor) -> Tensor:
     return cat(parts, -1)
 
 
-@operator(out=True)
+@operator(out="exact")
 def diff(input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None, append: Tensor | None = None) -> Tensor:
     """n-th differences of neighbours along `dim`, after `prepend` and `append` were put on."""
     rules.diff(tuple(check_tensor(input, "diff", "input")._shape), n, dim)
     d = wrap_dim(dim, len(input._shape))
     parts = [t for t in (prepend, input, append) if t is not None]
-    x = cat(parts, d) if len(parts) > 1 else input
     if n == 0:
-        return x.clone() if x is input else x
+        return input.clone()
+    x = cat(parts, d) if len(parts) > 1 else input
     for _ in range(n):
         size = x._shape[d]
         if size <= 1:

@@ -11,7 +11,7 @@ from flambeau.device import as_device_name
 from flambeau.dtypes import default_dtype, dtype, float32, float64, int64, name_of_dtype
 from flambeau.graph.primitives import elementwise as e
 from flambeau.ops.creation import iota
-from flambeau.ops.operands import cast, check_tensor, filled, integer, pair, python_number
+from flambeau.ops.operands import cast, check_tensor, filled, integer, pair, python_number, refuse
 from flambeau.ops.registry import operator, write_out
 from flambeau.ops.views import owned, reshape
 from flambeau.size import contiguous_strides
@@ -70,7 +70,7 @@ def arange(
         start, end = 0, start
     first, last, by = _number(start, "arange", "start"), _number(end, "arange", "end"), _number(step, "arange", "step")
     if by == 0:
-        raise RuntimeError("step must be nonzero")
+        raise ValueError("step must be nonzero")
     if not (math.isfinite(first) and math.isfinite(last)):
         raise RuntimeError(f"unsupported range: {first} -> {last}")
     if (by > 0 and first > last) or (by < 0 and first < last):
@@ -79,16 +79,18 @@ def arange(
         dtype = out.dtype
     whole = all(isinstance(v, int) for v in (first, last, by))
     type = dtype or (int64 if whole else default_dtype())
-    if type.category == 3:
+    if type.category in (0, 3):
         raise NotImplementedError(f"\"arange_cpu\" not implemented for '{name_of_dtype(type)}'")
-    if type.category != 2:
+    if type is int64:
         first, last, by = int(first), int(last), int(by)
         if by == 0:
-            raise RuntimeError("step must be nonzero")
+            raise ValueError("step must be nonzero")
         count = -((first - last) // by) if by > 0 else -((last - first) // -by)
-        count = max(count, 0)
     else:
-        count = max(math.ceil((last - first) / by), 0)
+        count = math.ceil((last - first) / by)  # counted before the numbers are cut to integers, as in PyTorch
+        if type.category != 2:
+            first, by = int(first), int(by)
+    count = max(count, 0)
     where = as_device_name(device)
     if type.category != 2:
         result = iota(count, int64, where)
@@ -119,6 +121,8 @@ def range(start: Any = 0, end: Any = None, step: Any = 1, *, dtype: dtype | None
 
 
 def _spaced(name: str, start: Any, end: Any, steps: Any, device: str, type: dtype) -> Tensor:
+    if type.category == 0:
+        raise NotImplementedError(f"\"{name}_cpu\" not implemented for 'Bool'")
     count = integer(steps, name, "steps")
     if count < 0:
         raise RuntimeError("number of steps must be non-negative")
@@ -129,6 +133,8 @@ def _spaced(name: str, start: Any, end: Any, steps: Any, device: str, type: dtyp
             raise RuntimeError(
                 f"{name} only supports 0-dimensional start and end tensors, but got {n} with {v.ndim} dimension(s)."
             )
+    if type.category == 1:  # of integers, as in PyTorch, whatever the ends were
+        a, b = (v.detach().to(device=device, dtype=int64) if isinstance(v, Tensor) else v for v in (a, b))
     a, b = (v.detach().to(device=device, dtype=wide) if isinstance(v, Tensor) else v for v in (a, b))
     position = cast(iota(count, int64, device), wide)
     if type.category < 2 and not isinstance(a, Tensor) and not isinstance(b, Tensor):
@@ -223,7 +229,7 @@ def _triangle(name: str, input: Tensor, keeps: Any) -> Tensor:
     return input._fill_where(kept.logical_not(), 0)._laid_out(contiguous_strides(input._shape))
 
 
-@operator(inplace=True, out=True)
+@operator(inplace=True, out="exact")
 def tril(input: Tensor, diagonal: int = 0) -> Tensor:
     """The matrices' elements on and below a diagonal, zeros above.
 
@@ -235,17 +241,19 @@ def tril(input: Tensor, diagonal: int = 0) -> Tensor:
     return _triangle("tril", input, lambda side: side <= diagonal)
 
 
-@operator(inplace=True, out=True)
+@operator(inplace=True, out="exact")
 def triu(input: Tensor, diagonal: int = 0) -> Tensor:
     """The matrices' elements on and above a diagonal, zeros below."""
     return _triangle("triu", input, lambda side: side >= diagonal)
 
 
-def _indices(rows: int, columns: int, first: Any, type: dtype | None, device: Any) -> Tensor:
+def _indices(name: str, rows: int, columns: int, first: Any, type: dtype | None, device: Any) -> Tensor:
     """Rows and columns of the elements at `first(row)`, a range of columns for each row."""
     from flambeau.ops.creation import tensor
     from flambeau.ops.joining import stack
 
+    if type is not None and type.name not in ("int32", "int64"):
+        raise NotImplementedError(f"\"{name}\" not implemented for '{name_of_dtype(type)}'")
     if rows < 0 or columns < 0:
         raise RuntimeError(f"row must be non-negative, got {rows}" if rows < 0 else f"col must be non-negative, got {columns}")
     taken = [first(r) for r in builtins.range(rows)]
@@ -270,7 +278,7 @@ def tril_indices(
     tensor([[0, 1, 1, 2, 2, 2],
             [0, 0, 1, 0, 1, 2]])
     """
-    return _indices(row, col, lambda r: builtins.range(max(0, min(col, r + offset + 1))), dtype, device)
+    return _indices("tril_indices", row, col, lambda r: builtins.range(max(0, min(col, r + offset + 1))), dtype, device)
 
 
 @operator(method=False)
@@ -278,10 +286,10 @@ def triu_indices(
     row: int, col: int, offset: int = 0, *, dtype: dtype | None = None, device: Any = None, layout: Any = None
 ) -> Tensor:
     """[2, count]: rows and columns of the upper triangle's elements."""
-    return _indices(row, col, lambda r: builtins.range(max(0, r + offset), col), dtype, device)
+    return _indices("triu_indices", row, col, lambda r: builtins.range(max(0, r + offset), col), dtype, device)
 
 
-@operator()
+@operator(out=True)
 def diag(input: Tensor, diagonal: int = 0) -> Tensor:
     """A matrix's diagonal as a vector, or a matrix with a vector on its diagonal."""
     from flambeau.shapes.views import diag as rule
@@ -324,6 +332,7 @@ def trace(input: Tensor) -> Tensor:
     """The sum of a matrix's diagonal."""
     if len(check_tensor(input, "trace", "input")._shape) != 2:
         raise RuntimeError("trace: expected a matrix, but got tensor with dim " + str(input.ndim))
+    refuse(input, "trace", bool)
     return input.diagonal().sum()
 
 
@@ -349,7 +358,7 @@ def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
     return result
 
 
-@operator()
+@operator(out=True)
 def slice_scatter(
     input: Tensor, src: Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
 ) -> Tensor:
@@ -375,7 +384,10 @@ def unravel_index(indices: Tensor, shape: Any) -> tuple[Tensor, ...]:
     if indices.dtype.category != 1:
         raise TypeError(f"expected 'indices' to be integer dtype, but got {indices.dtype}")
     rest, result = cast(indices, int64), []
-    for n in reversed(sizes("unravel_index", (shape,) if not isinstance(shape, int) else ((shape,),), "shape")):
+    dimensions = sizes("unravel_index", (shape,) if not isinstance(shape, int) else ((shape,),), "shape")
+    if not dimensions:
+        return ()
+    for n in reversed(dimensions):
         result.append(rest.remainder(n))
         rest = rest.div(n, rounding_mode="floor")
     from flambeau.ops.joining import stack

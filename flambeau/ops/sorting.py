@@ -12,7 +12,7 @@ from flambeau.ops.composite import Composite, computed
 from flambeau.ops.creation import iota
 from flambeau.ops.gathering import along, flat_positions, gather
 from flambeau.ops.joining import cat
-from flambeau.ops.operands import cast, check_tensor, integer, python_number, strides_like
+from flambeau.ops.operands import cast, check_tensor, integer, python_number, refuse, strides_like
 from flambeau.ops.registry import operator, scalar_name
 from flambeau.ops.results import result_type
 from flambeau.ops.slicing import select, slice_dim
@@ -36,7 +36,7 @@ _kth_result = result_type("kthvalue", "values indices")
 _mode_result = result_type("mode", "values indices")
 
 
-@operator(out=True)
+@operator(out="exact")
 def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Any:
     """The elements along `dim` in order, and their places; NaN counts as largest. Always stable.
 
@@ -51,7 +51,7 @@ def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = 
     return _sort_result(gather(input, d, places)._laid_out(strides), places)
 
 
-@operator(method=True)
+@operator(method=True, out=True)
 def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Tensor:
     """The places of the elements along `dim` in order.
 
@@ -61,21 +61,21 @@ def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool
     return sort(input, dim, descending)[1]
 
 
-@operator(out=True)
+@operator(out="exact")
 def msort(input: Tensor) -> Tensor:
     """The elements along the first dimension in order."""
     return sort(input, 0)[0]
 
 
-@operator(out=True)
+@operator(out="exact")
 def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Any:
     """The k largest (or smallest) elements along `dim`, in order, and their places.
 
     >>> torch.tensor([1, 4, 2]).topk(2).values
     tensor([4, 2])
     """
-    if check_tensor(input, "topk", "input").dtype.category == 0:
-        raise RuntimeError("topk does not support bool dtypes on CPU")
+    if check_tensor(input, "topk", "input").dtype.category in (0, 3):
+        raise RuntimeError(f"topk does not support {'bool' if input.dtype.category == 0 else 'complex'} dtypes on CPU")
     shape = tuple(check_tensor(input, "topk", "input")._shape)
     count = integer(k, "topk", "k")
     rules.topk(shape, count, dim)
@@ -86,7 +86,7 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
     return _topk_result(gather(input, d, places), places)
 
 
-@operator(out=True)
+@operator(out="exact")
 def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Any:
     """The k-th smallest element along `dim` (k from 1), and its place."""
     shape = tuple(check_tensor(input, "kthvalue", "input")._shape)
@@ -94,6 +94,7 @@ def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Any
     d = wrap_dim(dim, len(shape))
     if not shape:
         return _kth_result(input.clone(), input.new_zeros((), dtype=int64))
+    refuse(input, "kthvalue_cpu", bool, complex)
     return _kth_result(*_at_rank(input, d, k - 1, keepdim))
 
 
@@ -110,6 +111,7 @@ _nanmedian_result = result_type("nanmedian", "values indices")
 
 def _median(name: str, input: Tensor, dim: int | None, keepdim: bool, skip_nan: bool, result: Any) -> Any:
     shape = tuple(check_tensor(input, name, "input")._shape)
+    refuse(input, "median_cpu" if dim is None else "median_out", bool, complex)
     if dim is None:
         if input.numel() == 0:
             return input.sum() * math.nan if input.dtype.category == 2 else input.new_full((), iinfo(input.dtype).min)
@@ -130,7 +132,7 @@ def _median(name: str, input: Tensor, dim: int | None, keepdim: bool, skip_nan: 
     return result(values, places) if keepdim else result(owned(values.squeeze(d)), owned(places.squeeze(d)))
 
 
-@operator(out=True)
+@operator(out="exact")
 def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
     """The middle element (the lower of two), of all or along `dim` with its place. NaN if there is one.
 
@@ -140,13 +142,13 @@ def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
     return _median("median", input, dim, keepdim, False, _median_result)
 
 
-@operator(out=True)
+@operator(out="exact")
 def nanmedian(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
     """The middle of what isn't NaN."""
     return _median("nanmedian", input, dim, keepdim, True, _nanmedian_result)
 
 
-@operator(out=True)
+@operator(out="exact")
 def mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> Any:
     """The most frequent element along `dim` (the smallest of several), and the last of its places."""
     shape = tuple(check_tensor(input, "mode", "input")._shape)
@@ -226,7 +228,7 @@ def _quantile(name: str, input: Tensor, q: Any, dim: int | None, keepdim: bool, 
     return result.squeeze(0) if not q._shape else result
 
 
-@operator(out=True)
+@operator(out="exact")
 def quantile(input: Tensor, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear") -> Tensor:
     """Where a share q of the elements lies below, of all or along `dim`; several q come first. NaN if there is one.
 
@@ -236,14 +238,14 @@ def quantile(input: Tensor, q: Any, dim: int | None = None, keepdim: bool = Fals
     return _quantile("quantile", input, q, dim, keepdim, interpolation, False)
 
 
-@operator(out=True)
+@operator(out="exact")
 def nanquantile(input: Tensor, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear") -> Tensor:
     """`quantile` of what isn't NaN."""
     return _quantile("nanquantile", input, q, dim, keepdim, interpolation, True)
 
 
 # --- searches ----------------------------------------------------------------------------------------------------------
-@operator(method=False, out=True)
+@operator(method=False, out="exact")
 def searchsorted(
     sorted_sequence: Tensor,
     input: Any,
@@ -265,6 +267,7 @@ def searchsorted(
             "torch.searchsorted(): side and right can't be set to opposites, got side of left while right was True"
         )
     check_tensor(sorted_sequence, "searchsorted", "sorted_sequence")
+    refuse(sorted_sequence, "searchsorted_out_cpu", bool, complex)
     after = right or side == "right"
     is_number = not isinstance(input, Tensor)
     if is_number:
@@ -311,7 +314,7 @@ def _bisect(edges: Tensor, values: Tensor, after: bool) -> Tensor:
     return low
 
 
-@operator(method=False, out=True)
+@operator(method=False, out="exact")
 def bucketize(input: Any, boundaries: Tensor, *, out_int32: bool = False, right: bool = False) -> Tensor:
     """The number of the bucket between `boundaries` that each value falls into.
 
@@ -323,11 +326,14 @@ def bucketize(input: Any, boundaries: Tensor, *, out_int32: bool = False, right:
     return searchsorted(boundaries, input, out_int32=out_int32, right=right)
 
 
-@operator(method=False, also={"element": "elements", "test_element": "test_elements"})
+@operator(method=False, also={"element": "elements", "test_element": "test_elements"}, out=True)
 def isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False) -> Tensor:
     """Whether each element is among `test_elements`."""
     if not isinstance(elements, Tensor) and not isinstance(test_elements, Tensor):
         raise TypeError("isin(): one of 'elements' and 'test_elements' must be Tensor")
+    for t in (elements, test_elements):
+        if isinstance(t, Tensor) and t.dtype.category in (0, 3):
+            raise RuntimeError(f"Unsupported input type encountered for isin(): {scalar_name(t)}")
     if not isinstance(elements, Tensor):
         elements = test_elements.new_tensor(elements)
     if not isinstance(test_elements, Tensor):
@@ -408,6 +414,7 @@ def unique_consecutive(input: Tensor, return_inverse: bool = False, return_count
     """Of each run of equal elements (or slices of `dim`) one; also each element's run and the runs' lengths.
     Computes the input."""
     x = check_tensor(input, "unique_consecutive", "input").detach()
+    refuse(x, "unique" if dim is None else "unique_dim", complex)
     moved = reshape(x, (-1,)) if dim is None else x.movedim(dim, 0)
     n = moved._shape[0] if moved._shape else 1
     if n == 0:
@@ -450,7 +457,7 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
     return source.new_zeros((size,)).scatter_add(0, places, source)
 
 
-@operator(out=True)
+@operator(out="exact")
 def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Tensor:
     """Counts of elements in `bins` equal intervals of [min, max] (of the elements' range when both are 0).
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from flambeau.dtypes import promote, uint8
 from flambeau.graph.primitives.reduction import SUM
 from flambeau.ops.composite import Composite, record, untaped
 from flambeau.ops.joining import cat
@@ -80,7 +81,7 @@ def _root(variance: Tensor) -> Tensor:
     return record(_STD, y, (variance,))
 
 
-@operator(out=True)
+@operator(out="exact")
 def var(input: Tensor, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None) -> Tensor:
     """Σ (x - mean)² / max(0, n - correction) over `dim`; correction is 1 unless told.
 
@@ -92,7 +93,7 @@ def var(input: Tensor, dim: Any = None, unbiased: Any = None, keepdim: bool = Fa
     return _variance("var", input, dim, unbiased, keepdim, correction)
 
 
-@operator(out=True)
+@operator(out="exact")
 def std(input: Tensor, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None) -> Tensor:
     """The square root of the variance.
 
@@ -132,7 +133,8 @@ def cov(input: Tensor, *, correction: int = 1, fweights: Tensor | None = None, a
     x = x.reshape(1, -1) if len(x._shape) < 2 else x
     n = x._shape[1]
     weights = None
-    for name, given in (("fweights", fweights), ("aweights", aweights)):
+    type = x.dtype
+    for name, given, is_whole in (("fweights", fweights, True), ("aweights", aweights, False)):
         if given is None:
             continue
         if len(given._shape) > 1:
@@ -144,7 +146,17 @@ def cov(input: Tensor, *, correction: int = 1, fweights: Tensor | None = None, a
                 f"cov(): expected {name} to have the same numel as there are "
                 f"observations in the input but got {given.numel()} != {n}"
             )
-        weights = given.to(x.dtype) if weights is None else weights * given.to(x.dtype)
+        if given.dtype.category != (1 if is_whole else 2):
+            raise RuntimeError(
+                f"cov(): expected {name} to have {'integral' if is_whole else 'floating point'} dtype but got {name} with "
+                f"{scalar_name(given)} dtype"
+            )
+        if given.numel() and bool((given < 0).any()):
+            raise RuntimeError(f"cov(): {name} cannot be negative")
+        weights = given if weights is None else weights * given
+    if weights is not None and weights.dtype.category == 2:
+        type = promote(type, weights.dtype)
+        x = x.to(type)
     total: Any = float(n) if weights is None else weights.sum()
     center = x.mean(1, keepdim=True) if weights is None else (x * weights).sum(1, keepdim=True) / total
     if weights is None:
@@ -152,7 +164,7 @@ def cov(input: Tensor, *, correction: int = 1, fweights: Tensor | None = None, a
     elif correction == 0 or aweights is None:
         divisor = total - correction
     else:
-        share = (weights * aweights.to(x.dtype)).sum() / total
+        share = (weights * aweights).sum() / total
         divisor = total - correction * share
     rest = x - center
     product = (rest if weights is None else rest * weights) @ rest.mH
@@ -179,6 +191,9 @@ def corrcoef(input: Tensor) -> Tensor:
 # --- integrals by rule -------------------------------------------------------------------------------------------------
 def _strips(name: str, y: Tensor, x: Tensor | None, dx: float, dim: int) -> Tensor:
     d = wrap_dim(dim, len(check_tensor(y, name, "y")._shape))
+    if y.dtype.category == 0 or (x is not None and x.dtype.category == 0):
+        which = "`y`" if x is None else "`x` or `y`"
+        raise RuntimeError(f"{name}: received a bool input for {which}, but bool is not supported")
     n = y._shape[d]
     pair_sum = slice_dim(y, d, 1, n - 1) + slice_dim(y, d, 0, n - 1)
     if x is None:
@@ -221,6 +236,9 @@ def gradient(input: Tensor, *, spacing: Any = 1, dim: Any = None, edge_order: in
     """
     rank = len(check_tensor(input, "gradient", "input")._shape)
     dims = list(range(rank)) if dim is None else [wrap_dim(d, rank) for d in ((dim,) if isinstance(dim, int) else dim)]
+    for d in dims:
+        if dims.count(d) > 1:
+            raise RuntimeError(f"dim {d} appears multiple times in the list of dims")
     if edge_order not in (1, 2):
         raise RuntimeError("torch.gradient only supports edge_order=1 and edge_order=2.")
     spacing = 1 if spacing is None else spacing
@@ -238,7 +256,10 @@ def gradient(input: Tensor, *, spacing: Any = 1, dim: Any = None, edge_order: in
 
 def _derivative(f: Tensor, spacing: Any, edge_order: int) -> Tensor:
     """Along the last dimension."""
-    f = f if f.dtype.category >= 2 else f.float()
+    if f.dtype.category < 2:
+        if f.dtype.category == 0 or f.dtype is uint8:
+            raise RuntimeError(f"torch.gradient does not support {f.dtype.name} input.")
+        f = f.float()
     slope = f.diff()
     if isinstance(spacing, Tensor) and spacing._shape:
         h = spacing.diff().to(f.dtype)

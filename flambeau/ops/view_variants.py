@@ -26,7 +26,7 @@ def _copying(name: str, function: Any) -> None:
 
     copied.__name__ = copied.__qualname__ = name + "_copy"
     copied.__doc__ = f"`{name}`, copied."
-    operator(name + "_copy", method=False)(copied)
+    operator(name + "_copy", method=False, out="exact")(copied)
 
 
 for _name, _function in (

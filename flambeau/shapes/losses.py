@@ -109,8 +109,8 @@ def cross_entropy(
 def multi_margin_loss(
     input: Sequence[Size], target: Sequence[Size], weight: Sequence[Size] | None = None, reduction: str = "mean"
 ) -> Shape:
-    """input [N, C] or [C], target [N] or []."""
-    if len(input) not in (1, 2):
+    """input [N, C] or [C] (or [], one class), target [N] or []."""
+    if len(input) > 2:
         raise ShapeError(
             f"multi_margin_loss: expected non-empty vector or matrix with optional 0-dim batch size, but got: {show(input)}"
         )
@@ -120,8 +120,9 @@ def multi_margin_loss(
             "multi_margin_loss: target tensor should be 1-D with size equal to the number of input samples (batch size). Expected"
             f" target size [{count}], but got {show(target)}. Input has shape {show(input)}."
         )
-    if weight is not None and (len(weight) != 1 or differ(weight[0], input[-1])):
-        raise ShapeError(f"inconsistent weight size, expected {input[-1]} but got {show(weight)}")
+    classes = input[-1] if input else 1
+    if weight is not None and (len(weight) != 1 or differ(weight[0], classes)):
+        raise ShapeError(f"inconsistent weight size, expected {classes} but got {show(weight)}")
     return reduced(target, reduction)
 
 

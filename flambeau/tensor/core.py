@@ -115,6 +115,7 @@ class Tensor(Gradients):
         __abs__: Any
         __getitem__: Any
         __setitem__: Any
+        __torch_function__: Any
 
         def __init__(self, *args: Any, device: Any = None) -> None: ...
         def __eq__(self, other: object) -> Any: ...

@@ -265,3 +265,45 @@ def test_fixed_attributes():
         loader.batch_size = 3
     loader.num_workers = 2
     assert [int(i) for i in loader] == [0, 1, 2]
+
+
+class _Part(ours.IterableDataset):
+    """The whole of a range, unless `worker_init_fn` makes it a part: as PyTorch's documentation has it."""
+
+    first, last = 0, 10
+
+    def __iter__(self):
+        return iter(range(self.first, self.last))
+
+
+def _take_a_part(worker):
+    info = ours.get_worker_info()
+    info.dataset.first, info.dataset.last = 5 * worker, 5 * (worker + 1)
+
+
+@pytest.mark.parametrize("context", [None, "fork"])
+def test_each_worker_has_its_own_dataset(context):
+    dataset = _Part()
+    loader = ours.DataLoader(dataset, batch_size=5, num_workers=2, worker_init_fn=_take_a_part, multiprocessing_context=context)
+    assert sorted(b.tolist() for b in loader) == [[0, 1, 2, 3, 4], [5, 6, 7, 8, 9]]
+    assert (dataset.first, dataset.last) == (0, 10)
+
+
+class _Random(ours.Dataset):
+    def __len__(self):
+        return 8
+
+    def __getitem__(self, index):
+        return flambeau.rand(()).item()
+
+
+@pytest.mark.parametrize("context", [None, "fork"])
+def test_random_numbers_of_workers_follow_from_the_seed(context):
+    drawn = []
+    for _ in range(2):
+        flambeau.manual_seed(3)
+        loader = ours.DataLoader(_Random(), batch_size=2, num_workers=2, multiprocessing_context=context)
+        drawn.append([b.tolist() for b in loader])
+        drawn[-1].append(flambeau.rand(2).tolist())
+    assert drawn[0] == drawn[1]
+    assert len({n for batch in drawn[0] for n in batch}) == 10

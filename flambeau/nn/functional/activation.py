@@ -8,8 +8,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from flambeau.dtypes import uint8
 from flambeau.nn.functional.arguments import check_floating, check_tensor, scalar_name
 from flambeau.ops.formula import formula, in_wide
+from flambeau.ops.operands import refuse
 from flambeau.ops.pointwise import relu as _relu
 from flambeau.ops.registry import in_place, operator
 from flambeau.shapes import normalization as rules
@@ -94,6 +96,8 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace
     _not_bool(input, "hardtanh", "Bool inputs not supported for hardtanh")
     if input.dtype.category == 1:
         min_val, max_val = int(min_val), int(max_val)
+        if input.dtype is uint8 and (min_val < 0 or max_val < 0):
+            raise RuntimeError("cannot do hardtanh on an unsigned type with negative limits")
     return in_place(_hardtanh, input, min_val, max_val) if inplace else _hardtanh(input, min_val, max_val)
 
 
@@ -124,7 +128,7 @@ def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     return in_place(_hardswish, input) if inplace else _hardswish(input)
 
 
-@operator(namespace="nn.functional", method=False)
+@operator(namespace="nn.functional", method=False, out=True)
 def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """input moved towards 0 by `lambd`, 0 inside [-lambd, lambd]."""
     _argument(input, "softshrink", "softshrink_check")
@@ -186,7 +190,7 @@ _logsigmoid = formula("log_sigmoid", lambda x: x.clamp_max(0) - (-x.abs()).exp()
 _SELU_ALPHA, _SELU_SCALE = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
 
 
-@operator(namespace="nn.functional", method=False)
+@operator(namespace="nn.functional", method=False, out=True)
 def gelu(input: Tensor, *, approximate: str = "none") -> Tensor:
     """input·Φ(input), Φ the normal distribution function; with `approximate="tanh"` by the tanh formula.
 
@@ -202,7 +206,7 @@ def gelu(input: Tensor, *, approximate: str = "none") -> Tensor:
 @operator(namespace="nn.functional", method=False)
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
     """input·sigmoid(input)."""
-    _argument(input, "silu", "silu_cpu")
+    refuse(check_tensor(input, "silu", "input"), "silu_cpu", bool, int)
     return in_place(_silu, input) if inplace else _silu(input)
 
 
@@ -240,13 +244,13 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     return in_place(_elu, input, *arguments) if inplace else _elu(input, *arguments)
 
 
-@operator(namespace="nn.functional", method=False)
+@operator(namespace="nn.functional", method=False, out=True)
 def softplus(input: Tensor, beta: float = 1, threshold: float = 20) -> Tensor:
     """log(1 + exp(beta·input)) / beta; input itself where beta·input is above `threshold`."""
     return _softplus(_argument(input, "softplus", "softplus_cpu"), beta, threshold)
 
 
-@operator(namespace="nn.functional", method=False)
+@operator(namespace="nn.functional", method=False, out=True)
 def logsigmoid(input: Tensor) -> Tensor:
     """log(sigmoid(input))."""
     return _logsigmoid(_argument(input, "logsigmoid", "log_sigmoid_cpu"))

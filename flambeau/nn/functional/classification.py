@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from flambeau.autograd.modes import state
-from flambeau.dtypes import int64
+from flambeau.dtypes import bfloat16, float16, int64
 from flambeau.graph.node import Node
 from flambeau.graph.primitives import elementwise as e
 from flambeau.graph.primitives.indexing import GATHER, Bounds
@@ -21,7 +21,7 @@ from flambeau.nn.functional.windows import positions
 from flambeau.ops.composite import Composite, computed, record, untaped
 from flambeau.ops.gathering import gathered
 from flambeau.ops.nodes import converted, number_like, reduced, shaped, spread
-from flambeau.ops.operands import accumulation_dtype, cast, expand
+from flambeau.ops.operands import accumulation_dtype, cast, expand, refuse
 from flambeau.ops.registry import operator
 from flambeau.shapes import losses as rules
 from flambeau.tensor import Tensor, from_node
@@ -283,13 +283,14 @@ def multi_margin_loss(
     x = check_tensor(input, "multi_margin_loss", "input", 1)
     target = _check_target(x, check_tensor(target, "multi_margin_loss", "target", 2))
     rules.multi_margin_loss(tuple(x._shape), tuple(target._shape), None if weight is None else tuple(weight._shape), reduction)
-    flat = x.reshape(-1, x.shape[-1]) if x.ndim != 2 else x
+    refuse(x, "multi_margin_loss_cpu_kernel", bool, int, float16, bfloat16, complex)
+    flat = x.reshape(-1, x.shape[-1] if x.ndim else 1) if x.ndim != 2 else x
     labels = target.reshape(-1)
     gap = (margin - _picked(flat, labels, 1, _LABELS).unsqueeze(1) + flat).clamp_min(0)
     gap = gap if p == 1 else gap * gap
     if weight is not None:
         gap = gap * weight.index_select(0, labels).unsqueeze(1)
-    loss = gap._fill_where(_is_class(labels, x.shape[-1], 1), 0).sum(1) / x.shape[-1]
+    loss = gap._fill_where(_is_class(labels, flat.shape[1], 1), 0).sum(1) / flat.shape[1]
     return reduced_loss(loss if target.ndim else loss.reshape(()), reduction)
 
 
@@ -306,6 +307,7 @@ def multilabel_margin_loss(
     x = check_tensor(input, "multilabel_margin_loss", "input", 1)
     target = _check_target(x, check_tensor(target, "multilabel_margin_loss", "target", 2))
     rules.multilabel_margin_loss(tuple(x._shape), tuple(target._shape), reduction)
+    refuse(x, "multilabel_margin_loss_forward_out_frame", bool, int, float16, bfloat16, complex)
     rows = x.reshape(-1, x.shape[-1]) if x.ndim else x.reshape(1, 1)
     labels = target.reshape(rows.shape)
     counts = (labels < 0).to(int64).cumsum(1) == 0  # before the first −1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flambeau.nn.functional.arguments import check_tensor
 from flambeau.ops.operands import operands
-from flambeau.ops.registry import operator
+from flambeau.ops.registry import operator, scalar_name
 from flambeau.ops.sequences import triu_indices
 from flambeau.shapes.errors import ShapeError
 from flambeau.tensor import Tensor
@@ -59,6 +59,8 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str | None = Non
     check_tensor(x1, "cdist", "x1", 1)
     check_tensor(x2, "cdist", "x2", 2)
     for t, name in ((x1, "X1"), (x2, "X2")):
+        if t.dtype.category != 2:
+            raise RuntimeError(f"cdist only supports floating-point dtypes, {name} got: {scalar_name(t)}")
         if t.ndim < 2:
             raise ShapeError(f"cdist only supports at least 2D tensors, {name} got: {t.ndim}D")
     if x1.shape[-1] != x2.shape[-1]:

@@ -165,6 +165,11 @@ def embedding_bag(
         None if per_sample_weights is None else tuple(per_sample_weights._shape),
         include_last_offset,
     )
+    if weight.dtype.category != 2:
+        raise RuntimeError(
+            "Expected tensor for argument #1 'weight' to have one of the following scalar types: Half, BFloat16, Float, Double; "
+            f"but got torch.{weight.type().rpartition('.')[2]} instead (while checking arguments for embedding_bag)"
+        )
     if mode not in ("sum", "mean", "max"):
         raise ValueError("mode has to be one of sum, mean or max")
     if per_sample_weights is not None and mode != "sum":

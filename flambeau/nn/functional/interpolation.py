@@ -9,11 +9,12 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-from flambeau.dtypes import dtype, float64, int64
+from flambeau.dtypes import dtype, float64, int32, int64, uint8
 from flambeau.nn.functional.adaptive_pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 from flambeau.nn.functional.arguments import check_floating, check_tensor
 from flambeau.ops.creation import tensor
 from flambeau.ops.formula import in_wide
+from flambeau.ops.operands import cast, refuse
 from flambeau.ops.registry import operator
 from flambeau.ops.views import apart
 from flambeau.shapes import interpolation as rules
@@ -119,22 +120,38 @@ def _tables(found: Taps, type: dtype, device: str) -> tuple[Tensor, Tensor | Non
     return flat, tensor(weights, dtype=type, device=device)
 
 
+def _fixed_point(weights: tuple[tuple[float, ...], ...]) -> tuple[tuple[tuple[int, ...], ...], int]:
+    """Weights times the largest power of two with which they fit 16 bits, rounded, and that power: bytes are resized so."""
+    largest, power = max(map(max, weights)), 0
+    while power < 22 and int(0.5 + largest * (1 << (power + 1))) < 1 << 15:
+        power += 1
+    return tuple(tuple(int(w * (1 << power) + (0.5 if w >= 0 else -0.5)) for w in row) for row in weights), power
+
+
 def _resize(x: Tensor, dim: int, out: int, mode: str, align_corners: bool, factor: float | None, antialias: bool) -> Tensor:
     size = x._shape[dim]
     before, after = tuple(x._shape[:dim]), tuple(x._shape[dim + 1 :])
     if mode == "nearest" and out % size == 0 and (factor is None or factor == out // size):
         each = out // size
         return x.reshape((*before, size, 1, *after)).expand((*before, size, each, *after)).reshape((*before, out, *after))
-    found = taps(size, out, mode, align_corners, factor, antialias, x.dtype is float64)
+    is_byte = x.dtype is uint8
+    found = taps(
+        size, out, mode, align_corners, factor, antialias, x.dtype is float64 or (is_byte and mode in ("linear", "cubic"))
+    )
     if found == (tuple((i,) for i in range(size)), ((1.0,),) * size):
         return x
-    places, weights = _tables(found, x.dtype, x._storage.device)
+    power = 0
+    if is_byte and len(found[0][0]) > 1:
+        fixed, power = _fixed_point(found[1])
+        found = found[0], fixed
+    places, weights = _tables(found, int32 if is_byte else x.dtype, x._storage.device)
     picked = x.index_select(dim, places)
     if weights is None:
         return picked
     count = weights.shape[1]
     spread = picked.reshape((*before, out, count, *after))
-    return (spread * weights.reshape((out, count) + (1,) * len(after))).sum(dim + 1)
+    total = (spread * weights.reshape((out, count) + (1,) * len(after))).sum(dim + 1, dtype=int32 if is_byte else None)
+    return cast((total + (1 << (power - 1)) >> power).clamp(0, 255), uint8) if is_byte else total
 
 
 _AREA = {3: adaptive_avg_pool1d, 4: adaptive_avg_pool2d, 5: adaptive_avg_pool3d}
@@ -153,7 +170,8 @@ def interpolate(
     """[N, C, ...] resized to `size`, or by `scale_factor`.
 
     Modes: "nearest", "nearest-exact", "linear" (3-d input), "bilinear" and "bicubic" (4-d), "trilinear" (5-d), "area".
-    `align_corners` makes the corner elements keep their places; `antialias` widens the filter when shrinking.
+    Bytes (uint8) are rounded after each dimension, as in PyTorch. `align_corners` makes the corner elements keep their places;
+    `antialias` widens the filter when shrinking.
 
     >>> F.interpolate(torch.tensor([[[0.0, 2.0]]]), scale_factor=2, mode='linear', align_corners=True)
     tensor([[[0.0000, 0.6667, 1.3333, 2.0000]]])
@@ -180,8 +198,11 @@ def interpolate(
         factors = tuple(float(f) for f in given)
     if mode == "area":
         return _AREA[x.ndim](x, out)
-    if mode not in ("nearest", "nearest-exact"):
+    is_byte = x.dtype is uint8 and mode in ("bilinear", "bicubic")
+    if mode not in ("nearest", "nearest-exact") and not is_byte:
         check_floating(f"upsample_{mode}{len(out)}d", x)
+    elif not is_byte and x.dtype is not uint8:
+        refuse(x, "compute_indices_weights_nearest", bool, int, complex)
     kind = {"bilinear": "linear", "trilinear": "linear", "bicubic": "cubic"}.get(mode, mode)
 
     def resized(x: Tensor) -> Tensor:
@@ -189,7 +210,7 @@ def interpolate(
             x = _resize(x, d + 2, out[d], kind, bool(align_corners), factors[d], antialias)
         return x
 
-    y = in_wide(resized, x) if kind in ("linear", "cubic") else resized(x)
+    y = in_wide(resized, x) if kind in ("linear", "cubic") and not is_byte else resized(x)
     return apart(y, x)._laid_out_as_image(x)
 
 

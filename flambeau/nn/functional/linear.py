@@ -11,6 +11,7 @@ from flambeau.graph.primitives.elementwise import ADD
 from flambeau.graph.primitives.movement import EXPAND, RESHAPE
 from flambeau.nn.functional.arguments import check_device, check_tensor, scalar_name
 from flambeau.ops.composite import Composite, record
+from flambeau.ops.operands import refuse
 from flambeau.ops.registry import operator
 from flambeau.shapes import matmul as rules
 from flambeau.tensor import Tensor, from_node
@@ -48,7 +49,7 @@ def _gradient(g: Tensor, y: Any, inputs: Sequence[Any], params: tuple[Any, ...])
 _LINEAR = Composite("addmm", _gradient, reads=((1,), (0,), ()))
 
 
-@operator(namespace="nn.functional", method=False)
+@operator(namespace="nn.functional", method=False, out=True)
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """input [..., I] times the transpose of weight [O, I] (or a weight [I]), plus bias [O].
 
@@ -64,6 +65,8 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     for t in (weight,) if bias is None else (weight, bias):
         if t._storage.dtype is not own:
             raise RuntimeError(f"mat1 and mat2 must have the same dtype, but got {scalar_name(input)} and {scalar_name(t)}")
+    if own.category == 0 and input.numel() and weight.numel():
+        refuse(input, "addmm_impl_cpu_", bool)
     check_device(input, weight, bias)
     shape, (x_labels, w_labels, y_labels) = _form(
         tuple(input._shape), tuple(weight._shape), None if bias is None else tuple(bias._shape)
@@ -89,6 +92,8 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
     for t in (input2, weight):
         if t.dtype is not input1.dtype:
             raise RuntimeError(f"expected scalar type {scalar_name(input1)} but found {scalar_name(t)}")
+    if input1.numel() and weight.numel():
+        refuse(input1, "bmm", bool)
     check_device(input1, input2, weight, bias)
     lead = tuple(range(3, 3 + input1.ndim - 1))
     partial = Tensor._apply(CONTRACT, (input1, weight), ((*lead, 1), (0, 1, 2), (*lead, 0, 2)))

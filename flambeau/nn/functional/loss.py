@@ -12,8 +12,8 @@ from flambeau.nn.functional.activation import logsigmoid
 from flambeau.nn.functional.arguments import check_tensor
 from flambeau.nn.functional.distance import cosine_distance, pairwise_distance
 from flambeau.ops.composite import Composite, record, untaped
-from flambeau.ops.operands import operands, refuse_complex
-from flambeau.ops.registry import operator
+from flambeau.ops.operands import operands, refuse
+from flambeau.ops.registry import operator, scalar_name
 from flambeau.shapes import losses as rules
 from flambeau.shapes.losses import REDUCTIONS
 from flambeau.tensor import Tensor
@@ -89,7 +89,7 @@ def mse_loss(
     """
     reduction = reduction_of(reduction, size_average, reduce)
     a, b = _pair("mse_loss", input, target)
-    refuse_complex(a, "\"mse_cpu\" not implemented for '{dtype}'")
+    refuse(a, "mse_cpu", bool, int, complex)
     if weight is not None:
         return _weighted((a - b) * (a - b), weight, reduction, tuple(input._shape))
     with untaped():
@@ -126,7 +126,7 @@ def smooth_l1_loss(
     """d²/(2·beta) where d = |input − target| is below `beta`, else d − beta/2."""
     reduction = reduction_of(reduction, size_average, reduce)
     a, b = _pair("smooth_l1_loss", input, target)
-    refuse_complex(a, "\"smooth_l1_cpu\" not implemented for '{dtype}'")
+    refuse(a, "smooth_l1_cpu", bool, int, complex)
     if beta < 0:
         raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
     distance = (a - b).abs()
@@ -142,7 +142,7 @@ def huber_loss(
     """d²/2 where d = |input − target| is at most `delta`, else delta·(d − delta/2)."""
     reduction = reduction_of(reduction)
     a, b = _pair("huber_loss", input, target)
-    refuse_complex(a, "\"huber_cpu\" not implemented for '{dtype}'")
+    refuse(a, "huber_cpu", bool, int, complex)
     if delta <= 0:
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
     distance = (a - b).abs()
@@ -256,6 +256,8 @@ def soft_margin_loss(
     """log(1 + exp(−target·input))."""
     reduction = reduction_of(reduction, size_average, reduce)
     a, b = _pair("soft_margin_loss", input, target, warns=False)
+    if a.dtype.category < 2:
+        raise RuntimeError(f"result type Float can't be cast to the desired output type {scalar_name(a)}")
     return reduced((-b * a).exp().log1p(), reduction)
 
 

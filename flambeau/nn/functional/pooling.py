@@ -16,7 +16,7 @@ from flambeau.layout import contiguous_format
 from flambeau.nn.functional.arguments import check_tensor, geometry, scalar_name
 from flambeau.nn.functional.windows import Windows, behind, covering, positions, windows
 from flambeau.ops.composite import Composite, record, untaped
-from flambeau.ops.operands import cast
+from flambeau.ops.operands import cast, refuse
 from flambeau.ops.registry import operator
 from flambeau.shapes import pooling as rules
 from flambeau.shapes.errors import show
@@ -30,13 +30,16 @@ __all__ = [
 ]  # fmt: skip
 
 
-def _each(name: str, make: Callable[[int], Callable[..., Any]], torch: Sequence[int] = ()) -> list[Callable[..., Any]]:
-    """An operator for 1, 2 and 3 spatial dimensions: `name` with {} for the number; those in `torch` are in `torch` too."""
+def _each(
+    name: str, make: Callable[[int], Callable[..., Any]], torch: Sequence[int] = (), out: Sequence[int] = ()
+) -> list[Callable[..., Any]]:
+    """An operator for 1, 2 and 3 spatial dimensions: `name` with {} for the number; those in `torch` are in `torch` too, those in
+    `out` take `out=`."""
     made = []
     for spatial in (1, 2, 3):
         function = make(spatial)
         function.__name__ = function.__qualname__ = name.format(spatial)
-        operator(namespace="nn.functional", method=False)(function)
+        operator(namespace="nn.functional", method=False, out="exact" if spatial in out else False)(function)
         if spatial in torch:
             operator(method=False)(function)
         made.append(function)
@@ -129,8 +132,9 @@ def _max_pool(
 ) -> Any:
     name = f"max_pool{spatial}d"
     x = check_tensor(input, name, "input")
-    if x.dtype.category == 0:
-        raise NotImplementedError(f"\"{name}\" not implemented for 'Bool'")
+    if spatial == 1 and not with_indices and not x.requires_grad:  # which PyTorch has a kernel of its own for
+        refuse(x, "max_pool1d_impl", bool, int)
+    refuse(x, name, bool)
     arguments = _geometry(name, kernel_size=kernel, stride=stride, padding=padding, dilation=dilation)
     form, _ = _form(tuple(x._shape), *arguments, ceil_mode, spatial, name)
     with untaped():
@@ -270,7 +274,7 @@ def _make_avg_pool(spatial: int) -> Callable[..., Any]:
     return avg_pool_override
 
 
-avg_pool1d, avg_pool2d, avg_pool3d = _each("avg_pool{}d", _make_avg_pool, torch=(1,))
+avg_pool1d, avg_pool2d, avg_pool3d = _each("avg_pool{}d", _make_avg_pool, torch=(1,), out=(2, 3))
 
 
 def _make_lp_pool(spatial: int) -> Callable[..., Any]:
@@ -302,6 +306,7 @@ def _make_max_unpool(spatial: int) -> Callable[..., Any]:
         shape = rules.unpool(
             tuple(input._shape), tuple(indices._shape), kernel_size, stride, padding, output_size, spatial=spatial
         )
+        refuse(input, f"max_unpool{max(spatial, 2)}d", bool, int, complex)
         lead = shape[:-spatial]
         plane = math.prod(shape[-spatial:])
         flat, places = input.reshape((*lead, -1)), indices.reshape((*lead, -1))
@@ -311,7 +316,8 @@ def _make_max_unpool(spatial: int) -> Callable[..., Any]:
             raise RuntimeError(
                 f"Found an invalid max index: {wrong} (output volumes are of size {'x'.join(map(str, shape[-spatial:]))})"
             )
-        return flat.new_zeros((*lead, plane)).scatter(-1, places, flat).reshape(shape)
+        found = flat.new_zeros((*lead, plane)).scatter(-1, places, flat).reshape(shape)
+        return found._laid_out_as_image(input) if spatial == 2 else found
 
     return max_unpool
 

@@ -41,7 +41,7 @@ def _adjoint(factor: Tensor) -> Tensor:
     return factor.mT.conj_physical()
 
 
-@operator("cholesky", namespace="linalg", method=False, out=True)
+@operator("cholesky", namespace="linalg", method=False, out="exact")
 def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
     """L with A = L Lᴴ of Hermitian positive-definite matrices (of which the lower half is read). LinAlgError for others.
 
@@ -61,7 +61,7 @@ def _old_cholesky(input: Tensor, upper: bool = False) -> Tensor:
 _cholesky_ex_result = result_type("linalg_cholesky_ex", "L info")
 
 
-@operator("cholesky_ex", namespace="linalg", method=False)
+@operator("cholesky_ex", namespace="linalg", method=False, out=True)
 def cholesky_ex(A: Tensor, *, upper: bool = False, check_errors: bool = False) -> Any:
     """`cholesky` that says in `info` which minor of each matrix fails instead of raising."""
     if check_errors:

@@ -54,7 +54,7 @@ def _qr_gradient(mode: str) -> Any:
     return rule
 
 
-@operator("qr", namespace="linalg", method=False, out=True)
+@operator("qr", namespace="linalg", method=False, out="exact")
 def qr(A: Tensor, mode: str = "reduced") -> Any:
     """A = Q R, Q with orthonormal columns, R upper triangular; mode "reduced", "complete" or "r" (R alone)."""
     check_matrices("linalg.qr", A, square_too=False)
@@ -114,7 +114,7 @@ def _svd_gradient(gs: Any, ys: Any, inputs: Any) -> tuple[Any]:
 _svd_result = result_type("linalg_svd", "U S Vh")
 
 
-@operator("svd", namespace="linalg", method=False, out=True)
+@operator("svd", namespace="linalg", method=False, out="exact")
 def svd(A: Tensor, full_matrices: bool = True, *, driver: str | None = None) -> Any:
     """A = U diag(S) Vh, singular values decreasing. Differentiable where they differ (with full_matrices=False)."""
     check_matrices("linalg.svd", A, square_too=False)
@@ -149,7 +149,7 @@ def _old_svd(input: Tensor, some: bool = True, compute_uv: bool = True) -> Any:
     return _old_svd_result(u, s, vh.mH)
 
 
-@operator("svdvals", namespace="linalg", method=False, out=True)
+@operator("svdvals", namespace="linalg", method=False, out="exact")
 def svdvals(A: Tensor, *, driver: str | None = None) -> Tensor:
     """The singular values, decreasing.
 
@@ -181,7 +181,7 @@ def _eigh_gradient(gs: Any, ys: Any, inputs: Any) -> tuple[Any]:
 _eigh_result = result_type("linalg_eigh", "eigenvalues eigenvectors")
 
 
-@operator("eigh", namespace="linalg", method=False, out=True)
+@operator("eigh", namespace="linalg", method=False, out="exact")
 def eigh(A: Tensor, UPLO: str = "L") -> Any:
     """Eigenvalues, increasing, and eigenvectors of symmetric (Hermitian) matrices, of which one triangle is read."""
     check_matrices("linalg.eigh", A)
@@ -196,7 +196,7 @@ def _check_triangle(UPLO: str) -> None:
         raise RuntimeError(f"Expected UPLO argument to be 'L' or 'U', but got {UPLO}")
 
 
-@operator("eigvalsh", namespace="linalg", method=False, out=True)
+@operator("eigvalsh", namespace="linalg", method=False, out="exact")
 def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
     """The eigenvalues of symmetric (Hermitian) matrices, increasing.
 
@@ -253,7 +253,7 @@ def eigvals(A: Tensor) -> Tensor:
     return eig(A)[0]
 
 
-@operator("householder_product", namespace="linalg", method=False)
+@operator("householder_product", namespace="linalg", method=False, out=True)
 def householder_product(A: Tensor, tau: Tensor) -> Tensor:
     """The first columns of H₁H₂…, reflections H = I - τ v vᵀ whose vectors lie below A's diagonal."""
     check_matrices("linalg.householder_product", A, square_too=False)
@@ -298,7 +298,7 @@ def _no_geqrf_gradient(gs: Any, ys: Any, inputs: Any) -> Any:
     raise NotImplementedError("the derivative for 'geqrf' is not implemented.")
 
 
-@operator("ormqr", out=True, also={"tau": "input2", "other": "input3"})
+@operator("ormqr", out="exact", also={"tau": "input2", "other": "input3"})
 def ormqr(input: Tensor, input2: Tensor, input3: Tensor, left: bool = True, transpose: bool = False) -> Tensor:
     """Q C (C Q with left=False; Qᴴ with `transpose`) for the C `input3` and the whole Q of `geqrf`'s reflections."""
     check_matrices("ormqr", input, square_too=False)

@@ -27,7 +27,7 @@ def _det(name: str, a: Tensor) -> Tensor:
     )[0]  # fmt: skip
 
 
-@operator("det", namespace="linalg", method=False, out=True)
+@operator("det", namespace="linalg", method=False, out="exact")
 def det(A: Tensor) -> Tensor:
     """The determinant of square matrices. Its gradient needs them to be regular.
 
@@ -47,7 +47,7 @@ _slogdet_result = result_type("linalg_slogdet", "sign logabsdet")
 _old_slogdet_result = result_type("slogdet", "sign logabsdet")
 
 
-@operator("slogdet", namespace="linalg", method=False, out=True)
+@operator("slogdet", namespace="linalg", method=False, out="exact")
 def slogdet(A: Tensor) -> Any:
     """The determinant's sign (of complex matrices a number of size 1) and the logarithm of its size."""
     check_matrices("linalg.slogdet", A)

@@ -70,7 +70,7 @@ def pinverse(input: Tensor, rcond: float = 1e-15) -> Tensor:
     return pinv(input, rcond)
 
 
-@operator("matrix_rank", namespace="linalg", method=False)
+@operator("matrix_rank", namespace="linalg", method=False, out=True)
 def matrix_rank(A: Tensor, tol: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None) -> Tensor:
     """How many singular values are above max(atol, rtol·largest)."""
     check_matrices("linalg.matrix_rank", A, square_too=hermitian)
@@ -100,7 +100,7 @@ def _lstsq_gradient(cut: float, gs: Any, ys: Any, inputs: Any) -> tuple[Any, Any
 _lstsq_result = result_type("linalg_lstsq", "solution residuals rank singular_values")
 
 
-@operator("lstsq", namespace="linalg", method=False)
+@operator("lstsq", namespace="linalg", method=False, out=True)
 def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | None = None) -> Any:
     """X with the least ‖A X - B‖, its squared residuals, A's rank and singular values (those of driver "gelsd")."""
     check_matrices("linalg.lstsq", A, square_too=False)

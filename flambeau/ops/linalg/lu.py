@@ -78,13 +78,13 @@ def _order(pivots: Tensor, m: int, like: Tensor) -> Tensor:
     return call_routine("order", (cast(pivots, like.dtype.real),), (m,), ((*pivots._shape[:-1], m),))[0]
 
 
-@operator("lu_factor", namespace="linalg", method=False, out=True)
+@operator("lu_factor", namespace="linalg", method=False, out="exact")
 def lu_factor(A: Tensor, *, pivot: bool = True) -> Any:
     """L and U in one matrix, and the rows exchanged at each step (from 1)."""
     return _lu_factor_result(*_factored("linalg.lu_factor", A, pivot)[:2])
 
 
-@operator("lu", namespace="linalg", method=False, out=True)
+@operator("lu", namespace="linalg", method=False, out="exact")
 def lu(A: Tensor, *, pivot: bool = True) -> Any:
     """A = P L U by partial pivoting: a permutation, a unit lower and an upper triangular matrix."""
     packed, _, order = _factored("linalg.lu", A, pivot)
@@ -99,7 +99,7 @@ def _upper(packed: Tensor) -> Tensor:
 _lu_factor_ex_result = result_type("linalg_lu_factor_ex", "LU pivots info")
 
 
-@operator("lu_factor_ex", namespace="linalg", method=False, out=True)
+@operator("lu_factor_ex", namespace="linalg", method=False, out="exact")
 def lu_factor_ex(A: Tensor, *, pivot: bool = True, check_errors: bool = False) -> Any:
     """`lu_factor`, and for each matrix 0 or the place (from 1) of the first zero on U's diagonal."""
     packed, pivots, _ = _factored("linalg.lu_factor_ex", A, pivot)
@@ -140,7 +140,7 @@ def _check_factored(name: str, packed: Tensor, pivots: Tensor) -> None:
                            f"{list(pivots._shape)}")  # fmt: skip
 
 
-@operator("lu_unpack", method=False, out=True)
+@operator("lu_unpack", method=False, out="exact")
 def lu_unpack(LU_data: Tensor, LU_pivots: Tensor, unpack_data: bool = True, unpack_pivots: bool = True) -> Any:
     """P, L and U from what `lu_factor` gives; without `unpack_data` L and U are empty, without `unpack_pivots` P."""
     check_tensor(LU_data, "lu_unpack", "LU_data")
@@ -185,13 +185,13 @@ def _solved(name: str, packed: Tensor, pivots: Tensor, b: Tensor, left: bool, ad
     return solve_triangular(packed, inner, upper=True)
 
 
-@operator("lu_solve", namespace="linalg", method=False, out=True)
+@operator("lu_solve", namespace="linalg", method=False, out="exact")
 def lu_solve(LU: Tensor, pivots: Tensor, B: Tensor, *, left: bool = True, adjoint: bool = False) -> Tensor:
     """X of A X = B (X A = B with left=False) for the A, or with `adjoint` Aᴴ, whose `lu_factor` is given."""
     return _solved("linalg.lu_solve", LU, pivots, B, left, adjoint)
 
 
-@operator("lu_solve", out=True)
+@operator("lu_solve", out="exact")
 def _old_lu_solve(input: Tensor, LU_data: Tensor, LU_pivots: Tensor) -> Tensor:
     """`linalg.lu_solve`."""
     return _solved("linalg.lu_solve", LU_data, LU_pivots, input, True, False)
@@ -200,7 +200,7 @@ def _old_lu_solve(input: Tensor, LU_data: Tensor, LU_pivots: Tensor) -> Tensor:
 _solve_ex_result = result_type("linalg_solve_ex", "result info")
 
 
-@operator("solve_ex", namespace="linalg", method=False, out=True)
+@operator("solve_ex", namespace="linalg", method=False, out="exact")
 def solve_ex(A: Tensor, B: Tensor, *, left: bool = True, check_errors: bool = False) -> Any:
     """`solve`, and for each matrix 0 or the place (from 1) of the first zero pivot."""
     info = lu_factor_ex(A.detach())[2]

@@ -17,7 +17,7 @@ from flambeau.tensor import Tensor
 __all__ = ["cond", "frobenius_norm", "matrix_norm", "norm", "nuclear_norm", "vector_norm"]
 
 
-@operator("vector_norm", namespace="linalg", method=False, out=True)
+@operator("vector_norm", namespace="linalg", method=False, out="exact")
 def vector_norm(x: Tensor, ord: Any = 2, dim: Any = None, keepdim: bool = False, *, dtype: dtype | None = None) -> Tensor:
     """(Σ |x|^ord)^(1/ord) over `dim` (everything by default), with the limits for ord 0, ∞ and -∞.
 
@@ -36,7 +36,7 @@ def vector_norm(x: Tensor, ord: Any = 2, dim: Any = None, keepdim: bool = False,
     return _vector_norm(x if dtype is None else cast(x, dtype), float(ord), axes, keepdim)
 
 
-@operator("matrix_norm", namespace="linalg", method=False, out=True)
+@operator("matrix_norm", namespace="linalg", method=False, out="exact")
 def matrix_norm(A: Tensor, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = False, *, dtype: dtype | None = None) -> Tensor:
     """A matrix norm over two dimensions: "fro", "nuc", or 1, 2, ∞ and their negatives."""
     check_tensor(A, "linalg.matrix_norm", "A")
@@ -66,7 +66,7 @@ def matrix_norm(A: Tensor, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool 
     return value
 
 
-@operator("norm", namespace="linalg", method=False, out=True)
+@operator("norm", namespace="linalg", method=False, out="exact")
 def norm(A: Tensor, ord: Any = None, dim: Any = None, keepdim: bool = False, *, dtype: dtype | None = None) -> Tensor:
     """A vector norm, or a matrix norm for two dimensions and an `ord`.
 
@@ -86,7 +86,7 @@ def norm(A: Tensor, ord: Any = None, dim: Any = None, keepdim: bool = False, *, 
     return vector_norm(A, 2 if ord is None else ord, dim, keepdim, dtype=dtype)
 
 
-@operator("cond", namespace="linalg", method=False)
+@operator("cond", namespace="linalg", method=False, out=True)
 def cond(A: Tensor, p: Any = None) -> Tensor:
     """The condition number: the norm of A times that of its inverse (the ratio of singular values for p None, 2, -2)."""
     if p in (None, 2, -2):

@@ -33,7 +33,7 @@ def _power(name: str, a: Tensor, n: int) -> Tensor:
         a = a @ a
 
 
-@operator("matrix_power", namespace="linalg", method=False, out=True)
+@operator("matrix_power", namespace="linalg", method=False, out="exact")
 def matrix_power(A: Tensor, n: int) -> Tensor:
     """A to a whole power, by squaring; negative ones of the inverse."""
     return _power("linalg.matrix_power", A, n)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from flambeau.ops.operands import check_tensor
-from flambeau.ops.registry import operator
+from flambeau.ops.operands import check_tensor, refuse
+from flambeau.ops.registry import operator, scalar_name
 from flambeau.shapes.dims import wrap_dim
 from flambeau.tensor import Tensor
 
@@ -18,17 +18,18 @@ def _cross(a: Tensor, b: Tensor, d: int) -> Tensor:
     return stack(parts, d)
 
 
-@operator("cross", namespace="linalg", method=False, out=True)
+@operator("cross", namespace="linalg", method=False, out="exact")
 def cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
     """The vector product along a dimension of size 3; the others broadcast."""
     from flambeau.shapes.joining import cross as rule
 
     check_tensor(other, "linalg.cross", "other", 2)
+    refuse(check_tensor(input, "linalg.cross", "input"), "cross", bool)
     shape = rule(tuple(check_tensor(input, "linalg.cross", "input")._shape), tuple(other._shape), dim)
     return _cross(input.expand(shape), other.expand(shape), wrap_dim(dim, len(shape)))
 
 
-@operator("cross", out=True)
+@operator("cross", out="exact")
 def _old_cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
     """`linalg.cross` along `dim`, or the first dimension of size 3."""
     if dim is None:
@@ -39,13 +40,15 @@ def _old_cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
     return cross(input, other, dim=dim)
 
 
-@operator("vecdot", namespace="linalg", method=False, out=True)
+@operator("vecdot", namespace="linalg", method=False, out="exact")
 def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
     """Σ conj(x)·y along a dimension; the others broadcast."""
+    if check_tensor(x, "linalg.vecdot", "x").dtype.category < 2:
+        raise RuntimeError(f"linalg.vecdot: Expected a floating point or complex tensor as input. Got {scalar_name(x)}")
     return (x.conj() * y).sum(dim)
 
 
-@operator("matmul", namespace="linalg", method=False, out=True)
+@operator("matmul", namespace="linalg", method=False, out="exact")
 def matmul(input: Tensor, other: Tensor) -> Tensor:
     """`torch.matmul`."""
     return input @ other
@@ -59,7 +62,10 @@ def diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> T
 
 @operator("vander", namespace="linalg", method=False)
 def vander(x: Tensor, *, N: int | None = None) -> Tensor:
-    """Powers 0, 1, … N-1 of a vector's elements, one row each."""
+    """Powers 0, 1, … N-1 of a vector's elements, one row each; a number is a vector of one."""
+    if check_tensor(x, "linalg.vander", "x").dtype.category == 0 or (x.dtype.itemsize == 2 and x.dtype.category == 2):
+        raise RuntimeError(f"linalg.vander supports floating point, complex, and integer tensors, but got {scalar_name(x)}")
+    x = x if x._shape else x.reshape(1)
     count = x._shape[-1] if N is None else N
     from flambeau.ops.joining import cat
 

@@ -24,16 +24,19 @@ __all__ = ["call_routine", "check_matrices", "identity"]
 
 
 def check_matrices(name: str, a: Any, square_too: bool = True) -> Tensor:
-    """A tensor of real or complex matrices; RuntimeError in the words of `torch.linalg` for anything else."""
+    """A tensor of real or complex matrices; an error in the words of `torch.linalg` for anything else.
+
+    For dtypes it is NotImplementedError, a kind of the RuntimeError that some of PyTorch's routines raise.
+    """
     check_tensor(a, name, "A")
     if len(a._shape) < 2:
         raise RuntimeError(f"{name}: The input tensor A must have at least 2 dimensions.")
     if square_too:
         square(tuple(a._shape), name=name)
     if a.dtype.category < 2:
-        raise RuntimeError(f"{name}: Expected a floating point or complex tensor as input. Got {scalar_name(a)}")
+        raise NotImplementedError(f"{name}: Expected a floating point or complex tensor as input. Got {scalar_name(a)}")
     if a.dtype.itemsize == 2:
-        raise RuntimeError(f"{name}: Low precision dtypes not supported. Got {scalar_name(a)}")
+        raise NotImplementedError(f"{name}: Low precision dtypes not supported. Got {scalar_name(a)}")
     return a
 
 

@@ -26,7 +26,7 @@ def _inv(name: str, a: Tensor) -> Tensor:
     return call_routine("inverse", (a,), (name,), (tuple(a._shape),), _inverse_gradient, (0,))[0]
 
 
-@operator("inv", namespace="linalg", method=False, out=True)
+@operator("inv", namespace="linalg", method=False, out="exact")
 def inv(A: Tensor) -> Tensor:
     """The inverse of square matrices; LinAlgError for singular ones.
 
@@ -46,7 +46,7 @@ def inverse(input: Tensor) -> Tensor:
 _inv_ex_result = result_type("linalg_inv_ex", "inverse info")
 
 
-@operator("inv_ex", namespace="linalg", method=False)
+@operator("inv_ex", namespace="linalg", method=False, out=True)
 def inv_ex(A: Tensor, *, check_errors: bool = False) -> Any:
     """`inv` that says in `info` which matrices are singular instead of raising."""
     check_matrices("linalg.inv_ex", A)
@@ -90,7 +90,7 @@ def _right_sides(name: str, a: Tensor, b: Tensor, left: bool) -> tuple[Tensor, T
     return a.expand((*lead, *a._shape[-2:])), b.expand((*lead, *b._shape[-2:])), is_vector
 
 
-@operator("solve", namespace="linalg", method=False, out=True)
+@operator("solve", namespace="linalg", method=False, out="exact")
 def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
     """X of A X = B (of X A = B with left=False); B may be a batch of vectors. LinAlgError for singular A.
 
@@ -122,7 +122,7 @@ def _triangular(a: Tensor, b: Tensor, upper: bool, unit: bool) -> Tensor:
     return call_routine("triangular", (a, b), (upper, unit), (tuple(b._shape),), _triangular_gradient(upper, unit), (0,))[0]
 
 
-@operator("solve_triangular", namespace="linalg", method=False, out=True)
+@operator("solve_triangular", namespace="linalg", method=False, out="exact")
 def solve_triangular(A: Tensor, B: Tensor, *, upper: bool, left: bool = True, unitriangular: bool = False) -> Tensor:
     """X of A X = B for triangular A, of which only that triangle is read."""
     check_matrices("linalg.solve_triangular", A)
@@ -140,7 +140,7 @@ def solve_triangular(A: Tensor, B: Tensor, *, upper: bool, left: bool = True, un
     return _triangular(A.expand((*lead, *A._shape[-2:])), B.expand((*lead, *B._shape[-2:])), upper, unitriangular)
 
 
-@operator("tensorinv", namespace="linalg", method=False)
+@operator("tensorinv", namespace="linalg", method=False, out=True)
 def tensorinv(A: Tensor, ind: int = 2) -> Tensor:
     """The inverse of A seen as a matrix from its last dimensions to its first `ind`."""
     if ind <= 0:
@@ -154,7 +154,7 @@ def tensorinv(A: Tensor, ind: int = 2) -> Tensor:
     return inv(A.reshape(math.prod(first), -1)).reshape((*last, *first))
 
 
-@operator("tensorsolve", namespace="linalg", method=False)
+@operator("tensorsolve", namespace="linalg", method=False, out=True)
 def tensorsolve(A: Tensor, B: Tensor, dims: Any = None) -> Tensor:
     """X with tensordot(A, X, X.ndim) = B."""
     if dims is not None:

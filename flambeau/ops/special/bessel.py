@@ -15,6 +15,7 @@ from flambeau.dtypes import float64
 from flambeau.ops.choices import choose
 from flambeau.ops.composite import untaped
 from flambeau.ops.creation import tensor
+from flambeau.ops.operands import refuse
 from flambeau.ops.pointwise import unary_operand
 from flambeau.ops.registry import operator
 from flambeau.ops.special.composed import EULER, composed, wide_operand
@@ -61,6 +62,7 @@ def _first_modified(order: int, x: Tensor, is_scaled: bool) -> Tensor:
 def i0(input: Tensor) -> Tensor:
     """The modified Bessel function of the first kind and order 0."""
     x = unary_operand("i0", input)
+    refuse(x, "i0_vml_cpu", complex)
     return composed("i0", x, lambda x: _first_modified(0, x, False), lambda g, y, inputs, params: (lambda: g * i1(inputs[0]),))
 
 

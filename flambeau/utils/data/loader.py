@@ -29,7 +29,8 @@ class DataLoader:
     """Batches of a dataset, by iteration.
 
     `num_workers` batches are prepared ahead by that many threads; give a `multiprocessing_context` ("fork", "spawn" or
-    "forkserver") to have processes instead, as in PyTorch. Batches come in the sampler's order unless `in_order` is False.
+    "forkserver") to have processes instead, as in PyTorch. Each thread has a shallow copy of the dataset and random numbers of
+    its own. Batches come in the sampler's order unless `in_order` is False.
     `pin_memory` and `pin_memory_device` are PyTorch's arguments, and unused.
 
     >>> data = torch.utils.data.TensorDataset(torch.arange(5.0), torch.arange(5))

@@ -3,11 +3,13 @@
 May import: ops, storage, generator, utils.data.fetch.
 
 Threads are the default because they share memory with the training loop and start at once; reading, decoding and NumPy
-release the interpreter. A thread's batch is computed in that thread.
+release the interpreter. A thread's batch is computed in that thread. Each has a shallow copy of the dataset, and a state of the
+default generator of its own; what else is global (Python's and NumPy's random numbers) threads share.
 """
 
 from __future__ import annotations
 
+import copy
 import queue
 import random
 import threading
@@ -18,7 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from flambeau.generator import manual_seed
+from flambeau.generator import default_generator, manual_seed
 from flambeau.ops import creation
 from flambeau.storage import realize
 from flambeau.utils.data.fetch import Exhausted, make_fetcher
@@ -89,6 +91,8 @@ def _work(
     if info.worker_method == "multiprocessing":
         random.seed(info.seed)
         manual_seed(info.seed)
+    else:
+        default_generator.manual_seed_of_thread(info.seed)
     try:
         if init is not None:
             init(info.id)
@@ -138,7 +142,8 @@ class Workers:
         method, kind = ("multiprocessing", "process") if self._by_process else ("thread", "thread")
         self._running: list[Any] = []
         for number, tasks in enumerate(self._tasks):
-            info = WorkerInfo(number, count, seed + number, dataset, method)
+            own = dataset if self._by_process else _own_copy(dataset)
+            info = WorkerInfo(number, count, seed + number, own, method)
             arguments = (tasks, self._results, info, fetcher_arguments, init, f"in DataLoader worker {kind} {number}")
             make = context.Process if self._by_process else threading.Thread
             running = make(target=_work, args=arguments, daemon=True)
@@ -172,6 +177,17 @@ class Workers:
     def stop(self) -> None:
         """Lets the workers finish; processes are waited for."""
         self._finalizer()
+
+
+def _own_copy(dataset: Any) -> Any:
+    """A worker thread's dataset: with attributes of its own, as a process would have, over the same data.
+
+    So `worker_init_fn`, and the dataset itself, may set them differently in each worker.
+    """
+    try:
+        return copy.copy(dataset)
+    except Exception:  # it can't be copied: the threads share it
+        return dataset
 
 
 def _load_what_workers_need() -> None:

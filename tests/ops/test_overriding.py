@@ -1,0 +1,170 @@
+"""`__torch_function__`: what classes and modes see and get, in both libraries."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import pytest
+import torch
+
+import flambeau
+import flambeau.overrides
+
+LIBRARIES = [torch, flambeau]
+
+
+def _logging_class(library: ModuleType) -> Any:
+    class Logged(library.Tensor):  # type: ignore[misc, name-defined]
+        log: list[str] = []
+
+        @classmethod
+        def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            cls.log.append(func.__name__)
+            return super().__torch_function__(func, types, args, kwargs or {})
+
+    return Logged
+
+
+def _outcomes(library: ModuleType) -> list[Any]:
+    """Types and calls seen of a program with a subclass."""
+    logged = _logging_class(library)
+    x = logged([1.0, 2.0, 3.0])
+    plain = library.ones(3)
+    programs = [
+        lambda: x + 1, lambda: 1 + x, lambda: plain + x, lambda: x - 1, lambda: 1 - x, lambda: x / 2, lambda: 2 / x, lambda: x**2,
+        lambda: x @ x, lambda: -x, lambda: x > 1, lambda: x == 1, lambda: x[0], lambda: x.exp(), lambda: library.exp(x),
+        lambda: library.stack([x, plain]), lambda: x.max(0), lambda: x.split(2), lambda: x.shape, lambda: x.sum().item(),
+        lambda: library.zeros_like(x), lambda: x.new_ones(2), lambda: x.to(library.float64), lambda: x.detach(),
+        lambda: x.add_(1), lambda: library.nn.functional.relu(x),
+        lambda: library.nn.functional.linear(plain, library.ones(2, 3).as_subclass(logged)),
+        lambda: library.add(x, x, alpha=2), lambda: library.cat((plain, x)), lambda: x.real, lambda: library.nn.Linear(3, 2)(x),
+        lambda: repr(x), lambda: x.__setitem__(0, 5.0),
+    ]  # fmt: skip
+    found = []
+    for program in programs:
+        logged.log.clear()
+        result = program()
+        parts = result if isinstance(result, tuple) else (result,)
+        found.append(([type(p).__name__ for p in parts], type(result).__name__, list(logged.log)))
+    return found
+
+
+def test_a_subclass_sees_the_same_calls_and_results_are_of_its_class() -> None:
+    mine, theirs = _outcomes(flambeau), _outcomes(torch)
+    for i, (a, b) in enumerate(zip(mine, theirs)):
+        assert a == b, i
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_subclasses_of_subclasses_come_first(library: ModuleType) -> None:
+    first = _logging_class(library)
+
+    class Second(first):  # type: ignore[misc, valid-type]
+        pass
+
+    a, b = first([1.0]), Second([2.0])
+    assert type(a + b) is Second
+    assert type(b + a) is Second
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_gradients_of_a_subclass(library: ModuleType) -> None:
+    logged = _logging_class(library)
+    leaf = library.tensor([1.0, 2.0], requires_grad=True)
+    seen = leaf.as_subclass(logged)
+    (seen * seen).sum().backward()
+    assert leaf.grad.tolist() == [2.0, 4.0]
+    own = library.ones(2).as_subclass(logged).requires_grad_()
+    (own * 3).sum().backward()
+    assert type(own.grad) is library.Tensor
+    assert own.grad.tolist() == [3.0, 3.0]
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_a_parameter_of_a_subclass_is_of_that_class(library: ModuleType) -> None:
+    logged = _logging_class(library)
+    parameter = library.nn.Parameter(logged([[1.0, 2.0]]))
+    assert type(parameter) is logged
+    assert isinstance(parameter, library.nn.Parameter)
+    assert parameter.requires_grad
+    layer = library.nn.Linear(2, 1)
+    layer.weight = parameter
+    assert [name for name, _ in layer.named_parameters()] == ["weight", "bias"]
+    assert type(layer(library.ones(1, 2))) is logged
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_a_class_that_stands_for_a_tensor(library: ModuleType) -> None:
+    class Diagonal:
+        def __init__(self, n: int, value: float) -> None:
+            self.n, self.value = n, value
+
+        @classmethod
+        def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            if func is library.mean:
+                return args[0].value / args[0].n
+            if func is library.add:
+                return "sum", types
+            return NotImplemented
+
+    d = Diagonal(4, 2.0)
+    assert library.mean(d) == 0.5
+    assert library.add(library.ones(2), d) == ("sum", (Diagonal,))
+    with pytest.raises(TypeError, match=r"Multiple dispatch failed for 'torch\.mul'"):
+        library.mul(d, 2)
+    assert library.overrides.has_torch_function((d,))
+    assert not library.overrides.has_torch_function((library.ones(1), 3))
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_a_mode_sees_all_calls_while_it_lasts(library: ModuleType) -> None:
+    seen = []
+
+    class Watch(library.overrides.TorchFunctionMode):  # type: ignore[misc, name-defined]
+        def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            seen.append(func.__name__)
+            return func(*args, **(kwargs or {}))
+
+    method = library.Tensor.sin
+    with Watch():
+        x = library.zeros(2)
+        (x + 1).sin()
+        library.nn.functional.relu(x)
+        with library._C.DisableTorchFunction():
+            x.cos()
+    x.cos()
+    assert seen == ["zeros", "add", "sin", "relu"]
+    assert library.Tensor.sin is method
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_a_class_that_overrides_nothing(library: ModuleType) -> None:
+    class Plain(library.Tensor):  # type: ignore[misc, name-defined]
+        __torch_function__ = library._C._disabled_torch_function_impl
+
+    x = library.ones(2).as_subclass(Plain)
+    assert type(x + 1) is library.Tensor
+    assert repr(x) == "Plain([1., 1.])"
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_a_function_of_ones_own_can_be_overridden(library: ModuleType) -> None:
+    @library.overrides.wrap_torch_function(lambda x: (x,))
+    def twice(x: Any) -> Any:
+        return x * 2
+
+    logged = _logging_class(library)
+    assert type(twice(logged([1.0]))) is logged
+    assert logged.log[0] == "twice"
+    assert twice(library.ones(1)).item() == 2.0
+
+
+def test_names_of_functions() -> None:
+    for library in LIBRARIES:
+        assert library.overrides.resolve_name(library.add) == "torch.add"
+        assert library.overrides.resolve_name(library.Tensor.add) == "torch.Tensor.add"
+        assert library.overrides.is_tensor_method_or_property(library.Tensor.add)
+        assert not library.overrides.is_tensor_method_or_property(library.add)
+        assert library.add in library.overrides.get_overridable_functions()[library]
+        assert library.overrides.is_tensor_like(library.ones(1))
