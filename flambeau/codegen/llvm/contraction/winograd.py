@@ -43,13 +43,13 @@ from flambeau.codegen.llvm.types import Int, Value, bytes_of, zero
 from flambeau.codegen.llvm.values import memory_type
 from flambeau.kernels.filtering import Filtering
 
-__all__ = ["Side", "Winograd", "lines_together"]
+__all__ = ["Side", "Winograd", "lines_together", "lines_within"]
 
 AHEAD = 2
 """How many channels ahead of its use a line is prefetched."""
 UNROLLED = 8
 """How many vectors of tiles are written as straight code at most…"""
-WRITTEN = 150
+WRITTEN = 200
 """…and, of terms, about how many vectors."""
 
 AtLine = Callable[[list[Int], Int], list[Int]]
@@ -159,12 +159,12 @@ class Winograd:
     @property
     def together(self) -> int:
         """How many lines are cut into vectors at once."""
-        return lines_together(self.wide, self.lanes, prod(self.line_extents) // self.blocks, self.planes)
+        return lines_together(self.wide, self.lanes, prod(self.line_extents) // self.blocks, self.lines, self.planes)
 
     @property
     def within(self) -> int:
         """How many lines one vector holds."""
-        return lines_together(self.wide, self.lanes, 1 << 30, self.points, straddling=False)
+        return lines_within(self.wide, self.lanes)
 
     @property
     def pitch(self) -> int:
@@ -320,20 +320,22 @@ class Winograd:
             target = f.address(image, f.mul(c, self.stride(self.planes)), element)
 
             def group(k: Int, _: list[Value]) -> None:
-                numbers = [f.add(k, g) if whole or not g else f.minimum(f.add(k, g), f.sub(lines, 1)) for g in range(together)]
-                wheres = [at_line(at, number) for number in numbers]
-                row = f.address(target, f.mul(k, wide), element)
-                for where in wheres:
-                    self._prefetch(f, source, where)
+                def where(g: Int) -> list[Int]:
+                    number = f.add(k, g)
+                    return at_line(at, number if whole or (isinstance(g, int) and not g) else f.minimum(number, f.sub(lines, 1)))
 
-                def chunk(j: Int, vector: list[Piece]) -> None:
+                row = f.address(target, f.mul(k, wide), element)
+                for g in range(together):
+                    self._prefetch(f, source, where(g))
+
+                def chunk(j: Int, vector: list[Piece], wheres: list[list[Int]]) -> None:
                     found = tiles.points(f, source, wheres, vector)
                     across = self.horizontal.filtering.terms
                     lines_of = [found[a : a + across] for a in range(0, len(found), across)]
                     for p, v in enumerate(self.in_order(lines_of)):
                         f.store(v, f.address(row, f.add(j, p * self.pitch), element))
 
-                self._chunks(f, together, self.planes, chunk)
+                self._chunks(f, together, self.planes, where, chunk)
 
             f.loop(0, lines, together, group)
             end = f.mul(lines, wide)
@@ -342,14 +344,34 @@ class Winograd:
 
         f.loop(0, self.depth, 1, channel)
 
-    def _chunks(self, f: Function, lines: int, planes: int, chunk: Callable[[Int, list[Piece]], None]) -> None:
-        """`chunk(first tile, pieces)` for each vector of the tiles of so many lines, each of `planes` values."""
+    def _chunks(
+        self,
+        f: Function,
+        lines: int,
+        planes: int,
+        where: Callable[[Int], list[Int]],
+        chunk: Callable[[Int, list[Piece], list[list[Int]]], None],
+    ) -> None:
+        """`chunk(first tile, pieces, the index of each piece's line)` for each vector of the tiles of so many lines, each of
+        `planes` values; `where` gives the index of a line. Where there are many vectors those within one line are a loop."""
         total, lanes = lines * self.wide, self.lanes
-        if lines > 1 or ceiling(total, lanes) <= _unrolled(planes):
-            for j in range(0, total, lanes):
-                chunk(j, pieces(j, self.wide, lines, lanes))
-        else:
-            f.loop(0, total, lanes, lambda j, _: chunk(j, [Piece(0, j, lanes)]))
+        if lines == 1 and ceiling(total, lanes) > _unrolled(planes):
+            only = [where(0)]
+            f.loop(0, total, lanes, lambda j, _: chunk(j, [Piece(0, j, lanes)], only))
+            return
+        looped, written = cut(self.wide, lines, lanes, planes)
+        wheres = [where(g) for g in range(lines)] if written else []
+        for j in written:
+            chunk(j, pieces(j, self.wide, lines, lanes), wheres)
+        if looped:
+            places = f.module.table("i64", looped)
+
+            def inside(n: Int, _: list[Value]) -> None:
+                j = f.load("i64", f.address(places, n, "i64"))
+                line = f.div(j, self.wide)
+                chunk(j, [Piece(0, f.sub(j, f.mul(line, self.wide)), lanes)], [where(line)])
+
+            f.loop(0, len(looped), 1, inside)
 
     def _prefetch(self, f: Function, source: Value, where: list[Int]) -> None:
         """Asks for rows of the line's patches in a channel to come, each row for one of the lines: a channel's lines are far from
@@ -435,10 +457,9 @@ class Winograd:
             source = f.address(sums, f.mul(m, self.stride(self.points)), element)
 
             def group(k: Int, _: list[Value]) -> None:
-                wheres = [at_line(at, f.add(k, g)) for g in range(within)]
                 tiles = f.address(source, f.mul(k, self.wide), element)
 
-                def chunk(j: Int, vector: list[Piece]) -> None:
+                def chunk(j: Int, vector: list[Piece], wheres: list[list[Int]]) -> None:
                     here = f.address(tiles, j, element)
                     places = [f.address(here, p * self.pitch, element) for p in range(self.points)]
                     points = [f.load(form.vector(lanes), p) for p in places]
@@ -473,7 +494,7 @@ class Winograd:
                         result = finish(f, form, memory, pixels, pixel, x, lanes, wanted)
                         store(f, form, memory, result, pixel, x, lanes, wanted)
 
-                self._chunks(f, within, self.points, chunk)
+                self._chunks(f, within, self.points, lambda g: at_line(at, f.add(k, g)), chunk)
 
             f.loop(0, lines, within, group)
 
@@ -485,10 +506,32 @@ def _unrolled(planes: int) -> int:
     return max(1, min(UNROLLED, WRITTEN // planes))
 
 
-def lines_together(wide: int, lanes: int, most: int, planes: int, straddling: bool = True) -> int:
-    """How many lines of `wide` tiles, of `most`, to cut into vectors (of `planes` values a tile) at once: as many as make
-    whole vectors, which are stored to whole cache lines, or else (or not `straddling`) as many as one vector holds."""
+def cut(wide: int, lines: int, lanes: int, planes: int) -> tuple[list[int], list[int]]:
+    """The first tiles of the vectors that are a loop's, and of those that are written as straight code."""
+    starts = range(0, lines * wide, lanes)
+    if len(starts) <= _unrolled(planes):
+        return [], list(starts)
+    is_inside = [j % wide + lanes <= wide for j in starts]
+    return [j for j, inside in zip(starts, is_inside) if inside], [j for j, inside in zip(starts, is_inside) if not inside]
+
+
+def lines_within(wide: int, lanes: int) -> int:
+    """How many lines of `wide` tiles one vector holds, at least one."""
+    return max(1, min(8, lanes // wide))
+
+
+def lines_together(wide: int, lanes: int, shortest: int, longest: int, planes: int) -> int:
+    """How many lines of `wide` tiles, in blocks of `shortest` to `longest`, to cut into vectors (of `planes` values a tile) at
+    once: as many as make whole vectors, or all, so that vectors are stored to whole cache lines, or else as many as one vector
+    holds."""
+
+    def is_short(lines: int) -> bool:
+        looped, written = cut(wide, lines, lanes, planes)
+        return len(written) + bool(looped) <= _unrolled(planes)
+
     whole = lanes // gcd(wide, lanes)
-    if straddling and whole <= most and whole * wide <= _unrolled(planes) * lanes:
+    if whole <= shortest and is_short(whole):
         return whole
-    return max(1, min(8, lanes // wide, most))
+    if longest < whole and is_short(longest):
+        return longest
+    return min(shortest, lines_within(wide, lanes))

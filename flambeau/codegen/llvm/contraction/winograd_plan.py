@@ -6,6 +6,7 @@ May import the contraction's other parts.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from math import prod
 
@@ -13,7 +14,7 @@ from flambeau.codegen.llvm.contraction.form import Form
 from flambeau.codegen.llvm.contraction.micro import register_tile
 from flambeau.codegen.llvm.contraction.roles import Roles, ceiling, roles, size_of
 from flambeau.codegen.llvm.contraction.windows import Window, windows
-from flambeau.codegen.llvm.contraction.winograd import Side, Winograd, lines_together
+from flambeau.codegen.llvm.contraction.winograd import Side, Winograd, lines_together, lines_within
 from flambeau.codegen.llvm.target import Target
 from flambeau.dtypes import float32
 from flambeau.kernels.filtering import F4, PLAIN, minimal
@@ -22,6 +23,12 @@ __all__ = ["filtered_sides", "plan_winograd"]
 
 _GROUP = 32
 """About how many result channels are multiplied before their sums are transformed, where the second cache holds the patches."""
+_HALF = 0.5
+"""What part of the second cache patches may take before taps and sums on their way through push some of them out…"""
+_REFETCHED = 1.0
+"""…and how much longer products with them take for each further part, since every group of channels reads them again."""
+_SUMS = 16
+"""Bytes of all channels' sums that are written and read again in a cycle: more than the second cache holds with the patches."""
 _MOST_PLANES = 144
 """Transformed values of a tile: more would be too much code."""
 
@@ -35,8 +42,9 @@ def plan_winograd(form: Form, target: Target, threads: int) -> tuple[float, Wino
     lanes = target.lanes(8 * form.sum_bytes)
     if not r.rows or not r.columns or lanes < 4:
         return None
-    plans = [_blocked(form, r, vertical, horizontal, target, threads) for vertical, horizontal in filtered_sides(form, r, target)]
-    return min(plans, key=lambda plan: plan[0], default=None)
+    sides = list(filtered_sides(form, r, target))
+    plans = [_blocked(form, r, *both, in_groups, target, threads) for both in sides for in_groups in (True, False)]
+    return min((plan for plan in plans if plan is not None), key=lambda plan: plan[0], default=None)
 
 
 def filtered_sides(form: Form, r: Roles, target: Target) -> Iterator[tuple[Side, Side]]:
@@ -61,9 +69,12 @@ def filtered_sides(form: Form, r: Roles, target: Target) -> Iterator[tuple[Side,
                 yield vertical, horizontal
 
 
-def _blocked(form: Form, r: Roles, vertical: Side, horizontal: Side, target: Target, threads: int) -> tuple[float, Winograd]:
+def _blocked(
+    form: Form, r: Roles, vertical: Side, horizontal: Side, in_groups: bool, target: Target, threads: int
+) -> tuple[float, Winograd] | None:
     """The plan of these sides whose slowest thread takes the fewest cycles: vectors should be full, strips whole, and the threads
-    have equal shares. Every block reads the taps again."""
+    have equal shares. Every block reads the taps again; every group of result channels its patches, unless not `in_groups`. None
+    where the second cache has no room for a group."""
     lanes = target.lanes(8 * form.sum_bytes)
     rows = size_of(form.extents, r.rows)
     tile = register_tile(rows, target.registers, 4)
@@ -72,10 +83,11 @@ def _blocked(form: Form, r: Roles, vertical: Side, horizontal: Side, target: Tar
     depth, planes, points, wide = one.depth, one.planes, one.points, one.wide
     outputs = vertical.filtering.outputs * horizontal.filtering.outputs
     budget = target.l2 * 5 // 8 // form.sum_bytes
-    group = ceiling(panels, ceiling(panels, max(1, _GROUP // tile.height)))
-    room = budget // (planes * depth + points * group * tile.height)
-    if room < tile.width * lanes:  # each group would read the patches from further away: all rows at once
-        group, room = panels, max(tile.width * lanes, budget // (planes * depth + points * rows))
+    group = ceiling(panels, ceiling(panels, max(1, _GROUP // tile.height))) if in_groups else panels
+    room = budget // (planes * depth + (points * group * tile.height if in_groups else 0))
+    if room < tile.width * lanes and in_groups:
+        return None
+    room = max(tile.width * lanes, room)
     line_count, batch = prod(one.line_extents), size_of(form.extents, r.batch)
     most = max(1, min(line_count, room // wide))
 
@@ -83,19 +95,25 @@ def _blocked(form: Form, r: Roles, vertical: Side, horizontal: Side, target: Tar
         each = depth * planes * (max(tile.height * width / 2, (tile.height + width) / 2, 4.0) + 0.5)
         return panels * (each + points * (tile.height * width * 1.5 + 10))
 
-    def cost(lines: int, shortest: int) -> float:
+    def cost(lines: int, shortest: int, longest: int) -> float:
         strips, rest = divmod(ceiling(lines * wide, lanes), tile.width)
         products = strips * multiplied(tile.width) + (multiplied(rest) if rest else 0)
-        together = lines_together(wide, lanes, shortest, planes)
+        if in_groups:
+            patch_bytes = depth * replace(one, blocks=ceiling(line_count, longest)).stride(planes) * form.sum_bytes
+            products *= 1 + _REFETCHED * max(0.0, patch_bytes / target.l2 - _HALF)
+        else:
+            products += points * rows * lines * wide * 2 * form.sum_bytes / _SUMS
+        together = lines_together(wide, lanes, shortest, longest, planes)
         vectors = ceiling(lines, together) * ceiling(together * wide, lanes)
-        patches = depth * planes * vectors * (7 if together * wide % lanes == 0 else 11)
-        within = lines_together(wide, lanes, 1 << 30, points, straddling=False)
+        patches = depth * planes * vectors * (7 if together == longest or together * wide % lanes == 0 else 11)
+        within = lines_within(wide, lanes)
         sums = rows * ceiling(lines, within) * ceiling(within * wide, lanes) * (2.0 * points + 3.0 * outputs)
         return products + patches + sums + panels * planes * depth * tile.height / 8
 
     def slowest(blocks: int) -> float:
         shortest, longer = divmod(line_count, blocks)
-        short, long = cost(shortest, shortest), cost(shortest + 1, shortest) if longer else 0.0
+        longest = shortest + 1 if longer else shortest
+        short, long = cost(shortest, shortest, longest), cost(longest, shortest, longest) if longer else 0.0
         units = batch * blocks
         if units >= 16 * threads:
             return batch * (longer * long + (blocks - longer) * short) / threads
