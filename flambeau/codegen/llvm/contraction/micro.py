@@ -76,6 +76,7 @@ def product(
     along_rows: bool = False,
     prefetch: bool = False,
     inner: tuple[Int, int] = (1, 0),
+    apart: int = 0,
 ) -> None:
     """Sums over `terms` (at least one) of left[panel][term][row]·right[term][column]: all tiles of `columns` columns and of the
     panels from panels[0] to before panels[1].
@@ -84,37 +85,55 @@ def product(
     `begin(panel, column, width)` gives the accumulators to start from, row by row, and
     `end(panel, column, width, accumulators)` takes them when they are complete. `prefetch` asks for the next panel of `left`
     while one is used: where all of it comes from far away, once. `inner`: how many rows of `right` a term has, each with rows of
-    its own in `left`, and the elements from one to the next.
+    its own in `left`, and the elements from one to the next. `apart`: elements of `right` from one vector of columns to the
+    next, if they aren't neighbours.
     """
     if along_rows:  # a panel's whole rows one after another: what `end` writes lies together
 
         def one(p: Int, _: list[Value]) -> None:
             only = (p, f.add(p, 1))
-            product(f, tile, type, lanes, left, right, pitch, terms, columns, only, begin, end, prefetch=prefetch, inner=inner)
+            product(
+                f,
+                tile,
+                type,
+                lanes,
+                left,
+                right,
+                pitch,
+                terms,
+                columns,
+                only,
+                begin,
+                end,
+                prefetch=prefetch,
+                inner=inner,
+                apart=apart,
+            )
 
         f.loop(panels[0], panels[1], 1, one)
         return
+    between = apart or lanes
     vectors = f.div(f.add(columns, lanes - 1), lanes)
     full = f.div(vectors, tile.width)
 
     def strip(column: Int, width: int) -> None:
-        source = f.address(right, column, type)
+        source = f.address(right, f.mul(column, between // lanes), type)
 
         def panel(p: Int, _: list[Value]) -> None:
             a = f.address(left.pointer, f.mul(p, left.panel), type)
 
             def term(k: Int, held: list[Value]) -> list[Value]:
                 b = f.address(source, f.mul(k, pitch), type)
-                count, apart = inner
+                count, further = inner
                 if count == 1:
                     return row(k, b, held)
                 first = f.mul(k, count)
                 return f.loop(
-                    0, count, 1, lambda n, h: row(f.add(first, n), f.address(b, f.mul(n, apart), type), h), held, nonempty=True
+                    0, count, 1, lambda n, h: row(f.add(first, n), f.address(b, f.mul(n, further), type), h), held, nonempty=True
                 )
 
             def row(k: Int, b: Value, held: list[Value]) -> list[Value]:
-                loaded = [f.load(vector(type, lanes), f.address(b, v * lanes, type)) for v in range(width)]
+                loaded = [f.load(vector(type, lanes), f.address(b, v * between, type)) for v in range(width)]
                 ak = f.address(a, f.mul(k, left.term), type)
                 if prefetch:
                     f.prefetch(f.address(ak, left.panel, type), locality=2)

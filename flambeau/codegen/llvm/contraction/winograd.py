@@ -171,6 +171,17 @@ class Winograd:
         tiles = ceiling(self.lines, self.together) * self.together * self.wide
         return off_powers_of_two(tiles + self.lanes, self.form.vector(self.lanes))
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether patches are cut into whole vectors."""
+        return self.together == self.lines or self.together * self.wide % self.lanes == 0
+
+    @property
+    def spacing(self) -> tuple[int, int]:
+        """Elements from one term's transformed tiles to the next's, and from one vector of tiles to the next. Whole vectors of
+        all terms lie together: what is written at once is one stretch of memory."""
+        return (self.lanes, self.planes * self.lanes) if self.is_whole else (self.pitch, self.lanes)
+
     def stride(self, planes: int) -> int:
         """Elements from one channel's transformed tiles, or one row's sums, to the next's: all `planes` side by side, so that
         writing them stays within few pages, and a line more, off powers of two."""
@@ -284,7 +295,7 @@ class Winograd:
                         start, number = (f.load("i64", f.address(t, p, "i64")) for t in (starts, numbers))
                     whose = f.add(f.mul(f.add(f.mul(outer, self.groups), g), self.planes), start)
                     left = f.address(taps, f.mul(whose, plane), element)
-                    right = f.address(image, f.mul(start, self.pitch), element)
+                    right = f.address(image, f.mul(start, self.spacing[0]), element)
                     self._multiply(f, left, right, f.address(sums, f.mul(p, self.pitch), element), number, columns, panels)
 
                 f.loop(0, self.points, 1, point)
@@ -307,12 +318,14 @@ class Winograd:
         at_line: AtLine,
         lines: Int,
     ) -> None:
-        """The right operand's lines, transformed, to [channel][term][line·wide + tile]. Vectors overhang into the next lines'
-        place, which is written after."""
+        """The right operand's lines, transformed, to [channel][vector of tiles][term][lane]; where vectors aren't whole to
+        [channel][term][line·wide + tile], where they overhang into the next lines' place, which is written after."""
         element = self.form.sum_type
         r, wide, together = self.roles, self.wide, self.together
         tiles = self._tiles()
         source = memory[r.right.slot]
+        plane, vector_pitch = self.spacing
+        apart = vector_pitch // self.lanes
         whole = isinstance(lines, int) and lines % together == 0
 
         def channel(c: Int, _: list[Value]) -> None:
@@ -324,7 +337,7 @@ class Winograd:
                     number = f.add(k, g)
                     return at_line(at, number if whole or (isinstance(g, int) and not g) else f.minimum(number, f.sub(lines, 1)))
 
-                row = f.address(target, f.mul(k, wide), element)
+                row = f.address(target, f.mul(f.mul(k, wide), apart), element)
                 for g in range(together):
                     self._prefetch(f, source, where(g))
 
@@ -333,13 +346,13 @@ class Winograd:
                     across = self.horizontal.filtering.terms
                     lines_of = [found[a : a + across] for a in range(0, len(found), across)]
                     for p, v in enumerate(self.in_order(lines_of)):
-                        f.store(v, f.address(row, f.add(j, p * self.pitch), element))
+                        f.store(v, f.address(row, f.add(f.mul(j, apart), p * plane), element))
 
                 self._chunks(f, together, self.planes, where, chunk)
 
             f.loop(0, lines, together, group)
             end = f.mul(lines, wide)
-            for p in range(self.planes):  # what is left of the last vector must multiply at full speed
+            for p in () if self.is_whole else range(self.planes):  # what is left of a vector must multiply at full speed
                 f.store(zero(self.form.vector(self.lanes)), f.address(target, f.add(end, p * self.pitch), element))
 
         f.loop(0, self.depth, 1, channel)
@@ -430,7 +443,8 @@ class Winograd:
             lambda p, column, width: [zero(self.form.vector(self.lanes))] * (height * width),
             end,
             prefetch=True,
-            inner=(number, self.pitch),
+            inner=(number, self.spacing[0]),
+            apart=self.spacing[1],
         )
 
     def _transform_sums(
