@@ -1,13 +1,15 @@
 """Tiles of an image in registers, for minimal filtering: lanes run over tiles, of one line or of several.
 
 Pixels are read in whole vectors, first combined along y, which is the same for all of them, and then parted into the tiles'
-columns and combined along x. May import `codegen.llvm` and the contraction's form, elements, filtering and roles.
+columns and combined along x. How lines of tiles are cut into vectors is here, too. May import `codegen.llvm` and the
+contraction's form, elements, filtering and roles.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import gcd
 
 from flambeau.codegen.llvm.builder import Function
 from flambeau.codegen.llvm.contraction.elements import read_many
@@ -18,7 +20,12 @@ from flambeau.codegen.llvm.shuffles import gathered, parted
 from flambeau.codegen.llvm.types import Int, Value, poison
 from flambeau.kernels.filtering import Matrix
 
-__all__ = ["Piece", "Tiles", "pieces"]
+__all__ = ["Piece", "Tiles", "cut", "lines_together", "lines_within", "pieces", "unrolled"]
+
+_UNROLLED = 8
+"""How many vectors of tiles are written as straight code at most…"""
+_WRITTEN = 200
+"""…and, of terms, about how many vectors."""
 
 
 @dataclass(frozen=True)
@@ -105,3 +112,39 @@ class Tiles:
         if before is not None and used(moved) < used(picks):
             return gathered(f, [before, *sources], moved + rest)
         return gathered(f, sources, picks + rest) if picks else poison(sources[0].type)
+
+
+def unrolled(planes: int) -> int:
+    """How many vectors of tiles are written as straight code, each of so many values."""
+    return max(1, min(_UNROLLED, _WRITTEN // planes))
+
+
+def cut(wide: int, lines: int, lanes: int, planes: int) -> tuple[list[int], list[int]]:
+    """The first tiles of the vectors that are a loop's, and of those that are written as straight code."""
+    starts = range(0, lines * wide, lanes)
+    if len(starts) <= unrolled(planes):
+        return [], list(starts)
+    is_inside = [j % wide + lanes <= wide for j in starts]
+    return [j for j, inside in zip(starts, is_inside) if inside], [j for j, inside in zip(starts, is_inside) if not inside]
+
+
+def lines_within(wide: int, lanes: int) -> int:
+    """How many lines of `wide` tiles one vector holds, at least one."""
+    return max(1, min(8, lanes // wide))
+
+
+def lines_together(wide: int, lanes: int, shortest: int, longest: int, planes: int) -> int:
+    """How many lines of `wide` tiles, in blocks of `shortest` to `longest`, to cut into vectors (of `planes` values a tile) at
+    once: as many as make whole vectors, or all, so that vectors are stored to whole cache lines, or else as many as one vector
+    holds."""
+
+    def is_short(lines: int) -> bool:
+        looped, written = cut(wide, lines, lanes, planes)
+        return len(written) + bool(looped) <= unrolled(planes)
+
+    whole = lanes // gcd(wide, lanes)
+    if whole <= shortest and is_short(whole):
+        return whole
+    if longest < whole and is_short(longest):
+        return longest
+    return min(shortest, lines_within(wide, lanes))

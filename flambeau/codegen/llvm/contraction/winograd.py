@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from math import gcd, prod
+from math import prod
 
 from flambeau.codegen.llvm.builder import Function, Module
 from flambeau.codegen.llvm.contraction.buffers import Sums, off_powers_of_two
@@ -24,6 +24,7 @@ from flambeau.codegen.llvm.contraction.epilogue import finish, store
 from flambeau.codegen.llvm.contraction.filtering import transform
 from flambeau.codegen.llvm.contraction.form import Check, Form
 from flambeau.codegen.llvm.contraction.micro import Left, Tile, product
+from flambeau.codegen.llvm.contraction.pack import LINE
 from flambeau.codegen.llvm.contraction.roles import (
     PART,
     PHASE,
@@ -37,21 +38,16 @@ from flambeau.codegen.llvm.contraction.roles import (
     size_of,
     unravel,
 )
-from flambeau.codegen.llvm.contraction.tiles import Piece, Tiles, pieces
+from flambeau.codegen.llvm.contraction.tiles import Piece, Tiles, cut, lines_together, lines_within, pieces, unrolled
 from flambeau.codegen.llvm.shuffles import gathered
 from flambeau.codegen.llvm.types import Int, Value, bytes_of, zero
 from flambeau.codegen.llvm.values import memory_type
 from flambeau.kernels.filtering import Filtering
 
-__all__ = ["Side", "Winograd", "lines_together", "lines_within"]
+__all__ = ["Side", "Winograd"]
 
 AHEAD = 2
 """How many channels ahead of its use a line is prefetched."""
-UNROLLED = 8
-"""How many vectors of tiles are written as straight code at most…"""
-WRITTEN = 200
-"""…and, of terms, about how many vectors."""
-
 AtLine = Callable[[list[Int], Int], list[Int]]
 """(index, line of the block) → the index there."""
 
@@ -368,7 +364,7 @@ class Winograd:
         """`chunk(first tile, pieces, the index of each piece's line)` for each vector of the tiles of so many lines, each of
         `planes` values; `where` gives the index of a line. Where there are many vectors those within one line are a loop."""
         total, lanes = lines * self.wide, self.lanes
-        if lines == 1 and ceiling(total, lanes) > _unrolled(planes):
+        if lines == 1 and ceiling(total, lanes) > unrolled(planes):
             only = [where(0)]
             f.loop(0, total, lanes, lambda j, _: chunk(j, [Piece(0, j, lanes)], only))
             return
@@ -393,7 +389,7 @@ class Winograd:
         element = memory_type(view.type)
         ahead = AHEAD * view.strides[self.channels[-1]] if self.channels else 0
         length = self.form.extents[self.x] * abs(view.strides[self.x])
-        per_line = 64 // bytes_of(element)
+        per_line = LINE // bytes_of(element)
         step = filtering.outputs * filtering.stride
         skipped = (filtering.pixels - step) // 2
         for i in range(skipped, skipped + step):
@@ -401,6 +397,21 @@ class Winograd:
             start = f.address(source, f.add(position(f, view.offset, view.strides, at), ahead), element)
             for j in range(0, min(length, 8 * per_line), per_line):
                 f.prefetch(f.address(start, j, element))
+
+    def _ask_for_results(self, f: Function, memory: list[Value], where: list[Int]) -> None:
+        """Asks for where a line of tiles' outputs go, and for what the epilogue reads with them: a row's are far from the last
+        one's. Short lines are too few bytes for it to be worth the instructions."""
+        side, length = self.vertical, self.form.extents[self.x]
+        for view in (self.form.out, *(v for _, v in self.form.loads)):
+            element = memory_type(view.type)
+            if view.strides[self.x] != 1 or length * bytes_of(element) < 3 * LINE:
+                continue
+            for i in range(side.filtering.outputs):
+                at = where if side.axis is None else place(where, [side.axis], [f.add(where[side.axis], i)])
+                start = f.address(memory[view.slot], position(f, view.offset, view.strides, at), element)
+                per_line = LINE // bytes_of(element)
+                for j in range(0, min(length, 8 * per_line), per_line):
+                    f.prefetch(f.address(start, j, element), write=view is self.form.out)
 
     def _tiles(self) -> Tiles:
         """The right operand's patches, pixels counted along the axes of the taps. Tiles reach past the last output where the
@@ -469,8 +480,12 @@ class Winograd:
         def row(m: Int, _: list[Value]) -> None:
             at = place(index, r.rows, unravel(f, f.add(first, m), [extents[k] for k in r.rows]))
             source = f.address(sums, f.mul(m, self.stride(self.points)), element)
+            next_row = f.minimum(f.add(f.add(first, m), 1), self.rows - 1)
+            following = place(index, r.rows, unravel(f, next_row, [extents[k] for k in r.rows]))
 
             def group(k: Int, _: list[Value]) -> None:
+                if within == 1:
+                    self._ask_for_results(f, memory, at_line(following, k))
                 tiles = f.address(source, f.mul(k, self.wide), element)
 
                 def chunk(j: Int, vector: list[Piece], wheres: list[list[Int]]) -> None:
@@ -513,39 +528,3 @@ class Winograd:
             f.loop(0, lines, within, group)
 
         f.loop(0, count, 1, row)
-
-
-def _unrolled(planes: int) -> int:
-    """How many vectors of tiles are written as straight code, each of so many values."""
-    return max(1, min(UNROLLED, WRITTEN // planes))
-
-
-def cut(wide: int, lines: int, lanes: int, planes: int) -> tuple[list[int], list[int]]:
-    """The first tiles of the vectors that are a loop's, and of those that are written as straight code."""
-    starts = range(0, lines * wide, lanes)
-    if len(starts) <= _unrolled(planes):
-        return [], list(starts)
-    is_inside = [j % wide + lanes <= wide for j in starts]
-    return [j for j, inside in zip(starts, is_inside) if inside], [j for j, inside in zip(starts, is_inside) if not inside]
-
-
-def lines_within(wide: int, lanes: int) -> int:
-    """How many lines of `wide` tiles one vector holds, at least one."""
-    return max(1, min(8, lanes // wide))
-
-
-def lines_together(wide: int, lanes: int, shortest: int, longest: int, planes: int) -> int:
-    """How many lines of `wide` tiles, in blocks of `shortest` to `longest`, to cut into vectors (of `planes` values a tile) at
-    once: as many as make whole vectors, or all, so that vectors are stored to whole cache lines, or else as many as one vector
-    holds."""
-
-    def is_short(lines: int) -> bool:
-        looped, written = cut(wide, lines, lanes, planes)
-        return len(written) + bool(looped) <= _unrolled(planes)
-
-    whole = lanes // gcd(wide, lanes)
-    if whole <= shortest and is_short(whole):
-        return whole
-    if longest < whole and is_short(longest):
-        return longest
-    return min(shortest, lines_within(wide, lanes))

@@ -13,8 +13,9 @@ from math import prod
 from flambeau.codegen.llvm.contraction.form import Form
 from flambeau.codegen.llvm.contraction.micro import register_tile
 from flambeau.codegen.llvm.contraction.roles import Roles, ceiling, roles, size_of
+from flambeau.codegen.llvm.contraction.tiles import lines_together, lines_within
 from flambeau.codegen.llvm.contraction.windows import Window, windows
-from flambeau.codegen.llvm.contraction.winograd import Side, Winograd, lines_together, lines_within
+from flambeau.codegen.llvm.contraction.winograd import Side, Winograd
 from flambeau.codegen.llvm.target import Target
 from flambeau.dtypes import float32
 from flambeau.kernels.filtering import F4, PLAIN, minimal
