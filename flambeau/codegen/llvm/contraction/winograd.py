@@ -48,6 +48,9 @@ __all__ = ["Side", "Winograd"]
 
 AHEAD = 2
 """How many channels ahead of its use a line is prefetched."""
+_FEW_CHANNELS = 64
+"""See `Winograd.is_joined`."""
+
 AtLine = Callable[[list[Int], Int], list[Int]]
 """(index, line of the block) → the index there."""
 
@@ -168,15 +171,16 @@ class Winograd:
         return off_powers_of_two(tiles + self.lanes, self.form.vector(self.lanes))
 
     @property
-    def is_whole(self) -> bool:
-        """Whether patches are cut into whole vectors."""
-        return self.together == self.lines or self.together * self.wide % self.lanes == 0
+    def is_joined(self) -> bool:
+        """Whether a vector of tiles lies together with its other terms, so that what is written at once is one stretch of memory.
+        Vectors must be whole, and channels few: a strip of columns is read from more pages then, for each channel."""
+        is_whole = self.together == self.lines or self.together * self.wide % self.lanes == 0
+        return is_whole and self.depth <= _FEW_CHANNELS
 
     @property
     def spacing(self) -> tuple[int, int]:
-        """Elements from one term's transformed tiles to the next's, and from one vector of tiles to the next. Whole vectors of
-        all terms lie together: what is written at once is one stretch of memory."""
-        return (self.lanes, self.planes * self.lanes) if self.is_whole else (self.pitch, self.lanes)
+        """Elements from one term's transformed tiles to the next's, and from one vector of tiles to the next."""
+        return (self.lanes, self.planes * self.lanes) if self.is_joined else (self.pitch, self.lanes)
 
     def stride(self, planes: int) -> int:
         """Elements from one channel's transformed tiles, or one row's sums, to the next's: all `planes` side by side, so that
@@ -314,8 +318,8 @@ class Winograd:
         at_line: AtLine,
         lines: Int,
     ) -> None:
-        """The right operand's lines, transformed, to [channel][vector of tiles][term][lane]; where vectors aren't whole to
-        [channel][term][line·wide + tile], where they overhang into the next lines' place, which is written after."""
+        """The right operand's lines, transformed, to [channel][vector of tiles][term][lane] if they are joined, else to
+        [channel][term][line·wide + tile], where vectors overhang into the next lines' place, which is written after."""
         element = self.form.sum_type
         r, wide, together = self.roles, self.wide, self.together
         tiles = self._tiles()
@@ -348,7 +352,7 @@ class Winograd:
 
             f.loop(0, lines, together, group)
             end = f.mul(lines, wide)
-            for p in () if self.is_whole else range(self.planes):  # what is left of a vector must multiply at full speed
+            for p in () if self.is_joined else range(self.planes):  # what is left of a vector must multiply at full speed
                 f.store(zero(self.form.vector(self.lanes)), f.address(target, f.add(end, p * self.pitch), element))
 
         f.loop(0, self.depth, 1, channel)
