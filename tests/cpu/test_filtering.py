@@ -16,8 +16,9 @@ import flambeau.codegen.llvm.contraction as contraction
 from flambeau.codegen.llvm.contraction.form import Form
 from flambeau.codegen.llvm.contraction.micro import Tile
 from flambeau.codegen.llvm.contraction.roles import roles, size_of
+from flambeau.codegen.llvm.contraction.tiles import cut, lines_together, pieces
 from flambeau.codegen.llvm.contraction.winograd import Winograd
-from flambeau.codegen.llvm.contraction.winograd_plan import filtered_sides
+from flambeau.codegen.llvm.contraction.winograd_plan import filtered_sides, plan_winograd
 from flambeau.codegen.llvm.target import Target
 from flambeau.dtypes import dtype
 from flambeau.kernels.filtering import F4, PLAIN, Filtering, minimal
@@ -88,6 +89,36 @@ def test_every_plan(s: Conv, make: Any, type: dtype, bits: int, draws: st.DataOb
         patch.setattr(contraction, "plan_winograd", plan)
         (got,) = run(own, k, [*arrays, np.zeros(k.slots[-1].size, want.dtype)])
     np.testing.assert_array_equal(got.reshape(want.shape).astype(np.float64), want.astype(np.float64))
+
+
+@given(st.integers(1, 80), st.integers(1, 16), st.sampled_from((4, 8, 16)), st.integers(4, 144))
+def test_lines_are_cut_into_vectors(wide: int, lines: int, lanes: int, planes: int) -> None:
+    looped, written = cut(wide, lines, lanes, planes)
+    assert sorted([*looped, *written]) == list(range(0, wide * lines, lanes))
+    assert all(len(pieces(j, wide, lines, lanes)) == 1 and j % wide + lanes <= wide for j in looped)
+    together = lines_together(wide, lanes, lines, lines, planes)
+    assert 1 <= together <= lines
+
+
+@pytest.mark.parametrize("bits", WIDTHS)
+@pytest.mark.parametrize("channels", [3, 65])
+@pytest.mark.parametrize("size", [(20, 111, 7, 2), (14, 14, 3, 1), (13, 56, 3, 1)], ids=str)
+def test_patches_of_several_lines(size: tuple[int, int, int, int], channels: int, bits: int) -> None:
+    """Vectors of tiles that straddle lines; patches of few channels, whose terms are joined, and of many."""
+    height, width, taps, stride = size
+    k = conv_forward(Conv(2, channels, height, width, 9, taps, taps, stride, taps // 2))
+    arrays = data(k)
+
+    def plan(form: Form, target: Target, threads: int) -> tuple[float, Winograd]:
+        found = plan_winograd(form, target, threads)
+        assert found is not None
+        return 0.0, found[1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(contraction, "plan_winograd", plan)
+        (got,) = run(uncached(bits), k, [*arrays, np.zeros(k.slots[-1].size, np.float32)])
+    want = meaning(k, arrays, lambda sums: bias_of(k)(sums, arrays))
+    np.testing.assert_array_equal(got.reshape(want.shape), want)
 
 
 def random(kernel: Any, seed: int) -> list[Any]:
