@@ -34,7 +34,7 @@ BOUNDS = [
     (r"[DE]\d*", "dt.dtype"),
     (r"V", "dt.device"),
     (r"Ss", "IntTuples"),
-    (r"Sizes", "IntTuple"),
+    (r"Sizes\d*", "IntTuple"),
     (r"[STUW]", "IntTuple"),
     (r"Dim\d*", "Flag[builtins.int]"),
     (r"Axes\d*", "Flag[builtins.int | builtins.tuple[builtins.int, ...] | None]"),
@@ -143,6 +143,8 @@ def pyrefly_definition(signature, *, method: bool, overloaded: bool, static_name
             annotation = _list(annotation)
         elif annotation == "Sizes":
             annotation = "IntTupleOrList[Sizes]"
+        elif "Sizes" in annotation and annotation.startswith("tuple["):
+            annotation = qualified(re.sub(r"(Sizes\d*)", r"IntTupleOrList[\1]", annotation))
         elif annotation == "Names":
             annotation = "CaptureNamedInts[Names]"
         elif not annotation.startswith("*"):
@@ -160,6 +162,8 @@ def pyrefly_definition(signature, *, method: bool, overloaded: bool, static_name
         variables = [v for v in variables if v.partition(":")[0] not in ("D", "V", "S")]
     variables += [f"B{i + 1}: {_with_dtypes(union)}" for i, union in enumerate(unions)]
     result = re.sub(r"Pieces\[(\w+), (\w+), (.*)\]$", r"MapIntTuples[lambda One: Tensor[\1, \2, One], \3]", result)
+    for check in signature.checks:
+        result = re.sub(r"^(Tensor\[\w+, V), (.*)\]$", rf"\1, given({check}, \2)]", result)
     plain = result.startswith(TENSORS)
     result = re.sub(r"(\w+)\(", r"rule.\1(", result if plain else qualified(result))
     head = f"[{', '.join(variables)}]" if variables else ""
@@ -217,7 +221,7 @@ def with_lists(signatures: list) -> list:
         parameters = re.sub(r": Axes\d*", ": int | Sequence[int | None] | None", signature.parameters)
         parameters = re.sub(r": Keep\d*", ": bool", re.sub(r": Dim\d*", ": int", parameters))
         parameters = re.sub(r": Size\d*", ": int", re.sub(r": Text\d*", ": str", parameters))
-        lists.append(signature._replace(parameters=parameters, result=_open(signature.result)))
+        lists.append(signature._replace(parameters=parameters, result=_open(signature.result), checks=()))
     return list(dict.fromkeys([*signatures, *lists]))
 
 
@@ -290,7 +294,7 @@ def portable_definition(signature, *, method: bool, overloaded: bool, static_nam
         if "List" in parameter.annotation and not parameter.star:
             annotation = f"Sequence[{annotation}]"
         annotation = re.sub(r"\b(?:Dim|Size)\d*\b", "int", annotation)
-        annotation = re.sub(r"\*?Sizes", "int" if parameter.star else "Sequence[int]", annotation)
+        annotation = re.sub(r"\*?Sizes\d*", "int" if parameter.star else "Sequence[int]", annotation)
         annotation = re.sub(r"\*?Axes\d*", "int" if parameter.star else "int | Sequence[int | None] | None", annotation)
         annotation = re.sub(r"\bKeep\d*\b", "bool", annotation)
         annotation = re.sub(r"\bText\d*\b", "str", annotation)
@@ -635,7 +639,7 @@ def other_modules(written: str, kind: str) -> str:
         forward = []
         for letter, p in zip("STU", inputs):
             type_ = f"Tensor[D, V, {letter}]" if letter in shapes else "Tensor[D, V]" if letter == "S" else "Any"
-            if module.name in ("NLLLoss",) and letter == "T":
+            if module.name.startswith(("NLLLoss", "MaxUnpool")) and letter == "T":
                 type_ = "Tensor[dt.int64, V, T]"
             forward.append(f"{p.name}: {type_}" + (" = ..." if p.default is not p.empty else ""))
         forward += [f"{p.name}: Any" + (" = ..." if p.default is not p.empty else "") for p in inputs[3:]]

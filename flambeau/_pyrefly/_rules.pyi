@@ -222,6 +222,17 @@ def reshape(shape: IntTuple, sizes: IntTuple) -> IntTuple:
     return sizes
 
 @type_shape_dsl_function
+def given(check: IntTuple, result: IntTuple) -> IntTuple:
+    """The result, where nothing is wrong with what is checked beside it; what is not known there leaves it as it is."""
+    return result
+
+@type_shape_dsl_function
+def laid_out(shape: IntTuple, sizes: IntTuple) -> IntTuple:
+    count = dsl.prod(shape)
+    rest = 0 - dsl.prod(sizes)
+    return dsl.IntTuple(count // rest if dsl.is_concrete_int(n) and n + 1 == 0 else n for n in sizes)
+
+@type_shape_dsl_function
 def flatten(shape: IntTuple, start_dim: int, end_dim: int) -> IntTuple:
     if len(shape) == 0:
         if start_dim < 0 - 1 or start_dim > 0 or end_dim < 0 - 1 or end_dim > 0:
@@ -346,6 +357,17 @@ def select(shape: IntTuple, dim: int) -> IntTuple:
     if dim < 0 - len(shape) or dim >= len(shape):
         return dsl.Invalid("select: dimension out of range")
     axis = dim % len(shape)
+    return dsl.concat(shape[:axis], shape[axis + 1 :])
+
+@type_shape_dsl_function
+def picked(shape: IntTuple, dim: int, index: Int) -> IntTuple:
+    if dim < 0 - len(shape) or dim >= len(shape):
+        return dsl.Invalid("Dimension out of range")
+    axis = dim % len(shape)
+    size = shape[axis]
+    room = dsl.IntTuple((size - index - 1, size + index))
+    if any(dsl.is_concrete_int(n) and n < 0 for n in room):
+        return dsl.Invalid("index out of range")
     return dsl.concat(shape[:axis], shape[axis + 1 :])
 
 @type_shape_dsl_function
@@ -1109,6 +1131,102 @@ def kron(left: IntTuple, right: IntTuple) -> IntTuple:
     return dsl.IntTuple(left[i] if i < more else left[i] * right[i - more] for i in range(len(left)))
 
 @type_shape_dsl_function
+def rot90(shape: IntTuple, k: int, dims: int | tuple[int, ...] | None) -> IntTuple:
+    if dims is None:
+        return dsl.IntTuple.gradual()
+    if dsl.is_int_value(dims):
+        return dsl.Invalid("rot90: two dims are needed")
+    if len(dims) != 2:
+        return dsl.Invalid("rot90: two dims are needed")
+    if len(shape) < 2:
+        return dsl.Invalid("rot90: the input needs two dimensions or more")
+    if any(d < 0 - len(shape) or d >= len(shape) for d in dims):
+        return dsl.Invalid("rot90: dimension out of range")
+    order = tuple(d % len(shape) for d in dims)
+    if any(order.count(d) > 1 for d in order):
+        return dsl.Invalid("rot90: the two dims must differ")
+    if k % 2 == 0:
+        return shape
+    both = dsl.sum(dsl.IntTuple(shape[d] for d in order))
+    return dsl.IntTuple(both - shape[i] if any(d == i for d in order) else shape[i] for i in range(len(shape)))
+
+@type_shape_dsl_function
+def tensor_split(shape: IntTuple, sections: int | tuple[int, ...] | None, dim: int) -> IntTuples:
+    if dim < 0 - len(shape) or dim >= len(shape):
+        return dsl.Invalid("tensor_split: dimension out of range")
+    axis = dim % len(shape)
+    size = shape[axis]
+    if sections is None or not dsl.is_concrete_int(size):
+        return dsl.IntTuples.gradual()
+    if dsl.is_int_value(sections):
+        if sections < 1:
+            return dsl.Invalid("tensor_split: the number of sections must be larger than 0")
+        rests = dsl.IntTuple(size + (sections - 1) - i for i in range(sections))
+        parts = dsl.IntTuple(n // sections for n in rests)
+        return dsl.IntTuples(dsl.IntTuple(n if i == axis else shape[i] for i in range(len(shape))) for n in parts)
+    cuts = dsl.IntTuple(n + 0 for n in sections)
+    starts = dsl.concat(dsl.IntTuple((0,)), cuts)
+    ends = dsl.concat(cuts, dsl.IntTuple((size,)))
+    pieces = dsl.IntTuple(b - a for a, b in zip(starts, ends))
+    if any(n < 0 for n in sections) or any(dsl.is_concrete_int(n) and n < 0 for n in pieces):
+        return dsl.IntTuples.gradual()
+    return dsl.IntTuples(dsl.IntTuple(n if i == axis else shape[i] for i in range(len(shape))) for n in pieces)
+
+@type_shape_dsl_function
+def in_depth(shapes: IntTuples) -> IntTuple:
+    first = shapes[0]
+    depth = 2
+    if len(first) < 2:
+        return dsl.IntTuple.gradual()
+    if len(shapes) > 1:
+        second = shapes[1]
+        if len(second) != len(first):
+            return dsl.IntTuple.gradual()
+    if len(first) == 2:
+        return stack(shapes, depth)
+    return cat(shapes, depth)
+
+@type_shape_dsl_function
+def as_columns(shapes: IntTuples) -> IntTuple:
+    first = shapes[0]
+    if len(first) < 1 or len(first) > 2:
+        return dsl.IntTuple.gradual()
+    rows = dsl.IntTuple(s[0] - first[0] for s in shapes)
+    if any(dsl.is_concrete_int(n) and n != 0 for n in rows):
+        return dsl.Invalid("column_stack: the tensors must have as many rows")
+    columns = dsl.sum(dsl.IntTuple(dsl.prod(s[1:]) for s in shapes))
+    return dsl.IntTuple((first[0], columns))
+
+@type_shape_dsl_function
+def block_diagonal(shapes: IntTuples) -> IntTuple:
+    first = shapes[0]
+    if len(first) > 2:
+        return dsl.Invalid("block_diag: the tensors must have 2 or fewer dimensions")
+    if len(first) < 2:
+        return dsl.IntTuple.gradual()
+    rows = dsl.sum(dsl.IntTuple(s[0] for s in shapes))
+    columns = dsl.sum(dsl.IntTuple(s[1] for s in shapes))
+    if len(shapes) > 1:
+        second = shapes[1]
+        if len(second) != 2:
+            return dsl.IntTuple.gradual()
+    return dsl.IntTuple((rows, columns))
+
+@type_shape_dsl_function
+def cartesian_product(shapes: IntTuples) -> IntTuple:
+    first = shapes[0]
+    if len(first) != 1:
+        return dsl.Invalid("cartesian_prod: expected vectors")
+    if len(shapes) == 1:
+        return first
+    total = dsl.prod(dsl.IntTuple(s[0] for s in shapes))
+    count = dsl.sum(dsl.IntTuple(1 for s in shapes))
+    second = shapes[1]
+    if len(second) != 1:
+        return dsl.Invalid("cartesian_prod: expected vectors")
+    return dsl.IntTuple((total, count))
+
+@type_shape_dsl_function
 def grid(shapes: IntTuples, indexing: str) -> IntTuples:
     sizes = dsl.IntTuple(dsl.prod(s) for s in shapes)
     if indexing == "ij":
@@ -1332,6 +1450,66 @@ def whole_signal(shape: IntTuple, dim: int) -> IntTuple:
     if any(dsl.is_concrete_int(n) and n < 1 for n in out):
         return dsl.Invalid("irfft: the output would be empty")
     return out
+
+@type_shape_dsl_function
+def tensordot_over(left: IntTuple, right: IntTuple, dims: IntTuple, others: IntTuple) -> IntTuple:
+    if len(dims) != len(others):
+        return dsl.Invalid("tensordot: both lists of dims must have the same length")
+    if len(dims) > 2:
+        return dsl.IntTuple.gradual()
+    if len(dims) > 0:
+        a0 = dims[0]
+        b0 = others[0]
+        n0 = dsl.IntTuple(left[i] for i in range(len(left)) if a0 == i or a0 + len(left) == i)
+        m0 = dsl.IntTuple(right[i] for i in range(len(right)) if b0 == i or b0 + len(right) == i)
+        gaps0 = dsl.IntTuple((a - b) * (a - 1) * (b - 1) for a, b in zip(n0, m0))
+        if any(dsl.is_concrete_int(n) and n != 0 for n in gaps0):
+            return dsl.Invalid("tensordot: the dimensions that are summed over do not have the same sizes")
+    if len(dims) > 1:
+        a1 = dims[1]
+        b1 = others[1]
+        n1 = dsl.IntTuple(left[i] for i in range(len(left)) if a1 == i or a1 + len(left) == i)
+        m1 = dsl.IntTuple(right[i] for i in range(len(right)) if b1 == i or b1 + len(right) == i)
+        gaps1 = dsl.IntTuple((a - b) * (a - 1) * (b - 1) for a, b in zip(n1, m1))
+        if any(dsl.is_concrete_int(n) and n != 0 for n in gaps1):
+            return dsl.Invalid("tensordot: the dimensions that are summed over do not have the same sizes")
+    kept = dsl.IntTuple(left[i] for i in range(len(left)) if not any(d == i or d + len(left) == i for d in dims))
+    rest = dsl.IntTuple(right[i] for i in range(len(right)) if not any(d == i or d + len(right) == i for d in others))
+    return dsl.concat(kept, rest)
+
+@type_shape_dsl_function
+def multi_dot(shapes: IntTuples) -> IntTuple:
+    if len(shapes) < 2:
+        return dsl.Invalid("multi_dot: expected at least 2 tensors")
+    first = shapes[0]
+    last = shapes[-1]
+    if len(first) != 2 or len(last) != 2:
+        return dsl.IntTuple.gradual()
+    rows = dsl.IntTuple(s[0] for s in shapes)
+    columns = dsl.IntTuple(s[1] for s in shapes)
+    inner = columns[:-1]
+    outer = rows[1:]
+    gaps = dsl.IntTuple(a - b for a, b in zip(inner, outer))
+    if any(dsl.is_concrete_int(n) and n != 0 for n in gaps):
+        return dsl.Invalid("multi_dot: neighbours cannot be multiplied")
+    return dsl.IntTuple((first[0], last[1]))
+
+@type_shape_dsl_function
+def unpool(
+    input: IntTuple, indices: IntTuple, kernel: IntTuple, stride: IntTuple, padding: IntTuple, spatial: int
+) -> IntTuple:
+    lead = len(input) - spatial
+    if lead != 1 and lead != 2:
+        return dsl.Invalid("max_unpool: the input must be [N, C, *sizes] or [C, *sizes]")
+    if len(indices) != len(input):
+        return dsl.Invalid("max_unpool: the indices must have the input's shape")
+    gaps = dsl.IntTuple(a - b for a, b in zip(input, indices))
+    if any(dsl.is_concrete_int(n) and n != 0 for n in gaps):
+        return dsl.Invalid("max_unpool: the indices must have the input's shape")
+    return dsl.concat(
+        input[:lead],
+        dsl.IntTuple((input[lead + i] - 1) * stride[i] + kernel[i] - 2 * padding[i] for i in range(spatial)),
+    )
 
 @type_shape_dsl_function
 def side_by_side(shapes: IntTuples) -> IntTuple:

@@ -130,13 +130,8 @@ def block_diag(*tensors: Tensor) -> Tensor:
     tensor([[1., 1., 0.],
             [0., 0., 2.]])
     """
-    if any(len(t._shape) > 2 for t in tensors):
-        i = next(i for i, t in enumerate(tensors) if len(t._shape) > 2)
-        raise RuntimeError(
-            f"torch.block_diag: Input tensors must have 2 or fewer dimensions. Input {i} has {tensors[i].ndim} dimensions"
-        )
+    _, width = rules.block_diagonal([tuple(t._shape) for t in tensors])
     blocks = [atleast_2d(t) for t in tensors]
-    width = sum(b._shape[1] for b in blocks)
     rows, before = [], 0
     for b in blocks:
         n = b._shape[1]

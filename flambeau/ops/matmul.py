@@ -286,8 +286,7 @@ def chain_matmul(*matrices: Tensor) -> Tensor:
 def multi_dot(tensors: Any) -> Tensor:
     """The product of several matrices (the first and last may be vectors), in the cheapest order."""
     found = list(tensors)
-    if len(found) < 2:
-        raise RuntimeError("multi_dot(): expected at least 2 tensors but got " + str(len(found)))
+    rules.multi_dot([tuple(t._shape) for t in found])
     first_vector, last_vector = len(found[0]._shape) == 1, len(found[-1]._shape) == 1
     if first_vector:
         found[0] = found[0].unsqueeze(0)

@@ -337,6 +337,18 @@ def meshgrid(shapes: Sequence[Sequence[Size]], indexing: str = "ij") -> Shape:
     return tuple(sizes)
 
 
+def block_diagonal(shapes: Sequence[Sequence[Size]]) -> Shape:
+    """Matrices along the diagonal of a larger one."""
+    for position, shape in enumerate(shapes):
+        if len(shape) > 2:
+            raise ShapeError(
+                "torch.block_diag: Input tensors must have 2 or fewer dimensions. "
+                f"Input {position} has {len(shape)} dimensions"
+            )
+    matrices = [(*(1,) * (2 - len(shape)), *shape) for shape in shapes]
+    return sum((m[0] for m in matrices), 0), sum((m[1] for m in matrices), 0)
+
+
 def cartesian_product(shapes: Sequence[Sequence[Size]]) -> Shape:
     """The shape of ``cartesian_prod`` over vectors."""
     for shape in shapes:

@@ -181,6 +181,20 @@ def tensordot(
     return kept_a + kept_b, *pairs
 
 
+def multi_dot(shapes: Sequence[Sequence[Size]]) -> Shape:
+    """The product of several matrices; the first and the last may be vectors."""
+    if len(shapes) < 2:
+        raise ShapeError(f"multi_dot(): expected at least 2 tensors but got {len(shapes)}")
+    for position, shape in enumerate(shapes):
+        ends = position in (0, len(shapes) - 1)
+        if len(shape) != 2 and not (ends and len(shape) == 1):
+            raise ShapeError(f"multi_dot(): tensor {position} must be {'1D or ' * ends}2D but got {len(shape)}D")
+    result = tuple(shapes[0])
+    for shape in shapes[1:]:
+        result = matmul(result, shape, name="multi_dot")
+    return result
+
+
 def square(shape: Sequence[Size], *, name: str) -> Shape:
     """Check for a (batch of) square matrices."""
     if len(shape) < 2:

@@ -34,7 +34,7 @@ from flambeau.shapes import einsum as einsum_rules
 from flambeau.shapes import embedding as embedding_rules
 from flambeau.shapes import matmul as matmul_rules
 from flambeau.shapes.errors import ShapeError, require, show
-from flambeau.shapes.sizes import Shape, Size, differ, equal, less
+from flambeau.shapes.sizes import Shape, Size, differ, equal, less, product
 from flambeau.shapes.symbolic import UNKNOWN
 from flambeau.shapes.windows import per_dimension, window_extent
 
@@ -177,6 +177,15 @@ def reshape(shape: Shape, sizes: Shape) -> Shape:
     return views.reshape(shape, sizes)
 
 
+def laid_out(shape: Shape | None, sizes: Shape) -> Shape:
+    """What `reshape` gives where it is possible; of a shape that is not known (None), the sizes that are given."""
+    if not any(equal(size, -1) is True for size in sizes):
+        return sizes
+    rest = -1 * product(sizes)
+    left = UNKNOWN if shape is None or rest == 0 else product(shape) // rest
+    return tuple(left if equal(size, -1) is True else size for size in sizes)
+
+
 def flatten(shape: Shape, start_dim: Dim, end_dim: Dim) -> Shape:
     return views.flatten(shape, start_dim, end_dim)
 
@@ -218,6 +227,10 @@ def unsqueeze(shape: Shape, dim: Dim) -> Shape:
 def select(shape: Shape, dim: Dim) -> Shape:
     axis = dims.wrap_dim(dim, len(shape), scalar=False)
     return (*shape[:axis], *shape[axis + 1 :])
+
+
+def picked(shape: Shape, dim: Dim, index: Size) -> Shape:
+    return indexing.index(shape, [*(slice(None),) * dims.wrap_dim(dim, len(shape), scalar=False), index])
 
 
 def narrow(shape: Shape, dim: Dim, start: Size, length: Size) -> Shape:
@@ -550,6 +563,34 @@ def kron(left: Shape, right: Shape) -> Shape:
     return joining.kron(left, right)
 
 
+def rot90(shape: Shape, k: Dim, dims: Axes) -> Shape:
+    return views.rot90(shape, k, trailing(dims))
+
+
+def tensor_split(shape: Shape, sections: Axes, dim: Dim) -> Shapes:
+    if sections is None:
+        raise TypeError("tensor_split(): indices_or_sections must be an int or a tuple of ints, got None")
+    lead = (slice(None),) * dims.wrap_dim(dim, len(shape))
+    bounds = joining.tensor_split_bounds(shape, sections, dim)
+    return tuple(indexing.index(shape, [*lead, slice(*ends)]) for ends in bounds)
+
+
+def in_depth(shapes: Shapes) -> Shape:
+    return joining.dstack(shapes)
+
+
+def as_columns(shapes: Shapes) -> Shape:
+    return joining.column_stack(shapes)
+
+
+def block_diagonal(shapes: Shapes) -> Shape:
+    return joining.block_diagonal(shapes)
+
+
+def cartesian_product(shapes: Shapes) -> Shape:
+    return joining.cartesian_product(shapes)
+
+
 def grid(shapes: Shapes, indexing: Text) -> Shapes:
     return (joining.meshgrid(shapes, indexing),) * len(shapes)
 
@@ -586,6 +627,14 @@ def drawn(shape: Shape, count: Size) -> Shape:
 
 def tensordot(left: Shape, right: Shape, count: Dim) -> Shape:
     return matmul_rules.tensordot(left, right, count)[0]
+
+
+def tensordot_over(left: Shape, right: Shape, dims: Shape, others: Shape) -> Shape:
+    return matmul_rules.tensordot(left, right, (_integers(dims), _integers(others)))[0]
+
+
+def multi_dot(shapes: Shapes) -> Shape:
+    return matmul_rules.multi_dot(shapes)
 
 
 def cross_distances(left: Shape, right: Shape) -> Shape:
@@ -648,6 +697,10 @@ def cross_correlated(shape: Shape) -> Shape:
 
 
 # --- layers and losses
+
+
+def unpool(input: Shape, indices: Shape, kernel: Shape, stride: Shape, padding: Shape, spatial: Dim) -> Shape:
+    return pooling.unpool(input, indices, kernel, stride, padding, spatial=spatial)
 
 
 def unfolded(shape: Shape, kernel: Shape, dilation: Shape, total: Shape, stride: Shape) -> Shape:

@@ -86,7 +86,7 @@ _add("dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout", "f",
      f"{INPUT}, p: float = 0.5, training: bool = True, inplace: bool = False", SAME)  # fmt: skip
 _add("clamp clip", "tmi", f"{INPUT}, min: Any = None, max: Any = None", SAME)
 _add("isnan isinf isfinite isposinf isneginf signbit logical_not", "tm", INPUT, "Tensor[bool, V, S]")
-_add("bitwise_not", "tm", INPUT, SAME)
+_add("bitwise_not", "tm", INTS, "Tensor[DI, V, S]")
 _add("tril triu", "tmi", f"{INPUT}, diagonal: int = 0", SAME)
 _add("flip", "tm", f"{INPUT}, dims: Axes", SAME)
 _add("roll", "tm", f"{INPUT}, shifts: Any, dims: Any = None", SAME)
@@ -96,7 +96,7 @@ _add("fliplr flipud", "tm", INPUT, SAME)
 _add("frac", "tmi", INPUT, SAME)
 _add("clamp_min", "tmi", f"{INPUT}, min: Any", SAME)
 _add("clamp_max", "tmi", f"{INPUT}, max: Any", SAME)
-_add("rot90", "tm", f"{INPUT}, k: int = 1, dims: Any = (0, 1)", "Tensor[D, V]")
+_add("rot90", "tm", f"{INPUT}, k: Dim = 1, dims: Axes = (0, 1)", "Tensor[D, V, rot90(S, Dim, Axes)]")
 _add("bernoulli", "tm", f"{FLOATS}, p: float | None = None, *, generator: Any = None", "Tensor[DF, V, S]")
 _add("gumbel_softmax", "f", "logits: Tensor[DF, V, S], tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: Dim = -1",
      "Tensor[DF, V, along(S, Dim)]")  # fmt: skip
@@ -164,12 +164,12 @@ _add("max min", "tm", f"{INPUT}, other: Tensor[D, V, T]", "Tensor[D, V, broadcas
 
 # --- movement
 
-_add("reshape", "m", f"{INPUT}, *shape: *Sizes", "Tensor[D, V, reshape(S, Sizes)]")
-_add("reshape", "tm", f"{INPUT}, shape: Sizes", "Tensor[D, V, reshape(S, Sizes)]")
-_add("view", "m", f"{INPUT}, *shape: *Sizes", "Tensor[D, V, reshape(S, Sizes)]")
-_add("view", "m", f"{INPUT}, shape: Sizes", "Tensor[D, V, reshape(S, Sizes)]")
+_add("reshape", "m", f"{INPUT}, *shape: *Sizes", "Tensor[D, V, laid_out(S, Sizes)]", "reshape(S, Sizes)")
+_add("reshape", "tm", f"{INPUT}, shape: Sizes", "Tensor[D, V, laid_out(S, Sizes)]", "reshape(S, Sizes)")
+_add("view", "m", f"{INPUT}, *shape: *Sizes", "Tensor[D, V, laid_out(S, Sizes)]", "reshape(S, Sizes)")
+_add("view", "m", f"{INPUT}, shape: Sizes", "Tensor[D, V, laid_out(S, Sizes)]", "reshape(S, Sizes)")
 _add("view", "m", f"{INPUT}, dtype: type[E]", "Tensor[E, V]")
-_add("reshape_as view_as", "m", f"{INPUT}, other: Tensor[E, V, T]", "Tensor[D, V, reshape(S, T)]")
+_add("reshape_as view_as", "m", f"{INPUT}, other: Tensor[E, V, T]", "Tensor[D, V, T]", "reshape(S, T)")
 _add("expand", "m", f"{INPUT}, *sizes: *Sizes", "Tensor[D, V, expand(S, Sizes)]")
 _add("expand", "m", f"{INPUT}, size: Sizes", "Tensor[D, V, expand(S, Sizes)]")
 _add("broadcast_to", "tm", f"{INPUT}, size: Sizes", "Tensor[D, V, expand(S, Sizes)]")
@@ -188,7 +188,7 @@ _add("movedim moveaxis", "tm", f"{INPUT}, source: Dim1, destination: Dim2", "Ten
 _add("movedim moveaxis", "tm", f"{INPUT}, source: Axes1, destination: Axes2", "Tensor[D, V, movedims(S, Axes1, Axes2)]")
 _add("squeeze", "tm", f"{INPUT}, dim: Axes = None", "Tensor[D, V, squeeze(S, Axes)]")
 _add("unsqueeze", "tm", f"{INPUT}, dim: Dim", "Tensor[D, V, unsqueeze(S, Dim)]")
-_add("select", "tm", f"{INPUT}, dim: Dim, index: int", "Tensor[D, V, select(S, Dim)]")
+_add("select", "tm", f"{INPUT}, dim: Dim, index: Size", "Tensor[D, V, select(S, Dim)]", "picked(S, Dim, Size)")
 _add("narrow", "tm", f"{INPUT}, dim: Dim, start: Size1, length: Size2", "Tensor[D, V, narrow(S, Dim, Size1, Size2)]")
 _add("cat concat concatenate", "t", "tensors: List[D, V, Ss], dim: Dim = 0", "Tensor[D, V, cat(Ss, Dim)]")
 _add("stack", "t", "tensors: List[D, V, Ss], dim: Dim = 0", "Tensor[D, V, stack(Ss, Dim)]")
@@ -209,15 +209,17 @@ _add("broadcast_tensors", "t", "*tensors: *List[D, V, Ss]", "Pieces[D, V, broadc
 _add("chunk", "tm", f"{INPUT}, chunks: Dim1, dim: Dim2 = 0", "Pieces[D, V, chunk(S, Dim1, Dim2)]")
 _add("split", "m", f"{INPUT}, split_size: Axes, dim: Dim = 0", "Pieces[D, V, split(S, Axes, Dim)]")
 _add("split", "t", "tensor: Tensor[D, V, S], split_size_or_sections: Axes, dim: Dim = 0", "Pieces[D, V, split(S, Axes, Dim)]")
-_add("tensor_split", "tm", f"{INPUT}, indices_or_sections: int | list[int] | tuple[int, ...], dim: int = 0",
-     "tuple[Tensor[D, V], ...]")  # fmt: skip
+_add("tensor_split", "tm", f"{INPUT}, indices_or_sections: Axes, dim: Dim = 0", "Pieces[D, V, tensor_split(S, Axes, Dim)]")
 _add("unbind", "tm", f"{INPUT}, dim: Dim = 0", "Pieces[D, V, unbind(S, Dim)]")
 _add("pad", "f", f"{INPUT}, pad: Axes, mode: str = 'constant', value: float | None = None", "Tensor[D, V, pad(S, Axes)]")
 _add("pixel_shuffle", "f", f"{INPUT}, upscale_factor: Dim", "Tensor[D, V, pixel_shuffle(S, Dim)]")
 _add("pixel_unshuffle", "f", f"{INPUT}, downscale_factor: Dim", "Tensor[D, V, pixel_unshuffle(S, Dim)]")
 _add("hstack", "t", "tensors: List[D, V, Ss]", "Tensor[D, V, side_by_side(Ss)]")
 _add("vstack row_stack", "t", "tensors: List[D, V, Ss]", "Tensor[D, V, on_top(Ss)]")
-_add("dstack column_stack", "t", "tensors: List[D, V, Ss]", "Tensor[D, V]")
+_add("dstack", "t", "tensors: List[D, V, Ss]", "Tensor[D, V, in_depth(Ss)]")
+_add("column_stack", "t", "tensors: List[D, V, Ss]", "Tensor[D, V, as_columns(Ss)]")
+_add("block_diag", "t", "*tensors: *List[D, V, Ss]", "Tensor[D, V, block_diagonal(Ss)]")
+_add("cartesian_prod", "t", "*tensors: *List[D, V, Ss]", "Tensor[D, V, cartesian_product(Ss)]")
 _add("interpolate", "f", f"{INPUT}, size: Axes, scale_factor: None = None, mode: str = 'nearest', "
      "align_corners: bool | None = None, recompute_scale_factor: bool | None = None, antialias: bool = False",
      "Tensor[D, V, resized(S, Axes)]")  # fmt: skip
@@ -298,7 +300,11 @@ _add(
     "Tensor[D, V, expand(U, bmm(S, T))]",
 )
 _add("tensordot", "t", "a: Tensor[D, V, S], b: Tensor[D, V, T], dims: Dim = 2", "Tensor[D, V, tensordot(S, T, Dim)]")
+_add("tensordot", "t", "a: Tensor[D, V, S], b: Tensor[D, V, T], dims: tuple[Sizes1, Sizes2]",
+     "Tensor[D, V, tensordot_over(S, T, Sizes1, Sizes2)]")  # fmt: skip
 _add("tensordot", "t", "a: Tensor[D, V, S], b: Tensor[D, V, T], dims: Any", "Tensor[D, V]")
+_add("multi_dot", "l", "tensors: List[D, V, Ss]", "Tensor[D, V, multi_dot(Ss)]")
+_add("chain_matmul", "t", "*matrices: *List[D, V, Ss]", "Tensor[D, V, multi_dot(Ss)]")
 _add(
     "cdist",
     "t",
@@ -349,6 +355,12 @@ for _n in (1, 2, 3):
     _add(f"max_pool{_n}d", "tf", f"{_pooling}, return_indices: Literal[False] = False", f"Tensor[D, V, {_pooled}]")
     _add(f"max_pool{_n}d", "f", f"{_pooling}, *, return_indices: Literal[True]",
          f"tuple[Tensor[D, V, {_pooled}], Tensor[int64, V, {_pooled}]]")  # fmt: skip
+    _add(f"max_unpool{_n}d", "f",
+         "input: Tensor[D, V, S], indices: Tensor[int64, V, T], kernel_size: Axes1, stride: Axes2 = None, padding: Axes3 = 0, "
+         "output_size: None = None", f"Tensor[D, V, unpool(S, T, {_kernel}, {_strides}, spread(Axes3, {_n}), {_n})]")  # fmt: skip
+    _add(f"max_unpool{_n}d", "f",
+         "input: Tensor[D, V, S], indices: Tensor[int64, V], kernel_size: Any, stride: Any = None, padding: Any = 0, "
+         "output_size: Any = None", "Tensor[D, V]")  # fmt: skip
     _add(f"avg_pool{_n}d", "tf" if _n == 1 else "f",
          f"{INPUT}, kernel_size: Axes1, stride: Axes2 = None, padding: Axes3 = 0, ceil_mode: Keep = False, "
          "count_include_pad: bool = True" + (", divisor_override: int | None = None" if _n > 1 else ""),
@@ -512,7 +524,8 @@ _add("__and__ __or__ __xor__ __rand__ __ror__ __rxor__", "m", f"{INPUT}, other: 
 _add("bitwise_and bitwise_or bitwise_xor", "tm", f"{INPUT}, other: Tensor[D, V, T]", f"Tensor[D, V, {_BROADCAST}]")
 _add("bitwise_and bitwise_or bitwise_xor", "tm", f"{INPUT}, other: int", SAME)
 _add("__matmul__", "m", _PAIR.format("other"), "Tensor[D, V, matmul(S, T)]")
-_add("__neg__ __pos__ __abs__ __invert__", "m", INPUT, SAME)
+_add("__neg__ __pos__ __abs__", "m", INPUT, SAME)
+_add("__invert__", "m", INTS, "Tensor[DI, V, S]")
 _add("__iadd__ __isub__ __imul__ __itruediv__ __ipow__", "m", f"{INPUT}, other: Tensor[E, V, T]", "Tensor[D, V, into(S, T)]")
 _add("__iadd__ __isub__ __imul__ __itruediv__ __ipow__", "m", f"{INPUT}, other: float", SAME)
 _IN_PLACE = (
@@ -601,6 +614,9 @@ _add("fftshift ifftshift", "s", f"{INPUT}, dim: Any = None", SAME)
 _add("rearrange", "t", f"{INPUT}, pattern: Text, **axes: Names", "Tensor[D, V, einops_rearrange(Text, S, Names)]")
 _add("repeat", "t", f"{INPUT}, pattern: Text, **axes: Names", "Tensor[D, V, einops_repeat(Text, S, Names)]")
 _add("reduce", "t", f"{INPUT}, pattern: Text, reduction: str, **axes: Names", "Tensor[D, V, einops_reduce(Text, S, Names)]")
+for _name in ("rearrange", "repeat"):  # of a list of tensors: its number is the first dimension
+    _add(_name, "t", "input: List[D, V, Ss], pattern: Text, **axes: Names",
+         f"Tensor[D, V, einops_{_name}(Text, stack(Ss, 0), Names)]")  # fmt: skip
 
 # --- modules: what a constructor takes, and the shape that a call gives
 
@@ -661,6 +677,11 @@ for _n in (1, 2, 3):
         f"AvgPool{_n}d",
         "kernel_size: Axes1, stride: Axes2 = None, padding: Axes3 = 0, ceil_mode: Keep = False",
         f"pool(S, {_kernel}, spread_or(Axes2, {_kernel}), twice(spread(Axes3, {_n})), spread(1, {_n}), Keep, {_n})",
+    )
+    _module(
+        f"MaxUnpool{_n}d",
+        "kernel_size: Axes1, stride: Axes2 = None, padding: Axes3 = 0",
+        f"unpool(S, T, {_kernel}, spread_or(Axes2, {_kernel}), spread(Axes3, {_n}), {_n})",
     )
     _module(
         f"AdaptiveAvgPool{_n}d AdaptiveMaxPool{_n}d",

@@ -1,7 +1,7 @@
 """The programs of `corpus/`: each is right as it stands, with mistakes planted in comments.
 
 - ``#~ code``: a mistake. It replaces the line above (the nearest that is no such comment), and must be reported there or, with
-  ``-> tag`` after it, at the line that ends in ``#@tag``. It is a mistake at run time, too: there it must raise.
+  ``-> tag`` after it, at the line that ends in ``#@tag`` (or, of several tags, at any of them). It is a mistake at run time, too: there it must raise.
 - ``#~s code``: a mistake that only a checker can see (an annotation that is not true).
 - ``; unseen by pyrefly, mypy`` after a mistake: these checkers do not report it (yet).
 - ``reveal_type(x)``: the checkers and the run time must agree on x's shape and dtype; with ``# open: mypy`` after it, that
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 CORPUS = Path(__file__).parent / "corpus"
-_MISTAKE = re.compile(r"^\s*#~(s?) (.*?)(?:\s+-> (\w+))?(?:; unseen by ([\w, ]+))?$")
+_MISTAKE = re.compile(r"^\s*#~(s?) (.*?)(?:\s+-> (\w+(?:, \w+)*))?(?:; unseen by ([\w, ]+))?$")
 _SIZES = re.compile(r"^# sizes: (.*)$", re.M)
 
 
@@ -70,14 +70,14 @@ def variants(path: Path) -> Iterator[Variant]:
         found = _MISTAKE.match(line)
         if not found:
             continue
-        static, mistake, tag, unseen = found.groups()
+        static, mistake, tags, unseen = found.groups()
         target = next(i for i in range(position - 1, -1, -1) if not lines[i].lstrip().startswith("#~"))
         indent = re.match(r"\s*", lines[target]).group()
         own_tag = re.search(r"\s*#@\w+$", lines[target])
         changed = [*lines]
         changed[target] = indent + mistake + (own_tag.group() if own_tag else "")
         where = [target + 1]
-        if tag:
-            where.append(next(i for i, other in enumerate(lines, 1) if other.endswith("#@" + tag)))
+        for tag in tags.split(", ") if tags else ():
+            where.append(1 + [other.partition("#@")[2] for other in lines].index(tag))
         unseen_by = tuple(unseen.split(", ")) if unseen else ()
         yield Variant(path.stem, position, "\n".join(changed) + "\n", mistake, tuple(where), not static, unseen_by)

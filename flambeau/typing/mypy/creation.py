@@ -83,6 +83,8 @@ def created(ctx: FunctionContext | MethodContext) -> Type:
     if not isinstance(default, Instance) or not is_tensor(default):
         return ctx.default_return_type
     reader, arguments = Reader(ctx.api), arguments_by_name(ctx)
+    if name == "arange" and "dtype" not in arguments and any(_is_float(reader.type_of(given[0])) for given in arguments.values()):
+        default = default.copy_modified(args=[dtype_type("float32", ctx.api), *default.args[1:]])
     if name.startswith("new_") and len(arguments.get("size", ())) > 1:  # sizes spelled out
         return with_shape(default, [reader.size(size) for size in arguments["size"]], ctx.api)
     try:
@@ -93,7 +95,11 @@ def created(ctx: FunctionContext | MethodContext) -> Type:
         ctx.api.fail(message_of(name, error), ctx.context, code=SHAPE)
     except Unknown:
         pass
-    return ctx.default_return_type
+    return default
+
+
+def _is_float(kind: ProperType) -> bool:
+    return isinstance(kind, Instance) and kind.type.fullname == "builtins.float"
 
 
 def _is_int(kind: ProperType) -> bool:

@@ -54,6 +54,9 @@ def values_of(parameters: str, arguments: Mapping[str, Sequence[Expression]], re
                 _read_tensors(parameter, given, values, reader)
                 continue
             name = annotation.lstrip("*")
+            if re.fullmatch(r"tuple\[Sizes1, Sizes2\]", name):
+                values["Sizes1"], values["Sizes2"] = _read_pair(given, reader)
+                continue
             if not re.fullmatch(r"(?:Sizes|Axes|Dim|Size|Keep|Text|Names|Padding)\d*", name):
                 continue
             if not given and not parameter.star:
@@ -99,6 +102,13 @@ def _read(name: str, parameter: _Parameter, given: list[Expression], reader: Rea
     return size
 
 
+def _read_pair(given: list[Expression], reader: Reader) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """Two lists of integers: ``dims=([0, 1], [1, 0])``."""
+    if not given or not isinstance(given[0], (TupleExpr, ListExpr)) or len(given[0].items) != 2:
+        raise Unknown
+    return reader.sizes(given[0].items[0]), reader.sizes(given[0].items[1])
+
+
 def _read_tensors(parameter: _Parameter, given: list[Expression], values: dict[str, Any], reader: Reader) -> None:
     annotation = parameter.annotation
     if "List[" in annotation:
@@ -132,9 +142,16 @@ def _evaluate(node: ast.expr, values: Mapping[str, Any]) -> Any:
             raise Unknown
         return values[node.id]
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-        arguments = [_evaluate(argument, values) for argument in node.args]
+        rule = getattr(rules, node.func.id)
+        arguments = [_evaluate(argument, values) for argument in node.args[1:]]
         try:
-            return getattr(rules, node.func.id)(*arguments)
+            arguments.insert(0, _evaluate(node.args[0], values))
+        except Unknown:
+            if rule is not rules.laid_out:
+                raise
+            arguments.insert(0, None)
+        try:
+            return rule(*arguments)
         except TypeError:
             raise Unknown from None
     raise Unknown

@@ -33,6 +33,22 @@ def subscripted(ctx: MethodContext) -> Type:
     return ctx.default_return_type
 
 
+def iterated(ctx: MethodContext) -> Type:
+    """``for row in x``: each item lacks the first dimension."""
+    default = get_proper_type(ctx.default_return_type)
+    try:
+        shape = rules.select(shape_of(ctx.type), 0)
+        if isinstance(default, Instance) and default.args:
+            item = get_proper_type(default.args[0])
+            if isinstance(item, Instance):
+                return default.copy_modified(args=[with_shape(item, shape, ctx.api)])
+    except CANNOT as error:
+        ctx.api.fail(str(error), ctx.context, code=SHAPE)
+    except Unknown:
+        pass
+    return ctx.default_return_type
+
+
 def at_called(ctx: MethodContext) -> Type:
     """``x.at(0, (1, 5), None, ...)``: as `subscripted`, a tuple being a range."""
     try:

@@ -20,7 +20,7 @@ from mypy.types import FunctionLike, Type
 from flambeau.typing.mypy.annotations import jaxtyping_annotation, shaped_annotation
 from flambeau.typing.mypy.calls import BY_NAME, Call
 from flambeau.typing.mypy.creation import CREATED, created, expression_called, expression_made, factory_called, literal_called
-from flambeau.typing.mypy.indexing import assigned, at_called, subscripted, transposed_attribute
+from flambeau.typing.mypy.indexing import assigned, at_called, iterated, subscripted, transposed_attribute
 from flambeau.typing.mypy.modules import module_called, module_constructed
 from flambeau.typing.mypy.sizes import JAXTYPING, MODULE, PARAMETER, STUBS, TENSOR
 from flambeau.typing.mypy.unifying import module_signature, unified_signature
@@ -72,6 +72,8 @@ class ShapePlugin(Plugin):
                 return subscripted
             if name == "__setitem__":
                 return assigned
+            if name == "__iter__":
+                return iterated
             if name == "at":
                 return at_called
             if name in CREATED:
