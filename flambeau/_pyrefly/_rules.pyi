@@ -108,6 +108,9 @@ def conv_transpose(
     expected = weight[0]
     if dsl.is_concrete_int(channels) and dsl.is_concrete_int(expected) and channels != expected:
         return dsl.Invalid("conv_transpose: the input's channels are not what the weight expects")
+    rest = dsl.IntTuple((expected - expected // groups * groups,))
+    if any(dsl.is_concrete_int(n) and n != 0 for n in rest):
+        return dsl.Invalid("conv_transpose: the input's channels are not divisible by groups")
     out = dsl.IntTuple(
         (input[lead + 1 + i] - 1) * stride[i] - total[i] + dilation[i] * (weight[2 + i] - 1) + output_padding[i] + 1
         for i in range(spatial)
@@ -225,6 +228,20 @@ def reshape(shape: IntTuple, sizes: IntTuple) -> IntTuple:
 def given(check: IntTuple, result: IntTuple) -> IntTuple:
     """The result, where nothing is wrong with what is checked beside it; what is not known there leaves it as it is."""
     return result
+
+@type_shape_dsl_function
+def in_groups(in_channels: Int, out_channels: Int, groups: int) -> IntTuple:
+    rests = dsl.IntTuple((in_channels - in_channels // groups * groups, out_channels - out_channels // groups * groups))
+    if any(dsl.is_concrete_int(n) and n != 0 for n in rests):
+        return dsl.Invalid("in_channels and out_channels must be divisible by groups")
+    return dsl.IntTuple((in_channels, out_channels))
+
+@type_shape_dsl_function
+def in_heads(embed_dim: Int, num_heads: int) -> IntTuple:
+    rests = dsl.IntTuple((embed_dim - embed_dim // num_heads * num_heads,))
+    if any(dsl.is_concrete_int(n) and n != 0 for n in rests):
+        return dsl.Invalid("embed_dim must be divisible by num_heads")
+    return dsl.IntTuple((embed_dim,))
 
 @type_shape_dsl_function
 def laid_out(shape: IntTuple, sizes: IntTuple) -> IntTuple:
@@ -861,6 +878,8 @@ def split_into(shape: IntTuple, sizes: IntTuple, dim: int) -> IntTuples:
     rest = dsl.IntTuple((total - dsl.sum(sizes),))
     if any(dsl.is_concrete_int(n) and n != 0 for n in rest):
         return dsl.Invalid("split: the sizes do not add up to the dimension")
+    if any(dsl.is_concrete_int(n) and n < 0 for n in sizes):
+        return dsl.Invalid("split: sizes must not be negative")
     return dsl.IntTuples(dsl.IntTuple(n if i == axis else shape[i] for i in range(len(shape))) for n in sizes)
 
 @type_shape_dsl_function
@@ -1191,6 +1210,10 @@ def as_columns(shapes: IntTuples) -> IntTuple:
     first = shapes[0]
     if len(first) < 1 or len(first) > 2:
         return dsl.IntTuple.gradual()
+    if len(shapes) > 1:
+        second = shapes[1]
+        if len(second) < 1 or len(second) > 2:
+            return dsl.IntTuple.gradual()
     rows = dsl.IntTuple(s[0] - first[0] for s in shapes)
     if any(dsl.is_concrete_int(n) and n != 0 for n in rows):
         return dsl.Invalid("column_stack: the tensors must have as many rows")
@@ -1373,6 +1396,10 @@ def grouped(shape: IntTuple, groups: int) -> IntTuple:
     size = shape[1]
     if dsl.is_concrete_int(size) and size % groups != 0:
         return dsl.Invalid("group norm: the channels are not divisible by the number of groups")
+    if dsl.is_concrete_int(size) and size == groups:
+        values = dsl.IntTuple((dsl.prod(shape) - groups,))
+        if any(dsl.is_concrete_int(n) and n == 0 for n in values):
+            return dsl.Invalid("group norm: more than one value per group is needed")
     return shape
 
 @type_shape_dsl_function
@@ -1462,6 +1489,8 @@ def tensordot_over(left: IntTuple, right: IntTuple, dims: IntTuple, others: IntT
         b0 = others[0]
         n0 = dsl.IntTuple(left[i] for i in range(len(left)) if a0 == i or a0 + len(left) == i)
         m0 = dsl.IntTuple(right[i] for i in range(len(right)) if b0 == i or b0 + len(right) == i)
+        if len(n0) != 1 or len(m0) != 1:
+            return dsl.Invalid("tensordot: dimension out of range")
         gaps0 = dsl.IntTuple((a - b) * (a - 1) * (b - 1) for a, b in zip(n0, m0))
         if any(dsl.is_concrete_int(n) and n != 0 for n in gaps0):
             return dsl.Invalid("tensordot: the dimensions that are summed over do not have the same sizes")
@@ -1470,6 +1499,8 @@ def tensordot_over(left: IntTuple, right: IntTuple, dims: IntTuple, others: IntT
         b1 = others[1]
         n1 = dsl.IntTuple(left[i] for i in range(len(left)) if a1 == i or a1 + len(left) == i)
         m1 = dsl.IntTuple(right[i] for i in range(len(right)) if b1 == i or b1 + len(right) == i)
+        if len(n1) != 1 or len(m1) != 1:
+            return dsl.Invalid("tensordot: dimension out of range")
         gaps1 = dsl.IntTuple((a - b) * (a - 1) * (b - 1) for a, b in zip(n1, m1))
         if any(dsl.is_concrete_int(n) and n != 0 for n in gaps1):
             return dsl.Invalid("tensordot: the dimensions that are summed over do not have the same sizes")
@@ -1841,11 +1872,17 @@ def slot(codes: IntTuple, position: int) -> IntTuple:
 
 @type_shape_dsl_function
 def conv_code(
-    in_channels: Int, out_channels: Int, kernel: IntTuple, stride: IntTuple, total: IntTuple, dilation: IntTuple
+    in_channels: Int,
+    out_channels: Int,
+    kernel: IntTuple,
+    stride: IntTuple,
+    total: IntTuple,
+    dilation: IntTuple,
+    groups: int,
 ) -> IntTuple:
     return dsl.concat(
         dsl.IntTuple((30 + len(kernel), in_channels, out_channels)),
-        dsl.concat(kernel, dsl.concat(stride, dsl.concat(total, dilation))),
+        dsl.concat(kernel, dsl.concat(stride, dsl.concat(total, dsl.concat(dilation, dsl.IntTuple((groups + 0,)))))),
     )
 
 @type_shape_dsl_function
@@ -1857,10 +1894,11 @@ def conv_transpose_code(
     total: IntTuple,
     output_padding: IntTuple,
     dilation: IntTuple,
+    groups: int,
 ) -> IntTuple:
+    sizes = dsl.concat(kernel, dsl.concat(stride, dsl.concat(total, dsl.concat(output_padding, dilation))))
     return dsl.concat(
-        dsl.IntTuple((40 + len(kernel), in_channels, out_channels)),
-        dsl.concat(kernel, dsl.concat(stride, dsl.concat(total, dsl.concat(output_padding, dilation)))),
+        dsl.IntTuple((40 + len(kernel), in_channels, out_channels)), dsl.concat(sizes, dsl.IntTuple((groups + 0,)))
     )
 
 @type_shape_dsl_function
@@ -1911,6 +1949,10 @@ def conv_layer(shape: IntTuple, code: IntTuple, n: int) -> IntTuple:
     stride = code[3 + n : 3 + 2 * n]
     total = code[3 + 2 * n : 3 + 3 * n]
     dilation = code[3 + 3 * n : 3 + 4 * n]
+    groups = code[3 + 4 * n]
+    rests = dsl.IntTuple((in_channels - in_channels // groups * groups, out_channels - out_channels // groups * groups))
+    if any(dsl.is_concrete_int(r) and r != 0 for r in rests):
+        return dsl.Invalid("conv: in_channels and out_channels must be divisible by groups")
     return conv_module(shape, in_channels, out_channels, kernel, stride, total, dilation, n)
 
 @type_shape_dsl_function
@@ -1922,6 +1964,10 @@ def conv_transpose_layer(shape: IntTuple, code: IntTuple, n: int) -> IntTuple:
     total = code[3 + 2 * n : 3 + 3 * n]
     extra = code[3 + 3 * n : 3 + 4 * n]
     dilation = code[3 + 4 * n : 3 + 5 * n]
+    groups = code[3 + 5 * n]
+    rests = dsl.IntTuple((in_channels - in_channels // groups * groups, out_channels - out_channels // groups * groups))
+    if any(dsl.is_concrete_int(r) and r != 0 for r in rests):
+        return dsl.Invalid("conv: in_channels and out_channels must be divisible by groups")
     return conv_transpose_module(shape, in_channels, out_channels, kernel, stride, total, extra, dilation, n)
 
 @type_shape_dsl_function

@@ -9,6 +9,13 @@ from flambeau.shapes.errors import ShapeError, require, show
 from flambeau.shapes.sizes import Shape, Size, differ, divisible
 
 
+def in_heads(embed_dim: Size, num_heads: Size) -> Shape:
+    """The width of a layer, which must fall into heads. Raises AssertionError, as PyTorch does."""
+    if divisible(embed_dim, num_heads) is False:
+        raise AssertionError(f"embed_dim must be divisible by num_heads, got {embed_dim} and {num_heads}")
+    return (embed_dim,)
+
+
 def scaled_dot_product_attention(
     query: Sequence[Size],
     key: Sequence[Size],

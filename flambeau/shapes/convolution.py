@@ -45,6 +45,14 @@ def string_padding(padding: str, kernel: Sequence[Size], stride: Shape, dilation
     return tuple((total // 2, total - total // 2) for total in totals)
 
 
+def in_groups(in_channels: Size, out_channels: Size, groups: Size) -> Shape:
+    """The channels of a layer, which must fall into groups. Raises ValueError."""
+    for name, channels in (("in_channels", in_channels), ("out_channels", out_channels)):
+        if divisible(channels, groups) is False:
+            raise ValueError(f"{name} must be divisible by groups, got {channels} and groups={groups}")
+    return in_channels, out_channels
+
+
 def _check_weight(input: Sequence[Size], weight: Sequence[Size], spatial: int, groups: Size, operator: str) -> None:
     if len(weight) != spatial + 2:
         raise ShapeError(

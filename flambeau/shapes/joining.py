@@ -342,8 +342,7 @@ def block_diagonal(shapes: Sequence[Sequence[Size]]) -> Shape:
     for position, shape in enumerate(shapes):
         if len(shape) > 2:
             raise ShapeError(
-                "torch.block_diag: Input tensors must have 2 or fewer dimensions. "
-                f"Input {position} has {len(shape)} dimensions"
+                f"torch.block_diag: Input tensors must have 2 or fewer dimensions. Input {position} has {len(shape)} dimensions"
             )
     matrices = [(*(1,) * (2 - len(shape)), *shape) for shape in shapes]
     return sum((m[0] for m in matrices), 0), sum((m[1] for m in matrices), 0)

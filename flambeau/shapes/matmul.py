@@ -1,6 +1,6 @@
 """Products of matrices and vectors: the matmul family and linear layers.
 
-May import: shapes.broadcasting, shapes.errors, shapes.sizes.
+May import: shapes.broadcasting, shapes.dims, shapes.errors, shapes.sizes.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from flambeau.shapes.broadcasting import broadcast, expand
+from flambeau.shapes.dims import wrap_dims
 from flambeau.shapes.errors import ShapeError, require, show, show_by
 from flambeau.shapes.sizes import Shape, Size, differ, equal, unify
 
@@ -167,7 +168,7 @@ def tensordot(
             raise ShapeError(f"tensordot expects dims < ndim_a or ndim_b, but got dims={dims} for {show(a)} and {show(b)}")
         pairs = (tuple(range(len(a) - dims, len(a))), tuple(range(dims)))
     else:
-        pairs = (tuple(dim % max(len(a), 1) for dim in dims[0]), tuple(dim % max(len(b), 1) for dim in dims[1]))
+        pairs = wrap_dims(dims[0], len(a), empty_is_all=False), wrap_dims(dims[1], len(b), empty_is_all=False)
         if len(pairs[0]) != len(pairs[1]):
             raise ShapeError(f"both dimension lists should have same length, got {show(dims[0])} and {show(dims[1])}")
     for left, right in zip(*pairs):

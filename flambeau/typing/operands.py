@@ -117,7 +117,7 @@ def described(text: str, revealed: str) -> str | None:
     if tensor:
         return f"{text}: {tensor.group(1)}" if len(text) <= _LONGEST else tensor.group(1)
     layer = re.match(r"([A-Z]\w+)\[((?:\d+(?:, )?)+|\[[\d, ]*\]|IntTuple\[[\d, ]*\])", kind)
-    if layer and not kind.startswith(("Tensor", "Literal", "Sequential")):
+    if layer and (layer.group(2)[0].isdigit() or layer.group(1) in ("LayerNorm", "RMSNorm")):  # others hold a code
         sizes = layer.group(2).removeprefix("IntTuple").rstrip(", ")
         return f"{layer.group(1)}({sizes})"
     return None

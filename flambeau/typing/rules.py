@@ -177,6 +177,14 @@ def reshape(shape: Shape, sizes: Shape) -> Shape:
     return views.reshape(shape, sizes)
 
 
+def in_groups(in_channels: Size, out_channels: Size, groups: Dim) -> Shape:
+    return convolution.in_groups(in_channels, out_channels, groups)
+
+
+def in_heads(embed_dim: Size, num_heads: Dim) -> Shape:
+    return attention_rules.in_heads(embed_dim, num_heads)
+
+
 def laid_out(shape: Shape | None, sizes: Shape) -> Shape:
     """What `reshape` gives where it is possible; of a shape that is not known (None), the sizes that are given."""
     if not any(equal(size, -1) is True for size in sizes):
@@ -319,11 +327,9 @@ def probability_loss(input: Shape, target: Shape, reduction: Text) -> Shape:
     return losses.cross_entropy(input, target, None, reduction, probabilities=True)
 
 
-def class_or_probability_loss(input: Shape, target: Shape, reduction: Text) -> Shape:
-    """A target of the input's rank holds probabilities."""
-    if len(target) == len(input) and len(input) != 1:
-        return probability_loss(input, target, reduction)
-    return class_loss(input, target, reduction)
+def class_or_probability_loss(input: Shape, target: Shape, reduction: Text, classes: Flag) -> Shape:
+    """Targets that are integers are classes, others probabilities."""
+    return class_loss(input, target, reduction) if classes else probability_loss(input, target, reduction)
 
 
 def same(left: Shape, right: Shape) -> Shape:

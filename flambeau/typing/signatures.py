@@ -625,7 +625,8 @@ class Module(NamedTuple):
     """One module: its constructor's parameters (as in `Signature`) and the shape of its result for an input of shape S.
 
     ``T``, ``U`` are the shapes of a second and third argument (of the tensors in it, where it is a tuple). A result with
-    ``DTYPE:`` before it gives a tensor of that dtype. `checks` are rules whose errors count where all that they need is known.
+    ``DTYPE:`` before it gives a tensor of that dtype. `checks` are rules whose errors count where all that they need is known:
+    at the constructor, where they need nothing of an input. ``Classes`` says whether the second argument holds integers.
     """
 
     name: str
@@ -656,16 +657,18 @@ for _n in (1, 2, 3):
     _module(
         f"Conv{_n}d",
         "in_channels: Size1, out_channels: Size2, kernel_size: Axes1, stride: Axes2 = 1, padding: Padding = 0, "
-        "dilation: Axes4 = 1",
+        "dilation: Axes4 = 1, groups: Dim1 = 1",
         f"conv_module(S, Size1, Size2, {_kernel}, spread(Axes2, {_n}), "
         f"padding_or_same(Padding, {_kernel}, spread(Axes4, {_n})), spread(Axes4, {_n}), {_n})",
+        "in_groups(Size1, Size2, Dim1)",
     )
     _module(
         f"ConvTranspose{_n}d",
         "in_channels: Size1, out_channels: Size2, kernel_size: Axes1, stride: Axes2 = 1, padding: Axes3 = 0, "
-        "output_padding: Axes5 = 0, groups: int = 1, bias: bool = True, dilation: Axes4 = 1",
+        "output_padding: Axes5 = 0, groups: Dim1 = 1, bias: bool = True, dilation: Axes4 = 1",
         f"conv_transpose_module(S, Size1, Size2, {_kernel}, spread(Axes2, {_n}), twice(spread(Axes3, {_n})), "
         f"spread(Axes5, {_n}), spread(Axes4, {_n}), {_n})",
+        "in_groups(Size1, Size2, Dim1)",
     )
     _module(
         f"MaxPool{_n}d",
@@ -703,8 +706,10 @@ _module("LSTM", f"{_SIZES}, {_HOW}", f"tuple[{_OUTPUT}, tuple[{_STATE}, {_STATE}
 _CELL = "Tensor[D, V, cell(S, Size1, Size2)]"
 _module("RNNCell GRUCell", "input_size: Size1, hidden_size: Size2", _CELL)
 _module("LSTMCell", "input_size: Size1, hidden_size: Size2", f"tuple[{_CELL}, {_CELL}]")
-_module("MultiheadAttention", "embed_dim: Size1", "tuple[Tensor[D, V, features(S, Size1)], Tensor[D, V]]")
-_module("TransformerEncoderLayer TransformerDecoderLayer", "d_model: Size1", "features(S, Size1)")
+_module("MultiheadAttention", "embed_dim: Size1, num_heads: Dim1", "tuple[Tensor[D, V, features(S, Size1)], Tensor[D, V]]",
+        "in_heads(Size1, Dim1)")  # fmt: skip
+_module("TransformerEncoderLayer TransformerDecoderLayer", "d_model: Size1, nhead: Dim1", "features(S, Size1)",
+        "in_heads(Size1, Dim1)")  # fmt: skip
 _module("Transformer", "d_model: Size1 = 512", "features(T, Size1)")
 _module("GLU", "dim: Dim1 = -1", "glu(S, Dim1)")
 _module("PixelUnshuffle", "downscale_factor: Dim1", "pixel_unshuffle(S, Dim1)")
@@ -732,6 +737,15 @@ _module("GaussianNLLLoss CTCLoss MultiMarginLoss MultiLabelMarginLoss MultiLabel
 _module("NLLLoss", _REDUCTION, "class_loss(S, T, Text)")
 _module("Flatten", "start_dim: Dim1 = 1, end_dim: Dim2 = -1", "flatten(S, Dim1, Dim2)")
 _module("PixelShuffle", "upscale_factor: Dim1", "pixel_shuffle(S, Dim1)")
-_module("CrossEntropyLoss", _REDUCTION, "class_or_probability_loss(S, T, Text)")
+_module("CrossEntropyLoss", _REDUCTION, "class_or_probability_loss(S, T, Text, Classes)")
 _module("MSELoss L1Loss SmoothL1Loss HuberLoss", _REDUCTION, "loss(broadcast(S, T), Text)")
 _module("BCELoss BCEWithLogitsLoss", _REDUCTION, "loss(same(S, T), Text)")
+
+# The parameters that a module has, by the sizes that its constructor was given.
+PARAMETERS = {
+    "Linear": {"weight": "pair(Size2, Size1)", "bias": "single(Size2)"},
+    "Embedding": {"weight": "pair(Size1, Size2)"},
+    "LayerNorm": {"weight": "trailing(Axes1)", "bias": "trailing(Axes1)"},
+    **{f"Conv{n}d": {"bias": "single(Size2)"} for n in (1, 2, 3)},
+    **{f"BatchNorm{n}d": {"weight": "single(Size1)", "bias": "single(Size1)"} for n in (1, 2, 3)},
+}

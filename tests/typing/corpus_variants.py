@@ -1,7 +1,7 @@
 """The programs of `corpus/`: each is right as it stands, with mistakes planted in comments.
 
 - ``#~ code``: a mistake. It replaces the line above (the nearest that is no such comment), and must be reported there or, with
-  ``-> tag`` after it, at the line that ends in ``#@tag`` (or, of several tags, at any of them). It is a mistake at run time, too: there it must raise.
+  ``-> tag, tag`` after it, at a line that ends in ``#@tag``. It is a mistake at run time, too: there it must raise.
 - ``#~s code``: a mistake that only a checker can see (an annotation that is not true).
 - ``; unseen by pyrefly, mypy`` after a mistake: these checkers do not report it (yet).
 - ``reveal_type(x)``: the checkers and the run time must agree on x's shape and dtype; with ``# open: mypy`` after it, that

@@ -10,6 +10,7 @@ from flambeau.nn.modules.linear import Linear
 from flambeau.nn.modules.module import Module
 from flambeau.nn.parameter import Parameter
 from flambeau.ops import creation
+from flambeau.shapes.attention import in_heads
 from flambeau.tensor import Tensor
 
 __all__ = ["MultiheadAttention"]
@@ -65,8 +66,7 @@ class MultiheadAttention(Module):
         self.dropout = dropout
         self.batch_first = batch_first
         self.head_dim = embed_dim // num_heads
-        if self.head_dim * num_heads != embed_dim:
-            raise AssertionError("embed_dim must be divisible by num_heads")
+        in_heads(embed_dim, num_heads)
         factory = {"device": device, "dtype": dtype}
         together = self._qkv_same_embed_dim
         shapes: dict[str, tuple[int, ...] | None] = {

@@ -14,7 +14,7 @@ from flambeau.nn.modules.module import Module
 from flambeau.nn.modules.utils import expand
 from flambeau.nn.parameter import Parameter
 from flambeau.ops import creation
-from flambeau.shapes.convolution import output_padding_for
+from flambeau.shapes.convolution import in_groups, output_padding_for
 from flambeau.tensor import Tensor
 
 __all__ = ["Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"]
@@ -59,10 +59,7 @@ class _ConvNd(Module):
         super().__init__()
         if groups <= 0:
             raise ValueError("groups must be a positive integer")
-        if in_channels % groups != 0:
-            raise ValueError("in_channels must be divisible by groups")
-        if out_channels % groups != 0:
-            raise ValueError("out_channels must be divisible by groups")
+        in_groups(in_channels, out_channels, groups)
         if isinstance(padding, str):
             if padding not in _PADDING_STRINGS:
                 raise ValueError(f"Invalid padding string {padding!r}, should be one of {set(_PADDING_STRINGS)}")

@@ -16,6 +16,7 @@ from flambeau.nn.modules.instancenorm import InstanceNorm1d, InstanceNorm2d, Ins
 from flambeau.nn.modules.linear import Linear
 from flambeau.nn.parameter import UninitializedBuffer, UninitializedParameter, is_lazy
 from flambeau.ops import creation
+from flambeau.shapes.convolution import in_groups
 from flambeau.tensor import Tensor
 
 __all__ = [
@@ -143,8 +144,7 @@ class _LazyConv(LazyModuleMixin):
         self.in_channels = input.shape[input.dim() - unbatched]
         if not self.has_uninitialized_params():  # the shapes came from a state_dict
             return
-        if self.in_channels % self.groups != 0:
-            raise ValueError("in_channels must be divisible by groups")
+        in_groups(self.in_channels, self.out_channels, self.groups)
         self.weight.materialize(self._weight_shape())  # type: ignore[attr-defined]
         if self.bias is not None:
             self.bias.materialize((self.out_channels,))

@@ -21,10 +21,10 @@ from flambeau.typing.mypy.annotations import jaxtyping_annotation, shaped_annota
 from flambeau.typing.mypy.calls import BY_NAME, Call
 from flambeau.typing.mypy.creation import CREATED, created, expression_called, expression_made, factory_called, literal_called
 from flambeau.typing.mypy.indexing import assigned, at_called, iterated, subscripted, transposed_attribute
-from flambeau.typing.mypy.modules import module_called, module_constructed
+from flambeau.typing.mypy.modules import module_called, module_constructed, parameter_of
 from flambeau.typing.mypy.sizes import JAXTYPING, MODULE, PARAMETER, STUBS, TENSOR
 from flambeau.typing.mypy.unifying import module_signature, unified_signature
-from flambeau.typing.signatures import MODULES
+from flambeau.typing.signatures import MODULES, PARAMETERS
 
 
 class ShapePlugin(Plugin):
@@ -61,7 +61,7 @@ class ShapePlugin(Plugin):
         if module in ("_functional", "_linalg", "_fft"):
             signatures = BY_NAME.get(({"_functional": "f", "_linalg": "l", "_fft": "s"}[module], name))
             return Call(signatures, method=False) if signatures else None
-        if module == "nn" and (name in MODULES or name == "Sequential"):
+        if module == "nn" and (name in MODULES or name in ("Sequential", "ModuleList", "ModuleDict")):
             return module_constructed(name)
         return None
 
@@ -89,7 +89,8 @@ class ShapePlugin(Plugin):
     def get_attribute_hook(self, fullname: str) -> Callable[[AttributeContext], Type] | None:
         if fullname in (TENSOR + ".T", TENSOR + ".mT"):
             return transposed_attribute
-        return None
+        owner, _, name = fullname.removeprefix(STUBS + "nn.").rpartition(".")
+        return parameter_of if name in PARAMETERS.get(owner, ()) else None
 
     def get_function_signature_hook(self, fullname: str) -> Callable[[FunctionSigContext], FunctionLike] | None:
         return None if fullname.startswith(("builtins.", "typing.", STUBS)) else unified_signature

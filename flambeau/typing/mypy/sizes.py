@@ -20,7 +20,7 @@ TENSOR = STUBS + "_tensor.Tensor"
 PARAMETER = STUBS + "_tensor.Parameter"
 MODULE = STUBS + "nn.Module"
 JAXTYPING = re.compile(r"jaxtyping\.(?:Shaped|Float\w*|BFloat16|Int\w*|UInt\w*|Bool|Num|Real|Inexact)")
-CANNOT = (ShapeError, IndexError, ValueError, NotImplementedError)  # what a rule raises for a user's mistake
+CANNOT = (ShapeError, IndexError, ValueError, NotImplementedError, AssertionError)  # what a rule raises for a user's mistake
 
 
 class Unknown(Exception):
@@ -109,3 +109,13 @@ def _star_or_size(item: Type) -> Any:
 def with_shape(kind: Instance, shape: Sequence[Any], api: Any) -> Instance:
     """The tensor type with another shape."""
     return kind.copy_modified(args=[*kind.args[:2], shape_type(shape, kind, api)])
+
+
+def opened(kind: Type) -> Type:
+    """The type with its tensors' shapes left open."""
+    kind = get_proper_type(kind)
+    if isinstance(kind, Instance) and is_tensor(kind) and len(kind.args) == 3:
+        return kind.copy_modified(args=[*kind.args[:2], AnyType(TypeOfAny.special_form)])
+    if isinstance(kind, TupleType):
+        return kind.copy_modified(items=[opened(item) for item in kind.items])
+    return kind

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from mypy.expandtype import expand_type_by_instance
+from mypy.maptype import map_instance_to_supertype
 from mypy.nodes import ARG_POS, CallExpr, Expression, Var
 from mypy.plugin import FunctionSigContext, MethodSigContext
 from mypy.types import (
@@ -11,7 +13,6 @@ from mypy.types import (
     CallableType,
     FunctionLike,
     Instance,
-    Overloaded,
     TupleType,
     Type,
     TypeOfAny,
@@ -98,28 +99,41 @@ def unified_signature(ctx: FunctionSigContext | MethodSigContext) -> FunctionLik
     return signature.copy_modified(arg_types=kinds, ret_type=result)
 
 
+def _bound_forward(kind: Instance) -> CallableType | None:
+    """A module's `forward` without its first parameter, as it is for this instance's type; None where it is not one function."""
+    forward = kind.type.get("forward")
+    if forward is None or forward.type is None or isinstance(forward.node, Var):
+        return None
+    found = get_proper_type(forward.type)
+    if not isinstance(found, CallableType) or not found.arg_kinds or found.arg_kinds[0] is not ARG_POS:
+        return None
+    found = found.copy_modified(arg_types=found.arg_types[1:], arg_kinds=found.arg_kinds[1:], arg_names=found.arg_names[1:])
+    holder = next(base for base in kind.type.mro if "forward" in base.names)
+    bound = expand_type_by_instance(found, map_instance_to_supertype(kind, holder))
+    return bound if isinstance(bound, CallableType) else None
+
+
 def module_signature(ctx: MethodSigContext) -> FunctionLike:
     """A user's module is called as its `forward` is."""
     kind = get_proper_type(ctx.type)
-    if isinstance(kind, Instance):
-        forward = kind.type.get("forward")
-        if forward is not None and forward.type is not None and isinstance(forward.node, Var) is False:
-            found = get_proper_type(forward.type)
-            if isinstance(found, CallableType) and found.arg_kinds and found.arg_kinds[0] is ARG_POS:
-                found = found.copy_modified(
-                    arg_types=found.arg_types[1:], arg_kinds=found.arg_kinds[1:], arg_names=found.arg_names[1:]
-                )
-                from mypy.expandtype import expand_type_by_instance
-                from mypy.maptype import map_instance_to_supertype
+    bound = _bound_forward(kind) if isinstance(kind, Instance) else None
+    if bound is None:
+        return ctx.default_signature
+    return unified_signature(MethodSigContext(ctx.type, _by_forward(ctx, bound), bound, ctx.context, ctx.api))
 
-                holder = next(base for base in kind.type.mro if "forward" in base.names)
-                bound = expand_type_by_instance(found, map_instance_to_supertype(kind, holder))
-                if isinstance(bound, CallableType):
-                    replaced = MethodSigContext(ctx.type, _by_forward(ctx, bound), bound, ctx.context, ctx.api)
-                    return unified_signature(replaced)
-            if isinstance(found, Overloaded):
-                return ctx.default_signature
-    return ctx.default_signature
+
+def result_of_forward(kind: Instance, given: Instance, api: Any) -> Type:
+    """What a user's module in a `Sequential` gives. Raises Unknown, or ShapeError where it does not take the tensor."""
+    forward = _bound_forward(kind)
+    pattern = pattern_of(forward.arg_types[0]) if forward is not None and forward.arg_types else None
+    if forward is None or pattern is None:
+        raise Unknown
+    bindings: Bindings = {}
+    match(pattern, shape_of(given), bindings, what=f"{kind.type.name}: argument '{forward.arg_names[0]}'")
+    result = forward.ret_type.accept(_Substitute(bindings, api))
+    if isinstance(get_proper_type(result), AnyType):
+        raise Unknown
+    return result
 
 
 def _by_forward(ctx: MethodSigContext, forward: CallableType) -> list[list[Expression]]:
