@@ -1396,7 +1396,8 @@ def grouped(shape: IntTuple, groups: int) -> IntTuple:
     size = shape[1]
     if dsl.is_concrete_int(size) and size % groups != 0:
         return dsl.Invalid("group norm: the channels are not divisible by the number of groups")
-    if dsl.is_concrete_int(size) and size == groups:
+    alone = dsl.IntTuple((size - groups,))
+    if any(dsl.is_concrete_int(n) and n == 0 for n in alone):
         values = dsl.IntTuple((dsl.prod(shape) - groups,))
         if any(dsl.is_concrete_int(n) and n == 0 for n in values):
             return dsl.Invalid("group norm: more than one value per group is needed")
