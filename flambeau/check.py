@@ -1,6 +1,6 @@
 """``flambeau check FILE…``: runs a type checker over programs and prints what it finds, one line each.
 
-May import `flambeau.typing.operands`: it starts the checker as a process of its own.
+May import `flambeau.typing.operands` and `flambeau.typing.inference`: it starts the checker as a process of its own.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from flambeau.typing import operands
+from flambeau.typing import inference, operands
 
 CHECKERS = ("pyrefly", "mypy")
 TIMEOUT = 600  # seconds
@@ -81,7 +81,8 @@ def _run(command: list[str], environment: dict[str, str] | None = None) -> subpr
 
 def _pyrefly(paths: Sequence[Path], everything: bool) -> list[Problem]:
     problems, unexplained = [note for path in paths for note in _unread_shapes(path)], []
-    for error in _pyrefly_errors(paths):
+    copies = _with_inferred(paths)
+    for error in _errors_of(copies):
         text = error.get("description") or error["concise_description"]
         if _NOT_FOUND in text:
             continue
@@ -92,7 +93,51 @@ def _pyrefly(paths: Sequence[Path], everything: bool) -> list[Problem]:
                 unexplained.append(problem)
             else:
                 problems.append(problem)
-    return sorted([*problems, *_explained(unexplained)])
+    found = [*problems, *_explained(unexplained, copies)]
+    return sorted({here for here in (_in_the_program(problem, copies) for problem in found) if here is not None})
+
+
+def _in_the_program(problem: Problem, copies: Mapping[Path, inference.Copy | None]) -> Problem | None:
+    """A problem of a copy where it is in the program; None for one in what only the copy has."""
+    copy = copies.get(Path(problem.path))
+    line = copy.lines[problem.line - 1] if copy is not None else problem.line
+    return problem._replace(line=line) if line else None
+
+
+def _with_inferred(paths: Sequence[Path]) -> dict[Path, inference.Copy | None]:
+    """For each program a copy that says what its calls give its functions; None for one that stays as it is."""
+    sources = {path: path.read_text(encoding="utf-8") for path in paths if path.is_file()}
+    facts: dict[Path, inference.Facts] = {path: {} for path, text in sources.items() if inference.has_open_functions(text)}
+    growing = list(facts)
+    for _ in range(inference.ROUNDS):
+        if not growing:
+            break
+        asked = {path: inference.question(inference.with_casts(sources[path], facts[path]).text) for path in growing}
+        told: dict[Path, dict[tuple[int, int], str]] = {path: {} for path in growing}
+        for error in _errors_of({path: one.text for path, one in asked.items()}):
+            if error["name"] == "reveal-type":
+                kind = error["description"].removeprefix("revealed type: ")
+                told[Path(error["path"])][error["line"], error["column"]] = kind
+        new = {path: inference.learned(sources[path], asked[path], told[path]) for path in growing}
+        growing = [path for path in growing if new[path] != facts[path]]
+        facts |= new
+    return {path: inference.with_casts(sources[path], facts[path]) if facts.get(path) else None for path in paths}
+
+
+def _errors_of(copies: Mapping[Path, inference.Copy | str | None]) -> list[dict[str, Any]]:
+    """What Pyrefly reports of programs, of which some are to be read from a copy's text; the paths are the programs'."""
+    with tempfile.TemporaryDirectory(prefix="flambeau-check-") as folder:
+        places: dict[str, Path] = {}
+        for number, (path, copy) in enumerate(copies.items()):
+            place = path
+            if copy is not None:
+                place = Path(folder) / str(number) / path.name
+                place.parent.mkdir()
+                place.write_text(copy if isinstance(copy, str) else copy.text, encoding="utf-8")
+            places[str(place.resolve())] = path
+        parents = dict.fromkeys(str(path.resolve().parent) for path, copy in copies.items() if copy is not None)
+        errors = _pyrefly_errors([Path(place) for place in places], *parents)
+    return [{**error, "path": str(places.get(str(Path(error["path"]).resolve()), error["path"]))} for error in errors]
 
 
 def _pyrefly_errors(paths: Sequence[Path], *more_paths: str) -> list[dict[str, Any]]:
@@ -129,31 +174,27 @@ def _unread_shapes(path: Path) -> Iterator[Problem]:
 _RULE = "type-level shape DSL"  # how Pyrefly speaks of a shape rule, whose text has no numbers
 
 
-def _explained(problems: list[Problem]) -> list[Problem]:
+def _explained(problems: list[Problem], programs: Mapping[Path, inference.Copy | None]) -> list[Problem]:
     """The problems with the shapes of their operands, which a second run of Pyrefly reveals."""
     if not problems:
         return []
-    by_path: dict[str, list[Problem]] = {}
+    by_path: dict[Path, list[Problem]] = {}
     for problem in problems:
-        by_path.setdefault(problem.path, []).append(problem)
-    with tempfile.TemporaryDirectory(prefix="flambeau-check-") as folder:
-        places, copies = {}, []
-        for number, (path, several) in enumerate(by_path.items()):
-            text, found = operands.instrumented(Path(path).read_text(encoding="utf-8"), [(p.line, p.column) for p in several])
-            copy = Path(folder) / f"explained_{number}.py"
-            copy.write_text(text, encoding="utf-8")
-            copies.append(copy)
-            places[copy.name] = path, found
-        parents = dict.fromkeys(str(Path(path).resolve().parent) for path in by_path)
-        revealed = {
-            (Path(error["path"]).name, error["line"], error["column"]): error["description"]
-            for error in _pyrefly_errors(copies, *parents)
-            if error["name"] == "reveal-type"
-        }
+        by_path.setdefault(Path(problem.path), []).append(problem)
+    places, copies = {}, {}
+    for path, several in by_path.items():
+        program = programs.get(path)
+        source = path.read_text(encoding="utf-8") if program is None else program.text
+        copies[path], places[path] = operands.instrumented(source, [(p.line, p.column) for p in several])
+    revealed = {
+        (Path(error["path"]), error["line"], error["column"]): error["description"]
+        for error in _errors_of(copies)
+        if error["name"] == "reveal-type"
+    }
     shapes: dict[Problem, list[str]] = {problem: [] for problem in problems}
-    for name, (path, found) in places.items():
+    for path, found in places.items():
         for place in found:
-            shown = operands.described(place.text, revealed.get((name, place.line, place.column), ""))
+            shown = operands.described(place.text, revealed.get((path, place.line, place.column), ""))
             if shown is not None:
                 shapes[by_path[path][place.error]].append(shown)
     return [p._replace(message=f"{p.message} ({', '.join(shapes[p])})" if shapes[p] else p.message) for p in problems]

@@ -1,7 +1,7 @@
 """The shapes of the operands at an error, for messages of Pyrefly, whose shape rules can only give a fixed text.
 
 A copy of the program has ``reveal_type(…)`` around the operands of each expression with an error; what Pyrefly reveals there is
-added to the messages. May import nothing of flambeau.
+added to the messages. May import `flambeau.typing.revealing`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import ast
 import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
+
+from flambeau.typing.revealing import line_starts, revealing, span
 
 _NOT_TENSORS = (ast.Constant, ast.Starred, ast.Lambda, ast.JoinedStr, ast.Slice)
 _LONGEST = 32  # characters of an operand's source text that a message may show
@@ -30,48 +32,18 @@ def instrumented(source: str, errors: Sequence[tuple[int, int]]) -> tuple[str, l
         tree = ast.parse(source)
     except SyntaxError:
         return source, []
-    starts = _line_starts(source)
-    insertions: dict[tuple[int, int], str] = {}  # (offset, rank) → text; wider operands open first and close last
-    wanted: list[tuple[int, ast.expr]] = []
-    for number, (line, column) in enumerate(errors):
-        for operand in _operands(tree, source, starts, line, column):
-            first, last = _span(operand, source, starts)
-            if (first, -last) not in insertions:
-                insertions[(first, -last)] = "reveal_type("
-                insertions[(last, first)] = ")"
-            wanted.append((number, operand))
-    pieces, position = [], 0
-    moved: list[tuple[int, int]] = []  # where texts were put in, and how long they are
-    for (offset, _), text in sorted(insertions.items()):
-        pieces += [source[position:offset], text]
-        moved.append((offset, len(text)))
-        position = offset
-    result = "".join([*pieces, source[position:]])
-    new_starts = _line_starts(result)
+    starts = line_starts(source)
+    wanted = [
+        (number, operand)
+        for number, (line, column) in enumerate(errors)
+        for operand in _operands(tree, source, starts, line, column)
+    ]
+    result, where = revealing(source, [operand for _, operand in wanted])
     places = []
-    for number, operand in wanted:
-        first, last = _span(operand, source, starts)
-        before = sum(length for (offset, _), (_, length) in zip(sorted(insertions), moved) if (offset, _) < (first, -last))
-        opening = first + before + len("reveal_type")
-        line = max(i for i, start in enumerate(new_starts) if start <= opening)
+    for (number, operand), (line, column) in zip(wanted, where):
         text = " ".join((ast.get_source_segment(source, operand) or "").split())
-        places.append(Place(number, text, line + 1, opening - new_starts[line] + 1))
+        places.append(Place(number, text, line, column))
     return result, places
-
-
-def _line_starts(source: str) -> list[int]:
-    return [0, *(match.end() for match in re.finditer(r"\n", source))]
-
-
-def _span(node: ast.expr, source: str, starts: list[int]) -> tuple[int, int]:
-    """Offsets in characters; `ast` counts bytes of UTF-8."""
-
-    def offset(line: int, column: int) -> int:
-        text = source[starts[line - 1] :].split("\n", 1)[0]
-        return starts[line - 1] + len(text.encode()[:column].decode())
-
-    assert node.end_lineno is not None and node.end_col_offset is not None
-    return offset(node.lineno, node.col_offset), offset(node.end_lineno, node.end_col_offset)
 
 
 def _operands(tree: ast.AST, source: str, starts: list[int], line: int, column: int) -> Iterator[ast.expr]:
@@ -81,8 +53,8 @@ def _operands(tree: ast.AST, source: str, starts: list[int], line: int, column: 
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call | ast.BinOp | ast.Subscript | ast.AugAssign):
             continue
-        first, last = _span(node, source, starts)  # type: ignore[arg-type]
-        begins = _span(node.func, source, starts)[1] if isinstance(node, ast.Call) else first
+        first, last = span(node, source, starts)  # type: ignore[arg-type]
+        begins = span(node.func, source, starts)[1] if isinstance(node, ast.Call) else first
         if begins <= place < last and (best is None or last - first < best[0]):
             best = last - first, node
     if best is None:
