@@ -203,7 +203,8 @@ def _functions(tree: ast.Module) -> dict[Name, Function]:
         for owner, function in inner:
             if isinstance(function, Function):
                 name = owner, function.name
-                (twice.add if name in found else lambda _: None)(name)
+                if name in found:
+                    twice.add(name)
                 found[name] = function
     return {name: function for name, function in found.items() if name not in twice and not _is_special(function)}
 
@@ -218,7 +219,8 @@ def _parameters(function: Function, name: Name) -> list[tuple[ast.arg, ast.expr 
     arguments = function.args
     positional = [*arguments.posonlyargs, *arguments.args]
     defaults: list[ast.expr | None] = [None] * (len(positional) - len(arguments.defaults)) + list(arguments.defaults)
-    return [*zip(positional, defaults)][bool(name[0]) :] + [*zip(arguments.kwonlyargs, arguments.kw_defaults)]
+    given = [*zip(positional, defaults), *zip(arguments.kwonlyargs, arguments.kw_defaults)]
+    return given[bool(name[0]) :]  # without `self`
 
 
 def _open_parameters(function: Function, name: Name = ("", "")) -> list[str]:

@@ -40,6 +40,6 @@ size = 6
 reveal_type(torch.randn(size, 2 * size))  # open: mypy
 reveal_type(torch.zeros(torch.randn(2, 3).shape))
 reveal_type(torch.stack([torch.zeros(3), torch.ones(3)]).shape[0])
-reveal_type(torch.cartesian_prod(torch.arange(2), torch.arange(3)))  # open: pyrefly, mypy
+reveal_type(torch.cartesian_prod(torch.arange(2), torch.arange(3)))
 reveal_type(torch.tril_indices(3, 3))  # open: pyrefly, mypy
 reveal_type(torch.ones(3, requires_grad=True))

@@ -43,4 +43,4 @@ total = torch.cat(pieces, dim=1)
 m, n = torch.meshgrid(torch.arange(3), torch.arange(4), indexing="ij")
 reveal_type(m)
 halves = torch.tensor_split(torch.randn(6, 2), 3)
-reveal_type(halves[0])  # open: pyrefly, mypy
+reveal_type(halves[0])

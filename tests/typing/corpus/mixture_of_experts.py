@@ -30,13 +30,13 @@ messages = normalized @ nn.Linear(32, 16)(mixed)
 reveal_type(messages)
 edges = torch.randint(0, 20, (2, 50))
 source, destination = edges
-reveal_type(source)  # open: pyrefly, mypy
+reveal_type(source)
 gathered = messages[source]
-reveal_type(gathered)  # open: pyrefly, mypy
+reveal_type(gathered)
 pooled = torch.zeros(20, 16).index_add_(0, destination, gathered)
-reveal_type(pooled)  # open: pyrefly, mypy
+reveal_type(pooled)
 spread = torch.zeros(20, 16).scatter_add(0, destination[:, None].expand(-1, 16), gathered)
-reveal_type(spread)  # open: pyrefly, mypy
+reveal_type(spread)
 bag = nn.EmbeddingBag(100, 8, mode="mean")(torch.randint(0, 100, (6, 3)))
 reveal_type(bag)
 bilinear = nn.Bilinear(32, 16, 5)(mixed, messages)

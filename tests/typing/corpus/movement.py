@@ -26,7 +26,7 @@ reveal_type(x.view(x.size(0), -1))
 reveal_type(x.reshape(x.shape[0] * x.shape[1], *x.shape[2:]))  # open: mypy
 reveal_type(x.flip(0))
 reveal_type(x.roll(1, dims=2))
-reveal_type(torch.rot90(x, 1, (2, 3)))  # open: pyrefly, mypy
+reveal_type(torch.rot90(x, 1, (2, 3)))
 reveal_type(x.narrow(3, 1, 2))
 reveal_type(x.select(1, 0))
 reveal_type(x[0, 0].T)

@@ -32,7 +32,7 @@ values, where = F.max_pool2d(x, 2, return_indices=True)
 reveal_type(values)
 reveal_type(where)
 m = F.max_unpool2d(values, where, 2)
-reveal_type(m)  # open: pyrefly, mypy
+reveal_type(m)
 n = F.lp_pool2d(x, 2, 3)
 reveal_type(n)
 p = nn.AdaptiveMaxPool1d(3)(torch.randn(4, 9))

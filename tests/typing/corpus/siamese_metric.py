@@ -33,7 +33,7 @@ z = torch.cat([za, zb])
 sim = z @ z.T
 eye = torch.eye(24, dtype=torch.bool)
 sim = sim.masked_fill(eye, -1e9)
-#~ sim = sim.masked_fill(torch.eye(12, dtype=torch.bool), -1e9); unseen by pyrefly
+#~ sim = sim.masked_fill(torch.eye(12, dtype=torch.bool), -1e9)
 reveal_type(sim)
 targets = torch.cat([torch.arange(12, 24), torch.arange(0, 12)])
 nt_xent = F.cross_entropy(sim, targets)

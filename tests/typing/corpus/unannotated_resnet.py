@@ -29,7 +29,7 @@ class SimpleCNN(nn.Module):
         super(SimpleCNN, self).__init__()
         self.conv1 = nn.Conv2d(1, 32, kernel_size=3, stride=1, padding=1)
         self.conv2 = nn.Conv2d(32, 64, kernel_size=3, stride=1, padding=1)
-        #~ self.conv2 = nn.Conv2d(16, 64, kernel_size=3, stride=1, padding=1)  -> conv2; unseen by pyrefly, mypy
+        #~ self.conv2 = nn.Conv2d(16, 64, kernel_size=3, stride=1, padding=1)  -> conv2; unseen by mypy
         self.pool = nn.MaxPool2d(kernel_size=2, stride=2, padding=0)
         self.fc1 = nn.Linear(64 * 7 * 7, 128)
         #~ self.fc1 = nn.Linear(64 * 14 * 14, 128)  -> fc1; unseen by mypy
@@ -50,7 +50,7 @@ class SimpleCNN(nn.Module):
 def train_step(model, images, labels, optimizer):
     optimizer.zero_grad()
     loss = F.cross_entropy(model(images), labels)
-    #~ loss = F.cross_entropy(labels, model(images)); unseen by pyrefly, mypy
+    #~ loss = F.cross_entropy(labels, model(images)); unseen by mypy
     loss.backward()
     optimizer.step()
     return loss.item()
@@ -59,14 +59,14 @@ def train_step(model, images, labels, optimizer):
 model = SimpleCNN()
 optimizer = torch.optim.Adam(model.parameters())
 images = torch.randn(16, 1, 28, 28)
-#~ images = torch.randn(16, 28, 28, 1)  -> call, conv1; unseen by pyrefly, mypy
-#~ images = torch.randn(16, 3, 28, 28)  -> call, conv1; unseen by pyrefly, mypy
+#~ images = torch.randn(16, 28, 28, 1)  -> call, conv1; unseen by mypy
+#~ images = torch.randn(16, 3, 28, 28)  -> call, conv1; unseen by mypy
 labels = torch.randint(0, 10, (16,))
 output = model(images)  #@call
-reveal_type(output)  # open: pyrefly, mypy
+reveal_type(output)  # open: mypy
 print(train_step(model, images, labels, optimizer))
 block = BasicBlock(16, 32, stride=2)
 y = block(torch.randn(2, 16, 8, 8))
 predicted = output.argmax(dim=1)
 #~ predicted = output.argmax(dim=2); unseen by mypy
-reveal_type(predicted)  # open: pyrefly, mypy
+reveal_type(predicted)  # open: mypy
