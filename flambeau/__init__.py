@@ -56,6 +56,7 @@ _MODULES = frozenset((
     "nn", "func", "distributions", "amp", "optim", "utils", "linalg", "fft", "special", "random", "profiler", "webgpu", "typing",
     "testing", "serialization", "version", "cuda", "backends", "jit", "compiler", "distributed", "accelerator", "cpu", "xpu",
     "mps", "functional", "hub", "return_types", "signal", "types", "overrides", "_C",
+    "multiprocessing", "_dynamo", "_inductor", "__config__", "storage",
 ))  # fmt: skip
 _ELSEWHERE = {
     "save": "flambeau.serialization",
@@ -112,6 +113,24 @@ _ELSEWHERE = {
     "is_anomaly_enabled": "flambeau.autograd.anomaly_mode",
     "set_anomaly_enabled": "flambeau.autograd.anomaly_mode",
     "to_dlpack": "flambeau.utils.dlpack",
+    **dict.fromkeys(
+        (
+            "SymBool",
+            "SymFloat",
+            "SymInt",
+            "sym_float",
+            "sym_int",
+            "sym_ite",
+            "sym_max",
+            "sym_min",
+            "sym_not",
+            "sym_sqrt",
+            "sym_sum",
+        ),
+        "flambeau.sym",
+    ),
+    **dict.fromkeys(("eig", "lstsq", "matrix_rank", "solve", "symeig"), "flambeau.removed"),
+    **dict.fromkeys(("AcceleratorError", "OutOfMemoryError"), "flambeau.absent"),
     **dict.fromkeys(("DisableTorchFunction", "DisableTorchFunctionSubclass"), "flambeau.tensor.overriding"),
 }
 """Names whose module is imported when they are first used."""

@@ -9,6 +9,9 @@ from typing import Any
 
 from flambeau import autograd as autograd
 from flambeau import _C as _C
+from flambeau import __config__ as __config__
+from flambeau import _dynamo as _dynamo
+from flambeau import _inductor as _inductor
 from flambeau import accelerator as accelerator
 from flambeau import amp as amp
 from flambeau import backends as backends
@@ -24,6 +27,7 @@ from flambeau import hub as hub
 from flambeau import jit as jit
 from flambeau import linalg as linalg
 from flambeau import mps as mps
+from flambeau import multiprocessing as multiprocessing
 from flambeau import nn as nn
 from flambeau import optim as optim
 from flambeau import overrides as overrides
@@ -33,6 +37,7 @@ from flambeau import return_types as return_types
 from flambeau import serialization as serialization
 from flambeau import signal as signal
 from flambeau import special as special
+from flambeau import storage as storage
 from flambeau import testing as testing
 from flambeau import types as types
 from flambeau import typing as typing

@@ -6,7 +6,15 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Any
 
-__all__ = ["StreamContext", "answering", "nothing", "refusing"]
+__all__ = ["AcceleratorError", "OutOfMemoryError", "StreamContext", "answering", "nothing", "refusing"]
+
+
+class OutOfMemoryError(RuntimeError):
+    """A GPU's memory is used up."""
+
+
+class AcceleratorError(RuntimeError):
+    """A GPU's driver failed."""
 
 
 class StreamContext:

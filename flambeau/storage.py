@@ -6,6 +6,7 @@ at once. May import `flambeau.graph`, `flambeau.devices`, `flambeau.dtypes`.
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 import threading
@@ -449,3 +450,10 @@ def realize(nodes: list[Node]) -> None:
 
 
 _serial = attrgetter("serial")
+
+
+def __getattr__(name: str) -> Any:
+    """The classes that programs know by this module's name."""
+    if name in ("TypedStorage", "UntypedStorage"):
+        return getattr(importlib.import_module(f"{__package__}.ops.storages"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
+from flambeau.autograd.tape import BackwardRun, RemovableHandle, running, saved_hooks
 from flambeau.autograd.tape import GradientFunction as Node
-from flambeau.autograd.tape import saved_hooks
 from flambeau.tensor import Tensor
 
 __all__ = [
     "GradientEdge", "Node", "saved_tensors_hooks", "save_on_cpu", "disable_saved_tensors_hooks", "get_gradient_edge",
-    "increment_version",
+    "increment_version", "register_multi_grad_hook",
 ]  # fmt: skip
 
 
@@ -78,3 +79,60 @@ def increment_version(tensor: Any) -> None:
     """Tells autograd that the tensor (or each of several) was written, by means that it didn't see."""
     for t in (tensor,) if isinstance(tensor, Tensor) else tensor:
         t._counter.autograd_version += 1
+
+
+class _Handles:
+    """The hooks of several tensors, removed together."""
+
+    def __init__(self, handles: tuple[RemovableHandle, ...]) -> None:
+        self.handles = handles
+
+    def remove(self) -> None:
+        """Takes the hooks away."""
+        for handle in self.handles:
+            handle.remove()
+
+    def __enter__(self) -> _Handles:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.remove()
+
+
+def register_multi_grad_hook(tensors: Sequence[Tensor], fn: Callable[..., Any], *, mode: str = "all") -> _Handles:
+    """Has `fn` called once in each backward pass: with a list of the tensors' gradients when the last of them is there (None for
+    tensors that the pass doesn't come to), or with the first of them as soon as it is (mode "any").
+
+    >>> a, b = (torch.ones(1, requires_grad=True) for _ in range(2))
+    >>> handle = torch.autograd.graph.register_multi_grad_hook([a, b], lambda gradients: print(*gradients))
+    >>> (2 * a + 3 * b).backward()
+    tensor([2.]) tensor([3.])
+    """
+    if mode not in ("all", "any"):
+        raise ValueError(f"Expects mode to be one of ('all', 'any') but got {mode}")
+    if mode == "any":
+        seen: WeakKeyDictionary[BackwardRun, bool] = WeakKeyDictionary()
+
+        def first(gradient: Tensor) -> None:
+            run = running.run
+            assert run is not None
+            if run not in seen:
+                seen[run] = True
+                fn(gradient)
+
+        return _Handles(tuple(t.register_hook(first) for t in tensors if t.requires_grad))
+    functions = [get_gradient_edge(t).node for t in tensors]
+    collected: WeakKeyDictionary[BackwardRun, list[Tensor | None]] = WeakKeyDictionary()
+
+    def hook_of(place: int) -> Callable[[Tensor], None]:
+        def arrived(gradient: Tensor) -> None:
+            run = running.run
+            assert run is not None
+            gradients = collected.setdefault(run, [None] * len(functions))
+            gradients[place] = gradient
+            if sum(g is not None for g in gradients) == sum(f in run.functions for f in functions):
+                fn(collected.pop(run))
+
+        return arrived
+
+    return _Handles(tuple(t.register_hook(hook_of(i)) for i, t in enumerate(tensors)))

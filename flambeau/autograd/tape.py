@@ -12,6 +12,7 @@ import traceback
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from operator import attrgetter
 from typing import Any
 
@@ -314,6 +315,36 @@ def _observed(function: GradientFunction, gradients: list[Any]) -> Sequence[Any]
     return results
 
 
+class _Running(threading.local):
+    """The backward pass that this thread is in."""
+
+    run: BackwardRun | None = None
+
+
+running = _Running()
+
+
+class BackwardRun:
+    """One backward pass, while it lasts: what hooks may ask of it."""
+
+    def __init__(self, roots: Sequence[Edge], needed: set[GradientFunction] | None, wanted: set[Edge]) -> None:
+        self._roots, self._needed, self._wanted = roots, needed, wanted
+
+    def __enter__(self) -> None:
+        self._before, running.run = running.run, self
+
+    def __exit__(self, *_: Any) -> None:
+        running.run = self._before
+
+    @cached_property
+    def functions(self) -> set[GradientFunction]:
+        """The functions that gradients come to in this pass."""
+        found = set(reachable(self._roots))
+        if self._needed is None:
+            return found
+        return found & (self._needed | {f for f, _ in self._wanted if f is not None})
+
+
 def run_backward(
     roots: Sequence[Edge],
     gradients: Sequence[Any],
@@ -347,7 +378,7 @@ def run_backward(
     queue: list[tuple[int, int, GradientFunction]] = []
     arrivals = 0  # leaves come in the order in which gradients reach them: the same graph at each step
 
-    with set_grad_enabled(create_graph), _exact():
+    with set_grad_enabled(create_graph), _exact(), BackwardRun(roots, needed, wanted):
         edges, results = roots, gradients
         while True:
             for edge, gradient in zip(edges, results):

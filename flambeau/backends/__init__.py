@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["cuda", "cudnn", "mkl", "mkldnn", "mps", "openmp", "opt_einsum"]
+__all__ = ["cuda", "cudnn", "mkl", "mkldnn", "mps", "openmp", "opt_einsum", "cpu", "mha", "quantized"]
 
 
 class _Backend:
@@ -41,6 +41,82 @@ class _Backend:
 
 
 cudnn = _Backend(enabled=True, benchmark=False, deterministic=False, allow_tf32=True, benchmark_limit=10)
-cuda = _Backend(matmul=_Backend(allow_tf32=False, allow_fp16_reduced_precision_reduction=True))
+
+
+class _Cuda(_Backend):
+    """CUDA's libraries, among them kernels of attention, each of which may be switched off."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            matmul=_Backend(
+                allow_tf32=False, allow_fp16_reduced_precision_reduction=True, allow_bf16_reduced_precision_reduction=True
+            )
+        )
+        self._attention = dict.fromkeys(("flash_sdp", "math_sdp", "mem_efficient_sdp", "cudnn_sdp"), True)
+        self._libraries = {"linalg": "default", "blas": "default"}
+
+    def is_flash_attention_available(self) -> bool:
+        """Whether that kernel is there: False."""
+        return False
+
+    def can_use_flash_attention(self, params: Any, debug: bool = False) -> bool:
+        """Whether that kernel can be used: False."""
+        return False
+
+    can_use_efficient_attention = can_use_cudnn_attention = can_use_flash_attention
+
+    def preferred_linalg_library(self, backend: str | None = None) -> str:
+        """The library chosen; with an argument, chooses it."""
+        self._libraries["linalg"] = backend or self._libraries["linalg"]
+        return self._libraries["linalg"]
+
+    def preferred_blas_library(self, backend: str | None = None) -> str:
+        """The library chosen; with an argument, chooses it."""
+        self._libraries["blas"] = backend or self._libraries["blas"]
+        return self._libraries["blas"]
+
+    @contextlib.contextmanager
+    def sdp_kernel(
+        self, enable_flash: bool = True, enable_math: bool = True, enable_mem_efficient: bool = True, enable_cudnn: bool = True
+    ) -> Iterator[None]:
+        """Sets the switches of attention's kernels for as long as the context lasts."""
+        before = dict(self._attention)
+        given = (enable_flash, enable_math, enable_mem_efficient, enable_cudnn)
+        self._attention.update(zip(self._attention, given))
+        try:
+            yield
+        finally:
+            self._attention.update(before)
+
+    def __getattr__(self, name: str) -> Any:
+        kernel = name.removeprefix("enable_").removesuffix("_enabled")
+        if kernel not in self.__dict__.get("_attention", ()):
+            raise AttributeError(f"module 'torch.backends.cuda' has no attribute '{name}'")
+        if name.startswith("enable_"):
+            return lambda enabled: self._attention.__setitem__(kernel, enabled)
+        return lambda: self._attention[kernel]
+
+
+class _Cpu(_Backend):
+    def get_cpu_capability(self) -> str:
+        """The widest vectors that are used: kernels are made for the processor at hand."""
+        return "DEFAULT"
+
+
+class _Attention(_Backend):
+    """The fast path of `nn.TransformerEncoderLayer`, which has none here: its kernels are fused in any case."""
+
+    _enabled = True
+
+    def get_fastpath_enabled(self) -> bool:
+        """What was set last."""
+        return self._enabled
+
+    def set_fastpath_enabled(self, value: bool) -> None:
+        """Keeps the switch."""
+        self._enabled = value
+
+
+cuda, cpu, mha, quantized = _Cuda(), _Cpu(), _Attention(), _Backend(engine="none", supported_engines=["none"])
 mps, mkl, mkldnn, openmp = _Backend(), _Backend(), _Backend(enabled=True), _Backend()
 opt_einsum = _Backend(enabled=True, strategy="auto")

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from flambeau.absent import StreamContext, answering, nothing, refusing
+from flambeau.absent import AcceleratorError, StreamContext, answering, nothing, refusing
+from flambeau.absent import OutOfMemoryError as OutOfMemoryError
 from flambeau.cuda import amp as amp
 
 _ANSWERS = {
     **nothing, "memory_cached": 0, "max_memory_cached": 0, "reset_max_memory_allocated": None,
     "reset_max_memory_cached": None, "host_memory_stats": nothing["memory_stats"], "is_current_stream_capturing": False,
+    "get_per_process_memory_fraction": 1.0, "list_gpu_processes": "", "caching_allocator_enable": None,
 }  # fmt: skip
 _REFUSED = (
     "Event", "ExternalStream", "CUDAGraph", "Stream", "can_device_access_peer", "current_blas_handle", "current_device",
@@ -21,7 +23,9 @@ _REFUSED = (
     "make_graphed_callables", "mem_get_info",
     "memory_snapshot", "memory_summary", "set_device", "set_per_process_memory_fraction", "set_rng_state", "set_stream",
     "set_sync_debug_mode",
-    "synchronize", "utilization",
+    "synchronize", "utilization", "caching_allocator_alloc", "caching_allocator_delete", "clock_rate", "cudart",
+    "device_memory_used", "get_allocator_backend", "get_stream_from_external", "graph", "memory_usage", "power_draw",
+    "temperature",
 )  # fmt: skip
 
 globals().update(answering(_ANSWERS))
@@ -36,6 +40,10 @@ class device(StreamContext):
     """Does nothing: as in PyTorch, a context for devices that aren't there (`with torch.cuda.device(0)`) changes nothing."""
 
 
+device_of = device
+CudaError = DeferredCudaCallError = AcceleratorError
+
+
 def set_rng_state_all(new_states: Any) -> None:
     """Nothing for no states; raises AssertionError for any."""
     for state in new_states:
@@ -45,4 +53,8 @@ def set_rng_state_all(new_states: Any) -> None:
 default_generators: tuple[Any, ...] = ()
 has_half, has_magma = True, False
 
-__all__ = sorted(["amp", "device", "default_generators", "set_rng_state_all", "stream", "StreamContext", *_ANSWERS, *_REFUSED])
+_NAMES = (
+    "AcceleratorError", "CudaError", "DeferredCudaCallError", "OutOfMemoryError", "StreamContext", "amp", "default_generators",
+    "device", "device_of", "set_rng_state_all", "stream",
+)  # fmt: skip
+__all__ = sorted([*_NAMES, *_ANSWERS, *_REFUSED])

@@ -128,3 +128,4 @@ class Attributes:
         return self._storage.device == "cpu"
 
     is_cuda = is_sparse = is_quantized = is_meta = is_mps = is_xpu = is_nested = property(lambda self: False)
+    is_ipu = is_maia = is_mkldnn = is_mtia = is_sparse_csr = is_vulkan = is_xla = property(lambda self: False)

@@ -1,7 +1,12 @@
 """`torch.utils.data.dataloader`: the loader by the module that PyTorch has it in."""
 
 from flambeau.utils.data.collate import default_collate, default_convert
+from flambeau.utils.data.dataset import Dataset, IterableDataset
 from flambeau.utils.data.loader import DataLoader
+from flambeau.utils.data.sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler
 from flambeau.utils.data.workers import get_worker_info
 
-__all__ = ["DataLoader", "default_collate", "default_convert", "get_worker_info"]
+__all__ = [
+    "BatchSampler", "DataLoader", "Dataset", "IterableDataset", "RandomSampler", "Sampler", "SequentialSampler",
+    "default_collate", "default_convert", "get_worker_info",
+]  # fmt: skip

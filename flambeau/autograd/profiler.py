@@ -1,0 +1,5 @@
+"""`torch.autograd.profiler`: the profiler by the module that older programs have it from."""
+
+from flambeau.profiler import EventList, FunctionEvent, profile, record_function
+
+__all__ = ["EventList", "FunctionEvent", "profile", "record_function"]

@@ -1,0 +1,93 @@
+"""Names that programs reach for in modules which are little more than names here."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import pytest
+import torch
+
+import flambeau
+
+MODULES = [
+    "_dynamo", "_inductor", "__config__", "autograd.profiler", "autograd.variable", "cuda", "backends", "multiprocessing",
+    "nn.common_types", "overrides", "storage", "utils.data._utils", "utils.data._utils.collate",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_the_module_is_there_and_says_what_it_has(name: str) -> None:
+    module = importlib.import_module(f"flambeau.{name}")
+    for member in module.__all__:
+        assert hasattr(module, member), member
+
+
+@pytest.mark.parametrize("name", ["eig", "lstsq", "matrix_rank", "solve", "symeig"])
+def test_removed_functions_say_so(name: str) -> None:
+    for library in (torch, flambeau):
+        arguments = (library.eye(2),) * (2 if name in ("solve", "lstsq") else 1)
+        with pytest.raises(RuntimeError, match=r"deprecated since version 1\.9 and is now removed"):
+            getattr(library, name)(*arguments)
+
+
+def test_switches_of_attention() -> None:
+    for library in (torch, flambeau):
+        cuda = library.backends.cuda
+        before = cuda.flash_sdp_enabled()
+        cuda.enable_flash_sdp(False)
+        assert not cuda.flash_sdp_enabled()
+        with cuda.sdp_kernel(enable_flash=True, enable_math=False):
+            assert cuda.flash_sdp_enabled() and not cuda.math_sdp_enabled()
+        assert cuda.math_sdp_enabled() and not cuda.flash_sdp_enabled()
+        cuda.enable_flash_sdp(before)
+        with pytest.raises(AttributeError):
+            _ = cuda.no_such_switch
+
+
+def test_functions_of_sizes() -> None:
+    calls: list[Any] = [
+        lambda t: t.sym_max(2, 3), lambda t: t.sym_max(2, 1.0), lambda t: t.sym_min(2, 3.0), lambda t: t.sym_int(-2.5),
+        lambda t: t.sym_float(2), lambda t: t.sym_not(True), lambda t: t.sym_sum([1, 2]), lambda t: t.sym_ite(True, 1, 2),
+        lambda t: isinstance(3, t.SymInt),
+    ]  # fmt: skip
+    for call in calls:
+        assert call(flambeau) == call(torch)
+        assert type(call(flambeau)) is type(call(torch))
+
+
+def _double(number: int, tensors: Any) -> None:
+    tensors.put((number, (flambeau.ones(2) * number).tolist()))
+
+
+def _fail(number: int) -> None:
+    if number:
+        raise ValueError("no")
+
+
+def test_spawn() -> None:
+    processes = flambeau.multiprocessing
+    queue = processes.get_context("spawn").SimpleQueue()
+    processes.spawn(_double, (queue,), nprocs=2)
+    assert sorted(queue.get() for _ in range(2)) == [(0, [0.0, 0.0]), (1, [1.0, 1.0])]
+    with pytest.raises(processes.ProcessRaisedException, match=r"(?s)Process 1 terminated.*ValueError: no"):
+        processes.spawn(_fail, nprocs=2)
+
+
+@pytest.mark.parametrize("library", [torch, flambeau])
+def test_hooks_for_several_gradients(library: Any) -> None:
+    hook = library.autograd.graph.register_multi_grad_hook
+    a, b, c = (library.ones(2, requires_grad=True) for _ in range(3))
+    seen: list[Any] = []
+    handle = hook((a, b, c), lambda gradients: seen.append([None if g is None else g.tolist() for g in gradients]))
+    (a * 2 + b * 3).sum().backward()
+    (a * b * c).sum().backward()
+    handle.remove()
+    (a * 2).sum().backward()
+    assert seen == [[[2.0, 2.0], [3.0, 3.0], None], [[1.0, 1.0]] * 3]
+    first: list[Any] = []
+    with hook((a, b), lambda gradient: first.append(gradient.tolist()), mode="any"):
+        (a * 2 + b * 2).sum().backward()
+    assert first == [[2.0, 2.0]]
+    with pytest.raises(ValueError, match="Expects mode to be one of"):
+        hook((a,), print, mode="some")
