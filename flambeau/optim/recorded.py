@@ -136,7 +136,7 @@ class RecordedSteps:
                 self._attempts = _ATTEMPTS + 1  # some of it isn't on the device, or is looked at
                 return True
             recording = Recording(recorder, [], [], flatten(None, []), [], names.pop())
-        if recording.is_repeatable:
+        if not recording.left:
             self._known.insert(0, (_Guard(optimizer, watched), recording))
             del self._known[_KEPT:]
         return True

@@ -83,7 +83,8 @@ class CompiledFunction:
         self.replays = 0
         self._recordings: dict[Any, list[Recording]] = {}
         self._plain: set[Any] = set()
-        self._tried: set[Any] = set()
+        self._left: dict[Any, list[weakref.ref[Storage]]] = {}
+        """For each kind of call that was recorded what the last one left behind."""
         self._seen: dict[Any, None] = {}
         self._unused = 0
         self._made: weakref.WeakSet[Storage] = weakref.WeakSet()
@@ -137,29 +138,46 @@ class CompiledFunction:
                     with contextlib.suppress(Unrecordable):
                         recording = Recording(recorder, tensors, edges, description, results, device)
                 if recording is not None:
-                    is_kept = not recording.is_repeatable or is_held(returned, results, recording.made)
+                    is_kept = bool(recording.left) or is_held(returned, results, recording.made)
                     if is_kept and self._reads_own(recorder, tensors):
                         self._plain.add(key)
-                    elif not is_kept or key in self._tried:
+                    elif self._leaves_more(key, recorder, recording.left):
+                        self._plain.add(key)
+                        self._warn("adds tensors that it makes to what it knows (a list, say), which a replay can't do")
+                    elif not is_kept or key in self._left:
                         self._keep(key, recording)
-                    self._tried.add(key)
+                    self._left[key] = [weakref.ref(s) for s in recording.left]
                     self._made.update(recording.made)
                     recording.made.clear()
+                    recording.left.clear()
                 else:
                     self._plain.add(key)
         if recorder.looked:
             self._plain.add(key)
-            name = getattr(self.function, "__qualname__", type(self.function).__name__)
-            message = (
-                f"flambeau.compile: {name} looks at a tensor's value while it runs (item(), print, bool(), numpy() or the like), "
-                "so it can't be recorded and runs plainly"
+            self._warn(
+                "looks at a tensor's value while it runs (item(), print, bool(), numpy() or the like), so it can't be recorded",
+                self.fullgraph,
             )
-            if self.fullgraph:
-                raise RuntimeError(message)
-            if not self._warned:
-                self._warned = True
-                warnings.warn(message, UserWarning, stacklevel=3)
         return returned[0]
+
+    def _warn(self, what: str, is_error: bool = False) -> None:
+        """Says once what the function does that a replay can't do."""
+        message = f"flambeau.compile: {getattr(self.function, '__qualname__', type(self.function).__name__)} {what}"
+        if is_error:
+            raise RuntimeError(message)
+        if not self._warned:
+            self._warned = True
+            warnings.warn(message + ": it runs plainly", UserWarning, stacklevel=4)
+
+    def _leaves_more(self, key: Any, recorder: Recorder, left: list[Storage]) -> bool:
+        """Whether a call leaves more tensors behind each time: fewer of those of the last one like it are gone than are new.
+
+        One that is read, and not written, is counted as gone: the recorder alone may keep it.
+        """
+        if key not in self._left:
+            return False
+        before = [reference() for reference in self._left[key]]
+        return sum(s is None or (s in recorder.leaves and s not in recorder.written) for s in before) < len(left)
 
     def _reads_own(self, recorder: Recorder, arguments: list[Tensor]) -> bool:
         """Whether a call reads, past its arguments, and doesn't write, what an earlier one made: a state that is handed on.

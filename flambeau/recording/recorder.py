@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
+from types import BuiltinFunctionType, FunctionType
 from typing import Any
 
 from flambeau import devices
@@ -139,19 +140,19 @@ class Recorder:
 
 
 class ModuleState:
-    """What a module's call depends on besides arguments: its numbers, the training flag among them, and which tensors its names
-    stand for.
+    """What a module's call depends on besides arguments: its numbers (the training flag is one) and functions, its children, how
+    many hooks it has, and which tensors its names stand for.
 
     Names that stand for nothing count as well: a state that is None at first is another one after the call.
     """
 
-    __slots__ = ("numbers", "values", "parameters", "names", "tensors")
+    __slots__ = ("values", "numbers", "objects", "names", "tensors")
 
     def __init__(self, module: Any) -> None:
         own = vars(module)
-        self.numbers = tuple(k for k, v in own.items() if type(v) in NUMBERS)
+        self.numbers = tuple(k for k, v in own.items() if type(v) in _COMPARED)
         self.values = [own[k] for k in self.numbers]
-        self.parameters = tuple(map(id, module._parameters.values()))
+        self.objects = _objects(module)
         held = {**own, **module._buffers}
         self.names = tuple(k for k, v in held.items() if v is None or isinstance(v, Tensor))
         self.tensors = tuple(None if held[k] is None else weakref.ref(held[k]) for k in self.names)
@@ -159,7 +160,7 @@ class ModuleState:
     def holds(self, module: Any) -> bool:
         """Whether the module is as it was."""
         others = module.__dict__
-        if list(map(others.get, self.numbers)) != self.values or tuple(map(id, module._parameters.values())) != self.parameters:
+        if list(map(others.get, self.numbers)) != self.values or _objects(module) != self.objects:
             return False
         if self.names:
             buffers = module._buffers
@@ -168,6 +169,18 @@ class ModuleState:
                 if found is not (None if reference is None else reference()) or (found is None and reference is not None):
                     return False
         return True
+
+
+_COMPARED = NUMBERS | {FunctionType, BuiltinFunctionType}
+"""Types of attributes that are compared."""
+
+
+def _objects(module: Any) -> list[int]:
+    """The identities of parameters and of children, and the numbers of hooks."""
+    found = [*map(id, module._parameters.values()), *map(id, module._modules.values())]
+    found += (len(module._forward_hooks), len(module._forward_pre_hooks))
+    found += (len(module._backward_hooks), len(module._backward_pre_hooks))
+    return found
 
 
 class RandomUse:

@@ -111,8 +111,8 @@ class Result:
 class Recording:
     """A recorded call. Making one computes the call's values, so the tensors at hand are good; `replay` does it again.
 
-    `is_repeatable` is False when the call left new tensors behind that nothing explains (an optimizer makes its state at first):
-    the next call may do something else.
+    Where the call left new tensors behind that nothing explains (an optimizer makes its state at first) the next call may do
+    something else. Where it doesn't, a replay gives those tensors their new values.
     """
 
     def __init__(
@@ -181,8 +181,8 @@ class Recording:
                 self.final_grads.append((owner, output(gradient._storage.node), gradient._strides))
         if joint is not None:
             joint.cut_tape(results)
-        left = self._left_behind(new_storages)
-        self.is_repeatable = not left
+        self.left = left = self._left_behind(new_storages)
+        """New memory that something but the results keeps, until the call is over."""
         self.made = [*left, *(s for s in new_storages if recorder.is_new(s.node))]
         """New memory that is still alive, until the call is over."""
         for storage in left:

@@ -573,3 +573,41 @@ def test_numbers_around_a_function_are_part_of_the_guard(where: str) -> None:
     for value in (2.0, 2.0, 3.0, 3.0, 2.0, 2.0):
         change(value)
         assert f(torch.ones(2)).tolist() == [value] * 2
+
+
+def test_tensors_that_are_noted_at_each_call_are_all_there() -> None:
+    """A hook that collects activations: the call runs plainly, and says so."""
+    model = nn.Sequential(nn.Linear(2, 3), nn.ReLU())
+    noted = []
+    model[0].register_forward_hook(lambda module, inputs, output: noted.append(output.detach()))
+    compiled = torch.compile(model)
+    with pytest.warns(UserWarning, match="adds tensors"):
+        for k in range(5):
+            compiled(torch.full((1, 2), float(k)))
+    expected = [model[0].forward(torch.full((1, 2), float(k))) for k in range(5)]
+    assert len(noted) == 5 and all(torch.allclose(a, b) for a, b in zip(noted, expected, strict=True))
+
+
+@pytest.mark.parametrize("change", ["child", "hook", "function"])
+def test_a_module_that_is_changed_is_recorded_anew(change: str) -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.act: nn.Module = nn.ReLU()
+            self.function = F.relu
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.function(self.act(x))
+
+    model = Net()
+    compiled = torch.compile(model)
+    x = torch.tensor([-1.0, 2.0])
+    assert [compiled(x).tolist() for _ in range(3)] == [[0.0, 2.0]] * 3
+    if change == "child":
+        model.act = nn.Hardtanh()
+    elif change == "hook":
+        model.act.register_forward_hook(lambda module, inputs, output: output + 1)
+    else:
+        model.function = F.hardtanh
+    expected = {"child": [0.0, 1.0], "hook": [1.0, 3.0], "function": [0.0, 1.0]}[change]
+    assert [compiled(x).tolist() for _ in range(3)] == [expected] * 3

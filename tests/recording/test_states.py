@@ -29,6 +29,7 @@ class Net(nn.Module):
         self.first, self.last = nn.Linear(4, WIDTH), nn.Linear(WIDTH, 4)
         self.norm = {"none": nn.Identity(), "batch": nn.BatchNorm1d(WIDTH), "layer": nn.LayerNorm(WIDTH)}[norm]
         self.drop = nn.Dropout(dropout)
+        self.act: nn.Module = nn.Tanh()
         self.register_buffer("count", torch.zeros(()))
         self.register_buffer("mean", torch.zeros(WIDTH))
         self.state: Any = None
@@ -39,7 +40,7 @@ class Net(nn.Module):
         self.deeds = deeds
 
     def forward(self, x: Any, factor: float = 1.0) -> Any:
-        h = self.drop(self.norm(self.first(x))).tanh()
+        h = self.act(self.drop(self.norm(self.first(x))))
         for name in self.deeds:
             h = DEEDS[name](self, h, x, factor)
         return self.last(h) + x
@@ -117,6 +118,12 @@ def remembers(m: Any, h: Any, x: Any, factor: float) -> Any:
 
 
 @deed
+def notes(m: Any, h: Any, x: Any, factor: float) -> Any:
+    m.past.append(h.detach().sum())
+    return h
+
+
+@deed
 def reads_others(m: Any, h: Any, x: Any, factor: float) -> Any:
     return h * m.outside[0] + m.outside[1]
 
@@ -182,6 +189,14 @@ def rescale(m: Any, optimizer: Any, draw: random.Random) -> None:
     m.scale = draw.choice([1.0, 0.7, 1.3])
 
 
+def replace_child(m: Any, optimizer: Any, draw: random.Random) -> None:
+    m.act = draw.choice([nn.ReLU, nn.Sigmoid])()
+
+
+def hook_forward(m: Any, optimizer: Any, draw: random.Random) -> None:
+    m.first.register_forward_hook(lambda module, inputs, output: output * 1.5)
+
+
 def slow_down(m: Any, optimizer: Any, draw: random.Random) -> None:
     if optimizer is not None:
         optimizer.param_groups[0]["lr"] *= 0.5
@@ -202,7 +217,7 @@ CHANGES: dict[str, Callable[[Any, Any, random.Random], Any]] = {
         f.__name__: f
         for f in (
             *(freeze, load, set_data, replace_parameter, replace_others),
-            *(write_others, forget, rescale, slow_down, give_gradients),
+            *(write_others, forget, rescale, replace_child, hook_forward, slow_down, give_gradients),
         )
     },
 }
