@@ -6,6 +6,7 @@ gather or scatter over the flattened indexed dimensions.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import lru_cache
 from operator import index as as_index
@@ -13,7 +14,7 @@ from typing import Any
 
 from flambeau.autograd.entries import entitle
 from flambeau.autograd.modes import state
-from flambeau.dtypes import bool_, int64
+from flambeau.dtypes import bool_, int32, int64
 from flambeau.graph.primitives.indexing import EITHER_END, GATHER
 from flambeau.graph.primitives.movement import RESHAPE, SLICE
 from flambeau.ops.composite import repeated
@@ -513,12 +514,14 @@ def nonzero_tuple(mask: Tensor) -> tuple[Tensor, ...]:
     positions = flat_positions(reshape(cast(mask.detach(), bool_), (-1,)))
     if len(shape) == 1:
         return (positions,)
+    if math.prod(shape) < 1 << 31:  # processors divide vectors of these faster
+        positions = cast(positions, int32)
     result = []
-    step = 1
-    for size in reversed(shape):
-        result.append((positions if step == 1 else positions.div(step, rounding_mode="floor")).remainder(max(size, 1)))
-        step *= max(size, 1)
-    return tuple(reversed(result))
+    for size in reversed(shape[1:]):
+        whole = positions.div(max(size, 1), rounding_mode="floor")
+        result.append(cast(positions - whole * size, int64))
+        positions = whole
+    return (cast(positions, int64), *reversed(result))
 
 
 @operator(out="exact")

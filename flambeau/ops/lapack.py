@@ -9,6 +9,7 @@ The library is found through the extension module of NumPy that needs it; symbol
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 from collections.abc import Callable, Sequence
@@ -57,6 +58,31 @@ class _Library:
         f = getattr(self.handle, before + name + after)
         f.restype = None
         return f
+
+
+class _one_thread:
+    """Around calls that OpenBLAS, if it is that, shall make with one thread: factorisations of small matrices by columns meet
+    its other threads so often that they take twice the time."""
+
+    def __init__(self, library: _Library) -> None:
+        before, after = library.spelling
+        after = after.replace("_64_", "64_") if before else after
+        names = [f"{before}openblas_{verb}_num_threads{after}" for verb in ("get", "set")]
+        self._get, self._set = (getattr(library.handle, name, None) for name in names)
+
+    def __enter__(self) -> None:
+        self._before = self._get() if self._get and self._set else 1
+        if self._before > 1:
+            self._set(1)
+
+    def __exit__(self, *error: object) -> None:
+        if self._before > 1:
+            self._set(self._before)
+
+
+_BY_COLUMNS = frozenset(("geqrf", "orgqr", "gelsy", "gesdd"))
+_SMALL = 1 << 18
+"""Elements of a matrix."""
 
 
 @functools.cache
@@ -131,14 +157,16 @@ def run(name: str, type: Any, arguments: Sequence[Any], count: int = 1, has_info
         else:
             fixed.append(_argument(x, type, library))
     fixed += tail
-    for i in range(count):
-        for place, start, stride in moving:
-            place.value = start + i * stride
-        f(*fixed)
-        if info.value:
-            if info.value < 0:
-                raise ValueError(f"LAPACK's {name}: argument {-info.value} is wrong")
-            infos[i] = info.value
+    size = max((x[0].size for x in arguments if isinstance(x, np.ndarray) and x.ndim > 2), default=0)
+    with _one_thread(library) if name in _BY_COLUMNS and size < _SMALL else contextlib.nullcontext():
+        for i in range(count):
+            for place, start, stride in moving:
+                place.value = start + i * stride
+            f(*fixed)
+            if info.value:
+                if info.value < 0:
+                    raise ValueError(f"LAPACK's {name}: argument {-info.value} is wrong")
+                infos[i] = info.value
     return infos
 
 

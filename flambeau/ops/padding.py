@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flambeau.graph.primitives.movement import PAD
-from flambeau.ops.composite import Composite, record, untaped
+from flambeau.ops.composite import Composite, computed, record
 from flambeau.ops.joining import cat, pad_constant
 from flambeau.ops.operands import check_fits, check_tensor, refuse
 from flambeau.ops.registry import operator
@@ -83,6 +83,10 @@ def _padded(x: Tensor, low: Sequence[int], high: Sequence[int], mode: _Mode, dim
     return cat([_padded(part, low, high, mode, dim + 1) for part in parts], dim)
 
 
+def _padded_by(x: Tensor, mode: str, low: Sequence[int], high: Sequence[int]) -> Tensor:
+    return _padded(x, low, high, _MODES[mode])
+
+
 def _gradient(g: Tensor, y: Any, inputs: Any, params: Any) -> tuple[Any]:
     name, low, high = params
     mode = _MODES[name]
@@ -156,7 +160,7 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
             low, high = [max(a, 0) for a in low], [max(b, 0) for b in high]
     if not any(low) and not any(high):
         return x.clone() if x is image else x
-    with untaped():
-        y = _padded(x, low, high, _MODES[mode])
-    y = record(_PADDED, y, (x,), (mode, tuple(low), tuple(high)))
+    params = (mode, tuple(low), tuple(high))
+    (y,) = computed(_PADDED, _padded_by, (x,), params)
+    y = record(_PADDED, y, (x,), params)
     return y._laid_out(contiguous_strides(tuple(y._shape))) if mode == "circular" else y

@@ -31,4 +31,4 @@ def _routine(kernel: RoutineKernel, arrays: Sequence[Any]) -> None:
     *operands, out = arrays
     *shapes, shape = kernel.shapes
     shaped = [a.reshape(s) for a, s in zip(operands, shapes, strict=True)]
-    out[...] = call(kernel.name, shaped, kernel.arguments, shape, kernel.slots[-1].dtype).reshape(-1)
+    call(kernel.name, shaped, kernel.arguments, shape, kernel.slots[-1].dtype, out.reshape(shape))

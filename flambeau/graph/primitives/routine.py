@@ -29,13 +29,22 @@ def register(name: str, f: Callable[..., Any]) -> None:
     ROUTINES[name] = f
 
 
-def call(name: str, arrays: Sequence[Any], arguments: tuple[Any, ...], shape: tuple[int, ...], type: dtype) -> Any:
-    """A routine's results, packed to `shape` along its last dimension."""
+def call(
+    name: str, arrays: Sequence[Any], arguments: tuple[Any, ...], shape: tuple[int, ...], type: dtype, out: Any = None
+) -> Any:
+    """A routine's results, packed to `shape` along its last dimension, in `out` if that is given."""
     results = ROUTINES[name](*arrays, *arguments)
-    results = results if isinstance(results, tuple) else (results,)
-    lead, kind = shape[:-1], array_type(type)
-    parts = [np.asarray(r) for r in results]
-    return np.concatenate([r.reshape(*lead, r.size // max(math.prod(lead), 1)).astype(kind) for r in parts], -1)
+    packed = np.empty(shape, array_type(type)) if out is None else out
+    lead, start = shape[:-1], 0
+    for r in results if isinstance(results, tuple) else (results,):
+        found = np.asarray(r)
+        size = found.size // max(math.prod(lead), 1)
+        if lead:
+            packed[..., start : start + size] = found.reshape(*lead, size)
+        else:  # one copy, also of matrices that lie by columns
+            packed[start : start + size].reshape(found.shape)[...] = found
+        start += size
+    return packed
 
 
 def _evaluate(node: Node, *arrays: Any) -> Any:
@@ -56,6 +65,17 @@ def _of_pairs(*arrays: Any) -> Any:
 
 
 ROUTINES["of_pairs"] = _of_pairs
+
+
+def _turned(*operands: Any) -> Any:
+    """A routine of whose results the matrices numbered in `by_columns` are given transposed: as LAPACK leaves them in memory."""
+    *arrays, name, by_columns, arguments = operands
+    results = ROUTINES[name](*arrays, *arguments)
+    results = results if isinstance(results, tuple) else (results,)
+    return tuple(np.swapaxes(r, -1, -2) if i in by_columns else r for i, r in enumerate(results))
+
+
+ROUTINES["turned"] = _turned
 
 
 def _parts(node: Node, operands: Any) -> Any:

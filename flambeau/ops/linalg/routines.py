@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from flambeau.graph.primitives.complex import REAL
-from flambeau.graph.primitives.movement import RESHAPE, SLICE
+from flambeau.graph.primitives.movement import PERMUTE, RESHAPE, SLICE
 from flambeau.graph.primitives.routine import ROUTINE
 from flambeau.ops import host_linalg  # noqa: F401 - registers the routines
 from flambeau.ops.composite import Composite, record, untaped
@@ -43,13 +43,19 @@ def check_matrices(name: str, a: Any, square_too: bool = True) -> Tensor:
 Shapes = tuple[tuple[int, ...], ...]
 
 
-def _unpack(flat: Tensor, shapes: Shapes) -> list[Tensor]:
-    """The results that lie one after another in a flat tensor, as tensors of their own."""
+def _unpack(flat: Tensor, shapes: Shapes, by_columns: frozenset[int]) -> list[Tensor]:
+    """The results that lie one after another in a flat tensor, some of them by columns, as tensors of their own."""
     start, total, results = 0, flat._shape[0], []
-    for shape in shapes:
+    for i, shape in enumerate(shapes):
         n = math.prod(shape)
         part = Tensor._apply(SLICE, (flat,), ((start,), (1,), (n,), (total,)))
-        results.append(Tensor._apply(RESHAPE, (part,), (shape, (n,))))
+        if i in by_columns:
+            *lead, rows, columns = shape
+            turned = Tensor._apply(RESHAPE, (part,), ((*lead, columns, rows), (n,)))
+            axes = (*range(len(lead)), len(lead) + 1, len(lead))
+            results.append(Tensor._apply(PERMUTE, (turned,), (axes,)))
+        else:
+            results.append(Tensor._apply(RESHAPE, (part,), (shape, (n,))))
         start += n
     return results
 
@@ -71,15 +77,17 @@ def call_routine(
     in `by_columns` lie in memory by columns, as those of PyTorch's LAPACK do.
     """
     total = sum(math.prod(shape) for shape in shapes)
+    turned = frozenset(by_columns)
     with untaped():
-        flat = Tensor._apply(ROUTINE, inputs, ("linalg_" + name, arguments, (total,), inputs[0].dtype))
+        called = ("turned", ("linalg_" + name, tuple(by_columns), arguments)) if by_columns else ("linalg_" + name, arguments)
+        flat = Tensor._apply(ROUTINE, inputs, (*called, (total,), inputs[0].dtype))
     if gradient is not None:
 
         def rule(g: Tensor, y: Tensor, inputs: Any, params: Any) -> Any:
-            return gradient(_unpack(g, shapes), _unpack(y, shapes), inputs)
+            return gradient(_unpack(g, shapes, turned), _unpack(y, shapes, turned), inputs)
 
         flat = record(Composite("linalg_" + name, rule, saves="inputs output", conjugates=conjugates), flat, inputs)
-    results = _unpack(flat, shapes)
+    results = _unpack(flat, shapes, turned)
     if flat.is_complex():
         for i in real:
             results[i] = Tensor._apply(REAL, (results[i],))

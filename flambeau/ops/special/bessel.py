@@ -42,7 +42,7 @@ def _first_modified(order: int, x: Tensor, is_scaled: bool) -> Tensor:
     quarter = near * near * 0.25
     total = quarter * 0 + 1
     for k in range(48 if x.dtype is float64 else 36, 0, -1):
-        total = total * quarter / (k * (k + order)) + 1
+        total = total * quarter * (1 / (k * (k + order))) + 1
     series = total if order == 0 else total * near * 0.5
     far = choose(size < 15, 15.0, size, "i0")
     expansion = far * 0
