@@ -68,7 +68,8 @@ class _one_thread:
         before, after = library.spelling
         after = after.replace("_64_", "64_") if before else after
         names = [f"{before}openblas_{verb}_num_threads{after}" for verb in ("get", "set")]
-        self._get, self._set = (getattr(library.handle, name, None) for name in names)
+        calls: list[Any] = [getattr(library.handle, name, None) for name in names]
+        self._get, self._set = calls
 
     def __enter__(self) -> None:
         self._before = self._get() if self._get and self._set else 1
