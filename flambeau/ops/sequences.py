@@ -70,7 +70,7 @@ def arange(
         start, end = 0, start
     first, last, by = _number(start, "arange", "start"), _number(end, "arange", "end"), _number(step, "arange", "step")
     if by == 0:
-        raise ValueError("step must be nonzero")
+        raise RuntimeError("step must be nonzero")
     if not (math.isfinite(first) and math.isfinite(last)):
         raise RuntimeError(f"unsupported range: {first} -> {last}")
     if (by > 0 and first > last) or (by < 0 and first < last):

@@ -240,7 +240,7 @@ def pad(shape: Sequence[Size], padding: Sequence[Size], mode: str = "constant") 
         for side in (low, high):  # cropping comes before padding
             if less(side, 0) is True:
                 size = size + side
-        if less(size, 0) is True:
+        if mode != "replicate" and less(size, 0) is True:  # which repeats an edge that was cropped
             raise ShapeError(f"pad: padding ({low}, {high}) crops more than dimension {dim} of input {show(shape)} holds")
         size = shape[dim]
         result[dim] = size + low + high

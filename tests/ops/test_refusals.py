@@ -1,0 +1,63 @@
+"""Dtypes that PyTorch's kernels refuse, `out=` of other dtypes, and bytes that are resized: the same in both libraries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+
+import flambeau
+from tests.helpers.oracle import check
+
+B, I, C = torch.tensor([True, False, True]), torch.tensor([3, 1, 2]), torch.tensor([1 + 2j, 3 - 1j])
+F, M = torch.tensor([3.0, 1.0, 2.0]), torch.arange(6.0).reshape(2, 3)
+
+CASES: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [
+    (lambda t, x: t.addcmul(x, x, x), (B,)), (lambda t, x: t.lerp(x, x, 0.5), (I,)), (lambda t, x: t.lerp(x, x, x), (B,)),
+    (lambda t, x: x.cumsum(0, dtype=t.bool), (I,)), (lambda t, x: x.topk(1), (C,)), (lambda t, x: x.kthvalue(1), (B,)),
+    (lambda t, x: x.median(), (B,)), (lambda t, x: x.median(0), (C,)), (lambda t, x: x.max(), (C,)),
+    (lambda t, x: x.min(0), (C,)),
+    (lambda t, x: x.aminmax(), (C,)), (lambda t, x: t.isin(x, x), (B,)), (lambda t, x: t.bucketize(x, x), (B,)),
+    (lambda t, x: x.unique_consecutive(), (C,)), (lambda t, x: x.frac(), (I,)), (lambda t, x: x.i0(), (C,)),
+    (lambda t, x: x.round(decimals=0), (I,)), (lambda t, x: t.gradient(x), (I.to(torch.uint8),)),
+    (lambda t, x: t.trapezoid(x), (B,)),
+    (lambda t, x: t.nn.functional.mse_loss(x, x), (I,)), (lambda t, x: t.nn.functional.soft_margin_loss(x, x), (I,)),
+    (lambda t, x: t.nn.functional.interpolate(x, 2), (I.reshape(1, 1, 3),)), (lambda t, x: t.cdist(x, x), (C.reshape(1, 2),)),
+    (lambda t, x: t.nn.functional.pad(x, (1, 1), mode="reflect"), (B.reshape(1, 3),)), (lambda t, x: x.renorm(2, 0, 1), (I,)),
+    (lambda t, x: t.nn.functional.linear(x, x.reshape(1, 3)), (B,)), (lambda t, x: t.inner(x, x), (B,)),
+    (lambda t, x: t.nn.functional.hardtanh(x), (I.to(torch.uint8),)), (lambda t: t.arange(3, dtype=t.bool), ()),
+    (lambda t: t.arange(0, 3, 0), ()), (lambda t: t.arange(0.0, -8.5, -4.0, dtype=t.int32), ()),
+    (lambda t: t.triu_indices(2, 2, dtype=t.float32), ()), (lambda t, x: t.linalg.vecdot(x, x), (I,)),
+    (lambda t, x: t.linalg.cholesky(x), (torch.eye(2).half(),)), (lambda t, x: t.addr(x.reshape(3, 1), x, x[:1]), (B,)),
+    (lambda t, x, w: x.cov(aweights=w), (F.half(), F)), (lambda t, x, w: x.cov(fweights=w), (F, F)),
+    (lambda t, x, w: x.cov(fweights=w), (F, -I)), (lambda t, x, w: x.cov(fweights=w, aweights=x.real), (C[:2].real, I[:2])),
+    (lambda t, x, y: x.diff(n=0, prepend=y), (F, F)), (lambda t, x: t.linalg.vander(x, N=2), (F[0],)),
+    (lambda t, x, y: t.mm(x, x.mT, out=y), (M, torch.zeros(2, 2, dtype=torch.float64))),
+    (lambda t, x, y: t.sum(x, 0, out=y), (M, torch.zeros(3))),
+    (lambda t, x, y: t.cumsum(x, 0, out=y), (M, torch.zeros(2, 3).long())),
+    (lambda t, x, y: t.add(x, x, out=y), (F, torch.zeros(3, dtype=torch.float64))),
+    (lambda t, x, y: t.floor(x, out=y), (F, torch.zeros(3, dtype=torch.float64))),
+    (lambda t, x, y: t.diag(x, out=y), (F, torch.zeros(3, 3))),
+    (lambda t, x, y: t.permute_copy(x, (1, 0), out=y), (M, torch.zeros(3, 2))),
+    (lambda t, x: t.nn.functional.pad(x, (-3, 4), mode="replicate"), (M.reshape(1, 2, 3),)),
+    (lambda t, x: t.nn.functional.pad(x, (5, -4), mode="replicate"), (M.reshape(1, 2, 3),)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("number", range(len(CASES)))
+def test_what_is_refused(device: str, number: int) -> None:
+    call, tensors = CASES[number]
+    if not tensors and device != "cpu":
+        pytest.skip("made on the default device")
+    check(lambda *x: call(flambeau, *x), lambda *x: call(torch, *x), tensors, device=device)
+
+
+@pytest.mark.parametrize("align_corners", [False, True])
+@pytest.mark.parametrize("size", [(5, 7), (8, 19), (16, 8), (3, 3)])
+@pytest.mark.parametrize("antialias", [False, True])
+def test_bytes_resized(device: str, size: tuple[int, int], align_corners: bool, antialias: bool) -> None:
+    x = torch.randint(0, 256, (2, 3, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    options = {"mode": "bilinear", "align_corners": align_corners, "antialias": antialias}
+    check(flambeau.nn.functional.interpolate, torch.nn.functional.interpolate, (x, size), options, device=device)
