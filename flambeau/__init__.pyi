@@ -1,7 +1,7 @@
 # ruff: noqa
 # fmt: off
 # mypy: ignore-errors
-"""Written by tools/make_stubs.py from flambeau/typing/signatures.py: run `make stubs`, do not edit."""
+"""Written by tools/make_stubs.py from flambeau/typing/signatures: run `make stubs`, do not edit."""
 
 # Which stubs a checker reads: Pyrefly calls itself TYPE_CHECKING_WITH_PYREFLY and computes shapes; the others read the portable
 # ones. The nesting is for mypy, which would otherwise look into the first.

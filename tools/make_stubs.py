@@ -1,6 +1,6 @@
 """Writes the stubs: ``make stubs``. With ``--check`` it only says whether they are current (CI fails where they are not).
 
-From `flambeau/typing/signatures.py` (the operators), `tools/stubs/*.pyi.in` (the classes) and the run time's own names it
+From `flambeau/typing/signatures` (the operators), `tools/stubs/*.pyi.in` (the classes) and the run time's own names it
 writes `flambeau/_pyrefly/*.pyi`, where Pyrefly computes shapes with the rules of `_rules.pyi`, and `flambeau/_portable/*.pyi`,
 which any checker reads.
 """
@@ -8,10 +8,10 @@ which any checker reads.
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 import sys
 from pathlib import Path
-from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "flambeau"
@@ -24,7 +24,7 @@ DTYPES = (
 BUILTINS = {"int", "float", "str", "bool", "complex", "tuple", "list", "type", "object"}
 HEADER = (
     "# ruff: noqa\n# fmt: off\n# mypy: ignore-errors\n"
-    '"""Written by tools/make_stubs.py from flambeau/typing/signatures.py: run `make stubs`, do not edit."""\n\n'
+    '"""Written by tools/make_stubs.py from flambeau/typing/signatures: run `make stubs`, do not edit."""\n\n'
 )
 
 # What a name in a signature stands for, by its letters: the bound of Pyrefly's type parameter.
@@ -50,23 +50,12 @@ def bound(name: str) -> str | None:
     return next((text for pattern, text in BOUNDS if re.fullmatch(pattern, name)), None)
 
 
-def load_table() -> Any:
-    """The module of signatures, without importing flambeau itself."""
-    import importlib.util
-
-    spec = importlib.util.spec_from_file_location("flambeau_signatures", PACKAGE / "typing" / "signatures.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 def load_rules() -> set[str]:
     """The names of Pyrefly's rules."""
     return set(re.findall(r"^def (\w+)\(", (PACKAGE / "_pyrefly" / "_rules.pyi").read_text(), re.M))
 
 
-TABLE = load_table()
+TABLE = importlib.import_module("flambeau.typing.signatures")
 TENSORS = ("Tensor", "MapIntTuples", *TABLE.NAMED_TUPLES)  # what a result of tensors begins with
 
 

@@ -1,7 +1,7 @@
 # ruff: noqa
 # fmt: off
 # mypy: ignore-errors
-"""Written by tools/make_stubs.py from flambeau/typing/signatures.py: run `make stubs`, do not edit."""
+"""Written by tools/make_stubs.py from flambeau/typing/signatures: run `make stubs`, do not edit."""
 
 import builtins
 from collections.abc import Sequence
