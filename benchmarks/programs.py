@@ -6,6 +6,7 @@ Each is a step as people write it, uncompiled. May import `benchmarks.operators`
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Any
@@ -26,6 +27,10 @@ def small_programs() -> Iterator[Row]:
     yield Row("loops", "policy gradient, an episode of 50 steps", _policy_gradient, tuple, True)
     yield Row("loops", "graph network step, 2,000 edges", _graph, _edges)
     yield Row("loops", "LSTM cell by hand over 20 steps, SGD", _cell, normal(20, 16, 32))
+    yield Row("loops", "Kalman filter, 50 steps", _kalman, normal(50, 1, 1))
+    yield Row("loops", "Gaussian process, 5 steps of Adam", _process, normal(20))
+    yield Row("loops", "RWKV's recurrence by hand, 20 tokens", _rwkv, _rwkv_tensors)
+    yield Row("loops", "sentences as trees, another each time, SGD", _trees, tuple, True)
     yield Row("loops", "BERT-tiny step, AdamW", _bert, lambda: (torch.randint(0, 1000, (8, 32)), torch.randint(0, 2, (8,))))
 
 
@@ -228,5 +233,94 @@ def _bert(lib: Any, tokens: Any, labels: Any) -> Callable[[], Any]:
         loss.backward()
         optimizer.step()
         return loss.detach()
+
+    return call
+
+
+def _kalman(lib: Any, measured: Any) -> Callable[[], Any]:
+    """Position and speed from noisy positions; each estimate is looked at."""
+    moves, seen = lib.tensor([[1.0, 1.0], [0.0, 1.0]]), lib.tensor([[1.0, 0.0]])
+    drift, noise, one = lib.eye(2) * 0.01, lib.eye(1) * 0.1, lib.eye(2)
+
+    def call() -> Any:
+        state, spread, found = lib.zeros(2, 1), lib.eye(2), []
+        for step in range(50):
+            state, spread = moves @ state, moves @ spread @ moves.T + drift
+            gain = spread @ seen.T @ lib.linalg.inv(seen @ spread @ seen.T + noise)
+            state, spread = state + gain @ (measured[step] - seen @ state), (one - gain @ seen) @ spread
+            found.append(state[0, 0].item())
+        return lib.tensor(found)
+
+    return call
+
+
+def _process(lib: Any, y: Any) -> Callable[[], Any]:
+    """The marginal likelihood's gradients by length and noise."""
+    x = lib.linspace(0, 1, 20).unsqueeze(1)
+
+    def call() -> Any:
+        length, noise = lib.zeros(1, requires_grad=True), lib.zeros(1, requires_grad=True)
+        optimizer = lib.optim.Adam([length, noise], lr=0.01)
+        for _ in range(5):
+            optimizer.zero_grad()
+            near = lib.exp(-0.5 * (x - x.T) ** 2 / lib.exp(length) ** 2)
+            factor = lib.linalg.cholesky(near + (lib.exp(noise) + 1e-3) * lib.eye(20))
+            weights = lib.cholesky_solve(y.unsqueeze(1), factor).squeeze(1)
+            loss = 0.5 * y @ weights + factor.diagonal().log().sum()
+            loss.backward()
+            optimizer.step()
+        return loss.detach()
+
+    return call
+
+
+def _rwkv_tensors() -> tuple[torch.Tensor, ...]:
+    return *torch.randn(4, 32, 32).mul(0.1), *torch.rand(5, 32), torch.randn(20, 32)
+
+
+def _rwkv(lib: Any, *tensors: Any) -> Callable[[], Any]:
+    receive, key, value, give, mix_key, mix_value, mix_receive, decay, first, tokens = tensors
+
+    def call() -> Any:
+        with lib.no_grad():
+            before = above = below = lib.zeros(32)
+            largest, results = lib.full((32,), -1e30), []
+            for x in tokens:
+                k, v = (w @ (x * mix + before * (1 - mix)) for w, mix in ((key, mix_key), (value, mix_value)))
+                r = (receive @ (x * mix_receive + before * (1 - mix_receive))).sigmoid()
+                high = lib.maximum(largest, first + k)
+                old, new = (largest - high).exp(), (first + k - high).exp()
+                results.append(give @ (r * (old * above + new * v) / (old * below + new)))
+                high = lib.maximum(largest - decay, k)
+                old, new = (largest - decay - high).exp(), (k - high).exp()
+                before, above, below, largest = x, old * above + new * v, old * below + new, high
+            return lib.stack(results)
+
+    return call
+
+
+def _trees(lib: Any) -> Callable[[], Any]:
+    """4 to 12 words under a random tree, two vectors made one at each of its nodes, and a class for the whole."""
+    rng = random.Random(0)
+    words, join, head = _same(lib, lambda m: m.nn.ModuleList([m.nn.Embedding(50, 16), m.nn.Linear(32, 16), m.nn.Linear(16, 2)]))
+    optimizer = lib.optim.SGD([p for module in (words, join, head) for p in module.parameters()], lr=0.05)
+
+    def grown(count: int) -> Any:
+        if count == 1:
+            return rng.randrange(50)
+        left = rng.randint(1, count - 1)
+        return grown(left), grown(count - left)
+
+    def embedded(tree: Any) -> Any:
+        if isinstance(tree, int):
+            return words(lib.tensor(tree))
+        return join(lib.cat([embedded(part) for part in tree])).tanh()
+
+    def call() -> Any:
+        loss = lib.nn.functional.cross_entropy(head(embedded(grown(rng.randint(4, 12)))).unsqueeze(0), lib.tensor([1]))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss.item()
 
     return call

@@ -5,15 +5,13 @@ May import `flambeau.kernels`, `flambeau.codegen.llvm` and its neighbours.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cache, partial
-from pathlib import Path
+from functools import partial
 from typing import Any, cast
 from weakref import WeakValueDictionary
 
@@ -24,6 +22,7 @@ from flambeau.devices.cpu.cache import DiskCache
 from flambeau.devices.cpu.code import Code
 from flambeau.devices.cpu.image import Image
 from flambeau.devices.cpu.jit import Jit
+from flambeau.devices.cpu.kept import name_on_disk
 from flambeau.devices.cpu.uncut import uncut
 from flambeau.kernels.fingerprint import fingerprint
 from flambeau.kernels.ir import ContractionKernel, FourierKernel, Kernel, LoopKernel, SortKernel
@@ -80,28 +79,23 @@ class _Unloaded:
     messages: tuple[Message, ...]
 
     def to_bytes(self) -> bytes:
-        image = self.image
         head = json.dumps(
             {
-                "alignment": image.alignment,
-                "offsets": image.functions,
-                "imports": image.imports,
                 "functions": self.functions,
                 "packs": self.packs,
                 "scratch": self.scratch,
                 "messages": [[m.exception, m.text] for m in self.messages],
             }
         ).encode()
-        return len(head).to_bytes(4, "little") + head + image.code
+        return len(head).to_bytes(4, "little") + head + self.image.to_bytes()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> _Unloaded:
         size = int.from_bytes(data[:4], "little")
         head: dict[str, Any] = json.loads(data[4 : 4 + size])
-        image = Image(data[4 + size :], head["alignment"], head["offsets"], head["imports"])
         packs = tuple((name, slot, block) for name, slot, block in head["packs"])
         messages = tuple(Message(exception, text) for exception, text in head["messages"])
-        return cls(image, tuple(head["functions"]), packs, tuple(head["scratch"]), messages)
+        return cls(Image.from_bytes(data[4 + size :]), tuple(head["functions"]), packs, tuple(head["scratch"]), messages)
 
     def at(self, base: int, code: Code, key: str) -> Compiled:
         """The kernel when its image was put at `base`."""
@@ -124,22 +118,6 @@ class _Request:
             return code
         messages = tuple(m.filled(general.texts) for m in code.messages)
         return Compiled(code.addresses, general.scratch, messages, code.packs, code.code, general.sizes, code)
-
-
-_MAKE_CODE = ("compiler", "image", "jit", "support")
-
-
-@cache
-def _sources() -> str:
-    """A digest of the code that generates code: a new version of it makes new kernels."""
-    import llvmlite
-
-    root = Path(__file__).parents[2]
-    digest = hashlib.sha256(llvmlite.__version__.encode())
-    own = [root / "dtypes.py", *(root / "devices/cpu" / f"{name}.py" for name in _MAKE_CODE)]
-    for path in sorted([*root.glob("codegen/llvm/**/*.py"), *own]):
-        digest.update(path.name.encode() + path.read_bytes())
-    return digest.hexdigest()
 
 
 class Compiler:
@@ -267,23 +245,24 @@ class Compiler:
     def _request(self, kernel: Kernel, threads: int, target: Target) -> _Request:
         if isinstance(kernel, LoopKernel):
             general = loops.generalise(kernel, target, threads)
-            return _Request(self._key(target, fingerprint(general.phases)), lambda: loops.lower(general.phases, target), general)
+            return _Request(
+                name_on_disk(target, fingerprint(general.phases)), lambda: loops.lower(general.phases, target), general
+            )
         if isinstance(kernel, SortKernel):
             type, descending = kernel.slots[0].dtype, kernel.descending
             general = loops.General((), sorting.sizes(kernel), (), (sorting.scratch_bytes(kernel, threads),))
             method = sorting.method(kernel)
-            key = self._key(target, f"sort {type.name} {descending} {method}")
-            return _Request(key, lambda: sorting.lower(type, descending, method, target), general)
+            name = name_on_disk(target, f"sort {type.name} {descending} {method}")
+            return _Request(name, lambda: sorting.lower(type, descending, method, target), general)
         if isinstance(kernel, FourierKernel):
             type, scheme = kernel.slots[0].dtype, fourier.choose(kernel, target, threads)
             general = loops.General((), (kernel.outer,), (), fourier.scratch_bytes(kernel, scheme, threads))
-            return _Request(self._key(target, f"{type.name} {scheme}"), lambda: fourier.lower(type, scheme, target), general)
+            return _Request(name_on_disk(target, f"{type.name} {scheme}"), lambda: fourier.lower(type, scheme, target), general)
         assert isinstance(kernel, ContractionKernel), kernel
         if is_traced(kernel):
             lowered = contraction.lower(kernel, target, threads)
             general = loops.General((), cast("tuple[int, ...]", lowered.sizes), (), lowered.scratch)
-            return _Request(self._key(target, lowered.ir), lambda: replace(lowered, scratch=(), sizes=()), general)
-        return _Request(self._key(target, f"{threads} {fingerprint(kernel)}"), lambda: contraction.lower(kernel, target, threads))
-
-    def _key(self, target: Target, text: str) -> str:
-        return hashlib.sha256("\0".join([_sources(), repr(target), text]).encode()).hexdigest()
+            return _Request(name_on_disk(target, lowered.ir), lambda: replace(lowered, scratch=(), sizes=()), general)
+        return _Request(
+            name_on_disk(target, f"{threads} {fingerprint(kernel)}"), lambda: contraction.lower(kernel, target, threads)
+        )

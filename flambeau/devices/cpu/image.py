@@ -14,6 +14,7 @@ processor supplements for x86-64 and AArch64. Imports nothing of flambeau.
 
 from __future__ import annotations
 
+import json
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -39,6 +40,18 @@ class Image:
     alignment: int
     functions: dict[str, int]
     imports: dict[str, int]
+
+    def to_bytes(self) -> bytes:
+        """The image as a file keeps it."""
+        head = json.dumps([self.alignment, self.functions, self.imports]).encode()
+        return len(head).to_bytes(4, "little") + head + self.code
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Image:
+        """What `to_bytes` was of."""
+        size = int.from_bytes(data[:4], "little")
+        alignment, functions, imports = json.loads(data[4 : 4 + size])
+        return cls(data[4 + size :], alignment, functions, imports)
 
 
 @dataclass(frozen=True)

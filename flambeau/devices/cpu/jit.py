@@ -30,6 +30,10 @@ def elf(triple: str) -> str:
     return triple if "linux" in triple or triple.endswith("elf") else triple + "-elf"
 
 
+_SUPPORT: dict[Target, tuple[Image, Code]] = {}
+"""What compiled code may call and the process lacks, in memory: the same for all that is compiled for a target."""
+
+
 class Jit:
     """A compiler and loader for one target. `triple` is for tests: another system's, whose code can't be loaded here."""
 
@@ -46,10 +50,12 @@ class Jit:
         self.own: dict[str, int] = {}
         """Functions that compiled code may call and the process lacks."""
         if triple is None:
-            lacks_halves = target.architecture == "x86_64" and not target.has("f16c")
-            image = self.assemble(FUNCTIONS + HALF_CONVERSIONS if lacks_halves else FUNCTIONS)
-            self._support = self.load([image])
-            self.own = {name: self._support.bases[0] + offset for name, offset in image.functions.items()}
+            if target not in _SUPPORT:
+                lacks_halves = target.architecture == "x86_64" and not target.has("f16c")
+                image = self.assemble(FUNCTIONS + HALF_CONVERSIONS if lacks_halves else FUNCTIONS)
+                _SUPPORT[target] = image, self.load([image])
+            image, code = _SUPPORT[target]
+            self.own = {name: code.bases[0] + offset for name, offset in image.functions.items()}
 
     def _machine(self) -> Any:
         return self.llvm.Target.from_triple(self._triple).create_target_machine(

@@ -23,20 +23,20 @@ __all__ = ["FUNCTIONS", "WORD", "Interruption", "stop"]
 
 _words = (ctypes.c_int64 * 2)()
 """What says whether to stop, and the address of the handler that follows."""
-WORD = f"inttoptr (i64 {ctypes.addressof(_words)} to ptr)"
-"""The first in LLVM IR."""
+WORD = ctypes.addressof(_words)
+"""Where the first is."""
 
 FUNCTIONS = f"""
 define i32 @{STOP}() nounwind {{
-  %word = load atomic i32, ptr {WORD} monotonic, align 4
+  %word = load atomic i32, ptr inttoptr (i64 {WORD} to ptr) monotonic, align 4
   %is = icmp eq i32 %word, 1
   %result = zext i1 %is to i32
   ret i32 %result
 }}
 
 define void @flambeau_interrupt(i32 %signal, ptr %information, ptr %context) nounwind {{
-  %ignored = cmpxchg ptr {WORD}, i32 2, i32 1 seq_cst seq_cst
-  %next = load ptr, ptr inttoptr (i64 {ctypes.addressof(_words) + 8} to ptr), align 8
+  %ignored = cmpxchg ptr inttoptr (i64 {WORD} to ptr), i32 2, i32 1 seq_cst seq_cst
+  %next = load ptr, ptr inttoptr (i64 {WORD + 8} to ptr), align 8
   call void %next(i32 %signal, ptr %information, ptr %context)
   ret void
 }}

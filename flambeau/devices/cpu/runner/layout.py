@@ -24,6 +24,8 @@ WAITERS = 264
 """How many sleep at the barrier."""
 ENDED = 272
 """How many walks the first thread has ended."""
+STOP_WORD = 280
+"""The address of the word that says whether to stop."""
 PROCESSORS = 320
 """How many we may run on, then their numbers."""
 MOST_PROCESSORS = 1024

@@ -16,11 +16,21 @@ from functools import cache
 
 from flambeau.codegen.llvm.target import Target
 from flambeau.devices.cpu.jit import Jit
+from flambeau.devices.cpu.kept import kept_image
 from flambeau.devices.cpu.runner.helping import helping
-from flambeau.devices.cpu.runner.layout import CONTROL_BYTES, ENDED, GENERATION, LINE, MOST_PROCESSORS, PROCESSORS, STOPPABLE
+from flambeau.devices.cpu.runner.layout import (
+    CONTROL_BYTES,
+    ENDED,
+    GENERATION,
+    LINE,
+    MOST_PROCESSORS,
+    PROCESSORS,
+    STOP_WORD,
+    STOPPABLE,
+)
 from flambeau.devices.cpu.runner.system import has_futex
 from flambeau.devices.cpu.runner.walking import walking
-from flambeau.devices.cpu.stopping import Interruption
+from flambeau.devices.cpu.stopping import WORD, Interruption
 from flambeau.devices.cpu.uncut import uncut
 
 __all__ = ["Team"]
@@ -35,7 +45,7 @@ class _Natives:
         if has_futex(jit.target):
             source += helping(jit.target)
             names += ["run_together", "announce", "help"]
-        image = jit.assemble(source)
+        image = kept_image(jit, source)
         self.code = jit.load([image])
         addresses = {name: self.code.bases[0] + image.functions[f"flambeau_{name}"] for name in names}
         p, i = ctypes.c_void_p, ctypes.c_int64
@@ -80,6 +90,7 @@ class Team:
     def _reset(self) -> None:
         ctypes.memset(self.control, 0, CONTROL_BYTES)
         self._ended = ctypes.c_int64.from_address(self.control + ENDED)
+        ctypes.c_int64.from_address(self.control + STOP_WORD).value = WORD
         if hasattr(os, "sched_getaffinity"):
             usable = [p for p in sorted(os.sched_getaffinity(0)) if p < MOST_PROCESSORS]
             words = (ctypes.c_int64 * (1 + MOST_PROCESSORS)).from_address(self.control + PROCESSORS)

@@ -11,9 +11,19 @@ memory + offset + stride·((r + phase) & mask).
 from __future__ import annotations
 
 from flambeau.codegen.llvm.target import Target
-from flambeau.devices.cpu.runner.layout import ALONE, ARRIVED, BARRIER, ENDED, ENTRY_WORDS, MOVE_WORDS, NOWHERE, TURN, WAITERS
+from flambeau.devices.cpu.runner.layout import (
+    ALONE,
+    ARRIVED,
+    BARRIER,
+    ENDED,
+    ENTRY_WORDS,
+    MOVE_WORDS,
+    NOWHERE,
+    STOP_WORD,
+    TURN,
+    WAITERS,
+)
 from flambeau.devices.cpu.runner.system import FUTEX_WAIT, FUTEX_WAKE, calls, give_way, has_futex, pause
-from flambeau.devices.cpu.stopping import WORD
 
 __all__ = ["SPINS", "walking"]
 
@@ -25,6 +35,9 @@ def _word(name: str, place: int, type: str = "i64", base: str = "arguments") -> 
     """IR that loads word `place` of what `base` points to."""
     pointer = f"%{name}.at = getelementptr i64, ptr %{base}, i64 {place}"
     return f"{pointer}\n  %{name} = load {type}, ptr %{name}.at, align 8"
+
+
+_STOP_WORD = _word("word", STOP_WORD // 8, "ptr", "control")
 
 
 def walking(target: Target) -> str:
@@ -61,6 +74,7 @@ entry:
   %arrived = getelementptr i8, ptr %control, i64 {ARRIVED}
   %turn = getelementptr i8, ptr %control, i64 {TURN}
   %waiters = getelementptr i8, ptr %control, i64 {WAITERS}
+  {_STOP_WORD}
   %alone = icmp eq i64 %threads, 1
   %some = icmp sgt i64 %count, 0
   br i1 %some, label %top, label %done
@@ -72,7 +86,7 @@ top:
   %arguments = load ptr, ptr %second, align 8
   %third = getelementptr i64, ptr %item, i64 2
   %flags = load i64, ptr %third, align 8
-  %stop = load atomic i32, ptr {WORD} monotonic, align 4
+  %stop = load atomic i32, ptr %word monotonic, align 4
   %stopped = icmp eq i32 %stop, 1
   br i1 %stopped, label %after, label %goes
 goes:
@@ -192,22 +206,26 @@ define void @flambeau_prepare(ptr %run) {{
 
 define void @flambeau_alone(ptr %run) {{
   call void @flambeau_prepare(ptr %run)
-  store atomic i32 0, ptr {WORD} monotonic, align 4
   {_word("control", 4, "ptr", "run")}
+  {_STOP_WORD}
+  store atomic i32 0, ptr %word monotonic, align 4
   call void @flambeau_walk(ptr %run, i64 0, ptr %control)
   ret void
 }}
 
 define void @flambeau_begin(ptr %run, i64 %may_stop) {{
   call void @flambeau_prepare(ptr %run)
-  %word = trunc i64 %may_stop to i32
-  store atomic i32 %word, ptr {WORD} seq_cst, align 4
+  {_word("control", 4, "ptr", "run")}
+  {_STOP_WORD}
+  %begins = trunc i64 %may_stop to i32
+  store atomic i32 %begins, ptr %word seq_cst, align 4
   ret void
 }}
 
 define i64 @flambeau_finish(ptr %run, ptr %control) {{
   call void @flambeau_walk(ptr %run, i64 0, ptr %control)
-  %last = atomicrmw xchg ptr {WORD}, i32 0 seq_cst
+  {_STOP_WORD}
+  %last = atomicrmw xchg ptr %word, i32 0 seq_cst
   %stopped = icmp eq i32 %last, 1
   %result = zext i1 %stopped to i64
   ret i64 %result
