@@ -40,7 +40,13 @@ class ExampleBatch:
         return self
 
     def __exit__(self, *_: Any) -> None:
-        pending.examples = tuple(e for e in pending.examples if e is not self)
+        self.end()
+
+    def end(self) -> None:
+        """Ends it. Users of `with` call it again in a `finally`: a signal's exception may come as `__exit__` begins."""
+        if self not in pending.examples:
+            return
+        pending.examples = tuple([e for e in pending.examples if e is not self])
         # What was built of placeholders will not be computed: nobody waits for it.
         waiting = [(reference, reference()) for reference in pending.storages]
         pending.storages = [r for r, storage in waiting if storage is not None and not self._batch.depends(storage.node)]

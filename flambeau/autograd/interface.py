@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal, TypeVar, TypeVarTuple, overload
 
-from flambeau.autograd.modes import set_grad_enabled
+from flambeau.autograd.modes import set_grad_enabled, state
 from flambeau.autograd.tape import run_backward
 from flambeau.tensor import Tensor
 
@@ -82,8 +82,11 @@ def backward(
     for t, (function, output) in zip(wanted, edges):
         gradient = found.get((id(function), output))
         if gradient is not None:
-            with set_grad_enabled(create_graph):
+            before, state.enabled = state.enabled, create_graph
+            try:
                 t._accumulate_grad(gradient)
+            finally:
+                state.enabled = before
 
 
 def _batched(
@@ -95,11 +98,15 @@ def _batched(
     given = [g for g in _as_tuple(grad_outputs) if g is not None]
     if not given:
         raise RuntimeError("is_grads_batched=True needs grad_outputs")
-    with set_grad_enabled(create_graph), ExampleBatch(given[0].shape[0]) as batch:
-        roots, starts = _start(outputs, tuple(None if g is None else batch.one(g) for g in _as_tuple(grad_outputs)))
-        edges = [t._edge() for t in wanted]
-        found = run_backward(roots, starts, edges, keep, create_graph)
-        wholes = batch.whole(list(found.values()))
+    batch = ExampleBatch(given[0].shape[0])
+    try:
+        with set_grad_enabled(create_graph), batch:
+            roots, starts = _start(outputs, tuple(None if g is None else batch.one(g) for g in _as_tuple(grad_outputs)))
+            edges = [t._edge() for t in wanted]
+            found = run_backward(roots, starts, edges, keep, create_graph)
+            wholes = batch.whole(list(found.values()))
+    finally:
+        batch.end()
     return dict(zip(found, wholes)), edges
 
 

@@ -12,9 +12,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from flambeau.autograd.modes import set_grad_enabled, state
+from flambeau.autograd.modes import state
 from flambeau.autograd.tape import (
     AccumulateGrad,
     Edge,
@@ -44,6 +44,9 @@ Trail = Sequence[tuple[Edge, SavedTensor | None]]
 _KEPT = 256
 """How many kinds of operands are remembered for a function."""
 _MET, _UNREPEATABLE, _TAPED = "met once", "unrepeatable", "taped"
+
+
+_T = TypeVar("_T")
 
 
 class _Noting(threading.local):
@@ -98,32 +101,32 @@ def repeat(
     return built.taped(operands, nodes, trail or ()) if built.__class__ is _Derivable else None
 
 
-class _placeholders:
-    """What is built inside is only noted: nothing of it waits to be computed."""
-
-    __slots__ = ("_before", "_waiting")
-
-    def __enter__(self) -> None:
-        self._before, _noting.now = _noting.now, True
-        self._waiting, pending.storages = pending.storages, []
-
-    def __exit__(self, *_: Any) -> None:
-        _noting.now, pending.storages = self._before, self._waiting
-
-
 def _noted(operands: Sequence[Tensor], call: Callable[[list[Tensor]], Sequence[Any]], is_taped: bool) -> _Built | str:
     """What a call with placeholders builds, or `_UNREPEATABLE`."""
-    with _placeholders():
-        try:
-            stand_ins = [_stand_in(t) for t in operands]
-            since = next_serial()
-            if not is_taped:
-                return _Built(stand_ins, call(stand_ins), since)
-            for t in stand_ins:
-                t._requires_grad = t._storage.dtype.category == 2
-            return _Derivable(stand_ins, call(stand_ins), since)
-        except (Unrepeatable, RuntimeError):  # a look at a value, or an error of the function itself: it will raise it again
-            return _UNREPEATABLE
+
+    def build() -> _Built:
+        stand_ins = [_stand_in(t) for t in operands]
+        since = next_serial()
+        if not is_taped:
+            return _Built(stand_ins, call(stand_ins), since)
+        for t in stand_ins:
+            t._requires_grad = t._storage.dtype.category == 2
+        return _Derivable(stand_ins, call(stand_ins), since)
+
+    try:
+        return _aside(build, state.enabled)
+    except (Unrepeatable, RuntimeError):  # a look at a value, or an error of the function itself: it will raise it again
+        return _UNREPEATABLE
+
+
+def _aside(build: Callable[[], _T], is_recorded: bool) -> _T:
+    """What `build` gives: what it builds is only noted, and nothing of it waits to be computed."""
+    before = _noting.now, pending.storages, state.enabled
+    _noting.now, pending.storages, state.enabled = True, [], is_recorded
+    try:
+        return build()
+    finally:
+        _noting.now, pending.storages, state.enabled = before
 
 
 def _stand_in(t: Tensor) -> Tensor:
@@ -261,20 +264,21 @@ class _Derivable(_Built):
         if found is None:
             if len(self._derivatives) >= _KEPT:
                 self._derivatives.clear()
-            with _placeholders(), set_grad_enabled(True):
-                ends = [t._edge() for t, is_needed in zip(self._stand_ins, needed) if is_needed]
-                roots, seeds = [], []
-                for (_, t, _), g in zip(self._outputs, gradients):
-                    if g is not None:
-                        seed = _stand_in(g)
-                        seed._requires_grad = True
-                        seeds.append(seed)
-                        roots.append(t._edge())
-                collected = run_backward(roots, seeds, ends, True, True)
-                results = [collected.get((id(function), output)) for function, output in ends]
-                found = _Derivable([*seeds, *self._stand_ins], results, self._since)
-            self._derivatives[present, needed] = found
+            found = self._derivatives[present, needed] = _aside(lambda: self._derived(gradients, needed), True)
         return found
+
+    def _derived(self, gradients: Sequence[Any], needed: tuple[bool, ...]) -> _Derivable:
+        ends = [t._edge() for t, is_needed in zip(self._stand_ins, needed) if is_needed]
+        roots, seeds = [], []
+        for (_, t, _), g in zip(self._outputs, gradients):
+            if g is not None:
+                seed = _stand_in(g)
+                seed._requires_grad = True
+                seeds.append(seed)
+                roots.append(t._edge())
+        collected = run_backward(roots, seeds, ends, True, True)
+        results = [collected.get((id(function), output)) for function, output in ends]
+        return _Derivable([*seeds, *self._stand_ins], results, self._since)
 
 
 def _made_by(edge: Edge) -> GradientFunction | None:

@@ -257,18 +257,6 @@ class SavedTensor:
         return tensor._without_tape() if function is None else tensor._with_tape(function, self.output)
 
 
-class _exact:
-    """Gradients are computed in the precision of what they are gradients of, also inside `autocast`."""
-
-    __slots__ = ("before",)
-
-    def __enter__(self) -> None:
-        self.before, state.autocast = state.autocast, None
-
-    def __exit__(self, *_: Any) -> None:
-        state.autocast = self.before
-
-
 class FreedError(RuntimeError):
     """A backward through a graph whose saved values are gone."""
 
@@ -330,12 +318,6 @@ class BackwardRun:
     def __init__(self, roots: Sequence[Edge], needed: set[GradientFunction] | None, wanted: set[Edge]) -> None:
         self._roots, self._needed, self._wanted = roots, needed, wanted
 
-    def __enter__(self) -> None:
-        self._before, running.run = running.run, self
-
-    def __exit__(self, *_: Any) -> None:
-        running.run = self._before
-
     @cached_property
     def functions(self) -> set[GradientFunction]:
         """The functions that gradients come to in this pass."""
@@ -378,7 +360,11 @@ def run_backward(
     queue: list[tuple[int, int, GradientFunction]] = []
     arrivals = 0  # leaves come in the order in which gradients reach them: the same graph at each step
 
-    with set_grad_enabled(create_graph), _exact(), BackwardRun(roots, needed, wanted):
+    run = BackwardRun(roots, needed, wanted)
+    before = state.enabled, state.autocast, running.run
+    # gradients are computed in the precision of what they are gradients of, also inside `autocast`
+    state.enabled, state.autocast, running.run = create_graph, None, run
+    try:
         edges, results = roots, gradients
         while True:
             for edge, gradient in zip(edges, results):
@@ -422,6 +408,8 @@ def run_backward(
             if not retain_graph:
                 function.release()
             edges = function.edges
+    finally:
+        state.enabled, state.autocast, running.run = before
 
 
 def _run_tensor_hooks(by_output: dict[int, OrderedDict[int, Any]], grads: list[Any]) -> None:

@@ -120,24 +120,28 @@ def _call(
     func: Any, n: int, randomness: str, wholes: list[Any], flags: list[bool], tree: Tree, kwargs: dict[str, Any], out_dims: Any
 ) -> tuple[list[tuple[Any, int | None]], Tree]:
     """The results for all examples, each with the place of the examples' dimension, and their structure."""
-    with ExampleBatch(n, randomness) as batch:
-        ones = [batch.one(w) if b else w for w, b in zip(wholes, flags)]
-        outputs, structure = flatten(func(*unflatten(ones, tree), **kwargs))
-        dims = _out_dims(func, out_dims, outputs, structure)
-        for output, dim in zip(outputs, dims):
-            if dim is None:
-                if isinstance(output, Tensor) and batch.depends(output._value()):
-                    raise ValueError(f"vmap({name_of(func)}, ...): `{name_of(func)}` can not return a BatchedTensor when out_dim "
-                                     "is None")  # fmt: skip
-            elif not isinstance(output, Tensor):
-                raise ValueError(f"vmap({name_of(func)}, ...): `{name_of(func)}` must only return Tensors, got type "
-                                 f"{type(output)}. Did you mean to set out_dims= to None for output?")  # fmt: skip
-        written = [(w, o) for w, o, b in zip(wholes, ones, flags) if b and o._storage.version]
-        found = iter(batch.whole([o for o, d in zip(outputs, dims) if d is not None] + [o for _, o in written]))
-        results: list[tuple[Any, int | None]] = []
-        for output, dim in zip(outputs, dims):
-            results.append((output, None) if dim is None else (next(found), wrap_dim(dim, output.dim() + 1)))
-        values = list(found)
+    batch = ExampleBatch(n, randomness)
+    try:
+        with batch:
+            ones = [batch.one(w) if b else w for w, b in zip(wholes, flags)]
+            outputs, structure = flatten(func(*unflatten(ones, tree), **kwargs))
+            dims = _out_dims(func, out_dims, outputs, structure)
+            for output, dim in zip(outputs, dims):
+                if dim is None:
+                    if isinstance(output, Tensor) and batch.depends(output._value()):
+                        raise ValueError(f"vmap({name_of(func)}, ...): `{name_of(func)}` can not return a BatchedTensor when "
+                                         "out_dim is None")  # fmt: skip
+                elif not isinstance(output, Tensor):
+                    raise ValueError(f"vmap({name_of(func)}, ...): `{name_of(func)}` must only return Tensors, got type "
+                                     f"{type(output)}. Did you mean to set out_dims= to None for output?")  # fmt: skip
+            written = [(w, o) for w, o, b in zip(wholes, ones, flags) if b and o._storage.version]
+            found = iter(batch.whole([o for o, d in zip(outputs, dims) if d is not None] + [o for _, o in written]))
+            results: list[tuple[Any, int | None]] = []
+            for output, dim in zip(outputs, dims):
+                results.append((output, None) if dim is None else (next(found), wrap_dim(dim, output.dim() + 1)))
+            values = list(found)
+    finally:
+        batch.end()
     for (whole, _), value in zip(written, values):  # what the function wrote into an argument
         whole.copy_(value)
     return results, structure

@@ -62,8 +62,11 @@ def computed(
     A composite has one such function. It must build the same graph for the same parameters and kinds of tensors: it isn't
     called each time.
     """
-    with untaped():
+    before, state.enabled = state.enabled, False
+    try:
         return _repeated(composite.known, function, tensors, params, None)
+    finally:
+        state.enabled = before
 
 
 def repeated(

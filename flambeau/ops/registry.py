@@ -80,6 +80,8 @@ def operator(
                 called = plain = spelled = _with_title(called, full_name(OF_OPERATORS[name]))
             around = _with_out(called, out) if out else spelled
             public = _quick(around, plain) if namespace is None else overridable(around, plain)
+            if public is not function:
+                _place(public, namespace, name)
             OPERATORS[namespace, name] = Operator(name, function, public, namespace, method, inplace, bool(out))
             if method:
                 setattr(Tensor, name, called)
@@ -88,6 +90,7 @@ def operator(
                 setattr(Tensor, name + "_", in_place)
                 if inplace_function:
                     public = overridable(in_place, in_place)
+                    _place(public, namespace, name + "_")
                     OPERATORS[namespace, name + "_"] = Operator(name + "_", in_place, public, namespace, False, False, False)
         return function
 
@@ -104,6 +107,12 @@ def _quick(around: Callable[..., Any], function: Callable[..., Any]) -> Callable
         return around(*args, **kwargs) if kwargs or state.autocast is not None else function(*args)
 
     return quick
+
+
+def _place(public: Callable[..., Any], namespace: str | None, name: str) -> None:
+    """Names the place where everyone finds a function: pickle looks there."""
+    if namespace is not None:
+        public.__module__, public.__qualname__ = f"flambeau.{namespace}".rstrip("."), name
 
 
 def _with_title(function: Callable[..., Any], title: str) -> Callable[..., Any]:

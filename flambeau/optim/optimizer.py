@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from copy import deepcopy
 from typing import Any
 
-from flambeau.autograd.modes import enable_grad, set_grad_enabled
+from flambeau.autograd.modes import enable_grad, state
 from flambeau.nn.modules.module import type_name
 from flambeau.optim.recorded import RecordedSteps
 from flambeau.optim.run_time import RunTime, State
@@ -202,13 +202,16 @@ class Optimizer:
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Updates every parameter that has a gradient; `closure`, if given, computes them anew and gives the loss."""
         loss = None
-        with set_grad_enabled(self.defaults.get("differentiable", False)):
+        before, state.enabled = state.enabled, bool(self.defaults.get("differentiable"))
+        try:
             if closure is not None:
                 with enable_grad():
                     loss = closure()
             if self.defaults.get("differentiable") or not self._recorded_steps().step(self):
                 for number, group in enumerate(self.param_groups):
                     self._step_group(number, group)
+        finally:
+            state.enabled = before
         return loss
 
     def _recorded_steps(self) -> RecordedSteps:

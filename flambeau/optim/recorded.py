@@ -127,15 +127,19 @@ class RecordedSteps:
         if len(known) != 1 or not alike or not grads or not devices.backend(min(known)).runs_plans:
             return False
         self._attempts += 1
-        with Recorder() as recorder:
-            watched = [_Watched(group) for group in optimizer.param_groups]
-            for number, group in enumerate(watched):
-                optimizer._step_group(number, group)
-            names = {s.device for s in recorder.leaves} | {s.device for s in recorder.written}
-            if len(names) != 1 or recorder.looked:
-                self._attempts = _ATTEMPTS + 1  # some of it isn't on the device, or is looked at
-                return True
-            recording = Recording(recorder, [], [], flatten(None, []), [], names.pop())
+        recorder = Recorder()
+        try:
+            with recorder:
+                watched = [_Watched(group) for group in optimizer.param_groups]
+                for number, group in enumerate(watched):
+                    optimizer._step_group(number, group)
+                names = {s.device for s in recorder.leaves} | {s.device for s in recorder.written}
+                if len(names) != 1 or recorder.looked:
+                    self._attempts = _ATTEMPTS + 1  # some of it isn't on the device, or is looked at
+                    return True
+                recording = Recording(recorder, [], [], flatten(None, []), [], names.pop())
+        finally:
+            recorder.end()
         if not recording.left:
             self._known.insert(0, (_Guard(optimizer, watched), recording))
             del self._known[_KEPT:]

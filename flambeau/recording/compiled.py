@@ -127,31 +127,35 @@ class CompiledFunction:
     def _record(self, key: Any, tensors: list[Tensor], args: Any, kwargs: Any) -> Any:
         edges = [t._edge() if t.requires_grad else (None, 0) for t in tensors]
         views = _views(tensors)
-        with Recorder() as recorder:
-            returned = [self.function(*args, **kwargs)]  # nothing else here refers to it
-            if not recorder.looked:
-                results: list[Tensor] = []
-                description = flatten(returned[0], results)
-                device = self._device(recorder, results)
-                recording = None
-                if device is not None and _views(tensors) == views:  # `x.t_()` is nothing that a replay does
-                    with contextlib.suppress(Unrecordable):
-                        recording = Recording(recorder, tensors, edges, description, results, device)
-                if recording is not None:
-                    is_kept = bool(recording.left) or is_held(returned, results, recording.made)
-                    if is_kept and self._reads_own(recorder, tensors):
+        recorder = Recorder()
+        try:
+            with recorder:
+                returned = [self.function(*args, **kwargs)]  # nothing else here refers to it
+                if not recorder.looked:
+                    results: list[Tensor] = []
+                    description = flatten(returned[0], results)
+                    device = self._device(recorder, results)
+                    recording = None
+                    if device is not None and _views(tensors) == views:  # `x.t_()` is nothing that a replay does
+                        with contextlib.suppress(Unrecordable):
+                            recording = Recording(recorder, tensors, edges, description, results, device)
+                    if recording is not None:
+                        is_kept = bool(recording.left) or is_held(returned, results, recording.made)
+                        if is_kept and self._reads_own(recorder, tensors):
+                            self._plain.add(key)
+                        elif self._leaves_more(key, recorder, recording.left):
+                            self._plain.add(key)
+                            self._warn("adds tensors that it makes to what it knows (a list, say), which a replay can't do")
+                        elif not is_kept or key in self._left:
+                            self._keep(key, recording)
+                        self._left[key] = [weakref.ref(s) for s in recording.left]
+                        self._made.update(recording.made)
+                        recording.made.clear()
+                        recording.left.clear()
+                    else:
                         self._plain.add(key)
-                    elif self._leaves_more(key, recorder, recording.left):
-                        self._plain.add(key)
-                        self._warn("adds tensors that it makes to what it knows (a list, say), which a replay can't do")
-                    elif not is_kept or key in self._left:
-                        self._keep(key, recording)
-                    self._left[key] = [weakref.ref(s) for s in recording.left]
-                    self._made.update(recording.made)
-                    recording.made.clear()
-                    recording.left.clear()
-                else:
-                    self._plain.add(key)
+        finally:
+            recorder.end()
         if recorder.looked:
             self._plain.add(key)
             self._warn(

@@ -68,9 +68,14 @@ class Recorder:
         return self
 
     def __exit__(self, *_: Any) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """Records no more. Users of `with` call it again in a `finally`: a signal's exception may come as `__exit__` begins."""
+        if pending.recorder is self:
+            pending.recorder = self._outer
         if self in RECORDERS:
             RECORDERS.remove(self)
-            pending.recorder = self._outer
             self._settle()
 
     # --- what the tensors tell -------------------------------------------------------------------------------------------

@@ -8,10 +8,9 @@ from __future__ import annotations
 import io
 import os
 import sys
-import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from flambeau.device import as_device_name
@@ -42,23 +41,17 @@ def replacing(path: Any) -> Iterator[Any]:
         raise RuntimeError(f"Parent directory {directory} does not exist.")
     if os.path.isdir(path):
         raise IsADirectoryError(f"{path} is a directory")
-    handle, temporary = tempfile.mkstemp(prefix=f".{os.path.basename(path)}.", suffix=".tmp", dir=directory)
-    try:
-        with os.fdopen(handle, "wb") as file:
+    temporary = os.path.join(directory, f".{os.path.basename(path)}.{os.urandom(8).hex()}.tmp")
+    try:  # which knows the name before there is a file: exceptions of signals' handlers come at any time
+        with open(temporary, "xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
     except BaseException:
-        os.unlink(temporary)
+        with suppress(FileNotFoundError):
+            os.unlink(temporary)
         raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def save(
@@ -247,33 +240,55 @@ def _load_zip(file: Any, name: str, map_location: Any, encoding: str) -> Any:
             raise RuntimeError(f"{name} is a zip file, but none that torch.save wrote: it has no data.pkl")
         prefix = pickled[0][: -len("data.pkl")]
 
-        def record(entry: str) -> bytes:
+        def damaged(entry: str, why: object) -> RuntimeError:
+            return RuntimeError(f"{name}: the part {entry} is truncated or damaged ({why})")
+
+        def record(entry: str, size: Callable[[int], None] | None = None) -> bytes:
+            """A part's bytes. `size` is told how many there are before they are read, and may refuse them."""
             try:
-                return archive.read(prefix + entry)
+                found = archive.getinfo(prefix + entry)
             except KeyError:
                 raise RuntimeError(f"{name}: the file lacks its part {entry}") from None
-            except (zipfile.BadZipFile, EOFError, OSError, ValueError, NotImplementedError, zipfile.zlib.error) as error:  # type: ignore[attr-defined]
-                raise RuntimeError(f"{name}: the part {entry} is truncated or damaged ({error})") from None
+            if size is not None:
+                size(found.file_size)
+            try:
+                return archive.read(found)
+            except (zipfile.BadZipFile, EOFError, OSError, ValueError, RuntimeError, OverflowError, zipfile.zlib.error) as error:  # type: ignore[attr-defined]
+                raise damaged(entry, error) from None
+            except MemoryError:
+                raise damaged(entry, f"it is said to have {found.file_size} bytes, more than there is memory") from None
+
+        def text(entry: str) -> str:
+            data = record(entry)
+            try:
+                return data.decode()
+            except UnicodeDecodeError as error:
+                raise damaged(entry, error) from None
 
         names = set(archive.namelist())
-        order = record("byteorder").decode().strip() if prefix + "byteorder" in names else "little"
+        order = text("byteorder").strip() if prefix + "byteorder" in names else "little"
         if order not in ("little", "big"):
             raise RuntimeError(f"{name}: unknown byte order {order!r}")
         locations: dict[str, str] = {}
         if prefix + _LOCATIONS in names:
-            locations = dict(line.split(" ", 1) for line in record(_LOCATIONS).decode().splitlines())  # type: ignore[misc]
+            for line in text(_LOCATIONS).splitlines():
+                key, _, where = line.partition(" ")
+                locations[key] = where
         place = _place(map_location)
         loaded: dict[str, LoadedStorage] = {}
 
         def load_storage(identity: Any) -> LoadedStorage:
             kind, key, location, count = _described(identity)
             if key not in loaded:
-                data = record(f"data/{key}")
                 itemsize = 1 if kind.dtype is None else kind.dtype.itemsize
-                if len(data) != count * itemsize:
-                    raise RuntimeError(
-                        f"{name}: the storage {key} has {len(data)} bytes, but {count} elements of {itemsize} bytes were expected"
-                    )
+
+                def fits(size: int) -> None:
+                    if size != count * itemsize:
+                        raise RuntimeError(
+                            f"{name}: the storage {key} has {size} bytes, but {count} elements of {itemsize} bytes were expected"
+                        )
+
+                data = record(f"data/{key}", fits)
                 if order != sys.byteorder and itemsize > 1:
                     data = _swapped(data, itemsize)
                 storage = LoadedStorage(data, kind.dtype, "cpu")
@@ -329,7 +344,7 @@ def _load_legacy(file: Any, name: str, map_location: Any, encoding: str) -> Any:
         kind, location = found[key]
         itemsize = 1 if kind.dtype is None else kind.dtype.itemsize
         count = int.from_bytes(file.read(8), "little", signed=True)
-        data = file.read(max(count, 0) * itemsize)
+        data = file.read(count * itemsize) if 0 <= count * itemsize <= size else b""
         if count < 0 or len(data) != count * itemsize:
             raise RuntimeError(f"{name}: the file is truncated or damaged at the storage {key}")
         loaded[key] = LoadedStorage(_swapped(data, itemsize) if swap and itemsize > 1 else data, kind.dtype, "cpu")

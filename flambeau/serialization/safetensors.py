@@ -7,7 +7,6 @@ device. The format is little-endian throughout.
 from __future__ import annotations
 
 import json
-import math
 import os
 import sys
 from collections.abc import Mapping
@@ -123,16 +122,26 @@ class _Entry:
     def __init__(self, name: str, value: Any) -> None:
         try:
             kind, shape, (begin, end) = value["dtype"], value["shape"], value["data_offsets"]
-            numbers = all(type(n) is int and n >= 0 for n in (*shape, begin, end))
+            valid = isinstance(kind, str) and all(type(n) is int and 0 <= n < 2**63 for n in (*shape, begin, end))
         except (TypeError, KeyError, ValueError):
-            numbers = False
-        if not numbers:
+            valid = False
+        if not valid:
             raise SafetensorError(f"the entry of {name!r} in the header isn't valid")
         if kind not in _DTYPES:
             raise SafetensorError(f"{name!r} has the dtype {kind}, which isn't supported")
         self.dtype, self.shape, self.begin, self.end = _DTYPES[kind], tuple(shape), begin, end
-        if math.prod(shape) * self.dtype.itemsize != end - begin:
+        if _bytes_of(shape, self.dtype.itemsize, end - begin) != end - begin:
             raise SafetensorError(f"{name!r} has {end - begin} bytes, which doesn't fit the shape {shape} of {kind}")
+
+
+def _bytes_of(shape: list[int], itemsize: int, enough: int) -> int:
+    """The bytes of a tensor, or, without going on to a number of any length, something above `enough`."""
+    count = 0 if 0 in shape else itemsize
+    for n in shape:
+        count *= n
+        if count > enough:
+            break
+    return count
 
 
 def _read_header(file: Any, name: str) -> tuple[dict[str, _Entry], dict[str, str], int]:

@@ -214,10 +214,31 @@ def test_threads_end():
     iterator = iter(ours.DataLoader(Samples(), num_workers=4))
     next(iterator)
     del iterator  # left half-way
+    assert _settles_at(before)
+
+
+def _settles_at(count):
+    """Whether soon no more threads than that are there."""
     deadline = time.monotonic() + 10
-    while threading.active_count() > before and time.monotonic() < deadline:
+    while threading.active_count() > count and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert threading.active_count() <= before
+    return threading.active_count() <= count
+
+
+def test_threads_end_where_a_start_was_interrupted(monkeypatch):
+    before = threading.active_count()
+    start, started = threading.Thread.start, []
+
+    def interrupted(thread):
+        start(thread)
+        started.append(thread)
+        if len(started) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        iter(ours.DataLoader(Samples(), num_workers=4))
+    assert len(started) == 3 and _settles_at(before)
 
 
 def test_a_program_ends_with_workers_at_work():

@@ -6,6 +6,7 @@ import io
 import os
 import pickle
 import random
+import tracemalloc
 import zipfile
 from collections import Counter, OrderedDict
 
@@ -335,6 +336,51 @@ def test_a_small_file_takes_little_memory(tmp_path):
     ):
         with pytest.raises((pickle.UnpicklingError, RuntimeError)):
             flambeau.load(archive_of(attack, tmp_path))
+
+
+def test_damaged_parts(tmp_path):
+    """Parts of a zip that are whole, by their checksums, and not what they should be."""
+    torch.save({"x": torch.arange(6.0)}, tmp_path / "x.pth")
+    with zipfile.ZipFile(tmp_path / "x.pth") as archive:
+        parts = {entry.partition("/")[2]: archive.read(entry) for entry in archive.namelist()}
+    for entry, content in (
+        ("byteorder", b"\xe9\xff"),
+        ("byteorder", b"middle"),
+        ("flambeau_locations", b"\xff"),
+        ("flambeau_locations", b"0 nowhere:3"),
+        ("data/0", b""),
+        ("data.pkl", b""),
+    ):
+        with zipfile.ZipFile(tmp_path / "y.pth", "w") as archive:
+            for name, data in {**parts, entry: content}.items():
+                archive.writestr(f"x/{name}", data)
+        with pytest.raises((RuntimeError, pickle.UnpicklingError)):
+            flambeau.load(tmp_path / "y.pth")
+
+
+def test_a_part_that_unpacks_to_much_is_not_unpacked(tmp_path):
+    torch.save({"x": torch.arange(6.0)}, tmp_path / "x.pth")
+    with (
+        zipfile.ZipFile(tmp_path / "x.pth") as archive,
+        zipfile.ZipFile(tmp_path / "y.pth", "w", zipfile.ZIP_DEFLATED) as large,
+    ):
+        for entry in archive.namelist():
+            large.writestr(entry, bytes(50_000_000) if entry.endswith("data/0") else archive.read(entry))
+    tracemalloc.start()
+    try:
+        with pytest.raises(RuntimeError, match="50000000 bytes, but 6 elements"):
+            flambeau.load(tmp_path / "y.pth")
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_an_old_file_with_a_size_beyond_all_memory(tmp_path):
+    torch.save(torch.arange(6.0), tmp_path / "x.pth", _use_new_zipfile_serialization=False)
+    whole = (tmp_path / "x.pth").read_bytes()
+    (tmp_path / "y.pth").write_bytes(whole[:-32] + b"\xff" * 7 + b"\x7f" + whole[-24:])
+    with pytest.raises(RuntimeError, match="truncated or damaged"):
+        flambeau.load(tmp_path / "y.pth")
 
 
 @pytest.mark.parametrize("old", [False, True])

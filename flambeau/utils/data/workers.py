@@ -141,15 +141,15 @@ class Workers:
         self._tasks: list[Any] = [make_queue() for _ in range(count)]
         method, kind = ("multiprocessing", "process") if self._by_process else ("thread", "thread")
         self._running: list[Any] = []
+        self._finalizer = weakref.finalize(self, _stop, self._tasks, self._running if self._by_process else [])
         for number, tasks in enumerate(self._tasks):
             own = dataset if self._by_process else _own_copy(dataset)
             info = WorkerInfo(number, count, seed + number, own, method)
             arguments = (tasks, self._results, info, fetcher_arguments, init, f"in DataLoader worker {kind} {number}")
             make = context.Process if self._by_process else threading.Thread
             running = make(target=_work, args=arguments, daemon=True)
+            self._running.append(running)  # before it starts: an exception of a signal's handler may come at any time
             running.start()
-            self._running.append(running)
-        self._finalizer = weakref.finalize(self, _stop, self._tasks, self._running if self._by_process else [])
 
     def put(self, worker: int, epoch: int, number: int, indices: Any) -> None:
         """Gives a task to one worker."""
@@ -202,6 +202,8 @@ def _stop(tasks: list[Any], processes: list[Any]) -> None:
     for task_queue in tasks:
         task_queue.put(None)
     for process in processes:
+        if process.pid is None:  # it wasn't started
+            continue
         process.join(timeout=5)
         if process.is_alive():
             process.terminate()
