@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import math
+import sys
 from typing import Any
 
 from flambeau import autograd as autograd
@@ -34,6 +35,11 @@ from flambeau.layout import (
     layout,
     memory_format,
     preserve_format,
+    sparse_bsc,
+    sparse_bsr,
+    sparse_coo,
+    sparse_csc,
+    sparse_csr,
     strided,
 )
 from flambeau.ops.registry import OPERATORS as _OPERATORS
@@ -47,7 +53,7 @@ except ModuleNotFoundError as error:  # a page may lack the einops package; ever
     if error.name != "einops":
         raise
 
-for _d in _dtypes.ALL:
+for _d in (*_dtypes.ALL, *_dtypes.NAMES_ONLY):
     globals()[_d.name] = _d
 globals().update(_dtypes.ALIASES)
 globals().update({name: o.public for (namespace, name), o in _OPERATORS.items() if namespace == ""})
@@ -56,7 +62,8 @@ _MODULES = frozenset((
     "nn", "func", "distributions", "amp", "optim", "utils", "linalg", "fft", "special", "random", "profiler", "webgpu", "typing",
     "testing", "serialization", "version", "cuda", "backends", "jit", "compiler", "distributed", "accelerator", "cpu", "xpu",
     "mps", "functional", "hub", "return_types", "signal", "types", "overrides", "_C",
-    "multiprocessing", "_dynamo", "_inductor", "__config__", "storage",
+    "multiprocessing", "_dynamo", "_inductor", "__config__", "storage", "fx",
+    "futures", "library",
 ))  # fmt: skip
 _ELSEWHERE = {
     "save": "flambeau.serialization",
@@ -137,6 +144,8 @@ _ELSEWHERE = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "torch":  # PyTorch's package imports itself by name, so that `torch.torch` is there
+        return sys.modules[__name__]
     if name in _MODULES:
         try:
             return importlib.import_module(f"flambeau.{name}")

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Any
 
-__all__ = ["AcceleratorError", "OutOfMemoryError", "StreamContext", "answering", "nothing", "refusing"]
+__all__ = ["AcceleratorError", "OutOfMemoryError", "StreamContext", "answering", "nothing", "refusing", "refusing_types"]
 
 
 class OutOfMemoryError(RuntimeError):
@@ -42,6 +42,18 @@ def refusing(names: Iterable[str], error: type[Exception], message: str) -> dict
         return ask
 
     return {name: make(name) for name in names}
+
+
+def refusing_types(names: Iterable[str], error: type[Exception], message: str) -> dict[str, Any]:
+    """Classes of these names, for annotations and `isinstance`, which can't be instantiated: as `refusing`."""
+
+    def make(name: str, refuse: Any) -> Any:
+        def __new__(cls: Any, *args: Any, **kwargs: Any) -> Any:
+            refuse()
+
+        return type(name, (), {"__new__": __new__, "__doc__": refuse.__doc__})
+
+    return {name: make(name, refuse) for name, refuse in refusing(names, error, message).items()}
 
 
 def answering(answers: dict[str, Any]) -> dict[str, Any]:

@@ -27,6 +27,8 @@ __all__ = [
     "complex64",
     "complex128",
     "ALL",
+    "NAMES_ONLY",
+    "check_held",
     "promote",
     "default_dtype",
     "set_default_dtype",
@@ -46,7 +48,7 @@ class dtype:
 
     `itemsize` is in bytes. `category` is 0 for bool, 1 for integers, 2 for floating point and 3 for complex, the order in
     which promotion moves; from 2 on a dtype has gradients. `real` is the dtype of a complex number's two parts, and the dtype
-    itself for others.
+    itself for others. `index` is its place in `ALL`; -1 for a dtype that is known by name only.
     """
 
     __slots__ = ("name", "itemsize", "category", "is_signed", "real", "index")
@@ -100,6 +102,13 @@ complex128 = dtype("complex128", 16, 3, True, 12)
 complex64.real, complex128.real = float32, float64
 
 ALL: Final = (bool_, uint8, int8, int16, int32, int64, float16, bfloat16, float32, float64, uint32, complex64, complex128)
+NAMES_ONLY: Final = (
+    dtype("uint16", 2, 1, False, -1), dtype("uint64", 8, 1, False, -1),
+    dtype("float8_e4m3fn", 1, 2, True, -1), dtype("float8_e4m3fnuz", 1, 2, True, -1),
+    dtype("float8_e5m2", 1, 2, True, -1), dtype("float8_e5m2fnuz", 1, 2, True, -1),
+    dtype("float8_e8m0fnu", 1, 2, False, -1), dtype("float4_e2m1fn_x2", 1, 2, True, -1),
+)  # fmt: skip
+"""PyTorch's dtypes that no tensor has here: programs name them in tables, compare with them and ask for their limits."""
 ALIASES: Final = {
     "half": float16,
     "float": float32,
@@ -112,12 +121,21 @@ ALIASES: Final = {
 }
 PYTHON_TYPES: Final[dict[Any, dtype]] = {bool: bool_, int: int64, float: float64, complex: complex128}
 """Python's types, which PyTorch takes where it takes a dtype."""
-_NAMES: Final = {d.name: d for d in ALL}
+_NAMES: Final = {d.name: d for d in (*ALL, *NAMES_ONLY)}
 _SCALAR_NAMES: Final = {
     "bool": "Bool", "uint8": "Byte", "int8": "Char", "int16": "Short", "int32": "Int", "int64": "Long", "uint32": "UInt32",
     "float16": "Half", "bfloat16": "BFloat16", "float32": "Float", "float64": "Double",
     "complex64": "ComplexFloat", "complex128": "ComplexDouble",
+    "uint16": "UInt16", "uint64": "UInt64",
+    **{f"float8_{format}": f"Float8_{format}" for format in ("e4m3fn", "e4m3fnuz", "e5m2", "e5m2fnuz", "e8m0fnu")},
+    "float4_e2m1fn_x2": "Float4_e2m1fn_x2",
 }  # fmt: skip
+
+
+def check_held(type: dtype) -> None:
+    """Raises TypeError for a dtype that tensors don't have."""
+    if type.index < 0:
+        raise TypeError(f"flambeau has no tensors of {type!r}: the dtype is known by name only")
 
 
 def name_of_dtype(type: dtype) -> str:
@@ -158,7 +176,16 @@ def _promote_pair(a: dtype, b: dtype) -> dtype:
     return {1: int16, 4: int64}[a.itemsize]  # unsigned with signed of one width
 
 
-_PROMOTION: Final = {(a, b): _promote_pair(a, b) for a in ALL for b in ALL}
+class _Promotions(dict[tuple[dtype, dtype], dtype]):
+    """The dtype of each pair."""
+
+    def __missing__(self, pair: tuple[dtype, dtype]) -> dtype:
+        for type in pair:
+            check_held(type)
+        raise KeyError(pair)
+
+
+_PROMOTION: Final = _Promotions({(a, b): _promote_pair(a, b) for a in ALL for b in ALL})
 
 
 def promote(a: dtype, b: dtype) -> dtype:
@@ -179,6 +206,7 @@ def set_default_dtype(d: dtype) -> None:
     global _default
     if not isinstance(d, dtype) or d.category != 2:
         raise TypeError("only floating-point types are supported as the default type")
+    check_held(d)
     _default = d
 
 
@@ -203,6 +231,17 @@ def can_cast(from_: dtype, to: dtype) -> bool:
     return from_.category <= to.category
 
 
+_FORMATS: Final = {
+    "float16": (10, -14, 15, 0, 1e-3), "bfloat16": (7, -126, 127, 0, 1e-2),
+    "float32": (23, -126, 127, 0, 1e-6), "float64": (52, -1022, 1023, 0, 1e-15),
+    "float8_e4m3fn": (3, -6, 8, 1, 1.0), "float8_e4m3fnuz": (3, -7, 7, 0, 1.0),
+    "float8_e5m2": (2, -14, 15, 0, 1.0), "float8_e5m2fnuz": (3, -15, 15, 1, 1.0),
+}  # fmt: skip
+"""Of each floating dtype: bits of the fraction, the lowest and the highest exponent of a normal number, how many bits of the
+fraction the largest number lacks (1 where the last one is NaN), and the decimal resolution that PyTorch tells. It tells 2⁻³ as
+the eps of float8_e5m2fnuz, which has two bits of fraction."""
+
+
 class finfo:
     """Numerical limits of a floating dtype, or of a complex one's parts: `bits`, `eps`, `max`, `min`, `tiny`,
     `smallest_normal`, `resolution`."""
@@ -212,14 +251,15 @@ class finfo:
         d = d.real if isinstance(d, dtype) else d
         if not isinstance(d, dtype) or d.category != 2:
             raise TypeError(f"torch.finfo() requires a floating point input type. Use torch.iinfo to handle '{d!r}'")
-        mantissa, exponent = {"float16": (10, 15), "bfloat16": (7, 127), "float32": (23, 127), "float64": (52, 1023)}[d.name]
+        if d.name not in _FORMATS:
+            raise TypeError(f"torch.finfo() has no limits of {d!r}")
+        mantissa, lowest, highest, lost, self.resolution = _FORMATS[d.name]
         self.dtype = d.name
         self.bits = 8 * d.itemsize
         self.eps = 2.0**-mantissa
-        self.max = (2.0 - 2.0**-mantissa) * 2.0**exponent
+        self.max = (2.0 - 2.0 ** (lost - mantissa)) * 2.0**highest
         self.min = -self.max
-        self.tiny = self.smallest_normal = 2.0 ** (1 - exponent)
-        self.resolution = {"float16": 1e-3, "bfloat16": 1e-2, "float32": 1e-6, "float64": 1e-15}[d.name]
+        self.tiny = self.smallest_normal = 2.0**lowest
 
     def __repr__(self) -> str:
         return (

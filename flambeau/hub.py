@@ -25,12 +25,15 @@ _BLOCK = 1 << 17  # bytes read at a time
 _chosen: str | None = None
 
 
+def _get_torch_home() -> str:
+    """Where PyTorch keeps what it fetches; packages that keep their files beside it ask by this name."""
+    cache = os.getenv("XDG_CACHE_HOME", "~/.cache")
+    return os.path.expanduser(os.getenv("TORCH_HOME", os.path.join(cache, "torch")))
+
+
 def get_dir() -> str:
     """Where fetched files are kept."""
-    if _chosen is not None:
-        return _chosen
-    cache = os.getenv("XDG_CACHE_HOME", "~/.cache")
-    return os.path.join(os.path.expanduser(os.getenv("TORCH_HOME", os.path.join(cache, "torch"))), "hub")
+    return _chosen if _chosen is not None else os.path.join(_get_torch_home(), "hub")
 
 
 def set_dir(d: str | os.PathLike[str]) -> None:

@@ -5,7 +5,10 @@ Imports nothing of flambeau.
 
 from __future__ import annotations
 
-__all__ = ["memory_format", "layout", "contiguous_format", "channels_last", "channels_last_3d", "preserve_format", "strided"]
+__all__ = [
+    "memory_format", "layout", "contiguous_format", "channels_last", "channels_last_3d", "preserve_format", "strided",
+    "sparse_bsc", "sparse_bsr", "sparse_coo", "sparse_csc", "sparse_csr",
+]  # fmt: skip
 
 
 class _Name:
@@ -28,7 +31,7 @@ class memory_format(_Name):
 
 
 class layout(_Name):
-    """How elements are stored; only `strided` exists here."""
+    """How elements are stored: tensors here are `strided`; the others are names to compare with."""
 
 
 contiguous_format = memory_format("contiguous_format")
@@ -36,3 +39,6 @@ channels_last = memory_format("channels_last")
 channels_last_3d = memory_format("channels_last_3d")
 preserve_format = memory_format("preserve_format")
 strided = layout("strided")
+sparse_coo, sparse_csr, sparse_csc, sparse_bsr, sparse_bsc = map(
+    layout, ("sparse_coo", "sparse_csr", "sparse_csc", "sparse_bsr", "sparse_bsc")
+)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flambeau.absent import AcceleratorError, StreamContext, answering, nothing, refusing
+from flambeau.absent import AcceleratorError, StreamContext, answering, nothing, refusing, refusing_types
 from flambeau.absent import OutOfMemoryError as OutOfMemoryError
 from flambeau.cuda import amp as amp
 
@@ -16,8 +16,9 @@ _ANSWERS = {
     "reset_max_memory_cached": None, "host_memory_stats": nothing["memory_stats"], "is_current_stream_capturing": False,
     "get_per_process_memory_fraction": 1.0, "list_gpu_processes": "", "caching_allocator_enable": None,
 }  # fmt: skip
+_TYPES = ("CUDAGraph", "Event", "ExternalStream", "Stream", "graph")
 _REFUSED = (
-    "Event", "ExternalStream", "CUDAGraph", "Stream", "can_device_access_peer", "current_blas_handle", "current_device",
+    "can_device_access_peer", "current_blas_handle", "current_device",
     "current_stream", "default_stream", "get_device_capability", "get_device_name", "get_device_properties", "get_rng_state",
     "get_sync_debug_mode", "graph_pool_handle", "init", "initial_seed", "ipc_collect",
     "make_graphed_callables", "mem_get_info",
@@ -30,7 +31,7 @@ _REFUSED = (
 
 globals().update(answering(_ANSWERS))
 _WHY = 'Torch not compiled with CUDA enabled: torch.cuda.{name} has no device; the GPU here is "webgpu"'
-globals().update(refusing(_REFUSED, AssertionError, _WHY))
+globals().update(refusing(_REFUSED, AssertionError, _WHY) | refusing_types(_TYPES, AssertionError, _WHY))
 
 
 stream = StreamContext
@@ -57,4 +58,4 @@ _NAMES = (
     "AcceleratorError", "CudaError", "DeferredCudaCallError", "OutOfMemoryError", "StreamContext", "amp", "default_generators",
     "device", "device_of", "set_rng_state_all", "stream",
 )  # fmt: skip
-__all__ = sorted([*_NAMES, *_ANSWERS, *_REFUSED])
+__all__ = sorted([*_NAMES, *_ANSWERS, *_REFUSED, *_TYPES])

@@ -9,6 +9,7 @@ from typing import Any
 from flambeau.dtypes import finfo
 from flambeau.ops.creation import tensor
 from flambeau.ops.formula import formula
+from flambeau.ops.random import randn
 from flambeau.ops.special.composed import EULER
 from flambeau.ops.views import broadcast_tensors
 from flambeau.tensor import Tensor
@@ -70,6 +71,14 @@ def sum_rightmost(value: Tensor, dim: int) -> Tensor:
     if dim == 0:
         return value
     return value.reshape(*value.shape[: value.dim() - dim], -1).sum(-1)
+
+
+_sum_rightmost = sum_rightmost  # by PyTorch's own name, which packages of distributions import
+
+
+def _standard_normal(shape: Any, dtype: Any, device: Any) -> Tensor:
+    """Normal numbers of mean 0 and variance 1, by PyTorch's own name, which packages of distributions import."""
+    return randn(shape, dtype=dtype, device=device)
 
 
 class lazy_property:

@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from flambeau.dtypes import dtype, name_of_dtype
+from flambeau.dtypes import check_held, dtype, name_of_dtype
 
 __all__ = ["next_serial", "Node", "Primitive", "PRIMITIVES", "topological_order", "Shape"]
 
@@ -46,6 +46,8 @@ def _remembered(table: dict[Any, int], key: Any) -> int:
 
 
 def _form(primitive: Primitive, params: tuple[Any, ...], inputs: int, shape: Shape, type: dtype, device: str) -> Form:
+    if type.index < 0:
+        check_held(type)
     size = 1
     for n in shape:
         size *= n

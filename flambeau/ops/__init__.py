@@ -41,3 +41,12 @@ from flambeau.ops import (  # noqa: F401
     view_variants,
     views,
 )
+from flambeau.ops.defined import namespace as _namespace
+
+
+def __getattr__(name: str) -> object:
+    """A namespace of operators that the program defined: `torch.ops.mine`."""
+    found = _namespace(name)
+    if found is None:
+        raise AttributeError(f"module 'flambeau.ops' has no attribute '{name}', and no operator was defined in that namespace")
+    return found

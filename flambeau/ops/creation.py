@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from flambeau.device import as_device_name
-from flambeau.dtypes import bool_, default_dtype, dtype, float64, int64, promote, scalar_dtype
+from flambeau.dtypes import bool_, check_held, default_dtype, dtype, float64, int64, promote, scalar_dtype
 from flambeau.graph.primitives.leaf import number
 from flambeau.graph.primitives.movement import EXPAND, RESHAPE
 from flambeau.host import flatten, pack
@@ -114,6 +114,8 @@ def _holds_arrays(data: Any) -> bool:
 
 def made_of(data: Any, type: dtype | None, device: Any) -> Tensor:
     """A tensor of a copy of `data`, which is no tensor."""
+    if type is not None:
+        check_held(type)
     if isinstance(data, (bool, int, float, complex)) and not hasattr(data, "dtype"):  # NumPy's float64 is a float, too
         type = type or scalar_dtype(data)
         return from_bytes(pack([data], type), type, (), device)

@@ -3,26 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from flambeau.trees import Tree as TreeSpec
-from flambeau.trees import flatten, map_leaves, unflatten
+from flambeau.trees import flatten, map_leaves, register, unflatten
 
 __all__ = [
-    "TreeSpec", "tree_all", "tree_any", "tree_flatten", "tree_leaves", "tree_map", "tree_map_", "tree_map_only", "tree_structure",
-    "tree_unflatten",
+    "MappingKey", "TreeSpec", "register_pytree_node", "tree_all", "tree_any", "tree_flatten", "tree_leaves", "tree_map",
+    "tree_map_", "tree_map_only", "tree_structure", "tree_unflatten",
 ]  # fmt: skip
 
 
-def _flat(tree: Any, is_leaf: Callable[[Any], bool] | None) -> tuple[list[Any], TreeSpec]:
-    if is_leaf is not None:
-        raise NotImplementedError("is_leaf isn't supported: tuples, lists and dicts are containers, everything else is a leaf")
-    return flatten(tree)
+@dataclass(frozen=True)
+class MappingKey:
+    """Where a value stands in a dict."""
+
+    key: Any
+
+
+def _dict_flatten_with_keys(d: dict[Any, Any]) -> tuple[list[tuple[MappingKey, Any]], list[Any]]:
+    """A dict's values, each with its place, and the keys: what classes that are dicts give as `flatten_with_keys_fn`."""
+    return [(MappingKey(key), value) for key, value in d.items()], list(d)
+
+
+def register_pytree_node(
+    cls: type,
+    flatten_fn: Callable[[Any], tuple[Iterable[Any], Any]],
+    unflatten_fn: Callable[[Iterable[Any], Any], Any],
+    *,
+    serialized_type_name: str | None = None,
+    to_dumpable_context: Callable[[Any], Any] | None = None,
+    from_dumpable_context: Callable[[Any], Any] | None = None,
+    flatten_with_keys_fn: Callable[[Any], Any] | None = None,
+) -> None:
+    """Makes a class a container: `flatten_fn(value)` gives its parts and a context, `unflatten_fn(parts, context)` a value.
+
+    The other arguments are for writing structures to files and for the places of leaves, of which there is neither. Raises
+    ValueError for a class that is a container already.
+    """
+    register(cls, flatten_fn, unflatten_fn)
+
+
+_register_pytree_node = register_pytree_node  # its older name
 
 
 def tree_flatten(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> tuple[list[Any], TreeSpec]:
     """The leaves of nested tuples, lists and dicts, in order, and the structure."""
-    return _flat(tree, is_leaf)
+    return flatten(tree, is_leaf)
 
 
 def tree_unflatten(leaves: Iterable[Any], treespec: TreeSpec) -> Any:
@@ -36,18 +64,17 @@ def tree_unflatten(leaves: Iterable[Any], treespec: TreeSpec) -> Any:
 
 def tree_leaves(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> list[Any]:
     """The leaves, in order."""
-    return _flat(tree, is_leaf)[0]
+    return flatten(tree, is_leaf)[0]
 
 
 def tree_structure(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> TreeSpec:
     """The structure."""
-    return _flat(tree, is_leaf)[1]
+    return flatten(tree, is_leaf)[1]
 
 
 def tree_map(func: Callable[..., Any], tree: Any, *rests: Any, is_leaf: Callable[[Any], bool] | None = None) -> Any:
     """The same containers with `func` of each leaf (and of those in the same places of `rests`)."""
-    _flat((), is_leaf)
-    return map_leaves(func, tree, *rests)
+    return map_leaves(func, tree, *rests, is_leaf=is_leaf)
 
 
 def tree_map_(func: Callable[..., Any], tree: Any, *rests: Any, is_leaf: Callable[[Any], bool] | None = None) -> Any:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from flambeau.autograd.function import Function
@@ -17,7 +17,10 @@ from flambeau.autograd.modes import enable_grad, is_grad_enabled, state
 from flambeau.generator import default_generator
 from flambeau.tensor import Tensor
 
-__all__ = ["checkpoint", "checkpoint_sequential", "CheckpointError"]
+__all__ = [
+    "checkpoint", "checkpoint_sequential", "CheckpointError", "check_backward_validity", "detach_variable", "get_device_states",
+    "set_device_states",
+]  # fmt: skip
 
 
 class CheckpointError(RuntimeError):
@@ -40,6 +43,30 @@ def _random_from(position: tuple[int, int] | None) -> Iterator[None]:
         default_generator.set_state(now)
 
 
+def detach_variable(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The tensors of a tuple without their history, requiring gradients as they did; what is no tensor as it is."""
+    if not isinstance(inputs, tuple):
+        raise RuntimeError(f"Only tuple of tensors is supported. Got Unsupported input type:  {type(inputs).__name__}")
+    return tuple(t.detach().requires_grad_(t.requires_grad) if isinstance(t, Tensor) else t for t in inputs)
+
+
+def check_backward_validity(inputs: Iterable[Any]) -> None:
+    """Warns where no input requires a gradient, so that a checkpoint with `use_reentrant` has none."""
+    if not any(isinstance(t, Tensor) and t.requires_grad for t in inputs):
+        warnings.warn("None of the inputs have requires_grad=True. Gradients will be None", stacklevel=2)
+
+
+def get_device_states(*args: Any) -> tuple[list[int], list[Tensor]]:
+    """Numbers and states of the arguments' devices that have random states of their own: none, for all share one generator."""
+    return [], []
+
+
+def set_device_states(devices: Sequence[int], states: Sequence[Tensor], *, device_type: str | None = None) -> None:
+    """Sets what `get_device_states` found."""
+    if len(devices) or len(states):
+        raise RuntimeError(f"flambeau's devices have no random states of their own, got those of {list(devices)}")
+
+
 class _Reentrant(Function):
     """Runs a function of tensors without a tape; backward runs it again with one, and a backward of its own."""
 
@@ -54,7 +81,7 @@ class _Reentrant(Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> tuple[Any, ...]:
-        inputs = [t.detach().requires_grad_(t.requires_grad) for t in ctx.saved_tensors]
+        inputs = detach_variable(ctx.saved_tensors)
         with _random_from(ctx.random), enable_grad():
             result = ctx.run(*inputs)
         outputs = result if isinstance(result, tuple) else (result,)

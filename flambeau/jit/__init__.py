@@ -6,8 +6,9 @@ import builtins
 from typing import Any, Final
 
 __all__ = [
-    "Attribute", "Final", "annotate", "export", "freeze", "ignore", "interface", "is_scripting", "is_tracing", "isinstance",
-    "optimize_for_inference", "script", "script_if_tracing", "trace", "trace_module", "unused",
+    "Attribute", "Final", "RecursiveScriptModule", "ScriptFunction", "ScriptModule", "annotate", "export", "freeze", "ignore",
+    "interface", "is_scripting", "is_tracing", "isinstance", "optimize_for_inference", "script", "script_if_tracing", "trace",
+    "trace_module", "unused",
 ]  # fmt: skip
 
 
@@ -32,6 +33,7 @@ def _same(function: Any) -> Any:
 
 
 export = unused = script_if_tracing = interface = _same
+_script_if_tracing = _overload = _overload_method = _same  # packages use these names of PyTorch's, too
 
 
 def ignore(drop: Any = False, **kwargs: Any) -> Any:
@@ -71,6 +73,21 @@ def isinstance(obj: Any, target_type: Any) -> bool:
     """Python's, which `typing`'s generic containers may be given to: their kind is looked at, not what they hold."""
     kinds = target_type if builtins.isinstance(target_type, tuple) else (target_type,)
     return builtins.isinstance(obj, tuple(getattr(kind, "__origin__", None) or kind for kind in kinds))
+
+
+class ScriptFunction:
+    """What PyTorch makes of a scripted function. Nothing is one here: `script` gives the function itself."""
+
+    def __init__(self) -> None:
+        raise TypeError(f"flambeau makes no {type(self).__name__}: functions and modules run as they are")
+
+
+class ScriptModule(ScriptFunction):
+    """What PyTorch makes of a scripted module. Nothing is one here."""
+
+
+class RecursiveScriptModule(ScriptModule):
+    """What PyTorch makes of a module whose submodules are scripted. Nothing is one here."""
 
 
 class Attribute:

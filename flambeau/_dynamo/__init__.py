@@ -9,13 +9,15 @@ from typing import Any
 from flambeau.compiler import allow_in_graph, disable, is_compiling, reset
 
 __all__ = [
-    "allow_in_graph", "config", "disable", "graph_break", "is_compiling", "mark_dynamic", "mark_static", "maybe_mark_dynamic",
-    "reset",
+    "allow_in_graph", "assume_constant_result", "config", "disable", "graph_break", "is_compiling", "mark_dynamic", "mark_static",
+    "maybe_mark_dynamic", "reset",
 ]  # fmt: skip
 
 config: Any = SimpleNamespace(
     cache_size_limit=8, capture_scalar_outputs=False, optimize_ddp=True, recompile_limit=8, suppress_errors=False, verbose=False
 )
+
+assume_constant_result = allow_in_graph
 
 
 def mark_dynamic(t: Any, index: Any, **kwargs: Any) -> None:
