@@ -197,7 +197,14 @@ def _explained(problems: list[Problem], programs: Mapping[Path, inference.Copy |
             shown = operands.described(place.text, revealed.get((path, place.line, place.column), ""))
             if shown is not None:
                 shapes[by_path[path][place.error]].append(shown)
-    return [p._replace(message=f"{p.message} ({', '.join(shapes[p])})" if shapes[p] else p.message) for p in problems]
+    # A constructor has no tensors among its operands: its line says what it was given.
+    for path, several in by_path.items():
+        program = programs.get(path)
+        lines = (path.read_text(encoding="utf-8") if program is None else program.text).split("\n")
+        for problem in several:
+            if not shapes[problem]:
+                shapes[problem].append(lines[problem.line - 1].partition("#")[0].strip())
+    return [p._replace(message=f"{p.message} ({', '.join(shapes[p])})") for p in problems]
 
 
 # Pyrefly does not solve ``2 * H = 8`` for H at a call: what it cannot find is not known, and no error.

@@ -64,7 +64,6 @@ noisy = a.sqrt() * x0 + (1 - a).sqrt() * noise
 reveal_type(noisy)
 model = Denoiser()
 predicted = model(noisy, t)  #@pred
-#~ predicted = model(noisy)
 #~ predicted = model(t, noisy)
 #~ predicted = model(noisy, torch.randint(0, 1000, (5,)))
 reveal_type(predicted)
