@@ -248,8 +248,8 @@ def _order(pivots: Any, m: int) -> Any:
 
 
 def _diagonal_of_u(batch: Any) -> tuple[Any, Any]:
-    """U's diagonal, and the sign of the exchange of rows."""
-    packed, pivots, _ = lapack_linalg.lu(batch)
+    """U's diagonal, of the transposed matrices as PyTorch's, and the sign of the exchange of rows."""
+    packed, pivots, _ = lapack_linalg.lu(np.swapaxes(batch, -1, -2))
     odd = (pivots != np.arange(1, pivots.shape[-1] + 1)).sum(-1) % 2
     return np.diagonal(packed, 0, -2, -1), 1 - 2 * odd
 

@@ -35,13 +35,12 @@ def lu(a: Any) -> tuple[Any, Any, Any]:
 
 def inverse(a: Any) -> tuple[Any, Any]:
     """The inverse of the transposed matrix in column-major order is that of the matrix in row-major order."""
-    result, (count, n, _) = _rows(a), a.shape
+    factors, (count, n, _) = _rows(a), a.shape
+    result = np.zeros(a.shape, a.dtype)
+    result[:, range(n), range(n)] = 1
     pivots = np.empty((count, n), integers())
-    info = run("getrf", a.dtype, (n, n, result, n, pivots), count)
-    if info.any():  # where the matrix itself has its first zero pivot
-        return result, lu(a)[2] if len(np.flatnonzero(info)) else info
-    run("getri", a.dtype, (n, result, n, pivots, WORK), count)
-    return result, info
+    info = run("gesv", a.dtype, (n, n, factors, n, pivots, result, n), count)
+    return result, lu(a)[2] if info.any() else info  # where the matrix itself has its first zero pivot
 
 
 def solve(a: Any, b: Any) -> tuple[Any, Any]:
