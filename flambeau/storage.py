@@ -85,6 +85,9 @@ class Recorder(Protocol):
     def call_module(self, module: Any) -> None:
         """A module is about to be called."""
 
+    def call_optimizer(self, optimizer: Any, state: Any) -> None:
+        """An optimizer has done a step; `state.holds(optimizer)` tells whether the next one would do the same."""
+
     def take_random(self, generator: Any, blocks: int) -> Callable[[], int]:
         """Random blocks are about to be taken: gives a function for the number of the first at each run."""
         raise AssertionError

@@ -41,6 +41,14 @@ class _Watched(dict[str, Any]):
         return super().get(name, default)
 
 
+def _step(optimizer: Any) -> list[_Watched]:
+    """Does a step of all groups plainly."""
+    watched = [_Watched(group) for group in optimizer.param_groups]
+    for number, group in enumerate(watched):
+        optimizer._step_group(number, group)
+    return watched
+
+
 class _Guard:
     """What a step read besides numbers, and whether it is still so."""
 
@@ -102,8 +110,13 @@ class RecordedSteps:
         self._steps = self._attempts = 0
 
     def step(self, optimizer: Any) -> bool:
-        """Does a step of all groups by a plan; False where it must be done plainly."""
-        if self._attempts > _ATTEMPTS or pending.recorder is not None or pending.examples or graph.naming is not None:
+        """Does a step of all groups by a plan, or as part of a recorded call; False where it must be done plainly."""
+        if pending.examples or graph.naming is not None:
+            return False
+        if pending.recorder is not None:
+            pending.recorder.call_optimizer(optimizer, _Guard(optimizer, _step(optimizer)))
+            return True
+        if self._attempts > _ATTEMPTS:
             return False
         self._steps += 1
         for guard, recording in self._known:
@@ -130,9 +143,7 @@ class RecordedSteps:
         recorder = Recorder()
         try:
             with recorder:
-                watched = [_Watched(group) for group in optimizer.param_groups]
-                for number, group in enumerate(watched):
-                    optimizer._step_group(number, group)
+                watched = _step(optimizer)
                 names = {s.device for s in recorder.leaves} | {s.device for s in recorder.written}
                 if len(names) != 1 or recorder.looked:
                     self._attempts = _ATTEMPTS + 1  # some of it isn't on the device, or is looked at

@@ -9,7 +9,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable
 from types import BuiltinFunctionType, FunctionType
-from typing import Any
+from typing import Any, Protocol
 
 from flambeau import devices
 from flambeau.autograd.tape import next_sequence
@@ -39,7 +39,7 @@ class Recorder:
             call set one without asking.
         dropped: the tensors that had, as far as the call knew, no gradient any more after its first deed with theirs.
         grad_of: for each storage that was some tensor's gradient at the start: that tensor.
-        modules: modules that were called, with what their calls depend on besides arguments, as it was then.
+        called: modules and optimizers that were called, with what their calls depend on besides arguments, as it was then.
         random: how the call uses each generator.
         looked: whether the call looked at a value: then the recording is void.
     """
@@ -51,7 +51,7 @@ class Recorder:
         self.grads: dict[int, tuple[Tensor, bool | None]] = {}
         self.dropped: list[Tensor] = []
         self.grad_of: dict[Storage, Tensor] = {}
-        self.modules: dict[int, tuple[Any, ModuleState]] = {}
+        self.called: dict[int, tuple[Any, Dependence]] = {}
         self.random: dict[int, RandomUse] = {}
         self.looked = False
         self.sequence = 0
@@ -126,8 +126,12 @@ class Recorder:
 
     def call_module(self, module: Any) -> None:
         """A module is being called: what it holds becomes part of the guard."""
-        if id(module) not in self.modules:
-            self.modules[id(module)] = module, ModuleState(module)
+        if id(module) not in self.called:
+            self.called[id(module)] = module, ModuleState(module)
+
+    def call_optimizer(self, optimizer: Any, state: Dependence) -> None:
+        """An optimizer has done a step, for which `state` tells what it depended on."""
+        self.called[id(optimizer)] = optimizer, state
 
     def take_random(self, generator: Any, blocks: int) -> Callable[[], int]:
         """The call takes random blocks: gives a function for the number of the first, which is another at each replay."""
@@ -142,6 +146,13 @@ class Recorder:
     def is_new(self, node: Node) -> bool:
         """Whether a node was made during the call."""
         return node.serial >= self._first_serial
+
+
+class Dependence(Protocol):
+    """What an object's call depended on besides arguments."""
+
+    def holds(self, called: Any, /) -> bool:
+        """Whether the object is as it was."""
 
 
 class ModuleState:

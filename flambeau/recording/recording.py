@@ -129,7 +129,7 @@ class Recording:
         self.backend = devices.backend(device)
         self.description = description
         self.random: list[RandomUse] = list(recorder.random.values())
-        self.modules = list(recorder.modules.values())
+        self.called = list(recorder.called.values())
         # A tensor that the call made, and that is gone, has no gradient to look at or to set.
         self.grads_at_start = [(Owner(t, arguments), had) for t, had in recorder.grads.values() if had is not None]
         self._places: list[Place] = []
@@ -285,8 +285,8 @@ class Recording:
 
         None when the call would not do what was recorded.
         """
-        for module, before in self.modules:
-            if not before.holds(module):
+        for called, before in self.called:
+            if not before.holds(called):
                 return None
         for owner, had in self.grads_at_start:
             tensor = owner.find(arguments)

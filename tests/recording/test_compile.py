@@ -611,3 +611,34 @@ def test_a_module_that_is_changed_is_recorded_anew(change: str) -> None:
         model.function = F.hardtanh
     expected = {"child": [0.0, 1.0], "hook": [1.0, 3.0], "function": [0.0, 1.0]}[change]
     assert [compiled(x).tolist() for _ in range(3)] == [expected] * 3
+
+
+@pytest.mark.parametrize("change", ["weight decay", "a group more", "a parameter sat out", "state"])
+def test_an_optimizer_that_is_changed_is_recorded_anew(change: str) -> None:
+    def train(is_compiled: bool) -> list[float]:
+        torch.manual_seed(0)
+        model, more = nn.Linear(3, 2), torch.ones(2, requires_grad=True)
+        optimizer = torch.optim.AdamW(model.parameters(), lr=0.1, weight_decay=0.0)
+
+        def plain(x: torch.Tensor) -> torch.Tensor:
+            optimizer.zero_grad()
+            loss = (model(x) * more).square().mean()
+            loss.backward()
+            optimizer.step()
+            return loss.detach()
+
+        step = torch.compile(plain) if is_compiled else plain
+        losses = []
+        for k in range(9):
+            if k == 4 and change == "weight decay":
+                optimizer.param_groups[0]["weight_decay"] = 0.5
+            elif k == 4 and change == "a group more":
+                optimizer.add_param_group({"params": [more]})
+            elif k == 4 and change == "state":
+                optimizer.state.clear()
+            elif change == "a parameter sat out":
+                model.bias.requires_grad_(k != 4)
+            losses.append(step(torch.ones(4, 3)).item())
+        return losses
+
+    assert train(True) == pytest.approx(train(False), rel=1e-4)
