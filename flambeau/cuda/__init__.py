@@ -7,19 +7,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from flambeau.absent import AcceleratorError, StreamContext, answering, nothing, refusing, refusing_types
+from flambeau.absent import AcceleratorError as AcceleratorError
 from flambeau.absent import OutOfMemoryError as OutOfMemoryError
+from flambeau.absent import StreamContext, answering, nothing, refusing, refusing_types
 from flambeau.cuda import amp as amp
 
 _ANSWERS = {
     **nothing, "memory_cached": 0, "max_memory_cached": 0, "reset_max_memory_allocated": None,
     "reset_max_memory_cached": None, "host_memory_stats": nothing["memory_stats"], "is_current_stream_capturing": False,
-    "get_per_process_memory_fraction": 1.0, "list_gpu_processes": "", "caching_allocator_enable": None,
+    "list_gpu_processes": "", "caching_allocator_enable": None,
 }  # fmt: skip
 _TYPES = ("CUDAGraph", "Event", "ExternalStream", "Stream", "graph")
 _REFUSED = (
     "can_device_access_peer", "current_blas_handle", "current_device",
-    "current_stream", "default_stream", "get_device_capability", "get_device_name", "get_device_properties", "get_rng_state",
+    "current_stream", "default_stream", "get_device_capability", "get_device_name", "get_device_properties",
+    "get_per_process_memory_fraction", "get_rng_state",
     "get_sync_debug_mode", "graph_pool_handle", "init", "initial_seed", "ipc_collect",
     "make_graphed_callables", "mem_get_info",
     "memory_snapshot", "memory_summary", "set_device", "set_per_process_memory_fraction", "set_rng_state", "set_stream",
@@ -42,7 +44,17 @@ class device(StreamContext):
 
 
 device_of = device
-CudaError = DeferredCudaCallError = AcceleratorError
+
+
+class CudaError(RuntimeError):
+    """What a call of CUDA's runtime answers: `code`, a number. Never raised here."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(f"CUDA error {code}")
+
+
+class DeferredCudaCallError(Exception):
+    """What a call that waited for CUDA's start raises. Never raised here."""
 
 
 def set_rng_state_all(new_states: Any) -> None:

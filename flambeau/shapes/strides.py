@@ -166,17 +166,21 @@ def preserved(shape: Ints, strides: Ints, format: memory_format = preserve_forma
 
 
 def dim_order(shape: Ints, strides: Ints) -> Ints:
-    """The dimensions from the outermost in memory to the innermost; where several orders are right, a format's before others."""
-    for format, order in ((contiguous_format, tuple(range(len(shape)))), *_ORDERS.items()):
-        if is_contiguous(shape, strides, format):
-            return order
-    return tuple(reversed(_inner_first(shape, (strides,))))
+    """The dimensions from the outermost in memory to the innermost: a format's order, where just one fits, else by strides."""
+    fitting = _fitting_orders(shape, strides)
+    return fitting[0] if len(fitting) == 1 else tuple(reversed(_inner_first(shape, (strides,))))
 
 
 def has_one_order(shape: Ints, strides: Ints) -> bool:
     """Whether strides, none of them 0 and no two equal, leave one order of the dimensions; a format's, where just one fits."""
-    fitting = sum(is_contiguous(shape, strides, format) for format in (contiguous_format, channels_last))
-    return fitting == 1 or all(0 < strides[a] < strides[b] for a, b in pairwise(_inner_first(shape, (strides,))))
+    if len(_fitting_orders(shape, strides)) == 1:
+        return True
+    return all(0 < strides[a] < strides[b] for a, b in pairwise(_inner_first(shape, (strides,))))
+
+
+def _fitting_orders(shape: Ints, strides: Ints) -> list[Ints]:
+    orders = {contiguous_format: tuple(range(len(shape))), channels_last: _ORDERS[channels_last]}
+    return [order for format, order in orders.items() if is_contiguous(shape, strides, format)]
 
 
 @lru_cache(maxsize=1 << 14)
