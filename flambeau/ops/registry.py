@@ -64,10 +64,11 @@ def operator(
     """Registers a function under its own name, or under `names` (the first is the main one, others are aliases).
 
     With `inplace`, `Tensor.name_` writes the result into the tensor (`inplace_function`: also as a function, `torch.relu_`),
-    whose other operands may share none of its memory where the places written are computed (`apart`);
-    with `out`, the public function takes `out=` (a tensor, or a tuple for several results): of any dtype that the
-    result's can be cast to, of that dtype alone if it is "exact", or, if it is "dtype", one whose dtype stands for `dtype=`. The
-    first parameter of a method's function is the tensor. `also` gives parameters by other names that they are known by.
+    whose other operands may share none of its memory where the places written are computed (`apart`); with `out`, the public
+    function takes `out=` (a tensor, or a tuple for several results): of any dtype that the result's can be cast to, of that
+    dtype alone if it is "exact", or, if it is "dtype", one whose dtype stands for `dtype=`; a tensor that it resizes is row-
+    major if it is "contiguous", and otherwise laid out as the result. The first parameter of a method's function is the tensor.
+    `also` gives parameters by other names that they are known by.
     """
 
     def register(function: F) -> F:
@@ -206,8 +207,10 @@ def _with_out(function: Callable[..., Any], kind: bool | str) -> Callable[..., A
         if kind == "dtype" and isinstance(out, Tensor):
             kwargs["dtype"] = kwargs.get("dtype") or out.dtype
         result = function(*args, **kwargs)
-        if kind is not True:
+        if kind in ("dtype", "exact"):
             _check_dtypes(out, result)
+        if kind == "contiguous":
+            result = result.contiguous()
         if isinstance(out, Tensor):
             for other in args:
                 if isinstance(other, Tensor) and other._storage is out._storage and other is not out:

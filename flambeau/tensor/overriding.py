@@ -87,8 +87,8 @@ def _overrides(kind: type) -> bool:
     if issubclass(kind, Tensor):
         if kind is Tensor or _state.without_subclasses:
             return False
-    elif not hasattr(kind, "__torch_function__"):
-        return False
+    elif getattr(getattr(kind, "__torch_function__", None), "__module__", "torch.").startswith("torch."):
+        return False  # there is none, or it is that of PyTorch's own tensors, to which our functions mean nothing
     return getattr(kind, "__torch_function__", None) is not disabled_torch_function
 
 

@@ -140,7 +140,7 @@ def solve_triangular(A: Tensor, B: Tensor, *, upper: bool, left: bool = True, un
     return _triangular(A.expand((*lead, *A._shape[-2:])), B.expand((*lead, *B._shape[-2:])), upper, unitriangular)
 
 
-@operator("tensorinv", namespace="linalg", method=False, out=True)
+@operator("tensorinv", namespace="linalg", method=False, out="contiguous")
 def tensorinv(A: Tensor, ind: int = 2) -> Tensor:
     """The inverse of A seen as a matrix from its last dimensions to its first `ind`."""
     if ind <= 0:
