@@ -155,7 +155,7 @@ BIG = [  # large enough for each schedule: Winograd and its transpose, panels, d
     Conv(2, 64, 10, 12, 64, 3, 3, 1, 1, 1, 2),
     Conv(2, 24, 30, 37, 24, 3, 3, 1, 1, 1, 24),
     Conv(2, 24, 31, 36, 24, 3, 3, 2, 1, 1, 24),
-    Conv(2, 3, 64, 80, 40, 16, 16, 16),
+    Conv(1, 3, 32, 64, 24, 16, 16, 16),
     Conv(3, 40, 8, 8, 40, 4, 4, 2, 1),
 ]
 
