@@ -31,7 +31,11 @@ class Constraint:
         raise NotImplementedError
 
     def __repr__(self) -> str:
-        return type(self).__name__.removeprefix("_") + "()"
+        return self._title() + "()"
+
+    def _title(self) -> str:
+        """The class's name as PyTorch shows it: GreaterThan of greater_than."""
+        return "".join(part[:1].upper() + part[1:] for part in type(self).__name__.split("_"))
 
 
 class _Condition(Constraint):
@@ -66,7 +70,7 @@ class _Bounds(Constraint):
 
     def __repr__(self) -> str:
         named = (("lower_bound", self.lower_bound), ("upper_bound", self.upper_bound))
-        return f"{type(self).__name__}({', '.join(f'{name}={value}' for name, value in named if value is not None)})"
+        return f"{self._title()}({', '.join(f'{name}={value}' for name, value in named if value is not None)})"
 
 
 class interval(_Bounds):
@@ -109,6 +113,10 @@ class integer_interval(_Bounds):
 
     is_discrete = True
 
+    def _title(self) -> str:
+        open_to = "LessThan" if self.lower_bound is None else "GreaterThan" if self.upper_bound is None else "Interval"
+        return f"Integer{open_to}"
+
     def check(self, value: Tensor) -> Tensor:
         return (value % 1 == 0) & super().check(value)
 
@@ -128,7 +136,7 @@ class independent(Constraint):
         return found.reshape(*found.shape[: found.dim() - self.reinterpreted_batch_ndims], -1).all(-1)
 
     def __repr__(self) -> str:
-        return f"independent({self.base_constraint!r}, {self.reinterpreted_batch_ndims})"
+        return f"IndependentConstraint({self.base_constraint!r}, {self.reinterpreted_batch_ndims})"
 
 
 class _Parts(Constraint):

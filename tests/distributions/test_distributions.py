@@ -393,3 +393,13 @@ def test_in_a_recording():
     for scale in (1.0, 2.0, 3.0):
         expected = theirs.Normal(0.0, scale).log_prob(torch.tensor([0.3, 1.0])).sum().item()
         assert f(x, flambeau.tensor(scale)).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_how_constraints_print():
+    ours, theirs = (m.distributions.constraints for m in (flambeau, torch))
+    for show in (
+        lambda c: (c.positive, c.nonnegative, c.unit_interval, c.real, c.boolean, c.simplex, c.lower_cholesky),
+        lambda c: (c.nonnegative_integer, c.positive_integer, c.integer_interval(0, 3), c.less_than(2.0), c.real_vector),
+        lambda c: (c.half_open_interval(0, 1), c.greater_than_eq(3), c.multinomial(4), c.cat([c.real]), c.dependent),
+    ):
+        assert repr(show(ours)) == repr(show(theirs))

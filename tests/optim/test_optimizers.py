@@ -151,9 +151,10 @@ def test_deepcopy_goes_on_alike(case):
     "name", ["SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "Adadelta", "Adafactor", "Adamax", "NAdam", "RAdam", "ASGD", "Rprop"]
 )
 def test_repr(name):
-    a = getattr(optim, name)(parameters(flambeau, "float32"))
-    b = getattr(torch.optim, name)(parameters(torch, "float32"))
-    assert repr(a) == repr(b)
+    for groups in (1, 2):
+        a = getattr(optim, name)([{"params": parameters(flambeau, "float32")} for _ in range(groups)])
+        b = getattr(torch.optim, name)([{"params": parameters(torch, "float32")} for _ in range(groups)])
+        assert repr(a) == repr(b)
 
 
 def test_parameter_groups():

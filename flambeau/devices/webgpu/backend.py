@@ -341,12 +341,12 @@ class WebGPUBackend:
     def _run_routine(self, step: StepProgram, plan: Plan, blocks: list[Block | None]) -> None:
         """A host function: its operands come down, its result goes up, in plain sight of the profiler."""
         from flambeau.graph.numpy import array_type, np
-        from flambeau.graph.primitives.routine import call
+        from flambeau.graph.primitives.routine import call, computed
 
         routine = step.routine
         assert routine is not None
         *operands, result = step.arguments
-        with recorder.span(f"host routine {routine.name}", "routine"):
+        with recorder.span(f"host routine {computed(routine.name, routine.arguments)}", "routine"):
             self.flush()
             arrays = []
             for v, shape in zip(operands, routine.shapes):

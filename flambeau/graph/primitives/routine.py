@@ -17,7 +17,7 @@ from flambeau.graph.numpy import array_type, np
 from flambeau.graph.parts import Pair
 from flambeau.graph.primitives.movement import RESHAPE
 
-__all__ = ["ROUTINE", "ROUTINES", "call", "register"]
+__all__ = ["ROUTINE", "ROUTINES", "call", "computed", "register"]
 
 ROUTINES: dict[str, Callable[..., Any]] = {}
 """`name -> f(*arrays, *arguments)`, giving an array or a tuple of arrays."""
@@ -45,6 +45,13 @@ def call(
             packed[start : start + size].reshape(found.shape)[...] = found
         start += size
     return packed
+
+
+def computed(name: str, arguments: tuple[Any, ...]) -> str:
+    """The name of what a routine computes: one that calls another has that one's name and, third, its arguments."""
+    while name in ("of_pairs", "turned"):
+        name, arguments = arguments[0], arguments[2]
+    return name
 
 
 def _evaluate(node: Node, *arrays: Any) -> Any:
