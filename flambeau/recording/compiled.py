@@ -103,9 +103,8 @@ class CompiledFunction:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if pending.recorder is not None or pending.examples:  # inside another recorded call, or vmap: part of it
             return self.function(*args, **kwargs)
-        key, tensors = guard_of(args, kwargs)
-        if numbers := self._surroundings.numbers():
-            key = (key, numbers)
+        kind, tensors = guard_of(args, kwargs)
+        key = (kind, self._surroundings.numbers())
         with self._lock:
             for recording in self._recordings.get(key, ()):
                 storages = recording.find(tensors)
@@ -115,16 +114,16 @@ class CompiledFunction:
                         recording.used = True
                         self._unused -= 1
                     return recording.replay(tensors, storages)
-            if key in self._plain:
+            if kind in self._plain:
                 return self.function(*args, **kwargs)
             if self._unused >= _UNUSED and key not in self._recordings and key not in self._seen:
                 self._seen[key] = None
                 if len(self._seen) > _KEYS:
                     del self._seen[next(iter(self._seen))]
                 return self.function(*args, **kwargs)
-            return self._record(key, tensors, args, kwargs)
+            return self._record(kind, key, tensors, args, kwargs)
 
-    def _record(self, key: Any, tensors: list[Tensor], args: Any, kwargs: Any) -> Any:
+    def _record(self, kind: Any, key: Any, tensors: list[Tensor], args: Any, kwargs: Any) -> Any:
         edges = [t._edge() if t.requires_grad else (None, 0) for t in tensors]
         views = _views(tensors)
         recorder = Recorder()
@@ -142,27 +141,35 @@ class CompiledFunction:
                     if recording is not None:
                         is_kept = bool(recording.left) or is_held(returned, results, recording.made)
                         if is_kept and self._reads_own(recorder, tensors):
-                            self._plain.add(key)
-                        elif self._leaves_more(key, recorder, recording.left):
-                            self._plain.add(key)
+                            self._run_plainly(kind)
+                        elif self._leaves_more(kind, recorder, recording.left):
+                            self._run_plainly(kind)
                             self._warn("adds tensors that it makes to what it knows (a list, say), which a replay can't do")
-                        elif not is_kept or key in self._left:
-                            self._keep(key, recording)
-                        self._left[key] = [weakref.ref(s) for s in recording.left]
+                        elif not is_kept or kind in self._left:
+                            self._keep(kind, key, recording)
+                        if len(self._left) >= _KEYS:
+                            self._left.clear()
+                        self._left[kind] = [weakref.ref(s) for s in recording.left]
                         self._made.update(recording.made)
                         recording.made.clear()
                         recording.left.clear()
                     else:
-                        self._plain.add(key)
+                        self._run_plainly(kind)
         finally:
             recorder.end()
         if recorder.looked:
-            self._plain.add(key)
+            self._run_plainly(kind)
             self._warn(
                 "looks at a tensor's value while it runs (item(), print, bool(), numpy() or the like), so it can't be recorded",
                 self.fullgraph,
             )
         return returned[0]
+
+    def _run_plainly(self, kind: Any) -> None:
+        """Notes that calls of this kind, whatever the numbers around the function, can't be replayed."""
+        if len(self._plain) >= _KEYS:
+            self._plain.clear()
+        self._plain.add(kind)
 
     def _warn(self, what: str, is_error: bool = False) -> None:
         """Says once what the function does that a replay can't do."""
@@ -173,14 +180,14 @@ class CompiledFunction:
             self._warned = True
             warnings.warn(message + ": it runs plainly", UserWarning, stacklevel=4)
 
-    def _leaves_more(self, key: Any, recorder: Recorder, left: list[Storage]) -> bool:
+    def _leaves_more(self, kind: Any, recorder: Recorder, left: list[Storage]) -> bool:
         """Whether a call leaves more tensors behind each time: fewer of those of the last one like it are gone than are new.
 
         One that is read, and not written, is counted as gone: the recorder alone may keep it.
         """
-        if key not in self._left:
+        if kind not in self._left:
             return False
-        before = [reference() for reference in self._left[key]]
+        before = [reference() for reference in self._left[kind]]
         return sum(s is None or (s in recorder.leaves and s not in recorder.written) for s in before) < len(left)
 
     def _reads_own(self, recorder: Recorder, arguments: list[Tensor]) -> bool:
@@ -191,13 +198,13 @@ class CompiledFunction:
         given = {t._storage for t in arguments}
         return any(s in self._made and s not in recorder.written and s not in given for s in recorder.leaves)
 
-    def _keep(self, key: Any, recording: Recording) -> None:
+    def _keep(self, kind: Any, key: Any, recording: Recording) -> None:
         kept = self._recordings.setdefault(key, [])
         kept.append(recording)
         gone = kept[:-_RECORDINGS_PER_KEY]
         del kept[:-_RECORDINGS_PER_KEY]
         if gone and not any(one.used for one in (*gone, *kept)):  # each call reads tensors of its own, which no guard tells of
-            self._plain.add(key)
+            self._run_plainly(kind)
             gone += self._recordings.pop(key)
         while len(self._recordings) > _KEYS:
             gone += self._recordings.pop(next(iter(self._recordings)))

@@ -642,3 +642,18 @@ def test_an_optimizer_that_is_changed_is_recorded_anew(change: str) -> None:
         return losses
 
     assert train(True) == pytest.approx(train(False), rel=1e-4)
+
+
+def test_a_count_around_a_function_that_looks_costs_no_recordings() -> None:
+    """Each call has numbers of its own; that it can't be recorded is noted for all of them."""
+    count = 0
+
+    @torch.compile
+    def f(x: torch.Tensor) -> float:
+        nonlocal count
+        count += 1
+        return float((x * count).sum())
+
+    with pytest.warns(UserWarning, match="looks at a tensor's value"):
+        assert [f(torch.ones(2)) for _ in range(5)] == [2.0, 4.0, 6.0, 8.0, 10.0]
+    assert f.recordings == 0 and len(f._plain) == 1
