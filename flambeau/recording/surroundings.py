@@ -30,7 +30,7 @@ class Surroundings:
             self._names = tuple(dict.fromkeys(_names(function.__code__)))
 
     def numbers(self) -> tuple[Any, ...]:
-        """The numbers and texts that these names stand for now, each with its name."""
+        """The numbers and texts that these names stand for at the time of the call, each with its name."""
         found: list[tuple[Any, Any]] = [(name, v) for name in self._names if type(v := self._globals.get(name)) in NUMBERS]
         for position, cell in enumerate(self._cells):
             try:

@@ -147,11 +147,7 @@ def realize(backend: Backend, nodes: Sequence[Node], is_piece: bool = False) -> 
     if not nodes:
         return
     structure, buffers, scalars, order = _walked(nodes)
-    plan = PLANS.get(structure)
-    if plan is None or plan.general is not None:
-        plan = _found(structure, nodes, order, backend.takes_sizes)
-    else:
-        plan.used = next(_uses)
+    plan = _found(structure, nodes, order, backend.takes_sizes)
     if plan is None:
         if not (is_piece or _novelty.is_planned(structure, order)):
             found = pieces(nodes, order)

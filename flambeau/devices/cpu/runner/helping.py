@@ -11,7 +11,7 @@ from __future__ import annotations
 from flambeau.codegen.llvm.target import Target
 from flambeau.devices.cpu.runner.layout import CALLER, HELPERS, MOST_PROCESSORS, PROCESSORS, RUN, SLEEPERS
 from flambeau.devices.cpu.runner.system import FUTEX_WAIT, FUTEX_WAKE, calls, pause
-from flambeau.devices.cpu.runner.walking import SPINS
+from flambeau.devices.cpu.runner.walking import SPINS, load_word
 
 __all__ = ["helping"]
 
@@ -39,8 +39,7 @@ place:
   br i1 %stayed, label %open, label %changed
 changed:
   %helpers = getelementptr i8, ptr %control, i64 {HELPERS}
-  %r3 = getelementptr i64, ptr %run, i64 3
-  %threads = load i64, ptr %r3, align 8
+  {load_word("threads", 3, "i64", "run")}
   %taken = sext i32 %here to i64
   %left = sext i32 %before to i64
   br label %look

@@ -25,19 +25,19 @@ from flambeau.devices.cpu.runner.layout import (
 )
 from flambeau.devices.cpu.runner.system import FUTEX_WAIT, FUTEX_WAKE, calls, give_way, has_futex, pause
 
-__all__ = ["SPINS", "walking"]
+__all__ = ["SPINS", "load_word", "walking"]
 
 SPINS = 20000
 """Longer than Python takes between two plans: waking a sleeper takes 20 to 35 µs, twice a plan."""
 
 
-def _word(name: str, place: int, type: str = "i64", base: str = "arguments") -> str:
+def load_word(name: str, place: int, type: str = "i64", base: str = "arguments") -> str:
     """IR that loads word `place` of what `base` points to."""
     pointer = f"%{name}.at = getelementptr i64, ptr %{base}, i64 {place}"
     return f"{pointer}\n  %{name} = load {type}, ptr %{name}.at, align 8"
 
 
-_STOP_WORD = _word("word", STOP_WORD // 8, "ptr", "control")
+_STOP_WORD = load_word("word", STOP_WORD // 8, "ptr", "control")
 
 
 def walking(target: Target) -> str:
@@ -82,10 +82,8 @@ top:
   %i = phi i64 [ 0, %entry ], [ %next, %latch ]
   %item = getelementptr [{ENTRY_WORDS} x i64], ptr %entries, i64 %i
   %function = load ptr, ptr %item, align 8
-  %second = getelementptr i64, ptr %item, i64 1
-  %arguments = load ptr, ptr %second, align 8
-  %third = getelementptr i64, ptr %item, i64 2
-  %flags = load i64, ptr %third, align 8
+  {load_word("arguments", 1, "ptr", "item")}
+  {load_word("flags", 2, "i64", "item")}
   %stop = load atomic i32, ptr %word monotonic, align 4
   %stopped = icmp eq i32 %stop, 1
   br i1 %stopped, label %after, label %goes
@@ -153,20 +151,16 @@ define void @flambeau_nothing(ptr %arguments, i64 %thread, i64 %threads) {{
 define void @flambeau_fill(ptr %program) {{
 entry:
   %cells = load ptr, ptr %program, align 8
-  %p1 = getelementptr i64, ptr %program, i64 1
-  %table = load ptr, ptr %p1, align 8
-  %p2 = getelementptr i64, ptr %program, i64 2
-  %pairs = load ptr, ptr %p2, align 8
-  %p3 = getelementptr i64, ptr %program, i64 3
-  %count = load i64, ptr %p3, align 8
+  {load_word("table", 1, "ptr", "program")}
+  {load_word("pairs", 2, "ptr", "program")}
+  {load_word("count", 3, "i64", "program")}
   %some = icmp sgt i64 %count, 0
   br i1 %some, label %top, label %done
 top:
   %i = phi i64 [ 0, %entry ], [ %next, %top ]
   %pair = getelementptr [2 x i64], ptr %pairs, i64 %i
   %cell = load i64, ptr %pair, align 8
-  %where = getelementptr i64, ptr %pair, i64 1
-  %index = load i64, ptr %where, align 8
+  {load_word("index", 1, "i64", "pair")}
   %from = getelementptr i64, ptr %table, i64 %index
   %value = load i64, ptr %from, align 8
   %to = getelementptr i64, ptr %cells, i64 %cell
@@ -179,12 +173,9 @@ done:
 }}
 
 define void @flambeau_walk(ptr %run, i64 %thread, ptr %control) {{
-  %r1 = getelementptr i64, ptr %run, i64 1
-  %entries = load ptr, ptr %r1, align 8
-  %r2 = getelementptr i64, ptr %run, i64 2
-  %count = load i64, ptr %r2, align 8
-  %r3 = getelementptr i64, ptr %run, i64 3
-  %threads = load i64, ptr %r3, align 8
+  {load_word("entries", 1, "ptr", "run")}
+  {load_word("count", 2, "i64", "run")}
+  {load_word("threads", 3, "i64", "run")}
   call void @flambeau_list(ptr %entries, i64 %count, i64 %thread, i64 %threads, ptr %control)
   %is_caller = icmp eq i64 %thread, 0
   br i1 %is_caller, label %note, label %done
@@ -206,7 +197,7 @@ define void @flambeau_prepare(ptr %run) {{
 
 define void @flambeau_alone(ptr %run) {{
   call void @flambeau_prepare(ptr %run)
-  {_word("control", 4, "ptr", "run")}
+  {load_word("control", 4, "ptr", "run")}
   {_STOP_WORD}
   store atomic i32 0, ptr %word monotonic, align 4
   call void @flambeau_walk(ptr %run, i64 0, ptr %control)
@@ -215,7 +206,7 @@ define void @flambeau_alone(ptr %run) {{
 
 define void @flambeau_begin(ptr %run, i64 %may_stop) {{
   call void @flambeau_prepare(ptr %run)
-  {_word("control", 4, "ptr", "run")}
+  {load_word("control", 4, "ptr", "run")}
   {_STOP_WORD}
   %begins = trunc i64 %may_stop to i32
   store atomic i32 %begins, ptr %word seq_cst, align 4
@@ -240,15 +231,15 @@ define i64 @flambeau_run(ptr %run, ptr %control, i64 %may_stop) {{
 define void @flambeau_repeat(ptr %arguments, i64 %thread, i64 %threads) {{
 entry:
   %times = load i64, ptr %arguments, align 8
-  {_word("entries0", 1, "ptr")}
-  {_word("count", 2)}
-  {_word("entry_bytes", 3)}
-  {_word("cells0", 4, "ptr")}
-  {_word("cell_bytes", 5)}
-  {_word("moves", 6, "ptr")}
-  {_word("move_count", 7)}
-  {_word("table", 8, "ptr")}
-  {_word("control", 9, "ptr")}
+  {load_word("entries0", 1, "ptr")}
+  {load_word("count", 2)}
+  {load_word("entry_bytes", 3)}
+  {load_word("cells0", 4, "ptr")}
+  {load_word("cell_bytes", 5)}
+  {load_word("moves", 6, "ptr")}
+  {load_word("move_count", 7)}
+  {load_word("table", 8, "ptr")}
+  {load_word("control", 9, "ptr")}
   %entry_skip = mul i64 %thread, %entry_bytes
   %entries = getelementptr i8, ptr %entries0, i64 %entry_skip
   %cell_skip = mul i64 %thread, %cell_bytes
@@ -265,8 +256,8 @@ move:
   %item = getelementptr [{MOVE_WORDS} x i64], ptr %moves, i64 %m
   %cell = load i64, ptr %item, align 8
   %to = getelementptr i64, ptr %cells, i64 %cell
-  {_word("index", 1, "i64", "item")}
-  {_word("first", 2, "i64", "item")}
+  {load_word("index", 1, "i64", "item")}
+  {load_word("first", 2, "i64", "item")}
   %has_first = icmp ne i64 %first, {NOWHERE}
   %starts = and i1 %is_first, %has_first
   br i1 %starts, label %given, label %usual
@@ -275,10 +266,10 @@ given:
   %given_address = load i64, ptr %given_from, align 8
   br label %set
 usual:
-  {_word("offset", 3, "i64", "item")}
-  {_word("stride", 4, "i64", "item")}
-  {_word("phase", 5, "i64", "item")}
-  {_word("mask", 6, "i64", "item")}
+  {load_word("offset", 3, "i64", "item")}
+  {load_word("stride", 4, "i64", "item")}
+  {load_word("phase", 5, "i64", "item")}
+  {load_word("mask", 6, "i64", "item")}
   %from = getelementptr i64, ptr %table, i64 %index
   %base = load i64, ptr %from, align 8
   %turn = add i64 %run, %phase
