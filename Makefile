@@ -42,7 +42,7 @@ lint: $(VENV)/.test
 	$(BIN)/python tools/check_types.py
 
 stubs: $(VENV)/.test
-	$(BIN)/python tools/make_stubs.py
+	$(BIN)/python -m tools.make_stubs
 
 bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks
