@@ -12,7 +12,9 @@ from typing import Any
 
 from flambeau.shapes import indexing
 from flambeau.shapes.sizes import Shape
-from flambeau.typing import rules
+from flambeau.typing.rules.arithmetic import broadcast
+from flambeau.typing.rules.movement import matrix_transpose, reverse
+from flambeau.typing.rules.products import matmul
 from flambeau.typing.signatures import Signature
 
 TENSOR = re.compile(r"Tensor\[[^,]+, \w+, (\w+)\]")
@@ -44,12 +46,12 @@ def shape_of(
     if isinstance(node, ast.UnaryOp):
         return of(node.operand)
     if isinstance(node, ast.BinOp):
-        rule = rules.matmul if isinstance(node.op, ast.MatMult) else rules.broadcast
+        rule = matmul if isinstance(node.op, ast.MatMult) else broadcast
         return rule(of(node.left), of(node.right))
     if isinstance(node, ast.Compare):
-        return rules.broadcast(of(node.left), of(node.comparators[0]))
+        return broadcast(of(node.left), of(node.comparators[0]))
     if isinstance(node, ast.Attribute):
-        return (rules.reverse if node.attr == "T" else rules.matrix_transpose)(of(node.value))
+        return (reverse if node.attr == "T" else matrix_transpose)(of(node.value))
     if isinstance(node, ast.Subscript):
         items = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
         return indexing.index(of(node.value), [_index(item) for item in items])

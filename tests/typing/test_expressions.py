@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import flambeau as torch
 from flambeau.ops.expressions import ExpressionError, tx
 from flambeau.shapes import ShapeError
-from flambeau.typing import rules
+from flambeau.typing.rules import RULES
 
 
 def both(*shape):
@@ -126,12 +126,12 @@ def test_einops_as_on_pytorchs_tensors(pattern, shape, reduction):
         with pytest.raises(RuntimeError):
             getattr(torch, operation)(x, text, *extra, **axes)
         with pytest.raises(RuntimeError):
-            getattr(rules, f"einops_{operation}")(text, tuple(shape), axes)
+            RULES[f"einops_{operation}"](text, tuple(shape), axes)
         return
     for function in (getattr(torch, operation), getattr(einops, operation)):
         mine = function(x, text, *extra, **axes)
         np.testing.assert_allclose(np.array(mine.tolist()).reshape(theirs.shape), theirs.numpy(), rtol=1e-5, atol=1e-6)
-    assert getattr(rules, f"einops_{operation}")(text, tuple(shape), axes) == tuple(theirs.shape)
+    assert RULES[f"einops_{operation}"](text, tuple(shape), axes) == tuple(theirs.shape)
 
 
 def test_einops_gradients_and_views():

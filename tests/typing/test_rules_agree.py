@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from flambeau.shapes.symbolic import UNKNOWN
-from flambeau.typing import rules
+from flambeau.typing.rules import RULES
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CASES_A_RULE = 80
@@ -38,11 +38,7 @@ SKIPPED = {"at", "class_or_probability_loss"}  # the mypy plugin's own
 
 
 def rule_names() -> list[str]:
-    return [
-        name
-        for name, function in inspect.getmembers(rules, inspect.isfunction)
-        if function.__module__ == rules.__name__ and not name.startswith("_") and name not in INTRINSIC | SKIPPED
-    ]
+    return sorted(RULES.keys() - INTRINSIC - SKIPPED)
 
 
 def drawn(kind: str, name: str, random_source: random.Random):
@@ -208,7 +204,7 @@ def written(kind: str, value) -> str:
 def kinds_of(name: str) -> dict[str, str]:
     return {
         parameter: str(value.annotation).strip("'").removesuffix(" | None")
-        for parameter, value in inspect.signature(getattr(rules, name)).parameters.items()
+        for parameter, value in inspect.signature(RULES[name]).parameters.items()
     }
 
 
@@ -232,7 +228,7 @@ def evaluated(tmp_path_factory):
         kinds = kinds_of(name)
         variables = [annotation(kind, f"V{i}") for i, kind in enumerate(kinds.values())]
         inner = ", ".join(f"V{i}" for i in range(len(kinds)))
-        returns = inspect.signature(getattr(rules, name)).return_annotation.strip("'")
+        returns = inspect.signature(RULES[name]).return_annotation.strip("'")
         result = {
             "Shape": f"Box[rule.{name}({inner})]",
             "Size": f"Int[rule.{name}({inner})]",
@@ -277,10 +273,10 @@ def shown(shape) -> str:
 
 def expected(name: str, arguments: dict) -> tuple[str, str]:
     try:
-        result = getattr(rules, name)(**arguments)
+        result = RULES[name](**arguments)
     except (RuntimeError, IndexError, ValueError, NotImplementedError, TypeError, AssertionError) as error:
         return "error", str(error)
-    returns = inspect.signature(getattr(rules, name)).return_annotation.strip("'")
+    returns = inspect.signature(RULES[name]).return_annotation.strip("'")
     if returns == "Size":
         return "shape", f"Int[{result}]"
     if returns == "Shapes":

@@ -10,9 +10,10 @@ from typing import Any
 from mypy.nodes import Expression, ListExpr, TupleExpr
 from mypy.types import TupleType
 
-from flambeau.typing import rules
 from flambeau.typing.mypy.reader import Reader
 from flambeau.typing.mypy.sizes import Unknown, shape_of
+from flambeau.typing.rules import RULES
+from flambeau.typing.rules.movement import laid_out
 
 
 class _Parameter:
@@ -142,12 +143,12 @@ def _evaluate(node: ast.expr, values: Mapping[str, Any]) -> Any:
             raise Unknown
         return values[node.id]
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-        rule = getattr(rules, node.func.id)
+        rule = RULES[node.func.id]
         arguments = [_evaluate(argument, values) for argument in node.args[1:]]
         try:
             arguments.insert(0, _evaluate(node.args[0], values))
         except Unknown:
-            if rule is not rules.laid_out:
+            if rule is not laid_out:
                 raise
             arguments.insert(0, None)
         try:

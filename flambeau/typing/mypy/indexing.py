@@ -14,9 +14,10 @@ from flambeau.shapes.broadcasting import broadcast_into
 from flambeau.shapes.errors import show
 from flambeau.shapes.indexing import index as index_rule
 from flambeau.shapes.symbolic import UNKNOWN
-from flambeau.typing import rules
 from flambeau.typing.mypy.reader import Reader
 from flambeau.typing.mypy.sizes import CANNOT, SHAPE, Unknown, is_tensor, shape_of, with_shape
+from flambeau.typing.rules.movement import matrix_transpose, reverse
+from flambeau.typing.rules.selecting import select
 
 
 def subscripted(ctx: MethodContext) -> Type:
@@ -37,7 +38,7 @@ def iterated(ctx: MethodContext) -> Type:
     """``for row in x``: each item lacks the first dimension."""
     default = get_proper_type(ctx.default_return_type)
     try:
-        shape = rules.select(shape_of(ctx.type), 0)
+        shape = select(shape_of(ctx.type), 0)
         if isinstance(default, Instance) and default.args:
             item = get_proper_type(default.args[0])
             if isinstance(item, Instance):
@@ -132,7 +133,7 @@ def transposed_attribute(ctx: AttributeContext) -> Type:
     """``x.T`` and ``x.mT``."""
     default = get_proper_type(ctx.default_attr_type)
     name = ctx.context.name if isinstance(ctx.context, MemberExpr) else ""
-    rule: Callable[..., Any] = rules.reverse if name == "T" else rules.matrix_transpose
+    rule: Callable[..., Any] = reverse if name == "T" else matrix_transpose
     try:
         if isinstance(default, Instance):
             return with_shape(default, rule(shape_of(ctx.type)), ctx.api)
