@@ -23,6 +23,7 @@ from flambeau.ops import (  # noqa: F401
     linalg,
     matmul,
     mixtures,
+    nonzero,
     padding,
     pointwise,
     random,

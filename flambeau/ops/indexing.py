@@ -1,26 +1,22 @@
 """`tensor[index]` and `tensor[index] = value`: PyTorch's whole indexing. May import what `flambeau.ops` may.
 
-An index is first applied as a view (integers, slices, None, Ellipsis), and what is left, integer tensors and masks, as one
-gather or scatter over the flattened indexed dimensions.
+An index is first applied as a view (`flambeau.ops.indices`), and what is left, integer tensors and masks, as one gather or
+scatter over the flattened indexed dimensions.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from functools import lru_cache
-from operator import index as as_index
 from typing import Any
 
 from flambeau.autograd.entries import entitle
 from flambeau.autograd.modes import state
-from flambeau.dtypes import bool_, int32, int64
+from flambeau.dtypes import bool_, int64
 from flambeau.graph.primitives.indexing import EITHER_END, GATHER
-from flambeau.graph.primitives.movement import RESHAPE, SLICE
 from flambeau.ops.composite import repeated
 from flambeau.ops.creation import iota, tensor
-from flambeau.ops.gathering import along, flat_positions, into, masked_fill
-from flambeau.ops.joining import cat, stack
+from flambeau.ops.gathering import along, into, masked_fill
+from flambeau.ops.indices import items_of, seen_and_left, seen_at, simple_items
 from flambeau.ops.operands import cast, check_fits, check_tensor, expand, python_number, scalar, strides_like
 from flambeau.ops.registry import check_apart, operator, scalar_name
 from flambeau.ops.slicing import pick
@@ -30,194 +26,9 @@ from flambeau.shapes.broadcasting import broadcast
 from flambeau.shapes.broadcasting import expand as expand_rule
 from flambeau.shapes.errors import ShapeError
 from flambeau.shapes.strides import pointwise
-from flambeau.shapes.views import slice_bounds
-from flambeau.tensor import Tensor, View
+from flambeau.tensor import Tensor
 
-__all__ = ["index_put", "nonzero", "argwhere", "nonzero_tuple"]
-
-
-# --- reading an index --------------------------------------------------------------------------------------------------
-def _bound(value: Any) -> int | None:
-    if value is None or value.__class__ is int:
-        return value
-    try:
-        return as_index(value)
-    except TypeError:
-        raise TypeError("slice indices must be integers or None or have an __index__ method") from None
-
-
-def _as_item(item: Any, device: str) -> Any:
-    """An index item as int, slice, None, Ellipsis, bool or an integer or bool tensor."""
-    if item.__class__ is int or item is None or item is Ellipsis or isinstance(item, (slice, bool)):
-        return item
-    if isinstance(item, Tensor):
-        if item.dtype.category >= 2 or item.dtype.name in ("int8", "int16"):
-            raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
-        if not item._shape:
-            return bool(item.item()) if item.dtype.name in ("bool", "uint8") else int(item.item())
-        item = item.detach()
-        return cast(item, bool_) if item.dtype.name == "uint8" else item
-    if isinstance(item, (list, tuple, range)) or hasattr(item, "__array_interface__"):
-        if hasattr(item, "shape") and item.shape == ():
-            item = item.item()
-            return item if isinstance(item, (bool, int)) else _as_item(item, device)
-        found = tensor(item, device=device)
-        if found.dtype.category == 2 and not found.numel():
-            found = cast(found, int64)
-        return _as_item(found, device) if found._shape else int(found.item())
-    if isinstance(item, (str, bytes)):
-        raise TypeError(f"new(): invalid data type '{type(item).__name__}'")
-    try:
-        return as_index(item)
-    except TypeError:
-        raise IndexError(
-            "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices "
-            f"(got {type(item).__name__})"
-        ) from None
-
-
-def _items(t: Tensor, index: Any) -> list[Any]:
-    """The index's items, one for each dimension (masks: for theirs), the Ellipsis written out as full slices."""
-    given = index if isinstance(index, tuple) else (index,)
-    items = [_as_item(item, t._storage.device) for item in given]
-    used = 0
-    for item in items:
-        if isinstance(item, Tensor):
-            used += len(item._shape) if item.dtype is bool_ else 1
-        elif item is not None and item is not Ellipsis and not isinstance(item, bool):
-            used += 1
-    rank = len(t._shape)
-    if used > rank:
-        raise IndexError(f"too many indices for tensor of dimension {rank}")
-    fill = [slice(None)] * (rank - used)
-    for position, item in enumerate(items):
-        if item is Ellipsis:
-            rest = (
-                [slice(None) if i is Ellipsis else i for i in items[position + 1 :]]
-                if Ellipsis in _plain(items[position + 1 :])
-                else items[position + 1 :]
-            )
-            return [*items[:position], *fill, *rest]
-    return items + fill
-
-
-def _plain(items: Sequence[Any]) -> list[Any]:
-    return [i for i in items if not isinstance(i, Tensor)]
-
-
-def _basic(t: Tensor, items: list[Any]) -> tuple[Tensor, list[Tensor | None]]:
-    """The view that integers, slices and None give, and for each of its dimensions the tensor that indexes it, if any."""
-    shape = tuple(t._shape)
-    simple: list[Any] = []
-    advanced: list[Tensor | None] = []
-    dim = 0
-    for item in items:
-        if item is None or isinstance(item, bool):
-            simple.append(None)
-            advanced.append(None if item is None else tensor([0] if item else [], dtype=int64, device=t.device))
-            continue
-        if isinstance(item, Tensor):
-            count = len(item._shape) if item.dtype is bool_ else 1
-            if item.dtype is bool_:
-                for k, size in enumerate(item._shape):
-                    if size != shape[dim + k]:
-                        raise IndexError(
-                            f"The shape of the mask {list(item._shape)} at index {k} does not match the shape of the indexed "
-                            f"tensor {list(shape)} at index {dim + k}"
-                        )
-                advanced.extend(nonzero_tuple(item))
-            else:
-                advanced.append(cast(item, int64))
-            simple += [_WHOLE] * count
-            dim += count
-            continue
-        if isinstance(item, slice):
-            simple.append((_bound(item.start), _bound(item.stop), _bound(item.step)))
-            advanced.append(None)
-        else:
-            simple.append(item)
-        dim += 1
-    return _seen_at(t, tuple(simple)), advanced
-
-
-_WHOLE = (None, None, None)
-
-
-def _simple(index: Any) -> tuple[Any, ...] | None:
-    """An index of integers, slices, None and Ellipsis as `_view_at` takes it; None for one with anything else in it."""
-    found: list[Any] = []
-    for item in index if index.__class__ is tuple else (index,):
-        kind = item.__class__
-        if kind is slice:
-            bounds = item.start, item.stop, item.step
-            for bound in bounds:
-                if bound is not None and bound.__class__ is not int:
-                    return None
-            found.append(bounds)
-        elif kind is int or item is None or item is Ellipsis:
-            found.append(item)
-        elif kind is Tensor and not item._shape and item._storage.dtype is int64:
-            found.append(item.item())
-        else:
-            return None
-    return tuple(found)
-
-
-def _seen_at(t: Tensor, items: tuple[Any, ...]) -> Tensor:
-    """The view at integers, slices and None (see `_view_at`); the tensor itself where that is all of it."""
-    view = _view_at(t._shape, t.stride(), t._offset, items)
-    return t if view is None else t._viewed(view)
-
-
-@lru_cache(maxsize=1 << 13)
-def _view_at(shape: tuple[int, ...], strides: tuple[int, ...], offset: int, items: tuple[Any, ...]) -> View | None:
-    """The view of a tensor at integers, slices (as triples), None and an Ellipsis; None where it is the tensor itself."""
-    shape, rank = tuple(shape), len(shape)
-    used = sum([item is not None and item is not Ellipsis for item in items])
-    if used > rank:
-        raise IndexError(f"too many indices for tensor of dimension {rank}")
-    at = items.index(Ellipsis) if Ellipsis in items else len(items)
-    items = (*items[:at], *(_WHOLE,) * (rank - used), *(_WHOLE if item is Ellipsis else item for item in items[at + 1 :]))
-    starts, increments, lengths = [], [], []
-    new_shape: list[int] = []
-    new_strides: list[int] = []
-    dim = 0
-    for item in items:
-        if item is None:
-            new_shape.append(1)
-            new_strides.append(shape[dim] * strides[dim] if dim < rank else 1)
-            continue
-        size = shape[dim]
-        if item.__class__ is tuple:
-            start, length, step = slice_bounds(size, item[0], item[1], _step(item[2]))
-            new_shape.append(length)
-            new_strides.append(strides[dim] * step)
-        else:
-            if not -size <= item < size:
-                raise IndexError(f"index {item} is out of bounds for dimension {dim} with size {size}")
-            start, length, step = item + size if item < 0 else item, 1, 1
-        starts.append(start)
-        increments.append(step)
-        lengths.append(length)
-        if length:
-            offset += start * strides[dim]
-        dim += 1
-    steps: list[Any] = []
-    part, title = tuple(lengths), "Slice"
-    if part != shape or any(k != 1 for k in increments):
-        steps.append((SLICE, (tuple(starts), tuple(increments), part, shape)))
-    if any(item.__class__ is not tuple for item in items):
-        steps.append((RESHAPE, (tuple(new_shape), part)))
-        title = "Unsqueeze" if items[-1] is None else "Select"
-    return View(tuple(steps), tuple(new_shape), tuple(new_strides), offset, title) if steps else None
-
-
-def _step(step: Any) -> int:
-    found = 1 if step is None else _bound(step)
-    assert found is not None
-    if found <= 0:
-        raise ValueError("step must be greater than zero")
-    return found
+__all__ = ["index_put", "index_put_"]
 
 
 class _Plan:
@@ -329,11 +140,11 @@ def _getitem(self: Tensor, index: Any) -> Tensor:
         if not -size <= index < size:
             raise IndexError(f"index {index} is out of bounds for dimension 0 with size {size}")
         return pick(self, 0, index + size if index < 0 else index)
-    simple = _simple(index)
+    simple = simple_items(index)
     if simple is not None:
-        result = _seen_at(self, simple)
+        result = seen_at(self, simple)
         return alias(self) if result is self else result
-    result, advanced = _basic(self, _items(self, index))
+    result, advanced = seen_and_left(self, items_of(self, index))
     for found in advanced:
         if found is not None:
             return _take(result, advanced)
@@ -398,10 +209,10 @@ def _setitem(self: Tensor, index: Any, value: Any) -> None:
     """
     if isinstance(index, Tensor) and index.dtype is bool_ and index._shape and _set_masked(self, index, value):
         return
-    simple = _simple(index)
-    items = _items(self, index) if simple is None else []
+    simple = simple_items(index)
+    items = items_of(self, index) if simple is None else []
     source = _value_tensor(self, value)
-    target, advanced = _basic(self, items) if simple is None else (_seen_at(self, simple), [])
+    target, advanced = seen_and_left(self, items) if simple is None else (seen_at(self, simple), [])
     if target is self:
         target = alias(self)
     if all(found is None for found in advanced):
@@ -497,7 +308,7 @@ def _put_operands(input: Tensor, indices: Sequence[Tensor | None], values: Tenso
             f"{scalar_name(values)} for the source."
         )
     read = [reshape(i, (1,)) if isinstance(i, Tensor) and not i._shape and i.dtype is not bool_ else i for i in items]
-    return _basic(input, _items(input, tuple(read)))
+    return seen_and_left(input, items_of(input, tuple(read)))
 
 
 @operator()
@@ -506,57 +317,3 @@ def index_put_(input: Tensor, indices: Sequence[Tensor | None], values: Tensor, 
     target, advanced = _put_operands(input, indices, values)
     _put(target, advanced, values, "add" if accumulate else "set")
     return input
-
-
-def nonzero_tuple(mask: Tensor) -> tuple[Tensor, ...]:
-    """One vector a dimension: where a tensor isn't zero. Computes the tensor, to know how many there are."""
-    shape = tuple(mask._shape)
-    positions = flat_positions(reshape(cast(mask.detach(), bool_), (-1,)))
-    if len(shape) == 1:
-        return (positions,)
-    if math.prod(shape) < 1 << 31:  # processors divide vectors of these faster
-        positions = cast(positions, int32)
-    result = []
-    for size in reversed(shape[1:]):
-        whole = positions.div(max(size, 1), rounding_mode="floor")
-        result.append(cast(positions - whole * size, int64))
-        positions = whole
-    return (cast(positions, int64), *reversed(result))
-
-
-@operator(out="exact")
-def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
-    """The positions of non-zero elements, [count, rank] (or a tuple of vectors), in row-major order.
-
-    >>> torch.tensor([0, 3, 0, 4]).nonzero()
-    tensor([[1],
-            [3]])
-    """
-    check_tensor(input, "nonzero", "input")
-    if as_tuple:
-        return nonzero_tuple(input if input._shape else reshape(input, (1,)))
-    if not input._shape:
-        return reshape(nonzero_tuple(reshape(input, (1,)))[0], (-1, 1))[:, :0]
-    return owned(stack(nonzero_tuple(input), 0).t())  # a dimension after the other in memory, as in PyTorch
-
-
-@operator()
-def argwhere(input: Tensor) -> Tensor:
-    """The positions of non-zero elements, [count, rank]."""
-    return nonzero(input)
-
-
-@operator(out="exact")
-def nonzero_static(input: Tensor, *, size: int, fill_value: int = -1) -> Tensor:
-    """The first `size` positions of non-zero elements, [size, rank]; where there are fewer, rows of `fill_value`.
-
-    >>> torch.tensor([0, 3, 0, 4]).nonzero_static(size=3)
-    tensor([[ 1],
-            [ 3],
-            [-1]])
-    """
-    if size < 0:
-        raise RuntimeError(f"nonzero_static: 'size' must be an non-negative integer, got {size}")
-    found = nonzero(input)[:size]
-    rows = found.new_full((size - found._shape[0], found._shape[1]), fill_value)
-    return cat([found, rows], 0)

@@ -182,6 +182,12 @@ def test_errors(device: str, index: Any) -> None:
     check(put, put, (_tensor((3, 2)), index, 0.0), device=device)
 
 
+@pytest.mark.parametrize("index", [(..., ...), (..., ..., 0), (..., 1, ...), (None, ..., ...), (..., ..., None)], ids=str)
+def test_several_ellipses(device: str, index: Any) -> None:
+    """Each stands for as many dimensions as have no item of their own."""
+    check(get, get, (_tensor((2, 3, 4)), index), device=device)
+
+
 def test_zero_dimensional(device: str) -> None:
     for index in (0, Ellipsis, None, True, False, torch.tensor(True), (), slice(None)):
         check(get, get, (torch.tensor(2.0), index), device=device)
