@@ -7,10 +7,10 @@ from typing import Any
 
 __all__ = ["device", "default_device", "set_default_device", "as_device_name"]
 
-_TYPES = ("cpu", "reference", "webgpu")
+_TYPES = ("cpu", "reference", "webgpu", "meta")
 _FOREIGN = (
     "cuda", "ipu", "xpu", "mkldnn", "opengl", "opencl", "ideep", "hip", "ve", "fpga", "maia", "xla", "lazy", "vulkan", "mps",
-    "meta", "hpu", "mtia", "privateuseone",
+    "hpu", "mtia", "privateuseone",
 )  # fmt: skip
 """PyTorch's other types: a program may name and compare such a device, and is told when it wants something put there."""
 
@@ -71,7 +71,7 @@ _default = _Default()
 
 
 def as_device_name(value: Any) -> str:
-    """The graph's name of a device given as a string, a `device` or None (the default): "cpu", "reference", "webgpu:0".
+    """The graph's name of a device given as a string, a `device` or None (the default): "cpu", "reference", "meta", "webgpu:0".
 
     Raises what a PyTorch raises that was built without a device: AssertionError for "cuda" and "xpu", RuntimeError for others.
     """

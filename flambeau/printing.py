@@ -164,9 +164,9 @@ def tensor_text(t: Tensor) -> str:
     if t._storage.device != "cpu":
         suffixes.append(f"device='{t._storage.device}'")
     usual = t.dtype in (default_dtype(), default_dtype().to_complex(), int64, bool_)
-    if t.numel() == 0:
-        text = "[]"
-        if t.dim() != 1:
+    if t.numel() == 0 or t.is_meta:
+        text = "..." if t.is_meta else "[]"
+        if t.dim() != 1 or t.is_meta:
             suffixes.append("size=" + str(tuple(t.shape)))
         if t.dtype is not default_dtype():
             suffixes.append(f"dtype={t.dtype}")

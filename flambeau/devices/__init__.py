@@ -11,7 +11,7 @@ from flambeau.devices.base import Backend, HostBackend
 
 __all__ = ["Backend", "HostBackend", "adopt", "backend", "host_backend", "started", "DEVICE_TYPES"]
 
-DEVICE_TYPES = ("cpu", "reference", "webgpu")
+DEVICE_TYPES = ("cpu", "reference", "webgpu", "meta")
 _started: dict[str, Backend] = {}
 _lock = threading.RLock()
 if hasattr(os, "register_at_fork"):  # a child must not inherit a device that another thread was half-way through starting

@@ -106,7 +106,8 @@ def dim_order(self: Tensor, *, ambiguity_check: Any = False) -> tuple[int, ...]:
 
 # --- dtype and device --------------------------------------------------------------------------------------------------
 def _to_device(t: Tensor, name: str) -> Tensor:
-    moved = from_bytes(t._bytes(), t.dtype, t._shape, name)._laid_out(strides_like(t))
+    data = bytes(0) if name == "meta" else t._bytes()
+    moved = from_bytes(data, t.dtype, t._shape, name)._laid_out(strides_like(t))
     return record(_TO_DEVICE, moved, (t,), (t._storage.device,))
 
 

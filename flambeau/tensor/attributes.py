@@ -99,11 +99,11 @@ class Attributes:
         return self.numel() * self._storage.dtype.itemsize
 
     def data_ptr(self) -> int:
-        """The address of the first element; 0 of an empty tensor. The memory stays there as long as the tensor lives.
+        """The address of the first element; 0 of an empty or meta tensor. The memory stays there as long as the tensor lives.
 
         On a GPU a number that two tensors share when they begin at the same place of the same memory.
         """
-        return self._address() + self.storage_offset() * self.itemsize if self.numel() else 0
+        return self._address() + self.storage_offset() * self.itemsize if self.numel() and not self.is_meta else 0
 
     def _address(self) -> int:
         """Where the storage begins; on a GPU a number of it."""
@@ -127,5 +127,10 @@ class Attributes:
     def is_cpu(self) -> bool:
         return self._storage.device == "cpu"
 
-    is_cuda = is_sparse = is_quantized = is_meta = is_mps = is_xpu = is_nested = property(lambda self: False)
+    @property
+    def is_meta(self) -> bool:
+        """Whether the tensor has a shape and no elements."""
+        return self._storage.device == "meta"
+
+    is_cuda = is_sparse = is_quantized = is_mps = is_xpu = is_nested = property(lambda self: False)
     is_ipu = is_maia = is_mkldnn = is_mtia = is_sparse_csr = is_vulkan = is_xla = property(lambda self: False)

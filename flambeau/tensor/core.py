@@ -455,7 +455,8 @@ class Tensor(Gradients):
         return copy
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        arguments = (type(self), self._to_bytes(), self.dtype, tuple(self._shape), self._storage.device, self._requires_grad)
+        data = b"" if self.is_meta else self._to_bytes()
+        arguments = (type(self), data, self.dtype, tuple(self._shape), self._storage.device, self._requires_grad)
         return _rebuild, (*arguments, dict(self.__dict__))
 
 
@@ -544,12 +545,15 @@ def over(storage: Storage, shape: tuple[int, ...], strides: tuple[int, ...] | No
 
 
 def from_bytes(data: Any, type: dtype, shape: Sequence[int], device: Any = None) -> Tensor:
-    """A tensor of a copy of bytes in row-major order; raises RuntimeError when their number doesn't fit the shape."""
+    """A tensor of a copy of bytes in row-major order; raises RuntimeError when their number doesn't fit the shape.
+
+    On the meta device any bytes will do.
+    """
     shape = tuple(shape)
     nbytes = prod(shape) * type.itemsize
-    if memoryview(data).nbytes != nbytes:
-        raise RuntimeError(f"{list(shape)} elements of {type} take {nbytes} bytes, got {memoryview(data).nbytes}")
     name = as_device_name(device)
+    if memoryview(data).nbytes != nbytes and name != "meta":
+        raise RuntimeError(f"{list(shape)} elements of {type} take {nbytes} bytes, got {memoryview(data).nbytes}")
     backend = devices.backend(name)
     if not backend.supports(type):
         raise TypeError(f"device {name} has no {type}: convert the tensor first, with .to(torch.float32) for example")

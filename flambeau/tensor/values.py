@@ -61,6 +61,8 @@ class Values(Attributes):
             raise RuntimeError(f"a Tensor with {self.numel()} elements cannot be converted to Scalar")
         node = self._computed()
         backend = devices.backend(node.device)
+        if backend.name == "meta":
+            raise RuntimeError("Tensor.item() cannot be called on meta tensors")
         if backend.runs_plans and backend.is_host:
             found = number_at(cast("devices.HostBackend", backend).address(node.buffer), node.dtype)
             if found is not None:

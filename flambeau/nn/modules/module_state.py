@@ -5,6 +5,7 @@ May import: nn.parameter, autograd, tensor, nn.modules.hooks. `Module` inherits 
 
 from __future__ import annotations
 
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -193,6 +194,13 @@ class ModuleState:
         try:
             with no_grad():
                 if not assign:
+                    if param.is_meta and not value.is_meta:
+                        warnings.warn(
+                            f"for {key}: copying from a non-meta parameter in the checkpoint to a meta parameter in the current "
+                            "model, which is a no-op. (Did you mean to pass `assign=True` to assign items in the state "
+                            "dictionary to their corresponding key in the module instead of copying them in place?)",
+                            stacklevel=2,
+                        )
                     param.copy_(value)
                     return None
                 if isinstance(param, Parameter):

@@ -1,6 +1,6 @@
 """The tree half of Module: finding descendants and their tensors by name, and converting all of them at once.
 
-May import: nn.parameter, autograd, tensor, dtypes. `Module` inherits from `ModuleTree`.
+May import: nn.parameter, autograd, tensor, device, dtypes. `Module` inherits from `ModuleTree`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from flambeau import dtypes
 from flambeau.autograd.modes import no_grad
+from flambeau.device import as_device_name
 from flambeau.nn.parameter import Parameter
 from flambeau.ops import creation
 from flambeau.tensor import Tensor
@@ -189,6 +190,11 @@ class ModuleTree:
 
         def convert(t: Tensor) -> Tensor:
             wanted = dtype if t.dtype.category >= 2 else None
+            if t.is_meta and device is not None and as_device_name(device) != "meta":
+                raise NotImplementedError(
+                    "Cannot copy out of meta tensor; no data! Please use torch.nn.Module.to_empty() instead of "
+                    "torch.nn.Module.to() when moving module from meta to a different device."
+                )
             return t.to(
                 device=device, dtype=wanted, non_blocking=non_blocking, memory_format=format if t.ndim in (4, 5) else None
             )
