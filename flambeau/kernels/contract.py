@@ -49,7 +49,8 @@ def trace(space: Space, operation: Operation, index: tuple[Index, ...], memory: 
             carried = _carry(operation, padded)
             if carried is None:
                 break
-            after = moved(space, operation, positions)
+            after = moved(space, operation, positions)  # of a padded dimension as it is: a reshape may wrap what is outside
+            after = tuple(i if d is None or not padded[d] else positions[d] for i, d in zip(after, carried))
             if any(space.affine(i) is None for i in after):
                 break
             positions = after

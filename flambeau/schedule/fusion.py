@@ -79,16 +79,18 @@ class Unit:
     """One kernel to be made: the operations that it stores (`roots`), and for a contraction its core.
 
     `shape` is the roots' (without ones) where it may take more of them, else None; `reduced` what reductions it computes;
-    `cone` all that it computes, as bits; `needs` the units before it.
+    `cone` all that it computes, as bits; `needs` the units that it reads results of; `bit` stands for it in `before`, all the
+    units that come before it.
     """
 
-    __slots__ = ("roots", "core", "shape", "reduced", "cone", "needs")
+    __slots__ = ("roots", "core", "shape", "reduced", "cone", "needs", "bit", "before")
 
     def __init__(
         self, root: Operation, core: Operation | None, shape: tuple[int, ...] | None, reduced: frozenset[Any], cone: int
     ) -> None:
         self.roots, self.core, self.shape, self.reduced, self.cone = [root], core, shape, reduced, cone
         self.needs: set[Unit] = set()
+        self.bit = self.before = 0
 
 
 class Fusion:
@@ -427,7 +429,23 @@ class Fusion:
                 if unit.shape is not None:
                     recent.setdefault(unit.shape, []).append(unit)
             unit_of[o.number] = unit
-            unit.needs |= {unit_of[d] for d in direct if d in unit_of} - {unit}
+            if not unit.bit:
+                unit.bit = 1 << len(self.units)
+            self._comes_after(unit, {unit_of[d] for d in direct if d in unit_of} - {unit})
+
+    def _comes_after(self, unit: Unit, others: set[Unit]) -> None:
+        """Notes that a unit, and so all that come after it, needs others."""
+        unit.needs |= others
+        added = 0
+        for other in others:
+            added |= other.before | other.bit
+        added &= ~unit.before
+        if added:
+            unit.before |= added
+            if len(unit.roots) > 1:  # before it had a second root nothing could come after it
+                for user in self.units:
+                    if user.before & unit.bit:
+                        user.before |= added
 
     def _joins(self, made: Unit, unit: Unit, needs: dict[int, frozenset[int]], unit_of: dict[int, Unit]) -> bool:
         """Whether the root of `made` may, and should, be stored by `unit`'s kernel too."""
@@ -440,16 +458,8 @@ class Fusion:
         shared = {d for r in unit.roots for d in needs[r.number] if self.by_number[d].size > 1} | members
         if not shared & needs[o.number]:
             return False
-        others = {unit_of[d] for d in needs[o.number] if d in unit_of} - {unit}
-        seen: set[Unit] = set()
-        stack = list(others)
-        while stack:  # a value that `o` needs must not come after the unit
-            u = stack.pop()
-            if u is unit:
-                return False
-            if u not in seen and u.roots[-1].number > unit.roots[0].number:  # else all of it was there before the unit
-                seen.add(u)
-                stack.extend(u.needs)
+        if any(unit_of[d].before & unit.bit for d in needs[o.number] if d in unit_of):
+            return False  # a value that `o` needs comes after the unit
         if members & needs[o.number]:
             if made.reduced:
                 row = max(self._row(k) for k in made.reduced)

@@ -67,6 +67,9 @@ GRADIENTS: dict[str, Any] = {
     "svd wide": (lambda t, a: (lambda u, s, vh: (s, u @ vh))(*t.linalg.svd(a, full_matrices=False)), (2, 4)),
     "eigh": (lambda t, a: (lambda w, v: (w, v * w.exp().unsqueeze(-2) @ v.mH, v.abs()))(*t.linalg.eigh(a + a.mH)), (3, 3)),
     "lu": (lambda t, a: t.linalg.lu(a)[1:], (3, 3)),
+    "matrix_norm": (lambda t, a: t.linalg.matrix_norm(a, 2), (2, 2)),
+    "eigvalsh of one of a batch": (lambda t, a: t.linalg.eigvalsh(a + a.mH), (1, 3, 3)),
+    "svdvals of one of a batch": (lambda t, a: t.linalg.svdvals(a), (1, 3, 2)),
     "lstsq": (lambda t, a: t.linalg.lstsq(a, a[:, :1] * 2 + a[:, 1:2] ** 2)[0], (5, 3)),
 }
 

@@ -90,6 +90,18 @@ def test_batched_products_of_heads_read_through_reshape_and_permute() -> None:
     check(make("contract", (q, k), (0, 1, 2), (0, 3, 2), (0, 1, 3)))
 
 
+@pytest.mark.parametrize("start", [0, 3, 5, 7])
+def test_a_part_of_zeros_around_a_row_that_a_reshape_cuts(start: int) -> None:
+    a, row = leaf(array(1, 5, 5)), make("reshape", (leaf(array(1, 5)),), (5,), (1, 5))
+    padded = make("pad", (row,), (0,), (30,), (0,), 0.0)
+    b = make("reshape", (make("slice", (padded,), (start,), (1,), (25,), (35,)),), (1, 5, 5), (25,))
+    out = make("contract", (a, b), (0, 1, 2), (0, 3, 2), (0, 1, 3))
+    expected, found = copied([out]), copied([out])
+    ReferenceBackend().realize(expected)
+    realize(Interpreter(), found)
+    np.testing.assert_allclose(found[0].buffer.reshape(-1), expected[0].buffer.reshape(-1), rtol=1e-4, atol=1e-4)
+
+
 def test_a_permuted_result_is_written_in_its_own_order() -> None:
     a, b = leaf(array(6, 4)), leaf(array(4, 5))
     out = make("contract", (a, b), (0, 1), (1, 2), (0, 2))
