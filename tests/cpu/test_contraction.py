@@ -269,6 +269,14 @@ def test_accuracy(make):
 
 
 @pytest.mark.parametrize("bits", WIDTHS)
+@pytest.mark.parametrize("vectors", [2, 2.5, 3, 3.5, 4, 5])
+def test_weight_gradients_of_small_images(vectors, bits):
+    """All tiles in one block: the rows, so many vectors of them, are transformed in groups."""
+    channels = int(vectors * bits // 32)
+    check(conv_weight(Conv(4, channels, 4, 4, channels, 3, 3)), bits)
+
+
+@pytest.mark.parametrize("bits", WIDTHS)
 @pytest.mark.parametrize(
     "s",
     [

@@ -399,8 +399,8 @@ def plan_winograd_weight(form: Form, target: Target, threads: int) -> WinogradWe
 
     parts, per = divided(1)
     single, narrow = divided(ceiling(channels * line_count * wide, room // 2))
-    group = min(ceiling(rows, lanes), 4) * lanes
-    half = max(group // 2, lanes)
+    vectors_of_rows = min(ceiling(rows, lanes), 4)
+    group, half = vectors_of_rows * lanes, max(vectors_of_rows // 2, 1) * lanes
     if line_count * wide <= MOST and (narrow + half) * line_count * wide <= room * 2 // 3 and narrow >= 2 * lanes:
         parts, per, lines, group = single, narrow, line_count, half
     else:
