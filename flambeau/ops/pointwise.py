@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from flambeau.dtypes import bool_, float64, int32
+from flambeau.dtypes import bool_, float32, float64, int32
 from flambeau.graph.node import Node, Primitive
 from flambeau.graph.primitives import elementwise as e
 from flambeau.ops.arithmetic import mul, sub
@@ -361,17 +361,41 @@ def frexp(input: Tensor) -> Any:
         raise RuntimeError("torch.frexp() only supports floating-point dtypes")
     x = input.detach()
     with untaped():
-        wide = cast(x, float64) if _has_float64(x) else cast(x, accumulation_dtype(x.dtype))
-        plain = (wide != 0) & (wide.abs() < math.inf)
-        size = choose(plain, wide.abs(), 1.0, "frexp").to(wide.dtype)
-        exponent = log2(size).floor() + 1
-        share = size / pow_of_two(exponent)
-        exponent = choose(share >= 1, exponent + 1, choose(share < 0.5, exponent - 1, exponent, "frexp"), "frexp")
-        exponent = cast(choose(plain, exponent, 0.0, "frexp").to(wide.dtype), int32)
-    return _frexp_result(input / pow_of_two(cast(exponent, wide.dtype)).to(input.dtype), exponent)
+        if x.dtype is float64:
+            mantissa, exponent = _parts_by_logarithm(x)
+        else:
+            mantissa, exponent = _parts_by_bits(cast(x, float32))
+        mantissa = cast(mantissa, x.dtype)
+    return _frexp_result(record(_FREXP, mantissa, (input,)), exponent)
 
 
-def _has_float64(t: Tensor) -> bool:
-    from flambeau import devices
+def _frexp_gradient(g: Tensor, y: Tensor, inputs: Any, params: Any) -> tuple[Any]:
+    (x,) = inputs
+    plain = (x != 0) & (x.abs() < math.inf)
+    return (lambda: g * choose(plain, y / x, 1.0, "frexp"),)
 
-    return devices.backend(t._storage.device).supports(float64)
+
+_FREXP = Composite("frexp", _frexp_gradient, saves="inputs output")
+
+
+def _parts_by_bits(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Mantissas and exponents of float32 numbers, from their bits."""
+    is_tiny = x.abs() < 2.0**-126
+    bits = _apply(e.BITCAST, (choose(is_tiny, x * 2.0**24, x, "frexp"),), (int32,))
+    field = _apply(e.BITWISE_AND, operands("frexp", bits, 0x7F800000))
+    plain = (field != 0) & (field != 0x7F800000)
+    mantissa = _apply(e.BITCAST, (bits - field + (126 << 23),), (float32,))
+    exponent = _apply(e.RIGHT_SHIFT, operands("frexp", field, 23)) - choose(is_tiny, 126 + 24, 126, "frexp")
+    return choose(plain, mantissa, x, "frexp"), cast(choose(plain, exponent, 0, "frexp"), int32)
+
+
+def _parts_by_logarithm(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Of float64, whose bits WGSL can't read. Two divisions, as a power of two alone may overflow."""
+    plain = (x != 0) & (x.abs() < math.inf)
+    size = choose(plain, x.abs(), 1.0, "frexp")
+    exponent = log2(size).floor() + 1
+    half = (exponent / 2).floor()
+    share = size / pow_of_two(half) / pow_of_two(exponent - half)
+    wrong = choose(share >= 1, 1.0, choose(share < 0.5, -1.0, 0.0, "frexp"), "frexp").to(x.dtype)
+    mantissa = _apply(e.COPYSIGN, (share / pow_of_two(wrong), x))
+    return choose(plain, mantissa, x, "frexp"), cast(choose(plain, exponent + wrong, 0.0, "frexp").to(x.dtype), int32)

@@ -120,6 +120,7 @@ EXACT = {
     "bitwise_and": torch.bitwise_and,
     "bitwise_or": torch.bitwise_or,
     "bitwise_xor": torch.bitwise_xor,
+    "gcd": torch.gcd,
     "left_shift": torch.bitwise_left_shift,
     "right_shift": torch.bitwise_right_shift,
     "eq": torch.eq,
@@ -133,9 +134,9 @@ EXACT = {
 }
 UNARY = {"neg", "abs", "sign", "floor", "ceil", "trunc", "round", "sqrt", "bitwise_not", "isnan"}
 COMPARISONS = {"eq", "ne", "lt", "le", "gt", "ge", "isnan"}
-BITS = {"bitwise_not", "bitwise_and", "bitwise_or", "bitwise_xor", "left_shift", "right_shift"}
+BITS = {"bitwise_not", "gcd", "bitwise_and", "bitwise_or", "bitwise_xor", "left_shift", "right_shift"}
 FLOAT_ONLY = {"sqrt", "div", "copysign", "nextafter"}
-NOT_ON_BOOL = {"neg", "abs", "sign", "floor", "ceil", "trunc", "round", "sub", "fmod", "remainder", "floor_divide", "pow"}
+NOT_ON_BOOL = {"neg", "abs", "sign", "floor", "ceil", "trunc", "round", "sub", "fmod", "remainder", "floor_divide", "pow", "gcd"}
 
 
 def cases() -> Any:

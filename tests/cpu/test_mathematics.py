@@ -27,7 +27,7 @@ ONE = {
     "log2": (np.log2, 0.6),
     "sin": (np.sin, 1.1),
     "cos": (np.cos, 1.1),
-    "tan": (np.tan, 1.0),
+    "tan": (np.tan, 2.2),
     "asin": (np.arcsin, 0.6),
     "acos": (np.arccos, 0.6),
     "atan": (np.arctan, 0.6),
@@ -102,7 +102,12 @@ def test_functions_of_one_float64(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name, units", [("exp", 1.1), ("log", 1.1), ("sin", 1.1), ("cos", 1.1), ("expm1", 1.6), ("log1p", 1.6), ("tanh", 2.1)]
+    "name, units",
+    [
+        *(("exp", 1.1), ("log", 1.1), ("sin", 1.1), ("cos", 1.1), ("erf", 1.1), ("expm1", 1.6), ("log1p", 1.6), ("log2", 1.6)),
+        *(("tan", 2.2), ("tanh", 2.1), ("asin", 2.1), ("acos", 2.1), ("atan", 2.1), ("sinh", 3.1), ("cosh", 3.1)),
+        *(("asinh", 3.1), ("acosh", 3.1), ("atanh", 3.1)),
+    ],
 )
 def test_float64_within_the_last_place(name: str, units: float) -> None:
     mpmath = pytest.importorskip("mpmath")
@@ -112,14 +117,45 @@ def test_float64_within_the_last_place(name: str, units: float) -> None:
     x = np.concatenate(
         [*dense, near, rng.uniform(-745, 709, 300), 10.0 ** rng.uniform(-308, 300, 300), 1 + rng.uniform(-0.3, 0.4, 300)]
     )
-    x = np.abs(x) if name.startswith("log") else x[np.abs(x) < 709] if name.startswith("exp") else x
+    x = np.abs(x) if name.startswith("log") else x[np.abs(x) < 709] if name in ("exp", "expm1", "sinh", "cosh") else x
     x = np.concatenate([x, -rng.uniform(0, 0.9, 300)]) if name == "log1p" else x
+    x = x[np.abs(x) <= 1] if name in ("asin", "acos", "atanh") else 1 + np.abs(x) if name == "acosh" else x
     (found,) = run(backend(None), kernel(name, [float64], float64, len(x)), [x, np.zeros_like(x)])
     mpmath.mp.prec = 160
+    function = {"log2": lambda x: mpmath.log(x, 2)}.get(name) or getattr(mpmath, name)
     for value, mine in zip(x.tolist(), found.tolist(), strict=True):
-        exact = getattr(mpmath, name)(mpmath.mpf(value))
+        exact = function(mpmath.mpf(value))
         unit = np.spacing(abs(float(exact))) if exact else 5e-324
         assert abs(mpmath.mpf(mine) - exact) / unit <= units, (value, mine, exact)
+
+
+@pytest.mark.parametrize("name, units", [("pow", 1.1), ("atan2", 2.1)])
+def test_float64_of_two_within_the_last_place(name: str, units: float) -> None:
+    mpmath = pytest.importorskip("mpmath")
+    rng = np.random.default_rng(4)
+    a = np.concatenate([rng.uniform(0, 10, 600), 10.0 ** rng.uniform(-300, 300, 600), 1 + rng.uniform(-1e-3, 1e-3, 600)])
+    b = np.concatenate([rng.uniform(-10, 10, 600), rng.uniform(-1, 1, 600), rng.uniform(-5e5, 5e5, 600)])
+    if name == "atan2":
+        b[600:] = 10.0 ** rng.uniform(-300, 300, 1200) * rng.choice([-1, 1], 1200)
+    (found,) = run(backend(None), kernel(name, [float64] * 2, float64, len(a)), [a, b, np.zeros_like(a)])
+    mpmath.mp.prec = 200
+    function = mpmath.power if name == "pow" else mpmath.atan2
+    for left, right, mine in zip(a.tolist(), b.tolist(), found.tolist(), strict=True):
+        exact = function(mpmath.mpf(left), mpmath.mpf(right))
+        unit = np.spacing(abs(float(exact)))
+        assert abs(mpmath.mpf(mine) - exact) / unit <= units, (left, right, mine, exact)
+
+
+@pytest.mark.parametrize("bits", WIDTHS)
+@pytest.mark.parametrize("name", ["pow", "atan2"])
+def test_limits_of_float64(name: str, bits: int) -> None:
+    limits = np.array([*LIMITS, 3.0, -3.0, 1.5, -2.0, 0.25, 2.0**53, 2.0**53 + 2, -7.0, 1e308, -1e-308, 5e-324, 1e300])
+    a, b = (g.reshape(-1) for g in np.meshgrid(limits, limits))
+    with np.errstate(all="ignore"):
+        exact = (np.power if name == "pow" else np.arctan2)(a, b)
+    (found,) = run(backend(bits), kernel(name, [float64] * 2, float64, len(a)), [a, b, np.zeros_like(a)])
+    np.testing.assert_allclose(found, exact, rtol=1e-15, atol=5e-324)
+    np.testing.assert_array_equal(np.signbit(found[exact == 0]), np.signbit(exact[exact == 0]))
 
 
 @pytest.mark.parametrize("bits", WIDTHS)

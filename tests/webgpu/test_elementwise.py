@@ -89,6 +89,7 @@ INTEGER_BINARY = [
     "bitwise_xor",
     "left_shift",
     "right_shift",
+    "gcd",
 ]
 BOOL_BINARY = ["eq", "ne", "lt", "le", "gt", "ge", "bitwise_and", "bitwise_or", "bitwise_xor", "maximum", "minimum"]
 FLOATS = [d for d in TYPES_OF_KERNELS if d.category == 2]

@@ -1,9 +1,9 @@
-"""sin and cos in the width of their argument, where the processor fuses multiply-adds.
+"""sin, cos and tan in the width of their argument, where the processor fuses multiply-adds.
 
 x = k·π/2 + r with |r| ≤ π/4: π/2 is given in three parts of the width, whose first product is subtracted exactly, so that the
-rest is known to more than its own last place. The polynomials are minimax fits (Remez exchange) for even relative error. Within
-1.1 units in the last place. Arguments past the limits, where the parts of π/2 give out, are left to the caller. May import the
-builder and `polynomial.py`.
+rest is known to more than its own last place. The polynomials are minimax fits (Remez exchange) for even relative error.
+sin and cos are within 1.1 units in the last place, tan within 2.2. Arguments past the limits, where the parts of π/2 give out,
+are left to the caller. May import the builder and `polynomial.py`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from flambeau.codegen.llvm.types import Value, bits_of, constant
 
 __all__ = ["CIRCULAR", "circular", "is_fused"]
 
-CIRCULAR = frozenset(("sin", "cos"))
+CIRCULAR = frozenset(("sin", "cos", "tan"))
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def is_fused(f: Function) -> bool:
 
 
 def circular(f: Function, name: str, x: Value, otherwise: Callable[[], Value]) -> Value:
-    """sin or cos of x; `otherwise` computes it where an argument in any lane is past the limit."""
+    """sin, cos or tan of x; `otherwise` computes it where an argument in any lane is past the limit."""
     width = _WIDTHS[bits_of(x.type)]
     is_large = f.test("fcmp oge", f.intrinsic("fabs", x), number(x, width.limit))
     return f.choose(any_lane(f, is_large), lambda: [otherwise()], lambda: [_within(f, name, x, width)])[0]
@@ -87,9 +87,13 @@ def _within(f: Function, name: str, x: Value, width: _Width) -> Value:
     if name == "cos":
         quadrant = f.binary("add", quadrant, constant(quadrant.type, 1))
     one, two, nil = (constant(quadrant.type, n) for n in (1, 2, 0))
-    result = f.select(f.test("icmp ne", f.binary("and", quadrant, one), nil), cosine, sine)
-    result = f.select(f.test("icmp ne", f.binary("and", quadrant, two), nil), _minus(f, result), result)
-    if name == "sin":  # -0.0 is its own sine
+    is_turned = f.test("icmp ne", f.binary("and", quadrant, one), nil)
+    result = f.select(is_turned, cosine, sine)
+    if name == "tan":
+        result = f.binary("fdiv", result, f.select(is_turned, _minus(f, sine), cosine))
+    else:
+        result = f.select(f.test("icmp ne", f.binary("and", quadrant, two), nil), _minus(f, result), result)
+    if name != "cos":  # -0.0 is its own sine and tangent
         return f.select(f.test("fcmp oeq", x, number(x, 0.0)), x, result)
     return result
 

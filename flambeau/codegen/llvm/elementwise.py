@@ -335,6 +335,36 @@ def _integer_power(f: Function, x: Sequence[Value], type: dtype) -> Value:
     return f.select(negative, inverse, power)
 
 
+def _common_divisor(f: Function, x: Sequence[Value], type: dtype) -> Value:
+    """Binary: of two odd numbers the difference takes the larger one's place, without its factors of 2 (Stein's algorithm)."""
+    a, b = (_integer_abs(f, (operand,), type) for operand in x)
+    nil = constant(a.type, 0)
+
+    def twos(x: Value) -> Value:
+        """How many times 2 divides x; 0 for 0."""
+        count = f.call(f"llvm.cttz.{f.suffix(x.type)}", x.type, x, Value("false", "i1"))
+        return f.binary("and", count, constant(x.type, bits_of(x.type) - 1))
+
+    common = twos(f.binary("or", a, b))
+    is_zero = f.test("icmp eq", a, nil)
+    a, b = f.select(is_zero, b, a), f.select(is_zero, nil, b)
+    a, b = f.binary("lshr", a, twos(a)), f.binary("lshr", b, twos(b))
+
+    def more(carried: list[Value]) -> Value:
+        return any_lane(f, f.test("icmp ne", carried[1], nil))
+
+    def turn(carried: list[Value]) -> list[Value]:
+        a, b = carried
+        is_less = f.test("icmp ult", b, a)
+        rest = f.select(is_less, f.binary("sub", a, b), f.binary("sub", b, a))
+        done = f.test("icmp eq", b, nil)
+        smaller = f.select(f.binary("and", is_less, f.binary("xor", done, constant(done.type, 1))), b, a)
+        rest = f.select(done, nil, rest)
+        return [smaller, f.binary("lshr", rest, twos(rest))]
+
+    return f.binary("shl", f.repeat([a, b], more, turn)[0], common)
+
+
 def _shift(op: str) -> _Rule:
     """Shifts by the width or more give 0 (-1 for a negative number shifted right)."""
 
@@ -373,6 +403,7 @@ _INTEGER: dict[str, _Rule] = {
     "bitwise_and": _binary("and"),
     "bitwise_or": _binary("or"),
     "bitwise_xor": _binary("xor"),
+    "gcd": _common_divisor,
     "left_shift": _shift("shl"),
     "right_shift": lambda f, x, type: _shift("ashr" if type.is_signed else "lshr")(f, x, type),
 }

@@ -1,9 +1,10 @@
 """Transcendental functions in LLVM IR. May import the builder, its neighbours for functions, and `flambeau.dtypes`.
 
-float32 (and the half types, which come as float32): `exp`, `log`, `log1p`, `tanh`, `erf`, and where multiply-adds are fused `sin`
-and `cos`, are polynomials in float32, right within 2 units in the last place (ulp); the others are evaluated in float64 by
-polynomials good to about 1e-11 and rounded once, within 1 ulp. float64: `exp`, `log`, `sin` and `cos` are polynomials within
-1.1 ulp, `expm1`, `log1p` and `tanh` within 2; the others call the C library's function for each lane (within 1 ulp in glibc).
+float32 (and the half types, which come as float32): `exp`, `log`, `log1p`, `tanh`, `erf`, and where multiply-adds are fused
+`sin`, `cos` and `tan`, are polynomials in float32, right within 2.2 units in the last place (ulp); the others are evaluated in
+float64 by polynomials good to about 1e-11 and rounded once, within 1 ulp. float64: polynomials, too, within 1 to 3 ulp as their
+modules say; where multiply-adds aren't fused, and for large arguments, `sin`, `cos`, `tan` and `pow` call the C library's
+function for each lane (within 1 ulp in glibc).
 Infinities, NaN, zeros, subnormal arguments and results are right in all.
 """
 
@@ -11,9 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from flambeau.codegen.llvm import double, single, through_double
+from flambeau.codegen.llvm import angles, double, single, through_double
 from flambeau.codegen.llvm.builder import Function
 from flambeau.codegen.llvm.circular import CIRCULAR, circular, is_fused
+from flambeau.codegen.llvm.power import power
 from flambeau.codegen.llvm.types import Value, element_of, lanes_of, poison
 from flambeau.dtypes import dtype
 
@@ -43,7 +45,10 @@ def emit(f: Function, name: str, operands: Sequence[Value], type: dtype) -> Valu
 
 def _plain(f: Function, name: str, operands: Sequence[Value]) -> Value:
     if element_of(operands[0].type) == "double":
-        return double.FUNCTIONS[name](f, operands[0]) if name in double.FUNCTIONS else library_call(f, name, operands)
+        if name == "pow" and is_fused(f):
+            return power(f, *operands)
+        functions = angles.FUNCTIONS if name in angles.FUNCTIONS else double.FUNCTIONS
+        return functions[name](f, *operands) if name in functions else library_call(f, name, operands)
     if name in single.FUNCTIONS:
         return single.FUNCTIONS[name](f, operands[0])
     if name in through_double.PERIODIC:

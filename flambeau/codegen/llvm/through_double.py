@@ -13,7 +13,7 @@ from flambeau.codegen.llvm.builder import Function
 from flambeau.codegen.llvm.polynomial import any_lane, clamp, evaluate, fused, less, number, where_nan
 from flambeau.codegen.llvm.types import Value, constant
 
-__all__ = ["FUNCTIONS", "PERIODIC", "periodic"]
+__all__ = ["FUNCTIONS", "PERIODIC", "by_cases", "periodic"]
 
 _LN2_HIGH, _LN2_LOW = 0.6931471803691238, 1.9082149292705877e-10  # the first has 32 bits
 _HALF_PI_HIGH, _HALF_PI_LOW = 1.5707963267341256, 6.077100506506192e-11  # the first has 33 bits
@@ -147,10 +147,14 @@ def atanh(f: Function, x: Value) -> Value:
 
 
 def power(f: Function, x: Value, y: Value) -> Value:
-    """x^y by exp(y·log|x|), then C's rules for signs, zeros, ones and infinities."""
+    """x^y by exp(y·log|x|)."""
+    return by_cases(f, x, y, _exp(f, f.binary("fmul", y, _positive_log(f, f.intrinsic("fabs", x)))))
+
+
+def by_cases(f: Function, x: Value, y: Value, result: Value) -> Value:
+    """x^y, given |x|^y, by C's rules for signs, zeros, ones and infinities."""
     one, nil = number(x, 1.0), number(x, 0.0)
     a = f.intrinsic("fabs", x)
-    result = _exp(f, f.binary("fmul", y, _positive_log(f, a)))
     result = f.select(f.test("fcmp oeq", a, one), one, result)
     is_integer = f.test("fcmp oeq", f.intrinsic("floor", y), y)
     half = f.binary("fmul", y, number(y, 0.5))

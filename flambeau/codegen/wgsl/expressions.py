@@ -44,7 +44,7 @@ _FUNCTIONS = [
     "copysign",
 ]
 
-CALLS = frozenset((*_FUNCTIONS, "div", "pow"))
+CALLS = frozenset((*_FUNCTIONS, "div", "gcd", "pow"))
 """Operations that are tens of instructions."""
 
 _F32 = {
@@ -120,6 +120,7 @@ _I32 = {
     "remainder": "i32_remainder({}, {})",
     "fmod": "i32_fmod({}, {})",
     "pow": "i32_power({}, {})",
+    "gcd": "i32_gcd({}, {})",
     "left_shift": "i32_left_shift({}, {}, {bits}i)",
     "right_shift": "i32_right_shift({}, {}, {bits}i)",
 }
@@ -132,6 +133,7 @@ _U32 = {
     "remainder": "u32_remainder({}, {})",
     "fmod": "u32_remainder({}, {})",
     "pow": "u32_power({}, {})",
+    "gcd": "u32_gcd({}, {})",
     "left_shift": "u32_left_shift({}, {}, {bits}u)",
     "right_shift": "u32_right_shift({}, {}, {bits}u)",
 }
@@ -149,6 +151,7 @@ _I64 = {
     "remainder": "i64_remainder({}, {})",
     "fmod": "i64_fmod({}, {})",
     "pow": "i64_power({}, {})",
+    "gcd": "i64_gcd({}, {})",
     "eq": "i64_eq({}, {})",
     "ne": "!i64_eq({}, {})",
     "lt": "i64_lt({}, {})",

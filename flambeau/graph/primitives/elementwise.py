@@ -211,6 +211,7 @@ BITWISE_AND = binary("bitwise_and", lambda a, b: np.bitwise_and(a, b))
 BITWISE_OR = binary("bitwise_or", lambda a, b: np.bitwise_or(a, b))
 BITWISE_XOR = binary("bitwise_xor", lambda a, b: np.bitwise_xor(a, b))
 LEFT_SHIFT = binary("left_shift", _shift(lambda a, b: np.left_shift(a, b)))
+GCD = binary("gcd", lambda a, b: np.gcd(a, b))  # of integers, ≥ 0
 RIGHT_SHIFT = binary("right_shift", lambda a, b: _shift(np.right_shift)(a, b))
 
 # --- choice and conversion ---------------------------------------------------------------------------------------------

@@ -5,10 +5,8 @@ May import what `flambeau.ops` may.
 
 from __future__ import annotations
 
-import math
-
+from flambeau.graph.primitives.elementwise import GCD
 from flambeau.ops.arithmetic import mul
-from flambeau.ops.choices import choose
 from flambeau.ops.operands import check_tensor, operands
 from flambeau.ops.registry import operator, scalar_name
 from flambeau.tensor import Tensor
@@ -27,16 +25,9 @@ def _whole_operands(name: str, input: Tensor, other: Tensor) -> tuple[Tensor, Te
 
 @operator(inplace=True, inplace_function=True, out=True)
 def gcd(input: Tensor, other: Tensor) -> Tensor:
-    """The greatest common divisor, by Euclid's algorithm for as many steps as the dtype can need (Lamé's theorem)."""
+    """The greatest common divisor, not negative."""
     a, b = _whole_operands("gcd", input, other)
-    given = a, b
-    a, b = a.abs(), b.abs()
-    steps = math.ceil(8 * a.dtype.itemsize * math.log(2) / math.log((1 + math.sqrt(5)) / 2)) + 1
-    for _ in range(steps):
-        done = b == 0
-        rest = a % b._fill_where(done, 1)
-        a, b = choose(done, a, b, "gcd"), choose(done, b, rest, "gcd")
-    return a._laid_out_by(*given)
+    return Tensor._apply(GCD, (a, b))
 
 
 @operator(inplace=True, inplace_function=True, out=True)

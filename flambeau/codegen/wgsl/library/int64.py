@@ -104,6 +104,20 @@ fn i64_power(base: vec2<u32>, exponent: vec2<u32>) -> vec2<u32> {
   }
   return result;
 }
+fn u64_twos(a: vec2<u32>) -> u32 { return select(countTrailingZeros(a.x), 32u + countTrailingZeros(a.y), a.x == 0u); }
+fn i64_gcd(p: vec2<u32>, q: vec2<u32>) -> vec2<u32> {
+  var a = i64_abs(p); var b = i64_abs(q);
+  if ((a.x | a.y) == 0u) { return b; }
+  if ((b.x | b.y) == 0u) { return a; }
+  let shared_twos = u64_twos(a | b);
+  a = u64_shift_right(a, u64_twos(a));
+  while ((b.x | b.y) != 0u) {
+    b = u64_shift_right(b, u64_twos(b));
+    if (u64_lt(b, a)) { let larger = a; a = b; b = larger; }
+    b = i64_sub(b, a);
+  }
+  return u64_shift_left(a, shared_twos);
+}
 fn i64_to_f32(a: vec2<u32>) -> f32 {
   let magnitude = i64_abs(a);
   var exponent = 0u;

@@ -82,6 +82,12 @@ fn u32_power(base: u32, exponent: u32) -> u32 {
   while (left > 0u) { if ((left & 1u) == 1u) { result = result * square; } square = square * square; left = left >> 1u; }
   return result;
 }
+fn u32_gcd(p: u32, q: u32) -> u32 {
+  var a = p; var b = q;
+  while (b != 0u) { let rest = a % b; a = b; b = rest; }
+  return a;
+}
+fn i32_gcd(a: i32, b: i32) -> i32 { return bitcast<i32>(u32_gcd(bitcast<u32>(abs(a)), bitcast<u32>(abs(b)))); }
 fn i32_left_shift(a: i32, b: i32, bits: i32) -> i32 { if ((b < 0i) | (b >= bits)) { return 0i; } return a << u32(b); }
 fn i32_right_shift(a: i32, b: i32, bits: i32) -> i32 {
   if ((b < 0i) | (b >= bits)) { return select(0i, -1i, a < 0i); }
