@@ -281,4 +281,9 @@ add(
     dtypes=NUMBERS,
 )
 add("angle", lambda r: (r.f(2, 3),), lambda r: (r.special(7),), dtypes=NUMBERS)
-add("frexp", lambda r: (r.special(9) * 100,), lambda r: (torch.tensor([1.0, 2.0, 0.5, 4.0, 3.0, -0.75, 6e4, 3e38]).to(r.dtype),), diff=False)
+add(
+    "frexp",
+    lambda r: (r.special(9) * 100,),
+    lambda r: (torch.tensor([1.0, 2.0, 0.5, 4.0, 3.0, -0.75, 6e4, 3e38]).to(r.dtype),),
+    diff=False,
+)
