@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from flambeau.dtypes import bool_, int64
+from flambeau.dtypes import bool_, dtype, int32, int64
 from flambeau.graph.primitives.elementwise import WHERE
 from flambeau.graph.primitives.indexing import EITHER_END, FROM_START, GATHER, SCATTER, Bounds
+from flambeau.graph.primitives.scan import SCAN
 from flambeau.ops.composite import repeated
 from flambeau.ops.operands import cast, check_fits, check_tensor, expand, filled, python_number, refuse, strides_like
 from flambeau.ops.registry import check_apart, operator, scalar_name, write_in_place
@@ -475,6 +476,11 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     return reshape(into(flat, positions, 0, slice_dim(reshape(source, (-1,)), 0, 0, n), "set"), shape)
 
 
+def _counts(n: int) -> dtype:
+    """The dtype of numbers up to n: of int32, vectors hold twice as many."""
+    return int32 if n < 1 << 31 else int64
+
+
 def flat_positions(mask: Tensor) -> Tensor:
     """Where a vector of bools is true (int64). Computes the mask: the result's size is its number of true elements.
 
@@ -486,8 +492,19 @@ def flat_positions(mask: Tensor) -> Tensor:
     device = mask._storage.device
     if n == 0:
         return mask.new_empty((0,), dtype=int64)
-    ends = cast(mask.detach(), int64).cumsum(0)
+    mask, type = mask.detach(), _counts(n)
+    ends = _apply(SCAN, (cast(mask, type),), (0, "sum"))
     count = int(slice_dim(ends, 0, n - 1, 1).item())
-    places = _apply(WHERE, (mask.detach(), ends - 1, filled(count, int64, device, (n,))))
+    places = cast(_apply(WHERE, (mask, ends - 1, filled(count, type, device, (n,)))), int64)
     slots = filled(0, int64, device, (count + 1,))
     return slice_dim(_apply(SCATTER, (slots, places, iota(n, int64, device)), (0, "set", EITHER_END)), 0, 0, count)
+
+
+def pieces(starts: Tensor, total: int) -> Tensor:
+    """Which of the pieces that begin at `starts` (int64, ascending from 0; empty ones where the next begins) each of `total`
+    positions is in, int64: how many have begun up to there."""
+    (count,), device = starts._shape, starts._storage.device
+    type = _counts(max(count, total))
+    begun = (filled(0, type, device, (total + 1,)), starts, filled(1, type, device, (count,)))
+    marks = slice_dim(_apply(SCATTER, begun, (0, "add", EITHER_END)), 0, 0, total)
+    return cast(_apply(SCAN, (marks,), (0, "sum")) - 1, int64)

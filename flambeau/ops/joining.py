@@ -247,7 +247,7 @@ def repeat_interleave(
     """
     from flambeau.dtypes import int64
     from flambeau.ops.creation import iota
-    from flambeau.ops.sorting import searchsorted
+    from flambeau.ops.gathering import pieces
 
     if input is None:
         input, repeats = repeats, None
@@ -271,8 +271,7 @@ def repeat_interleave(
         least, total = stack([repeats.amin().to(int64), ends[-1]]).tolist()
         if least < 0:
             raise RuntimeError("repeats can not be negative")
-        positions = iota(total, int64, input._storage.device)
-        return input.index_select(d, searchsorted(ends, positions, right=True))
+        return input.index_select(d, pieces(ends - repeats, total))
     count = integer(repeats.item() if isinstance(repeats, Tensor) else repeats, "repeat_interleave", "repeats")
     result = rules.repeat_interleave(shape, count, d)
     wide = unsqueeze(input, d + 1).expand((*shape[: d + 1], count, *shape[d + 1 :]))

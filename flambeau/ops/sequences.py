@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import builtins
 import math
-from itertools import accumulate
 from typing import Any
 
 from flambeau.device import as_device_name
@@ -247,25 +245,34 @@ def triu(input: Tensor, diagonal: int = 0) -> Tensor:
     return _triangle("triu", input, lambda side: side >= diagonal)
 
 
-def _indices(name: str, rows: int, columns: int, first: Any, type: dtype | None, device: Any) -> Tensor:
-    """Rows and columns of the elements at `first(row)`, a range of columns for each row."""
-    from flambeau.ops.creation import tensor
+def _indices(name: str, rows: int, columns: int, offset: int, is_lower: bool, type: dtype | None, device: Any) -> Tensor:
+    """Rows and columns of a triangle's elements: a range of columns for each row, in the upper one to the last column."""
+    from flambeau.ops.gathering import pieces
     from flambeau.ops.joining import stack
 
     if type is not None and type.name not in ("int32", "int64"):
         raise NotImplementedError(f"\"{name}\" not implemented for '{name_of_dtype(type)}'")
     if rows < 0 or columns < 0:
         raise RuntimeError(f"row must be non-negative, got {rows}" if rows < 0 else f"col must be non-negative, got {columns}")
-    taken = [first(r) for r in builtins.range(rows)]
-    ends = list(accumulate(map(len, taken), initial=0))
-    starts = [t.start - before for t, before in zip(taken, ends)]
-    position = iota(ends[-1], int64, as_device_name(device))
-    if not ends[-1]:
+    where = as_device_name(device)
+    first = offset + 1 if is_lower else columns - offset - rows + 1  # the length of the shortest row, before it is cut
+    total = _clamped_sum(first, rows, columns)
+    position = iota(total, int64, where)
+    if not total:
         return stack([position, position]).to(type or int64)
-    begun = tensor(ends[:-1], device=device)  # a row without elements begins where the next one does
-    row = position.new_zeros((ends[-1] + 1,)).index_add(0, begun, begun * 0 + 1)[:-1].cumsum(0) - 1
-    column = position + tensor(starts, device=device).index_select(0, row)
-    return stack([row, column]).to(type or int64)
+    row = iota(rows, int64, where)
+    lengths = ((row if is_lower else (rows - 1) - row) + first).clamp(0, columns)
+    begun = lengths.cumsum(0) - lengths
+    chosen = pieces(begun, total)
+    shift = -begun if is_lower else columns - lengths - begun
+    return stack([chosen, position + shift.index_select(0, chosen)]).to(type or int64)
+
+
+def _clamped_sum(first: int, count: int, most: int) -> int:
+    """The sum of `count` numbers first, first + 1, …, each no less than 0 and no more than `most`."""
+    low = min(max(-first, 0), count)
+    high = min(max(most - first, low), count)
+    return (2 * first + low + high - 1) * (high - low) // 2 + most * (count - high)
 
 
 @operator(method=False)
@@ -278,7 +285,7 @@ def tril_indices(
     tensor([[0, 1, 1, 2, 2, 2],
             [0, 0, 1, 0, 1, 2]])
     """
-    return _indices("tril_indices", row, col, lambda r: builtins.range(max(0, min(col, r + offset + 1))), dtype, device)
+    return _indices("tril_indices", row, col, offset, True, dtype, device)
 
 
 @operator(method=False)
@@ -286,7 +293,7 @@ def triu_indices(
     row: int, col: int, offset: int = 0, *, dtype: dtype | None = None, device: Any = None, layout: Any = None
 ) -> Tensor:
     """[2, count]: rows and columns of the upper triangle's elements."""
-    return _indices("triu_indices", row, col, lambda r: builtins.range(max(0, r + offset), col), dtype, device)
+    return _indices("triu_indices", row, col, offset, False, dtype, device)
 
 
 @operator(out=True)
