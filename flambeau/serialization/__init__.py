@@ -1,7 +1,7 @@
 """Checkpoints: PyTorch's files and safetensors (`flambeau.save`, `flambeau.load`).
 
-May import: tensor, ops, nn.parameter, dtypes, device. Nothing in a file is ever run: a pickle is read by an unpickler that
-knows a short list of names.
+May import: tensor, ops, nn.parameter, dtypes, device. Nothing in a file is run, a pickle being read by an unpickler that knows a
+short list of names, unless the program says `weights_only=False`.
 """
 
 from __future__ import annotations

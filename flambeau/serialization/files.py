@@ -62,11 +62,12 @@ def save(
     _use_new_zipfile_serialization: bool = True,
     _disable_byteorder_record: bool = False,
 ) -> None:
-    """Writes tensors and plain containers of them (state_dicts, for one) to `f`, a path or a file open for writing.
+    """Writes tensors and containers of them (state_dicts, for one) to `f`, a path or a file open for writing.
 
-    Tensors that share memory do so after loading too. A path ending in ".safetensors" gets that format, for a dict of names and
-    tensors. A file appears only once it is whole. `pickle_module` is PyTorch's argument, and unused. Raises PicklingError for
-    anything but data.
+    Tensors that share memory do so after loading too. Other objects (whole modules, arrays) are written as pickle does; then
+    `load` reads the file with `weights_only=False` only. A path ending in ".safetensors" gets that format, for a dict of names
+    and tensors. A file appears only once it is whole. `pickle_module` is PyTorch's argument, and unused. Raises PicklingError
+    or AttributeError for what pickle can't write.
 
     >>> import io
     >>> file = io.BytesIO()
@@ -146,25 +147,26 @@ def load(
     """Reads what `save`, PyTorch's `torch.save` or safetensors wrote from `f`, a path or a file open for reading.
 
     `map_location` says where tensors go: a device, a dict of saved locations and devices, or a function of (storage, location);
-    without it they go where they were. Nothing in the file is run, whatever `weights_only` says: names outside of a short list
-    are refused (see `add_safe_globals`). `mmap` and `pickle_module` are PyTorch's arguments, and unused.
+    without it they go where they were. Nothing in the file is run: names outside of a short list are refused (see
+    `add_safe_globals`), unless `weights_only` is False. Such a file may run anything: load only what you trust so.
+    `mmap` and `pickle_module` are PyTorch's arguments, and unused.
 
     Raises UnpicklingError for a name that isn't allowed, RuntimeError for a truncated or damaged file.
     """
     name = _display(f)
     if isinstance(f, (str, os.PathLike)):
         with open(f, "rb") as file:
-            return _load(file, name, map_location, pickle_load_args)
+            return _load(file, name, map_location, weights_only is False, pickle_load_args)
     if not hasattr(f, "read"):
         raise AttributeError(
             f"expected 'f' to be string, path, or a file-like object with a 'read' attribute, got {type(f).__name__}"
         )
     if not hasattr(f, "seek") or not f.seekable():
         f = io.BytesIO(f.read())
-    return _load(f, name, map_location, pickle_load_args)
+    return _load(f, name, map_location, weights_only is False, pickle_load_args)
 
 
-def _load(file: Any, name: str, map_location: Any, options: dict[str, Any]) -> Any:
+def _load(file: Any, name: str, map_location: Any, is_trusted: bool, options: dict[str, Any]) -> Any:
     encoding = options.pop("encoding", "utf-8")
     if options:
         raise TypeError(f"load() got an unexpected keyword argument '{next(iter(options))}'")
@@ -174,11 +176,11 @@ def _load(file: Any, name: str, map_location: Any, options: dict[str, Any]) -> A
     if not head:
         raise EOFError(f"{name} is empty")
     if head[:4] == b"PK\x03\x04" or head[:4] == b"PK\x05\x06":
-        return _load_zip(file, name, map_location, encoding)
+        return _load_zip(file, name, map_location, encoding, is_trusted)
     if name.endswith(".safetensors") or head[8:9] == b"{":
         return safetensors.read(file, name, map_location if map_location is not None else "cpu")
     if head[:1] == b"\x80":
-        return _load_legacy(file, name, map_location, encoding)
+        return _load_legacy(file, name, map_location, encoding, is_trusted)
     raise RuntimeError(f"{name} is neither a file that torch.save wrote nor safetensors: it begins with {head!r}")
 
 
@@ -227,7 +229,7 @@ def _swapped(data: bytes, itemsize: int) -> bytes:
     return bytes(out)
 
 
-def _load_zip(file: Any, name: str, map_location: Any, encoding: str) -> Any:
+def _load_zip(file: Any, name: str, map_location: Any, encoding: str, is_trusted: bool) -> Any:
     try:
         archive = zipfile.ZipFile(file)
     except (zipfile.BadZipFile, OSError, ValueError) as error:
@@ -296,14 +298,14 @@ def _load_zip(file: Any, name: str, map_location: Any, encoding: str) -> Any:
                 loaded[key] = storage
             return loaded[key]
 
-        return pickles.read(io.BytesIO(record("data.pkl")), load_storage, name, encoding)
+        return pickles.read(io.BytesIO(record("data.pkl")), load_storage, name, encoding, is_trusted)
 
 
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _LEGACY_PROTOCOL = 1001
 
 
-def _load_legacy(file: Any, name: str, map_location: Any, encoding: str) -> Any:
+def _load_legacy(file: Any, name: str, map_location: Any, encoding: str, is_trusted: bool) -> Any:
     """PyTorch's form before 1.6: pickles (a magic number, a version, the system, the object, the keys), then the storages.
 
     The object comes before its storages' bytes, so it is read twice: first to learn which storages there are.
@@ -334,7 +336,7 @@ def _load_legacy(file: Any, name: str, map_location: Any, encoding: str) -> Any:
         found[key] = kind, location
         return LoadedStorage(bytes(nbytes), kind.dtype, "cpu")
 
-    pickles.read(file, note, name, encoding)
+    pickles.read(file, note, name, encoding, is_trusted)
     keys = pickles.read(file, none, name, encoding)
     if not isinstance(keys, list) or set(keys) != set(found):
         raise RuntimeError(f"{name}: the storages that the file lists aren't those of its tensors")
@@ -351,6 +353,6 @@ def _load_legacy(file: Any, name: str, map_location: Any, encoding: str) -> Any:
         loaded[key].device = place(loaded[key], location)
     end = file.tell()
     file.seek(begin)
-    obj = pickles.read(file, lambda identity: loaded[_described(identity)[1]], name, encoding)
+    obj = pickles.read(file, lambda identity: loaded[_described(identity)[1]], name, encoding, is_trusted)
     file.seek(end)
     return obj

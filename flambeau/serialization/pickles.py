@@ -1,16 +1,15 @@
 """Reading and writing the pickles inside of PyTorch's files.
 
-The reader resolves no name outside of `globals`, so it can run nothing. The writer stores data only: what it can't describe in
-PyTorch's own names it refuses, so whatever it writes can be read with `weights_only=True`. May import: tensor, nn.parameter,
-dtypes, device, serialization.globals, serialization.storages.
+The reader resolves no name outside of `globals`, so it can run nothing, unless its caller trusts the file. The writer describes
+data in PyTorch's own names, so that a file of nothing else can be read with `weights_only=True`, by PyTorch too; other objects it
+writes as pickle does. May import: tensor, nn.parameter, dtypes, device, serialization.globals, serialization.storages.
 """
 
 from __future__ import annotations
 
-import codecs
 import io
 import pickle
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
@@ -25,6 +24,7 @@ from flambeau.tensor import Tensor
 __all__ = ["read", "write"]
 
 
+_PACKAGE = __name__.partition(".")[0]
 _Unpickler: Any = pickle._Unpickler  # Any, because typeshed leaves out what the classes below build on
 _Pickler: Any = pickle._Pickler
 
@@ -49,8 +49,8 @@ class _Reader(_Unpickler):
         if found is None:
             raise _Refused(
                 f"the file asks for {module}.{name}, which flambeau.load doesn't allow: only tensors, numbers, strings and "
-                "plain containers are read, and nothing in a file is run. If you trust the file, and that name is a class "
-                "of yours, allow it with flambeau.serialization.add_safe_globals([...])."
+                "plain containers are read, and nothing in a file is run. If you trust the file, allow that name with "
+                "flambeau.serialization.add_safe_globals([...]), or everything with load(..., weights_only=False)."
             )
         return found
 
@@ -78,11 +78,35 @@ class _Reader(_Unpickler):
     dispatch = {**_Unpickler.dispatch, pickle.BUILD[0]: _set_state, pickle.BYTEARRAY8[0]: _bytearray}
 
 
-def read(file: Any, load_storage: Callable[[Any], Any], name: str, encoding: str = "utf-8") -> Any:
+class _TrustingReader(_Reader):
+    """Does what the file says, as any unpickler: it imports what it names, and calls it. PyTorch's names are ours, found in the
+    same module, or in the package above it that hands them on: which files a package has is its own affair."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        found = allowed.find(module, name)
+        if found is not None:
+            return found
+        first, dot, rest = module.partition(".")
+        ours = _PACKAGE + dot + rest if first == "torch" else module
+        while True:
+            try:
+                return super(_Reader, self).find_class(ours, name)
+            except (ModuleNotFoundError, AttributeError) as error:
+                ours = ours.rpartition(".")[0]
+                if first != "torch" or not ours:
+                    raise AttributeError(f"the file asks for {module}.{name}, which isn't here") from error
+
+    dispatch = {**_Reader.dispatch, pickle.BUILD[0]: _Unpickler.dispatch[pickle.BUILD[0]]}
+
+
+def read(file: Any, load_storage: Callable[[Any], Any], name: str, encoding: str = "utf-8", is_trusted: bool = False) -> Any:
     """The next object pickled in `file`; `load_storage` is given each storage's description.
 
-    Raises UnpicklingError, with the name of what isn't allowed or of what is wrong; `name` is the file's, for messages.
+    Raises UnpicklingError, with the name of what isn't allowed or of what is wrong; `name` is the file's, for messages. Of a
+    trusted file, which may run anything, errors are raised as they come.
     """
+    if is_trusted:
+        return _TrustingReader(file, load_storage, encoding).load()
     try:
         return _Reader(file, load_storage, encoding).load()
     except _Refused as error:
@@ -114,9 +138,6 @@ _SIZE, _DEVICE = _Global("torch", "Size"), _Global("torch", "device")
 _STORAGES = {d: _Global("torch", name) for d, name in STORAGE_NAMES.items()}
 _UNTYPED = _Global("torch.storage", "UntypedStorage")
 _DTYPES = {d: _Global("torch", d.name) for d in dtypes.ALL}
-_CONSTRUCTORS = (OrderedDict, Counter, set, bytearray, complex, codecs.encode)
-"""What pickle itself names in order to store plain values."""
-_PLAIN = (type(None), bool, int, float, complex, str, bytes, bytearray, list, tuple, dict, set, OrderedDict, Counter)
 
 
 class _StorageReference:
@@ -140,34 +161,34 @@ class _Writer(_Pickler):
 
     def save(self, obj: Any, save_persistent_id: bool = True) -> None:
         kind = type(obj)
-        if kind in _PLAIN or kind is _StorageReference:
-            super().save(obj, save_persistent_id)
-        elif kind is _Global:
+        if kind is _Global:
             self._save_name(obj)
-        elif id(obj) in self.memo:
-            self.write(self.get(self.memo[id(obj)][0]))
         elif isinstance(obj, Tensor):
-            self._save_tensor(obj)
+            if not self._written_before(obj):
+                self._save_tensor(obj)
         elif kind is dtypes.dtype:
             self._save_name(_DTYPES[obj])
         elif kind is Size:
-            self.save_reduce(_SIZE, (tuple(obj),), obj=obj)
+            if not self._written_before(obj):
+                self.save_reduce(_SIZE, (tuple(obj),), obj=obj)
         elif kind is device:
-            self.save_reduce(_DEVICE, (obj.type,) if obj.index is None else (obj.type, obj.index), obj=obj)
-        elif obj in _CONSTRUCTORS:
-            super().save(obj, save_persistent_id)
+            place = (obj.type,) if obj.index is None else (obj.type, obj.index)
+            if not self._written_before(obj):
+                self.save_reduce(_DEVICE, place, obj=obj)
         else:
-            raise pickle.PicklingError(
-                f"flambeau.save stores tensors, numbers, strings and plain containers, but was given a {kind.__module__}."
-                f"{kind.__qualname__}; of a module or an optimizer save its state_dict()"
-            )
+            super().save(obj, save_persistent_id)
+
+    def _written_before(self, obj: Any) -> bool:
+        """Whether the object is in the pickle already; then this refers to it."""
+        if id(obj) not in self.memo:
+            return False
+        self.write(self.get(self.memo[id(obj)][0]))
+        return True
 
     def _save_name(self, name: _Global) -> None:
-        if id(name) in self.memo:
-            self.write(self.get(self.memo[id(name)][0]))
-            return
-        self.write(pickle.GLOBAL + f"{name.module}\n{name.name}\n".encode())
-        self.memoize(name)
+        if not self._written_before(name):
+            self.write(pickle.GLOBAL + f"{name.module}\n{name.name}\n".encode())
+            self.memoize(name)
 
     def _save_tensor(self, tensor: Tensor) -> None:
         if isinstance(tensor, Parameter):
@@ -197,7 +218,7 @@ class _Writer(_Pickler):
 def write(obj: Any, protocol: int, store: Callable[[Tensor], tuple[str, int]]) -> bytes:
     """The pickle of `obj`; `store(tensor)` notes a tensor's storage and gives its key and number of elements.
 
-    Raises PicklingError, with its type, for anything but data.
+    Raises PicklingError (or AttributeError, as pickle does) for what can't be pickled, such as a lambda.
     """
     file = io.BytesIO()
     _Writer(file, protocol, store).dump(obj)
