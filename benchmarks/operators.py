@@ -426,18 +426,22 @@ def _programs() -> Iterator[Row]:
 
 def rows() -> list[Row]:
     """All rows, in the table's order."""
+    from benchmarks.everyday import everyday_programs
     from benchmarks.further import further
     from benchmarks.growing import growing
     from benchmarks.programs import small_programs
 
     return [
         *_pointwise(), *_reductions(), *_normalisation(), *_indexing(), *_random(), *_layers(), *_programs(),
-        *small_programs(), *growing(), *further(),
+        *small_programs(), *everyday_programs(), *growing(), *further(),
     ]  # fmt: skip
 
 
 def _flat(result: Any) -> list[Any]:
-    return [t for r in result for t in _flat(r)] if isinstance(result, (tuple, list)) else [result]
+    """The tensors of a result, and PyTorch's of its numbers."""
+    if isinstance(result, (tuple, list)):
+        return [t for r in result for t in _flat(r)]
+    return [torch.tensor(result) if isinstance(result, (int, float)) else result]
 
 
 def _check(row: Row, mine: Any, theirs: Any) -> None:

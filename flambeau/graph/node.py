@@ -29,7 +29,7 @@ _REMEMBERED = 1 << 18
 _kinds: dict[Any, int] = {}
 _signatures: dict[Any, int] = {}
 _forms: dict[Any, Form] = {}
-"""What a primitive makes of operands of given kinds: its rule is asked once."""
+"""What a primitive makes of operands of given kinds: its rule is asked once; and what nodes are like whose parts are given."""
 _numbers = itertools.count(1)
 _counter = itertools.count()
 _new = object.__new__
@@ -54,6 +54,14 @@ def _form(primitive: Primitive, params: tuple[Any, ...], inputs: int, shape: Sha
     kind = _remembered(_kinds, (shape, type, device))
     signature = _remembered(_signatures, (primitive, () if primitive.is_value_free else params, inputs, kind))
     return shape, type, device, size, kind, signature
+
+
+def _known(key: Any, form: Form) -> Form:
+    """Notes a form, and gives it."""
+    if len(_forms) >= _REMEMBERED:
+        _forms.clear()
+    _forms[key] = form
+    return form
 
 
 class Primitive:
@@ -125,9 +133,7 @@ class Primitive:
                 for i in inputs:
                     if i.dtype.category == 3:
                         raise NotImplementedError(f"\"{self.name}_cpu\" not implemented for '{name_of_dtype(i.dtype)}'")
-            if len(_forms) >= _REMEMBERED:
-                _forms.clear()
-            form = _forms[key] = _form(self, params, count, *self.infer(inputs, params), inputs[0].device)
+            form = _known(key, _form(self, params, count, *self.infer(inputs, params), inputs[0].device))
         node: Node = _new(Node)
         node.primitive, node.inputs, node.params = self, inputs, params
         node.shape, node.dtype, node.device, node.size, node.kind, node.signature = form
@@ -171,7 +177,10 @@ class Node:
         self, primitive: Primitive, inputs: tuple[Node, ...], params: tuple[Any, ...], shape: Shape, type: dtype, device: str
     ) -> None:
         self.primitive, self.inputs, self.params = primitive, inputs, params
-        form = _form(primitive, params, len(inputs), shape, type, device)
+        key = primitive, () if primitive.is_value_free else params, len(inputs), shape, type, device
+        form = _forms.get(key)
+        if form is None:
+            form = _known(key, _form(primitive, params, len(inputs), shape, type, device))
         self.shape, self.dtype, self.device, self.size, self.kind, self.signature = form
         self.buffer: Any = None
         self.serial = next(_counter)

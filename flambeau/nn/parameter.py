@@ -148,6 +148,7 @@ class UninitializedBuffer(UninitializedTensorMixin, Tensor):
     """A buffer of unknown shape: a lazy module gives it one at its first call."""
 
     persistent: bool
+    __torch_function__ = disabled_torch_function  # else every call of every function would look for what overrides it
 
     def __new__(
         cls, requires_grad: bool = False, device: Any = None, dtype: Any = None, persistent: bool = True

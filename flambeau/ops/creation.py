@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from flambeau.device import as_device_name
 from flambeau.dtypes import bool_, check_held, default_dtype, dtype, float64, int64, promote, scalar_dtype
+from flambeau.graph.node import Node
 from flambeau.graph.primitives.leaf import number
-from flambeau.graph.primitives.movement import EXPAND, RESHAPE
 from flambeau.host import flatten, pack
 from flambeau.ops.operands import check_fits, format_argument, python_number, sizes, strides_like
 from flambeau.ops.registry import operator
@@ -198,22 +199,29 @@ def _repeated(
     """A tensor of its own memory, filled with a number; `strides` are those of a dense tensor."""
     if type.__class__ is not dtype:
         raise TypeError(f"argument 'dtype' must be torch.dtype, not {type.__class__.__name__}")
-    _check_sizes(shape)
-    if value:
-        check_fits(value, type)
-    node = number(value, _supported(type, device), device)
-    memory = shape
-    if strides is not None:
-        order = memory_order(shape, strides)
-        assert order is not None
-        memory = order.shape
-    if shape:
-        node = RESHAPE((node,), ((1,) * len(shape), ()))
-        node = EXPAND((node,), (memory, (1,) * len(shape)))
-    result = from_node(node) if strides is None else over(Storage(node), shape, strides)
+    if value.__class__ is int and strides is None:
+        result = from_node((node := _filled(shape, value, type, device)).again(node.inputs))
+    else:
+        result = over(Storage(_filled_node(shape, value, type, device, strides)), shape, strides)
     if requires_grad:
         result.requires_grad = True
     return result
+
+
+def _filled_node(shape: tuple[int, ...], value: Any, type: dtype, device: str, strides: tuple[int, ...] | None = None) -> Node:
+    """A number repeated, with the dimensions in the order in which `strides` have them in memory."""
+    _check_sizes(shape)
+    if value:
+        check_fits(value, type)
+    if strides is not None:
+        order = memory_order(shape, strides)
+        assert order is not None
+        shape = order.shape
+    return number(value, _supported(type, device), device, shape)
+
+
+_filled = lru_cache(1 << 12)(_filled_node)
+"""The same for integers, which have one spelling each, in row-major order: what new nodes are like."""
 
 
 def _out(out: Tensor | None, result: Tensor) -> Tensor:

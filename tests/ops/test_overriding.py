@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from types import ModuleType
 from typing import Any
 
@@ -12,6 +14,13 @@ import flambeau
 import flambeau.overrides
 
 LIBRARIES = [torch, flambeau]
+
+
+def test_nothing_of_flambeau_itself_overrides() -> None:
+    """Else every call would look for who does."""
+    code = "import sys, flambeau, flambeau.nn; print(sys.modules['flambeau.tensor.overriding']._is_active)"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert found.stdout.strip() == "False", found.stderr
 
 
 def _logging_class(library: ModuleType) -> Any:
