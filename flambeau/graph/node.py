@@ -70,7 +70,7 @@ class Primitive:
     Attributes:
         name: unique, the key of device lowerings.
         kind: "leaf", "elementwise", "movement", "reduction", "contraction", "indexing", "scan", "sort", "random",
-            "write", "recurrence" or "routine"; schedulers treat a kind alike.
+            "write", "recurrence", "attention" or "routine"; schedulers treat a kind alike.
         infer: `(inputs, params) -> (shape, dtype)`; raises on operands that don't fit.
         evaluate: `(node, *arrays) -> array`, the meaning in NumPy (or anything with its interface).
         gradient: `(grad, output, inputs, params) -> one tensor or None for each input`, written in tensor operations,

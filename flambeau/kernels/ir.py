@@ -45,6 +45,8 @@ __all__ = [
     "Affine",
     "Operand",
     "ContractionKernel",
+    "Strided",
+    "AttentionKernel",
     "Kernel",
 ]
 
@@ -226,4 +228,37 @@ class ContractionKernel:
     slots: tuple[Slot, ...]
 
 
-Kernel = LoopKernel | SortKernel | FourierKernel | RoutineKernel | ContractionKernel
+@dataclass(frozen=True)
+class Strided:
+    """A view of a slot: element (i, j, …) is at offset + Σ strides·indices."""
+
+    slot: int
+    offset: int
+    strides: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class AttentionKernel:
+    """Parts of one attention, or of its gradient to some operands (see `graph/primitives/attention.py`, which defines them).
+
+    `parts`: the results, dense, in the last slots: "output", "logsumexp"; or "query"; or "key", "value". `sizes` are (L, S, E, V).
+    `operands`: query, key, value [*batch, …]; for gradients also gradient, logsumexp and delta; then the mask [*batch, L, S], if
+    there is one. With `dropout` the two slots before the results are seed and offset.
+    """
+
+    parts: tuple[str, ...]
+    batch: tuple[int, ...]
+    sizes: tuple[int, int, int, int]
+    operands: tuple[Strided, ...]
+    scale: float
+    is_causal: bool
+    has_mask: bool
+    dropout: float
+    slots: tuple[Slot, ...]
+
+    @property
+    def mask(self) -> Strided | None:
+        return self.operands[-1] if self.has_mask else None
+
+
+Kernel = LoopKernel | SortKernel | FourierKernel | RoutineKernel | ContractionKernel | AttentionKernel

@@ -348,7 +348,8 @@ class Lowering:
         raise Unfusable(operation)
 
     visit_memory = visit_scatter = visit_assign = visit_argsort = visit_routine = visit_concatenate = visit_other
-    visit_recurrence = visit_fourier_parts = visit_other
+    visit_recurrence = visit_fourier_parts = visit_attention = visit_other
+    visit_attention_query_gradient = visit_attention_key_gradient = visit_other
 
 
 def moved(space: Space, operation: Operation, index: tuple[Index, ...]) -> tuple[Index, ...]:

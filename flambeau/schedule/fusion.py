@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from flambeau.kernels.attention import lower_attention
 from flambeau.kernels.contract import contracts, images, lower_contraction
 from flambeau.kernels.ir import Expr
 from flambeau.kernels.lower import Unfusable, Write, lower_loops
@@ -44,7 +45,10 @@ MOST_ROWS_READ = 6
 WIDEST = 8
 """How many values one loop kernel stores at most."""
 
-_ALWAYS = frozenset(("scan", "scatter", "assign", "concatenate", "argsort", "fourier_parts", "routine", "recurrence"))
+_ATTENTION = ("attention", "attention_query_gradient", "attention_key_gradient")
+_IN_PARTS = frozenset(("recurrence", *_ATTENTION))
+"""Primitives whose values are parts of one thing: those with equal operands are made together. None waits for another."""
+_ALWAYS = frozenset(("scan", "scatter", "assign", "concatenate", "argsort", "fourier_parts", "routine", *_IN_PARTS))
 _MOST_SINKS = 6
 """More kernels than this that read a value are not told apart."""
 
@@ -189,6 +193,15 @@ class Fusion:
                         wanted = self._copied(wanted) or wanted
                     result.append(wanted)
                     memory.add(wanted.number)
+        elif o.name in _ATTENTION:
+            memory = set(self.memory)
+            while True:
+                try:
+                    lower_attention([o], memory)
+                    break
+                except Unfusable as missing:
+                    result.append(missing.operation)
+                    memory.add(missing.operation.number)
         elif o.name in ("argsort", "fourier_parts", "routine", "recurrence"):
             result.extend(o.inputs)
         elif o.kind == "contraction":
@@ -382,7 +395,7 @@ class Fusion:
         unit_of: dict[int, Unit] = {}
         recent: dict[object, list[Unit]] = {}
         cones: dict[int, int] = {}
-        recurrences: dict[object, Unit] = {}
+        in_parts: dict[object, Unit] = {}
         empty: frozenset = frozenset()
         for o in self.operations:
             if o.name == "memory":
@@ -407,8 +420,8 @@ class Fusion:
             core = self.core_of.get(o.number)
             made = Unit(o, core, None, reduced[o.number], cone)
             unit = None
-            if o.name == "recurrence":  # its parts have the same operands, so none waits for another
-                unit = recurrences.setdefault((tuple(i.number for i in o.inputs), o.params[0]), made)
+            if o.name in _IN_PARTS:
+                unit = in_parts.setdefault((o.name, tuple(i.number for i in o.inputs), o.params[0]), made)
                 if unit is made:
                     self.units.append(unit)
                 else:

@@ -13,6 +13,7 @@ from flambeau.graph.node import Node, topological_order
 from flambeau.graph.parts import real_graph
 from flambeau.graph.step import Step as StepGraph
 from flambeau.graph.step import down_to
+from flambeau.kernels.attention import lower_attention
 from flambeau.kernels.contract import lower_contraction
 from flambeau.kernels.ir import FourierKernel, Kernel, RoutineKernel, Slot, SortKernel
 from flambeau.kernels.lower import Unfusable, Write, lower_loops
@@ -151,6 +152,8 @@ def _launches(unit: Unit, fusion: Fusion) -> list[Launch]:
             lower_loops([Write(root, root.inputs[0], "copy")], memory, heights),
             lower_loops([Write(root, value, root.name)], memory, heights),
         ]
+    if root.kind == "attention":
+        return [lower_attention(unit.roots, memory)]
     operands = [*root.inputs, root]
     slots = tuple(Slot(o.dtype, o.size, "out" if o is root else "in") for o in operands)
     if root.name == "argsort":

@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any, cast
 from weakref import WeakValueDictionary
 
-from flambeau.codegen.llvm import contraction, fourier, loops, sorting
+from flambeau.codegen.llvm import attention, contraction, fourier, loops, sorting
 from flambeau.codegen.llvm.lowered import Lowered, Message
 from flambeau.codegen.llvm.target import Target
 from flambeau.devices.cpu.cache import DiskCache
@@ -25,7 +25,7 @@ from flambeau.devices.cpu.jit import Jit
 from flambeau.devices.cpu.kept import name_on_disk
 from flambeau.devices.cpu.uncut import uncut
 from flambeau.kernels.fingerprint import fingerprint
-from flambeau.kernels.ir import ContractionKernel, FourierKernel, Kernel, LoopKernel, SortKernel
+from flambeau.kernels.ir import AttentionKernel, ContractionKernel, FourierKernel, Kernel, LoopKernel, SortKernel
 from flambeau.kernels.replaced import is_traced
 from flambeau.traced import Notes, Trace
 
@@ -258,11 +258,10 @@ class Compiler:
             type, scheme = kernel.slots[0].dtype, fourier.choose(kernel, target, threads)
             general = loops.General((), (kernel.outer,), (), fourier.scratch_bytes(kernel, scheme, threads))
             return _Request(name_on_disk(target, f"{type.name} {scheme}"), lambda: fourier.lower(type, scheme, target), general)
-        assert isinstance(kernel, ContractionKernel), kernel
+        assert isinstance(kernel, ContractionKernel | AttentionKernel), kernel
+        lower: Any = contraction.lower if isinstance(kernel, ContractionKernel) else attention.lower
         if is_traced(kernel):
-            lowered = contraction.lower(kernel, target, threads)
+            lowered = lower(kernel, target, threads)
             general = loops.General((), cast("tuple[int, ...]", lowered.sizes), (), lowered.scratch)
             return _Request(name_on_disk(target, lowered.ir), lambda: replace(lowered, scratch=(), sizes=()), general)
-        return _Request(
-            name_on_disk(target, f"{threads} {fingerprint(kernel)}"), lambda: contraction.lower(kernel, target, threads)
-        )
+        return _Request(name_on_disk(target, f"{threads} {fingerprint(kernel)}"), lambda: lower(kernel, target, threads))

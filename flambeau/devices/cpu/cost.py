@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-from flambeau.kernels.ir import ContractionKernel, Expr, FourierKernel, Kernel, LoopKernel, SortKernel
+from flambeau.kernels.ir import AttentionKernel, ContractionKernel, Expr, FourierKernel, Kernel, LoopKernel, SortKernel
 from flambeau.schedule.plan import RecurrenceKernel
 
 __all__ = ["nanoseconds"]
@@ -44,6 +44,10 @@ def nanoseconds(kernel: Kernel | RecurrenceKernel) -> float:
         return kernel.rows * (20.0 * min(kernel.length, 100 * kernel.kept) + kernel.length)
     if isinstance(kernel, FourierKernel):
         return 0.2 * kernel.outer * kernel.n * kernel.inner * kernel.n.bit_length()
+    if isinstance(kernel, AttentionKernel):
+        rows, columns, width, value_width = kernel.sizes
+        products = 1 if "output" in kernel.parts else 2
+        return 0.02 * math.prod(kernel.batch) * rows * columns * products * (width + value_width)
     return 0.0
 
 

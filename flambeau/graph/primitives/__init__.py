@@ -5,6 +5,7 @@ nothing of the tensor class is imported here.
 """
 
 from flambeau.graph.primitives import (  # noqa: F401
+    attention,
     complex,
     complex_arithmetic,
     contraction,

@@ -12,7 +12,7 @@ from flambeau.dtypes import uint32
 from flambeau.graph.node import PRIMITIVES, Node, Primitive
 from flambeau.graph.numpy import np
 
-__all__ = ["RANDOM_BITS", "WORDS", "ROUNDS", "MULTIPLIERS", "WEYL"]
+__all__ = ["RANDOM_BITS", "WORDS", "ROUNDS", "MULTIPLIERS", "WEYL", "philox"]
 
 WORDS = 4
 """32-bit words in one block of the counter."""
@@ -21,8 +21,8 @@ MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 WEYL = (0x9E3779B9, 0xBB67AE85)
 
 
-def _philox(node: Node, seed: Any, offset: Any) -> Any:
-    n = node.size
+def philox(n: int, seed: Any, offset: Any) -> Any:
+    """The first n words."""
     mask = np.uint64(0xFFFFFFFF)
     with np.errstate(over="ignore"):
         block = np.arange((n + 3) // 4, dtype=np.uint64) + np.uint64(int(offset) & (2**64 - 1))
@@ -37,7 +37,11 @@ def _philox(node: Node, seed: Any, offset: Any) -> Any:
                 a & mask,
             ]
             key = [(k + w) & 0xFFFFFFFF for k, w in zip(key, WEYL, strict=True)]
-    return np.stack(c, 1).reshape(-1)[:n].astype(np.uint32).reshape(node.shape)
+    return np.stack(c, 1).reshape(-1)[:n].astype(np.uint32)
+
+
+def _evaluate(node: Node, seed: Any, offset: Any) -> Any:
+    return philox(node.size, seed, offset).reshape(node.shape)
 
 
 def _batch(node: Node, inputs: Any, batched: Any, n: int) -> Node:
@@ -49,6 +53,6 @@ def _batch(node: Node, inputs: Any, batched: Any, n: int) -> Node:
     return PRIMITIVES["reshape"]((kept,), ((n, *node.params[0]), (n, words)))
 
 
-RANDOM_BITS = Primitive("random_bits", "random", lambda inputs, params: (params[0], uint32), _philox, batch=_batch)
+RANDOM_BITS = Primitive("random_bits", "random", lambda inputs, params: (params[0], uint32), _evaluate, batch=_batch)
 """`params = (shape,)`; inputs (seed, offset), int64 of shape (). Element i (row-major) is word i mod 4 of the block whose
 128-bit counter is (offset + ⌊i/4⌋, 0) under the 64-bit key `seed`."""

@@ -10,6 +10,7 @@ from flambeau.nn.functional.dropout import dropout
 from flambeau.nn.functional.linear import linear
 from flambeau.nn.functional.softmax import softmax
 from flambeau.nn.functional.windows import positions
+from flambeau.ops.attention import fused, is_fusible
 from flambeau.ops.joining import cat
 from flambeau.ops.padding import pad
 from flambeau.ops.registry import operator
@@ -43,41 +44,13 @@ def _weights(scores: Tensor, mask: Tensor | None, first: int | None, p: float) -
     return dropout(weights, p, True) if p > 0 else weights
 
 
-_CAUSAL_ROWS = 256
-"""Rows of scores at a time where causality leaves some of them out…"""
-_FEWEST = 1 << 20
-"""…of so many scores at least: fewer aren't worth kernels of their own."""
-_MOST = 1 << 26
-"""So many scores are in memory at once, where nothing keeps them for a gradient."""
-
-
 def _attend(
     query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, is_causal: bool, factor: float, p: float = 0.0
 ) -> Tensor:
-    """softmax(query·keyᵀ·factor + mask)·value.
-
-    Long sequences are done some rows at a time: of the scores that causality leaves out most are never computed, and all of them
-    together would need memory that grows with the square of the length.
-    """
-    rows, columns = query.shape[-2], key.shape[-2]
-    row = query.numel() // max(query.shape[-1] * rows, 1) * columns
-    step = rows
-    if is_causal:
-        step = _CAUSAL_ROWS
-        while step < rows and row * step < _FEWEST:
-            step *= 2
-    while step > _CAUSAL_ROWS and row * step > _MOST:
-        step //= 2
-    if step >= rows or p > 0:
-        return _weights(_scores(query, key, factor), mask, 0 if is_causal else None, p).matmul(value)
-    parts = []
-    for first in range(0, rows, step):
-        end = min(first + step, rows)
-        seen = min(end, columns) if is_causal else columns
-        part = None if mask is None else mask if mask.ndim < 2 or mask.shape[-2] == 1 else mask[..., first:end, :]
-        scores = _scores(query[..., first:end, :], key[..., :seen, :], factor)
-        parts.append(_weights(scores, part, first if is_causal else None, p).matmul(value[..., :seen, :]))
-    return cat(parts, -2)
+    """softmax(query·keyᵀ·factor + mask)·value, for operands whose batches broadcast."""
+    if is_fusible(query, key, value, mask, p):
+        return fused(query, key, value, mask, is_causal, factor, p)
+    return _weights(_scores(query, key, factor), mask, 0 if is_causal else None, p).matmul(value)
 
 
 @operator(namespace="nn.functional", method=False)

@@ -16,7 +16,7 @@ from flambeau.kernels.ir import Expr
 if TYPE_CHECKING:
     from flambeau.codegen.llvm.loops.evaluate import Evaluator
 
-__all__ = ["words"]
+__all__ = ["in_order", "rounds", "words"]
 
 _LOW = 0xFFFFFFFF
 
@@ -53,17 +53,21 @@ def _is_in_blocks(ev: Evaluator, e: Expr, index: Linear) -> bool:
 def _blocks(ev: Evaluator, index: Linear, seed: Value, offset: Value) -> Value:
     """Each block computed once, and its four words laid side by side."""
     f = ev.f
-    count = ev.lanes // 4
     first = f.binary("lshr", f.integer(ev.position(index)), constant("i64", 2))
-    block = f.binary("add", f.splat(f.binary("add", offset, first), count), f.steps(count))
-    results = [f.cast("trunc", r, "i32") for r in rounds(f, block, f.splat(seed, count))]
-    if count == 1:
+    return in_order(f, f.binary("add", offset, first), seed, ev.lanes)
+
+
+def in_order(f: Function, block: Value, seed: Value, count: int) -> Value:
+    """So many words (a multiple of 4) from the beginning of a block on, as i32 lanes."""
+    blocks = count // 4
+    results = [f.cast("trunc", r, "i32") for r in rounds(f, f.binary("add", f.splat(block, blocks), f.steps(blocks)), f.splat(seed, blocks))]
+    if blocks == 1:
         result = poison(vector("i32", 4))
         for k, word in enumerate(results):
             result = f.insert(result, word, k)
         return result
-    halves = [f.shuffle(results[k], results[k + 1], list(range(2 * count))) for k in (0, 2)]
-    return f.shuffle(halves[0], halves[1], [(lane % 4) * count + lane // 4 for lane in range(ev.lanes)])
+    halves = [f.shuffle(results[k], results[k + 1], list(range(2 * blocks))) for k in (0, 2)]
+    return f.shuffle(halves[0], halves[1], [(lane % 4) * blocks + lane // 4 for lane in range(count)])
 
 
 def rounds(f: Function, block: Value, seed: Value) -> list[Value]:
