@@ -37,7 +37,9 @@ def lower_attention(roots: Sequence[Operation], memory: Container[int]) -> tuple
     slots = tuple(Slot(o.dtype, o.size, "out" if o in roots else "in") for o in arguments)
     sizes = (query.shape[-2], value.shape[-2], query.shape[-1], value.shape[-1])
     parts = tuple(root.params[1] for root in roots)
-    kernel = AttentionKernel(parts, query.shape[:-2], sizes, operands, *attention[:2], attention.has_mask, attention.dropout, slots)
+    kernel = AttentionKernel(
+        parts, query.shape[:-2], sizes, operands, *attention[:2], attention.has_mask, attention.dropout, slots
+    )
     return kernel, arguments
 
 

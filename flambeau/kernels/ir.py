@@ -241,9 +241,9 @@ class Strided:
 class AttentionKernel:
     """Parts of one attention, or of its gradient to some operands (see `graph/primitives/attention.py`, which defines them).
 
-    `parts`: the results, dense, in the last slots: "output", "logsumexp"; or "query"; or "key", "value". `sizes` are (L, S, E, V).
-    `operands`: query, key, value [*batch, …]; for gradients also gradient, logsumexp and delta; then the mask [*batch, L, S], if
-    there is one. With `dropout` the two slots before the results are seed and offset.
+    `parts`: the results, dense, in the last slots: "output", "logsumexp"; or "query"; or "key", "value". `sizes` are
+    (L, S, E, V). `operands`: query, key, value [*batch, …]; for gradients also gradient, logsumexp and delta; then the mask
+    [*batch, L, S], if there is one. With `dropout` the two slots before the results are seed and offset.
     """
 
     parts: tuple[str, ...]

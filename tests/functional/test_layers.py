@@ -119,6 +119,7 @@ def rows_of_attention(cases: Cases) -> None:
 
 def test_attention_some_rows_at_a_time(device, monkeypatch):
     attention = sys.modules["flambeau.nn.functional.attention"]
+    monkeypatch.setattr(attention, "is_fusible", lambda *_: False)
     monkeypatch.setattr(attention, "_CAUSAL_ROWS", 4)
     monkeypatch.setattr(attention, "_FEWEST", 0)
     monkeypatch.setattr(attention, "_MOST", 1)

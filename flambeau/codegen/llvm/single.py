@@ -13,7 +13,7 @@ from flambeau.codegen.llvm.builder import Function
 from flambeau.codegen.llvm.polynomial import clamp, evaluate, fused, less, log1p, number, where_nan
 from flambeau.codegen.llvm.types import Value, constant
 
-__all__ = ["FUNCTIONS", "exp"]
+__all__ = ["FUNCTIONS", "exp", "exp2_below"]
 
 _LOG2_E = 1.44269504088896341
 _LN2_HIGH, _LN2_LOW = (
@@ -23,6 +23,11 @@ _LN2_HIGH, _LN2_LOW = (
 
 # (exp(r) - 1 - r) / r² for |r| ≤ ln 2 / 2
 _EXP = (0.5000000095183352, 0.166665188396402, 0.04166620580599005, 0.008368889356437377, 0.001395049096464359)
+# 2^r for |r| ≤ ½
+_EXP2 = (
+    *(1.0, 0.6931472057374961, 0.24022646890593205, 0.0555032877646348, 0.009618488959723628, 0.0013399931423373045),
+    0.00015345811784134102,
+)
 # (log(1 + t) - t + t²/2) / t³ for √½ ≤ 1 + t ≤ √2
 _LOG = (
     *(0.3333331039041162, -0.24999986425761722, 0.20002230582693048, -0.16669263363640965, 0.1421857665269007),
@@ -67,6 +72,25 @@ def exp(f: Function, x: Value) -> Value:
     half = f.binary("ashr", whole, constant(whole.type, 1))
     for part in (half, f.binary("sub", whole, half)):
         bits = f.binary("shl", f.binary("add", part, constant(part.type, 127)), constant(part.type, 23))
+        p = f.binary("fmul", p, f.cast("bitcast", bits, "float"))
+    return f.select(vanishes, number(x, 0.0), p)
+
+
+def exp2_below(f: Function, x: Value) -> Value:
+    """2^x for x that are at most about 0, where it is normal, else 0; in fewer instructions than `exp`. Relative error 1e-7."""
+    vanishes = less(f, x, -126.0)
+    x = f.select(vanishes, number(x, -126.0), x)
+    n = f.intrinsic("roundeven", x)
+    r = f.binary("fsub", x, n)
+    p = number(x, _EXP2[-1])
+    for c in _EXP2[-2::-1]:  # Horner's scheme: where it is used there are other chains to go on with
+        p = fused(f, p, r, c)
+    whole = f.cast("fptosi", n, "i32")
+    whole = f.op(whole.type, f"freeze {whole.type} {whole}")
+    if '"prefer-vector-width"="512"' in f.module.attributes:
+        p = f.call(f"llvm.ldexp.{f.suffix(x.type)}.{f.suffix(whole.type)}", x.type, p, whole)
+    else:
+        bits = f.binary("shl", f.binary("add", whole, constant(whole.type, 127)), constant(whole.type, 23))
         p = f.binary("fmul", p, f.cast("bitcast", bits, "float"))
     return f.select(vanishes, number(x, 0.0), p)
 

@@ -12,6 +12,7 @@ from flambeau.nn.functional.softmax import softmax
 from flambeau.nn.functional.windows import positions
 from flambeau.ops.attention import fused, is_fusible
 from flambeau.ops.joining import cat
+from flambeau.ops.operands import strides_like
 from flambeau.ops.padding import pad
 from flambeau.ops.registry import operator
 from flambeau.shapes import attention as rules
@@ -44,13 +45,43 @@ def _weights(scores: Tensor, mask: Tensor | None, first: int | None, p: float) -
     return dropout(weights, p, True) if p > 0 else weights
 
 
+_CAUSAL_ROWS = 256
+"""Rows of scores at a time where causality leaves some of them out…"""
+_FEWEST = 1 << 20
+"""…of so many scores at least: fewer aren't worth kernels of their own."""
+_MOST = 1 << 26
+"""So many scores are in memory at once, where nothing keeps them for a gradient."""
+
+
 def _attend(
     query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, is_causal: bool, factor: float, p: float = 0.0
 ) -> Tensor:
-    """softmax(query·keyᵀ·factor + mask)·value, for operands whose batches broadcast."""
+    """softmax(query·keyᵀ·factor + mask)·value.
+
+    Long sequences are done some rows at a time: of the scores that causality leaves out most are never computed, and all of them
+    together would need memory that grows with the square of the length.
+    """
     if is_fusible(query, key, value, mask, p):
         return fused(query, key, value, mask, is_causal, factor, p)
-    return _weights(_scores(query, key, factor), mask, 0 if is_causal else None, p).matmul(value)
+    rows, columns = query.shape[-2], key.shape[-2]
+    row = query.numel() // max(query.shape[-1] * rows, 1) * columns
+    step = rows
+    if is_causal:
+        step = _CAUSAL_ROWS
+        while step < rows and row * step < _FEWEST:
+            step *= 2
+    while step > _CAUSAL_ROWS and row * step > _MOST:
+        step //= 2
+    if step >= rows or p > 0:
+        return _weights(_scores(query, key, factor), mask, 0 if is_causal else None, p).matmul(value)
+    parts = []
+    for first in range(0, rows, step):
+        end = min(first + step, rows)
+        seen = min(end, columns) if is_causal else columns
+        part = None if mask is None else mask if mask.ndim < 2 or mask.shape[-2] == 1 else mask[..., first:end, :]
+        scores = _scores(query[..., first:end, :], key[..., :seen, :], factor)
+        parts.append(_weights(scores, part, first if is_causal else None, p).matmul(value[..., :seen, :]))
+    return cat(parts, -2)
 
 
 @operator(namespace="nn.functional", method=False)
@@ -93,11 +124,28 @@ def scaled_dot_product_attention(
         None if attn_mask is None else tuple(attn_mask._shape),
         enable_gqa=enable_gqa,
     )
-    if enable_gqa:
-        key = key.repeat_interleave(query.shape[-3] // key.shape[-3], -3)
-        value = value.repeat_interleave(query.shape[-3] // value.shape[-3], -3)
     factor = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
-    return _attend(query, key, value, attn_mask, is_causal, factor, dropout_p)
+    attend = _attend_in_groups if enable_gqa else _attend
+    result = attend(query, key, value, attn_mask, is_causal, factor, dropout_p)
+    is_plain = dropout_p == 0 and (attn_mask is None or not attn_mask.requires_grad)
+    if is_plain and query.ndim == 4 and query.stride(-1) == 1 and query.shape == result.shape:
+        return result._laid_out(strides_like(query))  # as PyTorch's fused kernel does
+    return result
+
+
+def _attend_in_groups(
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, is_causal: bool, factor: float, p: float
+) -> Tensor:
+    """`_attend` where several heads of the query have one of key and value."""
+    heads, groups = query.shape[-3], key.shape[-3]
+    if value.shape[-3] != groups:
+        key, value = (t.repeat_interleave(heads // t.shape[-3], -3) for t in (key, value))
+        return _attend(query, key, value, mask, is_causal, factor, p)
+    in_groups = (groups, heads // groups)
+    if mask is not None and mask.ndim > 2:
+        mask = mask.unsqueeze(-3) if mask.shape[-3] == 1 else mask.unflatten(-3, in_groups)
+    query, key, value = query.unflatten(-3, in_groups), key.unsqueeze(-3), value.unsqueeze(-3)
+    return _attend(query, key, value, mask, is_causal, factor, p).flatten(-4, -3)
 
 
 def _added_mask(mask: Tensor | None, name: str, like: Tensor) -> Tensor | None:
@@ -219,10 +267,15 @@ def multi_head_attention_forward(
         spread = padding.reshape(batch, 1, 1, source).expand((batch, num_heads, 1, source)).reshape(batch * num_heads, 1, source)
         mask = spread if mask is None else mask + spread
     factor, p = math.sqrt(1.0 / head), dropout_p if training else 0.0
-    weights = None
     if need_weights:
         weights = _weights(_scores(q, k, factor), mask, None, p)
-    heads = _attend(q, k, v, mask, False, factor, p) if weights is None else weights.matmul(v)
+        heads = weights.matmul(v)
+    else:
+        weights, by_example = None, (batch, num_heads)
+        if mask is not None:
+            mask = mask.unflatten(0, by_example) if mask.shape[0] != 1 else mask
+        q, k, v = (t.unflatten(0, by_example) for t in (q, k, v))
+        heads = _attend(q, k, v, mask, False, factor, p).flatten(0, 1)
     joined = heads.transpose(0, 1).reshape(length * batch, width)
     result = linear(joined, out_proj_weight, out_proj_bias).reshape(length, batch, -1)
     if not is_batched:

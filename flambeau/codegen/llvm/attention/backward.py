@@ -1,7 +1,7 @@
 """The gradients of attention: weights are made again from the scores and each row's logarithm of the sum of exponentials.
 
-With P the weights, G the result's gradient and δ each row's sum of result times gradient: the value's gradient is PᵀG, that of the
-scores is P∘(G·valueᵀ − δ). May import its neighbours and `codegen.llvm`.
+With P the weights, G the result's gradient and δ each row's sum of result times gradient: the value's gradient is PᵀG, that
+of the scores is P∘(G·valueᵀ − δ). May import its neighbours and `codegen.llvm`.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Backward(Weights):
         lanes, steps = ((key, value), (query, gradient)) if self.on_keys else ((query, gradient), (key, value))
         first = f.mul(number, self.width)
         count = f.minimum(f.sub(self.rows, first), self.width)
-        self.take(lanes[0], first, count, self.depth, self.queries, kernel.scale)
+        self.take(lanes[0], first, count, self.depth, self.queries, kernel.scale * self.unit)
         self.take(lanes[1], first, count, self.value_depth, self.others)
         for part, sums in self.sums.items():
             clear(f, self.vector, sums.pointer, self._depth(part) * self.width)
@@ -93,7 +93,8 @@ class Backward(Weights):
             logsumexp, delta = held or [
                 f.splat(f.load(memory_type(rows.type), rows.at(f, f.add(step, j))), self.lanes) for rows in of_rows
             ]
-            weight = self.exponential(f.binary("fsub", score(j), logsumexp))
+            shift = f.binary("fmul", logsumexp, constant(self.vector, self.unit))
+            weight = self.exponential(f.binary("fsub", score(j), shift))
             place = self.gradients.at(f, j, c)
             gradient, kept = f.load(self.vector, place), weight
             if factors is not None:

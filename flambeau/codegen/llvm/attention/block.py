@@ -17,6 +17,7 @@ from flambeau.codegen.llvm.types import Int, Value, bytes_of, constant, vector, 
 from flambeau.codegen.llvm.values import from_memory, memory_type, round_to, to_memory
 from flambeau.dtypes import dtype, float32, float64
 from flambeau.kernels.ir import AttentionKernel, Strided
+from flambeau.traced import Traced
 
 __all__ = ["Block", "Lanes", "Rows", "STEPS"]
 
@@ -34,8 +35,8 @@ class Rows:
 
     pointer: Value
     type: dtype
-    row: Int
-    column: Int
+    row: int | Traced
+    column: int | Traced
 
     def at(self, f: Function, row: Int, column: Int = 0) -> Value:
         place = f.add(f.mul(row, self.row), f.mul(column, self.column))
@@ -259,7 +260,14 @@ class Block:
             self.f.store(total, to.at(self.f, self.f.add(row, m), self.f.add(column, v * self.lanes)))
 
     def over_steps(
-        self, steps: Rows, count: Int, weights: Lanes, depth: int, columns: Int, to: Lanes, by: Callable[[Int], Value] | None = None
+        self,
+        steps: Rows,
+        count: Int,
+        weights: Lanes,
+        depth: int,
+        columns: Int,
+        to: Lanes,
+        by: Callable[[Int], Value] | None = None,
     ) -> None:
         """to[n][lane] = to[n][lane]·by + Σ over steps of steps[step][n]·weights[step][lane], for n below `depth`."""
         f = self.f

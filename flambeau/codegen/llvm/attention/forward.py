@@ -8,7 +8,6 @@ from flambeau.codegen.llvm.attention.weights import Weights
 from flambeau.codegen.llvm.builder import Function
 from flambeau.codegen.llvm.contraction.buffers import clear
 from flambeau.codegen.llvm.contraction.roles import Scratch
-from flambeau.codegen.llvm.elementwise import larger
 from flambeau.codegen.llvm.mathematics import emit
 from flambeau.codegen.llvm.target import Target
 from flambeau.codegen.llvm.types import Int, Value, constant
@@ -18,7 +17,7 @@ from flambeau.kernels.ir import AttentionKernel
 __all__ = ["Forward"]
 
 _LARGEST, _TOTAL, _FACTOR = range(3)
-"""Rows of what is kept for each lane: the largest score, the sum of exponentials, what the last block's sums are multiplied by."""
+"""Rows of what is kept for each lane: largest score, sum of exponentials, what the sums so far are multiplied by."""
 _APART = 4
 """Largest scores that are looked for side by side."""
 
@@ -39,7 +38,7 @@ class Forward(Weights):
         query, key, value = (self.operand(view, index) for view in kernel.operands[:3])
         first = f.mul(number, self.width)
         count = f.minimum(f.sub(self.rows, first), self.width)
-        self.take(query, first, count, self.depth, self.queries, kernel.scale)
+        self.take(query, first, count, self.depth, self.queries, kernel.scale * self.unit)
         clear(f, self.vector, self.sums.pointer, self.value_depth * self.width)
 
         def begin(c: Int) -> None:
@@ -68,26 +67,35 @@ class Forward(Weights):
         self.each_length(*self.steps_of(first, count), block)
         self._finish(f.add(f.mul(b, self.rows), first), count)
 
-    def _vector(self, c: Int, first: Int, step: Int, steps: Int, mask: Lanes | None, factors: Lanes | None, crossed: bool) -> None:
+    def _vector(
+        self, c: Int, first: Int, step: Int, steps: Int, mask: Lanes | None, factors: Lanes | None, crossed: bool
+    ) -> None:
         """A block's exponentials in one vector of lanes, in place of the products."""
-        f, type = self.f, float64 if self.element == "double" else float32
+        f = self.f
         score = self.scores(self.products, mask, first, c, step, crossed)
         is_changed = mask is not None or crossed
         lowest = constant(self.vector, float("-inf"))
         before = f.load(self.vector, self.kept.at(f, _LARGEST, c))
 
+        def larger(a: Value, b: Value) -> Value:  # one instruction; NaN shows in the sum
+            return f.select(f.test("fcmp ogt", a, b), a, b)
+
         def one(j: Int, largest: Value) -> Value:
             s = score(j)
             if is_changed:
                 f.store(s, self.products.at(f, j, c))
-            return larger(f, s, largest, type)
+            return larger(s, largest)
 
         whole = f.mul(f.div(steps, _APART), _APART)
         found = f.loop(
-            0, whole, _APART, lambda j, held: [one(f.add(j, k), h) for k, h in enumerate(held)], [before] + [lowest] * (_APART - 1)
+            0,
+            whole,
+            _APART,
+            lambda j, held: [one(f.add(j, k), h) for k, h in enumerate(held)],
+            [before] + [lowest] * (_APART - 1),
         )
         while len(found) > 1:
-            found = [larger(f, a, z, type) for a, z in zip(found[::2], found[1::2])]
+            found = [larger(a, z) for a, z in zip(found[::2], found[1::2])]
         (largest,) = f.loop(whole, steps, 1, lambda j, held: [one(j, held[0])], found)
         shift = f.select(f.test("fcmp oeq", largest, lowest), constant(self.vector, 0.0), largest)
         factor = self.exponential(f.binary("fsub", before, shift))
@@ -126,7 +134,8 @@ class Forward(Weights):
         def put(c: Int) -> None:
             total = f.load(self.vector, self.kept.at(f, _TOTAL, c))
             logarithm = emit(f, "log", [total], float64 if self.element == "double" else float32)
-            value = f.binary("fadd", f.load(self.vector, self.kept.at(f, _LARGEST, c)), logarithm)
+            largest = f.load(self.vector, self.kept.at(f, _LARGEST, c))
+            value = f.multiply_add(largest, constant(self.vector, 1 / self.unit), logarithm)
             value = f.select(f.test("fcmp oeq", total, nil), constant(self.vector, float("inf")), value)
             f.masked_store(value, f.address(pointer, c, self.element), f.lane_mask(0, f.sub(count, c), self.lanes))
 

@@ -7,20 +7,29 @@ from collections.abc import Callable, Sequence
 from flambeau.codegen.llvm.attention.block import Block, Lanes, Rows
 from flambeau.codegen.llvm.loops.philox import in_order, rounds
 from flambeau.codegen.llvm.mathematics import emit
+from flambeau.codegen.llvm.single import exp2_below
 from flambeau.codegen.llvm.types import Int, Value, constant, parts_of, vector
 from flambeau.codegen.llvm.values import from_memory, memory_type
-from flambeau.dtypes import bool_, float32, float64
+from flambeau.dtypes import bool_, float64
 from flambeau.graph.primitives.attention import threshold
 from flambeau.graph.primitives.random import WORDS
 
 __all__ = ["Weights"]
 
+_LOG2_E = 1.44269504088896341
+
 
 class Weights(Block):
     """A block that makes weights."""
 
+    @property
+    def unit(self) -> float:
+        """What scores are multiplied by, so that `exponential` is the base's power of them."""
+        return 1.0 if self.element == "double" else _LOG2_E
+
     def exponential(self, x: Value) -> Value:
-        return emit(self.f, "exp", [x], float64 if self.element == "double" else float32)
+        """exp(x / unit), for x that are at most about 0."""
+        return emit(self.f, "exp", [x], float64) if self.element == "double" else exp2_below(self.f, x)
 
     def steps_of(self, first: Int, count: Int) -> tuple[Int, Int]:
         """The steps, from a multiple of `length` on, that rows from `first` on have to do with."""
@@ -95,7 +104,7 @@ class Weights(Block):
         def score(j: Int) -> Value:
             s = f.load(self.vector, products.at(f, j, c))
             if mask is not None:
-                s = f.binary("fadd", s, f.load(self.vector, mask.at(f, j, c)))
+                s = f.multiply_add(f.load(self.vector, mask.at(f, j, c)), constant(s.type, self.unit), s)
             if is_crossed:
                 seen = self.seen(first, c, f.add(step, j))
                 if not isinstance(seen, bool):

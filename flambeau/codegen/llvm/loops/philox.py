@@ -60,7 +60,10 @@ def _blocks(ev: Evaluator, index: Linear, seed: Value, offset: Value) -> Value:
 def in_order(f: Function, block: Value, seed: Value, count: int) -> Value:
     """So many words (a multiple of 4) from the beginning of a block on, as i32 lanes."""
     blocks = count // 4
-    results = [f.cast("trunc", r, "i32") for r in rounds(f, f.binary("add", f.splat(block, blocks), f.steps(blocks)), f.splat(seed, blocks))]
+    results = [
+        f.cast("trunc", r, "i32")
+        for r in rounds(f, f.binary("add", f.splat(block, blocks), f.steps(blocks)), f.splat(seed, blocks))
+    ]
     if blocks == 1:
         result = poison(vector("i32", 4))
         for k, word in enumerate(results):
