@@ -6,9 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from flambeau.dtypes import int64
 from flambeau.graph.primitives.movement import PAD
+from flambeau.ops.choices import choose
 from flambeau.ops.composite import Composite, computed, record
-from flambeau.ops.joining import cat, pad_constant
+from flambeau.ops.creation import iota
+from flambeau.ops.gathering import along
+from flambeau.ops.joining import pad_constant
 from flambeau.ops.operands import check_fits, check_tensor, refuse
 from flambeau.ops.registry import operator
 from flambeau.shapes import joining as rules
@@ -37,9 +41,11 @@ def _constant(x: Tensor, low: Sequence[int], high: Sequence[int], value: float) 
 @dataclass(frozen=True)
 class _Mode:
     """Where the elements outside come from: `amount` of them, before or after the n along a dimension, are those inside from
-    `start(n, amount, is_before)` on, flipped, or else one of them repeated."""
+    `start(n, amount, is_before)` on, flipped, or else one of them repeated. `place(places, n)`: the same for places counted from
+    the first inside, each by itself."""
 
     start: Callable[[int, int, bool], int]
+    place: Callable[[Tensor, int], Tensor]
     is_flipped: bool = False
     is_repeated: bool = False
 
@@ -63,28 +69,41 @@ class _Mode:
 
 
 _MODES = {
-    "reflect": _Mode(lambda n, amount, is_before: 1 if is_before else n - 1 - amount, is_flipped=True),
-    "replicate": _Mode(lambda n, amount, is_before: 0 if is_before else n - 1, is_repeated=True),
-    "circular": _Mode(lambda n, amount, is_before: n - amount if is_before else 0),
+    "reflect": _Mode(
+        lambda n, amount, is_before: 1 if is_before else n - 1 - amount,
+        lambda places, n: (n - 1) - ((n - 1) - places.abs()).abs(),
+        is_flipped=True,
+    ),
+    "replicate": _Mode(
+        lambda n, amount, is_before: 0 if is_before else n - 1, lambda places, n: places.clamp(0, n - 1), is_repeated=True
+    ),
+    "circular": _Mode(lambda n, amount, is_before: n - amount if is_before else 0, lambda places, n: places % n),
 }
 
 
-def _padded(x: Tensor, low: Sequence[int], high: Sequence[int], mode: _Mode, dim: int = 0) -> Tensor:
-    """Dimensions from `dim` on with `low` elements more before and `high` after: parts of parts, all of which are views of x."""
-    while dim < x.ndim and not low[dim] and not high[dim]:
-        dim += 1
-    if dim == x.ndim:
-        return x
-    parts = [x]
-    if low[dim]:
-        parts.insert(0, mode.outside(x, dim, low[dim], True))
-    if high[dim]:
-        parts.append(mode.outside(x, dim, high[dim], False))
-    return cat([_padded(part, low, high, mode, dim + 1) for part in parts], dim)
-
-
-def _padded_by(x: Tensor, mode: str, low: Sequence[int], high: Sequence[int]) -> Tensor:
-    return _padded(x, low, high, _MODES[mode])
+def _padded(x: Tensor, mode: str, low: Sequence[int], high: Sequence[int]) -> Tensor:
+    """`low` elements more before and `high` after in each dimension. Along the last one, where vectors run, what is outside is
+    chosen from shifted views; along others, whole rows are read from elsewhere."""
+    last = x.ndim - 1
+    for dim in reversed(range(x.ndim)):
+        before, after = low[dim], high[dim]
+        if not before and not after:
+            continue
+        n = x._shape[dim]
+        place = iota(n + before + after, int64, x._storage.device) - before
+        if dim < last:
+            x = along(x, _MODES[mode].place(place, n), dim)
+            continue
+        widths = [(0, 0)] * x.ndim
+        result = pad_constant(x, [*widths[:last], (before, after)])
+        if before:
+            part = _MODES[mode].outside(x, dim, before, True)
+            result = choose(place < 0, pad_constant(part, [*widths[:last], (0, n + after)]), result, "pad")
+        if after:
+            part = _MODES[mode].outside(x, dim, after, False)
+            result = choose(place >= n, pad_constant(part, [*widths[:last], (before + n, 0)]), result, "pad")
+        x = result
+    return x
 
 
 def _gradient(g: Tensor, y: Any, inputs: Any, params: Any) -> tuple[Any]:
@@ -161,6 +180,6 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     if not any(low) and not any(high):
         return x.clone() if x is image else x
     params = (mode, tuple(low), tuple(high))
-    (y,) = computed(_PADDED, _padded_by, (x,), params)
+    (y,) = computed(_PADDED, _padded, (x,), params)
     y = record(_PADDED, y, (x,), params)
     return y._laid_out(contiguous_strides(tuple(y._shape))) if mode == "circular" else y

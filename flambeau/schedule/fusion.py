@@ -204,6 +204,10 @@ class Fusion:
                     memory.add(missing.operation.number)
         elif o.name in ("argsort", "fourier_parts", "routine", "recurrence"):
             result.extend(o.inputs)
+        elif o.name == "scatter":  # which one thread may do alone, place by place
+            operands = o.inputs[1:] if len(o.shape) == 1 else o.inputs[1:2]
+            bases = [self._base(i) for i in operands]
+            result.extend(b for b in bases if b.kind not in ("leaf", "reduction") and 2 * ACCESS < self._cost(b) < REDUCTION)
         elif o.kind == "contraction":
             result.extend(b for b in map(self._base, o.inputs) if b.kind != "leaf" and o.size > b.size // 2)
         elif o.name in MOVEMENT or o.name == "gather":
