@@ -63,7 +63,7 @@ _MODULES = frozenset((
     "testing", "serialization", "version", "cuda", "backends", "jit", "compiler", "distributed", "accelerator", "cpu", "xpu",
     "mps", "functional", "hub", "return_types", "signal", "types", "overrides", "_C",
     "multiprocessing", "_dynamo", "_inductor", "__config__", "storage", "fx",
-    "futures", "library",
+    "futures", "library", "sparse",
 ))  # fmt: skip
 _ELSEWHERE = {
     "save": "flambeau.serialization",
@@ -137,6 +137,25 @@ _ELSEWHERE = {
         "flambeau.sym",
     ),
     **dict.fromkeys(("eig", "lstsq", "matrix_rank", "solve", "symeig"), "flambeau.removed"),
+    **dict.fromkeys(
+        (
+            "sparse_coo_tensor",
+            "sparse_csr_tensor",
+            "sparse_csc_tensor",
+            "sparse_bsr_tensor",
+            "sparse_bsc_tensor",
+            "sparse_compressed_tensor",
+            "spmm",
+            "hspmm",
+            "saddmm",
+            "smm",
+            "sspaddmm",
+            "dsmm",
+            "hsmm",
+        ),
+        "flambeau.sparse",
+    ),
+    **dict.fromkeys(("cond", "while_loop"), "flambeau.control_flow"),
     **dict.fromkeys(("AcceleratorError", "OutOfMemoryError"), "flambeau.absent"),
     **dict.fromkeys(("DisableTorchFunction", "DisableTorchFunctionSubclass"), "flambeau.tensor.overriding"),
 }

@@ -39,6 +39,7 @@ from flambeau import random as random
 from flambeau import return_types as return_types
 from flambeau import serialization as serialization
 from flambeau import signal as signal
+from flambeau import sparse as sparse
 from flambeau import special as special
 from flambeau import storage as storage
 from flambeau import testing as testing

@@ -8,7 +8,10 @@ from typing import Any
 from flambeau.recording import compile as compile
 from flambeau.storage import pending
 
-__all__ = ["allow_in_graph", "compile", "cudagraph_mark_step_begin", "disable", "is_compiling", "reset"]
+__all__ = [
+    "allow_in_graph", "assume_constant_result", "compile", "cudagraph_mark_step_begin", "disable", "is_compiling",
+    "is_dynamo_compiling", "is_exporting", "list_backends", "reset",
+]  # fmt: skip
 
 
 def is_compiling() -> bool:
@@ -44,3 +47,21 @@ def reset() -> None:
 
 def cudagraph_mark_step_begin() -> None:
     """Nothing: results of a replay are memory of their own."""
+
+
+def is_dynamo_compiling() -> bool:
+    """Whether a call is being recorded: as `is_compiling`."""
+    return is_compiling()
+
+
+def is_exporting() -> bool:
+    """Whether a program is being exported: never."""
+    return False
+
+
+def list_backends(exclude_tags: Any = ("debug", "experimental")) -> list[str]:
+    """What `backend` of `compile` may name: flambeau's own, by its name and by that of PyTorch's default."""
+    return ["flambeau", "inductor"]
+
+
+assume_constant_result = allow_in_graph

@@ -96,6 +96,6 @@ def default_device() -> device:
     return device(_default.name)
 
 
-def set_default_device(value: Any) -> None:
+def set_default_device(device: Any) -> None:
     """Sets where new tensors of this thread are made; None means "cpu"."""
-    _default.name = "cpu" if value is None else as_device_name(value)
+    _default.name = "cpu" if device is None else as_device_name(device)

@@ -1,4 +1,6 @@
-"""`torch.hub`: files of weights fetched from an address, and kept. May import `flambeau.serialization`.
+"""`torch.hub`: files of weights fetched from an address, and kept; models that a directory's `hubconf.py` makes.
+
+May import `flambeau.serialization`.
 
 The directory is `$TORCH_HOME/hub`, by default `~/.cache/torch/hub`, as PyTorch's, so that files that it fetched are found.
 """
@@ -6,6 +8,7 @@ The directory is `$TORCH_HOME/hub`, by default `~/.cache/torch/hub`, as PyTorch'
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
 import re
 import sys
@@ -16,7 +19,7 @@ from urllib.request import Request, urlopen
 
 from flambeau.serialization import load as _load
 
-__all__ = ["download_url_to_file", "get_dir", "load_state_dict_from_url", "set_dir"]
+__all__ = ["download_url_to_file", "get_dir", "help", "list", "load", "load_state_dict_from_url", "set_dir"]
 
 HASH_REGEX = re.compile(r"-([a-f0-9]*)\.")
 """Where a file's name tells the beginning of its SHA-256."""
@@ -70,6 +73,63 @@ def download_url_to_file(url: str, dst: str, hash_prefix: str | None = None, pro
         finally:
             if os.path.exists(partial.name):
                 os.remove(partial.name)
+
+
+def _is_fetched(repo: Any) -> NotImplementedError:
+    return NotImplementedError(f"torch.hub fetches weights, not programs: clone {repo} and load its directory, source='local'")
+
+
+def load(
+    repo_or_dir: Any,
+    model: str,
+    *args: Any,
+    source: str = "github",
+    trust_repo: Any = "check",
+    force_reload: bool = False,
+    verbose: bool = True,
+    skip_validation: bool = False,
+    **kwargs: Any,
+) -> Any:
+    """What the function `model` of a directory's `hubconf.py` gives. Programs aren't fetched, so `source` must be "local".
+
+    Raises NotImplementedError for "github", FileNotFoundError where there is no such file, RuntimeError where it has no such
+    function or needs what isn't installed.
+    """
+    if source not in ("github", "local"):
+        raise ValueError(f'Unknown source: "{source}". Allowed values: "github" | "local".')
+    if source == "github":
+        raise _is_fetched(repo_or_dir)
+    directory = os.fspath(repo_or_dir)
+    path = os.path.join(directory, "hubconf.py")
+    if not os.path.isfile(path):
+        raise FileNotFoundError(f"No such file: {path}")
+    spec = importlib.util.spec_from_file_location("hubconf", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.path.insert(0, directory)
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(directory)
+    missing = [name for name in getattr(module, "dependencies", ()) if importlib.util.find_spec(name) is None]
+    if missing:
+        raise RuntimeError(f"Missing dependencies: {', '.join(missing)}")
+    found = getattr(module, model, None)
+    if not callable(found):
+        raise RuntimeError(f"Cannot find callable {model} in hubconf")
+    return found(*args, **kwargs)
+
+
+def help(github: str, model: str, force_reload: bool = False, skip_validation: bool = False, trust_repo: Any = "check") -> Any:
+    """Raises NotImplementedError: programs aren't fetched."""
+    raise _is_fetched(github)
+
+
+def list(
+    github: str, force_reload: bool = False, skip_validation: bool = False, trust_repo: Any = "check", verbose: bool = True
+) -> Any:
+    """Raises NotImplementedError: programs aren't fetched."""
+    raise _is_fetched(github)
 
 
 def load_state_dict_from_url(

@@ -42,6 +42,7 @@ __all__ = [
     "copied",
     "duplicate",
     "is_recording",
+    "may_look",
     "READ",
     "SHARED",
     "FLUSH_AFTER",
@@ -368,6 +369,11 @@ def is_recording() -> bool:
         return False
     recorder = pending.recorder
     return recorder is not None and not recorder.looked
+
+
+def may_look(*devices: str) -> bool:
+    """Whether values on some devices may be looked at, to check them: not while a call is recorded, nor in `vmap`."""
+    return not pending.examples and "meta" not in devices and (not RECORDERS or pending.recorder is None)
 
 
 def _reads_shared(node: Node) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ from flambeau.ops.operands import sizes
 from flambeau.ops.sharing import as_tensor
 from flambeau.tensor import Tensor
 
-__all__ = ["assert_close", "make_tensor"]
+__all__ = ["assert_allclose", "assert_close", "make_tensor"]
 
 _TOLERANCES = {"float16": (1e-3, 1e-5), "bfloat16": (1.6e-2, 1e-5), "float32": (1.3e-6, 1e-5), "float64": (1e-7, 1e-7)}
 _TOLERANCES.update(complex64=_TOLERANCES["float32"], complex128=_TOLERANCES["float64"])
@@ -47,6 +48,22 @@ def assert_close(
     problem = _difference(actual, expected, "", options)
     if problem is not None:
         raise AssertionError(msg or problem)
+
+
+def assert_allclose(
+    actual: Any, expected: Any, rtol: float | None = None, atol: float | None = None, equal_nan: bool = True, msg: str = ""
+) -> None:
+    """`assert_close` of tensors of any dtypes, by its old name."""
+    warnings.warn(
+        "`torch.testing.assert_allclose()` is deprecated since 1.12. Please use `torch.testing.assert_close()` instead.",
+        FutureWarning,
+        stacklevel=2,
+    )
+    if rtol is None and atol is None:
+        found = [t.dtype.name if isinstance(t, Tensor) else "float64" for t in (actual, expected)]
+        rtol, atol = (max(_TOLERANCES.get(name, (0.0, 0.0))[i] for name in found) for i in (0, 1))
+    actual, expected = as_tensor(actual), as_tensor(expected)
+    assert_close(actual, expected, rtol=rtol, atol=atol, equal_nan=equal_nan, check_dtype=False, msg=msg or None)
 
 
 def _difference(actual: Any, expected: Any, where: str, options: dict[str, Any]) -> str | None:

@@ -29,7 +29,7 @@ def __getattr__(name: str) -> Any:
         from flambeau.typed_tensors import Variable
 
         return Variable
-    if name in ("functional", "graph", "anomaly_mode", "forward_ad"):
+    if name in ("functional", "graph", "anomaly_mode", "forward_ad", "profiler", "variable"):
         return importlib.import_module(f"flambeau.autograd.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'flambeau.autograd' has no attribute '{name}'")

@@ -9,10 +9,10 @@ from flambeau.distributions import constraints
 from flambeau.distributions.constraints import Constraint
 from flambeau.distributions.utils import lazy_property
 from flambeau.size import Size
-from flambeau.storage import RECORDERS, pending
+from flambeau.storage import may_look
 from flambeau.tensor import Tensor
 
-__all__ = ["Distribution", "may_look"]
+__all__ = ["Distribution"]
 
 
 class Distribution:
@@ -195,11 +195,6 @@ class Distribution:
             if isinstance(value, Tensor):
                 found.append(f"{name}: {value.item() if value.numel() == 1 and may_look() else value.size()}")
         return f"{type(self).__name__}({', '.join(found)})"
-
-
-def may_look() -> bool:
-    """Whether values may be looked at: not while a call is recorded, nor for one example of many."""
-    return pending.recorder is None and not pending.examples if RECORDERS else not pending.examples
 
 
 def _look_at(values: list[Tensor]) -> None:

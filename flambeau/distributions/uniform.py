@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from flambeau.distributions import constraints
-from flambeau.distributions.distribution import Distribution, may_look
+from flambeau.distributions.distribution import Distribution
 from flambeau.distributions.utils import broadcast_all
 from flambeau.ops.random import uniform
+from flambeau.storage import may_look
 from flambeau.tensor import Tensor
 
 __all__ = ["Uniform"]

@@ -35,6 +35,7 @@ from flambeau.ops import (  # noqa: F401
     slicing,
     softmax,
     sorting,
+    sparse,
     special,
     statistics,
     storages,

@@ -388,6 +388,22 @@ def empty_strided(
     return result
 
 
+@operator(namespace=None)
+def new_empty_strided(
+    self: Tensor,
+    size: Sequence[int],
+    stride: Sequence[int],
+    *,
+    dtype: dtype | None = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """`torch.empty_strided` with this tensor's dtype and device."""
+    where = self.device if device is None else device
+    return empty_strided(size, stride, dtype=dtype or self.dtype, device=where, requires_grad=requires_grad)
+
+
 @operator(method=False)
 def empty_permuted(
     size: Sequence[int],

@@ -348,7 +348,7 @@ def _norm_gradient(g: Tensor, y: Tensor, inputs: Any, params: tuple[Any, ...]) -
         if p == 1:
             return gg * x.sgn()
         if p == 2:
-            return x * (gg / yy)._fill_where(yy == 0, 0)
+            return x * (gg / yy._fill_where(yy == 0, 1))._fill_where(yy == 0, 0)
         if math.isinf(p):
             chosen = ((x.abs() == yy) | (x.isnan() & yy.isnan())).to(g.dtype)
             return x.sgn() * (gg / expand(reduced(r.SUM, chosen, axes, True), shape)) * chosen
@@ -358,7 +358,7 @@ def _norm_gradient(g: Tensor, y: Tensor, inputs: Any, params: tuple[Any, ...]) -
             share = x.sgn() * x.abs().pow(p - 1)
         else:
             share = x * x.abs().pow(p - 2)
-        return share * (gg / yy.pow(p - 1))._fill_where(yy == 0, 0)
+        return share * (gg / yy._fill_where(yy == 0, 1).pow(p - 1))._fill_where(yy == 0, 0)
 
     return (part,)
 

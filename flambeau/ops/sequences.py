@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from flambeau.device import as_device_name
@@ -13,6 +14,7 @@ from flambeau.ops.operands import cast, check_tensor, filled, integer, pair, pyt
 from flambeau.ops.registry import operator, write_out
 from flambeau.ops.views import owned, reshape
 from flambeau.size import contiguous_strides
+from flambeau.storage import pending
 from flambeau.tensor import Tensor
 
 __all__ = ["arange", "linspace", "logspace", "eye", "tril", "triu"]
@@ -343,26 +345,34 @@ def trace(input: Tensor) -> Tensor:
     return input.diagonal().sum()
 
 
-@operator()
-def diagonal_scatter(input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
-    """input with `src` written on its diagonal."""
+def _with_written(input: Tensor, view: Callable[[Tensor], Tensor], src: Tensor) -> Tensor:
+    """A copy of `input` with `src` written into a view of it. Raises RuntimeError where the view has another shape."""
     result = input.clone()
-    result.diagonal(offset, dim1, dim2).copy_(src)
-    return result
-
-
-@operator()
-def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
-    """input with `src` written where `select(dim, index)` reads."""
-    result = input.clone()
-    part = result.select(dim, index)
+    part = view(result)
     if tuple(part._shape) != tuple(src._shape):
         raise RuntimeError(
             "expected src to have a size equal to the slice of self. src size = "
             f"{list(src._shape)}, slice size = {list(part._shape)}"
         )
-    part.copy_(src)
-    return result
+    if not pending.examples:
+        part.copy_(src)
+        return result
+    # In `vmap` the copy may be one for all examples, and `src` another for each.
+    places = view(reshape(arange(input.numel(), device=input.device), tuple(input._shape)))
+    flat = reshape(input, (-1,)).index_put((reshape(places, (-1,)),), reshape(cast(src, input.dtype), (-1,)))
+    return reshape(flat, tuple(input._shape))
+
+
+@operator()
+def diagonal_scatter(input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
+    """input with `src` written on its diagonal."""
+    return _with_written(input, lambda t: t.diagonal(offset, dim1, dim2), src)
+
+
+@operator()
+def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
+    """input with `src` written where `select(dim, index)` reads."""
+    return _with_written(input, lambda t: t.select(dim, index), src)
 
 
 @operator(out=True)
@@ -370,17 +380,9 @@ def slice_scatter(
     input: Tensor, src: Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
 ) -> Tensor:
     """input with `src` written where start:end:step of `dim` reads."""
-    result = input.clone()
     index = [slice(None)] * len(input._shape)
     index[dim] = slice(start, end, step)
-    part = result[tuple(index)]
-    if tuple(part._shape) != tuple(src._shape):
-        raise RuntimeError(
-            "expected src to have a size equal to the slice of self. src size = "
-            f"{list(src._shape)}, slice size = {list(part._shape)}"
-        )
-    part.copy_(src)
-    return result
+    return _with_written(input, lambda t: t[tuple(index)], src)
 
 
 @operator(method=False)

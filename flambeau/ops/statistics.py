@@ -14,6 +14,7 @@ from flambeau.ops.reduction import reduced, restored
 from flambeau.ops.registry import operator, scalar_name
 from flambeau.ops.slicing import slice_dim
 from flambeau.shapes.dims import wrap_dim, wrap_dims
+from flambeau.storage import may_look
 from flambeau.tensor import Tensor
 
 __all__ = ["var", "std", "var_mean", "std_mean", "cov", "corrcoef", "trapezoid"]
@@ -151,7 +152,7 @@ def cov(input: Tensor, *, correction: int = 1, fweights: Tensor | None = None, a
                 f"cov(): expected {name} to have {'integral' if is_whole else 'floating point'} dtype but got {name} with "
                 f"{scalar_name(given)} dtype"
             )
-        if given.numel() and bool((given < 0).any()):
+        if given.numel() and may_look(given._storage.device) and bool((given < 0).any()):
             raise RuntimeError(f"cov(): {name} cannot be negative")
         weights = given if weights is None else weights * given
     if weights is not None and weights.dtype.category == 2:

@@ -74,6 +74,27 @@ def nll_loss(
     return reduced(target, reduction)
 
 
+def linear_cross_entropy(input: Sequence[Size], weight: Sequence[Size], bias: Sequence[Size] | None = None) -> Shape:
+    """The shape of the scores [N, C, ...] that weight [C, ..., I] and bias [C, ...] make of input [N, I] or [I]."""
+    if len(input) not in (1, 2):
+        raise ShapeError(f"expected input with dimensionality 1 or 2, got {len(input)}")
+    if len(weight) < 2:
+        raise ShapeError(f"expected linear_weight with dimensionality at least 2, got {len(weight)}")
+    if differ(input[-1], weight[-1]):
+        raise ShapeError(
+            "expected equal input and linear_weight last dimensions (in_features), "
+            f"got {input[-1]} and {weight[-1]}, respectively"
+        )
+    if bias is not None and (len(bias) != len(weight) - 1 or any(differ(a, b) for a, b in zip(bias, weight))):
+        raise ShapeError(f"expected linear_bias shape {show(weight[:-1])}, got {show(bias)}")
+    if len(weight) > 2 and len(input) == 1:
+        raise ShapeError(
+            f"K-dimensional loss defined by linear_weight shape {show(weight)} requires batched input, (N, {input[-1]}), "
+            f"got unbatched input with shape {show(input)}"
+        )
+    return (*input[:-1], *weight[:-1])
+
+
 def cross_entropy(
     input: Sequence[Size],
     target: Sequence[Size],

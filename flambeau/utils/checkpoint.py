@@ -6,6 +6,8 @@ May import: autograd, tensor, generator.
 from __future__ import annotations
 
 import contextlib
+import enum
+import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
@@ -18,13 +20,68 @@ from flambeau.generator import default_generator
 from flambeau.tensor import Tensor
 
 __all__ = [
-    "checkpoint", "checkpoint_sequential", "CheckpointError", "check_backward_validity", "detach_variable", "get_device_states",
-    "set_device_states",
+    "checkpoint", "checkpoint_sequential", "CheckpointError", "CheckpointPolicy", "create_selective_checkpoint_contexts",
+    "noop_context_fn", "set_checkpoint_debug_enabled", "set_checkpoint_early_stop", "check_backward_validity",
+    "detach_variable", "get_device_states", "set_device_states",
 ]  # fmt: skip
 
 
 class CheckpointError(RuntimeError):
     """A function that was computed again saved something else than the first time."""
+
+
+class CheckpointPolicy(enum.Enum):
+    """What a policy of `create_selective_checkpoint_contexts` says of an operator's result."""
+
+    MUST_SAVE = 0
+    PREFER_SAVE = 1
+    MUST_RECOMPUTE = 2
+    PREFER_RECOMPUTE = 3
+    MUST_CPU_OFFLOAD = 4
+    PREFER_CPU_OFFLOAD = 5
+
+
+def noop_context_fn() -> tuple[Any, Any]:
+    """Two contexts that do nothing."""
+    return contextlib.nullcontext(), contextlib.nullcontext()
+
+
+def create_selective_checkpoint_contexts(policy_fn_or_list: Any, allow_cache_entry_mutation: bool = False) -> tuple[Any, Any]:
+    """Two contexts that do nothing: everything is computed again, which gives the same gradients as any choice among operators.
+
+    Raises TypeError for a policy that is neither a function nor a list of operators.
+    """
+    if not callable(policy_fn_or_list) and not isinstance(policy_fn_or_list, list):
+        raise TypeError("policy_fn_or_list must be either a function or a list of ops.")
+    return noop_context_fn()
+
+
+class _Settings(threading.local):
+    early_stop = True
+    debug: bool | None = None
+
+
+_settings = _Settings()
+
+
+@contextlib.contextmanager
+def set_checkpoint_early_stop(enable: bool) -> Iterator[None]:
+    """Inside, `early_stop` of `checkpoint` is this."""
+    before, _settings.early_stop = _settings.early_stop, enable
+    try:
+        yield
+    finally:
+        _settings.early_stop = before
+
+
+@contextlib.contextmanager
+def set_checkpoint_debug_enabled(enabled: bool | None) -> Iterator[None]:
+    """Inside, `debug` of `checkpoint` is this, unless it is None."""
+    before, _settings.debug = _settings.debug, enabled
+    try:
+        yield
+    finally:
+        _settings.debug = before
 
 
 @contextlib.contextmanager
@@ -158,7 +215,7 @@ def checkpoint(
     function: Callable[..., Any],
     *args: Any,
     use_reentrant: bool | None = None,
-    context_fn: Callable[[], tuple[Any, Any]] | None = None,
+    context_fn: Callable[[], tuple[Any, Any]] = noop_context_fn,
     determinism_check: str = "default",
     debug: bool = False,
     early_stop: bool = True,
@@ -184,7 +241,7 @@ def checkpoint(
     if determinism_check not in ("default", "none"):
         raise ValueError(f"determinism_check should be one of 'default' and 'none', but got {determinism_check!r}")
     if not use_reentrant:
-        first, second = (contextlib.nullcontext(), contextlib.nullcontext()) if context_fn is None else context_fn()
+        first, second = context_fn()
         if not is_grad_enabled():
             with first:
                 return function(*args, **kwargs)
@@ -199,14 +256,14 @@ def checkpoint(
             finally:
                 state.autocast = before
 
-        region = _Region(again, early_stop, preserve_rng_state)
+        region = _Region(again, early_stop and _settings.early_stop, preserve_rng_state)
         before = default_generator.position
         with saved_tensors_hooks(region.pack, region.unpack), first:
             result = function(*args, **kwargs)
         if default_generator.position == before:
             region.random = None
         return result
-    if context_fn is not None or debug:
+    if context_fn is not noop_context_fn or (debug if _settings.debug is None else _settings.debug):
         raise ValueError("Passing `context_fn` or `debug` is only supported when use_reentrant=False.")
     if kwargs:
         raise ValueError("Unexpected keyword arguments: " + ",".join(kwargs))

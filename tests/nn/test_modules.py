@@ -171,6 +171,8 @@ LAYERS = [
     ("SmoothL1Loss", (), {"beta": 0.5}, [flat, image(3, 6, seed=1)]),
     ("HuberLoss", (), {"delta": 0.5, "reduction": "none"}, [flat, image(3, 6, seed=1)]),
     ("CrossEntropyLoss", (), {}, [flat, labels(3, 6)]),
+    ("LinearCrossEntropyLoss", (6, 4), {"bias": True, "ignore_index": 1}, [flat, labels(3, 4)]),
+    ("LinearCrossEntropyLoss", (6, 4), {"out_features": (2,), "reduction": "sum"}, [flat, labels((3, 2), 4)]),
     ("CrossEntropyLoss", (), {"label_smoothing": 0.1, "ignore_index": 1}, [image(3, 6, 4), labels((3, 4), 6)]),
     ("NLLLoss", (), {"reduction": "none"}, [flat, labels(3, 6)]),
     ("BCELoss", (), {}, [1 / (1 + np.exp(-flat)), image(3, 6, positive=True) % 1]),
@@ -295,7 +297,7 @@ def test_every_layer_is_tested():
         "Container", "Module", "ModuleDict", "ModuleList", "ParameterDict", "ParameterList", "Sequential",
         "RNNBase", "RNNCellBase",
         "TransformerEncoder", "TransformerDecoder", "CTCLoss", "MaxUnpool1d", "MaxUnpool2d", "MaxUnpool3d", "NLLLoss2d",
-        "FractionalMaxPool2d", "FractionalMaxPool3d", "DataParallel", "SyncBatchNorm",
+        "FractionalMaxPool2d", "FractionalMaxPool3d", "DataParallel", "SyncBatchNorm", "LinearCrossEntropyOptions",
     }  # fmt: skip
     layers = {n for n in flambeau.nn.modules.__all__ if isinstance(getattr(flambeau.nn, n), type)}
     assert {n for n in layers - tested - elsewhere if not n.startswith("Lazy")} == set()

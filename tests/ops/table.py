@@ -23,12 +23,16 @@ __all__ = ["ELSEWHERE", "EXAMPLES", "LOOSE", "Draw", "Example"]
 ELSEWHERE: dict[str, str] = {}
 """The test module that covers an operator, for those without examples."""
 ELSEWHERE.update({
-    **dict.fromkeys(["empty", "empty_like", "empty_strided", "new_empty"], "test_creation"),
+    **dict.fromkeys(["empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided"], "test_creation"),
     **dict.fromkeys(["cpu", "cuda", "pin_memory", "new"], "test_creation"),
     **dict.fromkeys(["rand", "rand_like", "randn", "randn_like", "randint", "randint_like", "randperm", "normal", "bernoulli",
     "multinomial", "poisson", "uniform_", "normal_", "exponential_", "log_normal_", "cauchy_", "geometric_", "bernoulli_",
     "random_"], "test_random"),
     **dict.fromkeys(["untyped_storage", "storage", "_typed_storage", "from_dlpack"], "test_interoperation"),
     **dict.fromkeys(["qr", "svd", "eigh", "lstsq", "eig", "eigvals"], "test_linalg"),
+    **dict.fromkeys(["to_dense", "sparse_dim", "dense_dim", "coalesce", "is_coalesced", "indices", "values", "crow_indices",
+    "col_indices", "ccol_indices", "row_indices", "to_sparse", "to_sparse_coo", "to_sparse_csr", "to_sparse_csc",
+    "to_sparse_bsr", "to_sparse_bsc", "sparse_mask", "sparse_resize_", "sparse_resize_and_clear_", "resize_as_sparse_", "smm",
+    "sspaddmm"], "test_sparse"),
     **dict.fromkeys(["svd_lowrank", "pca_lowrank"], "test_low_rank"),
 })  # fmt: skip

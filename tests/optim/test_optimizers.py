@@ -371,3 +371,21 @@ def test_an_optimizer_around_another():
 
     for a, b in zip(train(flambeau), train(torch)):
         np.testing.assert_allclose(a, b, rtol=1e-9)
+
+
+def test_sparse_adam_moves_the_rows_that_were_looked_up():
+    found = {}
+    for library in (torch, flambeau):
+        table = library.nn.Embedding(6, 3, sparse=True)
+        with library.no_grad():
+            table.weight.copy_(library.arange(18.0).reshape(6, 3) / 7 - 1)
+        optimizer = library.optim.SparseAdam(table.parameters(), lr=0.1, betas=(0.8, 0.9))
+        for rows in ([0, 2, 2], [1], [5, 0], [2]):
+            optimizer.zero_grad()
+            (table(library.tensor(rows)) ** 2).sum().backward()
+            optimizer.step()
+        state = optimizer.state_dict()["state"][0]
+        found[library] = [*table.weight.detach().flatten().tolist(), *state["exp_avg_sq"].flatten().tolist()]
+        with pytest.raises(ValueError, match="Complex params at indices"):
+            library.optim.SparseAdam([library.zeros(2, dtype=library.complex64)])
+    np.testing.assert_allclose(found[flambeau], found[torch], rtol=1e-5, atol=1e-7)

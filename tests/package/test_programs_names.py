@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 from typing import Any
 
 import pytest
@@ -12,7 +13,8 @@ import flambeau
 
 MODULES = [
     "_dynamo", "_inductor", "__config__", "autograd.profiler", "autograd.variable", "cuda", "backends", "multiprocessing",
-    "nn.common_types", "overrides", "storage", "utils.data._utils", "utils.data._utils.collate",
+    "compiler", "control_flow", "hub", "nn.common_types", "overrides", "sparse", "storage", "testing", "utils.checkpoint",
+    "utils.data._utils", "utils.data._utils.collate",
 ]  # fmt: skip
 
 
@@ -91,3 +93,40 @@ def test_hooks_for_several_gradients(library: Any) -> None:
     assert first == [[2.0, 2.0]]
     with pytest.raises(ValueError, match="Expects mode to be one of"):
         hook((a,), print, mode="some")
+
+
+def test_branches_and_loops_on_values() -> None:
+    for library in (torch, flambeau):
+        x = library.ones(2, requires_grad=True)
+        y = library.cond(x.detach().sum() > 1, lambda t: t * 2, lambda t: t * 3, (x,))
+        y.sum().backward()
+        assert x.grad.tolist() == [2.0, 2.0]
+        assert library.cond(False, lambda t: t * 2, lambda t: t * 3, [x]).tolist() == [3.0, 3.0]
+        i, z = library.while_loop(lambda i, t: i < 3, lambda i, t: (i + 1, t * 2), (library.tensor(0), library.ones(2)))
+        assert (i.item(), z.tolist()) == (3, [8.0, 8.0])
+        with pytest.raises(RuntimeError, match="Expected pred to be bool or single-element tensor"):
+            library.cond(library.ones(2) > 0, lambda: 1, lambda: 2)
+
+
+def test_a_model_of_a_directory(tmp_path: Any) -> None:
+    (tmp_path / "hubconf.py").write_text("dependencies = ['math']\ndef made(n, bias=True):\n    return [n, bias]\n")
+    for library in (torch, flambeau):
+        assert library.hub.load(tmp_path, "made", 3, source="local", bias=False) == [3, False]
+        with pytest.raises(RuntimeError, match="Cannot find callable other in hubconf"):
+            library.hub.load(tmp_path, "other", source="local")
+    with pytest.raises(NotImplementedError, match="fetches weights, not programs"):
+        flambeau.hub.load("pytorch/vision", "resnet18")
+
+
+@pytest.mark.parametrize("library", [torch, flambeau], ids=lambda library: library.__name__)
+def test_checkpoints_with_settings(library: Any) -> None:
+    checkpoint = library.utils.checkpoint
+
+    def contexts() -> Any:
+        return checkpoint.create_selective_checkpoint_contexts(lambda *_, **__: checkpoint.CheckpointPolicy.PREFER_RECOMPUTE)
+
+    x = library.ones(3, requires_grad=True)
+    with checkpoint.set_checkpoint_early_stop(False), checkpoint.set_checkpoint_debug_enabled(None):
+        y = checkpoint.checkpoint(lambda t: t.sin().exp(), x, use_reentrant=False, context_fn=contexts)
+    y.sum().backward()
+    assert x.grad[0].item() == pytest.approx(math.cos(1) * math.exp(math.sin(1)), rel=1e-5)

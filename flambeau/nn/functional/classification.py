@@ -14,6 +14,7 @@ from flambeau.graph.primitives.movement import EXPAND
 from flambeau.graph.primitives.reduction import MAX, SUM
 from flambeau.nn.functional.activation import logsigmoid
 from flambeau.nn.functional.arguments import check_device, check_floating, check_tensor, scalar_name
+from flambeau.nn.functional.linear import linear
 from flambeau.nn.functional.loss import reduced as reduced_loss
 from flambeau.nn.functional.loss import reduction_of
 from flambeau.nn.functional.softmax import log_softmax
@@ -26,7 +27,10 @@ from flambeau.ops.registry import operator
 from flambeau.shapes import losses as rules
 from flambeau.tensor import Tensor, from_node
 
-__all__ = ["cross_entropy", "multi_margin_loss", "multilabel_margin_loss", "multilabel_soft_margin_loss", "nll_loss"]
+__all__ = [
+    "cross_entropy", "linear_cross_entropy", "multi_margin_loss", "multilabel_margin_loss", "multilabel_soft_margin_loss",
+    "nll_loss",
+]  # fmt: skip
 
 
 def _is_class(target: Tensor, classes: int, axis: int) -> Tensor:
@@ -210,6 +214,8 @@ def cross_entropy(
     rules.cross_entropy(tuple(x._shape), tuple(target._shape), weight_shape, reduction, probabilities=probabilities)
     axis = _class_axis(x)
     if probabilities:
+        if ignore_index >= 0:
+            raise RuntimeError("ignore_index is not supported for floating point target")
         check_device(x, target)
         return _soft_cross_entropy(x, target, weight, reduction, label_smoothing, axis)
     target = _check_target(x, target)
@@ -221,6 +227,39 @@ def cross_entropy(
     if label_smoothing == 0.0:
         return _nll(scores, target, weight, ignore_index, reduction)
     return _smoothed(scores, target, weight, ignore_index, reduction, label_smoothing, axis)
+
+
+@operator(namespace="nn.functional", method=False)
+def linear_cross_entropy(
+    input: Tensor,
+    linear_weight: Tensor,
+    target: Tensor,
+    *,
+    linear_bias: Tensor | None = None,
+    weight: Tensor | None = None,
+    reduction: str = "mean",
+    ignore_index: int | None = None,
+    label_smoothing: float = 0.0,
+    options: Any = None,
+) -> Tensor:
+    """The cross entropy of the scores input [N, I] or [I] times linear_weight [C, ..., I], plus linear_bias [C, ...].
+
+    `options` (`nn.LinearCrossEntropyOptions`) say how PyTorch's kernels save memory, and change nothing here.
+
+    >>> F.linear_cross_entropy(torch.ones(2, 3), torch.zeros(4, 3), torch.tensor([0, 1]))
+    tensor(1.3863)
+    """
+    shape = tuple(check_tensor(input, "linear_cross_entropy", "input", 1)._shape)
+    rows = tuple(check_tensor(linear_weight, "linear_cross_entropy", "linear_weight", 2)._shape)
+    check_tensor(target, "linear_cross_entropy", "target", 3)
+    bias = None if linear_bias is None else tuple(linear_bias._shape)
+    scores_shape = rules.linear_cross_entropy(shape, rows, bias)
+    if tuple(target._shape) == scores_shape and ignore_index is not None:
+        raise RuntimeError("ignore_index cannot be specified when target contains probabilities")
+    flat = None if linear_bias is None else linear_bias.reshape(-1)
+    scores = linear(input, linear_weight.reshape(-1, rows[-1]), flat).reshape(scores_shape)
+    ignored = -100 if ignore_index is None else ignore_index
+    return cross_entropy(scores, target, weight, ignore_index=ignored, reduction=reduction, label_smoothing=label_smoothing)
 
 
 def _by_class(weight: Tensor, rank: int, axis: int) -> Tensor:

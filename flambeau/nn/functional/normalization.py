@@ -235,6 +235,8 @@ def batch_norm(
     tensor([[-1.0000],
             [ 1.0000]])
     """
+    if training and eps <= 0.0:
+        raise ValueError(f"batch_norm eps must be positive during training, but got {eps}")
     _check("batch_norm", input, running_mean, running_var, weight, bias)
     mean_shape, var_shape, weight_shape, bias_shape = map(_shape_of, (running_mean, running_var, weight, bias))
     rules.batch_norm(tuple(input._shape), mean_shape, var_shape, weight_shape, bias_shape, training)

@@ -6,6 +6,7 @@ import inspect
 import warnings
 from typing import Any
 
+from flambeau.nn.modules.conv import Conv2d, Conv3d, ConvTranspose2d, ConvTranspose3d
 from flambeau.nn.modules.module import Module
 from flambeau.nn.utils import parametrizations as parametrizations
 from flambeau.nn.utils import parametrize as parametrize
@@ -27,16 +28,37 @@ def skip_init(module_cls: Any, *args: Any, **kwargs: Any) -> Any:
     return module_cls(*args, **kwargs)
 
 
-def clip_grad_norm(parameters: Any, max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False) -> Any:
+def convert_conv2d_weight_memory_format(module: Any, memory_format: Any) -> Any:
+    """The module, where the weights of 2-d convolutions in it lie in memory in another format."""
+    return _convert_weights(module, memory_format, (Conv2d, ConvTranspose2d))
+
+
+def convert_conv3d_weight_memory_format(module: Any, memory_format: Any) -> Any:
+    """The module, where the weights of 3-d convolutions in it lie in memory in another format."""
+    return _convert_weights(module, memory_format, (Conv3d, ConvTranspose3d))
+
+
+def _convert_weights(module: Any, memory_format: Any, kinds: tuple[Any, ...]) -> Any:
+    for part in module.modules():
+        if isinstance(part, kinds):
+            part.weight.data = part.weight.detach().clone(memory_format=memory_format)
+    return module
+
+
+def clip_grad_norm(
+    parameters: Any, max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False, foreach: bool | None = None
+) -> Any:
     """`clip_grad_norm_`, by its old name."""
     warnings.warn("`clip_grad_norm` is now deprecated in favor of `clip_grad_norm_`.", FutureWarning, stacklevel=2)
-    return clip_grad_norm_(parameters, max_norm, norm_type, error_if_nonfinite)
+    return clip_grad_norm_(parameters, max_norm, norm_type, error_if_nonfinite, foreach)
 
 
 __all__ = [
     "clip_grad_norm",
     "skip_init",
     "clip_grad_norm_",
+    "convert_conv2d_weight_memory_format",
+    "convert_conv3d_weight_memory_format",
     "clip_grad_value_",
     "clip_grads_with_norm_",
     "fuse_conv_bn_eval",
