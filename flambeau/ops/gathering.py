@@ -325,9 +325,11 @@ def index_reduce(input: Tensor, dim: int, index: Tensor, source: Tensor, reduce:
     refuse(input, "index_func_" if include_self else "index_reduce_func_exclude_input_init", bool, complex)
     places = _vector("index_reduce", index)
     d = wrap_dim(dim, len(input._shape))
-    part = _index_source("index_reduce", input, d, places, source)
-    wide = expand(reshape(places, (1,) * d + (places._shape[0],) + (1,) * (len(input._shape) - d - 1)), tuple(part._shape))
-    return scatter_reduce(input, d, wide, part, reduce, include_self=include_self)
+    part = _raised(_index_source("index_reduce", input, d, places, source))
+    x = _raised(input)
+    wide = expand(reshape(places, (1,) * d + (places._shape[0],) + (1,) * (len(x._shape) - d - 1)), tuple(part._shape))
+    result = scatter_reduce(x, d, wide, part, reduce, include_self=include_self)
+    return result if input._shape else reshape(result, ())
 
 
 @operator(inplace=True, apart=True)

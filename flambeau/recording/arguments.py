@@ -55,7 +55,10 @@ class _Other:
 
     def __init__(self, value: Any) -> None:
         self.value = value
-        self._hash = hash((type(value), value)) if isinstance(value, _PLAIN) else id(value)
+        if isinstance(value, slice):  # which has no hash before Python 3.12
+            self._hash = hash((slice, value.start, value.stop, value.step))
+        else:
+            self._hash = hash((type(value), value)) if isinstance(value, _PLAIN) else id(value)
 
     def __hash__(self) -> int:
         return self._hash

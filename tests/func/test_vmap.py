@@ -51,6 +51,15 @@ FUNCTIONS = {
     "conv": lambda m, x: m.nn.functional.conv1d(x[None], m.tensor(rng_fixed(2, 3, 2)), padding=1),
     "pool": lambda m, x: m.nn.functional.max_pool1d(x[None], 2),
     "layer_norm": lambda m, x: m.nn.functional.layer_norm(x, (5,)),
+    "written into what is shared": lambda m, x: sum(
+        (
+            m.select_scatter(m.zeros(3, 5, dtype=m.float64), x[0], 0, 1),
+            m.slice_scatter(m.ones(3, 5, dtype=m.float64), x[:, :2], 1, 3, 5),
+            m.diagonal_scatter(m.ones(3, 5, dtype=m.float64), x[1, :3]),
+        )
+    ),
+    "checked loss": lambda m, x: m.nn.functional.binary_cross_entropy(x.sigmoid(), m.ones(3, 5, dtype=m.float64) / 2),
+    "checked places": lambda m, x: m.nn.functional.max_unpool1d(x[:, :2].reshape(3, 1, 2), m.tensor([0, 3]).expand(3, 1, 2), 2),
     "shared alone": lambda m, x: m.arange(3.0, dtype=m.float64),
 }
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import flambeau
-from tests.helpers.oracle import compare, to_flambeau
+from tests.helpers.oracle import check, compare, to_flambeau
 
 OPERATORS: dict[str, Callable[..., Any]] = {
     "gather": lambda t, x, i: t.gather(x, 0, i.reshape(1, 1)),
@@ -48,3 +48,10 @@ def test_positions(name: str, device: str, position: int) -> None:
         assert type(found.value) is type(error) or "INDICES element" in str(error)
         return
     compare(OPERATORS[name](flambeau, mine_x, mine_index), expected)
+
+
+@pytest.mark.parametrize("reduce", ["prod", "mean", "amax", "amin"])
+def test_one_number_reduced_at_a_strided_index(device: str, reduce: str) -> None:
+    index = torch.zeros(2, dtype=torch.int64)[::2]
+    args = torch.tensor(3.0), 0, index, torch.tensor(2.0), reduce
+    check(flambeau.index_reduce, torch.index_reduce, args, device=device)

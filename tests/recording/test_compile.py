@@ -657,3 +657,10 @@ def test_a_count_around_a_function_that_looks_costs_no_recordings() -> None:
     with pytest.warns(UserWarning, match="looks at a tensor's value"):
         assert [f(torch.ones(2)) for _ in range(5)] == [2.0, 4.0, 6.0, 8.0, 10.0]
     assert f.recordings == 0 and len(f._plain) == 1
+
+
+def test_slices_among_the_arguments() -> None:
+    f = torch.compile(lambda x, at: x[at] * 2)
+    x = torch.arange(5.0)
+    for at in (slice(0, 2), slice(1, 3), slice(0, 2), slice(None, None, 2), slice(1, 3)):
+        assert f(x, at).tolist() == [2 * v for v in range(5)[at]]

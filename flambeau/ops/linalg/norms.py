@@ -54,7 +54,7 @@ def matrix_norm(A: Tensor, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool 
     if ord == "nuc" or ord in (2, -2):
         moved = x.movedim((rows, columns), (-2, -1))
         s = svdvals(moved)
-        value = s.sum(-1) if ord == "nuc" else s.amax(-1) if ord == 2 else s.amin(-1)
+        value = s.sum(-1) if ord == "nuc" or (ord == 2 and s._shape[-1] == 0) else s.amax(-1) if ord == 2 else s.amin(-1)
     elif ord in (1, -1, math.inf, -math.inf):
         summed, kept = (rows, columns) if abs(ord) == 1 else (columns, rows)
         sums = _vector_norm(x, 1.0, (summed,), True)
