@@ -37,6 +37,8 @@ globals().update(refusing(_REFUSED, AssertionError, _WHY) | refusing_types(_TYPE
 
 
 stream = StreamContext
+_initialized = False
+"""What `is_initialized` answers: reversible networks look here before they save generators' states."""
 
 
 class device(StreamContext):

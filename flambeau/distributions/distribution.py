@@ -193,7 +193,7 @@ class Distribution:
         for name in self.arg_constraints:
             value = self.__dict__.get(name)
             if isinstance(value, Tensor):
-                found.append(f"{name}: {value.item() if value.numel() == 1 and may_look() else value.size()}")
+                found.append(f"{name}: {value if value.numel() == 1 and may_look() else value.size()}")
         return f"{type(self).__name__}({', '.join(found)})"
 
 

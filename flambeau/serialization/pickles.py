@@ -92,8 +92,10 @@ class _TrustingReader(_Reader):
             try:
                 return super(_Reader, self).find_class(ours, name)
             except (ModuleNotFoundError, AttributeError) as error:
+                if first != "torch":
+                    raise
                 ours = ours.rpartition(".")[0]
-                if first != "torch" or not ours:
+                if not ours:
                     raise AttributeError(f"the file asks for {module}.{name}, which isn't here") from error
 
     dispatch = {**_Reader.dispatch, pickle.BUILD[0]: _Unpickler.dispatch[pickle.BUILD[0]]}

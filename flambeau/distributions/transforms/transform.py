@@ -41,7 +41,7 @@ class Transform:
         """The inverse transform."""
         found = None if self._inv is None else self._inv()
         if found is None:
-            found = _Inverse(self)
+            found = _InverseTransform(self)
             self._inv = weakref.ref(found)
         return found
 
@@ -111,7 +111,7 @@ class Parameterless(Transform):
     __hash__ = object.__hash__
 
 
-class _Inverse(Transform):
+class _InverseTransform(Transform):
     """A transform the other way."""
 
     def __init__(self, transform: Transform) -> None:
@@ -157,7 +157,7 @@ class _Inverse(Transform):
         return self._forward.forward_shape(shape)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Inverse) and self._forward == other._forward
+        return isinstance(other, _InverseTransform) and self._forward == other._forward
 
     __hash__ = object.__hash__
 
