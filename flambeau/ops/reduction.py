@@ -335,7 +335,7 @@ def _logsumexp(x: Tensor, axes: Any, keepdim: bool) -> Tensor:
     return cast(y, x.dtype)
 
 
-def _norm_gradient(g: Tensor, y: Tensor, inputs: Any, params: tuple[Any, ...]) -> tuple[Any]:
+def norm_gradient(g: Tensor, y: Tensor, inputs: Any, params: tuple[Any, ...]) -> tuple[Any]:
     """d‖x‖/dx, and 0 where the norm is 0 (as PyTorch: a subgradient)."""
     (x,) = inputs
     p, axes, keepdim = params
@@ -363,7 +363,7 @@ def _norm_gradient(g: Tensor, y: Tensor, inputs: Any, params: tuple[Any, ...]) -
     return (part,)
 
 
-_NORM = Composite("norm", _norm_gradient, saves="inputs output")
+_NORM = Composite("norm", norm_gradient, saves="inputs output")
 
 
 def vector_norm(x: Tensor, p: float, axes: tuple[int, ...], keepdim: bool) -> Tensor:

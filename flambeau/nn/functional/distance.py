@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from flambeau.graph.primitives.movement import CONCATENATE
 from flambeau.nn.functional.arguments import check_tensor
+from flambeau.ops.composite import Composite, computed, record
 from flambeau.ops.operands import operands
+from flambeau.ops.reduction import norm_gradient, vector_norm
 from flambeau.ops.registry import operator, scalar_name
 from flambeau.ops.sequences import triu_indices
+from flambeau.shapes.broadcasting import broadcast
 from flambeau.shapes.errors import ShapeError
 from flambeau.tensor import Tensor
 
@@ -70,7 +76,34 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str | None = Non
     modes = (None, "use_mm_for_euclid_dist_if_necessary", "use_mm_for_euclid_dist", "donot_use_mm_for_euclid_dist")
     if compute_mode not in modes:
         raise ValueError(f"{compute_mode} is not a valid value for compute_mode")
-    return (x1.unsqueeze(-2) - x2.unsqueeze(-3)).norm(p, -1)
+    lead = broadcast(tuple(x1.shape[:-2]), tuple(x2.shape[:-2]))
+    x1, x2 = (t.expand(*lead, *t.shape[-2:]) for t in (x1, x2))
+    order = float(p) if x1.shape[-1] else 1.0  # of no columns all are 0
+    (y,) = computed(_DISTANCES, _distances, (x1, x2), (order,))
+    return record(_DISTANCES, y, (x1, x2), (order,))
+
+
+def _distances(x1: Tensor, x2: Tensor, p: float) -> Tensor:
+    if x2.shape[-2] < _MANY:
+        return vector_norm(x1.unsqueeze(-2) - x2.unsqueeze(-3), p, (x1.ndim,), False)
+    columns = Tensor._apply(CONCATENATE, (x2.mT,), (x2.ndim - 1,))  # one part: a copy in memory, along whose rows vectors run
+    return vector_norm(x1.unsqueeze(-1) - columns.unsqueeze(-3), p, (x1.ndim - 1,), False)
+
+
+def _distances_gradient(g: Tensor, y: Tensor, inputs: Any, params: Any) -> tuple[Any, ...]:
+    a, b = inputs
+
+    def part() -> Tensor:
+        difference = a.unsqueeze(-2) - b.unsqueeze(-3)
+        found: Tensor = norm_gradient(g, y, (difference,), (*params, (a.ndim,), False))[0]()
+        return found
+
+    return (lambda: part().sum(-2), lambda: -part().sum(-3))
+
+
+_DISTANCES = Composite("cdist", _distances_gradient, saves="inputs output")
+_MANY = 16
+"""Rows that are enough for vectors of them; with fewer, vectors run along the columns that are summed."""
 
 
 @operator(method=False)
