@@ -60,6 +60,7 @@ class Adam(MomentsOptimizer):
             raise ValueError(f"Invalid epsilon value: {eps}")
         checks.betas_in_range(betas)
         checks.at_least_zero(weight_decay=weight_decay)
+        checks.betas_of_one_kind(betas, foreach and not capturable)
         checks.one_implementation(fused, foreach, differentiable)
         defaults = {
             "lr": lr,

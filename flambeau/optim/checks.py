@@ -43,6 +43,18 @@ def betas_in_range(betas: Any) -> None:
             raise ValueError(f"Invalid beta parameter at index {index}: {beta}")
 
 
+def betas_of_one_kind(betas: Any, numbers_only: Any) -> None:
+    """Raises ValueError unless both are floats or both tensors of one element, which `numbers_only` excludes."""
+    kinds = [isinstance(beta, Tensor) for beta in betas]
+    if any(kinds) != all(kinds) or not (all(kinds) or all(isinstance(beta, float) for beta in betas)):
+        raise ValueError("betas must be either both floats or both Tensors")
+    for index, beta in enumerate(betas if all(kinds) else ()):
+        if numbers_only:
+            raise ValueError(f"betas[{index}] as a Tensor is not supported for capturable=False and foreach=True")
+        if beta.numel() != 1:
+            raise ValueError(f"Tensor betas[{index}] must be 1-element")
+
+
 def one_implementation(fused: Any, foreach: Any, differentiable: bool) -> None:
     """PyTorch's choices of implementation exclude each other; here all mean the same computation."""
     if fused:

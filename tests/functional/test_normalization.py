@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+import flambeau
 from flambeau.nn import functional
 from tests.functional.comparison import Cases, assert_same, mirror, normal, run_cases, uniform
 
@@ -74,3 +75,22 @@ def test_running_statistics_follow_in_place(name, device):
     assert_same(my_variance, variance, "running_var")
     assert_same(alias, mean[1:], "a view of running_mean")
     assert not my_mean.requires_grad
+
+
+NORMS = {
+    "layer_norm": lambda f, x, w, b: f.layer_norm(x, (4,), w, b),
+    "batch_norm": lambda f, x, w, b: f.batch_norm(x, None, None, w, b, True),
+    "group_norm": lambda f, x, w, b: f.group_norm(x, 2, w, b),
+}
+
+
+@pytest.mark.parametrize("name", NORMS)
+def test_gradients_of_no_elements_are_zeros(device: str, name: str) -> None:
+    found = []
+    for library, on in ((torch, "cpu"), (flambeau, device)):
+        w, b = library.ones(4, device=on, requires_grad=True), library.zeros(4, device=on, requires_grad=True)
+        NORMS[name](library.nn.functional, library.ones(0, 4, device=on), w, b).sum().backward()
+        found.append((w.grad.tolist(), b.grad.tolist()))
+    assert found[0] == found[1]
+    with pytest.raises(ValueError, match="batch_norm eps must be positive during training"):
+        flambeau.nn.functional.batch_norm(flambeau.ones(2, 4, device=device), None, None, training=True, eps=0.0)

@@ -217,6 +217,12 @@ def _update_running(
     _follow(running_var, variance, n / (n - 1) if n > 1 else math.nan, momentum)
 
 
+def _of_nothing(input: Tensor, shape: tuple[int, ...], weight: Tensor | None, bias: Tensor | None) -> Tensor:
+    """What norms make of a tensor without elements: as much, with gradients of zeros to all operands."""
+    result = input * 1 if weight is None else input * cast(weight, input.dtype).reshape(shape)
+    return result if bias is None else result + cast(bias, input.dtype).reshape(shape)
+
+
 @operator(namespace="nn.functional", method=False)
 def batch_norm(
     input: Tensor,
@@ -253,7 +259,7 @@ def batch_norm(
         scale = e.RSQRT((e.ADD((variance, number_like(eps, variance))),))
         return _scaled(input, mean, scale, dims, eps, weight, bias, shape, False, format)
     if input.numel() == 0:
-        return input * 1
+        return _of_nothing(input, (-1, *(1,) * (input.ndim - 2)), weight, bias)
     mean, variance, scale = _moments(input, dims, eps)
     _update_running(running_mean, running_var, mean, variance, input.numel() // input.shape[1], momentum)
     return _scaled(input, mean, scale, dims, eps, weight, bias, shape, True, format)
@@ -279,7 +285,7 @@ def instance_norm(
             raise RuntimeError("Expected running_mean and running_var to be defined when use_input_stats is false")
         return batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)
     if input.numel() == 0:
-        return input * 1
+        return _of_nothing(input, (-1, *(1,) * (input.ndim - 2)), weight, bias)
     dims = tuple(range(2, input.ndim))
     shape = (1, input.shape[1]) + (1,) * (input.ndim - 2)
     mean, variance, scale = _moments(input, dims, eps)
@@ -306,7 +312,7 @@ def layer_norm(
     normalized_shape = tuple(normalized_shape)
     rules.layer_norm(tuple(input._shape), normalized_shape, _shape_of(weight), _shape_of(bias))
     if input.numel() == 0:
-        return input * 1
+        return _of_nothing(input, normalized_shape, weight, bias)
     count = len(normalized_shape)
     dims = tuple(range(input.ndim - count, input.ndim))
     shape = (1,) * (input.ndim - count) + normalized_shape
@@ -322,7 +328,7 @@ def group_norm(
     _check("group_norm", input, weight, bias)
     rules.group_norm(tuple(input._shape), num_groups, _shape_of(weight), _shape_of(bias))
     if input.numel() == 0:
-        return input * 1
+        return _of_nothing(input, (-1, *(1,) * (input.ndim - 2)), weight, bias)
     n, channels = input.shape[:2]
     each = channels // num_groups
     rest = math.prod(input.shape[2:])
