@@ -9,7 +9,7 @@ import sys
 import time
 from typing import Any
 
-from flambeau import check as checking
+from flambeau.check import command as checking
 
 __all__ = ["main"]
 

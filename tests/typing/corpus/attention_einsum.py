@@ -28,7 +28,7 @@ diagonal = torch.einsum("ii->i", torch.randn(5, 5))
 #~ diagonal = torch.einsum("ii->i", torch.randn(5, 6))
 reveal_type(diagonal)
 batched = torch.einsum("...ij,...jk->...ik", torch.randn(3, 4, 5, 6), torch.randn(3, 4, 6, 7))
-reveal_type(batched)  # open: pyrefly
+reveal_type(batched)
 residual = nn.LayerNorm(64)(x + out)
 #~ residual = nn.LayerNorm(10)(x + out)
 reveal_type(residual)

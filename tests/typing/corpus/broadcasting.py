@@ -24,7 +24,7 @@ h = torch.zeros(3)
 h.add_(torch.ones(3))
 #~ h.add_(torch.ones(2, 3))
 left, right = torch.broadcast_tensors(torch.zeros(3, 1), torch.zeros(4))
-reveal_type(left)  # open: pyrefly
+reveal_type(left)
 points, centers = torch.randn(100, 3), torch.randn(10, 3)
 distances = ((points[:, None] - centers[None]) ** 2).sum(-1)
 #~ distances = ((points[:, None] - centers[:, None]) ** 2).sum(-1)

@@ -10,7 +10,7 @@ reveal_type(torch.full((2, 3), 7))
 reveal_type(torch.arange(10))
 reveal_type(torch.arange(2, 10))
 reveal_type(torch.arange(0, 10, 3))
-reveal_type(torch.arange(0.0, 1.0, 0.25))  # open: pyrefly, mypy
+reveal_type(torch.arange(0.0, 1.0, 0.25))
 reveal_type(torch.linspace(0, 1, 11))
 reveal_type(torch.logspace(0, 1, 5))
 reveal_type(torch.eye(4))
@@ -35,11 +35,11 @@ reveal_type(torch.hann_window(16))
 reveal_type(torch.full_like(torch.zeros(3), 2.0))
 reveal_type(torch.as_tensor([1.0, 2.0, 3.0]))
 shape = (4, 5)
-reveal_type(torch.zeros(shape))  # open: mypy
+reveal_type(torch.zeros(shape))
 size = 6
-reveal_type(torch.randn(size, 2 * size))  # open: mypy
+reveal_type(torch.randn(size, 2 * size))
 reveal_type(torch.zeros(torch.randn(2, 3).shape))
 reveal_type(torch.stack([torch.zeros(3), torch.ones(3)]).shape[0])
 reveal_type(torch.cartesian_prod(torch.arange(2), torch.arange(3)))
-reveal_type(torch.tril_indices(3, 3))  # open: pyrefly, mypy
+reveal_type(torch.tril_indices(3, 3))
 reveal_type(torch.ones(3, requires_grad=True))

@@ -38,7 +38,7 @@ p5 = nn.Conv2d(256, 32, 1)(c5)
 p4 = nn.Conv2d(128, 32, 1)(c4) + F.interpolate(p5, scale_factor=2)
 #~ p4 = nn.Conv2d(128, 32, 1)(c4) + F.interpolate(p5, scale_factor=4)
 p3 = nn.Conv2d(64, 32, 1)(c3) + F.interpolate(p4, size=c3.shape[-2:])
-reveal_type(p3)  # open: pyrefly
+reveal_type(p3)
 levels = [p3, p4, p5]
 head = nn.Conv2d(32, 9 * 4, 3, padding=1)
 boxes = torch.cat([head(level).permute(0, 2, 3, 1).reshape(1, -1, 4) for level in levels], dim=1)

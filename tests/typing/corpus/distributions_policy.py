@@ -32,7 +32,7 @@ reveal_type(value)
 dist = Categorical(logits=logits)
 action = dist.sample()
 log_prob = dist.log_prob(action)
-reveal_type(log_prob)  # open: pyrefly, mypy
+reveal_type(log_prob)
 entropy = dist.entropy().mean()
 returns = torch.rand(16)
 #~ returns = torch.rand(16, 2)  -> adv

@@ -43,7 +43,7 @@ layer = nn.Linear(8, 3)
 out = layer(x)
 #~ out = layer(i)
 #~ out = layer(x.long())
-#~ out = layer(double); unseen by pyrefly, mypy
+#~ out = layer(double)
 table = nn.Embedding(10, 6)
 vectors = table(i)
 #~ vectors = table(x)
@@ -58,7 +58,7 @@ as_type = i.to(torch.float32)
 reveal_type(as_type)
 like = x.type_as(w)
 inverted = ~flags
-#~ inverted = ~x; unseen by mypy
+#~ inverted = ~x
 reveal_type(inverted)
 labels = nn.functional.one_hot(i, 4)
 #~ labels = nn.functional.one_hot(i.float(), 4)

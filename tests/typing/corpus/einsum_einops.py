@@ -30,7 +30,7 @@ centered = images - rearrange(means, "b c -> b c 1 1")
 #~ centered = images - means
 reveal_type(centered)
 tiled = repeat(means, "b c -> b c h w", h=2, w=3)
-#~ tiled = repeat(means, "b c -> b c h w", h=2); unseen by pyrefly
+#~ tiled = repeat(means, "b c -> b c h w", h=2)
 reveal_type(tiled)
 flat = rearrange(images, "b c h w -> b (c h w)")
 reveal_type(flat)
@@ -41,8 +41,8 @@ trace = einsum("ii->", torch.ones(4, 4))
 #~ trace = einsum("ii->", torch.ones(4, 5))
 reveal_type(trace)
 batch = einsum("...ij,...jk->...ik", torch.ones(2, 7, 3, 4), torch.ones(2, 7, 4, 5))
-#~ batch = einsum("...ij,...jk->...ik", torch.ones(2, 7, 3, 4), torch.ones(2, 7, 3, 5)); unseen by pyrefly
-reveal_type(batch)  # open: pyrefly
+#~ batch = einsum("...ij,...jk->...ik", torch.ones(2, 7, 3, 4), torch.ones(2, 7, 3, 5))
+reveal_type(batch)
 bilinear = einsum("bi,oij,bj->bo", torch.ones(6, 4), torch.ones(2, 4, 5), torch.ones(6, 5))
 #~ bilinear = einsum("bi,oij,bj->bo", torch.ones(6, 5), torch.ones(2, 4, 5), torch.ones(6, 5))
 reveal_type(bilinear)

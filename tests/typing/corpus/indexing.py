@@ -27,7 +27,7 @@ wide = x[:, :, 2:6, 2:6]
 y = x[5:]
 z = x[0][0]
 bad = x[3, 5, 7, 9]
-#~ bad = x[4, 5, 7, 9]; unseen by pyrefly
+#~ bad = x[4, 5, 7, 9]
 product = x[:, 0] @ x[:, 1].mT
 #~ product = x[:, 0] @ x[:, 1]
 reveal_type(product)
@@ -36,4 +36,4 @@ x[:, 0] = torch.zeros(4, 8, 10)
 x[mask] = 0.0
 x[ids] += 1
 rows = x[:, 0, 0]
-reveal_type(rows[torch.arange(4), ids.new_zeros(4)])  # open: mypy
+reveal_type(rows[torch.arange(4), ids.new_zeros(4)])

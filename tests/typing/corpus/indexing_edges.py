@@ -55,7 +55,7 @@ for matrix in x:
     total = matrix @ torch.ones(5)
     #~ total = matrix @ torch.ones(4)
 a, b, c = x
-#~ a, b = x; unseen by pyrefly, mypy
+#~ a, b = x
 reveal_type(a)
 pieces = [row.sum() for row in first]
 d, e = x.split([1, 3], dim=1)
@@ -67,7 +67,7 @@ joined = left + right[..., :2]
 #~ joined = left + right
 reveal_type(joined)
 n: int = x.size(1)
-#~s n: int = x.size(3); unseen by mypy
+#~s n: int = x.size(3)
 m: int = x.shape[2]
 #~s m: int = x.shape[3]
 

@@ -49,7 +49,7 @@ class Separable(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.depth = nn.Conv2d(32, 32, 3, padding=1, groups=32)
-        #~ self.depth = nn.Conv2d(32, 32, 3, padding=1, groups=5); unseen by pyrefly
+        #~ self.depth = nn.Conv2d(32, 32, 3, padding=1, groups=5)
         #~ self.depth = nn.Conv2d(16, 16, 3, padding=1, groups=16)  -> depth
         self.point = nn.Conv2d(32, 48, 1)
 

@@ -17,7 +17,7 @@ reveal_type(u)
 reveal_type(F.interpolate(x, size=(20, 30), mode="bilinear", align_corners=False))
 reveal_type(nn.Upsample(scale_factor=2)(x))
 reveal_type(nn.Upsample(size=(5, 6), mode="bilinear")(x))
-reveal_type(F.interpolate(x, scale_factor=0.5))  # open: pyrefly, mypy
+reveal_type(F.interpolate(x, scale_factor=0.5))
 joined = torch.cat([u, torch.randn(2, 1, 20, 24)], dim=1)
 #~ joined = torch.cat([u, torch.randn(2, 1, 20, 25)], dim=1)
 s = F.pixel_shuffle(x, 2)

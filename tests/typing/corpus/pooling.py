@@ -22,7 +22,7 @@ reveal_type(f)
 g = nn.Linear(8, 3)(f)
 #~ g = nn.Linear(16, 3)(f)
 i = F.adaptive_max_pool2d(x, (None, 5))
-reveal_type(i)  # open: pyrefly, mypy
+reveal_type(i)
 j = nn.AvgPool1d(4)(torch.randn(2, 6, 13))
 #~ j = nn.AvgPool1d(14)(torch.randn(2, 6, 13))
 reveal_type(j)

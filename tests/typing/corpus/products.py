@@ -20,7 +20,7 @@ affine = torch.addmm(torch.randn(7), a, b)
 reveal_type(affine)
 reveal_type(torch.outer(torch.randn(3), torch.randn(4)))
 reveal_type(torch.tensordot(torch.randn(3, 4, 5), torch.randn(4, 5, 6), dims=2))
-reveal_type(torch.tensordot(torch.randn(3, 4, 5), torch.randn(5, 4, 6), dims=([1, 2], [1, 0])))  # open: pyrefly
+reveal_type(torch.tensordot(torch.randn(3, 4, 5), torch.randn(5, 4, 6), dims=([1, 2], [1, 0])))
 reveal_type(torch.kron(torch.eye(2), torch.randn(3, 4)))
 reveal_type(torch.cdist(torch.randn(10, 3), torch.randn(20, 3)))
 reveal_type(torch.linalg.inv(torch.randn(4, 4)))

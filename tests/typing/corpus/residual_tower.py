@@ -58,12 +58,12 @@ class Tower(nn.Module):
         h = self.stem(x)
         reveal_type(h)
         h = self.body(h)
-        reveal_type(h)  # open: pyrefly
+        reveal_type(h)
         h = self.pool(h).flatten(1)
-        #~ h = self.pool(h)  -> fc; unseen by pyrefly
-        reveal_type(h)  # open: pyrefly
+        #~ h = self.pool(h)  -> fc
+        reveal_type(h)
         return self.fc(h)  #@fc
-        #~ return self.fc(h.unsqueeze(-1)); unseen by pyrefly
+        #~ return self.fc(h.unsqueeze(-1))
 
 
 out = Tower()(torch.randn(2, 3, 64, 64))

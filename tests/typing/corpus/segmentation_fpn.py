@@ -33,8 +33,8 @@ class FPN(nn.Module):
         #~ p4 = self.lateral4(c4) + p5
         #~ p4 = self.lateral4(c4) + F.interpolate(p5, size=(16, 16), mode="nearest")
         p3 = self.lateral3(c3) + F.interpolate(p4, size=c3.shape[-2:], mode="nearest")
-        #~ p3 = self.lateral3(c3) + F.interpolate(p4, size=c4.shape[-2:], mode="nearest"); unseen by pyrefly
-        reveal_type(p3)  # open: pyrefly
+        #~ p3 = self.lateral3(c3) + F.interpolate(p4, size=c4.shape[-2:], mode="nearest")
+        reveal_type(p3)
         return p3, p4
         #~s return p4, p3
 
@@ -43,7 +43,7 @@ class Head(nn.Module):
     def __init__(self, anchors: int = 9) -> None:
         super().__init__()
         self.boxes = nn.Conv2d(24, 9 * 4, 3, padding=1)
-        #~ self.boxes = nn.Conv2d(24, 9 * 5, 3, padding=1)  -> boxes; unseen by pyrefly
+        #~ self.boxes = nn.Conv2d(24, 9 * 5, 3, padding=1)  -> boxes
         self.classes = nn.Conv2d(24, 9 * 20, 3, padding=1)
 
     @shape_vars("N, H, W")

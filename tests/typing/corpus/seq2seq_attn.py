@@ -63,7 +63,7 @@ class Decoder(nn.Module):
         state: Shaped[Tensor[float32, cpu], "[N, 48]"],
         context: Shaped[Tensor[float32, cpu], "[N, 48]"],
     ) -> tuple[Shaped[Tensor[float32, cpu], "[N, 120]"], Shaped[Tensor[float32, cpu], "[N, 48]"]]:
-        x = torch.cat([self.embedding(token), context], dim=-1)
+        x = torch.cat([self.embedding(token), context], dim=-1)  #@cat
         #~ x = torch.cat([self.embedding(token), context], dim=0)
         reveal_type(x)
         new = self.cell(x, state)  #@cell
@@ -86,6 +86,6 @@ for step in range(4):
     logits, state = decoder(token, state, context)  #@dec
     loss = loss + F.cross_entropy(logits, token)
     token = logits.argmax(1)
-    #~ token = logits.argmax(1, keepdim=True)  -> dec; unseen by mypy
+    #~ token = logits.argmax(1, keepdim=True)  -> dec, cat
 reveal_type(loss)
 # sizes: N=3, S=11

@@ -6,7 +6,7 @@ import flambeau as torch
 from flambeau import nn
 
 def attention(q, k, v):
-    weights = (q @ k.transpose(-2, -1)).softmax(-1)
+    weights = (q @ k.transpose(-2, -1)).softmax(-1)  #@scores
     return weights @ v
 
 
@@ -23,12 +23,12 @@ class Head(nn.Module):
 
 x = torch.randn(2, 5, 32)
 head = Head(32, 16)
-#~ head = Head(16, 16)  -> head; unseen by pyrefly, mypy
+#~ head = Head(16, 16)  -> query
 out = head(x)  #@head
-reveal_type(out)  # open: pyrefly, mypy
+reveal_type(out)
 scores = nn.Linear(16, 4)(out)
-#~ scores = nn.Linear(32, 4)(out); unseen by pyrefly, mypy
-reveal_type(scores)  # open: pyrefly, mypy
+#~ scores = nn.Linear(32, 4)(out)
+reveal_type(scores)
 direct = attention(torch.randn(2, 3, 4), torch.randn(2, 5, 4), torch.randn(2, 5, 6))
-#~ direct = attention(torch.randn(2, 3, 4), torch.randn(2, 5, 3), torch.randn(2, 5, 6)); unseen by pyrefly, mypy
-reveal_type(direct)  # open: pyrefly, mypy
+#~ direct = attention(torch.randn(2, 3, 4), torch.randn(2, 5, 3), torch.randn(2, 5, 6))  -> scores
+reveal_type(direct)

@@ -45,7 +45,7 @@ class Attention(nn.Module):
         v = rearrange(v, "b t (h d) -> b h t d", h=6)
         reveal_type(k)
         dots = torch.einsum("bhid,bhjd->bhij", q, k) * 16**-0.5
-        #~s dots = torch.einsum("bhid,bhdj->bhij", q, k) * 16**-0.5; unseen by pyrefly
+        #~s dots = torch.einsum("bhid,bhdj->bhij", q, k) * 16**-0.5
         #~ dots = torch.einsum("bhid,bjd->bhij", q, k) * 16**-0.5
         reveal_type(dots)
         out = torch.einsum("bhij,bhjd->bhid", dots.softmax(dim=-1), v)
@@ -61,7 +61,7 @@ class ViT(nn.Module):
         self.patches = PatchEmbedding()
         self.layers = nn.ModuleList([nn.ModuleList([nn.LayerNorm(96), Attention()]) for _ in range(2)])
         self.encoder = nn.TransformerEncoder(nn.TransformerEncoderLayer(96, 6, batch_first=True), 2)
-        #~ self.encoder = nn.TransformerEncoder(nn.TransformerEncoderLayer(64, 4, batch_first=True), 2)  -> enc; unseen by mypy
+        #~ self.encoder = nn.TransformerEncoder(nn.TransformerEncoderLayer(64, 4, batch_first=True), 2)  -> enc
         self.norm = nn.LayerNorm(96)
         self.head = nn.Linear(96, 10)
 

@@ -1,0 +1,410 @@
+"""What a rewritten program calls: calls, branches, loops, imports. See `flambeau.interpretation.rewriting`.
+
+May import `flambeau.storage`, `flambeau.nn`, `flambeau.utils` and the modules of `flambeau.interpretation`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from types import FrameType, FunctionType, MethodType, ModuleType
+from typing import Any
+
+from flambeau.interpretation.findings import Finding, finding_of
+from flambeau.interpretation.known import BUILTINS, is_known, module_named, takes_unknown
+from flambeau.interpretation.rewriting import FRAME, RUNTIME, rewritten
+from flambeau.interpretation.unknown import UNKNOWN, Leave, Looked, Undecided, has_unknown, joined
+from flambeau.storage import pending
+from flambeau.tensor import Tensor
+from flambeau.utils.data import DataLoader
+
+__all__ = ["Exhausted", "Runtime"]
+
+CALLS = 200_000
+"""After how many calls a program is left."""
+CALLS_IN_A_LOOP = 2_000
+"""After how many calls, and two rounds, a loop is left."""
+DEPTH = 100
+"""How deep calls may be nested."""
+_MISSING = object()
+
+
+class Exhausted(BaseException):
+    """The program goes on for too long."""
+
+
+class Runtime:
+    """Runs one program. Tensors in it have shapes and no values."""
+
+    unknown = UNKNOWN
+
+    def __init__(self, note: Callable[[Finding], None]) -> None:
+        self.note = note
+        self.files: dict[str, ModuleType] = {}
+        self.calls = self.depth = self.tries = self.branches = 0
+        self.noted: set[tuple[str, int]] = set()
+
+    # --- programs ---------------------------------------------------------------------------------------------------------
+    def run(self, path: Path, name: str = "__main__") -> ModuleType:
+        """Runs a file as a module of that name. Raises SyntaxError, UnicodeDecodeError or OSError for one that can't be read."""
+        module = ModuleType(name)
+        code = compile(rewritten(path.read_text(encoding="utf-8"), str(path)), str(path), "exec", dont_inherit=True)
+        self.files[str(path)] = module
+        vars(module).update({"__builtins__": BUILTINS, "__file__": str(path), RUNTIME: self, FRAME: Frame(self)})
+        vars(module)["reveal_type"] = self.reveal
+        with contextlib.suppress(Leave):
+            exec(code, vars(module))
+        return module
+
+    def imported(self, name: str, is_named: bool) -> Any:
+        """What `import name` binds: the module itself where it is given another name, else the one that its name begins with."""
+        found = self._module(name)
+        if found is UNKNOWN or is_named or "." not in name:
+            return found
+        return self._module(name.partition(".")[0])
+
+    def imported_from(self, module: str, name: str) -> Any:
+        """What `from module import name` binds."""
+        found = self._module(module)
+        if name == "reveal_type":
+            return self.reveal
+        if found is UNKNOWN:
+            return UNKNOWN if module.partition(".")[0] != "tqdm" else _passed_on
+        try:
+            return getattr(found, name)
+        except AttributeError:
+            return self._module(f"{module}.{name}")
+
+    def all_of(self, module: str) -> dict[str, Any]:
+        """What `from module import *` binds."""
+        found = self._module(module)
+        if found is UNKNOWN:
+            return {}
+        names = getattr(found, "__all__", [name for name in vars(found) if not name.startswith("_")])
+        return {name: getattr(found, name) for name in names if hasattr(found, name)}
+
+    def _module(self, name: str) -> Any:
+        sibling = Path(next(iter(self.files))).parent / (name.lstrip(".").replace(".", "/") + ".py")
+        if sibling.is_file():
+            if str(sibling) in self.files:
+                return self.files[str(sibling)]
+            try:
+                return self.run(sibling, name.lstrip("."))
+            except (SyntaxError, UnicodeDecodeError, OSError):
+                return UNKNOWN
+        try:
+            return module_named(name) or UNKNOWN
+        except Exception:  # whatever a module that isn't there, or isn't whole, raises
+            return UNKNOWN
+
+    # --- what happens -----------------------------------------------------------------------------------------------------
+    def caught(self, error: BaseException) -> None:
+        """Notes an exception that a statement raised; what ends more than the statement goes on."""
+        if isinstance(error, (Undecided, Looked, RecursionError)):
+            return
+        if not isinstance(error, Exception) or self.tries:
+            raise error
+        finding = finding_of(error, self.files)
+        if finding is not None and (finding.path, finding.line) not in self.noted:
+            self.noted.add((finding.path, finding.line))
+            self.note(finding)
+
+    def place(self) -> FrameType:
+        """Where the program is."""
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None and frame.f_code.co_filename not in self.files:
+            frame = frame.f_back
+        assert frame is not None
+        return frame
+
+    def variables(self) -> dict[str, Any]:
+        """The variables of the function that runs."""
+        return dict(self.place().f_locals)
+
+    def check(self, test: Any) -> None:
+        """`assert test`."""
+        if test is not UNKNOWN and not test and not self.branches:
+            place = self.place()
+            message = "this assertion does not hold"
+            self.note(Finding(place.f_code.co_filename, place.f_lineno, 1, message))
+
+    def reveal(self, value: Any, *_: Any) -> Any:
+        """`reveal_type(value)`."""
+        place = self.place()
+        if isinstance(value, Tensor):
+            text = f"Tensor[{str(value.dtype).rpartition('.')[2]}, {value.device.type}, {list(value.shape)}]"
+            self.note(Finding(place.f_code.co_filename, place.f_lineno, 1, f"revealed type: {text}", False))
+        return value
+
+    def call(self, function: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """`function(*args, **kwargs)`, where it is the program's own, or only computes and all that it takes is known."""
+        self.calls += 1
+        if self.calls > CALLS:
+            raise Exhausted
+        pending.storages.clear()  # what nobody asks for is never computed
+        if function is UNKNOWN:
+            return UNKNOWN
+        own = self._is_own(function)
+        if not own:
+            if not is_known(function) and function is not BUILTINS["print"] and function not in (self.reveal, _passed_on):
+                return UNKNOWN
+            if (has_unknown(args) or has_unknown(kwargs)) and not takes_unknown(function):
+                return UNKNOWN
+            if any(self._is_foreign(value) for value in (*args, *kwargs.values())):
+                return UNKNOWN
+            if args and isinstance(args[0], (list, tuple)) and not args[0] and _is_librarys(function):
+                return UNKNOWN  # a statement that wasn't run may have filled it
+            if getattr(function, "__name__", "") == "parse_args":
+                return _parsed(function)
+        if self.depth >= DEPTH:
+            return UNKNOWN
+        self.depth += 1
+        try:
+            return function(*args, **kwargs)
+        finally:
+            self.depth -= 1
+
+    def _is_own(self, function: Any) -> bool:
+        """Whether a function, class or object is one of the program."""
+        if isinstance(function, MethodType):
+            function = function.__func__
+        if isinstance(function, FunctionType):
+            return inspect.unwrap(function).__code__.co_filename in self.files
+        kind = function if isinstance(function, type) else type(function)
+        return any(kind.__module__ == module.__name__ for module in self.files.values())
+
+    def _is_foreign(self, value: Any) -> bool:
+        """Whether a function that is handed on is none that may be called."""
+        return isinstance(value, (FunctionType, MethodType, type(len))) and not self._is_own(value) and not is_known(value)
+
+    def decorator(self, found: Any) -> Any:
+        """What a function is decorated with."""
+        if found is UNKNOWN or not (self._is_own(found) or is_known(found)):
+            return lambda decorated: decorated
+        return found
+
+    def set_attribute(self, target: Any, name: str, value: Any) -> None:
+        """`target.name = value`; in a branch that may not be taken, what is known of both values."""
+        if self.branches and target is not UNKNOWN:
+            before = getattr(target, name, _MISSING)
+            value = value if before is _MISSING else joined(before, value)
+        try:
+            setattr(target, name, value)
+        except Exception:
+            if value is not UNKNOWN:
+                raise
+
+    def chosen(self, test: Callable[[], Any], first: Callable[[], Any], second: Callable[[], Any]) -> Any:
+        """`first if test else second`."""
+        try:
+            found = bool(test())
+        except (Undecided, Looked):
+            return joined(first(), second())
+        return first() if found else second()
+
+    # --- blocks -----------------------------------------------------------------------------------------------------------
+    def frame(self) -> Frame:
+        """A call of a function begins."""
+        return Frame(self)
+
+    def loop(self, iterable: Any) -> Loop:
+        """A loop begins."""
+        return Loop(self, iterable)
+
+    @contextlib.contextmanager
+    def trying(self) -> Iterator[None]:
+        """The program handles exceptions."""
+        self.tries += 1
+        try:
+            yield
+        finally:
+            self.tries -= 1
+
+    def exceptions(self, kinds: Any) -> tuple[type[Exception], ...]:
+        """What an `except` catches."""
+        found = kinds if isinstance(kinds, tuple) else (kinds,)
+        known = [kind for kind in found if isinstance(kind, type) and issubclass(kind, BaseException)]
+        return tuple(kind if issubclass(kind, Exception) else Exception for kind in known)
+
+    def context(self, value: Any) -> Any:
+        """What `with` enters."""
+        return value if hasattr(type(value), "__enter__") and (self._is_own(value) or is_known(type(value))) else UNKNOWN
+
+
+class Frame:
+    """One call of a function."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+        self.unsure = 0  # branches we are in that may not be taken
+        self.results: list[Any] = []
+
+    def branch(self, test: Any) -> Branch:
+        """An `if` whose test has this value."""
+        return Branch(self, test)
+
+    def result(self, value: Any) -> Any:
+        """What `return value` returns."""
+        if self.unsure:
+            self.results.append(value)
+            raise Leave
+        for other in self.results:
+            value = joined(other, value)
+        return value
+
+    def leave(self) -> None:
+        """A `raise` is met."""
+        if self.unsure:
+            raise Leave
+
+
+class Branch:
+    """One run of an `if`: a context around each of its blocks."""
+
+    def __init__(self, frame: Frame, test: Any) -> None:
+        self.frame = frame
+        try:
+            truth: bool | None = bool(test)
+        except (Undecided, Looked):
+            truth = None
+        self.is_unknown = truth is None
+        self.first, self.second = truth is not False, truth is not True
+        self.left = 0
+        self.is_over = False
+        if self.is_unknown:
+            self._before = frame.runtime.variables()
+            self._middle = self._after = self._before
+
+    def __enter__(self) -> None:
+        if self.is_unknown:
+            self.frame.unsure += 1
+            self.frame.runtime.branches += 1
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: Any) -> bool:
+        if not self.is_unknown:
+            return False
+        self.frame.unsure -= 1
+        self.frame.runtime.branches -= 1
+        if kind is Leave:
+            self.left += 1
+            return True
+        return False
+
+    def leave(self) -> None:
+        """A `break` or `continue` is met."""
+        if self.is_unknown:
+            raise Leave
+
+    def between(self) -> None:
+        """The first block is done."""
+        self._middle = self.frame.runtime.variables()
+
+    def had(self, name: str) -> bool:
+        return name in self._before
+
+    def of_before(self, name: str) -> Any:
+        return self._before[name]
+
+    def after(self) -> None:
+        """The second block is done."""
+        self._after = self.frame.runtime.variables()
+        self.is_over = self.left == 2
+
+    def has(self, name: str) -> bool:
+        return name in self._middle or name in self._after
+
+    def joined(self, name: str) -> Any:
+        """What is known of a variable after both blocks."""
+        first, second = self._middle.get(name, _MISSING), self._after.get(name, _MISSING)
+        return second if first is _MISSING else first if second is _MISSING else joined(first, second)
+
+    def over(self) -> Any:
+        """The result of a function both of whose branches have returned."""
+        return self.frame.results.pop() if self.frame.results else None
+
+
+class Loop:
+    """One run of a loop. A long one is cut short: then what it changes isn't known after it."""
+
+    def __init__(self, runtime: Runtime, iterable: Any) -> None:
+        self.runtime = runtime
+        self.iterable = iterable
+        self.is_cut = False
+        self.rounds = 0
+        self._start = runtime.calls
+        self._before = runtime.variables()
+        self._lengths = {name: len(value) for name, value in self._before.items() if isinstance(value, (list, dict, set))}
+
+    def __iter__(self) -> Iterator[Any]:
+        iterable = self.iterable
+        if iterable is UNKNOWN or iterable is None:
+            self.is_cut = True
+            return iter((UNKNOWN,))
+        if isinstance(iterable, DataLoader):
+            self.is_cut = True
+            return iter((_batch(iterable),))
+        return self._limited(iterable)
+
+    def _limited(self, iterable: Iterable[Any]) -> Iterator[Any]:
+        for item in iterable:
+            if self._is_long():
+                return
+            yield item
+
+    def _is_long(self) -> bool:
+        self.rounds += 1
+        self.is_cut = self.rounds > 2 and self.runtime.calls - self._start > CALLS_IN_A_LOOP
+        return self.is_cut
+
+    def goes_on(self, test: Any) -> bool:
+        """Whether a `while` with this test goes on."""
+        try:
+            known = bool(test)
+        except (Undecided, Looked):
+            self.is_cut = True
+            self.rounds += 1
+            return self.rounds == 1
+        return known and not self._is_long() and self.rounds < CALLS_IN_A_LOOP
+
+    def changed(self, name: str) -> bool:
+        """Whether a variable may be another after all rounds: a number that was changed, a list that has grown."""
+        now = self.runtime.variables()
+        if name not in now:
+            return False
+        value = now[name]
+        if isinstance(value, (list, dict, set)):
+            return self._lengths.get(name, -1) != len(value) or self._before.get(name) is not value
+        if isinstance(value, (int, float, str)):
+            return name not in self._before or self._before[name] is not value
+        return False
+
+
+def _is_librarys(function: Any) -> bool:
+    return str(getattr(function, "__module__", "")).startswith("flambeau")
+
+
+def _batch(loader: DataLoader) -> Any:
+    """What a loader gives first."""
+    try:
+        size = loader.batch_size
+        if size is None:
+            return loader.dataset[0]
+        return loader.collate_fn([loader.dataset[i] for i in range(min(size, len(loader.dataset)))])
+    except (Exception, Undecided, Looked):
+        return UNKNOWN
+
+
+def _parsed(parse_args: Any) -> Any:
+    """What a parser gives without arguments; UNKNOWN where it needs some."""
+    try:
+        return parse_args([])
+    except SystemExit:
+        return UNKNOWN
+
+
+def _passed_on(iterable: Any = UNKNOWN, *args: Any, **kwargs: Any) -> Any:
+    """A progress bar."""
+    return range(iterable) if isinstance(iterable, int) else iterable
