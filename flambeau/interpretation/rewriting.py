@@ -330,7 +330,10 @@ class _Expressions(ast.NodeTransformer):
             return self.generic_visit(node)
         made = self.generic_visit(node)
         assert isinstance(made, ast.Call)
-        call = ast.copy_location(ast.Attribute(ast.Name(RUNTIME, ast.Load()), "call", ast.Load()), node)
+        # Of no width: a method's name on a later line would become the place of the call's error.
+        call = ast.Attribute(ast.Name(RUNTIME, ast.Load()), "call", ast.Load())
+        for part in (call, call.value):
+            part.lineno, part.col_offset = part.end_lineno, part.end_col_offset = node.lineno, node.col_offset
         return _with(made, func=call, args=[made.func, *made.args])
 
     def visit_IfExp(self, node: ast.IfExp) -> ast.AST:
