@@ -187,11 +187,12 @@ def _pieces(
 def _keeps_apart(s: Store, axis: int, indices: Indices) -> bool:
     """Whether iterations with different positions on the axis write to different places, whatever the other axes do.
 
-    The axis is like a digit of the place: all other terms are multiples of what it spans, or stay below one step of it.
+    The axis is like a digit of the place: all other terms are multiples of what it spans, or stay below one step of it. They may
+    vary with the axis, too: no multiple changes what is left of the place, divided by the span.
     """
     index = indices.linear(s.index)
     c = abs(index.coefficient(axis))
-    if not c or not index.is_affine_in(axis):
+    if not c:
         return False
     span = c * indices.extents[axis]
     rest = [(t, k) for t, k in index.terms if not (t.op == "axis" and t.param == axis)]
