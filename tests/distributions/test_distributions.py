@@ -165,7 +165,7 @@ def test_gamma_gradient(concentration):
     at = [torch.special.gammainc(torch.tensor(a + s), torch.tensor(z)).numpy() for s in (-step, step)]
     density = np.exp((concentration - 1) * np.log(z) - z - math.lgamma(concentration))
     expected = -(at[1] - at[0]) / (2 * step) / density
-    judged = (density > 0) & (np.minimum(at[0], 1 - at[0]) > 1e-6)
+    judged = (density > 0) & (np.minimum(at[0], 1 - at[0]) > 1e-5)  # less, and rounding shows in the difference
     np.testing.assert_allclose(found[judged], expected[judged], rtol=2e-4)
 
 
