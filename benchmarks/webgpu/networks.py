@@ -26,7 +26,7 @@ from benchmarks.zoo import convnext_tiny, mobilenet_v2, unet, vit_tiny
 from flambeau import devices
 from flambeau.devices.webgpu import programs
 
-__all__ = ["kernels", "measure"]
+__all__ = ["THEIRS", "kernels", "measure", "milliseconds"]
 
 
 def _gpt(library: Any) -> Any:
@@ -49,7 +49,7 @@ CASES: dict[str, tuple[Callable[[Any], Any], tuple[int, ...], int]] = {
 THEIRS = "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def _milliseconds(call: Callable[[], Any], wait: Callable[[], Any], seconds: float = 1.0) -> float:
+def milliseconds(call: Callable[[], Any], wait: Callable[[], Any], seconds: float = 1.0) -> float:
     """A call's time in a row of calls, the last of which is waited for."""
     for _ in range(3):
         call()
@@ -154,11 +154,11 @@ def kernels(name: str, training: bool, most: int = 16) -> None:
 def _turns(mine: Callable[[], Any], theirs: Callable[[], Any]) -> tuple[float, float, float]:
     times: dict[str, list[float]] = {"mine": [], "plain": [], "tf32": []}
     for _ in range(2):
-        times["mine"].append(_milliseconds(mine, flambeau.synchronize))
+        times["mine"].append(milliseconds(mine, flambeau.synchronize))
         for kind, allowed in (("plain", False), ("tf32", True)):
             torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = allowed
             torch.backends.cudnn.benchmark = True
-            times[kind].append(_milliseconds(theirs, torch.cuda.synchronize))
+            times[kind].append(milliseconds(theirs, torch.cuda.synchronize))
         torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
     return statistics.median(times["mine"]), statistics.median(times["plain"]), statistics.median(times["tf32"])
 

@@ -9,7 +9,7 @@ import math
 from typing import Any
 
 from flambeau.autograd.modes import state
-from flambeau.dtypes import bool_, float32, uint32
+from flambeau.dtypes import bool_, float32, int32, uint32
 from flambeau.generator import default_generator
 from flambeau.graph.primitives.attention import (
     ATTENTION,
@@ -21,6 +21,7 @@ from flambeau.graph.primitives.attention import (
 )
 from flambeau.graph.primitives.random import RANDOM_BITS
 from flambeau.ops.composite import Composite, computed, record
+from flambeau.ops.creation import iota
 from flambeau.ops.operands import cast, filled
 from flambeau.shapes.broadcasting import broadcast
 from flambeau.tensor import Tensor
@@ -29,15 +30,29 @@ __all__ = ["fused", "is_fusible"]
 
 _FEWEST = 8
 """Queries, of a row of weights each, below which their matrix is small beside the operands."""
+_WIDEST = 128
+"""Numbers of a head that a GPU's workgroup has room for."""
+_MANY = 1 << 26
+"""Weights. A GPU has fewer in memory rather than make them again in the gradients, or for halves, whose products have units."""
 
 
 def is_fusible(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, p: float) -> bool:
     """Whether `fused` serves these operands."""
-    if query.dtype.category != 2 or query._storage.device == "webgpu" or p >= 1:
+    if query.dtype.category != 2 or p >= 1:
         return False
     if any(n == 0 for t in (query, key, value) for n in t._shape) or query._shape[-2] < _FEWEST:
         return False
+    if _is_on_gpu(query):
+        weights = query.numel() // query._shape[-1] * key._shape[-2]
+        if query.dtype.itemsize == 8 or max(query._shape[-1], value._shape[-1]) > _WIDEST:
+            return False
+        if query.dtype.itemsize == 2 and weights <= _MANY:
+            return False
     return mask is None or not (state.enabled and mask.requires_grad)
+
+
+def _is_on_gpu(t: Tensor) -> bool:
+    return t._storage.device.startswith("webgpu")
 
 
 def fused(
@@ -72,45 +87,57 @@ def _gradient(g: Tensor, y: Tensor, inputs: Any, params: tuple[Any, ...]) -> tup
     (attention,) = params
     *tensors, logsumexp = inputs
     if state.enabled:  # to be differentiated again
-        found = _differentiable(g, tensors, attention)
-    else:
-        wide = logsumexp.dtype
-        delta = (cast(g, wide) * cast(y, wide)).sum(-1)
-        operands = attention.gradient_operands(tensors, g, logsumexp, delta)
+        found = _by_operators(g, tensors, attention)
+        return (*found, *(None,) * (len(inputs) - 3))
+    wide = logsumexp.dtype
+    delta = (cast(g, wide) * cast(y, wide)).sum(-1)
+    if _is_on_gpu(g) and logsumexp.numel() * tensors[1]._shape[-2] <= _MANY:
+        found = _by_operators(g, tensors, attention, logsumexp.unsqueeze(-1), delta.unsqueeze(-1))
+        return (*found, *(None,) * (len(inputs) - 3))
+    operands = attention.gradient_operands(tensors, g, logsumexp, delta)
 
-        def part(primitive: Any, name: str) -> Any:
-            return lambda: Tensor._apply(primitive, operands, (attention, name))
+    def part(primitive: Any, name: str) -> Any:
+        return lambda: Tensor._apply(primitive, operands, (attention, name))
 
-        found = (
-            part(ATTENTION_QUERY_GRADIENT, "query"), part(ATTENTION_KEY_GRADIENT, "key"), part(ATTENTION_KEY_GRADIENT, "value"),
-        )  # fmt: skip
-    return (*found, *(None,) * (len(inputs) - 3))
+    query, key, value = (ATTENTION_QUERY_GRADIENT, "query"), (ATTENTION_KEY_GRADIENT, "key"), (ATTENTION_KEY_GRADIENT, "value")
+    return (part(*query), part(*key), part(*value), *(None,) * (len(inputs) - 3))
 
 
-def _differentiable(g: Tensor, tensors: list[Tensor], attention: Attention) -> tuple[Tensor, Tensor, Tensor]:
-    """The gradients by operators, with the whole matrix of weights."""
+def _by_operators(
+    g: Tensor, tensors: list[Tensor], attention: Attention, logsumexp: Tensor | None = None, delta: Tensor | None = None
+) -> tuple[Any, ...]:
+    """The gradients by operators, with the whole matrix of weights. Without what the forward kept they can be differentiated."""
     narrow = g.dtype
     wide = float32 if narrow.itemsize == 2 else narrow
     g, query, key, value = (cast(t, wide) for t in (g, *tensors[:3]))
     rest = tensors[3:]
-    scores = (query * attention.scale).matmul(key.transpose(-2, -1))
+    scores = query.matmul(key.transpose(-2, -1)) * attention.scale
     rows, columns = scores._shape[-2:]
     if attention.is_causal:
-        scores = scores._fill_where(~scores.new_ones((rows, columns), dtype=bool_).tril(), -math.inf)
+        query_at, key_at = (iota(n, int32, g._storage.device) for n in (rows, columns))
+        scores = scores._fill_where(key_at > query_at.unsqueeze(-1), -math.inf)
     if attention.has_mask:
         mask = rest.pop(0)
         scores = scores._fill_where(~mask, -math.inf) if mask.dtype is bool_ else scores + mask
-    is_blind = (scores == -math.inf).all(-1, keepdim=True)
-    weights = scores._fill_where(is_blind, 0).softmax(-1)._fill_where(is_blind, 0)
+    if logsumexp is None:
+        is_blind = (scores == -math.inf).all(-1, keepdim=True)
+        weights = scores._fill_where(is_blind, 0).softmax(-1)._fill_where(is_blind, 0)
+    else:
+        weights = (scores - logsumexp).exp()
     of_weights, used = g.matmul(value.transpose(-2, -1)), weights
     if attention.dropout:
         shape = random_shape(scores._shape[:-2], rows, columns)
         words = Tensor._apply(RANDOM_BITS, tuple(rest), (shape,))[..., :columns]
         dropped = words < filled(threshold(attention.dropout), uint32, g._storage.device, tuple(words._shape))
         of_weights, used = ((t * (1 / (1 - attention.dropout)))._fill_where(dropped, 0) for t in (of_weights, used))
-    of_scores = weights * (of_weights - (weights * of_weights).sum(-1, keepdim=True)) * attention.scale
-    found = of_scores.matmul(key), of_scores.transpose(-2, -1).matmul(query), used.transpose(-2, -1).matmul(g)
-    return tuple(cast(t, narrow) for t in found)  # type: ignore[return-value]
+    if delta is None:
+        delta = (weights * of_weights).sum(-1, keepdim=True)
+    of_scores = weights * (of_weights - delta) * attention.scale
+    return (
+        lambda: cast(of_scores.matmul(key), narrow),
+        lambda: cast(of_scores.transpose(-2, -1).matmul(query), narrow),
+        lambda: cast(used.transpose(-2, -1).matmul(g), narrow),
+    )
 
 
 _ATTENTION = Composite("scaled_dot_product_flash_attention_for_cpu", _gradient, saves="inputs, output")

@@ -73,6 +73,17 @@ def test_values_and_gradients(device, case):
         compare(a.grad, b.grad.to(dtype), f"{name}'s gradient", 100, layout=False)
 
 
+def test_a_mask_of_least_numbers(device):
+    """Where a row's numbers are all float32's least, which is no infinity, all keys count alike."""
+    torch.manual_seed(0)
+    q, k, v = (torch.randn(2, 16, 8) for _ in range(3))
+    mask = torch.zeros(16, 16)
+    mask[3], mask[4, :5] = torch.finfo(torch.float32).min, torch.finfo(torch.float32).min
+    expected = torch.nn.functional.scaled_dot_product_attention(q, k, v, mask)
+    found = F.scaled_dot_product_attention(*(to_flambeau(t, device) for t in (q, k, v, mask)))
+    compare(found, expected, "result", 30)
+
+
 def test_groups_of_heads(device):
     torch.manual_seed(0)
     q, k, v = torch.randn(2, 6, 33, 8), torch.randn(2, 2, 20, 8), torch.randn(2, 2, 20, 8)

@@ -39,3 +39,11 @@ def test_constants_that_make_nan(name: str, dtype: torch.dtype, device: str) -> 
     own: Any = flambeau.tensor(x.tolist(), dtype=getattr(flambeau, str(dtype).split(".")[1]), device=device)
     expression = EXPRESSIONS[name]
     compare(expression(flambeau, own), expression(torch, x))
+
+
+@pytest.mark.parametrize("dtype", [flambeau.float16, flambeau.bfloat16])
+def test_rows_of_halves_that_fill_words(dtype):
+    """Several words of a row in turn are put together from nothing."""
+    x = flambeau.linspace(-3, 3, 40 * 64).reshape(40, 64).to(dtype)
+    found, expected = (flambeau.softmax(t, -1) for t in (x.to("webgpu"), x))
+    flambeau.testing.assert_close(found.cpu(), expected)

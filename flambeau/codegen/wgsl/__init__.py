@@ -7,18 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from flambeau.codegen.wgsl.attention import generate_attention
 from flambeau.codegen.wgsl.contraction import generate_contraction
 from flambeau.codegen.wgsl.loops import generate_loops
 from flambeau.codegen.wgsl.program import Binding, Clear, Copy, Dispatch, Program
 from flambeau.codegen.wgsl.sorting import generate_sort
 from flambeau.codegen.wgsl.target import Target
-from flambeau.kernels.ir import ContractionKernel, LoopKernel, SortKernel
+from flambeau.kernels.ir import AttentionKernel, ContractionKernel, LoopKernel, SortKernel
 
 __all__ = ["generate", "Target", "Program", "Dispatch", "Clear", "Copy", "Binding"]
 
 
 def generate(
-    kernel: LoopKernel | ContractionKernel | SortKernel,
+    kernel: LoopKernel | ContractionKernel | SortKernel | AttentionKernel,
     target: Target,
     same: Sequence[int] | None = None,
     reduced_precision: bool = False,
@@ -32,4 +33,6 @@ def generate(
         return generate_loops(kernel, target, slots)
     if isinstance(kernel, ContractionKernel):
         return generate_contraction(kernel, target, slots, reduced_precision)
+    if isinstance(kernel, AttentionKernel):
+        return generate_attention(kernel, target, slots)
     return generate_sort(kernel, target, slots)

@@ -489,7 +489,7 @@ def _packed_loop(
         if n > 1 and not memory.is_atomic:
             name = emitter.fresh("w")
             count = packed // n
-            emitter.line(f"var {name}: array<u32, {count}>;")
+            emitter.line(f"var {name} = array<u32, {count}>();")
             starts[i] = emitter.fresh("start")
             emitter.line(f"var {starts[i]} = 0u;")
             words[i] = (name, n)

@@ -17,6 +17,7 @@ from flambeau.graph.primitives.random import WORDS
 __all__ = ["Weights"]
 
 _LOG2_E = 1.44269504088896341
+_LEAST = -2.0e38
 
 
 class Weights(Block):
@@ -49,7 +50,7 @@ class Weights(Block):
         return Rows(rows.pointer, rows.type, rows.column, rows.row) if self.on_keys else rows
 
     def masks(self, mask: Rows, first: Int, count: Int, step: Int, steps: Int) -> Lanes:
-        """What the mask adds to a block's products."""
+        """What the mask adds to a block's products, which are in `unit`s."""
         f = self.f
         to = self.private("mask", self.length)
         memory, lanes = memory_type(mask.type), self.lanes
@@ -59,7 +60,13 @@ class Weights(Block):
             if mask.type is bool_:
                 shape = vector(self.element, parts_of(found.type)[0])
                 return f.select(found, constant(shape, 0.0), constant(shape, float("-inf")))
-            return found
+            if self.unit == 1:
+                return found
+            # the least number of float32, which masks are made of, is no infinity: a row of it alone sees all alike
+            scaled = f.binary("fmul", found, constant(found.type, self.unit))
+            is_finite = f.test("fcmp ogt", found, constant(found.type, float("-inf")))
+            held = f.binary("and", is_finite, f.test("fcmp olt", scaled, constant(found.type, _LEAST)))
+            return f.select(held, constant(found.type, _LEAST), scaled)
 
         def column(c: Int) -> None:
             inside = f.lane_mask(0, f.sub(count, c), lanes)
@@ -104,7 +111,7 @@ class Weights(Block):
         def score(j: Int) -> Value:
             s = f.load(self.vector, products.at(f, j, c))
             if mask is not None:
-                s = f.multiply_add(f.load(self.vector, mask.at(f, j, c)), constant(s.type, self.unit), s)
+                s = f.binary("fadd", s, f.load(self.vector, mask.at(f, j, c)))
             if is_crossed:
                 seen = self.seen(first, c, f.add(step, j))
                 if not isinstance(seen, bool):
