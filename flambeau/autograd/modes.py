@@ -68,8 +68,12 @@ class _Mode:
 
         @functools.wraps(function)
         def wrapped(*args: Any, **kwargs: Any) -> Any:
-            with self.clone():
+            before = state.enabled, state.inference  # an exception as `__exit__` begins would lose them
+            try:
+                self.clone()._set()
                 return function(*args, **kwargs)
+            finally:
+                state.enabled, state.inference = before
 
         return wrapped  # type: ignore[return-value]
 

@@ -25,7 +25,7 @@ class Template:
     Numbers may come in from outside, but no memory, and nothing random. Raises Unrepeatable for such.
     """
 
-    __slots__ = ("_constants", "_steps", "_results", "reads")
+    __slots__ = ("_constants", "_steps", "_results", "_leaves", "reads")
     reads: frozenset[int]
     """Which of the given nodes it reads; what `build` gets in the others' places doesn't matter."""
 
@@ -60,6 +60,7 @@ class Template:
                 place[node] = len(given) + len(self._constants) + len(self._steps)
                 self._steps.append((node.again, operands[0], itemgetter(*operands) if len(operands) > 1 else None))
         self._results = [place[node] for node in results]
+        self._leaves = [i for i, node in enumerate(results) if node in self._constants]
 
     def build(self, given: Sequence[Node | None]) -> list[Node]:
         """The results for these nodes, which are of the kinds of the placeholders."""
@@ -67,4 +68,7 @@ class Template:
         append = nodes.append
         for again, first, others in self._steps:
             append(again((nodes[first],) if others is None else others(nodes)))
-        return [nodes[i] for i in self._results]
+        results: list[Node] = [nodes[i] for i in self._results]
+        for i in self._leaves:  # a number that is looked at would be in memory for all that is built later
+            results[i] = results[i].again(())
+        return results

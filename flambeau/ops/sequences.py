@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from flambeau.device import as_device_name
 from flambeau.dtypes import default_dtype, dtype, float32, float64, int64, name_of_dtype
+from flambeau.graph.node import next_serial
 from flambeau.graph.primitives import elementwise as e
+from flambeau.graph.template import Template
 from flambeau.ops.creation import iota
 from flambeau.ops.operands import cast, check_tensor, filled, integer, pair, python_number, refuse
 from flambeau.ops.registry import operator, write_out
 from flambeau.ops.views import owned, reshape
 from flambeau.size import contiguous_strides
 from flambeau.storage import pending
-from flambeau.tensor import Tensor
+from flambeau.tensor import Tensor, from_node
 
 __all__ = ["arange", "linspace", "logspace", "eye", "tril", "triu"]
 
@@ -212,8 +215,15 @@ def eye(
         if value < 0:
             raise RuntimeError(f"{what} must be greater or equal to 0, got {value}")
     where = as_device_name(device)
-    same = reshape(iota(rows, int64, where), (rows, 1)) == iota(columns, int64, where)
-    return _finish(cast(same, dtype or default_dtype()), out, requires_grad)
+    (node,) = _identity(rows, columns, dtype or default_dtype(), where).build(())
+    return _finish(from_node(node), out, requires_grad)
+
+
+@lru_cache(1 << 10)
+def _identity(rows: int, columns: int, type: dtype, device: str) -> Template:
+    since = next_serial()
+    same = reshape(iota(rows, int64, device), (rows, 1)) == iota(columns, int64, device)
+    return Template((), [cast(same, type)._value()], since)
 
 
 # --- triangles ---------------------------------------------------------------------------------------------------------

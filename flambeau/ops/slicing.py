@@ -102,14 +102,26 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     (tensor([0, 1, 2]), tensor([3, 4, 5]))
     """
     d = wrap_dim(dim, len(check_tensor(input, "unbind", "input")._shape), scalar=False)
-    return _several([pick(input, d, i) for i in range(input._shape[d])], "Unbind")
+    if input._shape[d] > _FEW:
+        return _several([pick(input, d, i) for i in range(input._shape[d])], "Unbind")
+    return _several([input._viewed(view) for view in _unbound(input._shape, input.stride(), input._offset, d)], "Unbind")
+
+
+_FEW = 64
+"""So many views are remembered together."""
+
+
+@lru_cache(1 << 10)
+def _unbound(shape: tuple[int, ...], strides: tuple[int, ...], offset: int, dim: int) -> list[View]:
+    return [_picked(shape, strides, offset, dim, i) for i in range(shape[dim])]
 
 
 def _several(views: Sequence[Tensor], title: str) -> tuple[Tensor, ...]:
     """The views that one function made at once, which may not be written while gradients are recorded."""
     for view in views:
         view._origin = view._origin or "several"
-        entitle(view, title + "Backward0")
+        if view._grad_fn is not None:
+            entitle(view, title + "Backward0")
     return tuple(views)
 
 
