@@ -13,13 +13,16 @@ from hypothesis import strategies as st
 
 import flambeau
 import flambeau.codegen.llvm.contraction as contraction
-from flambeau.codegen.llvm.contraction.form import Form
+from flambeau.codegen.llvm.contraction.filtered_band import FilteredBand
+from flambeau.codegen.llvm.contraction.filtered_band_plan import filtered_bands, plan_filtered_band
+from flambeau.codegen.llvm.contraction.form import Form, normalize
 from flambeau.codegen.llvm.contraction.micro import Tile
 from flambeau.codegen.llvm.contraction.roles import roles, size_of
 from flambeau.codegen.llvm.contraction.tiles import cut, lines_together, pieces
 from flambeau.codegen.llvm.contraction.winograd import Winograd
 from flambeau.codegen.llvm.contraction.winograd_plan import filtered_sides, plan_winograd
 from flambeau.codegen.llvm.target import Target
+from flambeau.devices.cpu.machine import host
 from flambeau.dtypes import dtype
 from flambeau.kernels.filtering import F4, PLAIN, Filtering, minimal
 
@@ -87,8 +90,62 @@ def test_every_plan(s: Conv, make: Any, type: dtype, bits: int, draws: st.DataOb
     own = uncached(bits)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(contraction, "plan_winograd", plan)
+        patch.setattr(contraction, "plan_filtered_band", lambda *_: None)
         (got,) = run(own, k, [*arrays, np.zeros(k.slots[-1].size, want.dtype)])
     np.testing.assert_array_equal(got.reshape(want.shape).astype(np.float64), want.astype(np.float64))
+
+
+@QUICK
+@given(convolutions(), st.sampled_from([conv_forward, conv_input]), TYPES, st.sampled_from(WIDTHS), st.data())
+def test_every_filtered_band(s: Conv, make: Any, type: dtype, bits: int, draws: st.DataObject) -> None:
+    """Bands filtered from line to line, with register tiles, blocks and groups that the costs might not choose."""
+    k = make(s, type)
+
+    def plan(form: Form, target: Target, threads: int) -> tuple[float, FilteredBand] | None:
+        found = list(filtered_bands(form, target))
+        if not found:
+            return None
+        height, width = draws.draw(st.integers(1, 7)), draws.draw(st.integers(1, 3))
+        shaped = replace(found[0], height=height, width=width, lines=draws.draw(st.integers(1, found[0].line_count)))
+        return 0.0, replace(shaped, groups=draws.draw(st.integers(1, shaped.taps.panels)))
+
+    arrays = data(k)
+    extra = bias_of(k) if make is conv_forward else None
+    want = meaning(k, arrays, None if extra is None else lambda sums: extra(sums, arrays))
+    own = uncached(bits)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(contraction, "plan_winograd", lambda *_: None)
+        patch.setattr(contraction, "plan_filtered_band", plan)
+        (got,) = run(own, k, [*arrays, np.zeros(k.slots[-1].size, want.dtype)])
+    np.testing.assert_array_equal(got.reshape(want.shape).astype(np.float64), want.astype(np.float64))
+
+
+@pytest.mark.parametrize("bits", WIDTHS)
+@pytest.mark.parametrize(
+    "s",
+    [
+        Conv(2, 3, 13, 50, 20, 3, 3, 1, 1),
+        Conv(1, 4, 15, 41, 9, 3, 3, 2, 1),
+        Conv(2, 2, 20, 37, 7, 7, 7, 2, 3),
+        Conv(1, 3, 19, 33, 8, 5, 5, 1, 0),
+        Conv(2, 6, 11, 24, 10, 3, 3, 1, 1, 1, 2),
+        Conv(1, 5, 17, 18, 6, 4, 1, 1, (2, 0)),
+    ],
+    ids=str,
+)
+def test_filtered_bands(s: Conv, bits: int) -> None:
+    """Odd numbers of lines, strides, windows without padding, groups, and taps along one side only."""
+    k = conv_forward(s)
+    form = normalize(k)
+    found = plan_filtered_band(form, host(bits), 2)
+    assert found is not None
+    arrays = data(k)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(contraction, "plan_winograd", lambda *_: None)
+        patch.setattr(contraction, "plan_filtered_band", lambda *_: (0.0, found[1]))
+        (got,) = run(uncached(bits), k, [*arrays, np.zeros(k.slots[-1].size, np.float32)])
+    want = meaning(k, arrays, lambda sums: bias_of(k)(sums, arrays))
+    np.testing.assert_array_equal(got.reshape(want.shape), want)
 
 
 @given(st.integers(1, 80), st.integers(1, 16), st.sampled_from((4, 8, 16)), st.integers(4, 144))
@@ -116,6 +173,7 @@ def test_patches_of_several_lines(size: tuple[int, int, int, int], channels: int
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(contraction, "plan_winograd", plan)
+        patch.setattr(contraction, "plan_filtered_band", lambda *_: None)
         (got,) = run(uncached(bits), k, [*arrays, np.zeros(k.slots[-1].size, np.float32)])
     want = meaning(k, arrays, lambda sums: bias_of(k)(sums, arrays))
     np.testing.assert_array_equal(got.reshape(want.shape), want)

@@ -14,6 +14,8 @@ from flambeau.codegen.llvm.contraction.band_plan import plan_band
 from flambeau.codegen.llvm.contraction.direct import direct, direct_cycles
 from flambeau.codegen.llvm.contraction.dot import Dot, dot_cycles, plan_dot
 from flambeau.codegen.llvm.contraction.epilogue import ContractionModule
+from flambeau.codegen.llvm.contraction.filtered_band import FilteredBand
+from flambeau.codegen.llvm.contraction.filtered_band_plan import plan_filtered_band
 from flambeau.codegen.llvm.contraction.form import Form, merge, normalize, simplify
 from flambeau.codegen.llvm.contraction.panel import Panel, panel_cycles, plan_panel
 from flambeau.codegen.llvm.contraction.roles import PHASE, Pack, Scratch, share
@@ -72,7 +74,7 @@ def _lower(kernel: ContractionKernel, target: Target, threads: int, error_place:
     return Lowered(module.text(), functions, tuple(scratch.sizes), messages, kept, tuple(module.sizes.values()))
 
 
-_Plan = Winograd | WinogradWeight | Dot | Band | Panel | None
+_Plan = Winograd | FilteredBand | WinogradWeight | Dot | Band | Panel | None
 """A form's schedule. None: direct."""
 _Planned = tuple[float, list[tuple[Form, _Plan]]]
 """Forms that together are a given one, with their schedules, and the cycles that they are expected to take the busiest thread."""
@@ -102,10 +104,14 @@ def _filtered(form: Form, target: Target, threads: int) -> _Planned | None:
     if parts is None:
         return None
     parts = [merge(simplify(part)) for part in parts]
-    plans = [plan for part in parts if (plan := plan_winograd(part, target, threads)) is not None]
-    if len(plans) < len(parts):
-        return None
-    return sum(cost for cost, _ in plans), [(part, plan) for part, (_, plan) in zip(parts, plans)]
+    found: list[_Planned] = []
+    for part in parts:
+        plans = [plan for way in (plan_winograd, plan_filtered_band) if (plan := way(part, target, threads)) is not None]
+        if not plans:
+            return None
+        cost, plan = min(plans, key=lambda plan: plan[0])
+        found.append((cost, [(part, plan)]))
+    return sum(cost for cost, _ in found), [part for _, planned in found for part in planned]
 
 
 def _unbanded(form: Form, target: Target, threads: int) -> tuple[float, WinogradWeight | Dot | Panel | None]:

@@ -29,7 +29,18 @@ from flambeau.codegen.llvm.contraction.elements import pointers, position, read
 from flambeau.codegen.llvm.contraction.epilogue import finish, store
 from flambeau.codegen.llvm.contraction.form import Form, View
 from flambeau.codegen.llvm.contraction.pack import Panels
-from flambeau.codegen.llvm.contraction.roles import PART, Pack, Roles, Scratch, ceiling, every, place, size_of, unravel
+from flambeau.codegen.llvm.contraction.roles import (
+    PART,
+    Pack,
+    Roles,
+    Scratch,
+    ceiling,
+    every,
+    place,
+    rows_there,
+    size_of,
+    unravel,
+)
 from flambeau.codegen.llvm.contraction.track import Track
 from flambeau.codegen.llvm.shuffles import transpose
 from flambeau.codegen.llvm.types import Int, Value, poison, zero
@@ -347,18 +358,8 @@ class Band:
 
         return nest(0, left, source, held)
 
-    def _rows(self, f: Function, first: Int, count: int) -> Iterator[tuple[int, Int]]:
-        """Of `count` rows from `first` on those that there are, each in a context of its own: (how many after the first, row)."""
-        rows = self.packed.rows
-        for m in range(count):
-            row = f.add(first, m)
-            there = True if rows % self.shape.height == 0 else f.compare("slt", row, rows)
-            if there is not False:
-                with f.when(there):
-                    yield m, row
-
-    def _at_row(self, f: Function, index: list[Int], row: Int) -> list[Int]:
-        return place(index, self.roles.rows, unravel(f, row, [self.form.extents[k] for k in self.roles.rows]))
+    def _rows(self, f: Function, index: list[Int], first: Int, count: int) -> Iterator[tuple[int, list[Int]]]:
+        return rows_there(f, self.form, self.roles, index, first, count, self.shape.height)
 
     def _write(
         self, f: Function, memory: Sequence[Value], total: Value, index: list[Int], line: Int, column: Int, count: Int
@@ -380,8 +381,7 @@ class Band:
         def tile(line: Int, tall: int, column: Int, width: int) -> None:
             source = f.address(band, f.add(f.mul(line, self.pitch), column), self.form.sum_type)
             sums = self._tile(f, left, source, tall, width)
-            for m, row in self._rows(f, f.mul(p, shape.height), shape.height):
-                at = self._at_row(f, index, row)
+            for m, at in self._rows(f, index, f.mul(p, shape.height), shape.height):
                 for t in range(tall):
                     for v in range(width):
                         here = f.add(column, v * lanes)
@@ -416,8 +416,8 @@ class Band:
             for m in range(0, shape.height, lanes):
                 group = sums[m // lanes :: shape.height // lanes]
                 turned = transpose(f, [*group, *[poison(group[0].type)] * (lanes - width)])
-                for k, row in self._rows(f, f.add(f.mul(p, shape.height), m), lanes):
-                    self._write(f, memory, turned[k], self._at_row(f, index, row), line, column, width)
+                for k, at in self._rows(f, index, f.add(f.mul(p, shape.height), m), lanes):
+                    self._write(f, memory, turned[k], at, line, column, width)
 
         def along(line: Int, _: list[Value]) -> None:
             at = 0
@@ -460,7 +460,7 @@ class Band:
         first = f.mul(p, height)
 
         def one_row(m: Int, _: list[Value]) -> None:
-            at = self._at_row(f, index, f.add(first, m))
+            at = place(index, self.roles.rows, unravel(f, f.add(first, m), [self.form.extents[k] for k in self.roles.rows]))
             source = f.address(sums, f.mul(m, self.sums), element)
 
             def one_line(y: Int, _: list[Value]) -> None:

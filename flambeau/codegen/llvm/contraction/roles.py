@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -10,7 +10,7 @@ from flambeau.codegen.llvm.builder import Function
 from flambeau.codegen.llvm.contraction.form import Form, View
 from flambeau.codegen.llvm.types import Int, Value
 
-__all__ = ["PART", "PHASE", "Pack", "Roles", "Scratch", "roles", "every", "share", "unravel", "ceiling"]
+__all__ = ["PART", "PHASE", "Pack", "Roles", "Scratch", "roles", "every", "rows_there", "share", "unravel", "ceiling"]
 
 
 PHASE = (("ptr", "arguments"), ("i64", "thread"), ("i64", "threads"))
@@ -129,3 +129,17 @@ def place(index: list[Int], axes: Sequence[int], values: Sequence[Int | Value]) 
     for k, v in zip(axes, values, strict=True):
         index[k] = v
     return index
+
+
+def rows_there(
+    f: Function, form: Form, r: Roles, index: list[Int], first: Int, count: int, height: int
+) -> Iterator[tuple[int, list[Int]]]:
+    """Of `count` rows from `first` on, of a panel of `height`, those that there are, each in a context of its own: (how many
+    after the first, the index there)."""
+    rows = size_of(form.extents, r.rows)
+    for m in range(count):
+        row = f.add(first, m)
+        there = True if rows % height == 0 else f.compare("slt", row, rows)
+        if there is not False:
+            with f.when(there):
+                yield m, place(index, r.rows, unravel(f, row, [form.extents[k] for k in r.rows]))

@@ -12,39 +12,37 @@ May import `codegen.llvm` and the contraction's other parts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
 
 from flambeau.codegen.llvm.builder import Function, Module
 from flambeau.codegen.llvm.contraction.buffers import Sums, off_powers_of_two
-from flambeau.codegen.llvm.contraction.elements import pointers, position, read, read_flat
+from flambeau.codegen.llvm.contraction.elements import pointers, position
 from flambeau.codegen.llvm.contraction.epilogue import finish, store
 from flambeau.codegen.llvm.contraction.filtering import transform
-from flambeau.codegen.llvm.contraction.form import Check, Form
+from flambeau.codegen.llvm.contraction.form import Form
 from flambeau.codegen.llvm.contraction.micro import Left, Tile, product
 from flambeau.codegen.llvm.contraction.pack import LINE
 from flambeau.codegen.llvm.contraction.roles import (
     PART,
-    PHASE,
     Pack,
     Roles,
     Scratch,
     ceiling,
     every,
     place,
-    share,
     size_of,
     unravel,
 )
 from flambeau.codegen.llvm.contraction.tiles import Piece, Tiles, cut, lines_together, lines_within, pieces, unrolled
+from flambeau.codegen.llvm.contraction.winograd_taps import Side, Taps, output_bound
 from flambeau.codegen.llvm.shuffles import gathered
 from flambeau.codegen.llvm.types import Int, Value, bytes_of, zero
 from flambeau.codegen.llvm.values import memory_type
-from flambeau.kernels.filtering import Filtering
 
-__all__ = ["Side", "Winograd"]
+__all__ = ["Winograd"]
 
 AHEAD = 2
 """How many channels ahead of its use a line is prefetched."""
@@ -53,16 +51,6 @@ _FEW_CHANNELS = 64
 
 AtLine = Callable[[list[Int], Int], list[Int]]
 """(index, line of the block) → the index there."""
-
-
-@dataclass(frozen=True)
-class Side:
-    """A side of the tiles: the axis that counts outputs along it (None: there is one), the summed axis of the taps (None: nothing
-    slides), and how the one are made from the others."""
-
-    axis: int | None
-    taps: int | None
-    filtering: Filtering
 
 
 @dataclass(frozen=True)
@@ -80,54 +68,23 @@ class Winograd:
     group: int
     """Panels of rows that are multiplied before their sums are transformed."""
 
-    @property
-    def rows(self) -> int:
-        return size_of(self.form.extents, self.roles.rows)
-
-    @property
-    def panels(self) -> int:
-        return ceiling(self.rows, self.tile.height)
-
-    @property
-    def groups(self) -> int:
-        return ceiling(self.panels, self.group)
-
-    @property
-    def channels(self) -> tuple[int, ...]:
-        """Summed axes other than the taps."""
-        return tuple(k for k in self.roles.summed if k not in (self.vertical.taps, self.horizontal.taps))
+    @cached_property
+    def taps(self) -> Taps:
+        return Taps(self.form, self.roles, self.vertical, self.horizontal, self.tile.height, self.group)
 
     @property
     def depth(self) -> int:
         """Channels in the sum."""
-        return size_of(self.form.extents, self.channels)
-
-    @property
-    def tap_axes(self) -> tuple[int, ...]:
-        return tuple(side.taps for side in (self.vertical, self.horizontal) if side.taps is not None)
+        return self.taps.depth
 
     @property
     def points(self) -> int:
-        return self.vertical.filtering.points * self.horizontal.filtering.points
-
-    @cached_property
-    def terms(self) -> list[list[tuple[int, int]]]:
-        """For each point, the terms of both sides."""
-        y, x = self.vertical.filtering, self.horizontal.filtering
-        return [
-            [(a, b) for a in range(y.terms) if y.places[a] == i for b in range(x.terms) if x.places[b] == j]
-            for i in range(y.points)
-            for j in range(x.points)
-        ]
+        return self.taps.points
 
     @property
     def planes(self) -> int:
         """Transformed values of a tile's pixels."""
-        return self.vertical.filtering.terms * self.horizontal.filtering.terms
-
-    def in_order(self, values: Sequence[Sequence[Value]]) -> list[Value]:
-        """Values for each pair of terms, in the order of `terms`."""
-        return [values[a][b] for point in self.terms for a, b in point]
+        return self.taps.planes
 
     @property
     def x(self) -> int:
@@ -190,65 +147,11 @@ class Winograd:
     @property
     def pack_key(self) -> object:
         """Plans with equal keys can use one pack."""
-        packed = (*self.roles.batch, *self.roles.rows, *self.roles.summed)
-        extents = tuple(self.form.extents[k] for k in packed)
-        sides = [(side.taps, side.filtering) for side in (self.vertical, self.horizontal)]
-        return type(self), *sides, self.tile.height, self.group, self.roles.left, packed, extents
+        return self.taps.key
 
     def build_pack(self, module: Module, name: str, slots: int, scratch: Scratch) -> Pack:
-        """The phase that transforms the taps, to [batch][group of panels][point][panel][channel][term][row]."""
-        element = self.form.sum_type
-        form, r, height = self.form, self.roles, self.tile.height
-        batch = [form.extents[k] for k in r.batch]
-        plane = self.group * self.depth * height
-        y, x = self.vertical.filtering, self.horizontal.filtering
-        total = prod(batch) * self.groups * self.planes * plane
-        block = scratch.own((total + 64) * self.form.sum_bytes)
-        f = module.function(name, PHASE)
-        memory = pointers(f, slots)
-        source, packed = memory[r.left.slot], scratch.pointer(f, block)
-        lanes = 1 << (height - 1).bit_length()
-
-        def unit(u: Int, _: list[Value]) -> None:
-            outer, panel = f.div(u, self.panels), f.rem(u, self.panels)
-            index = place([0] * len(form.extents), r.batch, unravel(f, outer, batch))
-            first = f.mul(panel, height)
-            group = f.add(f.mul(outer, self.groups), f.div(panel, self.group))
-            base = f.mul(group, self.planes * plane)
-            within = f.mul(f.rem(panel, self.group), self.depth)
-
-            def channel(c: Int, _: list[Value]) -> None:
-                at = place(index, self.channels, unravel(f, c, [form.extents[k] for k in self.channels]))
-                taps = []
-                for i in range(y.taps):
-                    line = []
-                    for j in range(x.taps):
-                        counts = [n for n, side in zip((i, j), (self.vertical, self.horizontal)) if side.taps is not None]
-                        where = place(at, self.tap_axes, counts)
-                        if len(r.rows) == 1:
-                            whole = self.rows % height == 0 and lanes == height
-                            count = lanes if whole else f.minimum(f.sub(self.rows, first), height)
-                            where = place(where, r.rows, [first])
-                            line.append(read(f, source, r.left, where, r.rows[0], lanes, count))
-                        else:
-                            line.append(read_flat(f, source, r.left, where, r.rows, form.extents, first, lanes))
-                    taps.append(line)
-                there = f.mul(f.add(within, c), height)
-                mask = f.lane_mask(0, height, lanes)
-                values = iter(self.in_order(transform(f, y.filter, x.filter, taps)))
-                before = 0
-                for point in self.terms:
-                    here = f.address(packed, f.add(f.add(base, before * plane), f.mul(there, len(point))), element)
-                    for n in range(len(point)):
-                        f.masked_store(next(values), f.address(here, n * height, element), mask)
-                    before += len(point)
-
-            f.loop(0, self.depth, 1, channel)
-
-        low, high = share(f, prod(batch) * self.panels)
-        f.loop(low, high, 1, unit)
-        f.finish()
-        return Pack(name, r.left.slot, block, f.takes_sizes)
+        """The phase that transforms the taps."""
+        return self.taps.build(module, name, slots, scratch)
 
     def build(self, module: Module, name: str, slots: int, scratch: Scratch, pack: Pack) -> int:
         """Adds the function that convolves, from the taps that `pack` transformed; gives the number of its units of work."""
@@ -261,10 +164,10 @@ class Winograd:
             "sums": self.group * height * self.stride(self.points) * self.form.sum_bytes + 64,
         }
         image, sums = (scratch.private(f, key, size) for key, size in sizes.items())
-        taps = scratch.pointer(f, pack.scratch)
+        transformed = scratch.pointer(f, pack.scratch)
         line_count = prod(self.line_extents)
         plane = self.group * self.depth * height
-        counts = [len(point) for point in self.terms]
+        counts = [len(point) for point in self.taps.terms]
         starts = module.table("i64", [sum(counts[:p]) for p in range(self.points)])
         numbers = module.table("i64", counts)
 
@@ -286,24 +189,26 @@ class Winograd:
 
             def rows_from(g: Int, _: list[Value]) -> None:
                 first = f.mul(g, self.group)
-                panels: Int = self.group if self.panels % self.group == 0 else f.minimum(f.sub(self.panels, first), self.group)
+                panels: Int = (
+                    self.group if self.taps.panels % self.group == 0 else f.minimum(f.sub(self.taps.panels, first), self.group)
+                )
 
                 def point(p: Int, _: list[Value]) -> None:
                     start: Int = p
                     number: Int = 1
                     if self.planes > self.points:
                         start, number = (f.load("i64", f.address(t, p, "i64")) for t in (starts, numbers))
-                    whose = f.add(f.mul(f.add(f.mul(outer, self.groups), g), self.planes), start)
-                    left = f.address(taps, f.mul(whose, plane), element)
+                    whose = f.add(f.mul(f.add(f.mul(outer, self.taps.groups), g), self.planes), start)
+                    left = f.address(transformed, f.mul(whose, plane), element)
                     right = f.address(image, f.mul(start, self.spacing[0]), element)
                     self._multiply(f, left, right, f.address(sums, f.mul(p, self.pitch), element), number, columns, panels)
 
                 f.loop(0, self.points, 1, point)
                 row, count = f.mul(first, height), f.mul(panels, height)
-                count = count if self.rows % height == 0 else f.minimum(count, f.sub(self.rows, row))
+                count = count if self.taps.rows % height == 0 else f.minimum(count, f.sub(self.taps.rows, row))
                 self._transform_sums(f, memory, sums, index, at_line, lines, row, count)
 
-            f.loop(0, self.groups, 1, rows_from)
+            f.loop(0, self.taps.groups, 1, rows_from)
 
         every(f, unit)
         f.finish()
@@ -329,7 +234,7 @@ class Winograd:
         whole = isinstance(lines, int) and lines % together == 0
 
         def channel(c: Int, _: list[Value]) -> None:
-            at = place(index, self.channels, unravel(f, c, [self.form.extents[k] for k in self.channels]))
+            at = place(index, self.taps.channels, unravel(f, c, [self.form.extents[k] for k in self.taps.channels]))
             target = f.address(image, f.mul(c, self.stride(self.planes)), element)
 
             def group(k: Int, _: list[Value]) -> None:
@@ -345,7 +250,7 @@ class Winograd:
                     found = tiles.points(f, source, wheres, vector)
                     across = self.horizontal.filtering.terms
                     lines_of = [found[a : a + across] for a in range(0, len(found), across)]
-                    for p, v in enumerate(self.in_order(lines_of)):
+                    for p, v in enumerate(self.taps.in_order(lines_of)):
                         f.store(v, f.address(row, f.add(f.mul(j, apart), p * plane), element))
 
                 self._chunks(f, together, self.planes, where, chunk)
@@ -391,7 +296,7 @@ class Winograd:
         the last one's, where the processor doesn't foresee them. A prefetch past the memory's end does nothing."""
         view, filtering = self.roles.right, self.vertical.filtering
         element = memory_type(view.type)
-        ahead = AHEAD * view.strides[self.channels[-1]] if self.channels else 0
+        ahead = AHEAD * view.strides[self.taps.channels[-1]] if self.taps.channels else 0
         length = self.form.extents[self.x] * abs(view.strides[self.x])
         per_line = LINE // bytes_of(element)
         step = filtering.outputs * filtering.stride
@@ -422,14 +327,10 @@ class Winograd:
         outputs of a tile don't divide theirs, vectors past the last tile; the bounds added here stop both at what the outputs
         read."""
         right, extents = self.roles.right, self.form.extents
-        bounds = []
-        for side in (self.vertical, self.horizontal):
-            filtering = side.filtering
-            if side.axis is None or (side is self.vertical and extents[side.axis] % filtering.outputs == 0):
-                continue
-            terms = {side.axis: filtering.stride} if side.taps is None else {side.axis: filtering.stride, side.taps: 1}
-            last = filtering.stride * (extents[side.axis] - 1) + filtering.taps
-            bounds.append(Check(0, tuple(terms.get(k, 0) for k in range(len(extents))), last))
+        sides = [self.horizontal]
+        if self.vertical.axis is not None and extents[self.vertical.axis] % self.vertical.filtering.outputs:
+            sides.append(self.vertical)
+        bounds = [output_bound(self.form, side) for side in sides]
         view = replace(right, checks=(*right.checks, *bounds))
         filtering = self.horizontal.filtering
         pixels = self.x if self.horizontal.taps is None else self.horizontal.taps
@@ -484,7 +385,7 @@ class Winograd:
         def row(m: Int, _: list[Value]) -> None:
             at = place(index, r.rows, unravel(f, f.add(first, m), [extents[k] for k in r.rows]))
             source = f.address(sums, f.mul(m, self.stride(self.points)), element)
-            next_row = f.minimum(f.add(f.add(first, m), 1), self.rows - 1)
+            next_row = f.minimum(f.add(f.add(first, m), 1), self.taps.rows - 1)
             following = place(index, r.rows, unravel(f, next_row, [extents[k] for k in r.rows]))
 
             def group(k: Int, _: list[Value]) -> None:

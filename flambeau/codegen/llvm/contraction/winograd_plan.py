@@ -15,7 +15,8 @@ from flambeau.codegen.llvm.contraction.micro import register_tile
 from flambeau.codegen.llvm.contraction.roles import Roles, ceiling, roles, size_of
 from flambeau.codegen.llvm.contraction.tiles import lines_together, lines_within
 from flambeau.codegen.llvm.contraction.windows import Window, windows
-from flambeau.codegen.llvm.contraction.winograd import Side, Winograd
+from flambeau.codegen.llvm.contraction.winograd import Winograd
+from flambeau.codegen.llvm.contraction.winograd_taps import Side
 from flambeau.codegen.llvm.target import Target
 from flambeau.dtypes import float32
 from flambeau.kernels.filtering import F4, PLAIN, minimal
