@@ -125,16 +125,17 @@ def test_every_filtered_band(s: Conv, make: Any, type: dtype, bits: int, draws: 
     "s",
     [
         Conv(2, 3, 13, 50, 20, 3, 3, 1, 1),
-        Conv(1, 4, 15, 41, 9, 3, 3, 2, 1),
-        Conv(2, 2, 20, 37, 7, 7, 7, 2, 3),
-        Conv(1, 3, 19, 33, 8, 5, 5, 1, 0),
+        Conv(1, 4, 15, 41, 9, 3, 3, 1, 0),
+        Conv(2, 2, 20, 37, 7, 2, 3, 1, 0),
+        Conv(1, 3, 19, 33, 8, 3, 5, 1, (1, 2)),
         Conv(2, 6, 11, 24, 10, 3, 3, 1, 1, 1, 2),
-        Conv(1, 5, 17, 18, 6, 4, 1, 1, (2, 0)),
+        Conv(1, 5, 17, 18, 6, 3, 1, 1, (2, 0)),
+        Conv(1, 2, 9, 70, 7, 3, 15, 1, (1, 7)),
     ],
     ids=str,
 )
 def test_filtered_bands(s: Conv, bits: int) -> None:
-    """Odd numbers of lines, strides, windows without padding, groups, and taps along one side only."""
+    """Odd numbers of lines, windows without padding, groups, taps along one side only, and many along the other."""
     k = conv_forward(s)
     form = normalize(k)
     found = plan_filtered_band(form, host(bits), 2)

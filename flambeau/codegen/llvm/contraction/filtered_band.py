@@ -5,7 +5,7 @@ A unit of work copies the lines that its outputs need into private memory, as th
 line: for each *tile line*, which makes two lines of outputs, a line for each term of the filtering. Along a line the taps slide.
 A register tile holds, for some rows and some vectors of a tile line's columns, the sum at every point of the filtering; at its
 end these are combined to two lines of sums, which go through the epilogue straight from registers. So nothing but the band is
-ever written, and a three-tap window takes 2/3 of the multiplications.
+ever written, and a window of three taps takes 2/3 of the multiplications.
 
 `filtered_band_plan.py` chooses. May import `codegen.llvm` and the contraction's other parts.
 """
@@ -37,7 +37,6 @@ from flambeau.codegen.llvm.contraction.roles import (
 )
 from flambeau.codegen.llvm.contraction.track import Track
 from flambeau.codegen.llvm.contraction.winograd_taps import Side, Taps, output_bound
-from flambeau.codegen.llvm.shuffles import parted
 from flambeau.codegen.llvm.types import Int, Value, zero
 from flambeau.kernels.filtering import PLAIN
 
@@ -96,7 +95,7 @@ class FilteredBand:
         """Columns of a line of outputs."""
         return self.form.extents[self.roles.columns[-1]]
 
-    # --- the band: [outer][term][phase of columns][tile line][column]
+    # --- the band: [outer][point][tile line][column]
 
     @property
     def columns(self) -> int:
@@ -110,22 +109,17 @@ class FilteredBand:
 
     @cached_property
     def plane(self) -> int:
-        """Elements of all lines of a term and phase, an overhang, and room for the vectors of a tile, off powers of two."""
+        """Elements of all lines at a point, and an overhang, off powers of two."""
         return off_powers_of_two(self.lines * self.pitch + self.lanes, self.form.vector(self.lanes))
 
     @property
     def planes(self) -> int:
         """Elements of a point of the outer axes."""
-        return self.side.filtering.terms * len(self.inner.phases) * self.plane
+        return self.side.filtering.points * self.plane
 
     @property
     def bytes(self) -> int:
         return (self.depth * self.planes + self.width * self.lanes) * self.form.sum_bytes
-
-    def place_of(self, term: int, tap: int) -> int:
-        """How far from its column a term is met by a tap along the line."""
-        phase, places = self.inner.meets(tap)
-        return (term * len(self.inner.phases) + phase) * self.plane + places
 
     # --- building
 
@@ -177,36 +171,26 @@ class FilteredBand:
 
     # --- copying
 
-    def _line_at(self, f: Function, index: list[Int], line: Int, more: int = 0) -> list[Int]:
-        """The index at a tile line of the block, or so many lines of outputs after it."""
-        return place(index, [self.axis], [f.add(f.add(index[self.axis], f.mul(line, self.side.filtering.outputs)), more)])
+    def _line_at(self, f: Function, index: list[Int], line: Int) -> list[Int]:
+        """The index at a tile line of the block."""
+        return place(index, [self.axis], [f.add(index[self.axis], f.mul(line, self.side.filtering.outputs))])
 
-    def _unphased(self) -> View:
-        """The right operand with its columns counted in the steps that all phases together have, from the first that a tap
-        reads on; bounded at what the outputs read."""
+    def _bounded(self) -> View:
+        """The right operand with its columns counted from the first that a tap reads on, bounded at what the outputs read."""
         track, view, extents = self.inner, self.roles.right, self.form.extents
-        axis, step = self.roles.columns[-1], track.step
-        strides = tuple(s // step if k == axis else s for k, s in enumerate(view.strides))
-        checks = []
-        for c in view.checks:
-            terms = tuple(t // step if k == axis else t for k, t in enumerate(c.terms))
-            checks.append(replace(c, offset=c.offset + terms[axis] * track.low, terms=terms))
-        along = step * (self.length - 1) + abs(track.spread) * (track.taps - 1) + 1
-        checks.append(Check(0, tuple(int(k == axis) for k in range(len(extents))), along))
+        axis = self.roles.columns[-1]
+        checks = [replace(c, offset=c.offset + c.terms[axis] * track.low) for c in view.checks]
+        checks.append(Check(0, tuple(int(k == axis) for k in range(len(extents))), self.columns))
         if extents[self.axis] % self.side.filtering.outputs:
             checks.append(output_bound(self.form, self.side))
-        return replace(view, offset=view.offset + strides[axis] * track.low, strides=strides, checks=tuple(checks))
+        return replace(view, offset=view.offset + view.strides[axis] * track.low, checks=tuple(checks))
 
     def _copy(self, f: Function, memory: Value, band: Value, index: list[Int], lines: Int) -> None:
         """Fills the band with what `lines` tile lines need, lines and columns out of bounds being zero."""
-        element, lanes, track, filtering = self.form.sum_type, self.lanes, self.inner, self.side.filtering
-        column, axis, step = self.roles.columns[-1], self.side.taps, self.inner.step
-        view = self._unphased()
-        shifts = [
-            [i if k == axis else v * lanes if k == column else 0 for k in range(len(index))]
-            for i in range(filtering.pixels)
-            for v in range(step)
-        ]
+        element, lanes, filtering = self.form.sum_type, self.lanes, self.side.filtering
+        column = self.roles.columns[-1]
+        view = self._bounded()
+        shifts = [[i if k == self.side.taps else 0 for k in range(len(index))] for i in range(filtering.pixels)]
 
         def channel(c: Int, _: list[Value]) -> None:
             at = place(index, self.outer, unravel(f, c, [self.form.extents[k] for k in self.outer]))
@@ -216,21 +200,17 @@ class FilteredBand:
                 where, into = self._line_at(f, at, k), f.address(target, f.mul(k, self.pitch), element)
 
                 def chunk(j: Int) -> None:
-                    pixels = read_many(f, memory, view, place(where, [column], [f.mul(j, step)]), shifts, column, lanes)
-                    for n, row in enumerate(filtering.input):
-                        terms = parted(f, [combine(f, row, pixels[v::step]) for v in range(step)])
-                        for p, phase in enumerate(track.phases):
-                            place_of = (n * len(track.phases) + p) * self.plane
-                            f.store(terms[phase], f.address(into, f.add(j, place_of), element))
+                    pixels = read_many(f, memory, view, place(where, [column], [j]), shifts, column, lanes)
+                    for q, row in enumerate(filtering.input):
+                        f.store(combine(f, row, pixels), f.address(into, f.add(j, q * self.plane), element))
 
                 in_vectors(f, self.columns, lanes, chunk, _CHUNKS)
 
             f.loop(0, lines, 1, line)
             # what vectors read past the last line must be numbers that multiply at full speed
-            for n in range(filtering.terms * len(track.phases)):
-                f.store(
-                    zero(self.form.vector(lanes)), f.address(target, f.add(f.mul(lines, self.pitch), n * self.plane), element)
-                )
+            for q in range(filtering.points):
+                end = f.add(f.mul(lines, self.pitch), q * self.plane)
+                f.store(zero(self.form.vector(lanes)), f.address(target, end, element))
 
         f.loop(0, self.depth, 1, channel)
 
@@ -255,44 +235,36 @@ class FilteredBand:
 
     def _sums(self, f: Function, left: Value, source: Value, width: int) -> list[Value]:
         """The sums at [point][row][vector] for a panel's rows (`left`) and `width` vectors from column `source` on."""
-        element, lanes, height = self.form.sum_type, self.lanes, self.height
+        element, lanes, height, points = self.form.sum_type, self.lanes, self.height, self.taps.points
         type = self.form.vector(lanes)
-        taps = self.inner.taps
-        lengths = [len(point) for point in self.taps.terms]
-        starts = [sum(lengths[:q]) for q in range(len(lengths))]
-        places = [self.place_of(0, k) for k in range(taps)]
-        table = f.module.table("i64", places)
-        is_written = self.taps.planes * height * width * taps <= WRITTEN_OUT
+        taps, track = self.inner.taps, self.inner
 
-        def tap(channel: Int, far: Int, source: Value, held: list[Value]) -> list[Value]:
-            """Adds the products of all terms with the panel's taps of a channel, one of `taps.channels`."""
+        def tap(channel: Int, source: Value, held: list[Value]) -> list[Value]:
+            """Adds, at all points, the products with the panel's taps of a channel, one of `taps.channels`."""
             held = list(held)
-            for q, (start, length) in enumerate(zip(starts, lengths)):
-                for n in range(length):
-                    at = f.add(far, self.place_of(start + n, 0) - places[0])
-                    loaded = [f.load(type, f.address(source, f.add(at, v * lanes), element)) for v in range(width)]
-                    rows = f.add(f.mul(channel, length * height), (start * self.taps.depth + n) * height)
-                    for m in range(height):
-                        x = f.splat(f.load(element, f.address(left, f.add(rows, m), element)), lanes)
-                        for v, y in enumerate(loaded):
-                            cell = (q * height + m) * width + v
-                            held[cell] = f.multiply_add(x, y, held[cell])
+            for q in range(points):
+                loaded = [f.load(type, f.address(source, q * self.plane + v * lanes, element)) for v in range(width)]
+                rows = f.address(left, f.add(f.mul(channel, height), q * self.taps.depth * height), element)
+                for m in range(height):
+                    x = f.splat(f.load(element, f.address(rows, m, element)), lanes)
+                    for v, y in enumerate(loaded):
+                        cell = (q * height + m) * width + v
+                        held[cell] = f.multiply_add(x, y, held[cell])
             return held
 
         def channel(c: Int, held: list[Value]) -> list[Value]:
-            here, first = f.address(source, f.mul(c, self.planes), element), f.mul(c, taps)
-            if is_written:
-                for k in range(taps):
-                    held = tap(f.add(first, k), places[k], here, held)
-                return held
+            here, first = f.address(source, f.add(f.mul(c, self.planes), -track.low), element), f.mul(c, taps)
 
             def one(k: Int, held: list[Value]) -> list[Value]:
-                return tap(f.add(first, k), f.load("i64", f.address(table, k, "i64")), here, held)
+                return tap(f.add(first, k), f.address(here, f.mul(k, track.spread), element), held)
 
-            return f.loop(0, taps, 1, one, held, nonempty=True)
+            if points * height * width * taps > WRITTEN_OUT:
+                return f.loop(0, taps, 1, one, held, nonempty=True)
+            for k in range(taps):
+                held = one(k, held)
+            return held
 
-        begin = [zero(type)] * (self.taps.points * height * width)
-        return f.loop(0, self.depth, 1, channel, begin, nonempty=True)
+        return f.loop(0, self.depth, 1, channel, [zero(type)] * (points * height * width), nonempty=True)
 
     def _write(
         self, f: Function, memory: list[Value], held: list[Value], where: list[Int], first: Int, column: Int, width: int

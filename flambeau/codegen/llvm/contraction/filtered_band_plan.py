@@ -28,17 +28,18 @@ _LINES = (1, 2, 3, 4, 6, 8, 12, 16, 28, 56)
 
 def filtered_bands(form: Form, target: Target) -> Iterator[FilteredBand]:
     """A plan of one tile line a block and a register tile of one vector, or none where the form isn't a window over floating
-    point that slides from line to line by single steps."""
+    point that slides by single steps and has two or three taps from line to line: with more, or with strides, the sums at the
+    end and the writing of more lines take what the products save."""
     r = roles(form)
     lanes = target.lanes(8 * form.sum_bytes)
     if not form.a.type.is_floating_point or not form.size or not form.terms or not r.rows or not r.columns or lanes < 4:
         return
     line, _ = windows(form, r)
-    if line is None or line.dilation != 1 or form.extents[line.axis] < 2:
+    if line is None or (line.dilation, line.stride) != (1, 1) or form.extents[line.axis] < 2 or form.extents[line.taps] > 3:
         return
-    side = Side(line.axis, line.taps, minimal(form.extents[line.taps], line.stride))
+    side = Side(line.axis, line.taps, minimal(form.extents[line.taps]))
     inner = find_track(form, r, r.columns[-1], (line.taps,))
-    if not _slides_last(form, r, side, inner.tap) or r.right.strides[r.columns[-1]] < 1 or inner.step not in (1, 2, 4):
+    if not _slides_last(form, r, side, inner.tap) or r.right.strides[r.columns[-1]] < 1 or inner.step != 1:
         return
     if form.extents[r.columns[-1]] > _LONGEST or any(c.every != 1 for c in r.right.checks):
         return
@@ -82,20 +83,18 @@ def _cycles(band: FilteredBand, target: Target, threads: int) -> tuple[float, in
     Emerald Rapids."""
     taps, filtering, inner = band.taps, band.side.filtering, band.inner
     extents, r = band.form.extents, band.roles
-    phases = len(inner.phases)
-    vectors = ceiling(band.pitch, band.lanes)
-    copying = band.depth * band.lines * vectors * (16 + 3 * filtering.pixels * inner.step + 5 * filtering.terms * phases)
+    copying = band.depth * band.lines * band.pitch // band.lanes * (16 + 3 * filtering.pixels + 5 * filtering.points)
 
     is_far = band.depth * band.planes * band.form.sum_bytes > target.l1 * 3 // 4
 
     def tile(width: int) -> float:
         count = band.height * width
-        terms = band.depth * inner.taps * taps.planes
-        off_lines = 1.5 * (2 - phases / inner.taps)  # a vector off its alignment is two loads, which are rarely all hidden
+        terms = band.depth * inner.taps * filtering.points
+        off_lines = 1.5 * (2 - 1 / inner.taps)  # a vector off its alignment is two loads, which are rarely all hidden
         loads = width * off_lines + band.height * (1.0 if width > 1 else 0.5)
-        written = taps.planes * count * inner.taps <= WRITTEN_OUT
-        term = max(count / 2, loads / 2, 4.0 / taps.points) + (0.2 if written else 0.8) + (0.6 * width if is_far else 0.0)
-        return terms * term + count * (0.7 * taps.points + 1.2 * filtering.outputs) + 5
+        written = filtering.points * count * inner.taps <= WRITTEN_OUT
+        term = max(count / 2, loads / 2, 4.0 / filtering.points) + (0.2 if written else 0.8) + (0.6 * width if is_far else 0.0)
+        return terms * term + count * (0.7 * filtering.points + 1.2 * filtering.outputs) + 5
 
     strips, rest = divmod(ceiling(band.length, band.lanes), band.width)
     panel = band.lines * (strips * tile(band.width) + (tile(rest) if rest else 0.0))
