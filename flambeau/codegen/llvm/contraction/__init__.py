@@ -109,8 +109,8 @@ def _filtered(form: Form, target: Target, threads: int) -> _Planned | None:
         plans = [plan for way in (plan_winograd, plan_filtered_band) if (plan := way(part, target, threads)) is not None]
         if not plans:
             return None
-        cost, plan = min(plans, key=lambda plan: plan[0])
-        found.append((cost, [(part, plan)]))
+        cost, best = min(plans, key=lambda plan: plan[0])
+        found.append((cost, [(part, best)]))
     return sum(cost for cost, _ in found), [part for _, planned in found for part in planned]
 
 
