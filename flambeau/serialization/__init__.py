@@ -1,7 +1,7 @@
 """Checkpoints: PyTorch's files and safetensors (`flambeau.save`, `flambeau.load`).
 
 May import: tensor, ops, nn.parameter, dtypes, device. Nothing in a file is run, a pickle being read by an unpickler that knows a
-short list of names, unless the program says `weights_only=False`.
+short list of names, to which `weights_only=False` adds the classes that the program has imported.
 """
 
 from __future__ import annotations

@@ -148,7 +148,8 @@ def load(
 
     `map_location` says where tensors go: a device, a dict of saved locations and devices, or a function of (storage, location);
     without it they go where they were. Nothing in the file is run: names outside of a short list are refused (see
-    `add_safe_globals`), unless `weights_only` is False. Such a file may run anything: load only what you trust so.
+    `add_safe_globals`), or, with `weights_only=False`, of the classes that the program has imported:
+    whole modules and optimizers, NumPy's arrays. Their objects are made without calling anything of the file's choosing.
     `mmap` and `pickle_module` are PyTorch's arguments, and unused.
 
     Raises UnpicklingError for a name that isn't allowed, RuntimeError for a truncated or damaged file.
@@ -166,7 +167,7 @@ def load(
     return _load(f, name, map_location, weights_only is False, pickle_load_args)
 
 
-def _load(file: Any, name: str, map_location: Any, is_trusted: bool, options: dict[str, Any]) -> Any:
+def _load(file: Any, name: str, map_location: Any, with_objects: bool, options: dict[str, Any]) -> Any:
     encoding = options.pop("encoding", "utf-8")
     if options:
         raise TypeError(f"load() got an unexpected keyword argument '{next(iter(options))}'")
@@ -176,11 +177,11 @@ def _load(file: Any, name: str, map_location: Any, is_trusted: bool, options: di
     if not head:
         raise EOFError(f"{name} is empty")
     if head[:4] == b"PK\x03\x04" or head[:4] == b"PK\x05\x06":
-        return _load_zip(file, name, map_location, encoding, is_trusted)
+        return _load_zip(file, name, map_location, encoding, with_objects)
     if name.endswith(".safetensors") or head[8:9] == b"{":
         return safetensors.read(file, name, map_location if map_location is not None else "cpu")
     if head[:1] == b"\x80":
-        return _load_legacy(file, name, map_location, encoding, is_trusted)
+        return _load_legacy(file, name, map_location, encoding, with_objects)
     raise RuntimeError(f"{name} is neither a file that torch.save wrote nor safetensors: it begins with {head!r}")
 
 
@@ -229,7 +230,7 @@ def _swapped(data: bytes, itemsize: int) -> bytes:
     return bytes(out)
 
 
-def _load_zip(file: Any, name: str, map_location: Any, encoding: str, is_trusted: bool) -> Any:
+def _load_zip(file: Any, name: str, map_location: Any, encoding: str, with_objects: bool) -> Any:
     try:
         archive = zipfile.ZipFile(file)
     except (zipfile.BadZipFile, OSError, ValueError) as error:
@@ -298,14 +299,14 @@ def _load_zip(file: Any, name: str, map_location: Any, encoding: str, is_trusted
                 loaded[key] = storage
             return loaded[key]
 
-        return pickles.read(io.BytesIO(record("data.pkl")), load_storage, name, encoding, is_trusted)
+        return pickles.read(io.BytesIO(record("data.pkl")), load_storage, name, encoding, with_objects)
 
 
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _LEGACY_PROTOCOL = 1001
 
 
-def _load_legacy(file: Any, name: str, map_location: Any, encoding: str, is_trusted: bool) -> Any:
+def _load_legacy(file: Any, name: str, map_location: Any, encoding: str, with_objects: bool) -> Any:
     """PyTorch's form before 1.6: pickles (a magic number, a version, the system, the object, the keys), then the storages.
 
     The object comes before its storages' bytes, so it is read twice: first to learn which storages there are.
@@ -336,7 +337,7 @@ def _load_legacy(file: Any, name: str, map_location: Any, encoding: str, is_trus
         found[key] = kind, location
         return LoadedStorage(bytes(nbytes), kind.dtype, "cpu")
 
-    pickles.read(file, note, name, encoding, is_trusted)
+    pickles.read(file, note, name, encoding, with_objects)
     keys = pickles.read(file, none, name, encoding)
     if not isinstance(keys, list) or set(keys) != set(found):
         raise RuntimeError(f"{name}: the storages that the file lists aren't those of its tensors")
@@ -353,6 +354,6 @@ def _load_legacy(file: Any, name: str, map_location: Any, encoding: str, is_trus
         loaded[key].device = place(loaded[key], location)
     end = file.tell()
     file.seek(begin)
-    obj = pickles.read(file, lambda identity: loaded[_described(identity)[1]], name, encoding, is_trusted)
+    obj = pickles.read(file, lambda identity: loaded[_described(identity)[1]], name, encoding, with_objects)
     file.seek(end)
     return obj

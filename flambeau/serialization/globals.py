@@ -17,7 +17,7 @@ from flambeau.serialization.storages import STORAGE_NAMES, LoadedStorage, Storag
 from flambeau.size import Size
 from flambeau.tensor import Tensor
 
-__all__ = ["add_safe_globals", "clear_safe_globals", "find", "get_safe_globals", "is_trusted", "safe_globals"]
+__all__ = ["add_safe_globals", "clear_safe_globals", "find", "get_safe_globals", "is_trusted", "may_call", "safe_globals"]
 
 
 def _rebuild_tensor(storage: Any, offset: int, size: Any, stride: Any) -> Tensor:
@@ -121,6 +121,11 @@ def find(module: str, name: str) -> Any:
     """What a pickle's name stands for, or None where it isn't allowed."""
     full = f"{module}.{name}"
     return _trusted.get(full, _ALLOWED.get(full))
+
+
+def may_call(value: Any) -> bool:
+    """Whether a pickle may call this: it is in the fixed list, or the user has trusted it."""
+    return any(value is known for known in (*_ALLOWED.values(), *_trusted.values()))
 
 
 def is_trusted(kind: type) -> bool:

@@ -1,8 +1,8 @@
 """Reading and writing the pickles inside of PyTorch's files.
 
-The reader resolves no name outside of `globals`, so it can run nothing, unless its caller trusts the file. The writer describes
+The reader resolves no name outside of `globals` and, where it is asked to, `objects`, so it can run nothing. The writer describes
 data in PyTorch's own names, so that a file of nothing else can be read with `weights_only=True`, by PyTorch too; other objects it
-writes as pickle does. May import: tensor, nn.parameter, dtypes, device, serialization.globals, serialization.storages.
+writes as pickle does. May import: tensor, nn.parameter, dtypes, device, and the serialization modules globals, objects, storages.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from flambeau import dtypes
 from flambeau.device import device
 from flambeau.nn.parameter import Parameter
 from flambeau.serialization import globals as allowed
+from flambeau.serialization import objects
 from flambeau.serialization.storages import STORAGE_NAMES
 from flambeau.size import Size
 from flambeau.tensor import Tensor
@@ -27,10 +28,6 @@ __all__ = ["read", "write"]
 _PACKAGE = __name__.partition(".")[0]
 _Unpickler: Any = pickle._Unpickler  # Any, because typeshed leaves out what the classes below build on
 _Pickler: Any = pickle._Pickler
-
-
-class _Refused(pickle.UnpicklingError):
-    """The message is the whole story: it isn't wrapped in another."""
 
 
 class _Reader(_Unpickler):
@@ -47,10 +44,11 @@ class _Reader(_Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         found = allowed.find(module, name)
         if found is None:
-            raise _Refused(
+            raise objects.Refused(
                 f"the file asks for {module}.{name}, which flambeau.load doesn't allow: only tensors, numbers, strings and "
                 "plain containers are read, and nothing in a file is run. If you trust the file, allow that name with "
-                "flambeau.serialization.add_safe_globals([...]), or everything with load(..., weights_only=False)."
+                "flambeau.serialization.add_safe_globals([...]), or classes that your program has imported with "
+                "load(..., weights_only=False)."
             )
         return found
 
@@ -78,40 +76,55 @@ class _Reader(_Unpickler):
     dispatch = {**_Unpickler.dispatch, pickle.BUILD[0]: _set_state, pickle.BYTEARRAY8[0]: _bytearray}
 
 
-class _TrustingReader(_Reader):
-    """Does what the file says, as any unpickler: it imports what it names, and calls it. PyTorch's names are ours, found in the
-    same module, or in the package above it that hands them on: which files a package has is its own affair."""
+class _ObjectReader(_Reader):
+    """Reads objects of the program's own classes as well: what makes them is `objects`', and the file calls nothing itself."""
 
     def find_class(self, module: str, name: str) -> Any:
         found = allowed.find(module, name)
-        if found is not None:
-            return found
-        first, dot, rest = module.partition(".")
-        ours = _PACKAGE + dot + rest if first == "torch" else module
-        while True:
-            try:
-                return super(_Reader, self).find_class(ours, name)
-            except (ModuleNotFoundError, AttributeError) as error:
-                if first != "torch":
-                    raise
-                ours = ours.rpartition(".")[0]
-                if not ours:
-                    raise AttributeError(f"the file asks for {module}.{name}, which isn't here") from error
+        return found if found is not None else objects.find(module, name)
 
-    dispatch = {**_Reader.dispatch, pickle.BUILD[0]: _Unpickler.dispatch[pickle.BUILD[0]]}
+    def _reduce(self) -> None:
+        arguments = self.stack.pop()
+        self.stack[-1] = objects.call(self.stack[-1], arguments)
+
+    def _newobj(self) -> None:
+        arguments = self.stack.pop()
+        self.stack[-1] = objects.made(self.stack[-1], arguments, {})
+
+    def _newobj_ex(self) -> None:
+        options = self.stack.pop()
+        arguments = self.stack.pop()
+        self.stack[-1] = objects.made(self.stack[-1], arguments, options)
+
+    def _instantiate(self, kind: Any, arguments: Any) -> None:
+        self.append(objects.call(kind, arguments) if arguments else objects.made(kind, (), {}))
+
+    def _set_state(self) -> None:
+        """BUILD."""
+        if objects.has_attributes(type(self.stack[-2])) and not isinstance(self.stack[-2], Tensor):
+            self.load_build()
+        else:
+            super()._set_state()
+
+    dispatch = {
+        **_Reader.dispatch,
+        pickle.REDUCE[0]: _reduce,
+        pickle.NEWOBJ[0]: _newobj,
+        pickle.NEWOBJ_EX[0]: _newobj_ex,
+        pickle.BUILD[0]: _set_state,
+    }
 
 
-def read(file: Any, load_storage: Callable[[Any], Any], name: str, encoding: str = "utf-8", is_trusted: bool = False) -> Any:
+def read(file: Any, load_storage: Callable[[Any], Any], name: str, encoding: str = "utf-8", with_objects: bool = False) -> Any:
     """The next object pickled in `file`; `load_storage` is given each storage's description.
 
-    Raises UnpicklingError, with the name of what isn't allowed or of what is wrong; `name` is the file's, for messages. Of a
-    trusted file, which may run anything, errors are raised as they come.
+    `with_objects`: objects of other classes, too, as `flambeau.serialization.objects` makes them. Raises UnpicklingError, with
+    the name of what isn't allowed or of what is wrong; `name` is the file's, for messages.
     """
-    if is_trusted:
-        return _TrustingReader(file, load_storage, encoding).load()
+    reader = _ObjectReader if with_objects else _Reader
     try:
-        return _Reader(file, load_storage, encoding).load()
-    except _Refused as error:
+        return reader(file, load_storage, encoding).load()
+    except objects.Refused as error:
         raise pickle.UnpicklingError(f"{name}: {error}") from None
     except RuntimeError:
         raise

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import os
 import pickle
 import random
+import subprocess
 import tracemalloc
 import zipfile
 from collections import Counter, OrderedDict
@@ -468,3 +470,40 @@ def test_damaged_pickles_are_errors(tmp_path, old):
         except (pickle.UnpicklingError, RuntimeError, EOFError):
             errors += 1
     assert errors > 100
+
+
+ATTACKS = {
+    "system": lambda path: (os.system, (f"touch {path}",)),
+    "popen": lambda path: (subprocess.Popen, (["touch", str(path)],)),
+    "exec": lambda path: (exec, (f"open({str(path)!r}, 'w')",)),
+    "open": lambda path: (open, (str(path), "w")),
+    "file": lambda path: (io.FileIO, (str(path), "w")),
+    "map": lambda path: (list, (map(os.system, [f"touch {path}"]),)),
+    "partial": lambda path: (functools.partial, (os.system, f"touch {path}")),
+    "a function of a library": lambda path: (np.save, (str(path), np.ones(2))),
+    "a function of ours": lambda path: (flambeau.save, ({}, str(path))),
+    "a class's constructor": lambda path: (flambeau.nn.Linear, (2, 3)),
+}
+
+
+@pytest.mark.parametrize("protocol", [2, 4])
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_a_file_calls_nothing(tmp_path, attack, protocol):
+    """Not with `weights_only=False` either: it adds classes, not calls."""
+
+    class Attack:
+        def __reduce__(self):
+            return ATTACKS[attack](tmp_path / "made")
+
+    flambeau.save({"x": flambeau.ones(2)}, tmp_path / "x.pt")
+    with zipfile.ZipFile(tmp_path / "x.pt") as archive:
+        records = {name: archive.read(name) for name in archive.namelist()}
+    (data,) = [name for name in records if name.endswith("data.pkl")]
+    records[data] = pickle.dumps({"x": Attack()}, protocol)
+    with zipfile.ZipFile(tmp_path / "x.pt", "w") as archive:
+        for name, content in records.items():
+            archive.writestr(name, content)
+    for weights_only in (True, False):
+        with pytest.raises(pickle.UnpicklingError):
+            flambeau.load(tmp_path / "x.pt", weights_only=weights_only)
+    assert not (tmp_path / "made").exists()
