@@ -1,11 +1,53 @@
-"""What programs reach for in `torch._C`: switches of `__torch_function__`, and classes. May import `flambeau.tensor`."""
+"""What programs reach for in `torch._C`: switches of `__torch_function__`, classes, and the names of the dispatcher's keys.
+
+Keys are values that programs put into sets and hand on: there is no dispatcher, so what would act on them is refused
+(`missing.py`). May import `flambeau.tensor`, `flambeau.missing`.
+"""
+
+from __future__ import annotations
+
+from enum import Flag, auto
 
 from flambeau.generator import Generator
+from flambeau.missing import names
 from flambeau.size import Size
 from flambeau.tensor import Tensor as TensorBase
 from flambeau.tensor.overriding import DisableTorchFunction, DisableTorchFunctionSubclass
 from flambeau.tensor.overriding import disabled_torch_function as _disabled_torch_function_impl  # noqa: F401
 
-_TensorBase = TensorBase
+__all__ = [
+    "DisableTorchFunction",
+    "DisableTorchFunctionSubclass",
+    "DispatchKey",
+    "DispatchKeySet",
+    "Generator",
+    "Size",
+    "TensorBase",
+]
 
-__all__ = ["DisableTorchFunction", "DisableTorchFunctionSubclass", "Generator", "Size", "TensorBase"]
+_TensorBase = TensorBase
+_TensorMeta = type(TensorBase)
+
+globals().update(names("_C"))
+
+
+class DispatchKey(Flag):
+    """Keys of PyTorch's dispatcher that programs name; also sets of them (`DispatchKeySet`)."""
+
+    CPU = auto()
+    CUDA = auto()
+    Meta = auto()
+    Python = auto()
+    Functionalize = auto()
+    ADInplaceOrView = auto()
+    Autograd = auto()
+    AutogradCPU = auto()
+    AutogradCUDA = auto()
+    AutocastCPU = auto()
+    AutocastCUDA = auto()
+    AutocastXPU = auto()
+    CompositeExplicitAutograd = auto()
+    CompositeImplicitAutograd = auto()
+
+
+DispatchKeySet = DispatchKey

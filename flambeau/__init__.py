@@ -13,6 +13,7 @@ from typing import Any
 
 from flambeau import autograd as autograd
 from flambeau import dtypes as _dtypes
+from flambeau import missing as _missing
 from flambeau import ops as _ops
 from flambeau import printing as _printing
 from flambeau import renamed as _renamed
@@ -63,7 +64,7 @@ _MODULES = frozenset((
     "testing", "serialization", "version", "cuda", "backends", "jit", "compiler", "distributed", "accelerator", "cpu", "xpu",
     "mps", "functional", "hub", "return_types", "signal", "types", "overrides", "_C",
     "multiprocessing", "_dynamo", "_inductor", "__config__", "storage", "fx",
-    "futures", "library", "sparse",
+    "futures", "library", "sparse", "_tensor_str", "_utils", "ao", "export", "nested", "onnx", "package", "quantization",
 ))  # fmt: skip
 _ELSEWHERE = {
     "save": "flambeau.serialization",
@@ -157,6 +158,9 @@ _ELSEWHERE = {
     ),
     **dict.fromkeys(("cond", "while_loop"), "flambeau.control_flow"),
     **dict.fromkeys(("AcceleratorError", "OutOfMemoryError"), "flambeau.absent"),
+    **dict.fromkeys(("PyTorchFileReader", "PyTorchFileWriter", "ScriptObject"), "flambeau._C"),
+    "ScriptModule": "flambeau.jit",
+    "_assert": "flambeau.testing",
     **dict.fromkeys(("DisableTorchFunction", "DisableTorchFunctionSubclass"), "flambeau.tensor.overriding"),
 }
 """Names whose module is imported when they are first used."""

@@ -1,4 +1,7 @@
-"""Functions of devices that aren't here: what they answer, or the error they raise. Imports nothing."""
+"""Functions of devices, and of other parts of PyTorch, that aren't here: what they answer, or the error they raise.
+
+Imports nothing.
+"""
 
 from __future__ import annotations
 
@@ -30,21 +33,24 @@ class StreamContext:
         pass
 
 
-def refusing(names: Iterable[str], error: type[Exception], message: str) -> dict[str, Any]:
-    """Functions of these names that raise `error`; `{name}` in the message is theirs."""
+_NO_DEVICE = "there is no such device"
+
+
+def refusing(names: Iterable[str], error: type[Exception], message: str, why: str = _NO_DEVICE) -> dict[str, Any]:
+    """Functions of these names that raise `error`; `{name}` in the message is theirs. `why` is for their docstrings."""
 
     def make(name: str) -> Any:
         def ask(*args: Any, **kwargs: Any) -> Any:
             raise error(message.format(name=name))
 
         ask.__name__ = ask.__qualname__ = name
-        ask.__doc__ = f"Raises {error.__name__}: there is no such device."
+        ask.__doc__ = f"Raises {error.__name__}: {why}."
         return ask
 
     return {name: make(name) for name in names}
 
 
-def refusing_types(names: Iterable[str], error: type[Exception], message: str) -> dict[str, Any]:
+def refusing_types(names: Iterable[str], error: type[Exception], message: str, why: str = _NO_DEVICE) -> dict[str, Any]:
     """Classes of these names, for annotations and `isinstance`, which can't be instantiated: as `refusing`."""
 
     def make(name: str, refuse: Any) -> Any:
@@ -53,10 +59,10 @@ def refusing_types(names: Iterable[str], error: type[Exception], message: str) -
 
         return type(name, (), {"__new__": __new__, "__doc__": refuse.__doc__})
 
-    return {name: make(name, refuse) for name, refuse in refusing(names, error, message).items()}
+    return {name: make(name, refuse) for name, refuse in refusing(names, error, message, why).items()}
 
 
-def answering(answers: dict[str, Any]) -> dict[str, Any]:
+def answering(answers: dict[str, Any], why: str = _NO_DEVICE) -> dict[str, Any]:
     """Functions of these names that take anything and give that value: a fresh copy of a container."""
 
     def make(name: str, value: Any) -> Any:
@@ -64,7 +70,7 @@ def answering(answers: dict[str, Any]) -> dict[str, Any]:
             return value.copy() if isinstance(value, (list, dict)) else value
 
         ask.__name__ = ask.__qualname__ = name
-        ask.__doc__ = f"{value!r}: there is no such device." if value is not None else "Nothing: there is no such device."
+        ask.__doc__ = f"{value!r}: {why}." if value is not None else f"Nothing: {why}."
         return ask
 
     return {name: make(name, value) for name, value in answers.items()}

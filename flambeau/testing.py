@@ -170,3 +170,9 @@ def _range_of(type: dtype) -> tuple[float, float, float, float]:
         return limits.min, limits.max, -9 if type.is_signed else 0, 10
     greatest = finfo(type).max
     return -greatest, greatest, -9, 9
+
+
+def _assert(condition: Any, message: str) -> None:
+    """`torch._assert`: raises AssertionError with the message where the condition doesn't hold."""
+    if not condition:
+        raise AssertionError(message)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Tree", "flatten", "unflatten", "map_leaves", "register", "spread"]
+__all__ = ["LEAF", "Tree", "flatten", "is_container_type", "map_leaves", "parts", "register", "spread", "unflatten"]
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,15 @@ def register(kind: type, take_apart: Callable[[Any], Any], put_together: Callabl
     _REGISTERED[kind] = take_apart, put_together
 
 
-def _parts(value: Any) -> tuple[Any, tuple[Any, ...], list[Any]] | None:
+_DICTS = (dict, OrderedDict, defaultdict)
+
+
+def is_container_type(kind: Any) -> bool:
+    """Whether values of this class are containers."""
+    return kind in _REGISTERED or kind in _DICTS or (isinstance(kind, type) and issubclass(kind, (tuple, list)))
+
+
+def parts(value: Any) -> tuple[Any, tuple[Any, ...], list[Any]] | None:
     """A container's kind, keys and values; None for a leaf."""
     if type(value) in _REGISTERED:
         values, context = _REGISTERED[type(value)][0](value)
@@ -50,22 +58,22 @@ def _parts(value: Any) -> tuple[Any, tuple[Any, ...], list[Any]] | None:
     if isinstance(value, (tuple, list)):
         kind = type(value) if isinstance(value, list) or hasattr(value, "_fields") else tuple
         return kind, (), list(value)
-    if type(value) in (dict, OrderedDict, defaultdict):
+    if type(value) in _DICTS:
         return type(value), tuple(value), list(value.values())
     return None
 
 
 def flatten(value: Any, is_leaf: Callable[[Any], bool] | None = None) -> tuple[list[Any], Tree]:
     """The leaves in order, and the structure; containers of which `is_leaf` holds are leaves."""
-    parts = None if is_leaf is not None and is_leaf(value) else _parts(value)
-    if parts is None:
+    found = None if is_leaf is not None and is_leaf(value) else parts(value)
+    if found is None:
         return [value], LEAF
-    kind, keys, values = parts
+    kind, keys, values = found
     leaves: list[Any] = []
     children = []
     for v in values:
-        found, child = flatten(v, is_leaf)
-        leaves += found
+        inner, child = flatten(v, is_leaf)
+        leaves += inner
         children.append(child)
     return leaves, Tree(kind, keys, tuple(children))
 
@@ -98,10 +106,10 @@ def spread(prefix: Any, tree: Tree) -> list[Any] | None:
 
     None where the two don't fit.
     """
-    parts = _parts(prefix)
-    if parts is None:
+    taken = parts(prefix)
+    if taken is None:
         return [prefix] * tree.leaves
-    kind, keys, values = parts
+    kind, keys, values = taken
     if kind in _REGISTERED or tree.kind in _REGISTERED:
         if kind is not tree.kind or keys != tree.keys or len(values) != len(tree.children):
             return None

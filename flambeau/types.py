@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from typing import IO, Any, TypeAlias
 
 from flambeau.device import device as _device
+from flambeau.dtypes import dtype as _Dtype
 from flambeau.ops.storages import UntypedStorage as Storage
 from flambeau.size import Size
 from flambeau.tensor import Tensor
 
 __all__ = ["Device", "FileLike", "Number", "Storage"]
 
+_dtype: TypeAlias = _Dtype
 _int: TypeAlias = builtins.int
 _float: TypeAlias = builtins.float
 _bool: TypeAlias = builtins.bool

@@ -1,14 +1,16 @@
 """What programs set in `torch._dynamo`: `flambeau.compile` has no such switches; they are kept and do nothing.
 
-May import `flambeau.compiler`.
+May import `flambeau.compiler`, `flambeau.nn`.
 """
 
 from types import SimpleNamespace
 from typing import Any
 
 from flambeau.compiler import allow_in_graph, disable, is_compiling, reset
+from flambeau.nn.compiled import CompiledModule as OptimizedModule
 
 __all__ = [
+    "OptimizedModule",
     "allow_in_graph", "assume_constant_result", "config", "disable", "graph_break", "is_compiling", "mark_dynamic", "mark_static",
     "maybe_mark_dynamic", "reset",
 ]  # fmt: skip

@@ -6,17 +6,21 @@ Imports nothing of flambeau.
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Iterator
+from types import ModuleType
 from typing import Any
 
 __all__ = ["cuda", "cudnn", "mkl", "mkldnn", "mps", "openmp", "opt_einsum", "cpu", "mha", "quantized"]
 
 
-class _Backend:
-    """A library: whether it is there, and its switches."""
+class _Backend(ModuleType):
+    """A library: whether it is there, and its switches. It can be imported."""
 
-    def __init__(self, **switches: Any) -> None:
+    def __init__(self, name: str, **switches: Any) -> None:
+        super().__init__(f"{__name__}.{name}")
         self.__dict__.update(switches)
+        sys.modules[self.__name__] = self
 
     def is_available(self) -> bool:
         """Whether the library is there: False."""
@@ -40,7 +44,7 @@ class _Backend:
             self.__dict__.update(before)
 
 
-cudnn = _Backend(enabled=True, benchmark=False, deterministic=False, allow_tf32=True, benchmark_limit=10)
+cudnn = _Backend("cudnn", enabled=True, benchmark=False, deterministic=False, allow_tf32=True, benchmark_limit=10)
 
 
 class _Cuda(_Backend):
@@ -48,9 +52,13 @@ class _Cuda(_Backend):
 
     def __init__(self) -> None:
         super().__init__(
+            "cuda",
             matmul=_Backend(
-                allow_tf32=False, allow_fp16_reduced_precision_reduction=True, allow_bf16_reduced_precision_reduction=True
-            )
+                "cuda.matmul",
+                allow_tf32=False,
+                allow_fp16_reduced_precision_reduction=True,
+                allow_bf16_reduced_precision_reduction=True,
+            ),
         )
         self._attention = dict.fromkeys(("flash_sdp", "math_sdp", "mem_efficient_sdp", "cudnn_sdp"), True)
         self._libraries = {"linalg": "default", "blas": "default"}
@@ -117,6 +125,7 @@ class _Attention(_Backend):
         self._enabled = value
 
 
-cuda, cpu, mha, quantized = _Cuda(), _Cpu(), _Attention(), _Backend(engine="none", supported_engines=["none"])
-mps, mkl, mkldnn, openmp = _Backend(), _Backend(), _Backend(enabled=True), _Backend()
-opt_einsum = _Backend(enabled=True, strategy="auto")
+cuda, cpu, mha = _Cuda(), _Cpu("cpu"), _Attention("mha")
+quantized = _Backend("quantized", engine="none", supported_engines=["none"])
+mps, mkl, mkldnn, openmp = _Backend("mps"), _Backend("mkl"), _Backend("mkldnn", enabled=True), _Backend("openmp")
+opt_einsum = _Backend("opt_einsum", enabled=True, strategy="auto")

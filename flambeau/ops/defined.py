@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["Namespace", "define", "defined", "namespace"]
+__all__ = ["Namespace", "define", "defined", "load_library", "namespace", "refused"]
 
 
 class Namespace:
@@ -25,7 +25,7 @@ _namespaces: dict[str, Namespace] = {}
 
 def define(space: str, name: str, operator: Any) -> None:
     """Puts an operator into a namespace, in the place of one of that name."""
-    vars(_namespaces.setdefault(space, Namespace(space)))[name] = operator
+    vars(namespace(space))[name] = operator
 
 
 def defined(space: str, name: str) -> Any:
@@ -34,6 +34,16 @@ def defined(space: str, name: str) -> Any:
     return None if found is None else vars(found).get(name)
 
 
-def namespace(name: str) -> Namespace | None:
-    """The operators of a namespace, or None where there are none."""
-    return _namespaces.get(name)
+def namespace(name: str) -> Namespace:
+    """The operators of a namespace, which is made where there was none."""
+    return _namespaces.setdefault(name, Namespace(name))
+
+
+refused: list[str] = []
+"""The libraries of operators that a program asked for and that could not be loaded."""
+
+
+def load_library(path: str) -> None:
+    """Raises OSError, as for a library that can't be loaded: one of C++ operators is linked with PyTorch's own."""
+    refused.append(path)
+    raise OSError(f"Could not load this library: {path}: C++ operators need PyTorch's binary, which flambeau is not")

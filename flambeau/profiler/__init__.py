@@ -12,6 +12,7 @@ routines, compilation and copies appear by name. May import `flambeau.devices` (
 
 from flambeau.profiler.events import EventList, FunctionEvent, FunctionEventAvg
 from flambeau.profiler.profile import ProfilerAction, ProfilerActivity, profile, record_function, schedule
+from flambeau.profiler.traces import tensorboard_trace_handler
 
 __all__ = [
     "EventList",
@@ -22,4 +23,5 @@ __all__ = [
     "profile",
     "record_function",
     "schedule",
+    "tensorboard_trace_handler",
 ]

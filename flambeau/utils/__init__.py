@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-_MODULES = frozenset(("data", "hooks", "checkpoint", "dlpack", "benchmark", "_pytree"))
+_MODULES = frozenset(("data", "hooks", "checkpoint", "dlpack", "benchmark", "_pytree", "model_zoo"))
 
 
 def swap_tensors(t1: Any, t2: Any) -> None:

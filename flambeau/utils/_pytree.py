@@ -4,15 +4,59 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
+from flambeau.trees import LEAF, flatten, is_container_type, map_leaves, parts, register, unflatten
 from flambeau.trees import Tree as TreeSpec
-from flambeau.trees import flatten, map_leaves, register, unflatten
 
 __all__ = [
-    "MappingKey", "TreeSpec", "register_pytree_node", "tree_all", "tree_any", "tree_flatten", "tree_leaves", "tree_map",
+    "LeafSpec", "MappingKey", "PyTree", "TreeSpec",
+    "register_pytree_node", "tree_all", "tree_any", "tree_flatten", "tree_leaves", "tree_map",
     "tree_map_", "tree_map_only", "tree_structure", "tree_unflatten",
 ]  # fmt: skip
+
+
+PyTree: TypeAlias = Any
+"""A leaf, or a container of them."""
+
+
+def LeafSpec() -> TreeSpec:
+    """The structure of a leaf."""
+    return LEAF
+
+
+class _NodeDef(NamedTuple):
+    """How containers of a class are taken apart: a function that gives the parts and a context."""
+
+    flatten_fn: Callable[[Any], tuple[list[Any], Any]]
+
+
+class _SupportedNodes:
+    """The classes of containers, each with its `_NodeDef`, as a mapping."""
+
+    def __contains__(self, kind: Any) -> bool:
+        return is_container_type(kind)
+
+    def __getitem__(self, kind: Any) -> _NodeDef:
+        if kind not in self:
+            raise KeyError(kind)
+        return _NodeDef(_parts_and_context)
+
+
+def _parts_and_context(container: Any) -> tuple[list[Any], Any]:
+    found = parts(container)
+    if found is None:
+        raise ValueError(f"{type(container).__name__} is no container")
+    return found[2], found[1]
+
+
+def _get_node_type(tree: Any) -> Any:
+    """A container's class, as a `TreeSpec` holds it; a leaf's own."""
+    found = parts(tree)
+    return type(tree) if found is None else found[0]
+
+
+SUPPORTED_NODES = _SupportedNodes()
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from flambeau.tensor import Tensor, from_bytes
 
 __all__ = ["collate", "collate_rows", "default_collate", "default_convert"]
 
-_STRINGS_OR_OBJECTS = re.compile(r"[SaUO]")
+STRINGS_OR_OBJECTS = re.compile(r"[SaUO]")
 
 
 def _host_rows(tensor: Tensor, rows: Sequence[int]) -> list[memoryview] | None:
@@ -62,7 +62,7 @@ def _unsupported(what: Any) -> TypeError:
 
 
 def _numpy(batch: Sequence[Any], *, collate_fn_map: Any = None) -> Any:
-    if _STRINGS_OR_OBJECTS.search(batch[0].dtype.str) is not None:
+    if STRINGS_OR_OBJECTS.search(batch[0].dtype.str) is not None:
         raise _unsupported(batch[0].dtype)
     tensors = [sharing.as_tensor(value) for value in batch]
     return collate(tensors, collate_fn_map=collate_fn_map)
@@ -153,7 +153,7 @@ def default_convert(data: Any) -> Any:
     if isinstance(data, Tensor):
         return data
     if _is_numpy(kind) and kind.__name__ not in ("str_", "bytes_"):
-        if kind.__name__ == "ndarray" and _STRINGS_OR_OBJECTS.search(data.dtype.str) is not None:
+        if kind.__name__ == "ndarray" and STRINGS_OR_OBJECTS.search(data.dtype.str) is not None:
             return data
         return sharing.as_tensor(data)
     if isinstance(data, Mapping):

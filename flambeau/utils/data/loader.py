@@ -152,7 +152,7 @@ class DataLoader:
 
     def __iter__(self) -> Iterator[Any]:
         if self.num_workers == 0:
-            return self._batches()
+            return _PlainIterator(self)
         if not self.persistent_workers:
             return _WorkerIterator(self)
         if self._kept is None:
@@ -160,15 +160,6 @@ class DataLoader:
         else:
             self._kept.restart()
         return self._kept
-
-    def _batches(self) -> Iterator[Any]:
-        fetch = make_fetcher(self.dataset, *self._fetcher_arguments)
-        for indices in self._index_sampler:
-            try:
-                batch = fetch(indices)
-            except Exhausted:
-                return
-            yield batch
 
     def __len__(self) -> int:
         if not isinstance(self.dataset, IterableDataset):
@@ -195,7 +186,37 @@ def _check_workers(num_workers: int, timeout: float, prefetch_factor: int | None
         raise ValueError("persistent_workers option needs num_workers > 0")
 
 
-class _WorkerIterator:
+class _LoaderIterator:
+    """One pass over the data."""
+
+    _loader: DataLoader
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        raise NotImplementedError
+
+    def __len__(self) -> int:
+        return len(self._loader)
+
+
+class _PlainIterator(_LoaderIterator):
+    """One pass over the data without workers."""
+
+    def __init__(self, loader: DataLoader) -> None:
+        self._loader = loader
+        self._fetch = make_fetcher(loader.dataset, *loader._fetcher_arguments)
+        self._indices = iter(loader._index_sampler)
+
+    def __next__(self) -> Any:
+        try:
+            return self._fetch(next(self._indices))
+        except Exhausted:
+            raise StopIteration from None
+
+
+class _WorkerIterator(_LoaderIterator):
     """One pass over the data with workers: tasks go to them in turn, `prefetch_factor` each ahead of the loop."""
 
     def __init__(self, loader: DataLoader) -> None:
@@ -240,9 +261,6 @@ class _WorkerIterator:
         self._sent += 1
         self._next_worker = (self._next_worker + 1) % self._workers.count
 
-    def __iter__(self) -> _WorkerIterator:
-        return self
-
     def __next__(self) -> Any:
         while self._ready or self._waiting:
             number = self._take()
@@ -271,6 +289,3 @@ class _WorkerIterator:
         while self._wanted < self._sent and self._wanted not in self._waiting and self._wanted not in self._ready:
             self._wanted += 1  # it was an end, or has been given out
         return self._wanted if self._wanted in self._ready else None
-
-    def __len__(self) -> int:
-        return len(self._loader)

@@ -1,6 +1,6 @@
 """`torch.fx`'s word for functions that symbolic tracing doesn't enter: there is no such tracing, graphs are recorded by running.
 
-Imports nothing.
+May import `flambeau.missing`, which has the names of what would trace.
 """
 
 from __future__ import annotations
@@ -8,7 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from flambeau.missing import names
+
 __all__ = ["wrap"]
+
+globals().update(names("fx"))
 
 
 def wrap(fn_or_name: str | Callable[..., Any]) -> str | Callable[..., Any]:
