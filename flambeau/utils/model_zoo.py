@@ -1,15 +1,13 @@
-"""`torch.utils.model_zoo`: the older names of what `flambeau.hub` does. May import `flambeau.hub`."""
+"""`torch.utils.model_zoo`: the older name of what `flambeau.hub` does, found when it is asked for: hub is above this package."""
 
+import importlib
 from typing import Any
 
-from flambeau.hub import load_state_dict_from_url as load_url
-
-__all__ = ["load_url"]
+_ELSEWHERE = {"load_url": ("flambeau.hub", "load_state_dict_from_url"), "tqdm": ("tqdm", "tqdm")}
 
 
 def __getattr__(name: str) -> Any:
-    if name == "tqdm":  # packages take the progress bar from here
-        from tqdm import tqdm
-
-        return tqdm
-    raise AttributeError(f"module 'flambeau.utils.model_zoo' has no attribute '{name}'")
+    if name not in _ELSEWHERE:
+        raise AttributeError(f"module 'flambeau.utils.model_zoo' has no attribute '{name}'")
+    module, there = _ELSEWHERE[name]
+    return getattr(importlib.import_module(module), there)
