@@ -3337,6 +3337,10 @@ HalfTensor: Any
 IntTensor: Any
 LongTensor: Any
 OutOfMemoryError: Any
+PyTorchFileReader: Any
+PyTorchFileWriter: Any
+ScriptModule: Any
+ScriptObject: Any
 ShortTensor: Any
 Size: Any
 SymBool: Any
