@@ -184,15 +184,21 @@ def register_fake(
 ) -> Any:
     """`CustomOpDef.register_fake` of an operator by name, also as a decorator; raises RuntimeError where there is none.
 
-    After a library of operators could not be loaded, which programs catch, an operator that isn't there may be one of its: then
-    the function is taken and, as always, unused.
+    An operator that isn't there may be one of a library that could not be loaded, which programs catch: then the function is
+    taken and, as always, unused.
     """
-
-    def register(function: Callable[..., Any]) -> Callable[..., Any]:
-        return function
-
-    take = register if refused and isinstance(op, str) and defined(*op.split("::")) is None else _operator(op).register_fake
+    take = _given_back if isinstance(op, str) and _is_refused(op) else _operator(op).register_fake
     return take if func is None else take(func)
+
+
+def _given_back(function: Callable[..., Any]) -> Callable[..., Any]:
+    return function
+
+
+def _is_refused(op: str) -> bool:
+    """Whether an operator is one of a library that could not be loaded: libraries bear their namespace's name."""
+    space, _, name = op.partition("::")
+    return defined(space, name) is None and any(space in path for path in refused)
 
 
 def register_kernel(
