@@ -1,12 +1,14 @@
 """What programs reach for in `torch._C`: switches of `__torch_function__`, classes, and the names of the dispatcher's keys.
 
 Keys are values that programs put into sets and hand on: there is no dispatcher, so what would act on them is refused
-(`missing.py`). May import `flambeau.tensor`, `flambeau.missing`.
+(`missing.py`). May import `flambeau.tensor`, `flambeau.missing`, and
+`flambeau.nn` in functions.
 """
 
 from __future__ import annotations
 
 from enum import Flag, auto
+from typing import Any
 
 from flambeau.generator import Generator
 from flambeau.missing import names
@@ -29,6 +31,17 @@ _TensorBase = TensorBase
 _TensorMeta = type(TensorBase)
 
 globals().update(names("_C"))
+
+
+class _nn:
+    """What modules that move themselves ask of `torch._C._nn`."""
+
+    @staticmethod
+    def _parse_to(*args: Any, **kwargs: Any) -> tuple[Any, Any, bool, Any]:
+        """(device, dtype, non_blocking, memory_format) of the arguments of `Module.to`."""
+        from flambeau.nn.modules.module_tree import parse_to
+
+        return parse_to(*args, **kwargs)
 
 
 class DispatchKey(Flag):

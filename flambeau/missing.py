@@ -163,7 +163,6 @@ _PARTS = {
     "utils.cpp_extension": _Part(
         "PyTorch's C++ isn't here", "BuildExtension CppExtension CUDAExtension load load_inline", values={"CUDA_HOME": None}
     ),
-    "utils.flop_counter": _Part("operations aren't counted as they are called", "FlopCounterMode"),
     "utils.mobile_optimizer": _Part(_NO_EXPORT, "optimize_for_mobile"),
 }  # fmt: skip
 

@@ -184,7 +184,7 @@ class ModuleTree:
 
         Integer tensors keep their dtype. Raises TypeError for a dtype that isn't floating.
         """
-        device, dtype, non_blocking, format = _parse_to(*args, **kwargs)
+        device, dtype, non_blocking, format = parse_to(*args, **kwargs)
         if dtype is not None and dtype.category < 2:
             raise TypeError(f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={dtype}")
 
@@ -276,7 +276,7 @@ class ModuleTree:
                 parameter.grad.zero_()
 
 
-def _parse_to(*args: Any, **kwargs: Any) -> tuple[Any, Any, bool, Any]:
+def parse_to(*args: Any, **kwargs: Any) -> tuple[Any, Any, bool, Any]:
     """(device, dtype, non_blocking, memory_format) of the forms that `to` takes."""
     device, dtype = kwargs.pop("device", None), kwargs.pop("dtype", None)
     non_blocking = kwargs.pop("non_blocking", False)
