@@ -11,7 +11,7 @@ from flambeau.dtypes import bool_, check_held, default_dtype, dtype, float64, in
 from flambeau.graph.node import Node
 from flambeau.graph.primitives.leaf import number
 from flambeau.host import flatten, pack
-from flambeau.ops.operands import check_fits, format_argument, python_number, sizes, strides_like
+from flambeau.ops.operands import check_fits, check_sizes, format_argument, python_number, sizes, strides_like
 from flambeau.ops.registry import operator
 from flambeau.shapes.strides import format_strides, memory_order
 from flambeau.size import Size
@@ -174,12 +174,6 @@ def scalar_tensor(s: Any, *, dtype: dtype | None = None, device: Any = None, req
 
 
 # --- filled ------------------------------------------------------------------------------------------------------------
-def _check_sizes(shape: tuple[int, ...]) -> None:
-    for size in shape:
-        if size < 0:
-            raise RuntimeError(f"Trying to create tensor with negative dimension {size}: {list(shape)}")
-
-
 def _supported(type: dtype, device: str) -> dtype:
     from flambeau import devices
 
@@ -210,7 +204,7 @@ def _repeated(
 
 def _filled_node(shape: tuple[int, ...], value: Any, type: dtype, device: str, strides: tuple[int, ...] | None = None) -> Node:
     """A number repeated, with the dimensions in the order in which `strides` have them in memory."""
-    _check_sizes(shape)
+    check_sizes(shape, type.itemsize)
     if value:
         check_fits(value, type)
     if strides is not None:
@@ -325,7 +319,7 @@ def _full(shape: tuple[int, ...], fill_value: Any, type: dtype | None, device: s
     if isinstance(fill_value, Tensor):
         if fill_value._shape:
             raise TypeError(f"full(): argument 'fill_value' must be Number, not Tensor of shape {list(fill_value.shape)}")
-        _check_sizes(shape)
+        check_sizes(shape)
         result = fill_value.detach().to(device=device, dtype=type or fill_value.dtype).expand(shape).clone()
         result.requires_grad = requires_grad
         return result
@@ -427,6 +421,8 @@ def empty_permuted(
 
 def iota(n: int, type: dtype, device: str) -> Tensor:
     """0, 1, … n-1, for use inside operators."""
+    if n >= 2**63:
+        raise RuntimeError("invalid size, possible overflow?")
     from flambeau.graph.primitives.leaf import IOTA
 
     return from_node(IOTA((), (n, type), device))

@@ -9,7 +9,17 @@ from typing import Any
 from flambeau.graph.primitives.movement import CONCATENATE, PAD, SLICE
 from flambeau.layout import contiguous_format
 from flambeau.ops.composite import repeated
-from flambeau.ops.operands import cast, check_tensor, dims_argument, expand, integer, same_device, sizes, strides_like
+from flambeau.ops.operands import (
+    cast,
+    check_sizes,
+    check_tensor,
+    dims_argument,
+    expand,
+    integer,
+    same_device,
+    sizes,
+    strides_like,
+)
 from flambeau.ops.registry import operator
 from flambeau.ops.slicing import slice_dim
 from flambeau.ops.views import apart, atleast_1d, atleast_2d, atleast_3d, reshape, transpose, unsqueeze
@@ -210,6 +220,7 @@ def repeat(self: Tensor, *repeats: Any) -> Tensor:
     counts = sizes("repeat", repeats, "repeats")
     own = tuple(self._shape)
     shape = rules.repeat(own, counts)
+    check_sizes(shape, self.dtype.itemsize)
     own = (1,) * (len(counts) - len(own)) + own
     paired, wide = [], []
     for count, n in zip(counts, own):

@@ -100,7 +100,7 @@ def sizes(function: str, given: Sequence[Any], argument: str = "size") -> tuple[
             values = first
         elif isinstance(first, Tensor) and first._shape:
             values = first.tolist()
-    result = []
+    result: list[int] = []
     for v in values:
         if v.__class__ is int:
             result.append(v)
@@ -110,11 +110,34 @@ def sizes(function: str, given: Sequence[Any], argument: str = "size") -> tuple[
                 raise TypeError
             result.append(as_index(v))
         except TypeError:
-            raise TypeError(
-                f"{function}(): argument '{argument}' (position 1) must be tuple of ints, but found element of type "
-                f"{type(v).__name__} at pos {len(result)}"
-            ) from None
+            raise _size_error(function, argument, v, None if values is given and len(given) == 1 else len(result)) from None
     return tuple(result)
+
+
+def _size_error(function: str, argument: str, value: Any, place: int | None) -> TypeError:
+    """For a value that isn't a size: all that was given, or what is at a place of it."""
+    name = type(value).__name__
+    if place:
+        error = f'failed to unpack the object at pos {place + 1} with error "type must be tuple of ints,but got {name}"'
+        return TypeError(f"{function}(): argument '{argument}' {error}")
+    found = f"not {name}" if place is None else f"but found element of type {name} at pos 0"
+    return TypeError(f"{function}(): argument '{argument}' (position 1) must be tuple of ints, {found}")
+
+
+def check_sizes(shape: Sequence[int], itemsize: int = 1) -> None:
+    """Refuses, as RuntimeError, a new tensor with a size below zero, or of more bytes than 64 bits count."""
+    count = itemsize
+    for size in shape:
+        if size < 0:
+            raise RuntimeError(f"Trying to create tensor with negative dimension {size}: {list(shape)}")
+        count *= size
+    if count > _MOST:
+        if max(shape) > _MOST:
+            raise TypeError(f"Overflow when unpacking long long: a size of {list(shape)} takes more than 64 bits")
+        raise RuntimeError(f"Storage size calculation overflowed with sizes={list(shape)}")
+
+
+_MOST = 2**63 - 1
 
 
 def dims_argument(dim: Any) -> Any:

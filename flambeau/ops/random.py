@@ -14,6 +14,7 @@ from flambeau.graph.primitives.random import RANDOM_BITS
 from flambeau.ops.operands import (
     accumulation_dtype,
     cast,
+    check_sizes,
     check_tensor,
     filled,
     integer,
@@ -150,9 +151,7 @@ def _maker(name: str, draw: Any, kernel: str, doc: str) -> Any:
 
 
 def _checked(shape: tuple[int, ...]) -> tuple[int, ...]:
-    for n in shape:
-        if n < 0:
-            raise RuntimeError(f"Trying to create tensor with negative dimension {n}: {list(shape)}")
+    check_sizes(shape)
     return shape
 
 

@@ -17,10 +17,11 @@ from flambeau.autograd.modes import state
 from flambeau.autograd.names import OF_OPERATORS, full_name
 from flambeau.autograd.tape import SavedTensor
 from flambeau.dtypes import c_name_of_dtype, can_cast, name_of_dtype
+from flambeau.ops.arguments import blamed, has_kinds
 from flambeau.ops.autocast import casting
 from flambeau.ops.spellings import with_spellings
 from flambeau.shapes.strides import is_dense
-from flambeau.tensor import Tensor, from_node, overridable
+from flambeau.tensor import Blame, Tensor, from_node, overridable
 
 __all__ = [
     "OPERATORS", "Operator", "check_apart", "check_overlap", "in_place", "operator", "scalar_name", "write_in_place", "write_out",
@@ -72,7 +73,7 @@ def operator(
     """
 
     def register(function: F) -> F:
-        plain: Callable[..., Any] = function
+        plain = unwrapped = function
         function = casting(function, namespace, names[0] if names else function.__name__)  # type: ignore[assignment]
         spelled: Callable[..., Any] = with_spellings(function, also)
         called = _quick(spelled, plain)
@@ -80,17 +81,20 @@ def operator(
             if name in OF_OPERATORS:
                 called = plain = spelled = _with_title(called, full_name(OF_OPERATORS[name]))
             around = _with_out(called, out) if out else spelled
-            public = _quick(around, plain) if namespace is None else overridable(around, plain)
+            title = f"{namespace}_{name}" if namespace in ("fft", "linalg", "special") else name  # PyTorch's, in errors
+            as_method = _method(spelled, plain, functools.partial(blamed, unwrapped, title, True))
+            blame = functools.partial(blamed, unwrapped, title, False)
+            public = as_method if namespace is None else overridable(around, plain, blame)
             if public is not function:
                 _place(public, namespace, name)
             OPERATORS[namespace, name] = Operator(name, function, public, namespace, method, inplace, bool(out))
             if method:
-                setattr(Tensor, name, called)
+                setattr(Tensor, name, as_method)
             if inplace:
-                in_place = _in_place(called, name, apart)
+                in_place = _in_place(called, name, apart, functools.partial(blamed, unwrapped, title + "_", True))
                 setattr(Tensor, name + "_", in_place)
                 if inplace_function:
-                    public = overridable(in_place, in_place)
+                    public = overridable(in_place, in_place, functools.partial(blamed, unwrapped, title + "_", False))
                     _place(public, namespace, name + "_")
                     OPERATORS[namespace, name + "_"] = Operator(name + "_", in_place, public, namespace, False, False, False)
         return function
@@ -108,6 +112,28 @@ def _quick(around: Callable[..., Any], function: Callable[..., Any]) -> Callable
         return around(*args, **kwargs) if kwargs or state.autocast is not None else function(*args)
 
     return quick
+
+
+def _method(around: Callable[..., Any], function: Callable[..., Any], blame: Blame) -> Callable[..., Any]:
+    """A method as `_quick` makes it, whose errors name the argument to blame.
+
+    The function itself if nothing is around it and it has no parameter besides the tensor whose annotation tells what is wrong:
+    the methods that are called most have no such parameter, and check their operand themselves.
+    """
+    if around is function and not has_kinds(function):
+        return function
+
+    @functools.wraps(around)
+    def method(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return around(*args, **kwargs) if kwargs or state.autocast is not None else function(*args)
+        except Exception as error:
+            better = blame(args, kwargs, error)
+            if better is None:
+                raise
+            raise better from None
+
+    return method
 
 
 def _place(public: Callable[..., Any], namespace: str | None, name: str) -> None:
@@ -132,11 +158,17 @@ def _with_title(function: Callable[..., Any], title: str) -> Callable[..., Any]:
     return titled
 
 
-def _in_place(function: Callable[..., Any], name: str, apart: bool) -> Callable[..., Any]:
+def _in_place(function: Callable[..., Any], name: str, apart: bool, blame: Blame) -> Callable[..., Any]:
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        if apart:
-            check_apart(self, *args, *kwargs.values())
-        return in_place(function, self, *args, **kwargs)
+        try:
+            if apart:
+                check_apart(self, *args, *kwargs.values())
+            return in_place(function, self, *args, **kwargs)
+        except Exception as error:
+            better = blame((self, *args), kwargs, error)
+            if better is None:
+                raise
+            raise better from None
 
     method.__name__ = method.__qualname__ = name + "_"
     method.__doc__ = f"`{name}`, written into this tensor."

@@ -13,7 +13,7 @@ from flambeau.graph.node import next_serial
 from flambeau.graph.primitives import elementwise as e
 from flambeau.graph.template import Template
 from flambeau.ops.creation import iota
-from flambeau.ops.operands import cast, check_tensor, filled, integer, pair, python_number, refuse
+from flambeau.ops.operands import cast, check_sizes, check_tensor, filled, integer, pair, python_number, refuse
 from flambeau.ops.registry import operator, write_out
 from flambeau.ops.views import owned, reshape
 from flambeau.size import contiguous_strides
@@ -214,6 +214,7 @@ def eye(
     for what, value in (("n", rows), ("m", columns)):
         if value < 0:
             raise RuntimeError(f"{what} must be greater or equal to 0, got {value}")
+    check_sizes((rows, columns))
     where = as_device_name(device)
     (node,) = _identity(rows, columns, dtype or default_dtype(), where).build(())
     return _finish(from_node(node), out, requires_grad)

@@ -17,7 +17,7 @@ from flambeau.autograd.modes import state
 from flambeau.tensor.core import Tensor
 
 __all__ = [
-    "BaseTorchFunctionMode", "DisableTorchFunction", "DisableTorchFunctionSubclass", "TorchFunctionMode",
+    "BaseTorchFunctionMode", "Blame", "DisableTorchFunction", "DisableTorchFunctionSubclass", "TorchFunctionMode",
     "disabled_torch_function", "dispatch", "overloaded", "overridable",
 ]  # fmt: skip
 
@@ -135,7 +135,11 @@ def dispatch(function: Any, found: Sequence[Any], args: Sequence[Any], kwargs: d
     raise TypeError(f"Multiple dispatch failed for '{name}'; all __torch_function__ handlers returned NotImplemented:{tried}")
 
 
-def overridable(function: Callable[..., Any], plain: Callable[..., Any]) -> Callable[..., Any]:
+Blame = Callable[[tuple[Any, ...], dict[str, Any], Exception], Exception | None]
+"""For a call's arguments, and the error that it ended in: the error to raise instead, if there is one that says more."""
+
+
+def overridable(function: Callable[..., Any], plain: Callable[..., Any], blame: Blame) -> Callable[..., Any]:
     """The public form of a function, whose calls `__torch_function__` sees.
 
     `plain` is what does the same in calls without keywords outside of `autocast`.
@@ -149,10 +153,15 @@ def overridable(function: Callable[..., Any], plain: Callable[..., Any]) -> Call
                 return dispatch(public, found, args, kwargs)
         try:
             return function(*args, **kwargs) if kwargs or state.autocast is not None else plain(*args)
-        except (TypeError, AttributeError):  # perhaps because an argument is of a class that stands for a tensor
-            found = [v for v in overloaded(_arguments(args, kwargs)) if not isinstance(v, Tensor)]
+        except Exception as error:
+            found = []
+            if isinstance(error, (TypeError, AttributeError)):  # perhaps an argument is of a class that stands for a tensor
+                found = [v for v in overloaded(_arguments(args, kwargs)) if not isinstance(v, Tensor)]
             if not found:
-                raise
+                better = blame(args, kwargs, error)
+                if better is None:
+                    raise
+                raise better from None
         return dispatch(public, found, args, kwargs)
 
     return public

@@ -14,7 +14,7 @@ import mmap
 import threading
 from typing import Any
 
-__all__ = ["Buffer", "Pool", "Region", "block_size"]
+__all__ = ["AllocationError", "Buffer", "Pool", "Region", "block_size"]
 
 _new = object.__new__
 _ALIGNMENT = 64
@@ -36,15 +36,21 @@ def block_size(nbytes: int) -> int:
     return -(-nbytes // step) * step
 
 
+class AllocationError(RuntimeError, MemoryError):
+    """The system has no memory for a tensor: PyTorch's RuntimeError, which is Python's MemoryError, too."""
+
+
 def map_anonymous(size: int) -> mmap.mmap:
-    """Fresh memory that a forked child gets a copy of. Raises MemoryError when the system has none."""
+    """Fresh memory that a forked child gets a copy of. Raises AllocationError when the system has none."""
     try:
         if hasattr(mmap, "MAP_PRIVATE"):
             memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         else:
             memory = mmap.mmap(-1, size)
     except (OSError, ValueError, OverflowError) as error:
-        raise MemoryError(f"the CPU could not allocate {size} bytes: {error}") from None
+        raise AllocationError(
+            f"DefaultCPUAllocator: can't allocate memory: you tried to allocate {size} bytes: {error}"
+        ) from None
     if size >= _HUGE and hasattr(mmap, "MADV_HUGEPAGE"):
         with contextlib.suppress(OSError):  # advice that this system doesn't take
             memory.madvise(mmap.MADV_HUGEPAGE)
@@ -112,7 +118,7 @@ class Region:
         self._address = 0
 
     def at_least(self, nbytes: int) -> int:
-        """The address of so many bytes. Raises MemoryError when the system has none."""
+        """The address of so many bytes. Raises AllocationError when the system has none."""
         if nbytes > self.nbytes:
             self.release()
             size = -(-nbytes // _SLAB) * _SLAB
@@ -144,7 +150,7 @@ class Pool:
         self._lock = threading.RLock()  # a buffer may be freed by the collector while its own thread allots
 
     def allocate(self, nbytes: int) -> Buffer:
-        """A buffer of uninitialised memory. Raises MemoryError when the system has none."""
+        """A buffer of uninitialised memory. Raises AllocationError when the system has none."""
         size = self._by_bytes.get(nbytes)
         if size is None:
             size = self._size_for(nbytes)

@@ -1,0 +1,170 @@
+"""Which argument made a call fail: TypeErrors that name it in PyTorch's words, from the annotations of an operator's parameters.
+
+Calls aren't checked beforehand, so right ones pay nothing: `ops/registry.py` asks here about a call that raised. What an
+operator's own text makes of an argument of another kind (an AttributeError where a list stands for a tensor, a comparison that
+Python refuses) is then no matter of chance. May import `flambeau.tensor`, `flambeau.dtypes`, `flambeau.device`,
+`flambeau.ops.spellings`.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from flambeau.device import device
+from flambeau.dtypes import dtype
+from flambeau.ops.spellings import NUMPY
+from flambeau.tensor import Tensor
+
+__all__ = ["blamed", "has_kinds"]
+
+
+def _type_name(value: Any) -> str:
+    """The name of a value's type in PyTorch's errors."""
+    kind = type(value)
+    if kind in (dtype, device):
+        return f"torch.{kind.__name__}"
+    return f"numpy.{kind.__name__}" if kind.__module__ == "numpy" else kind.__name__
+
+
+def _is_numpy_scalar(value: Any) -> bool:
+    """Whether a value is one of NumPy's numbers, which needs no NumPy to be told."""
+    return type(value).__module__ == "numpy" and not hasattr(value, "__len__")
+
+
+def _is_bool(value: Any) -> bool:
+    return isinstance(value, bool) or (_is_numpy_scalar(value) and type(value).__name__ in ("bool", "bool_"))
+
+
+def _is_int(value: Any) -> bool:
+    if isinstance(value, Tensor):
+        return not value._shape and value.dtype.category == 1 and not value.requires_grad
+    return not _is_bool(value) and hasattr(type(value), "__index__") and not hasattr(type(value), "__len__")
+
+
+def _is_float(value: Any) -> bool:
+    if isinstance(value, Tensor):
+        return not value._shape and value.dtype.category < 3 and not value.requires_grad
+    return isinstance(value, (int, float)) or (_is_numpy_scalar(value) and not isinstance(value, complex))
+
+
+def _is_tensor(value: Any) -> bool:
+    return isinstance(value, Tensor)
+
+
+def _is_generator(value: Any) -> bool:
+    return hasattr(value, "next_block")
+
+
+_ONE: dict[str, tuple[str, str, Callable[[Any], bool]]] = {
+    "Tensor": ("Tensor", "Tensors", _is_tensor),
+    "bool": ("bool", "bools", _is_bool),
+    "int": ("int", "ints", _is_int),
+    "float": ("float", "floats", _is_float),
+    "str": ("str", "strs", lambda value: isinstance(value, str)),
+    "dtype": ("torch.dtype", "torch.dtypes", lambda value: isinstance(value, dtype)),
+    "Generator": ("torch.Generator", "torch.Generators", _is_generator),
+    "None": ("None", "None", lambda value: value is None),
+}
+"""For each name in annotations: how PyTorch's errors call one such value and several, and what is one."""
+
+
+class _Kind(NamedTuple):
+    """One alternative of an annotation: values of these names, or sequences of them."""
+
+    names: tuple[str, ...]
+    is_sequence: bool
+
+    def takes_one(self, value: Any) -> bool:
+        return any(_ONE[name][2](value) for name in self.names)
+
+    def takes(self, value: Any) -> bool:
+        if self.is_sequence:
+            return isinstance(value, (tuple, list)) and all(map(self.takes_one, value))
+        return self.takes_one(value)
+
+    def __str__(self) -> str:
+        names = [_ONE[name][self.is_sequence] for name in self.names if name != "None"]
+        return ("tuple of " if self.is_sequence else "") + " or ".join(names)
+
+
+_ALTERNATIVE = re.compile(r" \| (?![^\[]*\])")
+_SEQUENCE = re.compile(r"Sequence\[(.*)\]")
+
+
+def _kinds(annotation: Any) -> tuple[_Kind, ...] | None:
+    """The alternatives of an annotation; None for one with words that are not in the table, which says nothing here."""
+    found = []
+    for part in _ALTERNATIVE.split(str(annotation)):
+        sequence = _SEQUENCE.fullmatch(part)
+        names = tuple(sequence[1].split(" | ")) if sequence else (part,)
+        if not all(name in _ONE for name in names):
+            return None
+        found.append(_Kind(names, sequence is not None))
+    return tuple(found)
+
+
+class _Parameter(NamedTuple):
+    name: str
+    kinds: tuple[_Kind, ...] | None
+    by_place: bool
+
+
+@functools.cache
+def _parameters(function: Callable[..., Any]) -> tuple[_Parameter, ...]:
+    """The parameters of the function that others may stand around; those from `*sizes` on have no place."""
+    found, by_place = [], True
+    for p in inspect.signature(function).parameters.values():
+        by_place = by_place and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+        if p.kind is not p.VAR_KEYWORD:
+            found.append(_Parameter(p.name, None if p.kind is p.VAR_POSITIONAL else _kinds(p.annotation), by_place))
+    return tuple(found)
+
+
+def has_kinds(function: Callable[..., Any]) -> bool:
+    """Whether an annotation of a parameter after the first says something; told without looking into it, for each at import."""
+    return any(name != "return" and said != "Any" for name, said in list(function.__annotations__.items())[1:])
+
+
+def blamed(
+    function: Callable[..., Any],
+    title: str,
+    is_method: bool,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    error: Exception,
+) -> Exception | None:
+    """What to raise for a call that ended in `error`, if an argument is to blame; else None.
+
+    TypeError for an argument of another kind than its parameter's annotation says, ValueError for a whole number that takes more
+    than 64 bits. `title` is the function's name in the message; in a method's call the tensor doesn't count among the positions.
+    """
+    parameters = _parameters(function)
+    by_name = {p.name: p for p in parameters}
+    by_name |= {other: by_name[name] for name, other in NUMPY.items() if name in by_name and other not in by_name}
+    given = [(p, place, value) for place, (p, value) in enumerate(zip(parameters, args)) if p.by_place]
+    named = [(by_name[name], None, value) for name, value in kwargs.items() if name in by_name]
+    for p, place, value in (*given, *named):
+        if p.kinds is None:
+            continue
+        if not any(kind.takes(value) for kind in p.kinds):
+            return _of_another_kind(title, is_method, p, place, value)
+        if isinstance(value, int) and not -(2**63) <= value < 2**63 and any("int" in kind.names for kind in p.kinds):
+            return ValueError(f"Overflow when unpacking long long: {title}(): argument '{p.name}' is {value}")
+    return None
+
+
+def _of_another_kind(title: str, is_method: bool, p: _Parameter, place: int | None, value: Any) -> TypeError:
+    if is_method and place == 0:
+        return TypeError(f"descriptor '{title}' for 'Tensor' objects doesn't apply to a '{_type_name(value)}' object")
+    where = "" if place is None else f" (position {place + (not is_method)})"
+    kinds = [kind for kind in p.kinds or () if kind.names != ("None",)]
+    start = f"{title}(): argument '{p.name}'{where} must be {' or '.join(map(str, kinds))}, "
+    sequence = next((kind for kind in kinds if kind.is_sequence), None)
+    if sequence is not None and isinstance(value, (tuple, list)):
+        at = next(i for i, item in enumerate(value) if not sequence.takes_one(item))
+        return TypeError(f"{start}but found element of type {_type_name(value[at])} at pos {at}")
+    return TypeError(f"{start}not {_type_name(value)}")

@@ -1,0 +1,107 @@
+"""Arguments of the wrong kind are TypeErrors, as PyTorch's, that name the argument; what PyTorch takes passes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import flambeau
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda t, x: x.sum(dim="a"),
+        lambda t, x: t.cat([x, x], 1.0),
+        lambda t, x: t.cat([x, 1]),
+        lambda t, x: t.transpose(x, 0, None),
+        lambda t, x: x.transpose("a", dim1=0),
+        lambda t, x: t.flatten(x, "a"),
+        lambda t, x: x.matmul(2.0),
+        lambda t, x: t.mm(x, np.ones((3, 3), np.float32)),
+        lambda t, x: t.unsqueeze(x, x),
+        lambda t, x: t.isclose(x, x, rtol="much"),
+        lambda t, x: t.isclose(x, x, "much"),
+        lambda t, x: x.unflatten(1, (3.0,)),
+        lambda t, x: t.relu(None),
+        lambda t, x: t.relu_(None),
+        lambda t, x: t.maximum(x, 3),
+        lambda t, x: x.gather(0, [0]),
+        lambda t, x: x.narrow(0, {}, 1),
+        lambda t, x: t.fft.fft(None),
+        lambda t, x: t.linalg.solve_ex("a", x),
+        lambda t, x: t.special.entr(None),
+        lambda t, x: t.rand(2, generator=3),
+        lambda t, x: t.ones(2, dtype="float32"),
+        lambda t, x: t.nn.functional.linear(3, x),
+        lambda t, x: t.nn.functional.conv2d(x, None),
+        lambda t, x: t.zeros("abc"),
+        lambda t, x: t.zeros(2, "a"),
+        lambda t, x: t.zeros((2, None)),
+        lambda t, x: t.zeros(2**70),
+        lambda t, x: x.reshape(2.0),
+        lambda t, x: x.permute(0, None),
+        lambda t, x: x.transpose(2**70, 0),
+        lambda t, x: t.linspace(0, 1, 2**70),
+        lambda t, x: t.Tensor.narrow(3, 0, 0, 1),
+        lambda t, x: t.rand(2, 2**70),
+    ],
+)  # fmt: skip
+def test_wrong_kinds(call: Any) -> None:
+    """The type is PyTorch's, and so is what the message says of the argument, where PyTorch says which."""
+    with pytest.raises((TypeError, ValueError)) as theirs:
+        call(torch, torch.ones(3, 3))
+    with pytest.raises((TypeError, ValueError)) as mine:
+        call(flambeau, flambeau.ones(3, 3))
+    assert type(mine.value) is type(theirs.value)
+    if "must be" in (message := str(theirs.value)) and "descriptor" not in message:
+        assert str(mine.value) == message
+
+
+def test_what_went_wrong_inside_is_not_hidden() -> None:
+    """An error that no argument is to blame for stays as it is, with its place."""
+    with pytest.raises(IndexError, match="Dimension out of range"):
+        flambeau.ones(3).transpose(0, 5)
+
+    def fail(value: float) -> float:
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        flambeau.ones(3).apply_(fail)
+
+
+def test_what_counts_as_that_kind() -> None:
+    for t in (torch, flambeau):
+        x = t.ones(3, 3)
+        assert x.transpose(t.tensor(0), np.int32(1)).shape == (3, 3)
+        assert x.unflatten(1, [np.int64(3), 1]).shape == (3, 3, 1)
+        assert t.isclose(x, x, t.tensor(0.5), np.float32(1)).all()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda t: t.zeros(10**12, 10**12),
+        lambda t: t.full((2**31, 2**31), 1.0),
+        lambda t: t.empty(2**62, dtype=t.float64),
+        lambda t: t.rand(10**12, 10**12),
+        lambda t: t.eye(10**12),
+        lambda t: t.arange(0, 1e30),
+        lambda t: t.ones(3).repeat(10**10, 10**10),
+        lambda t: t.zeros(-1),
+        lambda t: t.zeros(0, -(2**40)),
+    ],
+)
+def test_sizes_beyond_all_memory_are_refused_at_once(call: Any) -> None:
+    for t in (torch, flambeau):
+        with pytest.raises(RuntimeError):
+            call(t)
+
+
+def test_no_memory_is_an_error_of_pytorchs_type() -> None:
+    for t in (torch, flambeau):
+        with pytest.raises(RuntimeError, match=r"DefaultCPUAllocator: can't allocate memory: you tried to allocate"):
+            t.ones(2**50).tolist()
