@@ -87,7 +87,8 @@ class _Kind(NamedTuple):
         return self.takes_one(value)
 
     def __str__(self) -> str:
-        names = [_ONE[name][self.is_sequence] for name in self.names if name != "None"]
+        words = [_ONE[name][:2] for name in self.names if name != "None"]
+        names = [several if self.is_sequence else one for one, several in words]
         return ("tuple of " if self.is_sequence else "") + " or ".join(names)
 
 

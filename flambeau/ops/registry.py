@@ -73,7 +73,8 @@ def operator(
     """
 
     def register(function: F) -> F:
-        plain = unwrapped = function
+        unwrapped = function
+        plain: Callable[..., Any] = function
         function = casting(function, namespace, names[0] if names else function.__name__)  # type: ignore[assignment]
         spelled: Callable[..., Any] = with_spellings(function, also)
         called = _quick(spelled, plain)
