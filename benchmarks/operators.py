@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -302,6 +303,10 @@ def _module(group: str, name: str, build: Callable[[Any], Any], inputs: Callable
     yield Row(group, f"{name}, gradients", backward, inputs)
 
 
+def _attention(lib: Any, q: Any, k: Any, v: Any, causal: bool) -> Any:
+    return lib.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=causal)
+
+
 def _layers() -> Iterator[Row]:
     image = normal(8, 64, 56, 56)
     for name, f in (
@@ -313,19 +318,11 @@ def _layers() -> Iterator[Row]:
         ("interpolate nearest ×2", lambda lib, x: lib.nn.functional.interpolate(x, scale_factor=2)),
     ):  # fmt: skip
         yield from both("layers", name, f, image)
-    three = lambda: tuple(torch.randn(8, 8, 128, 64) for _ in range(3))
-    yield from both(
-        "layers", "attention 8×8×128×64", lambda lib, q, k, v: lib.nn.functional.scaled_dot_product_attention(q, k, v), three
-    )
-    yield from both(
-        "layers", "attention 8×8×128×64 causal",
-        lambda lib, q, k, v: lib.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True), three,
-    )  # fmt: skip
-    yield from both(
-        "layers", "attention 1×8×1024×64 causal",
-        lambda lib, q, k, v: lib.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True),
-        lambda: tuple(torch.randn(1, 8, 1024, 64) for _ in range(3)),
-    )  # fmt: skip
+    for batch, length in ((1, 128), (8, 128), (1, 512), (8, 512), (1, 1024), (1, 2048), (1, 4096)):
+        three = lambda size=(batch, 8, length, 64): tuple(torch.randn(size) for _ in range(3))
+        for causal in (False, True):
+            attend = partial(_attention, causal=causal)
+            yield from both("layers", f"attention {batch}×8×{length}×64{' causal' if causal else ''}", attend, three)
     yield from _module("layers", "LSTM 16×32×128", lambda lib: lib.nn.LSTM(128, 128, batch_first=True), normal(16, 32, 128))
     yield from _module("layers", "GRU 16×32×128", lambda lib: lib.nn.GRU(128, 128, batch_first=True), normal(16, 32, 128))
     yield from _module(

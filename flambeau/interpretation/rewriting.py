@@ -25,6 +25,11 @@ ERROR = PREFIX + "error"
 _AS_THEY_ARE = frozenset(("super", "locals", "globals", "vars", "dir"))  # look at the frame that calls them
 _OF_SHAPES = frozenset(("shape", "size", "ndim", "dim", "numel", "dtype", "device"))
 """What an assertion that is checked speaks of: others may depend on what isn't known."""
+_OF_OTHERS = {
+    "AttributeError", "EOFError", "FileExistsError", "FileNotFoundError", "GeneratorExit", "IOError", "ImportError", "KeyError",
+    "KeyboardInterrupt", "ModuleNotFoundError", "OSError", "PermissionError", "StopIteration", "SystemExit",
+}  # fmt: skip
+"""Exceptions that operators don't raise: a program that expects them expects no mistake of shapes."""
 
 Block = list[ast.stmt]
 AnyNode = TypeVar("AnyNode", bound=ast.AST)
@@ -277,7 +282,9 @@ with {context} as {context}_value:
             (call,) = _text(f"{RUNTIME}.exceptions(KINDS)", handler, KINDS=kinds)
             assert isinstance(call, ast.Expr)
             handlers.append(_with(handler, type=call.value, body=self.block(handler.body)))
-        body = _text(f"with {RUNTIME}.trying():\n    BODY", node, BODY=self.block(node.body))
+        body = self.block(node.body)
+        if any(handler.type is None or not _names(handler.type) <= _OF_OTHERS for handler in node.handlers):
+            body = _text(f"with {RUNTIME}.trying():\n    BODY", node, BODY=body)
         return [_with(node, body=body, handlers=handlers, orelse=self.block(node.orelse), finalbody=self.block(node.finalbody))]
 
     _trystar = _try
@@ -396,6 +403,12 @@ def _read(statements: Iterable[ast.AST]) -> set[str]:
 
 def _parameters(arguments: ast.arguments) -> set[str]:
     return {node.arg for node in ast.walk(arguments) if isinstance(node, ast.arg)}
+
+
+def _names(kinds: ast.expr) -> set[str]:
+    """The exceptions that an `except` names."""
+    parts = kinds.elts if isinstance(kinds, ast.Tuple) else [kinds]
+    return {part.attr if isinstance(part, ast.Attribute) else part.id if isinstance(part, ast.Name) else "" for part in parts}
 
 
 def _declared(statements: Iterable[ast.AST]) -> set[str]:

@@ -118,6 +118,16 @@ def check(x):
 check(torch.ones(2, 3))
 assert torch.ones(2, 3).shape == (3, 2)  # bad
 """,
+    "exceptions_of_others": """
+def main():
+    torch.ones(2) + torch.ones(3)  # bad
+try:
+    main()
+except (KeyboardInterrupt, OSError):
+    pass
+finally:
+    torch.ones(1)
+""",
     "a_module_beside_this_one": """
 from beside import double
 double(torch.ones(2, 3)) + torch.ones(2, 5)  # bad
