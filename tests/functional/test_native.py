@@ -108,7 +108,7 @@ def test_dropout_in_place(name: str) -> None:
 
 def test_names_instead_of_numbers() -> None:
     x = flambeau.ones(3)
-    with pytest.raises(TypeError, match="argument 'reduction' .*must be int, not str"):
+    with pytest.raises(TypeError, match=r"argument 'reduction' .*must be int, not str"):
         flambeau.kl_div(x, x, "mean")
     with pytest.raises(RuntimeError, match="must be one of 0"):
         flambeau.hinge_embedding_loss(x, x, 1.0, 3)

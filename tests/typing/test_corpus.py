@@ -122,7 +122,7 @@ def test_mistakes_are_reported(path, found):
         messages = [p.message for p in problems[variant.file] if p.is_error and p.line in variant.lines]
         what = f"{variant.program}.py:{variant.lines}: {variant.mistake}"
         assert bool(messages) != (checker in variant.unseen_by), f"{what}: {[p[1:4] for p in problems[variant.file]]}"
-        said = r"\d|Tensor|\[.*\]|->|Tuple index|type parameter|tensors"  # the last three are words of mypy and of run-time errors
+        said = r"\d|Tensor|\[.*\]|->|Tuple index|type parameter|tensors"  # the last three: mypy's words, and the run's
         assert not messages or any(re.search(said, message) for message in messages), f"{what}: {messages}"
 
 
