@@ -1,6 +1,6 @@
-"""What a rewritten program calls: calls, branches, loops, imports. See `flambeau.interpretation.rewriting`.
+"""What a rewritten program calls: calls, imports, tries, and the `blocks`. See `flambeau.interpretation.rewriting`.
 
-May import `flambeau.storage`, `flambeau.nn`, `flambeau.utils` and the modules of `flambeau.interpretation`.
+May import `flambeau.storage`, `flambeau.tensor` and the modules of `flambeau.interpretation`.
 """
 
 from __future__ import annotations
@@ -8,25 +8,23 @@ from __future__ import annotations
 import contextlib
 import inspect
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType, FunctionType, MethodType, ModuleType
 from typing import Any
 
+from flambeau.interpretation.blocks import Frame, Loop
 from flambeau.interpretation.findings import Finding, finding_of
 from flambeau.interpretation.known import BUILTINS, is_known, module_named, takes_unknown
 from flambeau.interpretation.rewriting import FRAME, RUNTIME, rewritten
 from flambeau.interpretation.unknown import UNKNOWN, Leave, Looked, Undecided, has_unknown, joined
 from flambeau.storage import pending
 from flambeau.tensor import Tensor
-from flambeau.utils.data import DataLoader
 
 __all__ = ["Exhausted", "Runtime"]
 
 CALLS = 200_000
 """After how many calls a program is left."""
-CALLS_IN_A_LOOP = 2_000
-"""After how many calls, and two rounds, a loop is left."""
 DEPTH = 100
 """How deep calls may be nested."""
 _MISSING = object()
@@ -234,167 +232,8 @@ class Runtime:
         return value if hasattr(type(value), "__enter__") and (self._is_own(value) or is_known(type(value))) else UNKNOWN
 
 
-class Frame:
-    """One call of a function."""
-
-    def __init__(self, runtime: Runtime) -> None:
-        self.runtime = runtime
-        self.unsure = 0  # branches we are in that may not be taken
-        self.results: list[Any] = []
-
-    def branch(self, test: Any) -> Branch:
-        """An `if` whose test has this value."""
-        return Branch(self, test)
-
-    def result(self, value: Any) -> Any:
-        """What `return value` returns."""
-        if self.unsure:
-            self.results.append(value)
-            raise Leave
-        for other in self.results:
-            value = joined(other, value)
-        return value
-
-    def leave(self) -> None:
-        """A `raise` is met."""
-        if self.unsure:
-            raise Leave
-
-
-class Branch:
-    """One run of an `if`: a context around each of its blocks."""
-
-    def __init__(self, frame: Frame, test: Any) -> None:
-        self.frame = frame
-        try:
-            truth: bool | None = bool(test)
-        except (Undecided, Looked):
-            truth = None
-        self.is_unknown = truth is None
-        self.first, self.second = truth is not False, truth is not True
-        self.left = 0
-        self.is_over = False
-        if self.is_unknown:
-            self._before = frame.runtime.variables()
-            self._middle = self._after = self._before
-
-    def __enter__(self) -> None:
-        if self.is_unknown:
-            self.frame.unsure += 1
-            self.frame.runtime.branches += 1
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: Any) -> bool:
-        if not self.is_unknown:
-            return False
-        self.frame.unsure -= 1
-        self.frame.runtime.branches -= 1
-        if kind is Leave:
-            self.left += 1
-            return True
-        return False
-
-    def leave(self) -> None:
-        """A `break` or `continue` is met."""
-        if self.is_unknown:
-            raise Leave
-
-    def between(self) -> None:
-        """The first block is done."""
-        self._middle = self.frame.runtime.variables()
-
-    def had(self, name: str) -> bool:
-        return name in self._before
-
-    def of_before(self, name: str) -> Any:
-        return self._before[name]
-
-    def after(self) -> None:
-        """The second block is done."""
-        self._after = self.frame.runtime.variables()
-        self.is_over = self.left == 2
-
-    def has(self, name: str) -> bool:
-        return name in self._middle or name in self._after
-
-    def joined(self, name: str) -> Any:
-        """What is known of a variable after both blocks."""
-        first, second = self._middle.get(name, _MISSING), self._after.get(name, _MISSING)
-        return second if first is _MISSING else first if second is _MISSING else joined(first, second)
-
-    def over(self) -> Any:
-        """The result of a function both of whose branches have returned."""
-        return self.frame.results.pop() if self.frame.results else None
-
-
-class Loop:
-    """One run of a loop. A long one is cut short: then what it changes isn't known after it."""
-
-    def __init__(self, runtime: Runtime, iterable: Any) -> None:
-        self.runtime = runtime
-        self.iterable = iterable
-        self.is_cut = False
-        self.rounds = 0
-        self._start = runtime.calls
-        self._before = runtime.variables()
-        self._lengths = {name: len(value) for name, value in self._before.items() if isinstance(value, (list, dict, set))}
-
-    def __iter__(self) -> Iterator[Any]:
-        iterable = self.iterable
-        if iterable is UNKNOWN or iterable is None:
-            self.is_cut = True
-            return iter((UNKNOWN,))
-        if isinstance(iterable, DataLoader):
-            self.is_cut = True
-            return iter((_batch(iterable),))
-        return self._limited(iterable)
-
-    def _limited(self, iterable: Iterable[Any]) -> Iterator[Any]:
-        for item in iterable:
-            if self._is_long():
-                return
-            yield item
-
-    def _is_long(self) -> bool:
-        self.rounds += 1
-        self.is_cut = self.rounds > 2 and self.runtime.calls - self._start > CALLS_IN_A_LOOP
-        return self.is_cut
-
-    def goes_on(self, test: Any) -> bool:
-        """Whether a `while` with this test goes on."""
-        try:
-            known = bool(test)
-        except (Undecided, Looked):
-            self.is_cut = True
-            self.rounds += 1
-            return self.rounds == 1
-        return known and not self._is_long() and self.rounds < CALLS_IN_A_LOOP
-
-    def changed(self, name: str) -> bool:
-        """Whether a variable may be another after all rounds: a number that was changed, a list that has grown."""
-        now = self.runtime.variables()
-        if name not in now:
-            return False
-        value = now[name]
-        if isinstance(value, (list, dict, set)):
-            return self._lengths.get(name, -1) != len(value) or self._before.get(name) is not value
-        if isinstance(value, (int, float, str)):
-            return name not in self._before or self._before[name] is not value
-        return False
-
-
 def _is_librarys(function: Any) -> bool:
     return str(getattr(function, "__module__", "")).startswith("flambeau")
-
-
-def _batch(loader: DataLoader) -> Any:
-    """What a loader gives first."""
-    try:
-        size = loader.batch_size
-        if size is None:
-            return loader.dataset[0]
-        return loader.collate_fn([loader.dataset[i] for i in range(min(size, len(loader.dataset)))])
-    except (Exception, Undecided, Looked):
-        return UNKNOWN
 
 
 def _parsed(parse_args: Any) -> Any:
