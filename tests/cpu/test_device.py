@@ -278,6 +278,24 @@ def test_the_cache_stays_within_its_limit(tmp_path: Path) -> None:
     assert cache.get(f"{0:064x}") is None
 
 
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="files have no owners here")
+def test_the_cache_reads_what_only_this_user_can_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = DiskCache(tmp_path, 1)
+    key, other = "0" * 64, "1" * 64
+    cache.put(key, b"code")
+    path = tmp_path / key[:2] / key
+    assert cache.get(key) == b"code"
+    path.chmod(0o622)
+    assert cache.get(key) is None
+    path.chmod(0o600)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "geteuid", lambda: path.stat().st_uid + 1)
+        assert cache.get(key) is None
+    (tmp_path / other[:2]).mkdir()
+    path.rename(tmp_path / other[:2] / other)  # a kernel under another's name
+    assert cache.get(other) is None
+
+
 def test_a_cache_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a directory")
     compiler = fresh(tmp_path / "file")

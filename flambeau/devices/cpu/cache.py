@@ -1,8 +1,9 @@
 """Compiled kernels on disk: one file a kernel, named by a hash of what went into it.
 
-A file is its content's digest and the object code. Files are written under another name and renamed; one that doesn't match
-its digest is removed and built again. When the directory outgrows its limit the longest unused files go. Any failure of the
-disk means only that a kernel is compiled again. May import `flambeau.config`.
+A file is a digest of its name and content, and the object code. Files are written under another name and renamed; one that
+doesn't match its digest is removed and built again. As the code is run, only files are read that this user has written and no
+other may write. When the directory outgrows its limit the longest unused files go. Any failure of the disk means only that a
+kernel is compiled again. May import `flambeau.config`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,15 @@ import flambeau.config as config
 __all__ = ["DiskCache"]
 
 _DIGEST = 32
+
+
+def _digest(key: str, data: bytes) -> bytes:
+    return hashlib.sha256(key.encode() + b"\0" + data).digest()
+
+
+def _is_own(status: os.stat_result) -> bool:
+    """Whether a file is this user's, and nobody else may write it; not asked where there are no such users."""
+    return not hasattr(os, "geteuid") or (status.st_uid == os.geteuid() and not status.st_mode & 0o022)
 
 
 class DiskCache:
@@ -39,10 +49,13 @@ class DiskCache:
             return None
         path = self._path(key)
         try:
-            data = path.read_bytes()
+            with open(path, "rb") as file:
+                if not _is_own(os.fstat(file.fileno())):
+                    return None
+                data = file.read()
         except OSError:
             return None
-        if len(data) > _DIGEST and hashlib.sha256(data[_DIGEST:]).digest() == data[:_DIGEST]:
+        if len(data) > _DIGEST and _digest(key, data[_DIGEST:]) == data[:_DIGEST]:
             with contextlib.suppress(OSError):
                 os.utime(path)
             return data[_DIGEST:]
@@ -60,7 +73,7 @@ class DiskCache:
             handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
             try:
                 with os.fdopen(handle, "wb") as file:
-                    file.write(hashlib.sha256(data).digest() + data)
+                    file.write(_digest(key, data) + data)
                 os.replace(temporary, path)
             except BaseException:
                 with contextlib.suppress(OSError):
