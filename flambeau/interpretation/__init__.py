@@ -10,17 +10,24 @@ May import flambeau's public modules.
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from flambeau import devices
+from flambeau.autograd.modes import set_grad_enabled
+from flambeau.device import set_default_device
+from flambeau.dtypes import float32, set_default_dtype
 from flambeau.generator import Generator
 from flambeau.interpretation.device import SmallWork
 from flambeau.interpretation.findings import Finding as Finding
 from flambeau.interpretation.runtime import Exhausted, Runtime
 from flambeau.interpretation.unknown import Leave, Looked, Undecided
+from flambeau.random import manual_seed
 from flambeau.storage import RECORDERS, Storage, pending
+from flambeau.utils.data import DataLoader
 
 __all__ = ["Finding", "interpret"]
 
@@ -37,17 +44,25 @@ def interpret(paths: Sequence[Path], note: Callable[[Finding], None]) -> None:
     RECORDERS.append(recorder)
     try:
         for path in paths:
-            try:
-                Runtime(note).run(path.resolve())
-            except (SyntaxError, UnicodeDecodeError, OSError, Exhausted, Leave, Looked, Undecided, SystemExit):
-                continue
-            except Exception:  # of the program, in a statement that is not tried
-                continue
-            finally:
-                pending.storages.clear()
+            _as_at_the_start()
+            runtime = Runtime(note)
+            DataLoader.__iter__ = lambda loader, runtime=runtime: runtime.iterate(loader)  # type: ignore[method-assign,misc]
+            sys.argv = [str(path)]
+            # Of a file that can't be read, of a program that goes on for too long, or of the program's own that nothing caught.
+            with contextlib.suppress(Exception, Exhausted, Leave, Looked, Undecided, SystemExit):
+                runtime.run(path.resolve())
+            pending.storages.clear()
     finally:
         RECORDERS.remove(recorder)
         pending.recorder = None
+
+
+def _as_at_the_start() -> None:
+    """Undoes what a program before may have set for the whole process."""
+    set_default_dtype(float32)
+    set_default_device(None)
+    set_grad_enabled(True)
+    manual_seed(0)
 
 
 class _Shapes:

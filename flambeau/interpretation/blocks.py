@@ -6,15 +6,16 @@ May import `flambeau.interpretation.unknown`, `flambeau.utils.data`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from flambeau.interpretation.unknown import UNKNOWN, Leave, Looked, Undecided, joined
-from flambeau.utils.data import DataLoader
+from flambeau.utils.data import DataLoader, IterableDataset
 
 if TYPE_CHECKING:
     from flambeau.interpretation.runtime import Runtime
 
-__all__ = ["Branch", "Frame", "Loop"]
+__all__ = ["Branch", "Frame", "Loop", "first_batch"]
 
 CALLS_IN_A_LOOP = 2_000
 """After how many calls, and two rounds, a loop is left."""
@@ -122,21 +123,19 @@ class Loop:
     def __init__(self, runtime: Runtime, iterable: Any) -> None:
         self.runtime = runtime
         self.iterable = iterable
-        self.is_cut = False
         self.rounds = 0
-        self._start = runtime.calls
+        self._is_cut = iterable is UNKNOWN
+        self._start, self._batches = runtime.calls, runtime.batches
         self._before = runtime.variables()
         self._lengths = {name: len(value) for name, value in self._before.items() if isinstance(value, (list, dict, set))}
 
     def __iter__(self) -> Iterator[Any]:
-        iterable = self.iterable
-        if iterable is UNKNOWN or iterable is None:
-            self.is_cut = True
-            return iter((UNKNOWN,))
-        if isinstance(iterable, DataLoader):
-            self.is_cut = True
-            return iter((_batch(iterable),))
-        return self._limited(iterable)
+        return self._limited((UNKNOWN,) if self.iterable is UNKNOWN else self.iterable)
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether there would have been more rounds, here or in a loop over a loader's batches that was run meanwhile."""
+        return self._is_cut or self.runtime.batches != self._batches
 
     def _limited(self, iterable: Iterable[Any]) -> Iterator[Any]:
         for item in iterable:
@@ -146,15 +145,15 @@ class Loop:
 
     def _is_long(self) -> bool:
         self.rounds += 1
-        self.is_cut = self.rounds > 2 and self.runtime.calls - self._start > CALLS_IN_A_LOOP
-        return self.is_cut
+        self._is_cut = self.rounds > 2 and self.runtime.calls - self._start > CALLS_IN_A_LOOP
+        return self._is_cut
 
     def goes_on(self, test: Any) -> bool:
         """Whether a `while` with this test goes on."""
         try:
             known = bool(test)
         except (Undecided, Looked):
-            self.is_cut = True
+            self._is_cut = True
             self.rounds += 1
             return self.rounds == 1
         return known and not self._is_long() and self.rounds < CALLS_IN_A_LOOP
@@ -172,12 +171,16 @@ class Loop:
         return False
 
 
-def _batch(loader: DataLoader) -> Any:
-    """What a loader gives first."""
+def first_batch(loader: DataLoader) -> Any:
+    """What a loader gives first, of the first examples there are: which they are makes no difference to shapes."""
+    dataset, size = loader.dataset, loader.batch_size
     try:
-        size = loader.batch_size
-        if size is None:
-            return loader.dataset[0]
-        return loader.collate_fn([loader.dataset[i] for i in range(min(size, len(loader.dataset)))])
+        if size is not None:
+            is_stream = isinstance(dataset, IterableDataset)
+            examples = islice(iter(dataset), size) if is_stream else map(dataset.__getitem__, range(min(size, len(dataset))))
+            return loader.collate_fn(list(examples))
+        if loader.batch_sampler is not None:
+            return loader.collate_fn([dataset[i] for i in next(iter(loader.batch_sampler))])
+        return dataset[0]
     except (Exception, Undecided, Looked):
         return UNKNOWN

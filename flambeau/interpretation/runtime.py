@@ -1,6 +1,6 @@
 """What a rewritten program calls: calls, imports, tries, and the `blocks`. See `flambeau.interpretation.rewriting`.
 
-May import `flambeau.storage`, `flambeau.tensor` and the modules of `flambeau.interpretation`.
+May import `flambeau.storage`, `flambeau.tensor`, `flambeau.utils.data` and the modules of `flambeau.interpretation`.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ from pathlib import Path
 from types import FrameType, FunctionType, MethodType, ModuleType
 from typing import Any
 
-from flambeau.interpretation.blocks import Frame, Loop
+from flambeau.interpretation.blocks import Frame, Loop, first_batch
 from flambeau.interpretation.findings import Finding, finding_of
 from flambeau.interpretation.known import BUILTINS, is_known, module_named, takes_unknown
 from flambeau.interpretation.rewriting import FRAME, RUNTIME, rewritten
 from flambeau.interpretation.unknown import UNKNOWN, Leave, Looked, Undecided, has_unknown, joined
 from flambeau.storage import pending
 from flambeau.tensor import Tensor
+from flambeau.utils.data import DataLoader
 
 __all__ = ["Exhausted", "Runtime"]
 
@@ -42,7 +43,7 @@ class Runtime:
     def __init__(self, note: Callable[[Finding], None]) -> None:
         self.note = note
         self.files: dict[str, ModuleType] = {}
-        self.calls = self.depth = self.tries = self.branches = 0
+        self.calls = self.depth = self.tries = self.branches = self.batches = 0
         self.noted: set[tuple[str, int]] = set()
 
     # --- programs ---------------------------------------------------------------------------------------------------------
@@ -155,15 +156,22 @@ class Runtime:
                 return UNKNOWN
             if args and isinstance(args[0], (list, tuple)) and not args[0] and _is_librarys(function):
                 return UNKNOWN  # a statement that wasn't run may have filled it
-            if getattr(function, "__name__", "") == "parse_args":
-                return _parsed(function)
         if self.depth >= DEPTH:
             return UNKNOWN
         self.depth += 1
         try:
             return function(*args, **kwargs)
+        except SystemExit:  # a parser of arguments that lacks some
+            if own:
+                raise
+            return UNKNOWN
         finally:
             self.depth -= 1
+
+    def iterate(self, loader: DataLoader) -> Iterator[Any]:
+        """A loader's batches: the first one, whatever makes them in a run (other processes, for one)."""
+        self.batches += 1
+        yield first_batch(loader)
 
     def _is_own(self, function: Any) -> bool:
         """Whether a function, class or object is one of the program."""
@@ -234,14 +242,6 @@ class Runtime:
 
 def _is_librarys(function: Any) -> bool:
     return str(getattr(function, "__module__", "")).startswith("flambeau")
-
-
-def _parsed(parse_args: Any) -> Any:
-    """What a parser gives without arguments; UNKNOWN where it needs some."""
-    try:
-        return parse_args([])
-    except SystemExit:
-        return UNKNOWN
 
 
 def _passed_on(iterable: Any = UNKNOWN, *args: Any, **kwargs: Any) -> Any:

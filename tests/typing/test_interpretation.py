@@ -106,6 +106,29 @@ reveal_type(model(x))  # shown
 torch.tensor(history) + torch.ones(7)
 model(torch.randn(5, 9))  # bad
 """,
+    "loaders": """
+import argparse
+from flambeau.utils.data import DataLoader, IterableDataset, TensorDataset
+class Stream(IterableDataset):
+    def __iter__(self):
+        while True:
+            yield torch.ones(3)
+parser = argparse.ArgumentParser()
+parser.add_argument("--width", type=int, default=4)
+parser.add_argument("needed")
+width = parser.parse_args().width
+rows = []
+for i, (x, y) in enumerate(DataLoader(TensorDataset(torch.ones(90, 4), torch.ones(90)), 10, num_workers=2)):
+    rows.append(x)
+    x @ torch.ones(5, 2)  # bad
+torch.stack(rows).reshape(9, 40)
+batch = next(iter(DataLoader(Stream(), batch_size=6)))
+reveal_type(batch)  # shown
+torch.set_default_dtype(torch.float64)
+""",
+    "after_one_that_sets_the_dtype": """
+torch.ones(2) @ torch.ones(2, dtype=torch.float32)
+""",
     "exceptions": """
 try:
     torch.ones(2) @ torch.ones(3)
@@ -181,6 +204,8 @@ def test_where_a_call_was_made(found):
 def test_types_that_are_shown(found):
     (loop,) = [one for one in found["a_training_loop"] if not one["is_error"]]
     assert (loop["line"], loop["message"]) == (at("a_training_loop", "shown"), "revealed type: Tensor[float32, cpu, [10, 3]]")
+    (batch,) = [one for one in found["loaders"] if not one["is_error"]]
+    assert batch["message"] == "revealed type: Tensor[float32, cpu, [6, 3]]"
     (mask,) = [one for one in found["numbers_that_are_known"] if not one["is_error"]]
     assert mask["message"] == "revealed type: Tensor[bool, cpu, [3, 5]]"
 
