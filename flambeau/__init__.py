@@ -168,7 +168,9 @@ _ELSEWHERE = {
 
 def __getattr__(name: str) -> Any:
     if name == "torch":  # PyTorch's package imports itself by name, so that `torch.torch` is there
-        return sys.modules[__name__]
+        return sys.modules["flambeau"]
+    if name == "__name__":
+        return _renamed.package_name()
     if name in _MODULES:
         try:
             return importlib.import_module(f"flambeau.{name}")
@@ -196,3 +198,5 @@ newaxis = None
 __all__ = sorted(
     name for name in {*globals(), *_ELSEWHERE} if not name.startswith("_") and name not in ("annotations", "importlib", "Any")
 )
+
+del __name__  # so that `__getattr__` is asked for it

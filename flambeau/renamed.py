@@ -1,7 +1,8 @@
 """Our modules under another name of the package: after `sys.modules["torch"] = flambeau`, `import torch.nn` is `flambeau.nn`.
 
 Without this, Python would find `nn`'s file through the package's path and run it again: there would be two `Parameter` classes,
-of which neither knows the other. Imports nothing of flambeau.
+of which neither knows the other. And `torch.__name__` is then "torch", which libraries check (pyro, before it patches a
+function that it finds by name). Imports nothing of flambeau.
 """
 
 from __future__ import annotations
@@ -13,6 +14,11 @@ from types import ModuleType
 from typing import Any
 
 _PACKAGE = __name__.partition(".")[0]
+
+
+def package_name() -> str:
+    """The package's `__name__`: "torch" while it stands in PyTorch's place."""
+    return "torch" if sys.modules.get("torch") is sys.modules[_PACKAGE] else _PACKAGE
 
 
 class _Loader:
@@ -33,7 +39,7 @@ class _Finder:
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
         parent, _, child = name.rpartition(".")
-        own = getattr(sys.modules.get(parent), "__name__", parent)
+        own = getattr(getattr(sys.modules.get(parent), "__spec__", None), "name", parent)
         if own == parent or own.partition(".")[0] != _PACKAGE:
             return None
         try:

@@ -14,21 +14,26 @@ class ConstraintRegistry:
     """Functions from constraints to transforms, by the constraint's class."""
 
     def __init__(self) -> None:
-        self._registry: dict[Any, Callable[[Any], transforms.Transform]] = {}
+        self._registry: dict[type, Callable[[Any], transforms.Transform]] = {}
 
     def register(self, constraint: Any, factory: Callable[[Any], transforms.Transform] | None = None) -> Any:
-        """Registers `factory(constraint)` for the constraint's class; a decorator without `factory`."""
+        """Registers `factory(constraint)` for a class of constraints, or that of an object; a decorator without `factory`.
+
+        Raises TypeError for what is neither.
+        """
         if factory is None:
             return lambda factory: self.register(constraint, factory)
-        key = constraint if isinstance(constraint, type) or type(constraint) is constraints._Condition else type(constraint)
-        self._registry[key] = factory
+        kind = constraint if isinstance(constraint, type) else type(constraint)
+        if not issubclass(kind, constraints.Constraint):
+            raise TypeError(f"Expected constraint to be either a Constraint subclass or instance, but got {constraint}")
+        self._registry[kind] = factory
         return factory
 
     def __call__(self, constraint: constraints.Constraint) -> transforms.Transform:
-        key = constraint if type(constraint) is constraints._Condition else type(constraint)
-        if key not in self._registry:
+        factory = self._registry.get(type(constraint))
+        if factory is None:
             raise NotImplementedError(f"Cannot transform {type(constraint).__name__} constraints")
-        return self._registry[key](constraint)
+        return factory(constraint)
 
 
 biject_to = ConstraintRegistry()
@@ -72,5 +77,6 @@ for _registry in (biject_to, transform_to):
     _registry.register(constraints.stack, lambda c, of=_registry: transforms.StackTransform([of(part) for part in c.cseq], c.dim))
     _registry.register(constraints.lower_cholesky, lambda c: transforms.LowerCholeskyTransform())
     _registry.register(constraints.positive_definite, lambda c: transforms.PositiveDefiniteTransform())
+    _registry.register(constraints.positive_semidefinite, lambda c: transforms.PositiveDefiniteTransform())
 biject_to.register(constraints.simplex, lambda c: transforms.StickBreakingTransform())
 transform_to.register(constraints.simplex, lambda c: transforms.SoftmaxTransform())

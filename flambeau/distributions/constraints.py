@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from flambeau.tensor import Tensor
 
 __all__ = [
-    "Constraint", "boolean", "cat", "corr_cholesky", "dependent", "dependent_property", "greater_than", "greater_than_eq",
-    "half_open_interval", "independent", "integer_interval", "interval", "is_dependent", "less_than", "lower_cholesky",
-    "lower_triangular", "multinomial", "nonnegative", "nonnegative_integer", "one_hot", "positive", "positive_definite",
-    "positive_integer", "positive_semidefinite", "real", "real_vector", "simplex", "square", "stack", "symmetric",
-    "unit_interval",
+    "Constraint", "MixtureSameFamilyConstraint", "boolean", "cat", "corr_cholesky", "dependent", "dependent_property",
+    "greater_than", "greater_than_eq", "half_open_interval", "independent", "integer_interval", "interval", "is_dependent",
+    "less_than", "lower_cholesky", "lower_triangular", "multinomial", "nonnegative", "nonnegative_integer", "one_hot",
+    "positive", "positive_definite", "positive_integer", "positive_semidefinite", "real", "real_vector", "simplex", "square",
+    "stack", "symmetric", "unit_interval",
 ]  # fmt: skip
 
 
@@ -31,97 +30,129 @@ class Constraint:
         raise NotImplementedError
 
     def __repr__(self) -> str:
-        return self._title() + "()"
-
-    def _title(self) -> str:
-        """The class's name as PyTorch shows it: GreaterThan of greater_than."""
-        return "".join(part[:1].upper() + part[1:] for part in type(self).__name__.split("_"))
+        return type(self).__name__[1:] + "()"
 
 
-class _Condition(Constraint):
-    """A region given by a function of the value."""
-
-    def __init__(self, name: str, check: Callable[[Tensor], Tensor], event_dim: int = 0, is_discrete: bool = False) -> None:
-        self._name, self.event_dim, self.is_discrete = name, event_dim, is_discrete
-        self.check = check  # type: ignore[method-assign, assignment]
+class _Bounded(Constraint):
+    """Values between bounds, which are the object's attributes and may be tensors."""
 
     def __repr__(self) -> str:
-        return self._name
+        return f"{type(self).__name__[1:]}({', '.join(f'{name}={value}' for name, value in vars(self).items())})"
 
 
-class _Bounds(Constraint):
-    """Values between bounds, which may be tensors; None for no bound."""
+class _LowerBounded(_Bounded):
+    def __init__(self, lower_bound: Any) -> None:
+        self.lower_bound = lower_bound
 
-    def __init__(
-        self, lower_bound: Any = None, upper_bound: Any = None, open_below: bool = False, open_above: bool = False
-    ) -> None:
+
+class _UpperBounded(_Bounded):
+    def __init__(self, upper_bound: Any) -> None:
+        self.upper_bound = upper_bound
+
+
+class _TwiceBounded(_Bounded):
+    def __init__(self, lower_bound: Any, upper_bound: Any) -> None:
         self.lower_bound, self.upper_bound = lower_bound, upper_bound
-        self._open_below, self._open_above = open_below, open_above
-
-    def check(self, value: Tensor) -> Tensor:
-        below = above = None
-        if self.lower_bound is not None:
-            below = value > self.lower_bound if self._open_below else value >= self.lower_bound
-        if self.upper_bound is not None:
-            above = value < self.upper_bound if self._open_above else value <= self.upper_bound
-        found = above if below is None else below if above is None else below & above
-        assert found is not None
-        return found
-
-    def __repr__(self) -> str:
-        named = (("lower_bound", self.lower_bound), ("upper_bound", self.upper_bound))
-        return f"{self._title()}({', '.join(f'{name}={value}' for name, value in named if value is not None)})"
 
 
-class interval(_Bounds):
+class _Interval(_TwiceBounded):
     """[lower, upper]."""
 
-    def __init__(self, lower_bound: Any, upper_bound: Any) -> None:
-        super().__init__(lower_bound, upper_bound)
+    def check(self, value: Tensor) -> Tensor:
+        return (self.lower_bound <= value) & (value <= self.upper_bound)
 
 
-class half_open_interval(_Bounds):
+class _HalfOpenInterval(_TwiceBounded):
     """[lower, upper)."""
 
-    def __init__(self, lower_bound: Any, upper_bound: Any) -> None:
-        super().__init__(lower_bound, upper_bound, open_above=True)
+    def check(self, value: Tensor) -> Tensor:
+        return (self.lower_bound <= value) & (value < self.upper_bound)
 
 
-class greater_than(_Bounds):
+class _GreaterThan(_LowerBounded):
     """(lower, ∞)."""
 
-    def __init__(self, lower_bound: Any) -> None:
-        super().__init__(lower_bound, open_below=True)
+    def check(self, value: Tensor) -> Tensor:
+        return self.lower_bound < value
 
 
-class greater_than_eq(_Bounds):
+class _GreaterThanEq(_LowerBounded):
     """[lower, ∞)."""
 
-    def __init__(self, lower_bound: Any) -> None:
-        super().__init__(lower_bound)
+    def check(self, value: Tensor) -> Tensor:
+        return self.lower_bound <= value
 
 
-class less_than(_Bounds):
+class _LessThan(_UpperBounded):
     """(-∞, upper)."""
 
-    def __init__(self, upper_bound: Any) -> None:
-        super().__init__(upper_bound=upper_bound, open_above=True)
+    def check(self, value: Tensor) -> Tensor:
+        return value < self.upper_bound
 
 
-class integer_interval(_Bounds):
-    """The integers in [lower, upper]; None for no bound."""
+class _IntegerInterval(_TwiceBounded):
+    """The integers in [lower, upper]."""
 
     is_discrete = True
 
-    def _title(self) -> str:
-        open_to = "LessThan" if self.lower_bound is None else "GreaterThan" if self.upper_bound is None else "Interval"
-        return f"Integer{open_to}"
+    def check(self, value: Tensor) -> Tensor:
+        return (value % 1 == 0) & (self.lower_bound <= value) & (value <= self.upper_bound)
+
+
+class _IntegerGreaterThan(_LowerBounded):
+    """The integers from `lower`, inclusive."""
+
+    is_discrete = True
 
     def check(self, value: Tensor) -> Tensor:
-        return (value % 1 == 0) & super().check(value)
+        return (value % 1 == 0) & (value >= self.lower_bound)
 
 
-class independent(Constraint):
+class _IntegerLessThan(_UpperBounded):
+    """The integers up to `upper`, inclusive."""
+
+    is_discrete = True
+
+    def check(self, value: Tensor) -> Tensor:
+        return (value % 1 == 0) & (value <= self.upper_bound)
+
+
+class _Boolean(Constraint):
+    """0 and 1."""
+
+    is_discrete = True
+
+    def check(self, value: Tensor) -> Tensor:
+        return (value == 0) | (value == 1)
+
+
+class _OneHot(Constraint):
+    """Vectors of zeros and one 1."""
+
+    is_discrete = True
+    event_dim = 1
+
+    def check(self, value: Tensor) -> Tensor:
+        return ((value == 0) | (value == 1)).all(-1) & (value.sum(-1) == 1)
+
+
+class _Real(Constraint):
+    """All but NaN."""
+
+    def check(self, value: Tensor) -> Tensor:
+        return value == value
+
+
+class _Simplex(Constraint):
+    """Vectors of nonnegative numbers whose sum is 1."""
+
+    event_dim = 1
+
+    def check(self, value: Tensor) -> Tensor:
+        return (value >= 0).all(-1) & ((value.sum(-1) - 1).abs() < 1e-6)
+
+
+class _IndependentConstraint(Constraint):
     """A constraint of elements that must hold for all of an event's `reinterpreted_batch_ndims` more dimensions."""
 
     def __init__(self, base_constraint: Constraint, reinterpreted_batch_ndims: int) -> None:
@@ -136,7 +167,7 @@ class independent(Constraint):
         return found.reshape(*found.shape[: found.dim() - self.reinterpreted_batch_ndims], -1).all(-1)
 
     def __repr__(self) -> str:
-        return f"IndependentConstraint({self.base_constraint!r}, {self.reinterpreted_batch_ndims})"
+        return f"{type(self).__name__[1:]}({self.base_constraint!r}, {self.reinterpreted_batch_ndims})"
 
 
 class _Parts(Constraint):
@@ -149,7 +180,7 @@ class _Parts(Constraint):
         self.event_dim = max(c.event_dim for c in self.cseq)
 
 
-class cat(_Parts):
+class _Cat(_Parts):
     """Each constraint for its length of dimension `dim`."""
 
     def check(self, value: Tensor) -> Tensor:
@@ -158,7 +189,7 @@ class cat(_Parts):
         return concatenate([c.check(v) for c, v in zip(self.cseq, value.split(self.lengths, self.dim))], self.dim)
 
 
-class stack(_Parts):
+class _Stack(_Parts):
     """Each constraint for one index of dimension `dim`."""
 
     def check(self, value: Tensor) -> Tensor:
@@ -167,7 +198,7 @@ class stack(_Parts):
         return stacked([c.check(v) for c, v in zip(self.cseq, value.unbind(self.dim))], self.dim)
 
 
-class multinomial(Constraint):
+class _Multinomial(Constraint):
     """Counts that add up to at most `upper_bound`."""
 
     is_discrete = True
@@ -180,28 +211,67 @@ class multinomial(Constraint):
         return (x >= 0).all(-1) & (x.sum(-1) <= self.upper_bound)
 
 
+class MixtureSameFamilyConstraint(Constraint):
+    """What a mixture's samples may be: values that, repeated for each component, satisfy the components' constraint."""
+
+    def __init__(self, base_constraint: Any) -> None:
+        if not isinstance(base_constraint, Constraint):
+            raise AssertionError(f"base_constraint must be a Constraint, got {type(base_constraint).__name__}")
+        self.base_constraint = base_constraint
+        self.is_discrete, self.event_dim = base_constraint.is_discrete, base_constraint.event_dim
+
+    def check(self, value: Tensor) -> Tensor:
+        found = self.base_constraint.check(value.unsqueeze(-1 - self.event_dim))
+        if value.dim() < self.event_dim:
+            raise ValueError(f"Expected value.dim() >= {self.event_dim} but got {value.dim()}")
+        return found.reshape(*found.shape[: value.dim() - self.event_dim], -1).all(-1)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.base_constraint!r})"
+
+
 class _Dependent(Constraint):
-    """A region that depends on the parameters: it can't be checked without an instance."""
+    """A region that depends on the parameters: it can't be checked without an instance.
 
-    def __init__(self, *, is_discrete: bool = False, event_dim: int = 0) -> None:
-        self.is_discrete, self.event_dim = is_discrete, event_dim
+    `is_discrete` and `event_dim` can be asked for where they were given; NotImplementedError otherwise.
+    """
 
-    def __call__(self, *, is_discrete: bool = False, event_dim: int = 0) -> _Dependent:
-        return _Dependent(is_discrete=is_discrete, event_dim=event_dim)
+    def __init__(self, *, is_discrete: Any = NotImplemented, event_dim: Any = NotImplemented) -> None:
+        self._is_discrete, self._event_dim = is_discrete, event_dim
+
+    def _known(self, name: str) -> Any:
+        value = getattr(self, f"_{name}")
+        if value is NotImplemented:
+            raise NotImplementedError(f".{name} cannot be determined statically")
+        return value
+
+    @property
+    def is_discrete(self) -> bool:  # type: ignore[override]
+        return self._known("is_discrete")
+
+    @property
+    def event_dim(self) -> int:  # type: ignore[override]
+        return self._known("event_dim")
+
+    def __call__(self, *, is_discrete: Any = NotImplemented, event_dim: Any = NotImplemented) -> _Dependent:
+        return _Dependent(
+            is_discrete=self._is_discrete if is_discrete is NotImplemented else is_discrete,
+            event_dim=self._event_dim if event_dim is NotImplemented else event_dim,
+        )
 
     def check(self, x: Tensor) -> Tensor:
         raise ValueError("Cannot determine validity of dependent constraint")
 
 
-class dependent_property(property, _Dependent):
+class _DependentProperty(property, _Dependent):
     """A property that gives a constraint: `@constraints.dependent_property(is_discrete=False, event_dim=0)`."""
 
-    def __init__(self, fn: Any = None, *, is_discrete: bool = False, event_dim: int = 0) -> None:
+    def __init__(self, fn: Any = None, *, is_discrete: Any = NotImplemented, event_dim: Any = NotImplemented) -> None:
         super().__init__(fn)
-        self.is_discrete, self.event_dim = is_discrete, event_dim
+        self._is_discrete, self._event_dim = is_discrete, event_dim
 
-    def __call__(self, fn: Any) -> dependent_property:  # type: ignore[override]
-        return dependent_property(fn, is_discrete=self.is_discrete, event_dim=self.event_dim)
+    def __call__(self, fn: Any) -> _DependentProperty:  # type: ignore[override]
+        return _DependentProperty(fn, is_discrete=self._is_discrete, event_dim=self._event_dim)
 
 
 def is_dependent(constraint: Any) -> bool:
@@ -209,66 +279,91 @@ def is_dependent(constraint: Any) -> bool:
     return isinstance(constraint, _Dependent)
 
 
-def _all_matrix(found: Tensor) -> Tensor:
-    return found.all(-1).all(-1)
+class _LowerTriangular(Constraint):
+    """Lower triangular matrices."""
+
+    event_dim = 2
+
+    def check(self, value: Tensor) -> Tensor:
+        return (value.tril() == value).all(-1).all(-1)
 
 
-def _lower_triangular(x: Tensor) -> Tensor:
-    return _all_matrix(x.tril() == x)
+class _LowerCholesky(_LowerTriangular):
+    """Lower triangular matrices with a positive diagonal."""
+
+    def check(self, value: Tensor) -> Tensor:
+        return super().check(value) & (value.diagonal(dim1=-2, dim2=-1) > 0).all(-1)
 
 
-def _lower_cholesky(x: Tensor) -> Tensor:
-    return _lower_triangular(x) & (x.diagonal(dim1=-2, dim2=-1) > 0).all(-1)
+class _CorrCholesky(_LowerCholesky):
+    """Lower triangular matrices with a positive diagonal and rows of length 1."""
+
+    def check(self, value: Tensor) -> Tensor:
+        from flambeau.dtypes import finfo
+
+        tolerance = 10 * value.size(-1) * finfo(value.dtype).eps
+        return super().check(value) & (((value * value).sum(-1) - 1).abs() < tolerance).all(-1)
 
 
-def _square(x: Tensor) -> Tensor:
-    same = x.shape[-2] == x.shape[-1]
-    return x.new_ones(x.shape[:-2], dtype=_bool()) if same else x.new_zeros(x.shape[:-2], dtype=_bool())
+class _Square(Constraint):
+    """Square matrices."""
+
+    event_dim = 2
+
+    def check(self, value: Tensor) -> Tensor:
+        from flambeau.ops.creation import full
+
+        return full(value.shape[:-2], value.shape[-2] == value.shape[-1], device=value.device)
 
 
-def _bool() -> Any:
-    from flambeau.dtypes import bool_
+class _Symmetric(_Square):
+    """Symmetric matrices."""
 
-    return bool_
-
-
-def _symmetric(x: Tensor) -> Tensor:
-    return _all_matrix((x - x.mT).abs() <= 1e-6 + 1e-5 * x.mT.abs())
-
-
-def _positive_definite(x: Tensor) -> Tensor:
-    from flambeau.ops.linalg.cholesky import cholesky_ex
-
-    return _symmetric(x) & (cholesky_ex(x)[1] == 0)
+    def check(self, value: Tensor) -> Tensor:
+        if value.shape[-2] != value.shape[-1]:
+            return super().check(value)
+        return ((value - value.mT).abs() <= 1e-6 + 1e-5 * value.mT.abs()).all(-1).all(-1)
 
 
-def _positive_semidefinite(x: Tensor) -> Tensor:
-    from flambeau.ops.linalg.decompositions import eigvalsh
+class _PositiveSemidefinite(_Symmetric):
+    """Symmetric matrices without a negative eigenvalue."""
 
-    return _symmetric(x) & (eigvalsh(x) >= -1e-6).all(-1)
+    def check(self, value: Tensor) -> Tensor:
+        from flambeau.ops.linalg.decompositions import eigvalsh
 
-
-def _corr_cholesky(x: Tensor) -> Tensor:
-    tolerance = 10 * x.size(-1) * {4: 1.2e-7, 8: 2.2e-16}.get(x.element_size(), 1e-3)
-    unit = ((x * x).sum(-1) - 1).abs() <= tolerance
-    return _lower_cholesky(x) & unit.all(-1)
+        symmetric = super().check(value)
+        return symmetric & (eigvalsh(value) >= 0).all(-1) if bool(symmetric.all()) else symmetric
 
 
+class _PositiveDefinite(_Symmetric):
+    """Symmetric matrices with positive eigenvalues."""
+
+    def check(self, value: Tensor) -> Tensor:
+        from flambeau.ops.linalg.cholesky import cholesky_ex
+
+        symmetric = super().check(value)
+        return symmetric & (cholesky_ex(value)[1] == 0) if bool(symmetric.all()) else symmetric
+
+
+cat, stack, independent, dependent_property = _Cat, _Stack, _IndependentConstraint, _DependentProperty
+greater_than, greater_than_eq, less_than = _GreaterThan, _GreaterThanEq, _LessThan
+interval, half_open_interval, integer_interval = _Interval, _HalfOpenInterval, _IntegerInterval
+multinomial = _Multinomial
 dependent = _Dependent()
-boolean = _Condition("Boolean()", lambda x: (x == 0) | (x == 1), is_discrete=True)
-one_hot = _Condition("OneHot()", lambda x: ((x == 0) | (x == 1)).all(-1) & (x.sum(-1) == 1), event_dim=1, is_discrete=True)
-nonnegative_integer = integer_interval(0)
-positive_integer = integer_interval(1)
-real = _Condition("Real()", lambda x: x == x)
-positive = greater_than(0.0)
-nonnegative = greater_than_eq(0.0)
-unit_interval = interval(0.0, 1.0)
-simplex = _Condition("Simplex()", lambda x: (x >= 0).all(-1) & ((x.sum(-1) - 1).abs() < 1e-6), event_dim=1)
-lower_triangular = _Condition("LowerTriangular()", _lower_triangular, event_dim=2)
-lower_cholesky = _Condition("LowerCholesky()", _lower_cholesky, event_dim=2)
-corr_cholesky = _Condition("CorrCholesky()", _corr_cholesky, event_dim=2)
-square = _Condition("Square()", _square, event_dim=2)
-symmetric = _Condition("Symmetric()", _symmetric, event_dim=2)
-positive_semidefinite = _Condition("PositiveSemidefinite()", _positive_semidefinite, event_dim=2)
-positive_definite = _Condition("PositiveDefinite()", _positive_definite, event_dim=2)
+boolean = _Boolean()
+one_hot = _OneHot()
+nonnegative_integer = _IntegerGreaterThan(0)
+positive_integer = _IntegerGreaterThan(1)
+real = _Real()
 real_vector = independent(real, 1)
+positive = _GreaterThan(0.0)
+nonnegative = _GreaterThanEq(0.0)
+unit_interval = _Interval(0.0, 1.0)
+simplex = _Simplex()
+lower_triangular = _LowerTriangular()
+lower_cholesky = _LowerCholesky()
+corr_cholesky = _CorrCholesky()
+square = _Square()
+symmetric = _Symmetric()
+positive_semidefinite = _PositiveSemidefinite()
+positive_definite = _PositiveDefinite()

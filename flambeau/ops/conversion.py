@@ -417,7 +417,7 @@ def can_cast(from_: dtype, to: dtype) -> bool:
     return dtypes.can_cast(from_, to)
 
 
-@operator(method=False)
+@operator(method=False, overridden=False)
 def typename(obj: Any) -> str:
     """The name of a tensor's type ("torch.FloatTensor"), or of any object's class with its module."""
     if isinstance(obj, Tensor):
@@ -426,7 +426,7 @@ def typename(obj: Any) -> str:
     return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 
-@operator(method=False)
+@operator(method=False, overridden=False)
 def is_tensor(obj: Any) -> bool:
     """Whether `obj` is a tensor."""
     return isinstance(obj, Tensor)

@@ -61,6 +61,7 @@ def operator(
     apart: bool = False,
     out: bool | str = False,
     also: Mapping[str, str] = MappingProxyType({}),
+    overridden: bool = True,
 ) -> Callable[[F], F]:
     """Registers a function under its own name, or under `names` (the first is the main one, others are aliases).
 
@@ -69,7 +70,8 @@ def operator(
     function takes `out=` (a tensor, or a tuple for several results): of any dtype that the result's can be cast to, of that
     dtype alone if it is "exact", or, if it is "dtype", one whose dtype stands for `dtype=`; a tensor that it resizes is row-
     major if it is "contiguous", and otherwise laid out as the result. The first parameter of a method's function is the tensor.
-    `also` gives parameters by other names that they are known by.
+    `also` gives parameters by other names that they are known by. What asks about objects of any kind isn't `overridden`: calls
+    go past `__torch_function__`.
     """
 
     def register(function: F) -> F:
@@ -85,7 +87,7 @@ def operator(
             title = f"{namespace}_{name}" if namespace in ("fft", "linalg", "special") else name  # PyTorch's, in errors
             as_method = _method(spelled, plain, functools.partial(blamed, unwrapped, title, True))
             blame = functools.partial(blamed, unwrapped, title, False)
-            public = as_method if namespace is None else overridable(around, plain, blame)
+            public = as_method if namespace is None else overridable(around, plain, blame) if overridden else function
             if public is not function:
                 _place(public, namespace, name)
             OPERATORS[namespace, name] = Operator(name, function, public, namespace, method, inplace, bool(out))

@@ -139,7 +139,7 @@ def typed_storage(self: Tensor) -> TypedStorage:
     return TypedStorage(self)
 
 
-@operator(method=False)
+@operator(method=False, overridden=False)
 def is_storage(obj: Any) -> bool:
     """Whether `obj` is a storage."""
     return isinstance(obj, UntypedStorage)

@@ -403,3 +403,44 @@ def test_how_constraints_print():
         lambda c: (c.half_open_interval(0, 1), c.greater_than_eq(3), c.multinomial(4), c.cat([c.real]), c.dependent),
     ):
         assert repr(show(ours)) == repr(show(theirs))
+
+
+@pytest.mark.parametrize("x", ["1 0; 0 1", "1 1 2; 0.5 -1 1", "0.5 0.5; 0.5 0.5", "-1 0; 0 1.5"])
+def test_constraints_by_class(x):
+    """Each constraint is of a class of its own, which libraries subclass and ask for; what it says of values, PyTorch says."""
+    x = [[float(number) for number in row.split()] for row in x.split(";")]
+    ours, expected = mine.constraints, theirs.constraints
+    named = [
+        name for name in expected.__all__ if isinstance(getattr(expected, name), expected.Constraint) and name != "dependent"
+    ]
+    assert len(named) > 15
+    for name in named:
+        constraint, other = getattr(ours, name), getattr(expected, name)
+        assert type(constraint).__name__ == type(other).__name__
+        assert (constraint.event_dim, constraint.is_discrete) == (other.event_dim, other.is_discrete)
+        np.testing.assert_array_equal(constraint.check(flambeau.tensor(x)).numpy(), other.check(torch.tensor(x)).numpy(), name)
+
+    class SoftplusPositive(type(ours.positive)):
+        def __init__(self):
+            super().__init__(lower_bound=0.0)
+
+    class Cholesky(type(ours.lower_cholesky)):
+        pass
+
+    assert bool(SoftplusPositive().check(flambeau.tensor(2.0))) and bool(Cholesky().check(flambeau.eye(2)))
+    with pytest.raises(NotImplementedError, match="cannot be determined statically"):
+        _ = ours.dependent.event_dim
+
+
+def test_divergence_of_a_class_with_another_base():
+    class Measure:
+        pass
+
+    class Point(mine.Normal, Measure):
+        pass
+
+    mine.register_kl(Point, Measure)(lambda p, q: flambeau.tensor(7.0))
+    p = Point(flambeau.zeros(()), flambeau.ones(()))
+    assert mine.kl_divergence(p, p).item() == 7.0
+    with pytest.raises(TypeError):
+        mine.register_kl("Normal", mine.Normal)

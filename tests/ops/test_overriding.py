@@ -177,3 +177,14 @@ def test_names_of_functions() -> None:
         assert not library.overrides.is_tensor_method_or_property(library.add)
         assert library.add in library.overrides.get_overridable_functions()[library]
         assert library.overrides.is_tensor_like(library.ones(1))
+
+
+def test_questions_about_objects_are_not_overridden():
+    """`is_tensor` of an object that stands for a tensor is False, and the object isn't asked."""
+
+    class Lazy:
+        @classmethod
+        def __torch_function__(cls, func, types, args=(), kwargs=None):
+            raise NotImplementedError(func.__name__)
+
+    assert not flambeau.is_tensor(Lazy()) and not flambeau.is_storage(Lazy()) and flambeau.typename(Lazy()).endswith("Lazy")

@@ -79,7 +79,10 @@ def test_in_the_place_of_torch():
     """`sys.modules["torch"] = flambeau`: what is imported from there is ours, once."""
     program = """
 import sys, flambeau
+assert flambeau.__name__ == "flambeau"
 sys.modules["torch"] = flambeau
+import torch
+assert torch.__name__ == "torch", torch.__name__
 import torch.nn as nn, torch.optim.lr_scheduler as lr_scheduler
 from torch.nn.parameter import Parameter
 from torch.utils.data import DataLoader

@@ -14,11 +14,13 @@ _FORMULAS: dict[tuple[type, type], Callable[[Any, Any], Tensor]] = {}
 
 
 def register_kl(type_p: type, type_q: type) -> Callable[[Any], Any]:
-    """A decorator: the function gives the divergence of a `type_q` from a `type_p`, and of their subclasses."""
-    if not (isinstance(type_p, type) and issubclass(type_p, Distribution)):
-        raise TypeError(f"Expected type_p to be a Distribution subclass but got {type_p}")
-    if not (isinstance(type_q, type) and issubclass(type_q, Distribution)):
-        raise TypeError(f"Expected type_q to be a Distribution subclass but got {type_q}")
+    """A decorator: the function gives the divergence of a `type_q` from a `type_p`, and of their subclasses.
+
+    Any class is taken, as PyTorch takes it: a library's distributions may have a base class of their own. TypeError for others.
+    """
+    for name, kind in (("type_p", type_p), ("type_q", type_q)):
+        if not isinstance(kind, type):
+            raise TypeError(f"Expected {name} to be a Distribution subclass but got {kind}")
 
     def register(function: Any) -> Any:
         _FORMULAS[type_p, type_q] = function
