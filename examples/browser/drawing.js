@@ -2,7 +2,7 @@
 export const $ = (id) => document.getElementById(id);
 const color = (name) => getComputedStyle(document.body).getPropertyValue(name);
 
-// The loss of each step with its running mean (left axis), and the accuracies [step, 0…1] (right axis).
+// The loss of each step with its running mean (left axis), and the accuracies [step, 0…1] (right axis); `total` steps, if known.
 export function drawChart(losses, accuracies, total) {
   const canvas = $("chart"), scale = window.devicePixelRatio || 1;
   const width = canvas.clientWidth, height = canvas.clientHeight;
@@ -25,7 +25,7 @@ export function drawChart(losses, accuracies, total) {
     c.textAlign = "left"; c.fillText(20 * i + " %", width - right + 6, y(i / 5) + 4);
   }
   c.textAlign = "center";
-  for (let i = 0; i <= 4; i++) c.fillText(i ? Math.round((last * i) / 4) : "step 0", x((last * i) / 4), height - 4);
+  for (let i = 0; i <= (total ? 4 : 0); i++) c.fillText(i ? Math.round((last * i) / 4) : "step 0", x((last * i) / 4), height - 4);
   const trace = (points, ink, alpha, thickness) => {
     c.strokeStyle = ink; c.globalAlpha = alpha; c.lineWidth = thickness; c.lineJoin = "round";
     c.beginPath();
@@ -60,7 +60,7 @@ function cells(grid, count, className) {
   return grid.children;
 }
 
-// samples: {pixels, read, truth, sure} each
+// samples: {pixels, read, truth, sure} each; `read` is null where nothing was read yet
 export function drawSamples(samples) {
   const all = cells($("samples"), samples.length, "sample");
   samples.forEach(({ pixels, read, truth, sure }, i) => {
@@ -68,15 +68,15 @@ export function drawSamples(samples) {
     paint(cell.firstChild, pixels, 8, grey);
     if (cell.children.length === 1) cell.append(document.createElement("i"), document.createElement("span"));
     cell.children[1].style.width = 100 * sure + "%";
-    cell.children[2].textContent = read === truth ? read : `${read} (${truth})`;
-    cell.className = "sample " + (read === truth ? "right" : "wrong");
+    cell.children[2].textContent = read === null ? "?" : read === truth ? read : `${read} (${truth})`;
+    cell.className = "sample " + (read === null ? "" : read === truth ? "right" : "wrong");
   });
 }
 
-// filters: one list of 9 weights each
+// filters: one list of 9 weights each, or an empty one
 export function drawFilters(filters) {
   const all = cells($("filters"), filters.length, "");
-  const largest = Math.max(...filters.flat().map(Math.abs));
+  const largest = Math.max(...filters.flat().map(Math.abs)) || 1;
   const mixed = document.createElement("canvas").getContext("2d");
   const rgb = (name) => { mixed.fillStyle = color(name); return [1, 3, 5].map((k) => parseInt(mixed.fillStyle.slice(k, k + 2), 16)); };
   const paper = rgb("--paper"), positive = rgb("--accent"), negative = rgb("--second");

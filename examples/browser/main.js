@@ -2,18 +2,18 @@
 import { $, drawChart, drawFilters, drawGuesses, drawSamples, listenToDrawing } from "./drawing.js";
 
 const accuracies = [];
-let total = 200, read = null;
+let total = null, read = null;
 
 // what train.py calls and reads
 const page = (window.page = {
   stopped: false, finished: false, failed: false, digits: null, drawing: [], losses: [],
   adapter: (name) => { $("adapter").textContent = name; },
+  steps: (count) => { total = count; drawChart([], [], total); },
   report: (json) => {
-    const { step, steps, loss, speed, accuracy, samples, filters, guesses } = JSON.parse(json);
-    total = steps;
+    const { step, loss, speed, accuracy, samples, filters, guesses } = JSON.parse(json);
     page.losses.push(loss);
     $("state").textContent = page.stopped ? "stopping…" : "training";
-    $("progress").max = steps;
+    $("progress").max = total;
     $("progress").value = step;
     $("step").textContent = `${step}`;
     $("value").textContent = loss.toFixed(4);
@@ -29,9 +29,12 @@ const page = (window.page = {
   },
 });
 
-function fail(message) {
+// Shows an error; `unable`: nothing of the page can work, so that its parts aren't shown either.
+function fail(message, unable) {
   page.failed = true;
   document.body.classList.add("failed");
+  document.body.classList.toggle("unable", unable);
+  $("source").open = unable;
   $("state").textContent = message;
   $("start").disabled = $("stop").disabled = true;
 }
@@ -52,29 +55,61 @@ async function train(entry) {
     $("stop").disabled = true;
   } catch (error) {
     console.log(String(error));
-    fail("the training ended with an error: " + String(error).split("\n").filter(Boolean).at(-1));
+    fail(`The training ended with an error: ${lastLine(error)}. Loading the page again starts anew.`, false);
   }
   page.finished = true;
 }
 
-async function main() {
+// A Python error's text is its traceback, and says what happened in its last line.
+const lastLine = (error) => String(error.message ?? error).split("\n").filter(Boolean).at(-1);
+
+async function get(name) {
+  let response = null;
+  try {
+    response = await fetch(name);
+  } catch (error) {
+    throw new Error(`${name} could not be fetched (${error.message}): is the server still there?`);
+  }
+  if (!response.ok) throw new Error(`${name} could not be fetched: the server answered ${response.status} ${response.statusText}`.trim());
+  return response;
+}
+
+async function python() {
+  try {
+    const { loadPyodide } = await import("./pyodide/pyodide.mjs");
+    return await loadPyodide({ indexURL: "./pyodide/" });
+  } catch (error) {
+    throw new Error(`Python could not be loaded from ./pyodide/ (${error.message}); README.md says how to serve this page.`);
+  }
+}
+
+// The page as it is before anything was learned: the digits and what they will be read as, empty.
+function drawBefore(records) {
+  const shown = Array.from({ length: 32 }, (_, i) => ({ pixels: [...records.slice(65 * i, 65 * i + 64)], read: null, sure: 0 }));
   drawChart([], [], total);
+  drawSamples(shown);
+  drawFilters(new Array(16).fill([]));
   drawGuesses(null);
+}
+
+async function main() {
+  const program = await (await get("train.py")).text();
+  $("program").textContent = program;
   if (!window.isSecureContext) throw new Error("WebGPU is there over https or on localhost only, and this page came over plain http.");
   if (!navigator.gpu) throw new Error("This browser has no WebGPU. Recent Chrome and Edge have it, and Safari from version 26; Firefox on Windows and macOS.");
   if (!(await navigator.gpu.requestAdapter())) {
     throw new Error("This browser has WebGPU but gives no GPU to it: its graphics may be switched off or blocked (chrome://gpu tells).");
   }
-  const { loadPyodide } = await import("./pyodide/pyodide.mjs");
-  const python = await loadPyodide({ indexURL: "./pyodide/" });
+  // all that travels does so at the same time
+  const bytes = async (name) => (await get(name)).arrayBuffer();
+  const digits = bytes("digits.bin").then((buffer) => drawBefore((page.digits = new Uint8Array(buffer))));
+  const [interpreter, wheel] = await Promise.all([python(), bytes("flambeau.whl"), digits]);
   $("state").textContent = "loading flambeau…";
-  python.unpackArchive(await (await fetch("flambeau.whl")).arrayBuffer(), "wheel");
-  page.digits = new Uint8Array(await (await fetch("digits.bin")).arrayBuffer());
-  const program = await (await fetch("train.py")).text();
-  $("program").textContent = program;
-  await python.runPythonAsync(program);
-  const entry = python.globals.get("train");
-  read = python.globals.get("read_drawing");
+  await new Promise((resolve) => setTimeout(resolve, 0)); // shows it
+  interpreter.unpackArchive(wheel, "wheel");
+  await interpreter.runPythonAsync(program);
+  const entry = interpreter.globals.get("train");
+  read = interpreter.globals.get("read_drawing");
   $("state").textContent = "ready";
   $("progress").max = 1;
   $("progress").value = 0;
@@ -88,4 +123,4 @@ listenToDrawing(async (pixels) => {
   if (pixels.length && read && page.finished) drawGuesses(JSON.parse(await read.callPromising()));
 });
 window.addEventListener("resize", () => drawChart(page.losses, accuracies, total));
-main().catch((error) => { console.log(String(error)); fail(error.message); });
+main().catch((error) => { console.log(String(error)); fail(lastLine(error), true); });

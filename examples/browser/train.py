@@ -21,6 +21,8 @@ images = (raw[:, :64].float() / 16).reshape(count, 1, 8, 8)
 labels = raw[:, 64]
 train_images, train_labels = images[TEST:], labels[TEST:]
 test_images, test_labels = images[:TEST], labels[:TEST]
+per_epoch = len(train_labels) // BATCH
+js.page.steps(EPOCHS * per_epoch)
 
 net = nn.Sequential(
     nn.Conv2d(1, 16, 3, padding=1),
@@ -42,7 +44,6 @@ def train() -> float:
         if isinstance(layer, (nn.Conv2d, nn.Linear)):
             layer.reset_parameters()
     optimizer = torch.optim.Adam(net.parameters(), lr=3e-3)
-    per_epoch = len(train_labels) // BATCH
     step = 0
     for _ in range(EPOCHS):
         order = torch.randperm(len(train_labels))
@@ -53,7 +54,7 @@ def train() -> float:
             loss = F.cross_entropy(net(train_images[chosen]), train_labels[chosen])
             loss.backward()
             optimizer.step()
-            report = {"step": step + 1, "steps": EPOCHS * per_epoch, "loss": loss.item(), "accuracy": None}
+            report = {"step": step + 1, "loss": loss.item(), "accuracy": None}
             report["speed"] = BATCH / (time.perf_counter() - began)
             step += 1
             if step % 10 == 0 or step == EPOCHS * per_epoch:

@@ -3,7 +3,7 @@
 // Each line of input is JSON: {visit, seconds, …}; for each, one line comes out: {outcome or error, console, picture}.
 //   {visit: "program", file}   runs a Python program in Pyodide, which has flambeau; its last expression is the outcome, as JSON
 //   {visit: "example", steps}  opens examples/browser, trains for so many steps and presses Stop
-//   {visit: "without", what}   opens examples/browser where "gpu" (navigator.gpu) or "adapter" is missing; the outcome is the page's text
+//   {visit: "without", what}   opens examples/browser where "gpu" (navigator.gpu), "adapter" or a file is missing; the outcome is the page's text
 import path from "node:path";
 import readline from "node:readline";
 import { here, launch, serve } from "./serving.mjs";
@@ -50,10 +50,12 @@ const visits = {
     };
   },
   async without(page, { what, seconds }) {
-    await page.addInitScript(what === "gpu" ? "delete Navigator.prototype.gpu" : "GPU.prototype.requestAdapter = async () => null");
+    const scripts = { gpu: "delete Navigator.prototype.gpu", adapter: "GPU.prototype.requestAdapter = async () => null" };
+    if (what in scripts) await page.addInitScript(scripts[what]);
+    else await page.route("**/" + what, (route) => route.fulfill({ status: 404 }));
     await page.goto(server.address + "/example/");
     await page.waitForFunction("window.page && window.page.failed", null, { timeout: 1000 * seconds });
-    return { state: await page.textContent("#state"), can_start: !(await page.isDisabled("#start")) };
+    return { state: await page.textContent("#state"), can_start: !(await page.isDisabled("#start")), program: await page.textContent("#program") };
   },
 };
 

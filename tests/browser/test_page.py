@@ -140,7 +140,10 @@ def test_the_example_trains_draws_and_stops(browser: Browser) -> None:
         assert (browser.pictures / name).stat().st_size > 10_000
 
 
-@pytest.mark.parametrize("what", ["gpu", "adapter"])
-def test_the_example_says_what_is_missing(browser: Browser, what: str) -> None:
+@pytest.mark.parametrize(
+    ("what", "told"), [("gpu", "WebGPU"), ("adapter", "WebGPU"), ("flambeau.whl", "flambeau.whl"), ("pyodide.mjs", "Python")]
+)
+def test_the_example_says_what_is_missing(browser: Browser, what: str, told: str) -> None:
     found = browser.visit("without", what=what)
-    assert "WebGPU" in found["state"] and not found["can_start"]
+    assert told in found["state"] and not found["can_start"]
+    assert "nn.Conv2d" in found["program"], "the program can be read all the same"
