@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from flambeau.dtypes import dtype, finfo, iinfo, int64, promote
@@ -32,12 +32,13 @@ def assert_close(
     check_dtype: bool = True,
     check_layout: bool = True,
     check_stride: bool = False,
-    msg: str | None = None,
+    msg: str | Callable[[str], str] | None = None,
 ) -> None:
     """Raises AssertionError unless |actual - expected| ≤ atol + rtol·|expected| everywhere.
 
     Takes tensors, numbers, and sequences or mappings of them; shapes, dtypes and devices must agree too. Without tolerances,
-    PyTorch's for the (promoted) dtype are used; `rtol` and `atol` are given both or neither (ValueError).
+    PyTorch's for the (promoted) dtype are used; `rtol` and `atol` are given both or neither (ValueError). `msg` is the error's
+    text, or makes it of the usual one.
     """
     if (rtol is None) != (atol is None):
         raise ValueError("rtol and atol must both be specified or both be unspecified")
@@ -47,7 +48,7 @@ def assert_close(
     }  # fmt: skip
     problem = _difference(actual, expected, "", options)
     if problem is not None:
-        raise AssertionError(msg or problem)
+        raise AssertionError(msg(problem) if callable(msg) else msg or problem)
 
 
 def assert_allclose(

@@ -322,3 +322,14 @@ def test_switches_of_the_process():
         assert m.is_anomaly_enabled() and not m.is_anomaly_check_nan_enabled()
         m.set_anomaly_enabled(False)
         assert m.functional.einsum is not None and m.version.cuda is None and isinstance(2.5, m.types.Number)
+
+
+@pytest.mark.parametrize("msg", [None, "not close", lambda text: f"prefix: {text.splitlines()[0]}"])
+def test_assert_close_says_what_it_is_told_to(msg):
+    for m in (flambeau, torch):
+        with pytest.raises(AssertionError) as error:
+            m.testing.assert_close(m.tensor([1.0, 2.0]), m.tensor([1.0, 3.0]), msg=msg)
+        text = {"str": msg, "NoneType": "Tensor-likes are not close!"}.get(
+            type(msg).__name__, "prefix: Tensor-likes are not close!"
+        )
+        assert str(error.value).splitlines()[0] == text

@@ -17,7 +17,8 @@ from flambeau.codegen.llvm.contraction.epilogue import ContractionModule
 from flambeau.codegen.llvm.contraction.filtered_band import FilteredBand
 from flambeau.codegen.llvm.contraction.filtered_band_plan import plan_filtered_band
 from flambeau.codegen.llvm.contraction.form import Form, merge, normalize, simplify
-from flambeau.codegen.llvm.contraction.panel import Panel, panel_cycles, plan_panel
+from flambeau.codegen.llvm.contraction.panel import Panel
+from flambeau.codegen.llvm.contraction.panel_plan import panel_cycles, plan_panel
 from flambeau.codegen.llvm.contraction.roles import PHASE, Pack, Scratch, share
 from flambeau.codegen.llvm.contraction.spread import dense_parts
 from flambeau.codegen.llvm.contraction.windows import undilated
