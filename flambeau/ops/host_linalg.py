@@ -1,8 +1,9 @@
 """The host's side of linear algebra: functions of NumPy arrays, registered as routines. May import `flambeau.graph`,
-`lapack_linalg`.
+`lapack_linalg`, and of the CPU device what it does for many small matrices.
 
-Matrices are the last two dimensions; all functions take batches. LAPACK is called directly where it can be (`lapack.py`);
-otherwise, and for many small matrices, whose loop over the batch is C's there, by NumPy's functions.
+Matrices are the last two dimensions; all functions take batches. Many small real matrices are factored side by side in vectors
+(`devices/cpu/matrices.py`), others by LAPACK, which is called directly where it can be (`lapack.py`), otherwise by NumPy's
+functions; so are the decompositions of many small matrices, whose loop over the batch is C's there.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from flambeau.devices.cpu import matrices
 from flambeau.graph.numpy import np
 from flambeau.graph.primitives.routine import register
 from flambeau.ops import lapack, lapack_linalg
@@ -35,6 +37,28 @@ def _by_lapack(*operands: Any, many: bool = True) -> bool:
 
 _SMALL = 24
 """Columns; a call by way of ctypes takes as long as the inverse of such a matrix."""
+
+
+def _side_by_side(*operands: Any) -> bool:
+    """Whether these are small enough, and enough of them, that a vector is to hold numbers of some matrices."""
+    a = operands[0]
+    return (
+        a.dtype.kind == "f"
+        and len(a) >= _MANY
+        and all(0 < size <= _NARROW for o in operands for size in o.shape[1:])
+        and matrices.is_there()
+    )
+
+
+_MANY, _NARROW = 4, 32
+"""Matrices; rows and columns. Beyond, what a vector of matrices takes leaves the second cache."""
+
+
+def _library(*operands: Any, many: bool = True) -> Any:
+    """What computes these: `matrices`, `lapack_linalg`, or None for NumPy's functions. `many`: see `_by_lapack`."""
+    if _side_by_side(*operands):
+        return matrices
+    return lapack_linalg if _by_lapack(*operands, many=many) else None
 
 
 def _fails(name: str, info: Any, is_batch: bool, message: str) -> None:
@@ -73,8 +97,8 @@ def _hermitian(a: Any, upper: bool) -> Any:
 
 def _factor(a: Any, upper: bool) -> tuple[Any, Any]:
     """Cholesky's factors of a batch, and for each matrix 0 or the order of the minor that fails (then the factor is 0)."""
-    if _by_lapack(a):
-        factors, info = lapack_linalg.cholesky(a, upper)
+    if library := _library(a):
+        factors, info = library.cholesky(a, upper)
         factors[info != 0] = 0
         return factors, info
     full = _hermitian(a, upper)
@@ -107,8 +131,8 @@ def _cholesky_info(a: Any, upper: bool) -> Any:
 
 def _inverted(a: Any) -> tuple[Any, Any]:
     """The inverses of a batch, and for each matrix 0 or the place (from 1) of the first zero pivot."""
-    if _by_lapack(a, many=False):
-        inverses, info = lapack_linalg.inverse(a)
+    if library := _library(a, many=False):
+        inverses, info = library.inverse(a)
         if not info.any():
             return inverses, info
     try:
@@ -138,8 +162,8 @@ def _inverse_info(a: Any) -> Any:
 
 def _solve(a: Any, b: Any, name: str) -> Any:
     left, right = _batches(a), _batches(b)
-    if _by_lapack(left, right, many=False):
-        x, info = lapack_linalg.solve(left, right)
+    if library := _library(left, right, many=False):
+        x, info = library.solve(left, right)
     else:
         try:
             x, info = np.linalg.solve(left, right), np.zeros(len(left), np.int64)
@@ -155,8 +179,9 @@ _BLOCK = 8
 
 def _triangular(a: Any, b: Any, upper: bool, unit: bool) -> Any:
     """X of A X = B, A triangular."""
-    if _by_lapack(a, b, many=False):
-        return lapack_linalg.triangular(_batches(a), _batches(b), upper, unit).reshape(b.shape)
+    left, right = _batches(a), _batches(b)
+    if library := _library(left, right, many=False):
+        return library.triangular(left, right, upper, unit).reshape(b.shape)
     return _by_blocks(a, b, upper, unit)
 
 
@@ -199,7 +224,8 @@ def _substituted(a: Any, b: Any, upper: bool, unit: bool) -> Any:
 def _lu(a: Any) -> Any:
     """L and U in one matrix, the rows exchanged at each step, counted from 1, and the order of rows that this gives."""
     batch, (m, n) = _batches(a), a.shape[-2:]
-    packed, pivots = lapack_linalg.lu(batch)[:2] if _by_lapack(batch) else _eliminated(batch)
+    library = _library(batch)
+    packed, pivots = library.lu(batch)[:2] if library else _eliminated(batch)
     pivots = pivots.reshape(*a.shape[:-2], min(m, n))
     return packed.reshape(a.shape), pivots, _order(pivots, m)
 
@@ -247,34 +273,30 @@ def _order(pivots: Any, m: int) -> Any:
     return order.reshape(*pivots.shape[:-1], m)
 
 
-def _diagonal_of_u(batch: Any) -> tuple[Any, Any]:
-    """U's diagonal, of the transposed matrices as PyTorch's, and the sign of the exchange of rows."""
-    packed, pivots, _ = lapack_linalg.lu(np.swapaxes(batch, -1, -2))
-    odd = (pivots != np.arange(1, pivots.shape[-1] + 1)).sum(-1) % 2
-    return np.diagonal(packed, 0, -2, -1), 1 - 2 * odd
-
-
 def _determinant(a: Any) -> Any:
-    if not _by_lapack(a, many=False):
+    batch = _batches(a)
+    if not (library := _library(batch, many=False)):
         return np.asarray(np.linalg.det(a))
-    diagonal, sign = _diagonal_of_u(_batches(a))
+    diagonal, sign = library.diagonal_of_u(batch)
     return (diagonal.prod(-1) * sign).reshape(a.shape[:-2])
 
 
 def _sign_and_log(a: Any) -> Any:
     with np.errstate(all="ignore"):
-        if not _by_lapack(a, many=False):
+        batch = _batches(a)
+        if not (library := _library(batch, many=False)):
             sign, log = np.linalg.slogdet(a)
             return np.asarray(sign), np.asarray(log)
-        diagonal, sign = _diagonal_of_u(_batches(a))
+        diagonal, sign = library.diagonal_of_u(batch)
         size = np.abs(diagonal)
         signs = (np.where(size == 0, 0, diagonal / size) if a.dtype.kind == "c" else np.sign(diagonal)).prod(-1) * sign
         return signs.reshape(a.shape[:-2]), np.log(size).sum(-1).reshape(a.shape[:-2])
 
 
 def _qr(a: Any, mode: str) -> Any:
-    if _by_lapack(a):
-        return tuple(x.reshape(*a.shape[:-2], *x.shape[-2:]) for x in lapack_linalg.qr(_batches(a), mode))
+    batch = _batches(a)
+    if library := _library(batch):
+        return tuple(x.reshape(*a.shape[:-2], *x.shape[-2:]) for x in library.qr(batch, mode))
     if mode == "r":
         return (np.linalg.qr(a, mode="r"),)
     q, r = np.linalg.qr(a, mode=mode)
@@ -283,8 +305,9 @@ def _qr(a: Any, mode: str) -> Any:
 
 def _reflections(a: Any) -> Any:
     """R, below its diagonal the vectors of the reflections that make Q, and their weights: LAPACK's geqrf."""
-    if _by_lapack(a):
-        packed, weights = lapack_linalg.reflections(_batches(a))
+    batch = _batches(a)
+    if library := _library(batch):
+        packed, weights = library.reflections(batch)
         return packed.reshape(a.shape), weights.reshape(*a.shape[:-2], -1)
     transposed, weights = np.linalg.qr(a, mode="raw")
     return np.swapaxes(transposed, -1, -2), weights

@@ -12,7 +12,19 @@ from typing import Any
 from flambeau.graph.numpy import np
 from flambeau.ops.lapack import IWORK, RWORK, WORK, by_columns, integers, run
 
-__all__ = ["cholesky", "eigh", "inverse", "least_squares", "lu", "qr", "reflections", "solve", "svd", "triangular"]
+__all__ = [
+    "cholesky",
+    "diagonal_of_u",
+    "eigh",
+    "inverse",
+    "least_squares",
+    "lu",
+    "qr",
+    "reflections",
+    "solve",
+    "svd",
+    "triangular",
+]
 
 
 def _rows(a: Any) -> Any:
@@ -31,6 +43,13 @@ def lu(a: Any) -> tuple[Any, Any, Any]:
     pivots = np.empty((count, min(m, n)), integers())
     info = run("getrf", a.dtype, (m, n, packed, m, pivots), count)
     return _turned(packed), pivots, info
+
+
+def diagonal_of_u(a: Any) -> tuple[Any, Any]:
+    """U's diagonal, of the transposed matrices as PyTorch's, and the sign of the exchange of rows."""
+    packed, pivots, _ = lu(_turned(a))
+    odd = (pivots != np.arange(1, pivots.shape[-1] + 1)).sum(-1) % 2
+    return np.diagonal(packed, 0, -2, -1), 1 - 2 * odd
 
 
 def inverse(a: Any) -> tuple[Any, Any]:

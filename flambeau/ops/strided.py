@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from flambeau.autograd.modes import state
 from flambeau.autograd.tape import GradientFunction
-from flambeau.graph.primitives.movement import AS_STRIDED, RESHAPE, SLICE, WINDOW
+from flambeau.graph.primitives.movement import AS_STRIDED, PERMUTE, RESHAPE, SLICE, WINDOW
 from flambeau.ops.composite import untaped
 from flambeau.ops.operands import check_tensor, sizes
 from flambeau.ops.registry import operator
-from flambeau.ops.slicing import slice_dim, slice_view
+from flambeau.ops.slicing import slice_dim
 from flambeau.ops.views import permuted, reshaped
 from flambeau.shapes import views as rules
 from flambeau.shapes.dims import wrap_dim
 from flambeau.shapes.views import unfold as unfold_rule
-from flambeau.tensor import Tensor
+from flambeau.tensor import Tensor, View
 
 __all__ = ["as_strided", "diagonal", "unfold", "whole_memory"]
 
@@ -41,21 +42,27 @@ def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Te
     >>> torch.arange(9).reshape(3, 3).diagonal()
     tensor([0, 4, 8])
     """
-    own = tuple(check_tensor(input, "diagonal", "input")._shape)
+    shape = tuple(check_tensor(input, "diagonal", "input")._shape)
+    return input._viewed(_diagonal(shape, input.stride(), input._offset, offset, dim1, dim2))
+
+
+@lru_cache(1 << 10)
+def _diagonal(own: tuple[int, ...], strides: tuple[int, ...], start: int, offset: int, dim1: int, dim2: int) -> View:
+    """The block whose main diagonal this is, flat, every (n+1)-th element. What is in between is not seen by anyone."""
     shape = rules.diagonal(own, offset, dim1, dim2)
     a, b = wrap_dim(dim1, len(own)), wrap_dim(dim2, len(own))
-    strides, n = input.stride(), shape[-1]
     order = (*(d for d in range(len(own)) if d not in (a, b)), a, b)
     first_row, first_column = max(-offset, 0), max(offset, 0)
-    start = input._offset + (first_row * strides[a] + first_column * strides[b] if n else 0)
-    steps = (*(strides[d] for d in order[:-2]), strides[a] + strides[b])
-    lead = shape[:-1]
-    # The block whose main diagonal this is, flat, every (n+1)-th element. What is in between is not seen by anyone.
-    block = slice_view(permuted(input, order), (0,) * len(lead) + (first_row, first_column), (1,) * len(own), (*lead, n, n))
-    nowhere = (0,) * (len(lead) + 1)
-    flat = block._view(RESHAPE, ((*lead, n * n), (*lead, n, n)), (*lead, n * n), nowhere, start)
-    params = ((0,) * (len(lead) + 1), (1,) * len(lead) + (n + 1,), shape, (*lead, n * n))
-    return flat._view(SLICE, params, shape, steps, start)
+    *lead, n = shape
+    nowhere, ones = (0,) * len(lead), (1,) * len(lead)
+    steps = (
+        (PERMUTE, (order,)),
+        (SLICE, ((*nowhere, first_row, first_column), (*ones, 1, 1), (*lead, n, n), tuple(own[d] for d in order))),
+        (RESHAPE, ((*lead, n * n), (*lead, n, n))),
+        (SLICE, ((*nowhere, 0), (*ones, n + 1), shape, (*lead, n * n))),
+    )
+    start += first_row * strides[a] + first_column * strides[b] if n else 0
+    return View(steps, shape, (*(strides[d] for d in order[:-2]), strides[a] + strides[b]), start, "Diagonal")
 
 
 def whole_memory(t: Tensor) -> Tensor:
