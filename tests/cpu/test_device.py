@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import hashlib
 import os
 import signal
 import subprocess
@@ -269,13 +270,14 @@ def test_damaged_entries_are_built_again(tmp_path: Path, damage: str) -> None:
 
 
 def test_the_cache_stays_within_its_limit(tmp_path: Path) -> None:
-    cache = DiskCache(tmp_path, 1)
-    for k in range(30):
-        cache.put(f"{k:064x}", bytes(100_000))
-        os.utime(tmp_path / "00" / f"{k:064x}", (k, k)) if (tmp_path / "00" / f"{k:064x}").exists() else None
-    assert cache.size() <= 1 << 20
-    assert cache.get(f"{29:064x}") is not None
-    assert cache.get(f"{0:064x}") is None
+    """However few files each process writes; the longest unused go."""
+    keys = [hashlib.sha256(bytes([k % 256, k // 256])).hexdigest() for k in range(3000)]
+    for age, key in enumerate(keys):
+        DiskCache(tmp_path, 4).put(key, bytes(500))
+        os.utime(tmp_path / key[:2] / key, (age, age))
+    cache = DiskCache(tmp_path, 4)
+    assert 2 << 20 < cache.size() <= 4 << 20
+    assert cache.get(keys[-1]) is not None and cache.get(keys[0]) is None
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="files have no owners here")

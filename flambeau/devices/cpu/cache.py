@@ -2,8 +2,12 @@
 
 A file is a digest of its name and content, and the object code. Files are written under another name and renamed; one that
 doesn't match its digest is removed and built again. As the code is run, only files are read that this user has written and no
-other may write. When the directory outgrows its limit the longest unused files go. Any failure of the disk means only that a
-kernel is compiled again. May import `flambeau.config`.
+other may write. Any failure of the disk means only that a kernel is compiled again.
+
+Keys are hashes, so each of the 256 folders that their first two digits name gets its share of files, and of the limit. A folder
+is looked at now and then, when a file is put there, and its longest unused files go when it has outgrown its share: that
+takes a few milliseconds however large the cache, and it doesn't matter how many processes have written how little each. May
+import `flambeau.config`.
 """
 
 from __future__ import annotations
@@ -12,7 +16,7 @@ import contextlib
 import hashlib
 import os
 import tempfile
-import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import flambeau.config as config
@@ -20,6 +24,11 @@ import flambeau.config as config
 __all__ = ["DiskCache"]
 
 _DIGEST = 32
+_FOLDERS = 256
+_BLOCK = 4096
+"""Disks give files whole blocks; most kernels are smaller than one."""
+_LOOKS = 16
+"""How many times a folder is looked at while as much is written there as its share."""
 
 
 def _digest(key: str, data: bytes) -> bytes:
@@ -37,8 +46,11 @@ class DiskCache:
     def __init__(self, directory: Path | None = None, megabytes: int | None = None) -> None:
         self.directory = config.cache_directory() / "cpu" if directory is None else directory
         self.limit = (config.cache_megabytes() if megabytes is None else megabytes) << 20
-        self._written = 0
-        self._lock = threading.Lock()
+
+    @property
+    def share(self) -> int:
+        """Bytes that each folder may hold."""
+        return self.limit // _FOLDERS
 
     def _path(self, key: str) -> Path:
         return self.directory / key[:2] / key
@@ -81,35 +93,37 @@ class DiskCache:
                 raise
         except OSError:
             return
-        with self._lock:
-            self._written += len(data)
-            is_due = self._written > self.limit // 16
-            if is_due:
-                self._written = 0
-        if is_due:
-            self.shrink()
+        # by the key, not by a count: most processes write little
+        if int(key[2:10], 16) < (_LOOKS * _taken(len(data)) << 32) // max(self.share, 1):
+            self._shrink(path.parent)
 
-    def shrink(self) -> None:
-        """Removes the longest unused files until the directory is well under its limit."""
-        files = []
-        for path in self.directory.glob("*/*"):
-            with contextlib.suppress(OSError):
-                status = path.stat()
-                files.append((status.st_mtime, status.st_size, path))
+    def _shrink(self, folder: Path) -> None:
+        """Removes the longest unused files of a folder until it is well under its share; the last one stays."""
+        files = sorted(_files(folder))
         total = sum(size for _, size, _ in files)
-        if total <= self.limit:
+        if total <= self.share:
             return
-        for _, size, path in sorted(files):
+        for _, size, path in files[:-1]:
             with contextlib.suppress(OSError):
-                path.unlink()
+                os.unlink(path)
             total -= size
-            if total <= self.limit * 3 // 4:
+            if total <= self.share * 3 // 4:
                 break
 
     def size(self) -> int:
         """Bytes on disk."""
-        total = 0
-        for path in self.directory.glob("*/*"):
+        return sum(size for folder in self.directory.glob("*") for _, size, _ in _files(folder))
+
+
+def _taken(size: int) -> int:
+    """Bytes that a file takes of the disk."""
+    return -(-size // _BLOCK) * _BLOCK
+
+
+def _files(folder: Path) -> Iterator[tuple[float, int, str]]:
+    """When each file of a folder was used last, what it takes of the disk, and where it is."""
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
             with contextlib.suppress(OSError):
-                total += path.stat().st_size
-        return total
+                status = entry.stat()
+                yield status.st_mtime, _taken(status.st_size), entry.path
