@@ -55,7 +55,6 @@ _PARTS = {
     "_dynamo.utils": _Part("nothing is compiled from bytecode", answers={"is_compile_supported": False}),
     "_subclasses": _Part(_NO_FAKES, "FakeTensor FakeTensorMode"),
     "_subclasses.fake_tensor": _Part(_NO_FAKES, "FakeTensor FakeTensorMode", {"is_fake": False}),
-    "_higher_order_ops": _Part(_NO_TRACING, "scan associative_scan"),
     "ao": _Part(_NO_QUANTIZATION),
     "ao.quantization": _Part(
         _NO_QUANTIZATION,

@@ -12,7 +12,7 @@ from flambeau.nn.compiled import CompiledModule as OptimizedModule
 __all__ = [
     "OptimizedModule",
     "allow_in_graph", "assume_constant_result", "config", "disable", "graph_break", "is_compiling", "mark_dynamic", "mark_static",
-    "maybe_mark_dynamic", "reset",
+    "mark_static_address", "maybe_mark_dynamic", "reset",
 ]  # fmt: skip
 
 config: Any = SimpleNamespace(
@@ -27,6 +27,10 @@ def mark_dynamic(t: Any, index: Any, **kwargs: Any) -> None:
 
 
 mark_static = maybe_mark_dynamic = mark_dynamic
+
+
+def mark_static_address(t: Any, guard: bool = False) -> None:
+    """Nothing: where a tensor lies is found out at each call."""
 
 
 def graph_break(msg: str = "") -> None:

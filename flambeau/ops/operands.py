@@ -336,6 +336,10 @@ def accumulation_dtype(type: dtype) -> dtype:
     return float32 if type.category == 2 and type.itemsize == 2 else type
 
 
+_OF_NUMBERS = frozenset(("add", "sub", "mul", "div", "floor_divide"))
+"""The operators that take numbers alone, as PyTorch's do; their result is a tensor."""
+
+
 def operands(name: str, *values: Any, type: dtype | None = None, float_result: bool = False) -> tuple[Tensor, ...]:
     """Tensors and numbers brought to one dtype, one device and one shape, ready for an elementwise primitive.
 
@@ -352,7 +356,10 @@ def operands(name: str, *values: Any, type: dtype | None = None, float_result: b
             if checked[position] is None:
                 raise _argument_error(name, v, position)
     if not tensors:
-        raise _argument_error(name, values[0], 0)
+        if name not in _OF_NUMBERS:
+            raise _argument_error(name, values[0], 0)
+        first = filled(checked[0], scalar_dtype(checked[0]), "cpu", ())
+        return operands(name, first, *checked[1:], type=type, float_result=float_result)
     if type is None:
         type = result_dtype(checked) if len(checked) > 1 else tensors[0]._storage.dtype
         if float_result:

@@ -10,7 +10,7 @@ from flambeau.trees import LEAF, flatten, is_container_type, map_leaves, parts, 
 from flambeau.trees import Tree as TreeSpec
 
 __all__ = [
-    "LeafSpec", "MappingKey", "PyTree", "TreeSpec",
+    "Context", "LeafSpec", "MappingKey", "PyTree", "TreeSpec",
     "register_pytree_node", "tree_all", "tree_any", "tree_flatten", "tree_leaves", "tree_map",
     "tree_map_", "tree_map_only", "tree_structure", "tree_unflatten",
 ]  # fmt: skip
@@ -18,6 +18,10 @@ __all__ = [
 
 PyTree: TypeAlias = Any
 """A leaf, or a container of them."""
+
+
+Context: TypeAlias = Any
+"""What a registered class tells of a container besides its parts."""
 
 
 def LeafSpec() -> TreeSpec:

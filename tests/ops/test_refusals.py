@@ -61,3 +61,16 @@ def test_bytes_resized(device: str, size: tuple[int, int], align_corners: bool, 
     x = torch.randint(0, 256, (2, 3, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     options = {"mode": "bilinear", "align_corners": align_corners, "antialias": antialias}
     check(flambeau.nn.functional.interpolate, torch.nn.functional.interpolate, (x, size), options, device=device)
+
+
+@pytest.mark.parametrize("name", ["add", "sub", "mul", "div", "true_divide", "floor_divide"])
+@pytest.mark.parametrize("numbers", [(7, 2), (-7.5, 2), (7, 0.5), (True, 2.5)])
+def test_arithmetic_of_numbers_alone(name, numbers):
+    """`torch.div(7, 2, rounding_mode="trunc")` is a tensor; other functions of numbers are refused."""
+    if name == "sub" and numbers[0] is True:
+        pytest.skip("bools aren't subtracted")
+    ours, theirs = (getattr(m, name)(*numbers) for m in (flambeau, torch))
+    assert (ours.item(), str(ours.dtype), ours.shape) == (theirs.item(), str(theirs.dtype), theirs.shape)
+    assert flambeau.div(-7, 2, rounding_mode="trunc").item() == -3
+    with pytest.raises(TypeError, match="must be Tensor, not int"):
+        flambeau.remainder(7, 2)

@@ -6,6 +6,7 @@ import importlib
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -106,6 +107,31 @@ def test_branches_and_loops_on_values() -> None:
         assert (i.item(), z.tolist()) == (3, [8.0, 8.0])
         with pytest.raises(RuntimeError, match="Expected pred to be bool or single-element tensor"):
             library.cond(library.ones(2) > 0, lambda: 1, lambda: 2)
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 8])
+@pytest.mark.parametrize("reverse", [False, True])
+def test_scans(n: int, reverse: bool) -> None:
+    """A linear recurrence (the scan of state space models) by pairs; the plain scan does the same in turns."""
+    from torch._higher_order_ops.associative_scan import associative_scan as theirs
+
+    from flambeau._higher_order_ops import scan
+    from flambeau._higher_order_ops.associative_scan import associative_scan as ours
+
+    found = []
+    for library, associative_scan in ((torch, theirs), (flambeau, ours)):
+        decay = library.linspace(0.1, 0.9, 2 * n).reshape(2, n).requires_grad_()
+        added = library.arange(2.0 * n).reshape(2, n).requires_grad_()
+        _, y = associative_scan(lambda l, r: (l[0] * r[0], l[1] * r[0] + r[1]), (decay, added), 1, reverse, "generic")
+        (y * y).sum().backward()
+        found.append([y.tolist(), decay.grad.tolist(), added.grad.tolist()])
+        with pytest.raises(ValueError, match="Combine_mode"):
+            associative_scan(lambda a, b: a + b, decay, 0, combine_mode="other")
+    np.testing.assert_allclose(np.array(found[1]), np.array(found[0]), rtol=2e-5)
+    xs = (flambeau.tensor(decay.tolist()), flambeau.tensor(added.tolist()))
+    last, z = scan(lambda c, x: (c * x[0] + x[1],) * 2, flambeau.zeros(2), xs, dim=1, reverse=reverse)
+    np.testing.assert_allclose(z.numpy(), found[0][0], rtol=1e-5)
+    np.testing.assert_allclose(last.numpy(), np.array(found[0][0])[:, 0 if reverse else -1], rtol=1e-5)
 
 
 def test_a_model_of_a_directory(tmp_path: Any) -> None:
