@@ -13,7 +13,7 @@ from flambeau.dtypes import int32, int64
 from flambeau.nn.functional.arguments import check_floating, check_tensor, hashable
 from flambeau.nn.functional.pooling import _avg_pool, _each, _max_pool, first_maximum, lowest
 from flambeau.nn.functional.windows import positions
-from flambeau.ops.composite import untaped
+from flambeau.ops.composite import repeated, untaped
 from flambeau.ops.operands import cast
 from flambeau.ops.registry import operator
 from flambeau.shapes import pooling as rules
@@ -88,14 +88,22 @@ def _make_adaptive_avg_pool(spatial: int) -> Callable[..., Any]:
         kernel = _even(x, out)
         if kernel is not None:
             return _avg_pool(spatial, x, kernel, kernel, 0, False, True, None)
-        blocks, _, inside = _blocks(x, out)
-        dims = tuple(range(blocks.ndim - spatial, blocks.ndim))
-        with untaped():
-            counts = cast(inside, x.dtype).sum(tuple(range(spatial, 2 * spatial)))
-        y = blocks._fill_where(~inside, 0).sum(dims) / counts
+        y = repeated(_AVERAGED, _averaged, (x,), (out,))[0]
         return y._laid_out_as_image(x) if spatial == 2 else y
 
     return adaptive_avg_pool
+
+
+_AVERAGED: dict[Any, Any] = {}
+
+
+def _averaged(x: Tensor, out: tuple[int, ...]) -> Tensor:
+    """The means of windows of unequal sizes."""
+    blocks, _, inside = _blocks(x, out)
+    spatial = len(out)
+    with untaped():
+        counts = cast(inside, x.dtype).sum(tuple(range(spatial, 2 * spatial)))
+    return blocks._fill_where(~inside, 0).sum(tuple(range(blocks.ndim - spatial, blocks.ndim))) / counts
 
 
 def _adaptive_max_pool(spatial: int, input: Any, output_size: Any) -> tuple[Tensor, Any]:
@@ -114,13 +122,20 @@ def _adaptive_max_pool(spatial: int, input: Any, output_size: Any) -> tuple[Tens
             lambda: _max_pool(spatial, x, kernel, kernel, 0, 1, False, True)[1],
         )
     with untaped():
-        blocks, along, inside = _blocks(x, out)
-        blocks = blocks._fill_where(~inside, lowest(x.dtype))
-        places = _chosen(blocks, along, tuple(x._shape[-spatial:]))
+        places = repeated(_PLACES, _places, (x,), (out,))[0]
     y = _picked(x, places, spatial)
     if spatial == 2:
         y, places = y._laid_out_as_image(x), places._laid_out_as_image(x)
     return y, lambda: places
+
+
+_PLACES: dict[Any, Any] = {}
+
+
+def _places(x: Tensor, out: tuple[int, ...]) -> Tensor:
+    """Where in its plane the maximum of each of the windows of unequal sizes lies."""
+    blocks, along, inside = _blocks(x, out)
+    return _chosen(blocks._fill_where(~inside, lowest(x.dtype)), along, tuple(x._shape[-len(out) :]))
 
 
 def _chosen(blocks: Tensor, along: list[Tensor], sizes: tuple[int, ...]) -> Tensor:

@@ -19,7 +19,7 @@ from flambeau.nn.functional.loss import reduced as reduced_loss
 from flambeau.nn.functional.loss import reduction_of
 from flambeau.nn.functional.softmax import log_softmax
 from flambeau.nn.functional.windows import positions
-from flambeau.ops.composite import Composite, computed, record, untaped
+from flambeau.ops.composite import Composite, computed, record, repeated, untaped
 from flambeau.ops.gathering import gathered
 from flambeau.ops.nodes import converted, number_like, reduced, shaped, spread
 from flambeau.ops.operands import accumulation_dtype, cast, expand, refuse
@@ -79,6 +79,17 @@ def _class_axis(input: Tensor) -> int:
 
 def _nll(input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int, reduction: str) -> Tensor:
     """The loss of log-probabilities; the target's shape is that of the input without its class axis."""
+    tensors = (input, target) if weight is None else (input, target, weight)
+    return repeated(_NLL, _picked_loss, tensors, (ignore_index, reduction))[0]
+
+
+_NLL: dict[Any, Any] = {}
+
+
+def _picked_loss(input: Tensor, target: Tensor, *rest: Any) -> Tensor:
+    """`_nll`, with the weight, if there is one, before the last two parameters."""
+    *weights, ignore_index, reduction = rest
+    weight = weights[0] if weights else None
     axis = _class_axis(input)
     ignored = target == ignore_index
     found = target._fill_where(ignored, 0)

@@ -9,10 +9,9 @@ from typing import Any
 from flambeau.autograd.modes import no_grad
 from flambeau.dtypes import int64
 from flambeau.nn.functional.arguments import check_device, check_tensor, scalar_name
-from flambeau.ops.composite import Composite, record, untaped
+from flambeau.ops.composite import Composite, record, repeated, untaped
 from flambeau.ops.operands import cast
 from flambeau.ops.registry import operator
-from flambeau.ops.sorting import searchsorted
 from flambeau.ops.views import owned
 from flambeau.shapes import embedding as rules
 from flambeau.tensor import Tensor
@@ -182,24 +181,41 @@ def embedding_bag(
     padding = _padding_row(padding_idx, weight.shape[0])
     indices = _check("embedding_bag", input, weight)
     bags = shape[0]
-    if input.ndim == 2 and mode != "max" and max_norm is None:
-        return _rows_of_bags(indices, weight, scale_grad_by_freq, mode, per_sample_weights, padding)
-    if input.ndim == 2:
+    if input.ndim == 1:
+        assert offsets is not None
+        check_offsets(offsets, indices)
+        offsets = cast(offsets[:-1] if include_last_offset else offsets, int64)
+    if max_norm is not None:
+        renormalize(weight, indices.reshape(-1), max_norm, norm_type)
+    given = (indices, weight, offsets, per_sample_weights)
+    tensors = tuple(t for t in given if t is not None)
+    params = (tuple(t is not None for t in given), scale_grad_by_freq, mode, padding, shape)
+    return repeated(_BAGS, _bags, tensors, params)[0]
+
+
+_BAGS: dict[Any, Any] = {}
+
+
+def _bags(*arguments: Any) -> Tensor:
+    """`embedding_bag` of checked operands: those of indices, weight, offsets and weights of samples that there are, then which
+    there are, and the options."""
+    *tensors, is_given, by_frequency, mode, padding, shape = arguments
+    operands = iter(tensors)
+    indices, weight, offsets, per_sample_weights = (next(operands) if there else None for there in is_given)
+    bags = shape[0]
+    if indices.ndim == 2 and mode != "max":
+        return _rows_of_bags(indices, weight, by_frequency, mode, per_sample_weights, padding)
+    if offsets is None:
         bag = (indices.new_ones((bags,)).cumsum(0) - 1).unsqueeze(1).expand(indices.shape).reshape(-1)
         indices = indices.reshape(-1)
-        if per_sample_weights is not None:
-            per_sample_weights = per_sample_weights.reshape(-1)
     else:
-        assert offsets is not None
-        bag = bags_of(cast(offsets, int64), indices, bags, include_last_offset)
-    if max_norm is not None:
-        renormalize(weight, indices, max_norm, norm_type)
-    rows = embedding(indices, weight, scale_grad_by_freq=scale_grad_by_freq)
-    counted = (indices != padding).to(weight.dtype)
+        bag = bags_of(offsets, indices)
+    rows = embedding(indices, weight, scale_grad_by_freq=by_frequency)
     if mode == "max":
         return _bag_maximum(rows, bag, indices, bags, padding)
     if per_sample_weights is not None:
         rows = rows * per_sample_weights.unsqueeze(1)
+    counted = (indices != padding).to(weight.dtype)
     if padding >= 0:
         rows = rows * counted.unsqueeze(1)
     total = rows.new_zeros(shape).index_add(0, bag, rows)
@@ -223,8 +239,8 @@ def _rows_of_bags(
     return total if mode == "sum" else total / counted.sum(1).clamp_min(1)
 
 
-def bags_of(offsets: Tensor, indices: Tensor, bags: int, include_last: bool) -> Tensor:
-    """For each index the bag that it falls into: how many offsets lie at or before it, less one."""
+def check_offsets(offsets: Tensor, indices: Tensor) -> None:
+    """Looks at where bags begin. RuntimeError unless that is from 0 on and not behind the last index."""
     bounds = offsets.tolist()
     if bounds and bounds[0] != 0:
         raise RuntimeError(
@@ -235,11 +251,13 @@ def bags_of(offsets: Tensor, indices: Tensor, bags: int, include_last: bool) -> 
         raise RuntimeError(
             f"offsets[-1] can not be greater than input's length({indices.shape[0]}) but got offsets[-1] of {bounds[-1]}"
         )
-    if include_last:
-        offsets = offsets[:-1]
+
+
+def bags_of(offsets: Tensor, indices: Tensor) -> Tensor:
+    """For each index the bag that it falls into: how many offsets lie at or before it, less one."""
     n = indices.shape[0]
-    position = indices.new_ones((n,)).cumsum(0) - 1
-    return searchsorted(offsets, position, right=True) - 1
+    begin = offsets.new_zeros((n + 1,)).index_add(0, offsets, offsets.new_ones(tuple(offsets.shape)))
+    return begin[:n].cumsum(0) - 1
 
 
 def _bag_maximum(rows: Tensor, bag: Tensor, indices: Tensor, bags: int, padding: int) -> Tensor:

@@ -326,7 +326,7 @@ def _embedding_bag(
     rest = (name, sparse, per_sample_weights, include_last_offset, padding_idx)
     y = embedding_bag(indices, weight, offsets, None, 2.0, scale_grad_by_freq, *rest)
     bags = y.shape[0]
-    bag = bags_of(offsets.to(indices.dtype), indices, bags, include_last_offset)
+    bag = bags_of((offsets[:-1] if include_last_offset else offsets).to(indices.dtype), indices)
     counted = bag.new_ones(tuple(indices.shape)) if padding_idx is None else (indices != padding_idx).to(bag.dtype)
     sizes = bag.new_zeros((bags,)).index_add(0, bag, counted)
     return y, bag, sizes, bag.new_zeros((0,))
