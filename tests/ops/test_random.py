@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import bisect
 import math
 from typing import Any
 
 import pytest
+import torch
 
 import flambeau
 from flambeau.generator import Generator
@@ -156,3 +158,26 @@ def test_like_and_inference_of_dtypes() -> None:
     assert flambeau.rand(2, requires_grad=True, device="reference").requires_grad
     out = flambeau.empty(0, device="reference")
     assert flambeau.randn(3, out=out) is out and out.shape == (3,)
+
+
+@pytest.mark.parametrize("rates", [(0.05,), (0.7, 2.5), (7.0,), (15.0, 80.0), (3.0, 9.99, 10.0, 1e6)])
+def test_poisson_numbers_have_their_distribution(device, rates):
+    """Kolmogorov's distance from the distribution, of 20,000 numbers of each rate drawn in one call."""
+    n = 20_000
+    rate = flambeau.tensor(rates, dtype=flambeau.float64, device=device)
+    generator = flambeau.Generator(device=device).manual_seed(5)
+    drawn = flambeau.poisson(rate.repeat(n, 1), generator=generator).cpu().double()
+    for column, mean in enumerate(rates):
+        numbers = sorted(drawn[:, column].tolist())
+        spread = 4 * math.sqrt(mean) + 4
+        for k in range(max(0, int(mean - spread)), int(mean + spread), max(1, int(spread / 8))):
+            below = bisect.bisect_right(numbers, k) / n
+            expected = torch.special.gammaincc(torch.tensor([k + 1.0]).double(), torch.tensor([mean]).double())
+            assert abs(below - expected.item()) < 1.9 / math.sqrt(n)  # once in a thousand calls by chance; the seed is fixed
+
+
+def test_poisson_of_rates_at_the_ends(device):
+    drawn = flambeau.poisson(flambeau.tensor([0.0, math.inf, 0.0], device=device))
+    assert drawn.tolist() == [0.0, math.inf, 0.0]
+    with pytest.raises(RuntimeError, match="non-negative"):
+        flambeau.poisson(flambeau.tensor([math.nan], device=device))

@@ -180,7 +180,6 @@ def embedding_bag(
         raise ValueError("max mode does not support scaling the gradient by the frequency")
     padding = _padding_row(padding_idx, weight.shape[0])
     indices = _check("embedding_bag", input, weight)
-    bags = shape[0]
     if input.ndim == 1:
         assert offsets is not None
         check_offsets(offsets, indices)
