@@ -186,21 +186,21 @@ def embedding_bag(
         offsets = cast(offsets[:-1] if include_last_offset else offsets, int64)
     if max_norm is not None:
         renormalize(weight, indices.reshape(-1), max_norm, norm_type)
-    given = (indices, weight, offsets, per_sample_weights)
-    tensors = tuple(t for t in given if t is not None)
-    params = (tuple(t is not None for t in given), scale_grad_by_freq, mode, padding, shape)
+    others = (offsets, per_sample_weights)
+    tensors = (indices, weight, *(t for t in others if t is not None))
+    params = (tuple(t is not None for t in others), scale_grad_by_freq, mode, padding, shape)
     return repeated(_BAGS, _bags, tensors, params)[0]
 
 
 _BAGS: dict[Any, Any] = {}
 
 
-def _bags(*arguments: Any) -> Tensor:
-    """`embedding_bag` of checked operands: those of indices, weight, offsets and weights of samples that there are, then which
-    there are, and the options."""
-    *tensors, is_given, by_frequency, mode, padding, shape = arguments
-    operands = iter(tensors)
-    indices, weight, offsets, per_sample_weights = (next(operands) if there else None for there in is_given)
+def _bags(indices: Tensor, weight: Tensor, *rest: Any) -> Tensor:
+    """`embedding_bag` of checked operands: then come offsets and weights of samples, if there are any, which of them there are,
+    and the options."""
+    *others, is_given, by_frequency, mode, padding, shape = rest
+    following = iter(others)
+    offsets, per_sample_weights = (next(following) if there else None for there in is_given)
     bags = shape[0]
     if indices.ndim == 2 and mode != "max":
         return _rows_of_bags(indices, weight, by_frequency, mode, per_sample_weights, padding)
