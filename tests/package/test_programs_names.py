@@ -109,7 +109,7 @@ def test_branches_and_loops_on_values() -> None:
             library.cond(library.ones(2) > 0, lambda: 1, lambda: 2)
 
 
-@pytest.mark.parametrize("n", [1, 2, 5, 8])
+@pytest.mark.parametrize("n", [2, 3, 5, 8])
 @pytest.mark.parametrize("reverse", [False, True])
 def test_scans(n: int, reverse: bool) -> None:
     """A linear recurrence (the scan of state space models) by pairs; the plain scan does the same in turns."""
