@@ -1,12 +1,14 @@
-"""The command line: `flambeau info`, `flambeau bench`, `flambeau check`. May import anything of flambeau."""
+"""The command line: `flambeau info`, `bench`, `run` and `check`. May import anything of flambeau."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import platform
+import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 from flambeau.check import command as checking
@@ -63,6 +65,19 @@ def _bench(options: argparse.Namespace) -> int:
     return 0
 
 
+def _run(options: argparse.Namespace) -> int:
+    """Python, with a folder on its path where `import torch` finds flambeau; processes that the program starts have it, too."""
+    if options.arguments[:1] in (["-h"], ["--help"]):
+        options.parser.print_help()
+        return 0
+    path = [str(Path(__file__).with_name("_as_torch")), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path)}
+    command = [sys.executable, *options.arguments]
+    if os.name == "nt":  # a process cannot become another there
+        return subprocess.call(command, env=environment)
+    os.execve(sys.executable, command, environment)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command line; gives the exit status."""
     parser = argparse.ArgumentParser(prog="flambeau", description="PyTorch's API as a compiler in pure Python.")
@@ -75,6 +90,15 @@ def main(arguments: list[str] | None = None) -> int:
     check = commands.add_parser("check", help="find shape, dtype and device errors in programs without running them")
     checking.add_arguments(check)
     check.set_defaults(run=checking.run)
+    run = commands.add_parser(
+        "run",
+        help="run a PyTorch program on flambeau, unchanged",
+        description="Python, in which `import torch` is flambeau: `flambeau run train.py --epochs 3`, `flambeau run -m train`.",
+        add_help=False,
+        prefix_chars=" ",  # what begins with - is Python's, or the program's
+    )
+    run.add_argument("arguments", nargs=argparse.REMAINDER, help="what `python` takes: a file or -m MODULE, and its arguments")
+    run.set_defaults(run=_run, parser=run)
     options = parser.parse_args(arguments)
     try:
         status: int = options.run(options)

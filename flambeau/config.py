@@ -1,11 +1,13 @@
 """Settings from the environment, each read in one place. Imports nothing of flambeau.
 
-======================  =====================================================================================================
-FLAMBEAU_CACHE_DIR      where compiled kernels are kept (default: `flambeau` under the user's cache directory)
-FLAMBEAU_CACHE_MB       how large that directory may grow, in megabytes (default 512; 0 keeps nothing on disk)
-FLAMBEAU_NUM_THREADS    threads that compute (default: the processors this process may use)
-FLAMBEAU_VECTOR_BITS    widest vectors to generate, 128, 256 or 512 (default: the machine's)
-======================  =====================================================================================================
+=======================  ====================================================================================================
+FLAMBEAU_CACHE_DIR       where compiled kernels are kept (default: `flambeau` under the user's cache directory)
+FLAMBEAU_CACHE_MB        how large that directory may grow, in megabytes (default 512; 0 keeps nothing on disk)
+FLAMBEAU_NUM_THREADS     threads that compute (default: the processors this process may use)
+FLAMBEAU_VECTOR_BITS     widest vectors to generate, 128, 256 or 512 (default: the machine's)
+FLAMBEAU_WEBGPU          the package that speaks to GPUs, wgpu (default) or wgpudawn
+FLAMBEAU_WEBGPU_ADAPTER  a part of the names of the GPUs to use (default: all, dedicated ones first)
+=======================  ====================================================================================================
 """
 
 from __future__ import annotations
@@ -13,7 +15,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-__all__ = ["cache_directory", "cache_megabytes", "num_threads", "vector_bits"]
+__all__ = ["cache_directory", "cache_megabytes", "num_threads", "vector_bits", "webgpu_adapter", "webgpu_package"]
+
+_WEBGPU_PACKAGES = ("wgpu", "wgpudawn")
 
 
 def _integer(name: str, minimum: int) -> int | None:
@@ -62,3 +66,15 @@ def vector_bits() -> int | None:
     if value is not None and value not in (128, 256, 512):
         raise RuntimeError(f"FLAMBEAU_VECTOR_BITS must be 128, 256 or 512, got {value}")
     return value
+
+
+def webgpu_package() -> str:
+    name = os.environ.get("FLAMBEAU_WEBGPU", "").strip() or _WEBGPU_PACKAGES[0]
+    if name not in _WEBGPU_PACKAGES:
+        raise RuntimeError(f"FLAMBEAU_WEBGPU must be one of {', '.join(_WEBGPU_PACKAGES)}, got {name!r}")
+    return name
+
+
+def webgpu_adapter() -> str:
+    """A part of an adapter's name, in small letters; empty where all will do."""
+    return os.environ.get("FLAMBEAU_WEBGPU_ADAPTER", "").strip().lower()

@@ -2,16 +2,20 @@
 
 Without this, Python would find `nn`'s file through the package's path and run it again: there would be two `Parameter` classes,
 of which neither knows the other. And `torch.__name__` is then "torch", which libraries check (pyro, before it patches a
-function that it finds by name). Imports nothing of flambeau.
+function that it finds by name). Libraries that ask which version of the distribution "torch" is installed are
+told, too. Imports `flambeau.version`.
 """
 
 from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Iterator
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
+
+from flambeau.version import __version__
 
 _PACKAGE = __name__.partition(".")[0]
 
@@ -49,6 +53,21 @@ class _Finder:
                 raise
             return None  # the machinery then says that there is no such module, by the name that was asked for
         return ModuleSpec(name, _Loader(module))  # type: ignore[arg-type]
+
+    def find_distributions(self, context: Any) -> Iterator[Any]:
+        """For `importlib.metadata`: the distribution "torch", while we are in its place."""
+        if context.name == "torch" and package_name() == "torch":
+            from importlib.metadata import Distribution
+
+            class Metadata(Distribution):
+                def read_text(self, filename: str) -> str | None:
+                    is_metadata = filename == "METADATA"
+                    return f"Metadata-Version: 2.1\nName: torch\nVersion: {__version__}\n" if is_metadata else None
+
+                def locate_file(self, path: Any) -> Any:
+                    raise FileNotFoundError(path)
+
+            yield Metadata()
 
 
 sys.meta_path.insert(0, _Finder())

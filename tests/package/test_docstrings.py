@@ -1,10 +1,11 @@
-"""The examples in docstrings run and give what they say."""
+"""The examples in docstrings and in the guide run and give what they say."""
 
 from __future__ import annotations
 
 import doctest
 import importlib
 import pkgutil
+from pathlib import Path
 
 import pytest
 
@@ -24,6 +25,8 @@ def _examples() -> list[doctest.DocTest]:
             continue
         module = importlib.import_module(info.name)
         found += [test for test in finder.find(module, extraglobs=dict(NAMES)) if test.examples]
+    guide = Path(__file__).parents[2] / "docs" / "guide.md"
+    found.append(doctest.DocTestParser().get_doctest(guide.read_text(), dict(NAMES), "docs.guide", str(guide), 0))
     return sorted(found, key=lambda test: test.name)
 
 

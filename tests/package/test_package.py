@@ -37,9 +37,9 @@ def test_imports_go_down_the_house() -> None:
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize("command", ["info", "--help"])
-def test_the_command_line_answers(command: str) -> None:
-    done = subprocess.run([sys.executable, "-m", "flambeau", command], capture_output=True, text=True, cwd=ROOT, check=False)
+@pytest.mark.parametrize("command", [["info"], ["--help"], ["run", "--help"]], ids=" ".join)
+def test_the_command_line_answers(command: list[str]) -> None:
+    done = subprocess.run([sys.executable, "-m", "flambeau", *command], capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 0 and "flambeau" in done.stdout, done.stderr
 
 
@@ -47,3 +47,35 @@ def test_every_public_name_is_there() -> None:
     import flambeau
 
     assert [name for name in flambeau.__all__ if not hasattr(flambeau, name)] == []
+
+
+def test_a_program_for_pytorch_runs_as_it_is(tmp_path: Path) -> None:
+    """`flambeau run`: here and in the processes that the program starts; its arguments and its status are its own."""
+    (tmp_path / "program.py").write_text("""
+import importlib.metadata
+import multiprocessing
+import sys
+
+import torch.nn as nn
+from torch.optim import SGD
+import torch
+
+
+def answer(queue):
+    queue.put((torch.__version__, nn.Linear(2, 3)(torch.ones(1, 2)).shape))
+
+
+if __name__ == "__main__":
+    context = multiprocessing.get_context("spawn")
+    queue = context.Queue()
+    process = context.Process(target=answer, args=(queue,))
+    process.start()
+    assert queue.get() == (importlib.metadata.version("torch"), (1, 3))
+    process.join()
+    print(torch.__version__, SGD.__module__, sys.argv[1:])
+    sys.exit(3)
+""")
+    command = [sys.executable, "-m", "flambeau", "run", tmp_path / "program.py", "--epochs", "-m"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 3, done.stderr
+    assert done.stdout.split(maxsplit=2)[1:] == ["flambeau.optim.sgd", "['--epochs', '-m']\n"] and "+flambeau" in done.stdout

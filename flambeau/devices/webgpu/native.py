@@ -1,7 +1,7 @@
 """The native host: wgpu-py over wgpu-native, or over Dawn with `wgpudawn`, which has the same interface.
 
 The setting FLAMBEAU_WEBGPU chooses the package ("wgpu", the default, or "wgpudawn"); FLAMBEAU_WEBGPU_ADAPTER a part of the
-adapter's name. May import wgpu or wgpudawn (inside functions), `codegen.wgsl.target`, `devices.webgpu.host`.
+adapter's name. May import wgpu or wgpudawn (inside functions), `flambeau.config`, `codegen.wgsl.target`, `devices.webgpu.host`.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
+import flambeau.config as config
 from flambeau.codegen.wgsl.target import Target
 from flambeau.devices.webgpu.host import Command, DeviceLostError, OutOfMemoryError
 
 __all__ = ["open_host", "adapters", "NativeHost"]
 
-_PACKAGES = ("wgpu", "wgpudawn")
 DAWN_TOGGLES = ["allow_unsafe_apis", "vulkan_enable_f16_on_nvidia", "disable_workgroup_init", "disable_robustness"]
 """What Dawn needs for half precision and subgroup matrices, and what it may leave out.
 
@@ -31,9 +31,7 @@ _INSTALL = "install it with: pip install flambeau[gpu]"
 @cache
 def _package() -> Any:
     """The wgpu-py package that the user chose. Raises RuntimeError when it isn't installed."""
-    name = os.environ.get("FLAMBEAU_WEBGPU", "").strip() or "wgpu"
-    if name not in _PACKAGES:
-        raise RuntimeError(f"FLAMBEAU_WEBGPU must be one of {', '.join(_PACKAGES)}, got {name!r}")
+    name = config.webgpu_package()
     if not os.environ.get("XDG_RUNTIME_DIR") and os.name == "posix":  # Mesa's drivers say so on stderr when it is unset
         os.environ["XDG_RUNTIME_DIR"] = tempfile.gettempdir()
     try:
@@ -63,9 +61,7 @@ def _adapters() -> list[Any]:
     found = [a for a in package.gpu.enumerate_adapters_sync() if a.info["backend_type"] in ("Vulkan", "Metal", "D3D12")]
     if not found:
         found = list(package.gpu.enumerate_adapters_sync())
-    chosen = os.environ.get("FLAMBEAU_WEBGPU_ADAPTER", "").lower()
-    if chosen:
-        found = [a for a in found if chosen in a.summary.lower()]
+    found = [a for a in found if config.webgpu_adapter() in a.summary.lower()]
     order = {"DiscreteGPU": 0, "IntegratedGPU": 1, "CPU": 3}
     return sorted(found, key=lambda a: order.get(a.info["adapter_type"], 2))
 
