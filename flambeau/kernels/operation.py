@@ -20,10 +20,12 @@ class Operation:
     """One operation of a program. `number` is its place in a topological order; `users` are the operations that read it.
 
     Leaves are "memory" (a plan input), "scalar", "constant" and "iota". `origin` is the operator that it came from first, where
-    a profile asks for it.
+    a profile asks for it. `computed` and `stored` are for `kernels/repeated.py`.
     """
 
-    __slots__ = ("name", "inputs", "params", "shape", "dtype", "size", "number", "users", "kind", "origin")
+    __slots__ = (
+        "name", "inputs", "params", "shape", "dtype", "size", "number", "users", "kind", "origin", "computed", "stored",
+    )  # fmt: skip
 
     def __init__(
         self, name: str, inputs: tuple[Operation, ...], params: tuple[Any, ...], shape: tuple[int, ...], type: dtype, number: int
@@ -32,6 +34,7 @@ class Operation:
         self.kind = "leaf" if name == "memory" else PRIMITIVES[name].kind
         self.users: list[Operation] = []
         self.origin: str | None = None
+        self.computed = self.stored = 0
         size = 1
         for n in shape:
             size *= n

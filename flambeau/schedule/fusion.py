@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from flambeau.kernels.attention import lower_attention
-from flambeau.kernels.contract import contracts, images, lower_contraction
+from flambeau.kernels.contract import contracts, images
 from flambeau.kernels.ir import Expr
-from flambeau.kernels.lower import Unfusable, Write, lower_loops
+from flambeau.kernels.lower import Unfusable, Write
 from flambeau.kernels.operation import MOVEMENT, Operation
+from flambeau.kernels.repeated import lower_attention, lower_contraction, lower_loops
 
 __all__ = ["Fusion", "Unit"]
 

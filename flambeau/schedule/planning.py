@@ -13,11 +13,10 @@ from flambeau.graph.node import Node, topological_order
 from flambeau.graph.parts import real_graph
 from flambeau.graph.step import Step as StepGraph
 from flambeau.graph.step import down_to
-from flambeau.kernels.attention import lower_attention
-from flambeau.kernels.contract import lower_contraction
 from flambeau.kernels.ir import FourierKernel, Kernel, RoutineKernel, Slot, SortKernel
-from flambeau.kernels.lower import Unfusable, Write, lower_loops
+from flambeau.kernels.lower import Unfusable, Write
 from flambeau.kernels.operation import MOVEMENT, Operation, Program
+from flambeau.kernels.repeated import lower_attention, lower_contraction, lower_loops
 from flambeau.schedule.fusion import WIDEST, Fusion, Unit
 from flambeau.schedule.memory import donations, is_copy, shared
 from flambeau.schedule.plan import Plan, RecurrenceKernel, Step, Value
@@ -95,13 +94,17 @@ def _scheduled(program: Program, wanted: Sequence[Operation], inputs: Sequence[O
     forced: set[int] = set()
     while True:
         fusion = Fusion(operations, outputs, forced)
-        try:
-            launches = [(unit, _launches(unit, fusion)) for unit in _ordered(fusion.units)]
+        launches: list[tuple[Unit, list[Launch]]] = []
+        missing: set[int] = set()
+        for unit in _ordered(fusion.units):
+            try:
+                launches.append((unit, _launches(unit, fusion)))
+            except Unfusable as error:
+                missing.add(error.operation.number)
+        if not missing:
             break
-        except Unfusable as error:
-            number = error.operation.number
-            assert number not in forced, error.operation
-            forced.add(number)
+        assert missing.isdisjoint(forced), missing
+        forced |= missing
     return _plan(operations, launches, inputs, scalars, wanted)
 
 

@@ -5,8 +5,10 @@ May import `flambeau.schedule.plan` and `flambeau.traced`.
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 from flambeau.schedule.plan import Plan
 from flambeau.traced import Traced, larger, peeked
@@ -14,6 +16,7 @@ from flambeau.traced import Traced, larger, peeked
 __all__ = ["Block", "homes", "lifetimes", "place"]
 
 _LINE = 64
+_offset = itemgetter(0)
 
 
 def homes(plan: Plan, donated: frozenset[int]) -> list[int]:
@@ -58,22 +61,22 @@ def place(blocks: Sequence[Block]) -> int:
     Large blocks first, each at the lowest offset where it fits. Where sizes are traced, this says which blocks lie above which;
     how far above follows from the sizes, whatever they are.
     """
-    placed: list[tuple[int, int, Block]] = []
+    placed: list[tuple[int, int, Block]] = []  # by their places
     for block in sorted(blocks, key=lambda b: (-peeked(b.size), b.first)):
-        size = peeked(block.room)
+        size, first, last = peeked(block.room), block.first, block.last
         offset = 0
-        for low, high in sorted((low, high) for low, high, other in placed if _meet(block, other)):
-            if offset + size <= low:
-                break
-            offset = max(offset, high)
-        placed.append((offset, offset + size, block))
+        for low, high, other in placed:
+            if high > offset and other.first <= last and first <= other.last:
+                if offset + size <= low:
+                    break
+                offset = high
+        insort(placed, (offset, offset + size, block), key=_offset)
     total = 0
     if not any(isinstance(b.size, Traced) for b in blocks):
         for offset, end, block in placed:
             block.offset = offset
             total = max(total, end)
         return total
-    placed.sort(key=lambda item: item[0])
     for number, (_, _, block) in enumerate(placed):
         below = [b for _, _, b in placed[:number] if _meet(block, b)]
         block.offset = 0
