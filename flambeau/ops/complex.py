@@ -48,7 +48,7 @@ def _check_parts(name: str, a: Any, b: Any, names: tuple[str, str]) -> tuple[Ten
     return operands(name, a, b)
 
 
-@operator("complex", method=False, out=True)
+@operator("complex", method=False, out="exact")
 def complex(real: Tensor, imag: Tensor) -> Tensor:
     """real + i·imag, of two float32 (float64) tensors of shapes that broadcast: complex64 (complex128).
 

@@ -354,7 +354,7 @@ _SINC = Composite("sinc", _sinc_gradient)
 _frexp_result = result_type("frexp", "mantissa exponent")
 
 
-@operator(out=True)
+@operator(out="exact")
 def frexp(input: Tensor) -> Any:
     """mantissa · 2^exponent with a mantissa of size in [½, 1); exponents are int32."""
     if check_tensor(input, "frexp", "input").dtype.category != 2:

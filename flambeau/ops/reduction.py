@@ -432,6 +432,8 @@ def renorm(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
         raise RuntimeError(
             f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {name_of_dtype(input.dtype)}"
         )
+    if len(input._shape) < 2:
+        raise RuntimeError(f"renorm: input needs at least 2 dimensions, got {len(input._shape)} dimensions")
     d = wrap_dim(dim, len(input._shape))
     axes = tuple(i for i in range(len(input._shape)) if i != d)
     length = vector_norm(input, float(p), axes, True)

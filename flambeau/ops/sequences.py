@@ -309,7 +309,7 @@ def triu_indices(
     return _indices("triu_indices", row, col, offset, False, dtype, device)
 
 
-@operator(out=True)
+@operator(out="exact")
 def diag(input: Tensor, diagonal: int = 0) -> Tensor:
     """A matrix's diagonal as a vector, or a matrix with a vector on its diagonal."""
     from flambeau.shapes.views import diag as rule
