@@ -40,7 +40,7 @@ _ONE_PROCESS = "there is one process, and torch.distributed.is_available() is Fa
 _ONE_DEVICE = "there is one device of a kind, and modules are not spread over several"
 _NO_EXPORT = "graphs are recorded by running, and aren't exported"
 _NO_QUANTIZATION = "there are no quantized tensors"
-_NO_TRACING = "graphs are recorded by running; there is no symbolic tracing of Python"
+_NO_TRACING = "torch.fx traces programs in terms of PyTorch's functions, and nothing traces what is below these"
 _NO_NESTED = "there are no nested tensors"
 _NO_FAKES = "tensors without memory are those of device='meta'"
 
@@ -125,21 +125,13 @@ _PARTS = {
     "distributed.tensor.placement_types": _Part(_ONE_PROCESS, "Partial Placement Replicate Shard _StridedShard"),
     "export": _Part(_NO_EXPORT, "Dim ExportedProgram export load save"),
     "export.decomp_utils": _Part(_NO_EXPORT, "CustomDecompTable"),
-    "fx": _Part(_NO_TRACING, "Graph GraphModule Interpreter Node Proxy Tracer Transformer replace_pattern symbolic_trace"),
     "fx._pytree": _Part(_NO_TRACING, "register_pytree_flatten_spec tree_flatten_spec"),
-    "fx._symbolic_trace": _Part(_NO_TRACING, "Tracer symbolic_trace", {"is_fx_tracing": False}),
     "fx.experimental": _Part(_NO_TRACING),
     "fx.experimental.proxy_tensor": _Part(_NO_TRACING, "ProxyTorchDispatchMode make_fx", {"get_proxy_mode": None}),
     "fx.experimental.symbolic_shapes": _Part(_NO_TRACING, "ShapeEnv", {"is_symbolic": False},
                                              {"guard_or_false": bool, "guard_or_true": bool}),
-    "fx.graph": _Part(_NO_TRACING, "CodeGen Graph"),
-    "fx.graph_module": _Part(_NO_TRACING, "GraphModule _CodeOnlyModule _copy_attr _USER_PRESERVED_ATTRIBUTES_KEY"),
-    "fx.interpreter": _Part(_NO_TRACING, "Interpreter Transformer"),
-    "fx.node": _Part(_NO_TRACING, "Argument Node Target map_aggregate map_arg"),
-    "fx.passes": _Part(_NO_TRACING),
     "fx.passes.infra": _Part(_NO_TRACING),
     "fx.passes.infra.pass_base": _Part(_NO_TRACING, "PassBase PassResult"),
-    "fx.proxy": _Part(_NO_TRACING, "GraphAppendingTracer Proxy TraceError TracerBase"),
     "nested": _Part(_NO_NESTED, "as_nested_tensor nested_tensor nested_tensor_from_jagged to_padded_tensor"),
     "autograd.profiler": _Part("there is no CUDA device", "emit_itt emit_nvtx"),
     "nn.parallel": _Part(_ONE_DEVICE, "DistributedDataParallel data_parallel gather parallel_apply replicate scatter"),

@@ -12,6 +12,7 @@ from flambeau.ops.creation import empty
 from flambeau.ops.operands import sizes
 from flambeau.ops.sharing import as_tensor
 from flambeau.tensor import Tensor
+from flambeau.tensor.overriding import dispatch, overloaded
 
 __all__ = ["assert_allclose", "assert_close", "make_tensor"]
 
@@ -175,5 +176,8 @@ def _range_of(type: dtype) -> tuple[float, float, float, float]:
 
 def _assert(condition: Any, message: str) -> None:
     """`torch._assert`: raises AssertionError with the message where the condition doesn't hold."""
-    if not condition:
+    found = overloaded((condition,))
+    if found:
+        dispatch(_assert, found, (condition, message), {})
+    elif not condition:
         raise AssertionError(message)

@@ -1,22 +1,17 @@
-"""`torch.fx`'s word for functions that symbolic tracing doesn't enter: there is no such tracing, graphs are recorded by running.
+"""`torch.fx`: programs as graphs that programs read and change, made by calling a module with proxies for its arguments.
 
-May import `flambeau.missing`, which has the names of what would trace.
+May import `flambeau.nn`, `flambeau.tensor`.
 """
 
-from __future__ import annotations
+from flambeau.fx._symbolic_trace import PH, ProxyableClassMeta, Tracer, symbolic_trace, wrap
+from flambeau.fx.graph import CodeGen, Graph
+from flambeau.fx.graph_module import GraphModule
+from flambeau.fx.interpreter import Interpreter, Transformer
+from flambeau.fx.node import Node, has_side_effect, map_arg
+from flambeau.fx.proxy import Proxy
+from flambeau.fx.subgraph_rewriter import replace_pattern
 
-from collections.abc import Callable
-from typing import Any
-
-from flambeau.missing import names
-
-__all__ = ["wrap"]
-
-globals().update(names("fx"))
-
-
-def wrap(fn_or_name: str | Callable[..., Any]) -> str | Callable[..., Any]:
-    """The function, or the name, itself; raises RuntimeError for what is neither, as PyTorch does."""
-    if not callable(fn_or_name) and not isinstance(fn_or_name, str):
-        raise RuntimeError("Unsupported type for global function! Must be either a callable or string name")
-    return fn_or_name
+__all__ = [
+    "PH", "CodeGen", "Graph", "GraphModule", "Interpreter", "Node", "Proxy", "ProxyableClassMeta", "Tracer", "Transformer",
+    "has_side_effect", "map_arg", "replace_pattern", "symbolic_trace", "wrap",
+]  # fmt: skip

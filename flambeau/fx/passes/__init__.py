@@ -1,0 +1,1 @@
+"""`torch.fx.passes`: what notes something of a graph."""
