@@ -9,7 +9,7 @@ from flambeau.distributions import constraints
 from flambeau.distributions.binary_parameters import BinaryParameters
 from flambeau.distributions.utils import softplus
 from flambeau.ops.binary import xlogy
-from flambeau.ops.random import uniform
+from flambeau.ops.draws import binomial
 from flambeau.ops.sequences import arange
 from flambeau.tensor import Tensor
 
@@ -48,11 +48,7 @@ class Binomial(BinaryParameters):
     def sample(self, sample_shape: Any = ()) -> Tensor:
         shape = tuple(self._extended_shape(sample_shape))
         with no_grad():
-            probs, total = self.probs.expand(shape), self.total_count.expand(shape)
-            trials = int(total.max()) if total.numel() else 0
-            drawn = uniform((trials, *shape), probs.dtype, probs._storage.device, None) < probs
-            allowed = arange(trials, device=probs.device).view(-1, *(1,) * len(shape)) < total
-            return (drawn & allowed).sum(0).to(probs.dtype)
+            return binomial(self.total_count.expand(shape), self.probs.expand(shape))
 
     def log_prob(self, value: Tensor) -> Tensor:
         if self._validate_args:

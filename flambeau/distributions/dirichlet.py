@@ -6,8 +6,8 @@ from typing import Any
 
 from flambeau.distributions import constraints
 from flambeau.distributions.exponential_family import ExponentialFamily
-from flambeau.distributions.gamma import standard_gamma
 from flambeau.ops.binary import xlogy
+from flambeau.ops.draws import standard_gamma
 from flambeau.tensor import Tensor
 
 __all__ = ["Dirichlet"]

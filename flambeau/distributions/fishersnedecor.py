@@ -7,7 +7,8 @@ from typing import Any
 from flambeau.distributions import constraints
 from flambeau.distributions.distribution import Distribution
 from flambeau.distributions.gamma import Gamma
-from flambeau.distributions.utils import above_zero, broadcast_all
+from flambeau.distributions.utils import broadcast_all
+from flambeau.ops.draws import above_zero
 from flambeau.tensor import Tensor
 
 __all__ = ["FisherSnedecor"]

@@ -7,7 +7,8 @@ from typing import Any
 from flambeau.autograd.modes import no_grad
 from flambeau.distributions import constraints
 from flambeau.distributions.binary_parameters import BinaryParameters
-from flambeau.distributions.utils import above_zero, broadcast_all, softplus
+from flambeau.distributions.utils import broadcast_all, softplus
+from flambeau.ops.draws import above_zero
 from flambeau.ops.random import uniform
 from flambeau.tensor import Tensor
 

@@ -8,7 +8,8 @@ from typing import Any
 from flambeau.distributions import constraints
 from flambeau.distributions.beta import Beta
 from flambeau.distributions.distribution import Distribution
-from flambeau.distributions.utils import above_zero, broadcast_all
+from flambeau.distributions.utils import broadcast_all
+from flambeau.ops.draws import above_zero
 from flambeau.ops.random import standard_normal
 from flambeau.ops.sequences import arange
 from flambeau.tensor import Tensor

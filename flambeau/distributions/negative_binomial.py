@@ -9,7 +9,7 @@ from flambeau.distributions import constraints
 from flambeau.distributions.binary_parameters import BinaryParameters
 from flambeau.distributions.gamma import Gamma
 from flambeau.distributions.utils import lazy_property, softplus
-from flambeau.ops.random import poisson
+from flambeau.ops.draws import poisson
 from flambeau.tensor import Tensor
 
 __all__ = ["NegativeBinomial"]

@@ -9,7 +9,7 @@ from flambeau.distributions import constraints
 from flambeau.distributions.exponential_family import ExponentialFamily
 from flambeau.distributions.utils import broadcast_all
 from flambeau.ops.binary import xlogy
-from flambeau.ops.random import poisson
+from flambeau.ops.draws import poisson
 from flambeau.tensor import Tensor
 
 __all__ = ["Poisson"]

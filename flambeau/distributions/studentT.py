@@ -7,8 +7,8 @@ from typing import Any
 
 from flambeau.distributions import constraints
 from flambeau.distributions.distribution import Distribution
-from flambeau.distributions.gamma import standard_gamma
 from flambeau.distributions.utils import broadcast_all
+from flambeau.ops.draws import standard_gamma
 from flambeau.ops.random import standard_normal
 from flambeau.tensor import Tensor
 

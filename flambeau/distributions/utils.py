@@ -16,7 +16,7 @@ from flambeau.tensor import Tensor
 
 __all__ = [
     "broadcast_all", "clamp_probs", "euler_constant", "lazy_property", "logits_to_probs", "probs_to_logits", "softplus",
-    "sum_rightmost", "log_odds_cost", "above_zero", "LOG_SQRT_2PI",
+    "sum_rightmost", "log_odds_cost", "LOG_SQRT_2PI",
 ]  # fmt: skip
 
 euler_constant = EULER
@@ -59,11 +59,6 @@ softplus = formula("softplus", lambda x: x.clamp(min=0) + (-x.abs()).exp().log1p
 def log_odds_cost(logits: Tensor, value: Tensor) -> Tensor:
     """-log of the probability of `value` in [0, 1] for an event of these logits: binary cross entropy."""
     return (1 - value) * logits + softplus(-logits)
-
-
-def above_zero(t: Tensor) -> Tensor:
-    """The tensor, no less than the smallest normal number of its dtype."""
-    return t.clamp(min=finfo(t.dtype).tiny)
 
 
 def sum_rightmost(value: Tensor, dim: int) -> Tensor:

@@ -15,6 +15,7 @@ from flambeau.ops import (  # noqa: F401
     complex,
     conversion,
     creation,
+    draws,
     dunders,
     einsum,
     fft,

@@ -86,6 +86,18 @@ def _log_add(name: str, a: Tensor, b: Tensor, up: Any, down: Any) -> Tensor:
     return choose(same_infinity, a, add(top, down(up(difference))), name)
 
 
+def _complex_log_add(a: Tensor, b: Tensor) -> Tensor:
+    """The sum relative to the number with the larger real part; where both are infinite and equal, as they are."""
+    a_real, b_real = a.real, b.real
+    is_less = a_real < b_real
+    high, low = choose(is_less, b, a, "logaddexp"), choose(is_less, a, b, "logaddexp")
+    found = add(high, log1p(exp(sub(low, high))))
+    same_infinity = (a_real == b_real) & (_apply(e.ABS, (a_real,)) == float("inf"))
+    at_infinity = choose(a_real < 0, low, log(add(exp(low), exp(high))), "logaddexp")
+    found = choose(same_infinity, at_infinity, found, "logaddexp")
+    return choose(isnan(a) | isnan(b), float("nan"), found, "logaddexp")
+
+
 _LOGADDEXP = Composite(
     "logaddexp",
     lambda g, y, inputs, params: tuple(
@@ -96,7 +108,7 @@ _LOGADDEXP = Composite(
 
 @operator(out=True)
 def logaddexp(input: Tensor, other: Tensor) -> Tensor:
-    """log(exp(input) + exp(other)), without overflow."""
+    """log(exp(input) + exp(other)), without overflow; of complex numbers, too."""
     return _logaddexp("logaddexp", input, other, exp, log1p)
 
 
@@ -108,11 +120,11 @@ def logaddexp2(input: Tensor, other: Tensor) -> Tensor:
 
 def _logaddexp(name: str, input: Tensor, other: Tensor, up: Any, down: Any) -> Tensor:
     a, b = operands(name, input, other)
-    if a.dtype.category != 2:
+    if a.dtype.category != 2 and (a.dtype.category != 3 or name == "logaddexp2"):
         raise NotImplementedError(f"\"{name}_cpu\" not implemented for '{scalar_name(a)}'")
     wide = accumulation_dtype(a.dtype)
     with untaped():
-        y = cast(_log_add(name, cast(a, wide), cast(b, wide), up, down), a.dtype)
+        y = _complex_log_add(a, b) if a.is_complex() else cast(_log_add(name, cast(a, wide), cast(b, wide), up, down), a.dtype)
     return record(_LOGADDEXP, y, (a, b), (up,))
 
 

@@ -276,7 +276,7 @@ def kron(input: Tensor, other: Tensor) -> Tensor:
     return owned(reshape(left * right, shape))
 
 
-@operator(method=False)
+@operator(method=False, out=True)
 def chain_matmul(*matrices: Tensor) -> Tensor:
     """The product of several matrices, in the cheapest order."""
     return multi_dot(list(matrices))

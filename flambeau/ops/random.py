@@ -11,7 +11,6 @@ from flambeau.generator import Generator, default_generator
 from flambeau.graph.primitives import elementwise as e
 from flambeau.graph.primitives.complex import VIEW_AS_COMPLEX
 from flambeau.graph.primitives.random import RANDOM_BITS
-from flambeau.ops.composite import repeated
 from flambeau.ops.operands import (
     accumulation_dtype,
     cast,
@@ -29,7 +28,6 @@ from flambeau.ops.operands import (
 from flambeau.ops.registry import operator, scalar_name, write_out
 from flambeau.ops.slicing import select
 from flambeau.ops.sorting import argsort, searchsorted, topk
-from flambeau.ops.views import reshape
 from flambeau.tensor import Tensor
 
 __all__ = ["bits", "uniform", "standard_normal", "rand", "randn", "randint", "randperm", "bernoulli", "multinomial", "normal"]
@@ -326,85 +324,6 @@ def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, g
     # The order of weight / exponential is the order of drawing without replacement (Efraimidis and Spirakis, 2006).
     waiting = -uniform(tuple(weights._shape), weights.dtype, device, generator, above_zero=True).log()
     return topk(weights / waiting.clamp(min=finfo(weights.dtype).tiny), num_samples)[1]
-
-
-@operator()
-def poisson(input: Tensor, generator: Generator | None = None) -> Tensor:
-    """Poisson numbers of the rates that the elements are. Computes the input: how numbers are drawn depends on its size."""
-    if check_tensor(input, "poisson", "input").dtype.category != 2:
-        raise NotImplementedError(f"\"poisson_cpu\" not implemented for '{scalar_name(input)}'")
-    if not input.numel():
-        return input.clone()
-    rate = reshape(input.detach().double(), (-1,))
-    low, high = (float(end) for end in rate.aminmax())
-    if not low >= 0:
-        raise RuntimeError("invalid Poisson rate, expected rate to be non-negative")
-    if high < _MANY_EVENTS:
-        drawn = _few_events(rate, high, generator)
-    elif low >= _MANY_EVENTS:
-        drawn = _many_events(rate, generator)
-    else:
-        drawn = _few_events(rate.clamp(max=_MANY_EVENTS), _MANY_EVENTS, generator)
-        (places,) = (rate >= _MANY_EVENTS).nonzero(as_tuple=True)
-        drawn = drawn.index_put((places,), _many_events(rate[places], generator))
-    return reshape(cast(drawn, input.dtype), tuple(input._shape))
-
-
-_MANY_EVENTS = 10.0
-"""From this rate on numbers are drawn by rejection."""
-
-
-def _few_events(rate: Tensor, high: float, generator: Generator | None) -> Tensor:
-    """By inversion: how many terms of the distribution a uniform number covers. What terms are left out beyond the last is less
-    than such a number's last bit."""
-    bound = next(b for b in (0.1, 1.0, 3.0, _MANY_EVENTS) if high <= b)
-    drawn = uniform(tuple(rate._shape), rate.dtype, rate._storage.device, generator)
-    return repeated(_COVERED, _covered, (rate, drawn), (int(bound + 8 * math.sqrt(bound) + 10),))[0]
-
-
-_COVERED: dict[Any, Any] = {}
-
-
-def _covered(rate: Tensor, drawn: Tensor, terms: int) -> Tensor:
-    term = total = (-rate).exp()
-    count = cast(total <= drawn, rate.dtype)
-    for k in range(1, terms):
-        term = term * rate * (1 / k)
-        total = total + term
-        count = count + cast(total <= drawn, rate.dtype)
-    return count
-
-
-def _many_events(rate: Tensor, generator: Generator | None) -> Tensor:
-    """By transformed rejection (W. Hörmann, "The transformed rejection method for generating Poisson random variables", 1993,
-    algorithm PTRS): candidates for all, then for those whose candidate was refused, until none is."""
-    result, places = rate, None
-    while True:
-        size, device = tuple(rate._shape), rate._storage.device
-        u, v = (uniform(size, rate.dtype, device, generator, above_zero=True) for _ in range(2))
-        found, accepted = repeated(_CANDIDATES, _candidates, (rate, u, v))
-        result = found if places is None else result.index_put((places,), found)
-        (refused,) = accepted.logical_not().nonzero(as_tuple=True)
-        if not refused._shape[0]:
-            return result
-        rate, places = rate[refused], refused if places is None else places[refused]
-
-
-_CANDIDATES: dict[Any, Any] = {}
-
-
-def _candidates(rate: Tensor, u: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-    u = u - 0.5
-    log_rate, width = rate.log(), 0.931 + 2.53 * rate.sqrt()
-    slope = -0.059 + 0.02483 * width
-    distance = 0.5 - u.abs()
-    k = ((2 * slope / distance + width) * u + rate + 0.43).floor()
-    inside = (distance >= 0.07) & (v <= 0.9277 - 3.6224 / (width - 2))
-    outside = (k < 0) | ((distance < 0.013) & (v > distance))
-    left = v.log() + (1.1239 + 1.1328 / (width - 3.4)).log() - (slope / (distance * distance) + width).log()
-    accepted = inside | (outside.logical_not() & (left <= k * log_rate - rate - (k + 1).lgamma()))
-    endless = rate == math.inf
-    return k._fill_where(endless, math.inf), accepted | endless
 
 
 # --- in place ----------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from flambeau.graph.primitives.scan import SCAN
 from flambeau.ops.binary import logaddexp
 from flambeau.ops.composite import record
 from flambeau.ops.gathering import gather
-from flambeau.ops.joining import cat
+from flambeau.ops.joining import cat, stack
 from flambeau.ops.operands import cast, check_tensor
 from flambeau.ops.reduction import CHOSEN
 from flambeau.ops.registry import in_place, operator, scalar_name
@@ -107,10 +107,15 @@ def logcumsumexp(input: Tensor, dim: int) -> Tensor:
     """log of the running sum of exp(input), without overflow: relative to the running maximum."""
     shape = tuple(check_tensor(input, "logcumsumexp", "input")._shape)
     d = wrap_dim(dim, len(shape))
-    if input.dtype.category != 2:
+    if input.dtype.category < 2:
         raise NotImplementedError(f"\"logcumsumexp_out_cpu\" not implemented for '{scalar_name(input)}'")
     if not shape or 0 in shape:
         return input.clone()
+    if input.is_complex():  # one after another: imaginary parts go on beyond half a turn
+        parts = [input.select(d, 0)]
+        for k in range(1, shape[d]):
+            parts.append(logaddexp(parts[-1], input.select(d, k)))
+        return stack(parts, d)
     return _running_logsumexp(input.movedim(d, -1)).movedim(-1, d).contiguous()
 
 

@@ -135,6 +135,11 @@ def test_bad_operands(device):
     ]
     for args, kwargs in pairs:
         compare(torch.nn.functional.conv2d, functional.conv2d, args, kwargs, device, what="conv2d")
+    whole = [torch.arange(n).reshape(shape) for n, shape in ((72, (1, 2, 6, 6)), (16, (2, 2, 2, 2)), (2, (2,)))]
+    for kwargs in ({}, {"stride": 2, "padding": 1}, {"groups": 2, "output_padding": 0}):
+        args = (whole[0], whole[1][:, :1] if kwargs.get("groups") else whole[1], whole[2])
+        compare(torch.nn.functional.conv_transpose2d, functional.conv_transpose2d, args, kwargs, device, what="conv_transpose2d")
+    compare(torch.nn.functional.conv_transpose2d, functional.conv_transpose2d, [t.int() for t in whole], {}, device, what="int32")
     args = (normal(1, 1, 4, 4), normal(1, 1, 3, 3))
     for kwargs in ({"output_padding": 1}, {"padding": 5}, {"stride": 2, "output_padding": 2}):
         compare(torch.nn.functional.conv_transpose2d, functional.conv_transpose2d, args, kwargs, device, what="conv_transpose2d")

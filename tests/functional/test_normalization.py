@@ -41,6 +41,8 @@ def by_shape(cases: Cases) -> None:
     cases("rms_norm", normal(2, 6), (6,), normal(6))
     cases("rms_norm", normal(2, 6), (6,))
     cases("rms_norm", normal(2, 6), (6,), None, 0.1)
+    cases("rms_norm", normal(2, 6, dtype=torch.complex128), (6,), normal(6, dtype=torch.complex128))
+    cases("layer_norm", normal(2, 6, dtype=torch.complex128), (6,))
     for dtype in HALVES:
         cases("layer_norm", normal(3, 9, dtype=dtype), (9,), normal(9, dtype=dtype), normal(9, dtype=dtype), second=False)
         channels = normal(4, dtype=dtype), normal(4, dtype=dtype)

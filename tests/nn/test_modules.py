@@ -11,6 +11,7 @@ import pytest
 import torch
 
 import flambeau
+from tests.helpers.oracle import to_flambeau, to_torch
 
 F32 = {"rtol": 2e-4, "atol": 2e-5}
 
@@ -297,10 +298,23 @@ def test_every_layer_is_tested():
         "Container", "Module", "ModuleDict", "ModuleList", "ParameterDict", "ParameterList", "Sequential",
         "RNNBase", "RNNCellBase",
         "TransformerEncoder", "TransformerDecoder", "CTCLoss", "MaxUnpool1d", "MaxUnpool2d", "MaxUnpool3d", "NLLLoss2d",
-        "FractionalMaxPool2d", "FractionalMaxPool3d", "DataParallel", "SyncBatchNorm", "LinearCrossEntropyOptions",
+        "FractionalMaxPool2d", "FractionalMaxPool3d", "CrossMapLRN2d",
+        "DataParallel", "SyncBatchNorm", "LinearCrossEntropyOptions",
     }  # fmt: skip
     layers = {n for n in flambeau.nn.modules.__all__ if isinstance(getattr(flambeau.nn, n), type)}
     assert {n for n in layers - tested - elsewhere if not n.startswith("Lazy")} == set()
+
+
+@pytest.mark.parametrize(("size", "channels"), [(1, 3), (3, 2), (3, 7), (4, 7), (5, 9)])
+def test_cross_map_normalisation(size, channels, device):
+    """PyTorch's numbers, and their derivative (PyTorch's backward is of another formula)."""
+    x, options = torch.rand(2, channels, 3, 2, dtype=torch.float64), {"alpha": 0.7, "beta": 0.6, "k": 1.5}
+    mine, theirs = flambeau.nn.CrossMapLRN2d(size, **options), torch.nn.CrossMapLRN2d(size, **options)
+    assert repr(mine) == repr(theirs)
+    torch.testing.assert_close(to_torch(mine(to_flambeau(x, device))), theirs(x))
+    assert flambeau.autograd.gradcheck(mine, to_flambeau(x, device).requires_grad_())
+    with pytest.raises(ValueError, match="Expected input to be 4D, got 3D"):
+        mine(to_flambeau(x[0], device))
 
 
 def test_dropout_drops_in_training():

@@ -30,6 +30,14 @@ add("angle abs isnan isinf isfinite", lambda r: (r.special(10),), dtypes=COMPLEX
 add("adjoint", lambda r: (r.f(2, 3),), lambda r: (r.f(4, 2, 3),), lambda r: (r.f(2),), dtypes=COMPLEX)
 add("cfloat cdouble", lambda r: (r.f(2, 3),), ns=None, dtypes=(*COMPLEX, *WIDE, torch.int64, torch.bool))
 
+# --- exponentials and logarithms together ------------------------------------------------------------------------------
+add("logaddexp", lambda r: (r.f(2, 3), r.f(3)), lambda r: (r.f(3) * 20, r.f(3) * 20), dtypes=COMPLEX)
+INFINITE = torch.tensor([complex("inf"), complex("-inf"), complex(float("inf"), 1), complex(float("-inf"), 2), complex("nan")])
+OTHERS = torch.tensor([0.5 - 1j, complex("-inf"), complex(float("-inf"), 1), complex(1, 4), complex(1, 1)])
+add("logaddexp", lambda r: (INFINITE.to(r.dtype), OTHERS.to(r.dtype)), lambda r: (OTHERS.to(r.dtype), INFINITE.to(r.dtype)),
+    dtypes=COMPLEX, diff=False)  # fmt: skip
+add("logcumsumexp", lambda r: (r.f(2, 3), 1), lambda r: (r.f(40), 0), lambda r: (r.f(), 0), dtypes=COMPLEX, loose=20)
+
 # --- one operand -------------------------------------------------------------------------------------------------------
 FUNCTIONS = (
     "sqrt rsqrt exp expm1 exp2 log log1p log2 log10 sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh sigmoid "

@@ -160,24 +160,62 @@ def test_like_and_inference_of_dtypes() -> None:
     assert flambeau.randn(3, out=out) is out and out.shape == (3,)
 
 
+def _distance(numbers: list[float], below: Any, mean: float, deviation: float) -> float:
+    """√n times the largest difference from the distribution function at whole numbers about the mean (Kolmogorov's statistic)."""
+    ordered, reach = sorted(numbers), 4 * deviation + 4
+    places = range(max(0, int(mean - reach)), int(mean + reach), max(1, int(reach / 8)))
+    return math.sqrt(len(ordered)) * max(abs(bisect.bisect_right(ordered, k) / len(ordered) - below(k)) for k in places)
+
+
 @pytest.mark.parametrize("rates", [(0.05,), (0.7, 2.5), (7.0,), (15.0, 80.0), (3.0, 9.99, 10.0, 1e6)])
 def test_poisson_numbers_have_their_distribution(device, rates):
-    """Kolmogorov's distance from the distribution, of 20,000 numbers of each rate drawn in one call."""
-    n = 20_000
-    rate = flambeau.tensor(rates, dtype=flambeau.float64, device=device)
     generator = flambeau.Generator(device=device).manual_seed(5)
-    drawn = flambeau.poisson(rate.repeat(n, 1), generator=generator).cpu().double()
+    rate = flambeau.tensor(rates, dtype=flambeau.float64, device=device).repeat(20_000, 1)
+    drawn = flambeau.poisson(rate, generator=generator).cpu()
     for column, mean in enumerate(rates):
-        numbers = sorted(drawn[:, column].tolist())
-        spread = 4 * math.sqrt(mean) + 4
-        for k in range(max(0, int(mean - spread)), int(mean + spread), max(1, int(spread / 8))):
-            below = bisect.bisect_right(numbers, k) / n
-            expected = torch.special.gammaincc(torch.tensor([k + 1.0]).double(), torch.tensor([mean]).double())
-            assert abs(below - expected.item()) < 1.9 / math.sqrt(n)  # once in a thousand calls by chance; the seed is fixed
+
+        def below(k: int, mean: float = mean) -> float:
+            return torch.special.gammaincc(torch.tensor([k + 1.0]).double(), torch.tensor([mean]).double()).item()
+
+        assert _distance(drawn[:, column].tolist(), below, mean, math.sqrt(mean)) < 1.9  # the seed is fixed
 
 
-def test_poisson_of_rates_at_the_ends(device):
-    drawn = flambeau.poisson(flambeau.tensor([0.0, math.inf, 0.0], device=device))
-    assert drawn.tolist() == [0.0, math.inf, 0.0]
+@pytest.mark.parametrize("trials", [((5, 0.3),), ((1, 0.5), (30, 0.98)), ((100, 0.5), (60, 0.4)), ((9, 0.1), (1000, 0.7))])
+def test_binomial_numbers_have_their_distribution(device, trials):
+    generator = flambeau.Generator(device=device).manual_seed(6)
+    counts, chances = (flambeau.tensor(column, dtype=flambeau.float64, device=device) for column in zip(*trials))
+    drawn = flambeau.binomial(counts.expand(20_000, -1), chances, generator=generator).cpu()
+    for column, (n, p) in enumerate(trials):
+        terms = [math.comb(n, k) * p**k * (1 - p) ** (n - k) for k in range(n + 1)]
+        numbers = drawn[:, column].tolist()
+        assert _distance(numbers, lambda k, terms=terms: sum(terms[: k + 1]), n * p, math.sqrt(n * p * (1 - p))) < 1.9
+
+
+def test_numbers_of_distributions_at_the_ends(device):
+    def tensor(*numbers: float) -> Any:
+        return flambeau.tensor(numbers, dtype=flambeau.float32, device=device)
+
+    assert flambeau.poisson(tensor(0.0, math.inf, 0.0)).tolist() == [0.0, math.inf, 0.0]
     with pytest.raises(RuntimeError, match="non-negative"):
-        flambeau.poisson(flambeau.tensor([math.nan], device=device))
+        flambeau.poisson(tensor(math.nan))
+    assert flambeau.binomial(tensor(0, 3, 3, 5.5, -2), tensor(0.3, 0.0, 1.0, 1.5, 0.5)).tolist() == [0, 0, 3, 5.5, 0]
+    assert flambeau.binomial(tensor(math.nan, 3), tensor(0.5, math.nan)).isnan().all()
+    assert flambeau.binomial(flambeau.zeros(0, 2, device=device), flambeau.zeros(2, device=device)).shape == (0, 2)
+    with pytest.raises(ValueError, match="only supports floating-point dtypes for count, got: Long"):
+        flambeau.binomial(flambeau.tensor([1], device=device), tensor(0.5))
+    with pytest.raises(RuntimeError, match="Found dtype Double but expected Float"):
+        flambeau.binomial(tensor(1), tensor(0.5).double())
+
+
+def test_gamma_numbers(device):
+    a = flambeau.tensor([0.4, 1.0, 7.0], device=device).requires_grad_()
+    generator = flambeau.Generator(device=device).manual_seed(7)
+    drawn = flambeau._standard_gamma(a.expand(20_000, 3), generator)
+    for k, mean in enumerate((0.4, 1.0, 7.0)):
+        column = drawn[:, k].detach()
+        assert abs(column.mean().item() - mean) < 4 * math.sqrt(mean / 20_000)
+        assert abs(column.var().item() / mean - 1) < 0.2
+    drawn.mean(0).sum().backward()
+    assert (a.grad - 1).abs().max() < 0.05  # the mean is the concentration
+    with pytest.raises(NotImplementedError, match="not implemented for 'Long'"):
+        flambeau._standard_gamma(flambeau.tensor([1], device=device))

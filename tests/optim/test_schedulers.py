@@ -100,6 +100,7 @@ def test_plateau(options):
         for metric in metrics:
             scheduler.step(library.tensor(float(metric)))
             found[-1].append((o.param_groups[0]["lr"], scheduler.num_bad_epochs, scheduler.best))
+        found[-1].append(scheduler.state_dict())
     assert found[0] == found[1]
 
 

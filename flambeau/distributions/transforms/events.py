@@ -9,8 +9,9 @@ from typing import Any
 from flambeau.distributions import constraints
 from flambeau.distributions.transforms.elementwise import SigmoidTransform
 from flambeau.distributions.transforms.transform import Parameterless, Transform
-from flambeau.distributions.utils import above_zero, softplus
+from flambeau.distributions.utils import softplus
 from flambeau.dtypes import finfo
+from flambeau.ops.draws import above_zero
 from flambeau.ops.joining import cat as concatenate
 from flambeau.tensor import Tensor
 

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from flambeau.dtypes import float64
+from flambeau.dtypes import float64, int64
 from flambeau.graph.node import Node
 from flambeau.graph.primitives.contraction import CONTRACT
 from flambeau.graph.primitives.elementwise import ADD
@@ -253,14 +253,14 @@ _C_TYPES = {
 
 
 def _check(name: str, input: Any, weight: Any, bias: Any) -> None:
-    """Tensors of one dtype, floating (for the plain convolution also an integer), on one device."""
+    """Tensors of one dtype, floating (for the plain convolution also an integer, for a transposed one int64), on one device."""
     type = check_tensor(input, name, "input", 1)._storage.dtype
     check_tensor(weight, name, "weight", 2)
     if bias is not None and check_tensor(bias, name, "bias", 3)._storage.dtype is not type:
         raise RuntimeError(f"Input type ({_C_TYPES[type.name]}) and bias type ({_C_TYPES[bias.dtype.name]}) should be the same")
     if weight._storage.dtype is not type:
         raise RuntimeError(f"expected scalar type {scalar_name(input)} but found {scalar_name(weight)}")
-    if type.category == 0 or (type.category == 1 and "transpose" in name):
+    if type.category == 0 or (type.category == 1 and type is not int64 and "transpose" in name):
         raise NotImplementedError(f"\"{name}\" not implemented for '{scalar_name(input)}'")
     check_device(input, weight, bias)
 

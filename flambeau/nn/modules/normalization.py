@@ -10,10 +10,10 @@ from flambeau.nn import init
 from flambeau.nn.modules.module import Module
 from flambeau.nn.modules.utils import expand
 from flambeau.nn.parameter import Parameter
-from flambeau.ops import creation
+from flambeau.ops import creation, joining
 from flambeau.tensor import Tensor
 
-__all__ = ["GroupNorm", "LayerNorm", "LocalResponseNorm", "RMSNorm"]
+__all__ = ["CrossMapLRN2d", "GroupNorm", "LayerNorm", "LocalResponseNorm", "RMSNorm"]
 
 
 class LocalResponseNorm(Module):
@@ -28,6 +28,32 @@ class LocalResponseNorm(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         return F.local_response_norm(input, self.size, self.alpha, self.beta, self.k)
+
+    def extra_repr(self) -> str:
+        return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
+
+
+class CrossMapLRN2d(Module):
+    """x / (k + alpha / size · Σ x²)^beta of images [N, C, H, W], over ⌊(size - 1) / 2⌋ channels before and after each, and
+    beyond those before over channel 0, as PyTorch's adds it up. The gradient is that of this formula, which PyTorch's is not.
+    """
+
+    def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1) -> None:
+        super().__init__()
+        self.size = size
+        self.alpha = alpha
+        self.beta = beta
+        self.k = k
+
+    def forward(self, input: Tensor) -> Tensor:
+        if input.dim() != 4:
+            raise ValueError(f"CrossMapLRN2d: Expected input to be 4D, got {input.dim()}D instead.")
+        reach, squares = (self.size - 1) // 2, input * input
+        window = 2 * reach + 1
+        padded = F.pad(squares.unsqueeze(1), (0, 0, 0, 0, reach, reach))
+        total = F.avg_pool3d(padded, (window, 1, 1), stride=1).squeeze(1) * window
+        total = joining.cat([total[:, : reach + 1], total[:, reach + 1 :] + squares[:, :1]], 1)
+        return input / (total * (self.alpha / self.size) + self.k).pow(self.beta)
 
     def extra_repr(self) -> str:
         return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"

@@ -60,15 +60,11 @@ class ReduceLROnPlateau(LRScheduler):
             raise ValueError("mode " + mode + " is unknown!")
         if threshold_mode not in ("rel", "abs"):
             raise ValueError("threshold mode " + threshold_mode + " is unknown!")
+        self.mode_worse = math.inf if mode == "min" else -math.inf
         self.mode = mode
         self.threshold = threshold
         self.threshold_mode = threshold_mode
         self._reset()
-
-    @property
-    def mode_worse(self) -> float:
-        """A metric worse than any."""
-        return math.inf if self.mode == "min" else -math.inf
 
     def _reset(self) -> None:
         self.best = self.mode_worse

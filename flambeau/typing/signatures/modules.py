@@ -32,7 +32,7 @@ def _module(names: str, parameters: str, result: str, *checks: str) -> None:
 SHAPE_KEEPING_MODULES = (
     "ReLU ReLU6 ELU CELU SELU GELU SiLU Mish Sigmoid Tanh Softplus Softsign Softshrink Hardshrink Hardsigmoid Hardswish Hardtanh "
     "LeakyReLU LogSigmoid Tanhshrink Threshold RReLU PReLU Softmax LogSoftmax Softmin Softmax2d Identity Dropout Dropout1d "
-    "Dropout2d Dropout3d AlphaDropout FeatureAlphaDropout LocalResponseNorm ChannelShuffle"
+    "Dropout2d Dropout3d AlphaDropout FeatureAlphaDropout LocalResponseNorm CrossMapLRN2d ChannelShuffle"
 )
 
 
