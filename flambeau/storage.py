@@ -21,7 +21,7 @@ from flambeau.dtypes import dtype
 from flambeau.graph.node import Node, Primitive, next_serial
 from flambeau.graph.primitives.complex import CONJ, VIEW_AS_COMPLEX, VIEW_AS_REAL
 from flambeau.graph.primitives.elementwise import BITCAST, NEG
-from flambeau.graph.primitives.leaf import BUFFER, escaped
+from flambeau.graph.primitives.leaf import BUFFER, PART, escaped
 from flambeau.graph.primitives.movement import RESHAPE
 
 __all__ = [
@@ -163,7 +163,7 @@ class Storage:
             waiting.append(ref(self))
             if len(waiting) > FLUSH_AFTER:
                 _flush()
-        elif SHARED and id(node.buffer) in SHARED:
+        elif node.primitive is PART or (SHARED and id(node.buffer) in SHARED):
             self.node = copied(node)
 
     def write(self, node: Node) -> None:
@@ -181,7 +181,7 @@ class Storage:
             pending.storages.append(ref(self))
             if len(pending.storages) > FLUSH_AFTER:
                 _flush()
-        elif SHARED and id(node.buffer) in SHARED:
+        elif node.primitive is PART or (SHARED and id(node.buffer) in SHARED):
             self.node = copied(node)
 
     def put(self, node: Node) -> None:

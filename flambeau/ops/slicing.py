@@ -157,11 +157,11 @@ class SplitBackward0(GradientFunction):
 def _pieces(t: Tensor, dim: int, lengths: Sequence[int]) -> tuple[Tensor, ...]:
     is_taped = state.enabled and t.requires_grad and t._storage.dtype.category >= 2
     entry = SplitBackward0(t, dim, tuple(lengths)) if is_taped else None
-    value, strides = t._value(), t.stride()
+    (value, before), strides = t._unfollowed(), t.stride()
     result: list[Tensor] = []
     origin = t._origin or ("several" if state.enabled else "no_grad")
     for params, shape, offset in _cuts(tuple(t._shape), strides, t._offset, dim, tuple(lengths)):
-        view = t._alias(SLICE.make((value,), params), shape, strides, offset)
+        view = t._alias((value, (*before, (SLICE, params))), shape, strides, offset)
         view._origin = origin
         if entry is not None:
             view._requires_grad, view._grad_fn, view._output_index = True, entry, len(result)

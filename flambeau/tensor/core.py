@@ -36,7 +36,12 @@ __all__ = ["Tensor", "View", "from_node", "from_bytes", "over", "result_strides"
 
 RESHAPE, PERMUTE, AS_STRIDED, ASSIGN = p.movement.RESHAPE, p.movement.PERMUTE, p.movement.AS_STRIDED, p.movement.ASSIGN
 _new = object.__new__
-BUFFER, CONSTANT, CAST = p.leaf.BUFFER, p.leaf.CONSTANT, p.elementwise.CAST
+_REWRITTEN = 1 << 15
+"""Bytes; so much memory is copied rather than followed through its views where it is written more than once."""
+BUFFER, PART, CONSTANT, CAST = p.leaf.BUFFER, p.leaf.PART, p.leaf.CONSTANT, p.elementwise.CAST
+
+
+Steps = tuple[tuple[Primitive, tuple[Any, ...]], ...]
 
 
 class View(NamedTuple):
@@ -46,7 +51,7 @@ class View(NamedTuple):
     tape entry shows, where it isn't the one primitive's name.
     """
 
-    steps: tuple[tuple[Primitive, tuple[Any, ...]], ...]
+    steps: Steps
     shape: tuple[int, ...]
     strides: tuple[int, ...]
     offset: int
@@ -134,13 +139,17 @@ class Tensor(Gradients):
             if node.shape == self._shape:
                 return node
             if self._node_version == storage.version:
-                return self._node
+                node = self._node
+                return node if node.__class__ is Node else self._followed(storage, *node)
             if prod(self._shape) != storage.size:  # another tensor of this memory was resized
                 self._strides = contiguous_strides(self._shape)
                 return self._value()
             node = RESHAPE((node,), (tuple(self._shape), node.shape))
         elif self._node_version == storage.version:
-            return self._node
+            node = self._node
+            return node if node.__class__ is Node else self._followed(storage, *node)
+        elif (part := self._window(storage)) is not None:
+            node = part
         else:
             found = self._memory_order()
             if found is not None:
@@ -151,6 +160,48 @@ class Tensor(Gradients):
         if storage.has_lasting_nodes:
             self._node, self._node_version = node, storage.version
         return node
+
+    def _followed(self, storage: Storage, node: Node, steps: Steps) -> Node:
+        """What this view reads, now that somebody asks: `steps` from `node`, or computed memory."""
+        window = self._window(storage)
+        if window is None:
+            for primitive, params in steps:
+                node = permuted(node, *params) if primitive is PERMUTE else primitive.make((node,), params)
+        else:
+            node = window
+        self._node = node
+        return node
+
+    def _unfollowed(self) -> tuple[Node, Steps]:
+        """A node, and the steps from there to what this tensor reads: none where that is known."""
+        if self._node.__class__ is tuple and self._node_version == self._storage.version and not RECORDERS:
+            return self._node
+        return self._value(), ()
+
+    def _window(self, storage: Storage) -> Node | None:
+        """A leaf for this view where its elements lie one after another in memory that is computed: no kernel need know where.
+
+        None elsewhere; where others may write there; and for much memory that is written again and again, which could not take
+        the next write while a leaf keeps what was there.
+        """
+        shape, buffer = self._shape, storage.node.buffer
+        if (
+            buffer is None
+            or self._strides != contiguous_strides(shape)
+            or storage.__class__ is not Storage
+            or (storage.version and storage.size * storage.dtype.itemsize > _REWRITTEN)
+            or (RECORDERS and pending.recorder is not None)
+        ):
+            return None
+        window = devices.backend(storage.device).window
+        if window is None:
+            return None
+        leaf = Node(PART, (), (), tuple(shape), storage.dtype, storage.device)
+        if not leaf.size:
+            return None
+        itemsize = storage.dtype.itemsize
+        leaf.buffer = window(buffer, self._offset * itemsize, leaf.size * itemsize)
+        return leaf
 
     def _memory_order(self) -> Order | None:
         """How the dimensions of a tensor with strides lie in memory, where it is all of its storage; else None."""
@@ -186,10 +237,8 @@ class Tensor(Gradients):
     def _viewed(self, view: View) -> Tensor:
         """A tensor that shares this one's storage, with one tape entry."""
         steps, shape, strides, offset, title = view
-        node = self._value()
-        for primitive, params in steps:
-            node = permuted(node, *params) if primitive is PERMUTE else primitive.make((node,), params)
-        made = self._alias(node, shape, strides, offset)
+        node, before = self._unfollowed()
+        made = self._alias((node, (*before, *steps)), shape, strides, offset)
         if state.enabled and self.requires_grad and self._storage.dtype.category >= 2:
             made._requires_grad = True
             kind = PrimitiveGradient if title is None else entry_class(title + "Backward0")
@@ -217,9 +266,14 @@ class Tensor(Gradients):
         return view
 
     def _alias(
-        self, node: Node, shape: tuple[int, ...], strides: tuple[int, ...], offset: int, storage: Storage | None = None
+        self,
+        node: Node | tuple[Node, Steps],
+        shape: tuple[int, ...],
+        strides: tuple[int, ...],
+        offset: int,
+        storage: Storage | None = None,
     ) -> Tensor:
-        """A view without its tape entry: `node` is what it reads; `storage` where it isn't this tensor's."""
+        """A view without its tape entry: `node` is what it reads (or (node, steps), see `View`); `storage` where it isn't this tensor's."""
         view = object.__new__(Tensor)
         if storage is None:
             storage = self._storage

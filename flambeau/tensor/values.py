@@ -14,7 +14,7 @@ from flambeau.autograd.modes import state
 from flambeau.device import device
 from flambeau.host import nest, number_at, unpack
 from flambeau.shared_storage import share
-from flambeau.storage import RECORDERS, pending, realize, steps_of
+from flambeau.storage import RECORDERS, Storage, pending, realize, steps_of
 from flambeau.tensor.attributes import Attributes
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class Values(Attributes):
 
     __slots__ = ("_node", "_node_version")
 
-    _node: Any  # what this view reads, while `_node_version` is the storage's; None before
+    _node: Any  # what this view reads, or (node, steps to it), while `_node_version` is the storage's; None before
     _node_version: int
 
     if TYPE_CHECKING:  # what the classes made of this one have
@@ -41,6 +41,8 @@ class Values(Attributes):
         """The node that the tensor reads, which has its buffer: the elements in row-major order."""
         if RECORDERS and pending.recorder is not None:
             pending.recorder.look()
+        if self._strides is not None and self._storage.node.buffer is None:  # seen where it lies, once that is there
+            realize([])
         node = self._value()
         if node.buffer is None:
             realize([node])
@@ -59,6 +61,11 @@ class Values(Attributes):
         """The only element as a Python number; raises RuntimeError when there are more or none."""
         if self._shape and self.numel() != 1:
             raise RuntimeError(f"a Tensor with {self.numel()} elements cannot be converted to Scalar")
+        storage = self._storage
+        if self._strides is not None and storage.__class__ is Storage:
+            found = self._element(storage)
+            if found is not None:
+                return found
         node = self._computed()
         backend = devices.backend(node.device)
         if backend.name == "meta":
@@ -68,6 +75,18 @@ class Values(Attributes):
             if found is not None:
                 return found
         return unpack(backend.download(node.buffer, node.dtype.itemsize), node.dtype)[0]
+
+    def _element(self, storage: Storage) -> Any:
+        """The only element as a Python number, read where it lies; None where that can't be."""
+        if RECORDERS and pending.recorder is not None:
+            pending.recorder.look()
+        if storage.node.buffer is None:
+            realize([])
+        buffer, backend = storage.node.buffer, devices.backend(storage.device)
+        if buffer is None or not backend.is_host or not backend.runs_plans:
+            return None
+        address = cast("devices.HostBackend", backend).address(buffer)
+        return number_at(address + self._offset * storage.dtype.itemsize, storage.dtype)
 
     def tolist(self) -> Any:
         """The elements as nested lists; a number for a zero-dimensional tensor."""

@@ -20,7 +20,7 @@ from flambeau.devices.cpu import stopping
 from flambeau.devices.cpu.compiler import Compiler
 from flambeau.devices.cpu.executable import Executable
 from flambeau.devices.cpu.machine import host
-from flambeau.devices.cpu.memory import UNKEPT, Buffer, Pool, Region
+from flambeau.devices.cpu.memory import UNKEPT, Buffer, Pool, Region, Window
 from flambeau.devices.cpu.runner.team import Team
 from flambeau.devices.foreign import ForeignMemory
 from flambeau.dtypes import dtype
@@ -46,6 +46,7 @@ class CpuBackend:
     runs_plans = True
     takes_sizes = True
     is_host = True
+    window = Window
 
     def __init__(self, target: Target | None = None) -> None:
         self.target = host() if target is None else target

@@ -19,7 +19,7 @@ from flambeau.devices.cpu import host
 from flambeau.devices.cpu.arena import Block, homes, lifetimes, place
 from flambeau.devices.cpu.compiler import Compiled, Compiler, Pack
 from flambeau.devices.cpu.cost import nanoseconds
-from flambeau.devices.cpu.memory import Buffer, Pool, Region
+from flambeau.devices.cpu.memory import Buffer, Pool, Region, Window
 from flambeau.devices.cpu.repeat import Repeated, with_sizes
 from flambeau.devices.cpu.runner.layout import ALONE, BARRIER, ENTRY_WORDS, RUN_WORDS
 from flambeau.devices.cpu.runner.team import Team
@@ -379,7 +379,8 @@ class Executable:
         outputs = fresh
         if not self._is_fresh:
             known = [*inputs, *fresh]
-            outputs = [known[place] for place in self._output_places]
+            found = [known[place] for place in self._output_places]
+            outputs = [b.copied(self.pool) if b.__class__ is Window else b for b in found]
         kept = self._choose_packs(inputs) if self._packs else ()
         done = begun = 0
         try:

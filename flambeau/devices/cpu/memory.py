@@ -14,7 +14,7 @@ import mmap
 import threading
 from typing import Any
 
-__all__ = ["AllocationError", "Buffer", "Pool", "Region", "block_size"]
+__all__ = ["AllocationError", "Buffer", "Pool", "Region", "Window", "block_size"]
 
 _new = object.__new__
 _ALIGNMENT = 64
@@ -72,10 +72,10 @@ class _Size:
         self.waiting: list[int] = []
 
 
-class _Unkept(dict[str, Any]):
+class _Unkept(dict[Any, Any]):
     """Forgets what it is given."""
 
-    def __setitem__(self, name: str, value: Any) -> None:
+    def __setitem__(self, name: Any, value: Any) -> None:
         pass
 
 
@@ -91,9 +91,9 @@ class Buffer:
 
     address: int
     nbytes: int
-    packed: dict[str, Buffer | None] | None
-    """What kernels made of the contents and may use again while those stay: by the packing function's name; None where it was
-    made but not kept. Whoever overwrites the contents sets this to None."""
+    packed: dict[Any, Any] | None
+    """What kernels made of the contents and may use again while those stay: by the packing function's name a buffer, or None
+    where it was made but not kept; by place and bytes what was made of a window. Whoever overwrites the contents sets this to None."""
     _size: _Size
 
     def __del__(self) -> None:
@@ -107,6 +107,40 @@ class Buffer:
     def __array_interface__(self) -> dict[str, Any]:
         """NumPy's way to the memory: an array over it keeps the buffer alive."""
         return {"data": (self.address, False), "shape": (self.nbytes,), "typestr": "|u1", "version": 3}
+
+
+class Window:
+    """A part of a buffer's memory, for reading: `nbytes` bytes from byte `start` of `whole`, which it keeps."""
+
+    __slots__ = ("__weakref__", "address", "nbytes", "start", "whole")
+    is_writable = False
+
+    def __init__(self, whole: Any, start: int, nbytes: int) -> None:
+        self.whole, self.start, self.nbytes = whole, start, nbytes
+        self.address = whole.address + start
+
+    @property
+    def packed(self) -> Any:
+        """What kernels made of these bytes, kept with the whole buffer's."""
+        packed = self.whole.packed
+        return None if packed is None else packed.get((self.start, self.nbytes))
+
+    @packed.setter
+    def packed(self, packed: Any) -> None:
+        kept = self.whole.packed
+        if kept is None:
+            kept = self.whole.packed = {}
+        kept[self.start, self.nbytes] = packed
+
+    def copied(self, pool: Pool) -> Buffer:
+        """A buffer with these bytes."""
+        buffer = pool.allocate(self.nbytes)
+        ctypes.memmove(buffer.address, self.address, self.nbytes)
+        return buffer
+
+    @property
+    def __array_interface__(self) -> dict[str, Any]:
+        return {"data": (self.address, True), "shape": (self.nbytes,), "typestr": "|u1", "version": 3}
 
 
 class Region:

@@ -66,6 +66,7 @@ class WebGPUBackend:
     runs_plans = True
     takes_sizes = False
     is_host = False
+    window = None
 
     def __init__(self, host: Host, index: int) -> None:
         self.host = host

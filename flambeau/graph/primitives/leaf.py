@@ -9,7 +9,7 @@ from flambeau.dtypes import bool_, dtype
 from flambeau.graph.node import PRIMITIVES, Node, Primitive, Shape
 from flambeau.graph.numpy import array_type, np
 
-__all__ = ["BUFFER", "CONSTANT", "SCALAR", "IOTA", "PLACEHOLDER", "number", "escaped", "placeholder"]
+__all__ = ["BUFFER", "CONSTANT", "SCALAR", "IOTA", "PART", "PLACEHOLDER", "number", "escaped", "placeholder"]
 
 
 def _no_rule(inputs: Any, params: Any) -> Any:
@@ -18,6 +18,9 @@ def _no_rule(inputs: Any, params: Any) -> Any:
 
 BUFFER = Primitive("buffer", "leaf", _no_rule, lambda node: node.buffer)
 """A value that is already in memory."""
+
+PART = Primitive("part", "leaf", _no_rule, lambda node: node.buffer)
+"""A value that is a part of another's memory: no storage's own."""
 
 CONSTANT = Primitive(
     "constant",
