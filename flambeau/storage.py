@@ -211,10 +211,16 @@ def _flush() -> None:
 
 
 class ProgramStorage(Storage):
-    """A number of the program itself, a leaf of some shape: never written, and part of what is recorded."""
+    """A number of the program itself, a leaf of some shape, or an operand as it is repeated: never written, waits for nobody, and
+    part of what is recorded."""
 
     __slots__ = ()
     is_program = True
+
+    def begin(self, node: Node) -> None:
+        self.node = node
+        self.version = self.autograd_version = 0
+        self.dtype, self.device, self.size = node.dtype, node.device, node.size
 
 
 class SeenStorage(Storage):

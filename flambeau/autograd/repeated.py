@@ -35,7 +35,7 @@ from flambeau.storage import RECORDERS, SeenStorage, pending
 if TYPE_CHECKING:
     from flambeau.tensor import Tensor
 
-__all__ = ["NO_EDGE", "RepeatedGradient", "Trail", "repeat"]
+__all__ = ["NO_EDGE", "RepeatedGradient", "Trail", "recalled", "repeat"]
 
 NO_EDGE: Edge = (None, 0)
 Trail = Sequence[tuple[Edge, SavedTensor | None]]
@@ -74,7 +74,42 @@ def repeat(
         if _noting.now or anomaly.enabled or saved_hooks.stack:
             return None
         key.append(_TAPED)
-    nodes = []
+    found = _found(known, key, operands, call, trail is not None)
+    if found is None:
+        return None
+    built, nodes = found
+    return built.again(operands, nodes) if trail is None else built.taped(operands, nodes, trail)
+
+
+def recalled(
+    known: dict[Any, Any], key: list[Any], operands: Sequence[Tensor], call: Callable[[list[Tensor]], Any]
+) -> Any:
+    """What `call(operands)` gives, a tensor or a tuple of tensors of some class, where that is known; else None. As `repeat` of a
+    function whose operands require no gradient, or in `no_grad`."""
+    if _noting.now:
+        return None
+    found = _found(known, key, operands, call, False)
+    if found is None:
+        return None
+    built, nodes = found
+    kind = built.kind
+    if kind is None:
+        if built.is_new:
+            return operands[0]._of(built.build(nodes)[0])
+        return built.again(operands, nodes)[0]
+    results = built.again(operands, nodes)
+    return kind(results) if kind is tuple or kind is list else kind(*results)
+
+
+def _found(
+    known: dict[Any, Any],
+    key: list[Any],
+    operands: Sequence[Tensor],
+    call: Callable[[list[Tensor]], Any],
+    is_taped: bool,
+) -> tuple[Any, list[Node | None]] | None:
+    """What was built for such operands before, and their values."""
+    nodes: list[Node | None] = []
     key.append(default_dtype())
     for t in operands:
         node = t._storage.node
@@ -95,13 +130,11 @@ def repeat(
         known[whole] = _MET  # what is met once may never come again
         return None
     if built is _MET and not RECORDERS and not pending.examples:
-        built = known[whole] = _noted(operands, call, trail is not None)
-    if built.__class__ is _Built:
-        return built.again(operands, nodes)
-    return built.taped(operands, nodes, trail or ()) if built.__class__ is _Derivable else None
+        built = known[whole] = _noted(operands, call, is_taped)
+    return None if built.__class__ is str else (built, nodes)
 
 
-def _noted(operands: Sequence[Tensor], call: Callable[[list[Tensor]], Sequence[Any]], is_taped: bool) -> _Built | str:
+def _noted(operands: Sequence[Tensor], call: Callable[[list[Tensor]], Any], is_taped: bool) -> _Built | str:
     """What a call with placeholders builds, or `_UNREPEATABLE`."""
 
     def build() -> _Built:
@@ -143,9 +176,15 @@ def _stand_in(t: Tensor) -> Tensor:
 class _Built:
     """What a function built for stand-ins: None, an operand itself, or a view of an operand or of new memory, for each result."""
 
-    __slots__ = ("_template", "_parts")
+    __slots__ = ("_template", "_parts", "build", "is_new", "kind")
 
-    def __init__(self, stand_ins: list[Any], results: Sequence[Any], since: int) -> None:
+    def __init__(self, stand_ins: list[Any], results: Any, since: int) -> None:
+        self.kind: Any = results.__class__
+        """The results' class; None where the result is one tensor."""
+        if not isinstance(results, (tuple, list)):
+            self.kind, results = None, (results,)
+        if any(t._storage.version for t in stand_ins):  # it writes
+            raise Unrepeatable
         nodes: list[Node] = []
         self._parts: list[tuple[int | None, Any] | None] = []
         """(which operand the memory is or is None for new memory; the view of it as (shape, strides, offset, whether autograd
@@ -174,10 +213,13 @@ class _Built:
                 view = t._shape, t.stride(), t._offset, t._base is not None
             self._parts.append((source, view))
         self._template = Template([t._value() for t in stand_ins], nodes, since)
+        self.build = self._template.build
+        self.is_new = self._parts == [(None, None)]
+        """Whether the result is one tensor that is all of new memory."""
 
     def again(self, operands: Sequence[Any], nodes: Sequence[Node | None]) -> list[Any]:
         """The results for operands whose values are `nodes`; the first operand is a tensor."""
-        built = self._template.build(nodes)
+        built = self.build(nodes)
         at = 0
         results: list[Any] = []
         for part in self._parts:

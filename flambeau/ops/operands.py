@@ -12,13 +12,14 @@ from functools import lru_cache
 from operator import index as as_index
 from typing import Any
 
+from flambeau.autograd.modes import state
 from flambeau.dtypes import combine, default_dtype, dtype, float32, name_of_dtype, promote, scalar_dtype
 from flambeau.graph.primitives.elementwise import CAST
 from flambeau.graph.primitives.leaf import number
 from flambeau.graph.primitives.movement import EXPAND, RESHAPE
 from flambeau.layout import memory_format, preserve_format
 from flambeau.shapes.broadcasting import broadcast
-from flambeau.shapes.strides import preserved
+from flambeau.shapes.strides import pointwise, preserved
 from flambeau.size import contiguous_strides
 from flambeau.storage import ProgramStorage, pending
 from flambeau.tensor import Tensor, View, from_node, over
@@ -383,6 +384,24 @@ def operands(name: str, *values: Any, type: dtype | None = None, float_result: b
     return tuple(result)
 
 
+@lru_cache(maxsize=1 << 12)
+def _row_major(first: tuple[int, ...], second: tuple[int, ...]) -> tuple[View, View] | None:
+    """How two row-major operands are repeated to one shape; None where their elementwise result isn't row-major."""
+    shape = _common_shape(tuple(first), tuple(second))
+    a, b = (expansion(own, contiguous_strides(own), 0, shape, 0) for own in (first, second))
+    return (a, b) if pointwise(shape, a.strides, b.strides) == contiguous_strides(shape) else None
+
+
+def _repeated(t: Tensor, view: View) -> Tensor:
+    """A row-major operand repeated, as one that has been copied so: no gradient goes back to it, and nothing waits."""
+    if view.shape == t._shape:
+        return t
+    node = t._value()
+    for primitive, params in view.steps:
+        node = primitive.make((node,), params)
+    return over(ProgramStorage(node), view.shape)
+
+
 def pair(name: str, a: Any, b: Any) -> tuple[Tensor, ...]:
     """`operands` of two values; quick where they agree already."""
     if isinstance(a, Tensor):
@@ -392,6 +411,10 @@ def pair(name: str, a: Any, b: Any) -> tuple[Tensor, ...]:
             if mine.dtype is theirs.dtype and mine.device == theirs.device:
                 if a._shape == b._shape:
                     return a, b
+                if a._strides is None and b._strides is None:
+                    both = _row_major(a._shape, b._shape)
+                    if both is not None and not (state.enabled and (a.requires_grad or b.requires_grad)):
+                        return _repeated(a, both[0]), _repeated(b, both[1])
                 shape = _common_shape(tuple(a._shape), tuple(b._shape))
                 return expand(a, shape), expand(b, shape)
         elif (b.__class__ is float and mine.dtype.category == 2) or (b.__class__ is int and mine.dtype.category):

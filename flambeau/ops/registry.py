@@ -19,6 +19,7 @@ from flambeau.autograd.tape import SavedTensor
 from flambeau.dtypes import c_name_of_dtype, can_cast, name_of_dtype
 from flambeau.ops.arguments import blamed, has_kinds
 from flambeau.ops.autocast import casting
+from flambeau.ops.remembered import remembering
 from flambeau.ops.spellings import with_spellings
 from flambeau.shapes.strides import is_dense
 from flambeau.tensor import Blame, Tensor, from_node, overridable
@@ -76,6 +77,7 @@ def operator(
 
     def register(function: F) -> F:
         unwrapped = function
+        function = remembering(function, namespace, names[0] if names else function.__name__)  # type: ignore[assignment]
         plain: Callable[..., Any] = function
         function = casting(function, namespace, names[0] if names else function.__name__)  # type: ignore[assignment]
         spelled: Callable[..., Any] = with_spellings(function, also)
