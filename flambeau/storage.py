@@ -430,38 +430,43 @@ def _is_filled(node: Node) -> bool:
 
 def realize(nodes: list[Node]) -> None:
     """Computes `nodes` and everything of this thread that waits and can still be seen."""
-    examples = pending.examples
+    mine = pending
+    examples = mine.examples
     if examples and any(e.depends(node) for node in nodes for e in examples):
         raise escaped()
-    wanted: dict[Node, None] = {}
-    for node in nodes:
-        if node.buffer is None:
-            wanted[node] = None
-    waiting = pending.storages
-    if waiting or wanted:
-        if wanted and RECORDERS and pending.recorder is not None:
-            pending.recorder.look()
-        pending.storages = []
-        if READ:
-            pending.unshared.clear()
-        for reference in waiting:
-            storage = reference()
-            if storage is not None:
-                node = storage.node
-                if node.buffer is None and not (examples and any(e.depends(node) for e in examples)):
-                    wanted[node] = None
-    # After an error nothing waits any more: what is good is computed when it is looked at, and what is not raises again there.
-    if len(wanted) == 1:
-        (node,) = wanted
-        with _lock:
-            devices.backend(node.device).realize([node])
+    wanted = [node for node in nodes if node.buffer is None]
+    waiting = mine.storages
+    if not waiting and not wanted:
         return
-    by_device: dict[str, list[Node]] = {}
-    for node in sorted(wanted, key=_serial):
-        by_device.setdefault(node.device, []).append(node)
+    if wanted and RECORDERS and mine.recorder is not None:
+        mine.recorder.look()
+    mine.storages = []
+    if READ:
+        mine.unshared.clear()
+    first = wanted[0] if wanted else None
+    for reference in waiting:
+        storage = reference()
+        if storage is not None:
+            node = storage.node
+            if node.buffer is None and node is not first and not (examples and any(e.depends(node) for e in examples)):
+                wanted.append(node)
+    # After an error nothing waits any more: what is good is computed when it is looked at, and what is not raises again there.
+    if not wanted:
+        return
+    if len(wanted) > 1:
+        wanted = sorted(dict.fromkeys(wanted), key=_serial)
+        device = wanted[0].device
+        for node in wanted:
+            if node.device != device:
+                by_device: dict[str, list[Node]] = {}
+                for each in wanted:
+                    by_device.setdefault(each.device, []).append(each)
+                with _lock:
+                    for name, of_one in by_device.items():
+                        devices.backend(name).realize(of_one)
+                return
     with _lock:
-        for name, of_one in by_device.items():
-            devices.backend(name).realize(of_one)
+        devices.backend(wanted[0].device).realize(wanted)
 
 
 _serial = attrgetter("serial")

@@ -81,9 +81,7 @@ def repeat(
     return built.again(operands, nodes) if trail is None else built.taped(operands, nodes, trail)
 
 
-def recalled(
-    known: dict[Any, Any], key: list[Any], operands: Sequence[Tensor], call: Callable[[list[Tensor]], Any]
-) -> Any:
+def recalled(known: dict[Any, Any], key: list[Any], operands: Sequence[Tensor], call: Callable[[list[Tensor]], Any]) -> Any:
     """What `call(operands)` gives, a tensor or a tuple of tensors of some class, where that is known; else None. As `repeat` of a
     function whose operands require no gradient, or in `no_grad`."""
     if _noting.now:

@@ -28,8 +28,11 @@ class Backend(Protocol):
     """Whether `execute` takes `general` plans, whose sizes are given with each run."""
     is_host: bool
     """Whether buffers lie in the host's memory, where others may share them: then it is a `HostBackend`."""
-    window: Callable[[Any, int, int], Buffer] | None
-    """`(buffer, start, nbytes)` gives these bytes of a buffer as one that may only be read; None where there is no such thing."""
+
+    @property
+    def window(self) -> Callable[[Any, int, int], Buffer] | None:
+        """`(buffer, start, nbytes)` gives these bytes of a buffer as one that may only be read; None where there is no such
+        thing."""
 
     def supports(self, type: dtype) -> bool:
         """Whether tensors of `type` can live here."""

@@ -22,12 +22,12 @@ from flambeau.tensor import Tensor
 __all__ = ["remembering"]
 
 _REMEMBERED = frozenset((
-    "all", "amax", "amin", "any", "argmax", "argmin", "cat", "cdist", "clamp", "cosine_similarity", "count_nonzero", "cross", "diff",
-    "dot", "einsum", "flip", "gather", "index_select", "logsumexp", "masked_fill", "max", "mean", "median", "min", "norm", "outer",
-    "roll", "sigmoid", "softmax", "log_softmax", "stack", "std", "take_along_dim", "tril", "triu", "var", "where",
-    "binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "embedding", "gelu", "huber_loss", "kl_div",
-    "l1_loss", "layer_norm", "leaky_relu", "mse_loss", "nll_loss", "normalize", "one_hot", "silu", "smooth_l1_loss", "softplus",
-    "vector_norm",
+    "all", "amax", "amin", "any", "argmax", "argmin", "cat", "cdist", "clamp", "cosine_similarity", "count_nonzero", "cross",
+    "diff", "dot", "einsum", "flip", "gather", "index_select", "logsumexp", "masked_fill", "max", "mean", "median", "min",
+    "norm", "outer", "roll", "sigmoid", "softmax", "log_softmax", "stack", "std", "take_along_dim", "tril", "triu", "var",
+    "where", "binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "embedding", "gelu", "huber_loss",
+    "kl_div", "l1_loss", "layer_norm", "leaky_relu", "mse_loss", "nll_loss", "normalize", "one_hot", "silu", "smooth_l1_loss",
+    "softplus", "vector_norm",
 ))  # fmt: skip
 """Those that take longer to call than to build again, write nothing, draw no random numbers and depend on no setting but those
 that `recalled` knows."""
@@ -92,7 +92,8 @@ def _again(function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, 
 
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
-        result = function(*map(filled, args), **{name: filled(value) for name, value in kwargs.items()})
+        values = [filled(value) for value in args]
+        result = function(*values, **{name: filled(value) for name, value in kwargs.items()})
     if warned:
         raise Unrepeatable
     return result

@@ -25,7 +25,7 @@ from flambeau.traced import LEAST, Trace
 
 __all__ = ["General", "Structures", "concrete"]
 
-_MOST_STRUCTURES = 512
+_MOST_STRUCTURES = 2048
 _MOST_GENERAL = 16
 """General plans of a structure that are kept."""
 _MOST_IDLE = 4
@@ -124,6 +124,7 @@ class Structures:
                         del self._known[old]
                 self._known[whole] = _Structure(sizes)
             return None
+        self._known[whole] = self._known.pop(whole)  # what was used last goes last
         return structure.plan(nodes, order, sizes)
 
     def _part(self, node: Node) -> tuple[int, tuple[int, ...]]:

@@ -5,7 +5,6 @@ May import `flambeau.schedule`, `flambeau.graph`, `flambeau.dtypes` and the `Bac
 
 from __future__ import annotations
 
-import itertools
 import sys
 import threading
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from flambeau.graph.node import Node
 from flambeau.graph.primitives.leaf import BUFFER, PLACEHOLDER, SCALAR, escaped, scalar_value
 from flambeau.schedule.execution import execute
 from flambeau.schedule.general import Structures, concrete
+from flambeau.schedule.keeping import Plans
 from flambeau.schedule.pieces import Novelty, pieces
 from flambeau.schedule.plan import Plan
 from flambeau.schedule.planning import build
@@ -24,39 +24,27 @@ from flambeau.schedule.planning import build
 if TYPE_CHECKING:
     from flambeau.devices.base import Backend
 
-__all__ = ["prepare", "realize", "PLANS"]
+__all__ = ["prepare", "realize", "FILLED_IN", "PLANS"]
 
-CAPACITY, MOST_STEPS = 512, 20_000
-"""How many plans are kept, and how many steps they may have together; the one used longest ago goes first."""
 OFTEN = 64
 """After so many runs with the same sizes a plan whose products take their sizes as arguments is made for those sizes…"""
 PATIENCE = 10**9
 """…or after so many multiplications in such runs, which take about as long as making code for one more product."""
-PLANS: dict[tuple[Any, ...], Plan] = {}
+PLANS = Plans(4096, 20_000)
+FILLED_IN = Plans(2048)
+"""General plans with some sizes filled in, whose steps are others', too. They are soon made again, and must not crowd out the
+others, as a program would have them do whose sizes are others at each call."""
 _structures = Structures()
 _novelty = Novelty()
-_uses = itertools.count(1)
+_uses = Plans.uses
 _NONE: frozenset[int] = frozenset()
 _lock = threading.Lock()
 
 
 def _keep(structure: tuple[Any, ...], plan: Plan) -> None:
-    """Notes a plan, and lets those go that were not used for the longest time where there are too many: several at a time, as
-    looking for them takes time."""
     with _lock:
-        PLANS[structure] = plan
-        plan.used = next(_uses)
-        if plan.general is not None and len(PLANS) <= CAPACITY:
-            return
-        steps = sum([len(p.steps) for p in PLANS.values() if p.general is None])  # others share theirs
-        if len(PLANS) <= CAPACITY and steps <= MOST_STEPS:
-            return
-        left = CAPACITY if len(PLANS) <= CAPACITY else CAPACITY * 7 // 8
-        for forgotten in sorted(PLANS, key=lambda key: PLANS[key].used)[:-1]:
-            if len(PLANS) <= left and steps <= MOST_STEPS:
-                break
-            gone = PLANS.pop(forgotten)
-            steps -= len(gone.steps) if gone.general is None else 0
+        FILLED_IN.forget(structure)
+        (PLANS if plan.general is None else FILLED_IN).keep(structure, plan)
 
 
 def prepare(nodes: Sequence[Node], takes_sizes: bool = False) -> tuple[Plan, list[Node], list[Node]]:
@@ -111,7 +99,7 @@ def _walked(nodes: Sequence[Node]) -> tuple[tuple[Any, ...], list[Any], list[Nod
 
 def _found(structure: tuple[Any, ...], nodes: Sequence[Node], order: Sequence[Node], takes_sizes: bool) -> Plan | None:
     """The plan that was made for a structure, or one for other sizes that serves these, too; None where there is none."""
-    plan = PLANS.get(structure)
+    plan = PLANS.get(structure) or FILLED_IN.get(structure)
     if plan is None:
         with _lock:
             plan = _structures.plan(nodes, order, takes_sizes)
@@ -143,11 +131,15 @@ def realize(backend: Backend, nodes: Sequence[Node], is_piece: bool = False) -> 
     for node in nodes:
         if node.buffer is not None:  # computed by another thread meanwhile
             nodes = [n for n in nodes if n.buffer is None]
+            if not nodes:
+                return
             break
-    if not nodes:
-        return
     structure, buffers, scalars, order = _walked(nodes)
-    plan = _found(structure, nodes, order, backend.takes_sizes)
+    plan = PLANS.get(structure)
+    if plan is not None:
+        plan.used = next(_uses)
+    else:
+        plan = _found(structure, nodes, order, backend.takes_sizes)
     if plan is None:
         if not (is_piece or _novelty.is_planned(structure, order)):
             found = pieces(nodes, order)

@@ -273,7 +273,8 @@ class Tensor(Gradients):
         offset: int,
         storage: Storage | None = None,
     ) -> Tensor:
-        """A view without its tape entry: `node` is what it reads (or (node, steps), see `View`); `storage` where it isn't this tensor's."""
+        """A view without its tape entry: `node` is what it reads, or where it begins and the steps from there (see `View`);
+        `storage` where it isn't this tensor's."""
         view = object.__new__(Tensor)
         if storage is None:
             storage = self._storage

@@ -21,6 +21,7 @@ import flambeau
 from flambeau import devices
 from flambeau.schedule import running
 from flambeau.schedule.general import Structures
+from flambeau.schedule.keeping import Plans
 
 pytestmark = pytest.mark.skipif(not hasattr(devices.backend("cpu"), "compiler"), reason="needs llvmlite")
 
@@ -62,7 +63,8 @@ def width(request: Any, monkeypatch: Any) -> Iterator[Any]:
     """The CPU with vectors of some width, and no plans."""
     cpu = backend(request.param)
     monkeypatch.setitem(devices._started, "cpu", cpu)
-    monkeypatch.setattr(running, "PLANS", {})
+    monkeypatch.setattr(running, "PLANS", Plans(4096))
+    monkeypatch.setattr(running, "FILLED_IN", Plans(2048))
     monkeypatch.setattr(running, "_structures", Structures())
     yield cpu
 
@@ -172,8 +174,8 @@ def test_sizes_that_come_often_get_a_plan_of_their_own(width: Any, monkeypatch: 
     x, y = data(torch.float32)
     for n in (17, 18, *[19] * 12):
         check(PRODUCTS["rows"], x, y, n)
-    assert all(p.general is None or p.runs <= 5 for p in running.PLANS.values())
-    assert sum(p.general is not None for p in running.PLANS.values()) == 1
+    assert all(p.runs <= 5 for p in running.FILLED_IN.values())
+    assert len(running.FILLED_IN) == 1
 
 
 RECURRENCES: dict[str, Any] = {
@@ -235,6 +237,7 @@ def test_random_numbers_at_sizes(width: Any) -> None:
         flambeau.manual_seed(n)
         expected[n] = flambeau.rand(n, n + 3).add(1).tolist()
         running.PLANS.clear()
+        running.FILLED_IN.clear()
         running._structures = Structures()
     for n, values in expected.items():
         flambeau.manual_seed(n)

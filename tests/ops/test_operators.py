@@ -99,6 +99,19 @@ def test_operator(key: tuple[str | None, str], device: str, seed: int, data: st.
         check(call, theirs, args, kwargs, device=device, factor=LOOSE.get(key, 1.0), layout=_has_layout(key))
 
 
+REMEMBERED = [key for key in KEYS if key in OPERATORS and hasattr(OPERATORS[key].function, "__wrapped__")]
+
+
+@pytest.mark.parametrize("key", REMEMBERED, ids=_name)
+def test_called_again(key: tuple[str | None, str], device: str) -> None:
+    """From the third call with operands of some kinds on, an operator may be built again instead of called."""
+    mine, theirs = _both(key)
+    for example in EXAMPLES[key]:
+        for seed in range(3):
+            args, kwargs = _arguments(example.draw(Draw(seed, _types(example, key, device)[0])))
+            check(mine, theirs, args, kwargs, device=device, factor=LOOSE.get(key, 1.0), layout=_has_layout(key))
+
+
 NOT_LAID_OUT = {
     "kron": "PyTorch's view fails on other layouts than the row-major",
     "take_along_dim": "PyTorch's view fails, too",

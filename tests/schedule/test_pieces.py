@@ -21,6 +21,7 @@ from test_plans import check
 from flambeau.graph.node import topological_order
 from flambeau.schedule import pieces as cutting
 from flambeau.schedule import realize, running
+from flambeau.schedule.keeping import Plans
 
 
 class _Never:
@@ -33,7 +34,7 @@ class _Never:
 def test_random_graphs(nodes: Any) -> None:
     if nodes:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(running, "PLANS", {})
+            patch.setattr(running, "PLANS", Plans(4096))
             patch.setattr(running, "_novelty", _Never())
             check(nodes, Interpreter())
 
@@ -68,7 +69,7 @@ def _trees() -> Iterator[Any]:
 
 
 def test_structures_that_vary_are_not_planned(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(running, "PLANS", {})
+    monkeypatch.setattr(running, "PLANS", Plans(4096))
     monkeypatch.setattr(running, "_novelty", cutting.Novelty())
     planned = []
     build = running.build

@@ -21,6 +21,8 @@ from flambeau.devices.reference import ReferenceBackend
 from flambeau.dtypes import float32
 from flambeau.graph.numpy import array_type
 from flambeau.schedule import prepare, realize
+from flambeau.schedule.general import Structures
+from flambeau.schedule.keeping import Plans
 
 
 class Donating(Interpreter):
@@ -107,13 +109,26 @@ def test_an_old_value_that_somebody_knows_is_kept() -> None:
 
 
 def test_plans_are_bounded_by_their_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(running, "PLANS", {})
-    monkeypatch.setattr(running, "MOST_STEPS", 6)
+    monkeypatch.setattr(running, "PLANS", Plans(4096, 6))
     for n in range(2, 22):
         x = leaf(np.ones((n, 3), np.float32))
         prepare([make("argsort", (x,), 1, False, 3), make("argsort", (x,), 1, True, 3)])
         assert sum(len(p.steps) for p in running.PLANS.values()) <= 6
-    assert len(running.PLANS) == 3
+    assert len(running.PLANS) == 2
+
+
+def test_sizes_that_vary_do_not_crowd_out_other_plans(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of general plans some sizes are filled in again and again: those are kept apart, and few."""
+    monkeypatch.setattr(running, "PLANS", Plans(8))
+    monkeypatch.setattr(running, "FILLED_IN", Plans(8))
+    monkeypatch.setattr(running, "_structures", Structures())
+    prepare([make("exp", (leaf(np.ones(5, np.float32)),))], True)
+    for n in range(20, 90):
+        prepare([make("neg", (make("sin", (leaf(np.ones(n, np.float32)),)),))], True)
+    assert len(running.PLANS) == 2 and 7 <= len(running.FILLED_IN) <= 8
+    used = {key: plan.used for key, plan in running.PLANS.items()}
+    prepare([make("exp", (leaf(np.ones(5, np.float32)),))], True)
+    assert used != {key: plan.used for key, plan in running.PLANS.items()}
 
 
 def test_forgotten_signatures_are_not_used_again(monkeypatch: pytest.MonkeyPatch) -> None:

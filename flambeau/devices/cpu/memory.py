@@ -93,7 +93,8 @@ class Buffer:
     nbytes: int
     packed: dict[Any, Any] | None
     """What kernels made of the contents and may use again while those stay: by the packing function's name a buffer, or None
-    where it was made but not kept; by place and bytes what was made of a window. Whoever overwrites the contents sets this to None."""
+    where it was made but not kept; by start and bytes what was made of a window. Whoever overwrites the contents sets this to
+    None."""
     _size: _Size
 
     def __del__(self) -> None:
