@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 import flambeau
+from benchmarks import rivals
 from benchmarks.tensors import to_flambeau
 from benchmarks.timing import geometric_mean, measure, table
 
@@ -66,6 +67,7 @@ def _forward_times(case: tuple[Any, ...]) -> dict[str, float]:
             "uncompiled": eager,
             "NCHW": lambda: torch.nn.functional.conv2d(x, weight, bias, **options),
             "NHWC": lambda: torch.nn.functional.conv2d(x_last, w_last, bias, **options),
+            **rivals.convolution(x, weight, bias, options),
         })  # fmt: skip
 
 
@@ -92,11 +94,12 @@ def _backward_times(case: tuple[Any, ...]) -> dict[str, float]:
         "compiled": lambda: compiled(*mine, my_gradient),
         "NCHW": lambda: run(torch, *theirs, gradient),
         "NHWC": lambda: run(torch, *last, theirs[2], gradient_last),
+        **rivals.convolution_with_gradients(x, weight, bias, gradient, options),
     })  # fmt: skip
 
 
 def _compare(title: str, filter: str, times_of: Callable[[tuple[Any, ...]], dict[str, float]], ways: list[str]) -> str:
-    """A table of milliseconds, and of PyTorch's better time over each of `ways`."""
+    """A table of milliseconds, and of PyTorch's better time over each of `ways`; JAX where it is installed."""
     rows: list[list[str]] = []
     ratios: dict[str, list[float]] = {w: [] for w in ways}
     for case in CASES:
@@ -105,10 +108,11 @@ def _compare(title: str, filter: str, times_of: Callable[[tuple[Any, ...]], dict
             best = min(times["NCHW"], times["NHWC"])
             for w in ways:
                 ratios[w].append(best / times[w])
-            shown = [*ways, "NCHW", "NHWC"]
-            rows.append([case[0], *(f"{times[k] * 1e3:.3f}" for k in shown), *(f"{ratios[w][-1]:.2f}" for w in ways)])
-    rows.append(["geometric mean", *[""] * (len(ways) + 2), *(f"{geometric_mean(ratios[w]):.2f}" for w in ways)])
-    header = [f"{title}, ms", *ways, "PyTorch NCHW", "PyTorch NHWC", *(f"ratio, {w}" for w in ways)]
+            jax = [f"{min(t for k, t in times.items() if k.startswith('JAX')) * 1e3:.3f}" if "JAX NCHW" in times else "–"]
+            shown = [f"{times[k] * 1e3:.3f}" for k in (*ways, "NCHW", "NHWC")]
+            rows.append([case[0], *shown, *jax, *(f"{ratios[w][-1]:.2f}" for w in ways)])
+    rows.append(["geometric mean", *[""] * (len(ways) + 3), *(f"{geometric_mean(ratios[w]):.2f}" for w in ways)])
+    header = [f"{title}, ms", *ways, "PyTorch NCHW", "PyTorch NHWC", "JAX, the faster", *(f"ratio, {w}" for w in ways)]
     return table(title, header, rows)
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 import flambeau
+from benchmarks import rivals
 from benchmarks.kernels import kernels
 from benchmarks.models import mlp, resnet18
 from benchmarks.tensors import to_flambeau
@@ -50,13 +51,7 @@ def resnet_inference(batch: int = 8) -> str:
         candidates: dict[str, Callable[[], object]] = {
             "compiled": lambda: compiled(fx), "PyTorch NCHW": lambda: theirs(x), "PyTorch NHWC": lambda: last(x_last),
         }  # fmt: skip
-        try:
-            import openvino
-
-            model = openvino.compile_model(openvino.convert_model(theirs, example_input=x), "CPU", {"INFERENCE_NUM_THREADS": 2})
-            candidates["OpenVINO"] = lambda: model(x.numpy())
-        except ImportError:
-            pass
+        candidates.update(rivals.resnet_inference(theirs, x))
         times = measure(candidates, 4)
     best = min(times["PyTorch NCHW"], times["PyTorch NHWC"])
     return table(f"ResNet-18 inference, batch {batch}, 224²", ["", "ms", "others, ms", "ratio"], [_row("compiled", times, best)])
@@ -137,12 +132,10 @@ def mlp_training(batch: int = 32) -> str:
         steps[2](fx, fy)
         flambeau.synchronize()
 
-    times = measure({"compiled": lambda: compiled(fx, fy), "uncompiled": uncompiled, "PyTorch": lambda: steps[0](x, y)}, 2)
-    reference = times["PyTorch"]
-    rows = [
-        [k, f"{times[k] * 1e3:.3f}", f"PyTorch {reference * 1e3:.3f}", f"{reference / times[k]:.2f}"]
-        for k in ("compiled", "uncompiled")
-    ]
+    others: dict[str, Callable[[], object]] = {"PyTorch": lambda: steps[0](x, y), **rivals.mlp_step(theirs, x, y)}
+    times = measure({"compiled": lambda: compiled(fx, fy), "uncompiled": uncompiled, **others}, 2)
+    shown = ", ".join(f"{k} {times[k] * 1e3:.3f}" for k in others)
+    rows = [[k, f"{times[k] * 1e3:.3f}", shown, f"{times['PyTorch'] / times[k]:.2f}"] for k in ("compiled", "uncompiled")]
     return table(f"MLP 784-128-10 training step, Adam, batch {batch}", ["", "ms", "others, ms", "ratio"], rows)
 
 
