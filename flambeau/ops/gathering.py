@@ -332,7 +332,27 @@ def index_reduce(input: Tensor, dim: int, index: Tensor, source: Tensor, reduce:
     return result if input._shape else reshape(result, ())
 
 
-@operator(inplace=True, apart=True)
+def _repeated_dims(t: Tensor) -> tuple[int, ...]:
+    """The dimensions along which a tensor was expanded."""
+    return tuple(d for d, (step, n) in enumerate(zip(t.stride(), t._shape)) if step == 0 and n > 1)
+
+
+def _first_of(t: Tensor, dims: tuple[int, ...]) -> Tensor:
+    """A view of the first slice along each of some dimensions, which stay."""
+    for d in dims:
+        t = t.narrow(d, 0, 1)
+    return t
+
+
+def _filled_once(input: Tensor, dim: int, index: Tensor, value: Any) -> tuple[Tensor, int, Tensor, Any]:
+    """An expanded tensor's own elements, and the places of the index among them."""
+    repeated_dims = _repeated_dims(input)
+    if wrap_dim(dim, len(input._shape)) in repeated_dims:
+        index = index.div(input._shape[dim], rounding_mode="floor")  # 0 or -1, and beyond where it was out of bounds
+    return _first_of(input, repeated_dims), dim, index, value
+
+
+@operator(inplace=True, apart=True, expanded=_filled_once)
 def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     """A number (or a zero-dimensional tensor) written into the slices of `dim` at the given places."""
     places = _vector("index_fill", index)
@@ -433,7 +453,14 @@ def fill_where(input: Tensor, mask: Tensor, value: Any) -> Tensor:
 Tensor._fill_where = fill_where  # type: ignore[attr-defined]
 
 
-@operator(inplace=True)
+def _masked_once(input: Tensor, mask: Tensor, value: Any) -> tuple[Tensor, Tensor, Any]:
+    """An expanded tensor's own elements, and where the mask holds for one of those that they stand for."""
+    repeated_dims = _repeated_dims(input)
+    wide = expand(_mask("masked_fill", mask), tuple(input._shape))
+    return _first_of(input, repeated_dims), wide.any(repeated_dims, keepdim=True), value
+
+
+@operator(inplace=True, expanded=_masked_once)
 def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     """`value` (a number or a zero-dimensional tensor) where the mask holds; in row-major order.
 

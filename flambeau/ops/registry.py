@@ -7,6 +7,7 @@ reads `OPERATORS`. May import `flambeau.tensor`.
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -63,6 +64,7 @@ def operator(
     out: bool | str = False,
     also: Mapping[str, str] = MappingProxyType({}),
     overridden: bool = True,
+    expanded: Callable[..., tuple[Any, ...]] | None = None,
 ) -> Callable[[F], F]:
     """Registers a function under its own name, or under `names` (the first is the main one, others are aliases).
 
@@ -71,8 +73,9 @@ def operator(
     function takes `out=` (a tensor, or a tuple for several results): of any dtype that the result's can be cast to, of that
     dtype alone if it is "exact", or, if it is "dtype", one whose dtype stands for `dtype=`; a tensor that it resizes is row-
     major if it is "contiguous", and otherwise laid out as the result. The first parameter of a method's function is the tensor.
-    `also` gives parameters by other names that they are known by. What asks about objects of any kind isn't `overridden`: calls
-    go past `__torch_function__`.
+    `expanded` gives the operands with which the in-place variant writes a tensor whose elements share memory, after `expand`,
+    once each; without it that is an error. `also` gives parameters by other names that they are known by. What asks about
+    objects of any kind isn't `overridden`: calls go past `__torch_function__`.
     """
 
     def register(function: F) -> F:
@@ -96,7 +99,7 @@ def operator(
             if method:
                 setattr(Tensor, name, as_method)
             if inplace:
-                in_place = _in_place(called, name, apart, functools.partial(blamed, unwrapped, title + "_", True))
+                in_place = _in_place(called, name, apart, expanded, functools.partial(blamed, unwrapped, title + "_", True))
                 setattr(Tensor, name + "_", in_place)
                 if inplace_function:
                     public = overridable(in_place, in_place, functools.partial(blamed, unwrapped, title + "_", False))
@@ -163,9 +166,19 @@ def _with_title(function: Callable[..., Any], title: str) -> Callable[..., Any]:
     return titled
 
 
-def _in_place(function: Callable[..., Any], name: str, apart: bool, blame: Blame) -> Callable[..., Any]:
+def _in_place(
+    function: Callable[..., Any], name: str, apart: bool, expanded: Callable[..., tuple[Any, ...]] | None, blame: Blame
+) -> Callable[..., Any]:
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         try:
+            if expanded is not None and isinstance(self, Tensor) and self._repeats():
+                warnings.warn(
+                    f"Use of {name}_ on expanded tensors is deprecated. Please clone() the tensor before performing this "
+                    "operation. This also applies to advanced indexing e.g. tensor[mask] = scalar",
+                    stacklevel=2,
+                )
+                method(*expanded(self, *args, **kwargs))
+                return self
             if apart:
                 check_apart(self, *args, *kwargs.values())
             return in_place(function, self, *args, **kwargs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -55,3 +56,26 @@ def test_one_number_reduced_at_a_strided_index(device: str, reduce: str) -> None
     index = torch.zeros(2, dtype=torch.int64)[::2]
     args = torch.tensor(3.0), 0, index, torch.tensor(2.0), reduce
     check(flambeau.index_reduce, torch.index_reduce, args, device=device)
+
+
+@pytest.mark.parametrize("shape", [(1, 3), (2, 1), (1, 1), (3,)])
+def test_filling_expanded_tensors(device, shape):
+    """Elements that share memory are written once: filled if any of them is to be."""
+    mask = torch.tensor([[True, False, False], [False, False, True]])
+    calls = [
+        lambda x, t: x.masked_fill_(t(mask), 7.0),
+        lambda x, t: x.masked_fill_(t(mask[:1]), 7.0),
+        lambda x, t: x.index_fill_(0, t(torch.tensor([1])), 7.0),
+        lambda x, t: x.index_fill_(-1, t(torch.tensor([-1, 0])), 7.0),
+        lambda x, t: x.index_fill_(0, t(torch.tensor([], dtype=torch.int64)), 7.0),
+    ]
+    for call in calls:
+        found = []
+        for convert in (lambda t: t, lambda t: to_flambeau(t, device)):
+            own = convert(torch.arange(float(math.prod(shape))).reshape(shape))
+            with pytest.warns(UserWarning, match="on expanded tensors is deprecated"):
+                result = call(own.expand(2, 3), convert)
+            found.append((own.tolist(), result.tolist()))
+        assert found[0] == found[1]
+    with pytest.warns(UserWarning), pytest.raises(IndexError, match="out of bounds"):
+        to_flambeau(torch.zeros(1, 3), device).expand(2, 3).index_fill_(0, to_flambeau(torch.tensor([2]), device), 1.0).tolist()
