@@ -118,8 +118,8 @@ def measure(name: str, training: bool) -> tuple[float, float, float, float]:
     return *_turns(mine, theirs), first
 
 
-def kernels(name: str, training: bool, most: int = 16) -> None:
-    """Prints the shaders that take most of the GPU's time in a call, one by one."""
+def kernels(name: str, training: bool, most: int = 24) -> None:
+    """Prints the shaders that take most of the GPU's time in a call, those that are alike together."""
     compile_kernel = programs._compile_kernel
 
     def compile_named(kernel: Any, same: Any, compiled: Any, *rest: Any) -> None:
@@ -147,8 +147,11 @@ def kernels(name: str, training: bool, most: int = 16) -> None:
     dispatches = [c for c in commands if c[0] == "dispatch"]
     times = [statistics.median(t) for t in zip(*rows)]
     print(f"{name}, {'training' if training else 'inference'}: {len(times)} shaders, {sum(times) / 1e3:.2f} ms")
-    for microseconds, command in sorted(zip(times, dispatches), key=lambda r: -r[0])[:most]:
-        print(f"   {microseconds:9.1f} µs  {command[3:6]} workgroups  {command[6]}", flush=True)
+    alike: dict[Any, list[float]] = {}
+    for microseconds, command in zip(times, dispatches):
+        alike.setdefault((command[3:6], command[6]), []).append(microseconds)
+    for (workgroups, label), each in sorted(alike.items(), key=lambda r: -sum(r[1]))[:most]:
+        print(f"   {sum(each):9.1f} µs  {len(each):3} of {statistics.median(each):8.1f} µs  {workgroups} workgroups  {label}")
 
 
 def _turns(mine: Callable[[], Any], theirs: Callable[[], Any]) -> tuple[float, float, float]:

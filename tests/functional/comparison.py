@@ -12,7 +12,6 @@ import flambeau
 from flambeau.tensor import Tensor
 from tests.helpers.oracle import compare_layout, to_flambeau
 
-DEVICES = ("reference", "cpu")
 TOLERANCES = {
     torch.float64: (1e-9, 1e-10), torch.float32: (2e-5, 2e-5), torch.float16: (4e-3, 4e-3), torch.bfloat16: (3e-2, 3e-2),
     torch.complex128: (1e-9, 1e-10),

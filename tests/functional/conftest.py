@@ -1,4 +1,4 @@
-"""Every test here runs on each device, with seeded draws."""
+"""Draws are seeded; the device is tests/conftest.py's."""
 
 from __future__ import annotations
 
@@ -6,13 +6,6 @@ import random
 
 import pytest
 import torch
-
-from tests.functional.comparison import DEVICES
-
-
-@pytest.fixture(params=DEVICES)
-def device(request: pytest.FixtureRequest) -> str:
-    return request.param
 
 
 @pytest.fixture(autouse=True)
