@@ -9,7 +9,19 @@ from collections.abc import Callable
 
 from benchmarks.timing import with_tuned_malloc
 
-NAMES = ("conv", "conv-backward", "resnet", "resnet-training", "networks", "transformers", "mlp", "memory", "operators", "every")
+NAMES = (
+    "conv",
+    "conv-backward",
+    "resnet",
+    "resnet-training",
+    "networks",
+    "transformers",
+    "mlp",
+    "memory",
+    "first",
+    "operators",
+    "every",
+)
 WITH_KERNELS = ("resnet", "resnet-training", "networks", "transformers")
 
 
@@ -39,7 +51,7 @@ def main() -> None:
     import torch
 
     import flambeau
-    from benchmarks import conv, every, networks, operators, transformers
+    from benchmarks import conv, every, first, networks, operators, transformers
 
     torch.set_num_threads(2)
     flambeau.set_num_threads(2)
@@ -52,6 +64,7 @@ def main() -> None:
         "transformers": lambda: transformers.transformers(options.case),
         "mlp": networks.mlp_training,
         "memory": networks.resnet_memory,
+        "first": lambda: first.first_calls(options.case),
         "operators": lambda: operators.operators(options.case),
         "every": lambda: every.every(options.case),
     }
