@@ -513,9 +513,11 @@ def _counts(n: int) -> dtype:
 def flat_positions(mask: Tensor) -> Tensor:
     """Where a vector of bools is true (int64). Computes the mask: the result's size is its number of true elements.
 
-    Each true element knows its place in the result from the running count; scattering the positions there compacts them.
+    Each true element knows its place in the result from the running count; scattering the positions there compacts them. Where
+    few of many are true, each place in the result searches the running count instead.
     """
     from flambeau.ops.creation import iota
+    from flambeau.ops.sorting import searchsorted
 
     n = mask._shape[0]
     device = mask._storage.device
@@ -524,9 +526,15 @@ def flat_positions(mask: Tensor) -> Tensor:
     mask, type = mask.detach(), _counts(n)
     ends = _apply(SCAN, (cast(mask, type),), (0, "sum"))
     count = int(slice_dim(ends, 0, n - 1, 1).item())
+    if _SPARSE * count <= n and n >= _LONG:
+        return searchsorted(ends, cast(iota(count, int64, device) + 1, type))
     places = cast(_apply(WHERE, (mask, ends - 1, filled(count, type, device, (n,)))), int64)
     slots = filled(0, int64, device, (count + 1,))
     return slice_dim(_apply(SCATTER, (slots, places, iota(n, int64, device)), (0, "set", EITHER_END)), 0, 0, count)
+
+
+_SPARSE, _LONG = 32, 1 << 15
+"""Elements for each true one, and elements, from which searches take less time than scattering, as measured."""
 
 
 def pieces(starts: Tensor, total: int) -> Tensor:

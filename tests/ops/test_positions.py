@@ -79,3 +79,13 @@ def test_filling_expanded_tensors(device, shape):
         assert found[0] == found[1]
     with pytest.warns(UserWarning), pytest.raises(IndexError, match="out of bounds"):
         to_flambeau(torch.zeros(1, 3), device).expand(2, 3).index_fill_(0, to_flambeau(torch.tensor([2]), device), 1.0).tolist()
+
+
+@pytest.mark.parametrize("fraction", [0.0, 1e-4, 0.01, 0.04])
+def test_few_positions_of_many(device, fraction):
+    mask = torch.rand(1 << 15, generator=torch.Generator().manual_seed(1)) < fraction
+    mask[-1] = True
+    assert to_flambeau(mask, device).nonzero(as_tuple=True)[0].tolist() == mask.nonzero(as_tuple=True)[0].tolist()
+    numbers = mask.int().cumsum(0)
+    found = to_flambeau(numbers, device).unique_consecutive(return_counts=True)
+    assert [t.tolist() for t in found] == [t.tolist() for t in numbers.unique_consecutive(return_counts=True)]

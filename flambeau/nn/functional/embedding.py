@@ -10,6 +10,7 @@ from flambeau.autograd.modes import no_grad
 from flambeau.dtypes import int64
 from flambeau.nn.functional.arguments import check_device, check_tensor, scalar_name
 from flambeau.ops.composite import Composite, record, repeated, untaped
+from flambeau.ops.gathering import pieces
 from flambeau.ops.operands import cast
 from flambeau.ops.registry import operator
 from flambeau.ops.views import owned
@@ -208,7 +209,7 @@ def _bags(indices: Tensor, weight: Tensor, *rest: Any) -> Tensor:
         bag = (indices.new_ones((bags,)).cumsum(0) - 1).unsqueeze(1).expand(indices.shape).reshape(-1)
         indices = indices.reshape(-1)
     else:
-        bag = bags_of(offsets, indices)
+        bag = pieces(offsets, indices.shape[0])
     rows = embedding(indices, weight, scale_grad_by_freq=by_frequency)
     if mode == "max":
         return _bag_maximum(rows, bag, indices, bags, padding)
@@ -250,13 +251,6 @@ def check_offsets(offsets: Tensor, indices: Tensor) -> None:
         raise RuntimeError(
             f"offsets[-1] can not be greater than input's length({indices.shape[0]}) but got offsets[-1] of {bounds[-1]}"
         )
-
-
-def bags_of(offsets: Tensor, indices: Tensor) -> Tensor:
-    """For each index the bag that it falls into: how many offsets lie at or before it, less one."""
-    n = indices.shape[0]
-    begin = offsets.new_zeros((n + 1,)).index_add(0, offsets, offsets.new_ones(tuple(offsets.shape)))
-    return begin[:n].cumsum(0) - 1
 
 
 def _bag_maximum(rows: Tensor, bag: Tensor, indices: Tensor, bags: int, padding: int) -> Tensor:

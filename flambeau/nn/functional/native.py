@@ -22,7 +22,7 @@ from flambeau.nn.functional.convolution import (
 )
 from flambeau.nn.functional.ctc import ctc_loss
 from flambeau.nn.functional.dropout import alpha_dropout, dropout, feature_alpha_dropout, feature_dropout
-from flambeau.nn.functional.embedding import bags_of, embedding, embedding_bag, renormalize
+from flambeau.nn.functional.embedding import embedding, embedding_bag, renormalize
 from flambeau.nn.functional.loss import (
     binary_cross_entropy_with_logits,
     cosine_embedding_loss,
@@ -34,6 +34,7 @@ from flambeau.nn.functional.loss import (
 )
 from flambeau.nn.functional.normalization import batch_norm, group_norm, instance_norm, layer_norm
 from flambeau.nn.functional.vision import affine_grid, grid_sample
+from flambeau.ops.gathering import pieces
 from flambeau.ops.padding import pad as _pad
 from flambeau.ops.random import rand_like
 from flambeau.ops.registry import operator
@@ -326,7 +327,7 @@ def _embedding_bag(
     rest = (name, sparse, per_sample_weights, include_last_offset, padding_idx)
     y = embedding_bag(indices, weight, offsets, None, 2.0, scale_grad_by_freq, *rest)
     bags = y.shape[0]
-    bag = bags_of((offsets[:-1] if include_last_offset else offsets).to(indices.dtype), indices)
+    bag = pieces((offsets[:-1] if include_last_offset else offsets).long(), indices.shape[0]).to(indices.dtype)
     counted = bag.new_ones(tuple(indices.shape)) if padding_idx is None else (indices != padding_idx).to(bag.dtype)
     sizes = bag.new_zeros((bags,)).index_add(0, bag, counted)
     return y, bag, sizes, bag.new_zeros((0,))
