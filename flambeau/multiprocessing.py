@@ -1,8 +1,8 @@
-"""`torch.multiprocessing`: Python's `multiprocessing`, and `spawn`. Imports nothing of flambeau.
+"""`torch.multiprocessing`: Python's `multiprocessing`, and `spawn`. May import `flambeau.process_memory`.
 
-Tensors go between processes as copies: there is no memory that a tensor of one process shares with one of another, so
-processes that are to train the same weights send them (`state_dict`) through a queue or pipe. Threads of one process do share
-tensors.
+A program that has imported this module sends tensors in shared memory: arguments of a process, and what goes through a queue or
+a pipe, are seen by both processes (`flambeau.process_memory`). The sender must live until the other has received it. Forked
+processes share what `share_memory_` was called for.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import multiprocessing
 import sys
 from multiprocessing import *  # noqa: F403
 from typing import Any
+
+import flambeau.process_memory  # noqa: F401
 
 __all__ = [
     *multiprocessing.__all__, "ProcessContext", "ProcessException", "ProcessExitedException", "ProcessRaisedException",
@@ -123,7 +125,7 @@ def spawn(
 
 
 def get_all_sharing_strategies() -> set[str]:
-    """How tensors go to other processes: as copies, through a file descriptor."""
+    """How tensors go to other processes: their memory's file descriptor does."""
     return {"file_descriptor"}
 
 
@@ -133,5 +135,5 @@ def get_sharing_strategy() -> str:
 
 
 def set_sharing_strategy(new_strategy: str) -> None:
-    """Chooses the one there is; AssertionError for any other but "file_system", which makes no difference to copies."""
+    """Chooses the one there is; AssertionError for any other but "file_system", which is the same here."""
     assert new_strategy in ("file_descriptor", "file_system"), new_strategy

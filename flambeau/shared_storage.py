@@ -27,11 +27,12 @@ from flambeau.storage import (
     copied,
     duplicate,
     is_recording,
+    looked_at,
     pending,
     realize,
 )
 
-__all__ = ["SharedStorage", "over_foreign", "share", "settle", "memory_of", "lasting", "check_resizable"]
+__all__ = ["SharedStorage", "over_foreign", "share", "share_elsewhere", "settle", "memory_of", "lasting", "check_resizable"]
 
 _NODE: Any = Storage.__dict__["node"]
 _VERSION: Any = Storage.__dict__["version"]
@@ -210,6 +211,17 @@ def share(storage: Storage, is_address: bool = False) -> Node:
     sharing.is_forever = sharing.is_forever or is_address
     sharing.is_resizable = sharing.is_resizable and is_address
     return sharing.leaf
+
+
+def share_elsewhere(storage: Storage, memory: ForeignMemory) -> None:
+    """Moves a storage's value to memory that others know. Who shared its memory before no longer does."""
+    node = looked_at(storage)
+    backend, nbytes = devices.host_backend(storage.device), storage.size * storage.dtype.itemsize
+    leaf = _leaf(node, backend.adopt(memory))
+    backend.download(leaf.buffer, nbytes)[:] = backend.download(node.buffer, nbytes)
+    if isinstance(storage, SharedStorage):
+        storage._end()
+    _begin(storage, leaf)
 
 
 def check_resizable(storage: Storage) -> None:

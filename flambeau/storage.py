@@ -189,6 +189,13 @@ class Storage:
         self.node = node
         self.version += 1
 
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """In pickles a storage is its bytes: tensors that see the same storage, of one pickle, do so afterwards."""
+        node = looked_at(self)
+        backend, nbytes = devices.backend(self.device), self.size * self.dtype.itemsize
+        data = b"" if backend.name == "meta" else bytes(backend.download(node.buffer, nbytes))
+        return _unpickled, (data, self.dtype, tuple(node.shape), self.device)
+
     def _is_computed_at_once(self) -> bool:
         """Computes what reads shared memory, before anyone can write there. False for what a later call computes."""
         node = self.node
@@ -202,6 +209,20 @@ class Storage:
         if id(node.buffer) in SHARED:  # nothing but another view of it
             self.node = copied(node)
         return True
+
+
+def uploaded(data: Any, type: dtype, shape: tuple[int, ...], device: str) -> Node:
+    """A leaf with a copy of bytes in row-major order. Raises TypeError for a dtype that the device doesn't have."""
+    backend = devices.backend(device)
+    if not backend.supports(type):
+        raise TypeError(f"device {device} has no {type}: convert the tensor first, with .to(torch.float32) for example")
+    node = Node(BUFFER, (), (), shape, type, device)
+    node.buffer = backend.upload(data, prod(shape) * type.itemsize)
+    return node
+
+
+def _unpickled(data: bytes, type: dtype, shape: tuple[int, ...], device: str) -> Storage:
+    return Storage(uploaded(data, type, shape, device))
 
 
 def _flush() -> None:
@@ -278,6 +299,9 @@ class ReinterpretedStorage(SeenStorage):
 
     __slots__ = ()
 
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return type(self), (self.whole, self.dtype)
+
     def _forth(self, node: Node) -> Node:
         return _reinterpreted(node, self.dtype)
 
@@ -293,6 +317,9 @@ class PartStorage(SeenStorage):
     def __init__(self, whole: Storage, type: dtype, steps: tuple[str, ...]) -> None:
         super().__init__(whole, type)
         self.steps = steps
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return type(self), (self.whole, self.dtype, self.steps)
 
     def _forth(self, node: Node) -> Node:
         return seen(node, self.steps, _node_of)
@@ -467,6 +494,16 @@ def realize(nodes: list[Node]) -> None:
                 return
     with _lock:
         devices.backend(wanted[0].device).realize(wanted)
+
+
+def looked_at(storage: Storage) -> Node:
+    """A storage's node, computed, for the program to see: a call that is being recorded isn't any more."""
+    if RECORDERS and pending.recorder is not None:
+        pending.recorder.look()
+    node = storage.node
+    if node.buffer is None:
+        realize([node])
+    return node
 
 
 _serial = attrgetter("serial")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import warnings
 from collections.abc import Sequence
 from itertools import pairwise
@@ -462,8 +463,9 @@ def is_same_size(input: Tensor, other: Tensor) -> bool:
 
 @operator(namespace=None)
 def is_shared(self: Tensor) -> bool:
-    """Whether the memory is shared with other processes: never."""
-    return False
+    """Whether other processes may have the memory: after `share_memory_`, or where it was sent or came from another process."""
+    process_memory = sys.modules.get("flambeau.process_memory")  # while nobody has asked for it, nothing is shared
+    return process_memory is not None and process_memory.is_between_processes(self._storage)
 
 
 @operator(namespace=None)
@@ -522,7 +524,15 @@ def get_device(input: Tensor) -> int:
 
 @operator(namespace=None)
 def share_memory_(self: Tensor) -> Tensor:
-    """The tensor itself: its memory is not shared between processes."""
+    """Moves the tensor's memory, and so that of its views, to where other processes can have it, too, and gives the tensor.
+
+    Processes that are forked from then on have it, and those to which the tensor is sent: as an argument of a
+    `multiprocessing.Process`, by a queue or a pipe. A write is seen by all before it returns; nothing keeps two processes from
+    writing at once. Raises RuntimeError for a device whose memory is its own.
+    """
+    from flambeau.process_memory import share_between_processes
+
+    share_between_processes(self._storage)
     return self
 
 

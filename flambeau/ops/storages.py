@@ -79,6 +79,15 @@ class UntypedStorage:
         """A storage of a copy."""
         return type(self)(self._whole().clone())
 
+    def share_memory_(self) -> Self:
+        """Moves the bytes to memory that other processes can have, too: `Tensor.share_memory_`."""
+        self._tensor.share_memory_()
+        return self
+
+    def is_shared(self) -> bool:
+        """Whether other processes may have the memory."""
+        return self._tensor.is_shared()
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, UntypedStorage) and other._tensor._storage is self._tensor._storage
 

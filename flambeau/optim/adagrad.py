@@ -61,7 +61,9 @@ class Adagrad(Optimizer):
             self._states([(param, param) for param in group["params"]], group)
 
     def share_memory(self) -> None:
-        """PyTorch's call, for workers in other processes: threads share memory as it is."""
+        """Moves the sums to memory that other processes can have, too."""
+        for state in self.state.values():
+            state["sum"].share_memory_()
 
     def _start(self, param: Tensor, grad: Tensor, group: Group, state: dict[str, Any]) -> None:
         start = group["initial_accumulator_value"]

@@ -29,7 +29,7 @@ from flambeau.graph.node import Node, Primitive
 from flambeau.graph.primitives.movement import permuted
 from flambeau.shapes.strides import Order, format_strides, memory_order, pointwise, preserved, suggested_format
 from flambeau.size import contiguous_strides
-from flambeau.storage import RECORDERS, Storage, inverse, pending, steps_of
+from flambeau.storage import RECORDERS, Storage, inverse, pending, steps_of, uploaded
 from flambeau.tensor.gradients import Gradients
 
 __all__ = ["Tensor", "View", "from_node", "from_bytes", "over", "result_strides"]
@@ -510,17 +510,22 @@ class Tensor(Gradients):
         return copy
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        data = b"" if self.is_meta else self._to_bytes()
-        arguments = (type(self), data, self.dtype, tuple(self._shape), self._storage.device, self._requires_grad)
-        return _rebuild, (*arguments, dict(self.__dict__))
+        place = tuple(self._shape), self._strides, self._offset
+        return _rebuild, (type(self), self._storage, *place, self._requires_grad, dict(self.__dict__))
 
 
 def _rebuild(
-    cls: type[Tensor], data: bytes, type: dtype, shape: tuple[int, ...], device: str, requires_grad: bool, rest: Any
+    cls: type[Tensor],
+    storage: Storage,
+    shape: tuple[int, ...],
+    strides: tuple[int, ...] | None,
+    offset: int,
+    requires_grad: bool,
+    rest: Any,
 ) -> Tensor:
     t = object.__new__(cls)
-    t._become(from_bytes(data, type, shape, device))
-    t._requires_grad = requires_grad
+    _initialise(t, storage, shape)
+    t._strides, t._offset, t._requires_grad = strides, offset, requires_grad
     t.__dict__.update(rest)
     return t
 
@@ -609,12 +614,7 @@ def from_bytes(data: Any, type: dtype, shape: Sequence[int], device: Any = None)
     name = as_device_name(device)
     if memoryview(data).nbytes != nbytes and name != "meta":
         raise RuntimeError(f"{list(shape)} elements of {type} take {nbytes} bytes, got {memoryview(data).nbytes}")
-    backend = devices.backend(name)
-    if not backend.supports(type):
-        raise TypeError(f"device {name} has no {type}: convert the tensor first, with .to(torch.float32) for example")
-    node = Node(BUFFER, (), (), shape, type, name)
-    node.buffer = backend.upload(data, nbytes)
-    return from_node(node)
+    return from_node(uploaded(data, type, shape, name))
 
 
 Tensor._of = staticmethod(from_node)  # type: ignore[attr-defined]

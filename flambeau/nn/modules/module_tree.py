@@ -237,8 +237,8 @@ class ModuleTree:
         return self._apply(lambda t: t.cuda(device))
 
     def share_memory(self) -> Self:
-        """PyTorch's call, for tensors that worker threads read: threads share memory as it is."""
-        return self
+        """Moves parameters, their gradients and buffers to memory that other processes can have, too: `Tensor.share_memory_`."""
+        return self._apply(lambda t: t.share_memory_())
 
     # Modes
 

@@ -1,6 +1,6 @@
 """Workers that prepare batches ahead: threads, or processes where a multiprocessing context is given.
 
-May import: ops, storage, generator, utils.data.fetch.
+May import: tensor, ops, storage, generator, trees, utils.data.fetch.
 
 Threads are the default because they share memory with the training loop and start at once; reading, decoding and NumPy
 release the interpreter. A thread's batch is computed in that thread. Each has a shallow copy of the dataset, and a state of the
@@ -10,6 +10,7 @@ default generator of its own; what else is global (Python's and NumPy's random n
 from __future__ import annotations
 
 import copy
+import pickle
 import queue
 import random
 import threading
@@ -23,6 +24,8 @@ from typing import Any
 from flambeau.generator import default_generator, manual_seed
 from flambeau.ops import creation
 from flambeau.storage import realize
+from flambeau.tensor import Tensor
+from flambeau.trees import map_leaves
 from flambeau.utils.data.fetch import Exhausted, make_fetcher
 
 __all__ = ["EndOfDataset", "WorkerInfo", "Workers", "checked", "get_worker_info"]
@@ -116,7 +119,16 @@ def _work(
                 batch = EndOfDataset()
             except Exception as e:
                 batch = _Error(e, where)
-        results.put((task_epoch, number, info.id, batch))
+        results.put((task_epoch, number, info.id, _packed(batch) if info.worker_method == "multiprocessing" else batch))
+
+
+def _packed(batch: Any) -> bytes:
+    """A batch as bytes: copies even where a program sends tensors in shared memory, without what they are parts of."""
+
+    def own(value: Any) -> Any:
+        return value.clone() if isinstance(value, Tensor) and value._storage.size != value.numel() else value
+
+    return pickle.dumps(map_leaves(own, batch))
 
 
 class Workers:
@@ -164,7 +176,8 @@ class Workers:
         while True:
             wait = 1.0 if deadline is None else max(0.0, min(1.0, deadline - time.monotonic()))
             try:
-                return self._results.get(timeout=wait)
+                epoch, number, worker, batch = self._results.get(timeout=wait)
+                return epoch, number, worker, pickle.loads(batch) if self._by_process else batch
             except queue.Empty:
                 pass
             if deadline is not None and time.monotonic() >= deadline:
