@@ -71,7 +71,7 @@ def lower_attention(roots: Sequence[Operation], memory: Container[int]) -> tuple
 
 
 def _lowered(
-    parts: list[Any],
+    parts: Sequence[Any],
     roots: Sequence[Operation],
     own: Container[int],
     memory: Container[int],
@@ -105,13 +105,15 @@ def _lowered(
 
 
 def _piece(
-    parts: list[Any], roots: Iterable[Operation], own: Container[int], memory: Container[int], heights: Sequence[int] | None
+    parts: Sequence[Any], roots: Iterable[Operation], own: Container[int], memory: Container[int], heights: Sequence[int] | None
 ) -> tuple[tuple[Any, ...], list[Operation], dict[Operation, int]]:
     """What stands for a piece; its operations in the order in which they are met, and their places in that."""
     place: dict[Operation, int] = {}
     order: list[Operation] = []
     levels: dict[int, int] = {}
-    key = parts
+    kinds: list[Any] = []
+    _look(tuple(parts), kinds)
+    key = [*parts, *kinds]
     find, meet, note = place.setdefault, order.append, key.append
     met = 0
     for o in roots:

@@ -17,7 +17,9 @@ from graphs import broadcast, copied, graphs, leaf, make
 from flambeau.dtypes import float32
 from flambeau.graph.node import Node
 from flambeau.kernels import contract, lower, repeated
+from flambeau.kernels.operation import Program
 from flambeau.schedule import build
+from flambeau.traced import Trace
 
 
 @settings(max_examples=60, deadline=None)
@@ -83,3 +85,24 @@ def test_many_operands_that_need_memory_are_found_together(monkeypatch: pytest.M
         x = torch.nn.functional.dropout(x @ torch.randn(32, 32), 0.5)
     x.sum().item()
     assert len(rounds) <= 2
+
+
+def test_traced_numbers_of_a_write_are_asked_anew() -> None:
+    """The target's shape is plain, what is written where is not: the second lowering makes the same notes as the first."""
+    trace = Trace([24])
+    (start,) = trace.variables
+
+    def notes() -> int:
+        program = Program()
+        base, value = program.new("memory", (64,), float32), program.new("memory", (16,), float32)
+        target = program.new("assign", (64,), float32, (base, value), ((16,), (1,), start))
+        trace.begin([24])
+        calls.clear()
+        repeated.lower_loops([lower.Write(target, value, "assign")], {base.number, value.number, target.number}, [0] * 3)
+        return len(calls)
+
+    calls: list[int] = []
+    plain = lower.lower_loops
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lower, "lower_loops", lambda *given: [calls.append(1), plain(*given)][1])
+        assert notes() == notes() == 1
