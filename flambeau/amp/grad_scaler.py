@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections import defaultdict
 from collections.abc import Iterable
+from enum import Enum
 from typing import Any
 
 from flambeau.autograd.modes import no_grad
@@ -12,9 +13,15 @@ from flambeau.ops.creation import full
 from flambeau.ops.joining import stack
 from flambeau.tensor import Tensor
 
-__all__ = ["GradScaler"]
+__all__ = ["GradScaler", "OptState"]
 
-_READY, _UNSCALED, _STEPPED = range(3)
+
+class OptState(Enum):
+    """How far an optimizer is in its step."""
+
+    READY = 0
+    UNSCALED = 1
+    STEPPED = 2
 
 
 class GradScaler:
@@ -48,7 +55,7 @@ class GradScaler:
 
     @staticmethod
     def _fresh() -> dict[str, Any]:
-        return {"stage": _READY, "found": None}
+        return {"stage": OptState.READY, "found": None}
 
     def _scale_on(self, device: Any) -> Tensor:
         if self._scale is None:
@@ -72,9 +79,9 @@ class GradScaler:
         if not self._enabled:
             return
         own = self._optimizers[id(optimizer)]
-        if own["stage"] == _UNSCALED:
+        if own["stage"] is OptState.UNSCALED:
             raise RuntimeError("unscale_() has already been called on this optimizer since the last update().")
-        if own["stage"] == _STEPPED:
+        if own["stage"] is OptState.STEPPED:
             raise RuntimeError("unscale_() is being called after step().")
         if self._scale is None:
             raise AssertionError("Attempted unscale_ but _scale is None.  This may indicate your script did not use "
@@ -90,7 +97,7 @@ class GradScaler:
                     checks.append(p.grad.isfinite().all())
         if not checks:
             raise AssertionError("No inf checks were recorded for this optimizer.")
-        own["found"], own["stage"] = ~stack(checks).all(), _UNSCALED
+        own["found"], own["stage"] = ~stack(checks).all(), OptState.UNSCALED
 
     def step(self, optimizer: Any, *args: Any, **kwargs: Any) -> Any:
         """`optimizer.step(*args, **kwargs)`, unless a gradient is infinite or NaN: then None."""
@@ -99,12 +106,12 @@ class GradScaler:
         if "closure" in kwargs:
             raise RuntimeError("Closure use is not currently supported if GradScaler is enabled.")
         own = self._optimizers[id(optimizer)]
-        if own["stage"] == _STEPPED:
+        if own["stage"] is OptState.STEPPED:
             raise RuntimeError("step() has already been called since the last update().")
-        if own["stage"] == _READY:
+        if own["stage"] is OptState.READY:
             self.unscale_(optimizer)
         result = None if bool(own["found"]) else optimizer.step(*args, **kwargs)
-        own["stage"] = _STEPPED
+        own["stage"] = OptState.STEPPED
         return result
 
     def update(self, new_scale: float | Tensor | None = None) -> None:

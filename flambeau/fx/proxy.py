@@ -20,6 +20,7 @@ from flambeau.fx.python_code import ARITHMETIC, MAGIC
 from flambeau.layout import layout, memory_format
 from flambeau.ops.registry import OPERATORS
 from flambeau.tensor import Tensor
+from flambeau.tensor.overriding import look_at_arguments
 
 __all__ = ["Attribute", "GraphAppendingTracer", "ParameterProxy", "Proxy", "TraceError", "TracerBase"]
 
@@ -151,8 +152,10 @@ class Proxy:
     node: Node
 
     def __init__(self, node: Node, tracer: TracerBase | None = None) -> None:
-        self.tracer = GraphAppendingTracer(node.graph) if tracer is None else tracer
-        self.node = node
+        if tracer is None:
+            tracer = GraphAppendingTracer(node.graph)
+            look_at_arguments()  # while a program is traced a mode sees its calls
+        self.tracer, self.node = tracer, node
 
     def __repr__(self) -> str:
         return f"Proxy({self.node.name})"

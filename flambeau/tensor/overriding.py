@@ -18,7 +18,7 @@ from flambeau.tensor.core import Tensor
 
 __all__ = [
     "BaseTorchFunctionMode", "Blame", "DisableTorchFunction", "DisableTorchFunctionSubclass", "TorchFunctionMode",
-    "disabled_torch_function", "dispatch", "overloaded", "overridable",
+    "disabled_torch_function", "dispatch", "look_at_arguments", "overloaded", "overridable",
 ]  # fmt: skip
 
 
@@ -32,7 +32,14 @@ class _State(threading.local):
 
 _state = _State()
 _modes_entered = 0  # of all threads
+_classes_override = False  # whether there is a class whose objects functions wouldn't know from tensors, or refuse
 _is_active = False  # whether a class overrides, or a mode is entered, anywhere
+
+
+def look_at_arguments() -> None:
+    """From now on functions look for arguments that override before they do anything: there is a class that needs it."""
+    global _classes_override, _is_active
+    _classes_override = _is_active = True
 
 
 def disabled_torch_function(func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -232,10 +239,9 @@ def _wrapped(name: str, value: Any) -> Any:
 
 def adopt(cls: type[Tensor]) -> None:
     """Gives a subclass methods that go through its `__torch_function__`: where neither it nor a base of it has its own."""
-    global _is_active
     if cls.__torch_function__ is disabled_torch_function:
         return
-    _is_active = True
+    look_at_arguments()
     own = {name for kind in cls.__mro__[: cls.__mro__.index(Tensor)] for name in vars(kind)}
     for name, value in _members().items():
         if name not in own:
@@ -291,10 +297,11 @@ class TorchFunctionMode:
         return self
 
     def __exit__(self, *_: Any) -> None:
-        global _modes_entered
+        global _is_active, _modes_entered
         _state.modes.remove(self)
         _modes_entered -= 1
         if not _modes_entered:
+            _is_active = _classes_override
             for name in _members():
                 if name in _TENSORS:
                     setattr(Tensor, name, _TENSORS[name])

@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "schedule"))
 import interpreter
 from support import WIDTHS, add, axis, backend, dense, literal, load, mul, run
 
+import flambeau
 from flambeau import dtypes
 from flambeau.codegen.llvm.loops import generalise
 from flambeau.codegen.llvm.loops.schedule import walk
@@ -399,3 +400,12 @@ def test_a_large_sum_of_one_number() -> None:
         [np.zeros(1, np.float32)],
     )
     assert out[0] == 2_000_002
+
+
+@pytest.mark.parametrize("n", [1_000_000, 1_000_003])
+def test_long_sums_of_what_is_read_from_nowhere(n):
+    """Random numbers summed as they are made: the sum is cut into pieces, of which the last is shorter."""
+    flambeau.manual_seed(3)
+    numbers = flambeau.rand(n, device="cpu").numpy()
+    flambeau.manual_seed(3)
+    assert flambeau.rand(n, device="cpu").sum().item() == pytest.approx(numbers.sum(dtype="float64"), rel=1e-6)

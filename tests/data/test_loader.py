@@ -328,3 +328,27 @@ def test_random_numbers_of_workers_follow_from_the_seed(context):
         drawn[-1].append(flambeau.rand(2).tolist())
     assert drawn[0] == drawn[1]
     assert len({n for batch in drawn[0] for n in batch}) == 10
+
+
+def test_iterators_over_a_loader_of_ones_own():
+    """Libraries (fastai) iterate over objects that have a loader's attributes."""
+    from torch.utils.data import dataloader as theirs
+
+    from flambeau.utils.data import dataloader as mine
+
+    class Counted:
+        num_workers, collate_fn, drop_last, pin_memory, timeout, generator = 0, staticmethod(lambda x: x), False, False, 0, None
+        _auto_collation, _IterableDataset_len_called, prefetch_factor, worker_init_fn, in_order = False, None, 2, None, True
+        persistent_workers, multiprocessing_context, pin_memory_device = False, None, ""
+
+        def __init__(self, module):
+            self.dataset, self._dataset_kind, self._index_sampler = self, module._DatasetKind.Iterable, range(100)
+
+        def _get_shared_seed(self):
+            return None
+
+        def __iter__(self):
+            return iter("abc")
+
+    for module in (mine, theirs):
+        assert list(module._SingleProcessDataLoaderIter(Counted(module))) == ["a", "b", "c"]

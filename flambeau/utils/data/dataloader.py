@@ -5,6 +5,7 @@ from typing import Any, TypeAlias
 
 from flambeau.utils.data.collate import default_collate, default_convert
 from flambeau.utils.data.dataset import Dataset, IterableDataset
+from flambeau.utils.data.fetch import DatasetKind as _DatasetKind  # noqa: F401
 from flambeau.utils.data.loader import DataLoader
 from flambeau.utils.data.loader import _LoaderIterator as _BaseDataLoaderIter  # noqa: F401
 from flambeau.utils.data.loader import _PlainIterator as _SingleProcessDataLoaderIter  # noqa: F401

@@ -4,21 +4,41 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 from flambeau.utils.data.collate import collate_rows, default_collate
 from flambeau.utils.data.dataset import IterableDataset, Subset, TensorDataset
 
-__all__ = ["Exhausted", "make_fetcher"]
+__all__ = ["DatasetKind", "Exhausted", "make_fetcher"]
+
+
+class DatasetKind:
+    """How a loader gets at a dataset's samples: by index, or one after the other."""
+
+    Map = 0
+    Iterable = 1
+
+    @staticmethod
+    def of(dataset: Any) -> int:
+        """The kind of a dataset by its class."""
+        return DatasetKind.Iterable if isinstance(dataset, IterableDataset) else DatasetKind.Map
+
+    @staticmethod
+    def create_fetcher(kind: int, dataset: Any, auto_collation: bool, collate_fn: Callable[[Any], Any], drop_last: bool) -> Any:
+        """An object whose `fetch(indices)` gives a batch (one sample, without `auto_collation`)."""
+        return SimpleNamespace(fetch=make_fetcher(dataset, kind, auto_collation, collate_fn, drop_last))
 
 
 class Exhausted(Exception):
     """An iterable dataset has no more samples for this worker."""
 
 
-def make_fetcher(dataset: Any, batched: bool, collate_fn: Callable[[Any], Any], drop_last: bool) -> Callable[[Any], Any]:
+def make_fetcher(
+    dataset: Any, kind: int, batched: bool, collate_fn: Callable[[Any], Any], drop_last: bool
+) -> Callable[[Any], Any]:
     """A function of the indices of a batch (of one sample, if not `batched`) that gives the batch."""
-    if isinstance(dataset, IterableDataset):
+    if kind == DatasetKind.Iterable:
         return _iterable(dataset, batched, collate_fn, drop_last)
     if not batched:
         return lambda index: collate_fn(dataset[index])

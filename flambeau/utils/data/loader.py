@@ -8,7 +8,7 @@ from typing import Any
 
 from flambeau.utils.data.collate import default_collate, default_convert
 from flambeau.utils.data.dataset import IterableDataset
-from flambeau.utils.data.fetch import Exhausted, make_fetcher
+from flambeau.utils.data.fetch import DatasetKind, Exhausted, make_fetcher
 from flambeau.utils.data.sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler, fresh_seed
 from flambeau.utils.data.workers import EndOfDataset, Workers, checked
 
@@ -63,7 +63,8 @@ class DataLoader:
         in_order: bool = True,
     ) -> None:
         _check_workers(num_workers, timeout, prefetch_factor, persistent_workers)
-        iterable = isinstance(dataset, IterableDataset)
+        self._dataset_kind = DatasetKind.of(dataset)
+        iterable = self._dataset_kind == DatasetKind.Iterable
         if iterable:
             for name, given in (("shuffle", shuffle or None), ("sampler", sampler), ("batch_sampler", batch_sampler)):
                 if given is not None:
@@ -146,10 +147,6 @@ class DataLoader:
     def _index_sampler(self) -> Any:
         return self.batch_sampler if self._auto_collation else self.sampler
 
-    @property
-    def _fetcher_arguments(self) -> tuple[Any, ...]:
-        return self._auto_collation, self.collate_fn, self.drop_last
-
     def __iter__(self) -> Iterator[Any]:
         if self.num_workers == 0:
             return _PlainIterator(self)
@@ -186,6 +183,11 @@ def _check_workers(num_workers: int, timeout: float, prefetch_factor: int | None
         raise ValueError("persistent_workers option needs num_workers > 0")
 
 
+def _fetcher_arguments(loader: DataLoader) -> tuple[Any, ...]:
+    """What fetching depends on. Iterators take any object with these attributes: libraries have loaders of their own."""
+    return loader._dataset_kind, loader._auto_collation, loader.collate_fn, loader.drop_last
+
+
 class _LoaderIterator:
     """One pass over the data."""
 
@@ -206,7 +208,7 @@ class _PlainIterator(_LoaderIterator):
 
     def __init__(self, loader: DataLoader) -> None:
         self._loader = loader
-        self._fetch = make_fetcher(loader.dataset, *loader._fetcher_arguments)
+        self._fetch = make_fetcher(loader.dataset, *_fetcher_arguments(loader))
         self._indices = iter(loader._index_sampler)
 
     def __next__(self) -> Any:
@@ -225,7 +227,7 @@ class _WorkerIterator(_LoaderIterator):
             loader.dataset,
             loader.num_workers,
             fresh_seed(loader.generator),
-            loader._fetcher_arguments,
+            _fetcher_arguments(loader),
             loader.worker_init_fn,
             loader.multiprocessing_context,
             loader.timeout,

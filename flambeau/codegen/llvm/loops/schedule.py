@@ -90,8 +90,10 @@ def fitting(lanes: int, extent: int) -> int:
     return lanes
 
 
-def choose(kernel: LoopKernel, indices: Indices, target: Target) -> Schedule:
-    """Traced sizes are noted where the schedule would be wrong for others; what is only faster follows from those of now."""
+def choose(kernel: LoopKernel, indices: Indices, target: Target, apart: frozenset[int] = frozenset()) -> Schedule:
+    """The schedule of a kernel. Axes in `apart` aren't the lane: their positions have reductions of different lengths.
+
+    Traced sizes are noted where the schedule would be wrong for others; what is only faster follows from those of now."""
     plain: LoopKernel = replaced(kernel, peeked)
     axes = list(range(len(kernel.axes)))
     everything = [r for s in kernel.stores for r in roots(s)]
@@ -104,7 +106,7 @@ def choose(kernel: LoopKernel, indices: Indices, target: Target) -> Schedule:
     reductions = reductions_of(plain)
     needed = {a: sum(a in r.axes for r in reductions) for a in axes}
     plain_indices = indices if plain is kernel else Indices(extents(plain))
-    candidates = [a for a in axes if a not in serial]
+    candidates = [a for a in axes if a not in serial and a not in apart]
     if scanned == serial and len(scanned) == 1 and all(e.args[0].dtype is not bool_ for e in scans):
         candidates += scanned  # a vector's running values are found within it, and joined to those before
     lane, lanes = _lane(plain, candidates, plain_indices, target)

@@ -127,7 +127,8 @@ def generalise(kernel: LoopKernel, target: Target, threads: int) -> General:
         if 0 in phase.kernel.axes:
             result.append(ScheduledPhase(phase.kernel, UNSCHEDULED, ()))
             continue
-        schedule = choose(phase.kernel, Indices(extents(phase.kernel)), target)
+        apart = frozenset(a for limit in phase.limits.values() for a in limit.axes)
+        schedule = choose(phase.kernel, Indices(extents(phase.kernel)), target, apart)
         phase.kernel = with_memory(phase.kernel, schedule, threads)
         if schedule.tile is None:
             result.append(_Rewriter(taken).phase(phase, schedule))
