@@ -101,6 +101,21 @@ def number_at(address: int, type: dtype) -> Any:
     return None if number is None else number.from_address(address).value
 
 
+def put_number(number: Any, address: int, type: dtype) -> None:
+    """Writes an element of a dtype that C has where a tensor lies in this process's memory."""
+    _c_types()[type.name].from_address(address).value = number
+
+
+def is_put(number: Any, type: dtype) -> bool:
+    """Whether `put_number` takes a Python number for a dtype, and writes what a conversion to it gives."""
+    kind, category = number.__class__, type.category
+    if kind is int:
+        fits = category == 1 or (category == 2 and -(1 << 53) <= number <= 1 << 53)
+    else:
+        fits = (kind is float and category == 2) or (kind is bool and category == 0)
+    return fits and type.name in _c_types()
+
+
 @cache
 def _c_types() -> dict[str, Any]:
     import ctypes

@@ -32,7 +32,9 @@ from flambeau.storage import (
     realize,
 )
 
-__all__ = ["SharedStorage", "over_foreign", "share", "share_elsewhere", "settle", "memory_of", "lasting", "check_resizable"]
+__all__ = [
+    "SharedStorage", "over_foreign", "share", "share_elsewhere", "settle", "memory_of", "lasting", "check_resizable", "is_alone",
+]  # fmt: skip
 
 _NODE: Any = Storage.__dict__["node"]
 _VERSION: Any = Storage.__dict__["version"]
@@ -281,6 +283,13 @@ def _own_memory(storage: Storage) -> Node:
     else:
         node.buffer = duplicate(node)
     return leaf
+
+
+def is_alone(storage: Storage) -> bool:
+    """Whether the computed value of a storage is in memory that nothing else knows: no node, and nobody outside."""
+    if storage.__class__ is not Storage or sys.getrefcount(storage.node) != ALONE:
+        return False
+    return sys.getrefcount(storage.node.buffer) == ALONE
 
 
 def _leaf(like: Node, buffer: Any) -> Node:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from array import array
+from itertools import compress
 from typing import Any
 
 from flambeau.dtypes import bool_, dtype, int32, int64
@@ -16,7 +18,7 @@ from flambeau.ops.views import owned, reshape
 from flambeau.shapes.broadcasting import broadcast
 from flambeau.shapes.dims import wrap_dim
 from flambeau.size import contiguous_strides
-from flambeau.tensor import Tensor
+from flambeau.tensor import Tensor, from_bytes
 
 __all__ = ["gather", "scatter", "scatter_add", "index_select", "index_add", "masked_fill", "take", "take_along_dim"]
 
@@ -510,11 +512,16 @@ def _counts(n: int) -> dtype:
     return int32 if n < 1 << 31 else int64
 
 
+_SHORT = 1024
+"""Elements of a mask that is gone through in Python."""
+
+
 def flat_positions(mask: Tensor) -> Tensor:
     """Where a vector of bools is true (int64). Computes the mask: the result's size is its number of true elements.
 
     Each true element knows its place in the result from the running count; scattering the positions there compacts them. Where
-    few of many are true, each place in the result searches the running count instead.
+    few of many are true, each place in the result searches the running count instead. A short mask, which has to be looked at
+    anyway, is gone through here.
     """
     from flambeau.ops.creation import iota
     from flambeau.ops.sorting import searchsorted
@@ -523,6 +530,9 @@ def flat_positions(mask: Tensor) -> Tensor:
     device = mask._storage.device
     if n == 0:
         return mask.new_empty((0,), dtype=int64)
+    if n <= _SHORT and device != "meta":
+        found = array("q", compress(range(n), mask._bytes()))
+        return from_bytes(found, int64, (len(found),), device)
     mask, type = mask.detach(), _counts(n)
     ends = _apply(SCAN, (cast(mask, type),), (0, "sum"))
     count = int(slice_dim(ends, 0, n - 1, 1).item())

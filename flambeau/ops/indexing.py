@@ -9,14 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from flambeau import devices
 from flambeau.autograd.entries import entitle
 from flambeau.autograd.modes import state
 from flambeau.dtypes import bool_, int64
 from flambeau.graph.primitives.indexing import EITHER_END, GATHER
+from flambeau.graph.primitives.movement import ASSIGN
+from flambeau.host import is_put, put_number
 from flambeau.ops.composite import repeated
 from flambeau.ops.creation import iota, tensor
 from flambeau.ops.gathering import along, into, masked_fill
-from flambeau.ops.indices import items_of, seen_and_left, seen_at, simple_items
+from flambeau.ops.indices import items_of, seen_and_left, seen_at, simple_items, view_at
 from flambeau.ops.operands import cast, check_fits, check_tensor, expand, python_number, scalar, strides_like
 from flambeau.ops.registry import check_apart, operator, scalar_name
 from flambeau.ops.slicing import pick
@@ -26,6 +29,8 @@ from flambeau.shapes.broadcasting import broadcast
 from flambeau.shapes.broadcasting import expand as expand_rule
 from flambeau.shapes.errors import ShapeError
 from flambeau.shapes.strides import pointwise
+from flambeau.shared_storage import is_alone
+from flambeau.storage import may_look, realize
 from flambeau.tensor import Tensor
 
 __all__ = ["index_put", "index_put_"]
@@ -210,6 +215,8 @@ def _setitem(self: Tensor, index: Any, value: Any) -> None:
     if isinstance(index, Tensor) and index.dtype is bool_ and index._shape and _set_masked(self, index, value):
         return
     simple = simple_items(index)
+    if simple is not None and _put_number(self, simple, value):
+        return
     items = items_of(self, index) if simple is None else []
     source = _value_tensor(self, value)
     target, advanced = seen_and_left(self, items) if simple is None else (seen_at(self, simple), [])
@@ -223,7 +230,8 @@ def _setitem(self: Tensor, index: Any, value: Any) -> None:
         if source._shape != shape:
             expand_rule(tuple(source._shape), shape)
             source = expand(source, shape)
-        target.copy_(source)
+        if not _is_same(target, source):
+            target.copy_(source)
         return
     if source.dtype is not self.dtype:
         tensors = [item for item in items if isinstance(item, Tensor)]
@@ -234,6 +242,52 @@ def _setitem(self: Tensor, index: Any, value: Any) -> None:
             )
         source = cast(source, self.dtype)
     _put(target, advanced, source.to(self.device), "set")
+
+
+def _is_same(target: Tensor, source: Tensor) -> bool:
+    """Whether a view that is to be written is what it is written from, as after `x[i] += 1`: then that counts as written."""
+    if source._storage is not target._storage or source.storage_offset() != target.storage_offset():
+        return False
+    if (
+        source.stride() != target.stride()
+        or target._repeats()
+        or (state.enabled and (target.requires_grad or source.requires_grad))
+    ):
+        return False
+    target._counter.autograd_version += 1
+    return True
+
+
+_SMALL = 1 << 12
+"""Elements of a tensor that is computed so that single numbers can be written to it."""
+
+
+def _put_number(self: Tensor, items: tuple[Any, ...], value: Any) -> bool:
+    """Writes a Python number to a single element where it lies, if nothing else knows that memory, lazy or not. Says whether it
+    was that."""
+    storage = self._storage
+    if not is_put(value, storage.dtype) or self._strides is not None or self._base is not None or self._requires_grad:
+        return False
+    view = view_at(self._shape, self.stride(), 0, items)
+    if view is None or view.shape or not may_look(storage.device):
+        return False
+    backend = devices.backend(storage.device)
+    if not (backend.is_host and backend.runs_plans):
+        return False
+    if storage.node.buffer is None:
+        if storage.size > _SMALL or (storage.node.inputs and storage.node.primitive is not ASSIGN):
+            return False
+        realize([storage.node])
+    if not (is_alone(storage) and storage.node.buffer.is_writable):
+        return False
+    check_fits(value, storage.dtype)
+    self._check_writable(False)
+    buffer = storage.node.buffer
+    put_number(value, devices.host_backend(storage.device).address(buffer) + view.offset * storage.dtype.itemsize, storage.dtype)
+    buffer.packed = None
+    storage.version += 1
+    self._counter.autograd_version += 1
+    return True
 
 
 def _put(target: Tensor, advanced: list[Tensor | None], source: Tensor, mode: str) -> None:

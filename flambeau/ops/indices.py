@@ -129,7 +129,7 @@ def seen_and_left(t: Tensor, items: list[Any]) -> tuple[Tensor, list[Tensor | No
 
 
 def simple_items(index: Any) -> tuple[Any, ...] | None:
-    """An index of integers, slices, None and Ellipsis as `_view_at` takes it; None for one with anything else in it."""
+    """An index of integers, slices, None and Ellipsis as `view_at` takes it; None for one with anything else in it."""
     found: list[Any] = []
     for item in index if index.__class__ is tuple else (index,):
         kind = item.__class__
@@ -149,13 +149,13 @@ def simple_items(index: Any) -> tuple[Any, ...] | None:
 
 
 def seen_at(t: Tensor, items: tuple[Any, ...]) -> Tensor:
-    """The view at integers, slices and None (see `_view_at`); the tensor itself where that is all of it."""
-    view = _view_at(t._shape, t.stride(), t._offset, items)
+    """The view at integers, slices and None (see `view_at`); the tensor itself where that is all of it."""
+    view = view_at(t._shape, t.stride(), t._offset, items)
     return t if view is None else t._viewed(view)
 
 
 @lru_cache(maxsize=1 << 13)
-def _view_at(shape: tuple[int, ...], strides: tuple[int, ...], offset: int, items: tuple[Any, ...]) -> View | None:
+def view_at(shape: tuple[int, ...], strides: tuple[int, ...], offset: int, items: tuple[Any, ...]) -> View | None:
     """The view of a tensor at integers, slices (as triples), None and an Ellipsis; None where it is the tensor itself."""
     shape, rank = tuple(shape), len(shape)
     starts, increments, lengths = [], [], []
