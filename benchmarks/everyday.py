@@ -1,7 +1,7 @@
 """Everyday programs of small tensors: loops that look at values, small nets step by step, and tensors built one by one.
 
 Each is a call as people write it, uncompiled, in which the library's own overhead is nearly all of the time. May import
-`benchmarks.operators`.
+`benchmarks.rows`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.operators import Row, _same, normal
+from benchmarks.rows import Row, normal, same
 
 __all__ = ["everyday_programs"]
 
@@ -64,7 +64,7 @@ def _mlp(lib: Any, *sizes: int) -> Any:
             parts += [m.nn.Linear(a, b), m.nn.ReLU()]
         return m.nn.Sequential(*parts[:-1])
 
-    return _same(lib, build)
+    return same(lib, build)
 
 
 def _trained(lib: Any, name: str, x: Any, y: Any) -> Callable[[], Any]:
@@ -198,7 +198,7 @@ def _q_learning(lib: Any, states: Any) -> Callable[[], Any]:
 
 
 def _cell(lib: Any, x: Any) -> Callable[[], Any]:
-    inner, outer = _same(lib, lambda m: m.nn.ModuleList([m.nn.Linear(16, 32), m.nn.Linear(32, 32)]))
+    inner, outer = same(lib, lambda m: m.nn.ModuleList([m.nn.Linear(16, 32), m.nn.Linear(32, 32)]))
 
     def call() -> Any:
         with lib.no_grad():
@@ -211,7 +211,7 @@ def _cell(lib: Any, x: Any) -> Callable[[], Any]:
 
 
 def _gru_cell(lib: Any, x: Any) -> Callable[[], Any]:
-    cell = _same(lib, lambda m: m.nn.GRUCell(16, 24))
+    cell = same(lib, lambda m: m.nn.GRUCell(16, 24))
     optimizer = lib.optim.SGD(cell.parameters(), lr=0.01)
 
     def call() -> Any:
@@ -228,7 +228,7 @@ def _gru_cell(lib: Any, x: Any) -> Callable[[], Any]:
 
 
 def _sampled(lib: Any) -> Callable[[], Any]:
-    words, cell, head = _same(lib, lambda m: m.nn.ModuleList([m.nn.Embedding(30, 16), m.nn.RNNCell(16, 32), m.nn.Linear(32, 30)]))
+    words, cell, head = same(lib, lambda m: m.nn.ModuleList([m.nn.Embedding(30, 16), m.nn.RNNCell(16, 32), m.nn.Linear(32, 30)]))
 
     def call() -> Any:
         with lib.no_grad():
@@ -363,7 +363,7 @@ def _average(lib: Any) -> Callable[[], Any]:
 
 
 def _attention(lib: Any, x: Any) -> Callable[[], Any]:
-    query, key, value = _same(lib, lambda m: m.nn.ModuleList([m.nn.Linear(8, 8, bias=False) for _ in range(3)]))
+    query, key, value = same(lib, lambda m: m.nn.ModuleList([m.nn.Linear(8, 8, bias=False) for _ in range(3)]))
 
     def call() -> Any:
         with lib.no_grad():
@@ -376,7 +376,7 @@ def _attention(lib: Any, x: Any) -> Callable[[], Any]:
 
 
 def _greedy(lib: Any) -> Callable[[], Any]:
-    words, head = _same(lib, lambda m: m.nn.ModuleList([m.nn.Embedding(20, 16), m.nn.Linear(16, 20)]))
+    words, head = same(lib, lambda m: m.nn.ModuleList([m.nn.Embedding(20, 16), m.nn.Linear(16, 20)]))
 
     def call() -> Any:
         with lib.no_grad():

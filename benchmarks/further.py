@@ -1,4 +1,4 @@
-"""Rows of `operators`: operators at sizes where kernels, not calls, take the time. May import `benchmarks.operators`.
+"""Rows of `operators`: operators at sizes where kernels, not calls, take the time. May import `benchmarks.rows`.
 
 Fourier transforms, scans, pads, orders, linear algebra, windows, images, special functions and creation.
 """
@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.operators import Row, both, normal
+from benchmarks.rows import Row, both, normal
 
 __all__ = ["further"]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.operators import Row, _same, normal
+from benchmarks.rows import Row, normal, same
 
 __all__ = ["growing"]
 
@@ -52,7 +52,7 @@ def _pointwise(lib: Any, x: Any) -> Callable[[], Any]:
 
 
 def _mlp(lib: Any, x: Any) -> Callable[[], Any]:
-    model = _same(lib, lambda m: m.nn.Sequential(m.nn.Linear(32, 64), m.nn.GELU(), m.nn.LayerNorm(64), m.nn.Linear(64, 32)))
+    model = same(lib, lambda m: m.nn.Sequential(m.nn.Linear(32, 64), m.nn.GELU(), m.nn.LayerNorm(64), m.nn.Linear(64, 32)))
     length = _lengths(4000)
 
     def call() -> Any:
@@ -63,7 +63,7 @@ def _mlp(lib: Any, x: Any) -> Callable[[], Any]:
 
 
 def _training(lib: Any, x: Any) -> Callable[[], Any]:
-    model = _same(lib, lambda m: m.nn.Sequential(m.nn.Linear(32, 64), m.nn.ReLU(), m.nn.Linear(64, 10)))
+    model = same(lib, lambda m: m.nn.Sequential(m.nn.Linear(32, 64), m.nn.ReLU(), m.nn.Linear(64, 10)))
     optimizer = lib.optim.SGD(model.parameters(), lr=0.01)
     targets = lib.arange(4096) % 10
     length = _lengths(1000)
@@ -80,7 +80,7 @@ def _training(lib: Any, x: Any) -> Callable[[], Any]:
 
 
 def _convolutions(lib: Any, x: Any) -> Callable[[], Any]:
-    model = _same(
+    model = same(
         lib,
         lambda m: m.nn.Sequential(
             m.nn.Conv2d(1, 16, 3, padding=1), m.nn.ReLU(), m.nn.MaxPool2d(2), m.nn.Conv2d(16, 32, 3, padding=1), m.nn.ReLU(),
@@ -97,7 +97,7 @@ def _convolutions(lib: Any, x: Any) -> Callable[[], Any]:
 
 
 def _lstm(lib: Any, x: Any) -> Callable[[], Any]:
-    model = _same(lib, lambda m: m.nn.LSTM(32, 64, batch_first=True))
+    model = same(lib, lambda m: m.nn.LSTM(32, 64, batch_first=True))
     length = _lengths(128)
 
     def call() -> Any:
@@ -125,7 +125,7 @@ def _cache(lib: Any, x: Any) -> Callable[[], Any]:
 
 def _gpt(lib: Any) -> Callable[[], Any]:
     """After a prompt of 20 tokens, 64 more, then from the beginning."""
-    model = _same(lib, lambda m: _language_model(m))
+    model = same(lib, lambda m: _language_model(m))
     torch.manual_seed(1)
     prompt = lib.tensor(torch.randint(0, 256, (1, 20)).tolist())
     state: dict[str, Any] = {"count": 64}
@@ -144,7 +144,7 @@ def _gpt(lib: Any) -> Callable[[], Any]:
 
 def _uncached(lib: Any) -> Callable[[], Any]:
     """All tokens again for each new one, of which the ten likeliest may be drawn, up to 150."""
-    model = _same(lib, lambda m: _language_model(m))
+    model = same(lib, lambda m: _language_model(m))
     state: dict[str, Any] = {}
 
     def call() -> Any:
@@ -164,7 +164,7 @@ def _uncached(lib: Any) -> Callable[[], Any]:
 def _packed(lib: Any) -> Callable[[], Any]:
     """Eight sentences of 3 to 40 words, padded, packed, and classified by the last states of both directions."""
     rng, nn = random.Random(0), lib.nn
-    words, lstm, head = _same(
+    words, lstm, head = same(
         lib,
         lambda m: m.nn.ModuleList([m.nn.Embedding(100, 32), m.nn.LSTM(32, 64, bidirectional=True), m.nn.Linear(128, 5)]),
     )
@@ -189,7 +189,7 @@ def _packed(lib: Any) -> Callable[[], Any]:
 def _graphs(lib: Any) -> Callable[[], Any]:
     """Messages along some hundred edges, sums by node and by graph."""
     rng = random.Random(0)
-    first, second, head = _same(lib, lambda m: m.nn.ModuleList([m.nn.Linear(16, 32), m.nn.Linear(32, 32), m.nn.Linear(32, 4)]))
+    first, second, head = same(lib, lambda m: m.nn.ModuleList([m.nn.Linear(16, 32), m.nn.Linear(32, 32), m.nn.Linear(32, 4)]))
     optimizer = lib.optim.SGD([p for module in (first, second, head) for p in module.parameters()], lr=1e-2)
 
     def call() -> Any:
@@ -213,7 +213,7 @@ def _graphs(lib: Any) -> Callable[[], Any]:
 
 def _experts(lib: Any, x: Any) -> Callable[[], Any]:
     """Each token goes through two of four experts, which take their tokens by position."""
-    gate, *experts = _same(
+    gate, *experts = same(
         lib,
         lambda m: m.nn.ModuleList(
             [m.nn.Linear(32, 4), *(m.nn.Sequential(m.nn.Linear(32, 64), m.nn.SiLU(), m.nn.Linear(64, 32)) for _ in range(4))]

@@ -8,36 +8,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import torch
 
-import flambeau
-from benchmarks.tensors import to_flambeau
-from benchmarks.timing import geometric_mean, measure, table
+from benchmarks.rows import Make, Row, both, normal, same, times_of
+from benchmarks.timing import geometric_mean, table
 
-__all__ = ["Row", "both", "normal", "operators", "rows"]
+__all__ = ["operators", "rows"]
 
-Make = Callable[..., Callable[[], Any]]
 SMALL, MEDIUM, LARGE = 1_000, 300_000, 10_000_000
-
-
-@dataclass(frozen=True)
-class Row:
-    """A program to be timed: `make(library, *tensors)` gives the call. `inputs` draws PyTorch's tensors; `is_random`: the results
-    differ."""
-
-    group: str
-    name: str
-    make: Make
-    inputs: Callable[[], tuple[torch.Tensor, ...]] = tuple
-    is_random: bool = False
-
-
-def normal(*shape: int, dtype: torch.dtype = torch.float32) -> Callable[[], tuple[torch.Tensor, ...]]:
-    return lambda: (torch.randn(*shape, dtype=dtype) if dtype.is_complex else torch.randn(*shape).to(dtype),)
 
 
 def _distinct(*shape: int) -> Callable[[], tuple[torch.Tensor, ...]]:
@@ -119,24 +100,6 @@ def _reductions() -> Iterator[Row]:
 
 
 # --- normalisation and losses -----------------------------------------------------------------------------------------------
-def _gradients(lib: Any, f: Callable[..., Any], *leaves: Any) -> Callable[[], Any]:
-    """A call of `f`, and the gradients to the leaves from one that is given."""
-    leaves = tuple(t.detach().clone().requires_grad_() for t in leaves)
-    gradient = f(*leaves).detach().cos()
-
-    def call() -> Any:
-        result = f(*leaves)
-        return lib.autograd.grad(result, leaves, gradient if result.shape else None)
-
-    return call
-
-
-def both(group: str, name: str, f: Callable[..., Any], inputs: Callable[[], tuple[torch.Tensor, ...]]) -> Iterator[Row]:
-    """The forward pass, and forward with all gradients."""
-    yield Row(group, name, lambda lib, *t: lambda: f(lib, *t), inputs)
-    yield Row(group, f"{name}, gradients", lambda lib, *t: _gradients(lib, lambda *u: f(lib, *u), *t), inputs)
-
-
 def _vectors(*shape: int, size: int) -> Callable[[], tuple[torch.Tensor, ...]]:
     return lambda: (torch.randn(*shape), torch.rand(size), torch.rand(size))
 
@@ -270,23 +233,12 @@ def _random() -> Iterator[Row]:
 
 
 # --- layers -----------------------------------------------------------------------------------------------------------------
-def _same(lib: Any, build: Callable[[Any], Any]) -> Any:
-    """A module with the weights that PyTorch's gets from a fixed seed."""
-    torch.manual_seed(1)
-    reference = build(torch)
-    if lib is torch:
-        return reference
-    mine = build(lib)
-    mine.load_state_dict({k: to_flambeau(v) for k, v in reference.state_dict().items()})
-    return mine
-
-
 def _module(group: str, name: str, build: Callable[[Any], Any], inputs: Callable[[], tuple[torch.Tensor, ...]]) -> Iterator[Row]:
     def first(x: Any) -> Any:
         return x[0] if isinstance(x, tuple) else x
 
     def forward(lib: Any, x: Any) -> Callable[[], Any]:
-        model = _same(lib, build).eval()
+        model = same(lib, build).eval()
 
         def call() -> Any:
             with lib.no_grad():
@@ -295,7 +247,7 @@ def _module(group: str, name: str, build: Callable[[Any], Any], inputs: Callable
         return call
 
     def backward(lib: Any, x: Any) -> Callable[[], Any]:
-        model = _same(lib, build)
+        model = same(lib, build)
         parameters = list(model.parameters())
         return lambda: lib.autograd.grad(first(model(x)).square().mean(), parameters)
 
@@ -400,7 +352,7 @@ def _programs() -> Iterator[Row]:
     yield Row("programs", "Newton's iteration until item() says so", newton, tiny)
 
     def training(name: str, lib: Any, x: Any, y: Any) -> Callable[[], Any]:
-        model = _same(lib, lambda m: m.nn.Sequential(m.nn.Linear(64, 128), m.nn.ReLU(), m.nn.Linear(128, 10)))
+        model = same(lib, lambda m: m.nn.Sequential(m.nn.Linear(64, 128), m.nn.ReLU(), m.nn.Linear(128, 10)))
         optimizer = getattr(lib.optim, name)(model.parameters(), lr=1e-3)
 
         def call() -> Any:
@@ -432,40 +384,6 @@ def rows() -> list[Row]:
         *_pointwise(), *_reductions(), *_normalisation(), *_indexing(), *_random(), *_layers(), *_programs(),
         *small_programs(), *everyday_programs(), *growing(), *further(),
     ]  # fmt: skip
-
-
-def _flat(result: Any) -> list[Any]:
-    """The tensors of a result, and PyTorch's of its numbers."""
-    if isinstance(result, (tuple, list)):
-        return [t for r in result for t in _flat(r)]
-    return [torch.tensor(result) if isinstance(result, (int, float)) else result]
-
-
-def _check(row: Row, mine: Any, theirs: Any) -> None:
-    for a, b in zip(_flat(mine), _flat(theirs), strict=True):
-        type = torch.complex128 if b.is_complex() else torch.float64
-        a, b = torch.tensor(a.detach().tolist(), dtype=type), b.detach().to(type)
-        if b.numel():
-            error = ((a - b).abs().nan_to_num().max() / (b.abs().nan_to_num(posinf=0.0).max() + 1e-30)).item()
-            assert error < 2e-2, f"{row.name}: error {error}"
-
-
-def times_of(row: Row, seconds: float = 0.15, is_checked: bool = False) -> tuple[float, float]:
-    """Seconds of flambeau and of PyTorch."""
-    torch.manual_seed(0)
-    tensors = row.inputs()
-    mine = row.make(flambeau, *(to_flambeau(t) for t in tensors))
-    theirs = row.make(torch, *tensors)
-    if is_checked and not row.is_random:
-        _check(row, mine(), theirs())
-
-    def run() -> None:
-        result = mine()
-        flambeau.synchronize()
-        del result
-
-    found = measure({"flambeau": run, "PyTorch": theirs}, seconds, 5)
-    return found["flambeau"], found["PyTorch"]
 
 
 def operators(filter: str = "") -> str:

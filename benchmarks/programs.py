@@ -1,6 +1,6 @@
 """Programs of many small operators: derivatives of derivatives, and loops that look at values or walk step by step.
 
-Each is a step as people write it, uncompiled. May import `benchmarks.operators`.
+Each is a step as people write it, uncompiled. May import `benchmarks.rows`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.operators import Row, _same, normal
+from benchmarks.rows import Row, normal, same
 
 __all__ = ["small_programs"]
 
@@ -43,7 +43,7 @@ def _layers(lib: Any, *sizes: int, activation: str = "Tanh") -> Any:
 
 def _pinn(lib: Any, points: Any) -> Callable[[], Any]:
     """u_t + u u_x = 0.01/π u_xx at collocation points (x, t)."""
-    model = _same(lib, lambda m: _layers(m, 2, 20, 20, 20, 1))
+    model = same(lib, lambda m: _layers(m, 2, 20, 20, 20, 1))
     optimizer = lib.optim.Adam(model.parameters(), lr=1e-3)
 
     def call() -> Any:
@@ -62,7 +62,7 @@ def _pinn(lib: Any, points: Any) -> Callable[[], Any]:
 
 
 def _critic(lib: Any, real: Any, fake: Any) -> Callable[[], Any]:
-    model = _same(lib, lambda m: _layers(m, 32, 64, 64, 1, activation="LeakyReLU"))
+    model = same(lib, lambda m: _layers(m, 32, 64, 64, 1, activation="LeakyReLU"))
     optimizer = lib.optim.Adam(model.parameters(), lr=1e-4, betas=(0.5, 0.9))
 
     def call() -> Any:
@@ -80,7 +80,7 @@ def _critic(lib: Any, real: Any, fake: Any) -> Callable[[], Any]:
 
 
 def _hessian_vector(lib: Any, x: Any) -> Callable[[], Any]:
-    model = _same(lib, lambda m: _layers(m, 16, 32, 32, 1))
+    model = same(lib, lambda m: _layers(m, 16, 32, 32, 1))
     parameters = list(model.parameters())
     vector = [lib.ones_like(p) for p in parameters]
 
@@ -94,7 +94,7 @@ def _hessian_vector(lib: Any, x: Any) -> Callable[[], Any]:
 
 def _maml(lib: Any, x: Any, phases: Any) -> Callable[[], Any]:
     """Sine waves: one inner step of gradient descent for each task, and the outer step through it."""
-    model = _same(lib, lambda m: _layers(m, 1, 40, 40, 1, activation="ReLU"))
+    model = same(lib, lambda m: _layers(m, 1, 40, 40, 1, activation="ReLU"))
     optimizer = lib.optim.Adam(model.parameters(), lr=1e-3)
     functional = lib.nn.functional
 
@@ -125,7 +125,7 @@ def _policy_gradient(lib: Any) -> Callable[[], Any]:
     """REINFORCE on a pole that falls: one forward pass of batch 1 and one sampled action a step."""
     import numpy as np
 
-    model = _same(lib, lambda m: _layers(m, 4, 32, 2, activation="ReLU"))
+    model = same(lib, lambda m: _layers(m, 4, 32, 2, activation="ReLU"))
     optimizer = lib.optim.Adam(model.parameters(), lr=1e-3)
     rng = np.random.default_rng(0)
 
@@ -167,8 +167,8 @@ def _edges() -> tuple[torch.Tensor, ...]:
 
 def _graph(lib: Any, x: Any, edges: Any, y: Any) -> Callable[[], Any]:
     """Two layers of message passing: gathered along edges, added up at their ends, divided by their number."""
-    first = _same(lib, lambda m: m.nn.Linear(32, 32))
-    second = _same(lib, lambda m: m.nn.Linear(64, 4))
+    first = same(lib, lambda m: m.nn.Linear(32, 32))
+    second = same(lib, lambda m: m.nn.Linear(64, 4))
     optimizer = lib.optim.Adam([*first.parameters(), *second.parameters()], lr=1e-2)
 
     def spread(h: Any) -> Any:
@@ -189,8 +189,8 @@ def _graph(lib: Any, x: Any, edges: Any, y: Any) -> Callable[[], Any]:
 
 
 def _cell(lib: Any, x: Any) -> Callable[[], Any]:
-    gates = _same(lib, lambda m: m.nn.Linear(32 + 48, 4 * 48))
-    head = _same(lib, lambda m: m.nn.Linear(48, 1))
+    gates = same(lib, lambda m: m.nn.Linear(32 + 48, 4 * 48))
+    head = same(lib, lambda m: m.nn.Linear(48, 1))
     optimizer = lib.optim.SGD([*gates.parameters(), *head.parameters()], lr=0.1)
 
     def call() -> Any:
@@ -222,7 +222,7 @@ def _bert(lib: Any, tokens: Any, labels: Any) -> Callable[[], Any]:
             "head": m.nn.Linear(128, 2),
         })  # fmt: skip
 
-    model = _same(lib, build)
+    model = same(lib, build)
     optimizer = lib.optim.AdamW(model.parameters(), lr=1e-4)
 
     def call() -> Any:
@@ -302,7 +302,7 @@ def _rwkv(lib: Any, *tensors: Any) -> Callable[[], Any]:
 def _trees(lib: Any) -> Callable[[], Any]:
     """4 to 12 words under a random tree, two vectors made one at each of its nodes, and a class for the whole."""
     rng = random.Random(0)
-    words, join, head = _same(lib, lambda m: m.nn.ModuleList([m.nn.Embedding(50, 16), m.nn.Linear(32, 16), m.nn.Linear(16, 2)]))
+    words, join, head = same(lib, lambda m: m.nn.ModuleList([m.nn.Embedding(50, 16), m.nn.Linear(32, 16), m.nn.Linear(16, 2)]))
     optimizer = lib.optim.SGD([p for module in (words, join, head) for p in module.parameters()], lr=0.05)
 
     def grown(count: int) -> Any:
