@@ -222,3 +222,74 @@ def test_advanced_results_lie_in_memory_as_pytorchs(device: str, data: st.DataOb
     assert found._base is None
     found.add_(1)
     compare(mine, x)
+
+
+def _numbers_written(t: Any, device: str) -> list[Any]:
+    """Single numbers written to memory that nothing else knows, and that views, lazy results, copies and others know."""
+    found: list[Any] = []
+    x = t.zeros(4, 4, device=device)
+    doubled, row = x * 2, x[1]
+    x[1, 2], x[0, 0] = 3.0, 7
+    found += [x.tolist(), doubled.tolist(), row.tolist()]
+    later, total = x + 1, x.sum()
+    x[1, 1], x[2, -1] = 5.0, 6.0
+    found += [later.tolist(), total.item(), x.tolist(), row[1].item()]
+    same, copy, flat = x.detach(), x.clone(), x.view(-1)
+    x[0, 1] = 9.0
+    flat[3] = 4.0
+    x[3, 0] += 2
+    found += [same.tolist(), copy.tolist(), x.tolist(), flat.tolist(), x._version]
+    whole, truth = t.zeros(3, dtype=t.int64, device=device), t.zeros(3, dtype=t.bool, device=device)
+    whole[1], truth[2] = 5, True
+    whole[2] += 3
+    found += [whole.tolist(), truth.tolist()]
+    w = t.ones(3, device=device, requires_grad=True)
+    factor = t.ones(3, device=device)
+    product = (w * factor).sum()
+    factor[0] = 2.0
+    try:
+        product.backward()
+    except RuntimeError:
+        found.append("written since")
+    written = w * 2
+    written[1] = 4.0
+    written.sum().backward()
+    found += [w.grad.tolist()]
+    with pytest.raises(IndexError):
+        x[0, 4] = 1.0
+    with pytest.raises(RuntimeError):
+        t.zeros(2, dtype=t.uint8, device=device)[0] = 300
+    return found
+
+
+def test_numbers_written(device: str) -> None:
+    assert _numbers_written(flambeau, device) == _numbers_written(torch, "cpu")
+
+
+def _rows_read(t: Any, device: str) -> list[Any]:
+    """Rows of memory that is computed, read, copied, and written afterwards."""
+    x = t.arange(24.0, device=device).reshape(6, 4) + 0.5
+    found: list[Any] = [x[2, 1].item()]
+    rows = [x[i] for i in (3, 1, 5)]
+    found += [t.stack(rows).sum(0).tolist(), [row.max().item() for row in rows]]
+    copy, square = x[2].clone(), x[3].view(2, 2).clone()
+    copy += 1
+    square[0, 0] = 99.0
+    found += [copy.tolist(), square.tolist(), x.tolist()]
+    rows[1].mul_(2)
+    found += [row.tolist() for row in rows]
+    rows[2] += rows[0]
+    found += [x.tolist(), rows[2].tolist(), (x[4:] @ x[:2].T).tolist(), x[1:3, :2].tolist()]
+    return found
+
+
+def test_rows_of_computed_memory(device: str) -> None:
+    assert _rows_read(flambeau, device) == _rows_read(torch, "cpu")
+
+
+def test_a_copied_row_has_its_own_memory() -> None:
+    x = flambeau.arange(12.0).reshape(3, 4) + 0
+    for copy in (x[1].clone(), x[1].view(2, 2).clone()):
+        array = copy.numpy()
+        array[...] = -1
+        assert x[1].tolist() == [4, 5, 6, 7]
