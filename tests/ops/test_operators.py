@@ -61,7 +61,7 @@ def test_every_operator_has_examples() -> None:
 
 ELSEWHERE_ONLY = {
     "apply_": "for CPU tensors alone, in PyTorch too", "map_": "for CPU tensors alone, in PyTorch too",
-    "get_device": "answers with the device's index",
+    "share_memory_": "memory of the host, a GPU's is its own", "get_device": "answers with the device's index",
 }  # fmt: skip
 """What is not compared on a GPU, and why."""
 
