@@ -41,7 +41,7 @@ def _operands(jax: Any, layout: tuple[str, str, str], x: Any, w: Any) -> tuple[A
     """An image and a filter of PyTorch's, in the layout."""
     if layout[0] == "NHWC":
         x, w = x.permute(0, 2, 3, 1), w.permute(2, 3, 1, 0)
-    return jax.numpy.asarray(x.numpy()), jax.numpy.asarray(w.numpy())
+    return tuple(jax.numpy.asarray(t.detach().numpy()) for t in (x, w))
 
 
 def convolution(x: Any, w: Any, b: Any, options: dict[str, Any]) -> Calls:
