@@ -478,22 +478,14 @@ def realize(nodes: list[Node]) -> None:
             if node.buffer is None and node is not first and not (examples and any(e.depends(node) for e in examples)):
                 wanted.append(node)
     # After an error nothing waits any more: what is good is computed when it is looked at, and what is not raises again there.
-    if not wanted:
-        return
     if len(wanted) > 1:
         wanted = sorted(dict.fromkeys(wanted), key=_serial)
-        device = wanted[0].device
-        for node in wanted:
-            if node.device != device:
-                by_device: dict[str, list[Node]] = {}
-                for each in wanted:
-                    by_device.setdefault(each.device, []).append(each)
-                with _lock:
-                    for name, of_one in by_device.items():
-                        devices.backend(name).realize(of_one)
-                return
+    by_device: dict[str, list[Node]] = {}
+    for node in wanted:
+        by_device.setdefault(node.device, []).append(node)
     with _lock:
-        devices.backend(wanted[0].device).realize(wanted)
+        for name, of_one in by_device.items():
+            devices.backend(name).realize(of_one)
 
 
 def looked_at(storage: Storage) -> Node:

@@ -10,7 +10,6 @@ from math import prod
 from types import GenericAlias
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from flambeau import devices
 from flambeau.autograd.conjugation import conjugated
 from flambeau.autograd.entries import (
     MOVEMENTS,
@@ -27,21 +26,17 @@ from flambeau.dtypes import dtype
 from flambeau.graph import primitives as p
 from flambeau.graph.node import Node, Primitive
 from flambeau.graph.primitives.movement import permuted
-from flambeau.shapes.strides import Order, format_strides, memory_order, pointwise, preserved, suggested_format
+from flambeau.shapes.strides import format_strides, memory_order, pointwise, preserved, suggested_format
 from flambeau.size import contiguous_strides
 from flambeau.storage import RECORDERS, Storage, inverse, pending, steps_of, uploaded
 from flambeau.tensor.gradients import Gradients
+from flambeau.tensor.reading import Steps
 
 __all__ = ["Tensor", "View", "from_node", "from_bytes", "over", "result_strides"]
 
-RESHAPE, PERMUTE, AS_STRIDED, ASSIGN = p.movement.RESHAPE, p.movement.PERMUTE, p.movement.AS_STRIDED, p.movement.ASSIGN
+RESHAPE, ASSIGN = p.movement.RESHAPE, p.movement.ASSIGN
 _new = object.__new__
-_REWRITTEN = 1 << 15
-"""Bytes; so much memory is copied rather than followed through its views where it is written more than once."""
-BUFFER, PART, CONSTANT, CAST = p.leaf.BUFFER, p.leaf.PART, p.leaf.CONSTANT, p.elementwise.CAST
-
-
-Steps = tuple[tuple[Primitive, tuple[Any, ...]], ...]
+BUFFER, CAST = p.leaf.BUFFER, p.elementwise.CAST
 
 
 class View(NamedTuple):
@@ -127,100 +122,6 @@ class Tensor(Gradients):
         def __ne__(self, other: object) -> Any: ...
         def __repr__(self) -> str: ...
         def __getattr__(self, name: str) -> Any: ...
-
-    # --- the value as a node ---------------------------------------------------------------------------------------------
-    def _value(self) -> Node:
-        """This tensor's elements as a node: the structural view, or a strided one when the storage was written since."""
-        storage = self._storage
-        if RECORDERS and pending.recorder is not None:
-            pending.recorder.read(self)
-        node = storage.node
-        if self._strides is None:
-            if node.shape == self._shape:
-                return node
-            if self._node_version == storage.version:
-                node = self._node
-                return node if node.__class__ is Node else self._followed(storage, *node)
-            if prod(self._shape) != storage.size:  # another tensor of this memory was resized
-                self._strides = contiguous_strides(self._shape)
-                return self._value()
-            node = RESHAPE((node,), (tuple(self._shape), node.shape))
-        elif self._node_version == storage.version:
-            node = self._node
-            return node if node.__class__ is Node else self._followed(storage, *node)
-        elif (part := self._window(storage)) is not None:
-            node = part
-        else:
-            found = self._memory_order()
-            if found is not None:
-                node = permuted(node if node.shape == found.shape else RESHAPE((node,), (found.shape, node.shape)), found.back)
-            else:
-                flat = node if len(node.shape) == 1 else RESHAPE((node,), ((storage.size,), node.shape))
-                node = AS_STRIDED((flat,), (tuple(self._shape), self._strides, self._offset, storage.size))
-        if storage.has_lasting_nodes:
-            self._node, self._node_version = node, storage.version
-        return node
-
-    def _followed(self, storage: Storage, node: Node, steps: Steps) -> Node:
-        """What this view reads, now that somebody asks: `steps` from `node`, or computed memory."""
-        window = self._window(storage)
-        if window is None:
-            for primitive, params in steps:
-                node = permuted(node, *params) if primitive is PERMUTE else primitive.make((node,), params)
-        else:
-            node = window
-        self._node = node
-        return node
-
-    def _unfollowed(self) -> tuple[Node, Steps]:
-        """A node, and the steps from there to what this tensor reads: none where that is known."""
-        if self._node.__class__ is tuple and self._node_version == self._storage.version and not RECORDERS:
-            return self._node
-        return self._value(), ()
-
-    def _window(self, storage: Storage) -> Node | None:
-        """A leaf for this view where its elements lie one after another in memory that is computed: no kernel need know where.
-
-        None elsewhere; where others may write there; and for much memory that is written again and again, which could not take
-        the next write while a leaf keeps what was there.
-        """
-        shape, buffer = self._shape, storage.node.buffer
-        if (
-            buffer is None
-            or self._strides != contiguous_strides(shape)
-            or storage.__class__ is not Storage
-            or (storage.version and storage.size * storage.dtype.itemsize > _REWRITTEN)
-            or (RECORDERS and pending.recorder is not None)
-        ):
-            return None
-        window = devices.backend(storage.device).window
-        if window is None:
-            return None
-        leaf = Node(PART, (), (), tuple(shape), storage.dtype, storage.device)
-        if not leaf.size:
-            return None
-        itemsize = storage.dtype.itemsize
-        leaf.buffer = window(buffer, self._offset * itemsize, leaf.size * itemsize)
-        return leaf
-
-    def _memory_order(self) -> Order | None:
-        """How the dimensions of a tensor with strides lie in memory, where it is all of its storage; else None."""
-        if self._offset or prod(self._shape) != self._storage.size:
-            return None
-        assert self._strides is not None
-        return memory_order(self._shape, self._strides)
-
-    def _in_order(self, strides: tuple[int, ...], order: Order) -> Node:
-        """This tensor's elements, with the dimensions in the order in which a tensor of these strides has them in memory."""
-        storage = self._storage
-        if self._strides == strides and storage.node.shape == order.shape and self._memory_order() is not None:
-            if RECORDERS and pending.recorder is not None:
-                pending.recorder.read(self)
-            return storage.node
-        node = self._value()
-        if node.primitive is CONSTANT:
-            return Node(CONSTANT, (), node.params, order.shape, node.dtype, node.device)
-        return permuted(node, order.order)
 
     def _view(
         self,

@@ -1,6 +1,6 @@
 """Looking at a tensor's elements: as Python's numbers, NumPy's arrays, DLPack's capsules.
 
-May import what `flambeau.tensor.attributes` may, `flambeau.dlpack`, and NumPy where it is asked for.
+May import what `flambeau.tensor.reading` may, `flambeau.dlpack`, and NumPy where it is asked for.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from flambeau.device import device
 from flambeau.host import nest, number_at, unpack
 from flambeau.shared_storage import share
 from flambeau.storage import RECORDERS, Storage, pending, realize, steps_of
-from flambeau.tensor.attributes import Attributes
+from flambeau.tensor.reading import Reading
 
 if TYPE_CHECKING:
     from flambeau.tensor.core import Tensor
@@ -23,16 +23,12 @@ if TYPE_CHECKING:
 __all__ = ["Values"]
 
 
-class Values(Attributes):
+class Values(Reading):
     """What computes a tensor's elements and shows them."""
 
-    __slots__ = ("_node", "_node_version")
-
-    _node: Any  # what this view reads, or (node, steps to it), while `_node_version` is the storage's; None before
-    _node_version: int
+    __slots__ = ()
 
     if TYPE_CHECKING:  # what the classes made of this one have
-        _value: Any
         requires_grad: Any
 
         def __getattr__(self, name: str) -> Any: ...
