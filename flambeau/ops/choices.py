@@ -50,7 +50,7 @@ def nan_to_num(input: Tensor, nan: float | None = None, posinf: float | None = N
     return where(input == float("-inf"), limits.min if neginf is None else neginf, result)
 
 
-@operator(method=False, out="exact")
+@operator(method=False, out="exact", remembered=True)
 def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
     """input where the condition holds, else other, broadcast and promoted; with the condition alone `nonzero(as_tuple=True)`.
 
@@ -70,7 +70,7 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
     return choose(condition, input, other, "where")
 
 
-@operator("where", namespace=None)
+@operator("where", namespace=None, remembered=True)
 def _where_method(self: Tensor, condition: Tensor, other: Any) -> Tensor:
     """The tensor where the condition holds, else `other`: `torch.where(condition, self, other)`."""
     check_tensor(condition, "where", "condition")
@@ -121,7 +121,7 @@ def _inside(x: Tensor, low: Any, high: Any) -> Tensor:
     return x >= low if high is None else (x >= low) & (x <= high)
 
 
-@operator("clamp", "clip", inplace=True, out=True, inplace_function=True)
+@operator("clamp", "clip", inplace=True, out=True, inplace_function=True, remembered=True)
 def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
     """input brought into [min, max], numbers or tensors, either of which may be missing; max wins where they cross. NaN stays.
 

@@ -18,7 +18,7 @@ from flambeau.tensor import Tensor
 __all__ = ["einsum"]
 
 
-@operator(method=False)
+@operator(method=False, remembered=True)
 def einsum(equation: Any, *operands: Any) -> Tensor:
     """Sums of products over labelled dimensions: `einsum("bij,bjk->bik", a, b)`, or `einsum(a, [0, 1], b, [1, 2], [0, 2])`.
 

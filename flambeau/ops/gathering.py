@@ -43,7 +43,7 @@ def _raised(t: Tensor) -> Tensor:
     return t if t._shape else reshape(t, (1,))
 
 
-@operator(out="exact")
+@operator(out="exact", remembered=True)
 def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False) -> Tensor:
     """out[i, j, …] = input[index[i, j, …], j, …] for dim 0. Indices must lie in [0, n) (RuntimeError otherwise).
 
@@ -189,7 +189,7 @@ def _neutral(reduce: str, input: Tensor) -> Any:
     return limits.min if reduce == "amax" else limits.max
 
 
-@operator(out=True)
+@operator(out=True, remembered=True)
 def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
     """`gather` whose operands broadcast; over the flattened tensor without `dim`.
 
@@ -236,7 +236,7 @@ def _vector(name: str, index: Any) -> Tensor:
     return _raised(places)
 
 
-@operator(out="exact")
+@operator(out="exact", remembered=True)
 def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """The slices of dimension `dim` at the given places, a copy.
 
@@ -462,7 +462,7 @@ def _masked_once(input: Tensor, mask: Tensor, value: Any) -> tuple[Tensor, Tenso
     return _first_of(input, repeated_dims), wide.any(repeated_dims, keepdim=True), value
 
 
-@operator(inplace=True, expanded=_masked_once)
+@operator(inplace=True, expanded=_masked_once, remembered=True)
 def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     """`value` (a number or a zero-dimensional tensor) where the mask holds; in row-major order.
 

@@ -45,7 +45,7 @@ _joined = lru_cache(1 << 12)(rules.cat)
 
 
 # --- joined ------------------------------------------------------------------------------------------------------------------
-@operator("cat", "concat", "concatenate", method=False, out=True)
+@operator("cat", "concat", "concatenate", method=False, out=True, remembered=True)
 def cat(tensors: Any, dim: int = 0) -> Tensor:
     """Tensors joined along an existing dimension; dtypes promote. A tensor of shape [0] joins anything.
 
@@ -75,7 +75,7 @@ def cat(tensors: Any, dim: int = 0) -> Tensor:
     return result if format is contiguous_format else result._laid_out(format_strides(result._shape, format))
 
 
-@operator(method=False, out=True)
+@operator(method=False, out=True, remembered=True)
 def stack(tensors: Any, dim: int = 0) -> Tensor:
     """Tensors of one shape joined along a new dimension.
 
@@ -290,7 +290,7 @@ def repeat_interleave(
 
 
 # --- turned ------------------------------------------------------------------------------------------------------------------
-@operator()
+@operator(remembered=True)
 def flip(input: Tensor, *dims: Any) -> Tensor:
     """The order of elements reversed along dimensions: a copy.
 
@@ -323,7 +323,7 @@ def flipud(input: Tensor) -> Tensor:
     return flip(input, 0)
 
 
-@operator()
+@operator(remembered=True)
 def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
     """Elements moved along dimensions, those that fall off coming back in front; over the flattened tensor without `dims`.
 

@@ -117,7 +117,7 @@ def _same_types(name: str, a: Tensor, b: Tensor) -> None:
         raise RuntimeError(f"{name} : expected both vectors to have same dtype, but found {scalar_name(a)} and {scalar_name(b)}")
 
 
-@operator(out="exact")
+@operator(out="exact", remembered=True)
 def dot(input: Tensor, tensor: Tensor) -> Tensor:
     """Σ input·tensor of two vectors of one length."""
     check_tensor(input, "dot", "input")
@@ -134,7 +134,7 @@ def vdot(input: Tensor, other: Tensor) -> Tensor:
     return dot(check_tensor(input, "vdot", "input").conj(), other)
 
 
-@operator("outer", "ger", out=True)
+@operator("outer", "ger", out=True, remembered=True)
 def outer(input: Tensor, vec2: Tensor) -> Tensor:
     """[M] and [N] to [M, N]: all products; dtypes promote.
 

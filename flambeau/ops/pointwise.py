@@ -270,7 +270,7 @@ def _logistic(x: Tensor) -> Node:
     return node if wide is own else e.CAST((node,), (own, wide))
 
 
-@operator("sigmoid", inplace=True, out=True, inplace_function=True)
+@operator("sigmoid", inplace=True, out=True, inplace_function=True, remembered=True)
 def sigmoid(input: Tensor) -> Tensor:
     """1 / (1 + exp(-input))."""
     x = unary_operand("sigmoid", input)

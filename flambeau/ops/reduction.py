@@ -94,7 +94,7 @@ def _mean_gradient(g: Tensor, y: Any, inputs: Any, params: tuple[Any, ...]) -> t
 _MEAN = Composite("mean", _mean_gradient, saves="shapes")
 
 
-@operator(out="dtype")
+@operator(out="dtype", remembered=True)
 def mean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: dtype | None = None) -> Tensor:
     """The mean over `dim`. Raises RuntimeError for integers unless a floating `dtype` is given.
 
@@ -147,7 +147,7 @@ def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype:
     return reduced(r.PROD, x, axes, keepdim) if axes else x.clone() if x is input else x
 
 
-@operator()
+@operator(remembered=True)
 def count_nonzero(input: Tensor, dim: Any = None) -> Tensor:
     """How many elements are not zero."""
     return sum(cast(check_tensor(input, "count_nonzero", "input").detach(), bool_), dim)
@@ -164,7 +164,7 @@ def _truth(primitive: Primitive, name: str, doc: str) -> Any:
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = doc
-    operator(name, out="exact")(function)
+    operator(name, out="exact", remembered=True)(function)
     return function
 
 
@@ -182,7 +182,7 @@ def _even_extremum(primitive: Primitive, name: str, doc: str) -> Any:
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = doc
-    operator(name, out="exact")(function)
+    operator(name, out="exact", remembered=True)(function)
     return function
 
 
@@ -244,7 +244,7 @@ def _extremum(name: str, primitive: Primitive, index: Primitive, two: str, resul
     function.__doc__ = (
         f"The {name}imum of all elements; over `dim` as a named tuple (values, indices); of two tensors elementwise."
     )
-    operator(name, out="exact")(function)
+    operator(name, out="exact", remembered=True)(function)
     return function
 
 
@@ -277,7 +277,7 @@ def _position(name: str, primitive: Primitive) -> Any:
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = f"The first position of the {name[3:]}imum, of the flattened tensor or along `dim` (int64)."
-    operator(name, out="exact")(function)
+    operator(name, out="exact", remembered=True)(function)
     return function
 
 
@@ -306,7 +306,7 @@ def _logsumexp_gradient(g: Tensor, y: Tensor, inputs: Any, params: tuple[Any, ..
 _LOGSUMEXP = Composite("logsumexp", _logsumexp_gradient, saves="inputs output")
 
 
-@operator("logsumexp", out=True)
+@operator("logsumexp", out=True, remembered=True)
 def logsumexp(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
     """log Σ exp(input) over `dim`, without overflow.
 
@@ -395,7 +395,7 @@ def _vector_norm(x: Tensor, p: float, axes: tuple[int, ...], keepdim: bool) -> T
     return y.clone() if y._storage is x._storage else y
 
 
-@operator(out="exact")
+@operator(out="exact", remembered=True)
 def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, dtype: dtype | None = None) -> Tensor:
     """The p-norm over `dim` (all elements by default); "fro" is 2, "nuc" the sum of singular values of a matrix.
 

@@ -65,6 +65,7 @@ def operator(
     also: Mapping[str, str] = MappingProxyType({}),
     overridden: bool = True,
     expanded: Callable[..., tuple[Any, ...]] | None = None,
+    remembered: bool = False,
 ) -> Callable[[F], F]:
     """Registers a function under its own name, or under `names` (the first is the main one, others are aliases).
 
@@ -75,12 +76,14 @@ def operator(
     major if it is "contiguous", and otherwise laid out as the result. The first parameter of a method's function is the tensor.
     `expanded` gives the operands with which the in-place variant writes a tensor whose elements share memory, after `expand`,
     once each; without it that is an error. `also` gives parameters by other names that they are known by. What asks about
-    objects of any kind isn't `overridden`: calls go past `__torch_function__`.
+    objects of any kind isn't `overridden`: calls go past `__torch_function__`. What is `remembered` builds again what it built
+    for operands of the same kinds (see `remembering`).
     """
 
     def register(function: F) -> F:
         unwrapped = function
-        function = remembering(function, namespace, names[0] if names else function.__name__)  # type: ignore[assignment]
+        if remembered:
+            function = remembering(function)  # type: ignore[assignment]
         plain: Callable[..., Any] = function
         function = casting(function, namespace, names[0] if names else function.__name__)  # type: ignore[assignment]
         spelled: Callable[..., Any] = with_spellings(function, also)

@@ -2,7 +2,7 @@
 
 An operator of several primitives takes most of its time to look at its arguments and to find the primitives. Where no gradient is
 recorded, its result's graph depends on the operands' kinds and the other arguments alone; so for those met twice it is noted
-(`flambeau.autograd.repeated`). The registry wraps the operators that are listed here. May import `flambeau.tensor`.
+(`flambeau.autograd.repeated`). The registry wraps operators that say `remembered=True`. May import `flambeau.tensor`.
 """
 
 from __future__ import annotations
@@ -21,24 +21,16 @@ from flambeau.tensor import Tensor
 
 __all__ = ["remembering"]
 
-_REMEMBERED = frozenset((
-    "all", "amax", "amin", "any", "argmax", "argmin", "cat", "cdist", "clamp", "cosine_similarity", "count_nonzero", "cross",
-    "diff", "dot", "einsum", "flip", "gather", "index_select", "logsumexp", "masked_fill", "max", "mean", "median", "min",
-    "norm", "outer", "roll", "sigmoid", "softmax", "log_softmax", "stack", "std", "take_along_dim", "tril", "triu", "var",
-    "where", "binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "embedding", "gelu", "huber_loss",
-    "kl_div", "l1_loss", "layer_norm", "leaky_relu", "mse_loss", "nll_loss", "normalize", "one_hot", "silu", "smooth_l1_loss",
-    "softplus", "vector_norm",
-))  # fmt: skip
-"""Those that take longer to call than to build again, write nothing, draw no random numbers and depend on no setting but those
-that `recalled` knows."""
 _PLAIN = frozenset((int, bool, str, type(None), dtype))
 """Types of arguments that are as good as their values, and that equal others of their type alone."""
 
 
-def remembering(function: Callable[..., Any], namespace: str | None, name: str) -> Callable[..., Any]:
-    """The function, or what it built before, if it is listed; else itself."""
-    if name not in _REMEMBERED or namespace not in ("", None, "nn.functional", "linalg"):
-        return function
+def remembering(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, which builds again what it built before.
+
+    That is for functions that take longer to call than to build again, write nothing, draw no random numbers and depend on no
+    setting but those that `recalled` knows.
+    """
     known: dict[Any, Any] = {}
 
     @functools.wraps(function)

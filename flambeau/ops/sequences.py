@@ -240,7 +240,7 @@ def _triangle(name: str, input: Tensor, keeps: Any) -> Tensor:
     return input._fill_where(kept.logical_not(), 0)._laid_out(contiguous_strides(input._shape))
 
 
-@operator(inplace=True, out="exact")
+@operator(inplace=True, out="exact", remembered=True)
 def tril(input: Tensor, diagonal: int = 0) -> Tensor:
     """The matrices' elements on and below a diagonal, zeros above.
 
@@ -252,7 +252,7 @@ def tril(input: Tensor, diagonal: int = 0) -> Tensor:
     return _triangle("tril", input, lambda side: side <= diagonal)
 
 
-@operator(inplace=True, out="exact")
+@operator(inplace=True, out="exact", remembered=True)
 def triu(input: Tensor, diagonal: int = 0) -> Tensor:
     """The matrices' elements on and above a diagonal, zeros below."""
     return _triangle("triu", input, lambda side: side >= diagonal)

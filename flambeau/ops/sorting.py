@@ -132,7 +132,7 @@ def _median(name: str, input: Tensor, dim: int | None, keepdim: bool, skip_nan: 
     return result(values, places) if keepdim else result(owned(values.squeeze(d)), owned(places.squeeze(d)))
 
 
-@operator(out="exact")
+@operator(out="exact", remembered=True)
 def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
     """The middle element (the lower of two), of all or along `dim` with its place. NaN if there is one.
 

@@ -82,7 +82,7 @@ def _root(variance: Tensor) -> Tensor:
     return record(_STD, y, (variance,))
 
 
-@operator(out="exact")
+@operator(out="exact", remembered=True)
 def var(input: Tensor, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None) -> Tensor:
     """Σ (x - mean)² / max(0, n - correction) over `dim`; correction is 1 unless told.
 
@@ -94,7 +94,7 @@ def var(input: Tensor, dim: Any = None, unbiased: Any = None, keepdim: bool = Fa
     return _variance("var", input, dim, unbiased, keepdim, correction)
 
 
-@operator(out="exact")
+@operator(out="exact", remembered=True)
 def std(input: Tensor, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None) -> Tensor:
     """The square root of the variance.
 

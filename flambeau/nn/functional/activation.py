@@ -107,7 +107,7 @@ def relu6(input: Tensor, inplace: bool = False) -> Tensor:
     return hardtanh(input, 0.0, 6.0, inplace)
 
 
-@operator(namespace="nn.functional", method=False)
+@operator(namespace="nn.functional", method=False, remembered=True)
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """input where positive, else negative_slope·input."""
     _argument(input, "leaky_relu", "leaky_relu_cpu")
@@ -190,7 +190,7 @@ _logsigmoid = formula("log_sigmoid", lambda x: x.clamp_max(0) - (-x.abs()).exp()
 _SELU_ALPHA, _SELU_SCALE = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
 
 
-@operator(namespace="nn.functional", method=False, out=True)
+@operator(namespace="nn.functional", method=False, out=True, remembered=True)
 def gelu(input: Tensor, *, approximate: str = "none") -> Tensor:
     """input·Φ(input), Φ the normal distribution function; with `approximate="tanh"` by the tanh formula.
 
@@ -203,7 +203,7 @@ def gelu(input: Tensor, *, approximate: str = "none") -> Tensor:
     return _gelu(input) if approximate == "none" else _tanh_gelu(input)
 
 
-@operator(namespace="nn.functional", method=False)
+@operator(namespace="nn.functional", method=False, remembered=True)
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
     """input·sigmoid(input)."""
     refuse(check_tensor(input, "silu", "input"), "silu_cpu", bool, int)
@@ -244,7 +244,7 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     return in_place(_elu, input, *arguments) if inplace else _elu(input, *arguments)
 
 
-@operator(namespace="nn.functional", method=False, out=True)
+@operator(namespace="nn.functional", method=False, out=True, remembered=True)
 def softplus(input: Tensor, beta: float = 1, threshold: float = 20) -> Tensor:
     """log(1 + exp(beta·input)) / beta; input itself where beta·input is above `threshold`."""
     return _softplus(_argument(input, "softplus", "softplus_cpu"), beta, threshold)
@@ -274,7 +274,7 @@ def tanh(input: Tensor) -> Tensor:
     return input.tanh()
 
 
-@operator(namespace="nn.functional", method=False)
+@operator(namespace="nn.functional", method=False, remembered=True)
 def sigmoid(input: Tensor) -> Tensor:
     """1 / (1 + exp(−input))."""
     return input.sigmoid()

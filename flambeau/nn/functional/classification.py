@@ -104,7 +104,7 @@ def _picked_loss(input: Tensor, target: Tensor, *rest: Any) -> Tensor:
     return reduced_loss(loss, reduction)
 
 
-@operator(namespace="nn.functional", method=False)
+@operator(namespace="nn.functional", method=False, remembered=True)
 def nll_loss(
     input: Tensor,
     target: Tensor,
@@ -193,7 +193,7 @@ def _loss_of_classes(input: Tensor, target: Tensor, axis: int, ignore_index: int
     return from_node(converted(loss, input._storage.dtype)), from_node(log_sum), from_node(scale)
 
 
-@operator(namespace="nn.functional", method=False)
+@operator(namespace="nn.functional", method=False, remembered=True)
 def cross_entropy(
     input: Tensor,
     target: Tensor,

@@ -18,8 +18,8 @@ from flambeau.tensor import Tensor
 __all__ = ["cdist", "cosine_distance", "cosine_similarity", "pairwise_distance", "pdist"]
 
 
-@operator(method=False)
-@operator(namespace="nn.functional", method=False)
+@operator(method=False, remembered=True)
+@operator(namespace="nn.functional", method=False, remembered=True)
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """x1·x2 / (max(‖x1‖, eps)·max(‖x2‖, eps)) along `dim`.
 
@@ -52,7 +52,7 @@ def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6,
     return (x1 - x2 + eps).norm(p, -1, keepdim=keepdim)
 
 
-@operator(method=False)
+@operator(method=False, remembered=True)
 def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str | None = None) -> Tensor:
     """The p-norm distances of all pairs of rows: [..., P, M] and [..., R, M] give [..., P, R].
 

@@ -82,7 +82,7 @@ def renormalize(weight: Tensor, indices: Tensor, max_norm: float, norm_type: flo
         weight.mul_(scale.unsqueeze(1))
 
 
-@operator(namespace="nn.functional", method=False)
+@operator(namespace="nn.functional", method=False, remembered=True)
 def embedding(
     input: Tensor,
     weight: Tensor,
@@ -109,7 +109,7 @@ def embedding(
     return record(_EMBEDDING, rows, (weight, indices), (padding, scale_grad_by_freq))
 
 
-@operator(namespace="nn.functional", method=False)
+@operator(namespace="nn.functional", method=False, remembered=True)
 def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
     """[*] class numbers as int64 [*, num_classes] of zeros and a one; −1 takes as many classes as there are.
 

@@ -74,7 +74,7 @@ def _squared_gradient(g: Tensor, y: Any, inputs: Any, params: tuple[Any, ...]) -
 _MSE = Composite("mse_loss", _squared_gradient)
 
 
-@operator(namespace="nn.functional", method=False)
+@operator(namespace="nn.functional", method=False, remembered=True)
 def mse_loss(
     input: Tensor,
     target: Tensor,
@@ -100,7 +100,7 @@ def mse_loss(
     return record(_MSE, loss, (a, b), (scale,))
 
 
-@operator(namespace="nn.functional", method=False)
+@operator(namespace="nn.functional", method=False, remembered=True)
 def l1_loss(
     input: Tensor,
     target: Tensor,
@@ -115,7 +115,7 @@ def l1_loss(
     return _weighted((a - b).abs(), weight, reduction, tuple(input._shape))
 
 
-@operator(namespace="nn.functional", method=False)
+@operator(namespace="nn.functional", method=False, remembered=True)
 def smooth_l1_loss(
     input: Tensor,
     target: Tensor,
@@ -136,7 +136,7 @@ def smooth_l1_loss(
     return reduced((distance * distance * (0.5 / beta)).where(distance < beta, distance - 0.5 * beta), reduction)
 
 
-@operator(namespace="nn.functional", method=False)
+@operator(namespace="nn.functional", method=False, remembered=True)
 def huber_loss(
     input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0, weight: Tensor | None = None
 ) -> Tensor:
@@ -155,7 +155,7 @@ def huber_loss(
     return reduced(loss, reduction)
 
 
-@operator(namespace="nn.functional", method=False)
+@operator(namespace="nn.functional", method=False, remembered=True)
 def kl_div(
     input: Tensor,
     target: Tensor,
@@ -262,7 +262,7 @@ def soft_margin_loss(
     return reduced((-b * a).exp().log1p(), reduction)
 
 
-@operator(namespace="nn.functional", method=False)
+@operator(namespace="nn.functional", method=False, remembered=True)
 def binary_cross_entropy(
     input: Tensor,
     target: Tensor,
@@ -300,7 +300,7 @@ _BCE = Composite(
 )
 
 
-@operator(namespace="nn.functional", method=False)
+@operator(namespace="nn.functional", method=False, remembered=True)
 def binary_cross_entropy_with_logits(
     input: Tensor,
     target: Tensor,

@@ -90,7 +90,7 @@ def _instance_norm(
     return instance_norm(input, running_mean, running_var, weight, bias, use_input_stats, momentum, eps)
 
 
-@operator("layer_norm", method=False)
+@operator("layer_norm", method=False, remembered=True)
 def _layer_norm(
     input: Tensor,
     normalized_shape: Sequence[int],
@@ -140,7 +140,7 @@ _dropout("feature_dropout", feature_dropout)
 
 
 # --- tables, padding, pooling, images ------------------------------------------------------------------------------------
-@operator("embedding", method=False)
+@operator("embedding", method=False, remembered=True)
 def _embedding(
     weight: Tensor, indices: Tensor, padding_idx: int = -1, scale_grad_by_freq: bool = False, sparse: bool = False
 ) -> Tensor:
@@ -176,7 +176,7 @@ def affine_grid_generator(theta: Tensor, size: Sequence[int], align_corners: boo
 
 
 # --- losses --------------------------------------------------------------------------------------------------------------
-@operator("binary_cross_entropy_with_logits", method=False)
+@operator("binary_cross_entropy_with_logits", method=False, remembered=True)
 def _binary_cross_entropy_with_logits(
     input: Tensor, target: Tensor, weight: Tensor | None = None, pos_weight: Tensor | None = None, reduction: int = 1
 ) -> Tensor:
@@ -211,7 +211,7 @@ def _hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0, re
     return hinge_embedding_loss(input, target, margin, reduction=_reduction("hinge_embedding_loss", reduction))
 
 
-@operator("kl_div", method=False)
+@operator("kl_div", method=False, remembered=True)
 def _kl_div(input: Tensor, target: Tensor, reduction: int = 1, *, log_target: bool = False) -> Tensor:
     """`nn.functional.kl_div`, which warns of the mean over elements; here it is the default."""
     name = _reduction("kl_div", reduction)

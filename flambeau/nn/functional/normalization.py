@@ -296,7 +296,7 @@ def instance_norm(
     return _scaled(input, mean, scale, dims, eps, weight, bias, shape, True)
 
 
-@operator(namespace="nn.functional", method=False)
+@operator(namespace="nn.functional", method=False, remembered=True)
 def layer_norm(
     input: Tensor,
     normalized_shape: Sequence[int],
@@ -371,7 +371,7 @@ def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: flo
     return input / (mean * alpha + k).pow(beta)
 
 
-@operator(namespace="nn.functional", method=False)
+@operator(namespace="nn.functional", method=False, remembered=True)
 def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12, out: Tensor | None = None) -> Tensor:
     """input divided along `dim` by its p-norm, which counts at least `eps`.
 

@@ -22,7 +22,7 @@ def _implicit_dim(name: str, rank: int, stacklevel: int) -> int:
     return 0 if rank in (0, 1, 3) else 1
 
 
-@operator(namespace="nn.functional", method=False, out=True)
+@operator(namespace="nn.functional", method=False, out=True, remembered=True)
 def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: dtype | None = None) -> Tensor:
     """exp(input) divided by its sum along `dim`; `dtype` is what the input is cast to first.
 
@@ -34,7 +34,7 @@ def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: 
     return _softmax(input, dim, dtype)
 
 
-@operator(namespace="nn.functional", method=False, out=True)
+@operator(namespace="nn.functional", method=False, out=True, remembered=True)
 def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: dtype | None = None) -> Tensor:
     """The logarithm of `softmax`."""
     if dim is None:

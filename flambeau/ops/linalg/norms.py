@@ -17,7 +17,7 @@ from flambeau.tensor import Tensor
 __all__ = ["cond", "frobenius_norm", "matrix_norm", "norm", "nuclear_norm", "vector_norm"]
 
 
-@operator("vector_norm", namespace="linalg", method=False, out="exact")
+@operator("vector_norm", namespace="linalg", method=False, out="exact", remembered=True)
 def vector_norm(x: Tensor, ord: Any = 2, dim: Any = None, keepdim: bool = False, *, dtype: dtype | None = None) -> Tensor:
     """(Σ |x|^ord)^(1/ord) over `dim` (everything by default), with the limits for ord 0, ∞ and -∞.
 
@@ -66,7 +66,7 @@ def matrix_norm(A: Tensor, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool 
     return value
 
 
-@operator("norm", namespace="linalg", method=False, out="exact")
+@operator("norm", namespace="linalg", method=False, out="exact", remembered=True)
 def norm(A: Tensor, ord: Any = None, dim: Any = None, keepdim: bool = False, *, dtype: dtype | None = None) -> Tensor:
     """A vector norm, or a matrix norm for two dimensions and an `ord`.
 

@@ -18,7 +18,7 @@ def _cross(a: Tensor, b: Tensor, d: int) -> Tensor:
     return stack(parts, d)
 
 
-@operator("cross", namespace="linalg", method=False, out="exact")
+@operator("cross", namespace="linalg", method=False, out="exact", remembered=True)
 def cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
     """The vector product along a dimension of size 3; the others broadcast."""
     from flambeau.shapes.joining import cross as rule
@@ -29,7 +29,7 @@ def cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
     return _cross(input.expand(shape), other.expand(shape), wrap_dim(dim, len(shape)))
 
 
-@operator("cross", out="exact")
+@operator("cross", out="exact", remembered=True)
 def _old_cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
     """`linalg.cross` along `dim`, or the first dimension of size 3."""
     if dim is None:
