@@ -14,6 +14,7 @@ from flambeau.ops import (  # noqa: F401
     comparison,
     complex,
     conversion,
+    copies,
     creation,
     draws,
     dunders,
@@ -25,10 +26,12 @@ from flambeau.ops import (  # noqa: F401
     joining,
     linalg,
     matmul,
+    memory,
     mixtures,
     nonzero,
     padding,
     pointwise,
+    questions,
     random,
     reduction,
     scans,
@@ -45,6 +48,7 @@ from flambeau.ops import (  # noqa: F401
     strided,
     view_variants,
     views,
+    writing,
 )
 from flambeau.ops.aten import aten as aten
 from flambeau.ops.defined import load_library as load_library

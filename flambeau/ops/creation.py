@@ -361,6 +361,14 @@ def new_tensor(self: Tensor, data: Any, *, dtype: dtype | None = None, device: A
     return tensor(data, dtype=dtype or self.dtype, device=self.device if device is None else device, requires_grad=requires_grad)
 
 
+@operator(namespace=None)
+def new(self: Tensor, *args: Any) -> Tensor:
+    """A tensor of this one's dtype: of given sizes, or of given numbers."""
+    if args and not isinstance(args[0], int):
+        return self.new_tensor(args[0]) if not isinstance(args[0], Size) else self.new_empty(args[0])
+    return self.new_empty(args or (0,))
+
+
 @operator(method=False)
 def empty_strided(
     size: Sequence[int],

@@ -16,7 +16,8 @@ from flambeau import devices, dlpack
 from flambeau.device import as_device_name
 from flambeau.devices.foreign import ForeignMemory
 from flambeau.dtypes import default_dtype, dtype, name_of_dtype
-from flambeau.ops.conversion import clone, to
+from flambeau.ops.conversion import to
+from flambeau.ops.copies import clone
 from flambeau.ops.creation import check_array, made_of
 from flambeau.ops.operands import check_tensor
 from flambeau.ops.registry import operator

@@ -62,7 +62,7 @@ def view(self: Tensor, *size: Any, dtype: Any = None) -> Tensor:
     Raises RuntimeError where the layout in memory doesn't allow the shape.
     """
     if dtype is not None or (len(size) == 1 and isinstance(size[0], dtype_class)):
-        from flambeau.ops.conversion import reinterpreted
+        from flambeau.ops.memory import reinterpreted
 
         return reinterpreted(self, dtype or size[0])
     wanted = sizes("view", size, "size")
@@ -339,3 +339,15 @@ def sum_to_size(self: Tensor, *size: Any) -> Tensor:
         raise RuntimeError(f"size {{{list(wanted)}}} is not expandable to size {{{list(own)}}}.")
     dims = (*range(lead), *(d + lead for d, m in enumerate(wanted) if m == 1 and own[d + lead] != 1))
     return reshape(self.sum(dims, keepdim=True), wanted) if dims else self
+
+
+@operator("detach", method=False)
+def _detach(input: Tensor) -> Tensor:
+    """The same memory without history."""
+    return check_tensor(input, "detach", "input").detach()
+
+
+@operator("detach_", method=False)
+def _detach_in_place(input: Tensor) -> Tensor:
+    """Forgets the tensor's history, in place."""
+    return check_tensor(input, "detach_", "input").detach_()
