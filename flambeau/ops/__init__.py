@@ -25,6 +25,7 @@ from flambeau.ops import (  # noqa: F401
     indexing,
     joining,
     linalg,
+    masking,
     matmul,
     memory,
     mixtures,

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from array import array
-from itertools import compress
 from typing import Any
 
-from flambeau.dtypes import bool_, dtype, int32, int64
+from flambeau.dtypes import bool_, int64
 from flambeau.graph.primitives.elementwise import WHERE
 from flambeau.graph.primitives.indexing import EITHER_END, FROM_START, GATHER, SCATTER, Bounds
-from flambeau.graph.primitives.scan import SCAN
 from flambeau.ops.composite import repeated
-from flambeau.ops.operands import cast, check_fits, check_tensor, expand, filled, python_number, refuse, strides_like
+from flambeau.ops.expanded import first_of, repeated_dims
+from flambeau.ops.operands import cast, check_tensor, expand, filled, python_number, refuse, strides_like
 from flambeau.ops.registry import check_apart, operator, scalar_name, write_in_place
-from flambeau.ops.slicing import slice_dim, slice_view
+from flambeau.ops.slicing import slice_view
 from flambeau.ops.views import owned, reshape
 from flambeau.shapes.broadcasting import broadcast
 from flambeau.shapes.dims import wrap_dim
-from flambeau.size import contiguous_strides
-from flambeau.tensor import Tensor, from_bytes
+from flambeau.tensor import Tensor
 
-__all__ = ["gather", "scatter", "scatter_add", "index_select", "index_add", "masked_fill", "take", "take_along_dim"]
+__all__ = ["gather", "scatter", "scatter_add", "index_select", "index_add", "take", "take_along_dim"]
 
 _apply = Tensor._apply
 
@@ -169,7 +166,7 @@ def scatter_reduce(input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: 
         "scatter_reduce", input.new_ones(tuple(input._shape)), dim, index, 0, "set"
     )  # fmt: skip
     count = _scatter("scatter_reduce", count, dim, index, 1, "add")
-    count = masked_fill(count, count < 1, 1)
+    count = count.masked_fill(count < 1, 1)
     return total / count if input.dtype.category >= 2 else total.div(count, rounding_mode="floor")
 
 
@@ -334,24 +331,12 @@ def index_reduce(input: Tensor, dim: int, index: Tensor, source: Tensor, reduce:
     return result if input._shape else reshape(result, ())
 
 
-def _repeated_dims(t: Tensor) -> tuple[int, ...]:
-    """The dimensions along which a tensor was expanded."""
-    return tuple(d for d, (step, n) in enumerate(zip(t.stride(), t._shape)) if step == 0 and n > 1)
-
-
-def _first_of(t: Tensor, dims: tuple[int, ...]) -> Tensor:
-    """A view of the first slice along each of some dimensions, which stay."""
-    for d in dims:
-        t = t.narrow(d, 0, 1)
-    return t
-
-
 def _filled_once(input: Tensor, dim: int, index: Tensor, value: Any) -> tuple[Tensor, int, Tensor, Any]:
     """An expanded tensor's own elements, and the places of the index among them."""
-    repeated_dims = _repeated_dims(input)
-    if wrap_dim(dim, len(input._shape)) in repeated_dims:
+    dims = repeated_dims(input)
+    if wrap_dim(dim, len(input._shape)) in dims:
         index = index.div(input._shape[dim], rounding_mode="floor")  # 0 or -1, and beyond where it was out of bounds
-    return _first_of(input, repeated_dims), dim, index, value
+    return first_of(input, dims), dim, index, value
 
 
 @operator(inplace=True, apart=True, expanded=_filled_once)
@@ -416,142 +401,3 @@ def put_(self: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) 
     """`put`, written into this tensor."""
     check_apart(self, index, source)
     return write_in_place(self, put(self, index, source, accumulate))
-
-
-# --- by masks ----------------------------------------------------------------------------------------------------------
-def _mask(name: str, mask: Any) -> Tensor:
-    if not isinstance(mask, Tensor):
-        raise TypeError(f"{name}(): argument 'mask' (position 2) must be Tensor, not {type(mask).__name__}")
-    if mask.dtype is not bool_:
-        raise RuntimeError(f"{name} only supports boolean masks, but got mask with dtype {mask.dtype}")
-    return mask
-
-
-def fill_where(input: Tensor, mask: Tensor, value: Any) -> Tensor:
-    """`where(mask, value, input)`, of the input's dtype: an elementwise result, which lies in memory as its operands do."""
-    shape = tuple(input._shape)
-    if value.__class__ is int and value == 0 and mask._shape == shape and mask._storage.device == input._storage.device:
-        return _apply(WHERE, (mask, filled(0, input._storage.dtype, input._storage.device, shape), input))
-    if mask._shape != shape:
-        shape = broadcast(shape, tuple(mask._shape))
-    type, device = input._storage.dtype, input._storage.device
-    if isinstance(value, Tensor):
-        if value._shape:
-            raise RuntimeError(
-                f"masked_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s)."
-            )
-        if value.dtype.category > type.category:
-            raise RuntimeError(f"value cannot be converted to type {type} without overflow")
-        other = expand(cast(value.to(input.device), type), shape)
-    else:
-        number = python_number(value)
-        if number is None:
-            raise TypeError(f"masked_fill(): argument 'value' must be Number or Tensor, not {value.__class__.__name__}")
-        check_fits(number, type)
-        other = filled(number, type, device, shape)
-    return _apply(WHERE, (expand(mask, shape), other, expand(input, shape)))
-
-
-Tensor._fill_where = fill_where  # type: ignore[attr-defined]
-
-
-def _masked_once(input: Tensor, mask: Tensor, value: Any) -> tuple[Tensor, Tensor, Any]:
-    """An expanded tensor's own elements, and where the mask holds for one of those that they stand for."""
-    repeated_dims = _repeated_dims(input)
-    wide = expand(_mask("masked_fill", mask), tuple(input._shape))
-    return _first_of(input, repeated_dims), wide.any(repeated_dims, keepdim=True), value
-
-
-@operator(inplace=True, expanded=_masked_once, remembered=True)
-def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
-    """`value` (a number or a zero-dimensional tensor) where the mask holds; in row-major order.
-
-    >>> torch.arange(4).masked_fill(torch.tensor([True, False, True, False]), -1)
-    tensor([-1,  1, -1,  3])
-    """
-    check_tensor(input, "masked_fill", "input")
-    _mask("masked_fill", mask)
-    result = fill_where(input, mask, value)
-    return result if result._strides is None else result._laid_out(contiguous_strides(result._shape))
-
-
-@operator(out=True)
-def masked_select(input: Tensor, mask: Tensor) -> Tensor:
-    """The elements where the mask holds, in row-major order, in one dimension. Computes the mask to know how many.
-
-    >>> x = torch.arange(4)
-    >>> x.masked_select(x > 1)
-    tensor([2, 3])
-    """
-    _mask("masked_select", mask)
-    shape = broadcast(tuple(input._shape), tuple(mask._shape))
-    flat = reshape(expand(input, shape), (-1,))
-    return along(flat, flat_positions(reshape(expand(mask, shape), (-1,))), 0)
-
-
-@operator(inplace=True, apart=True)
-def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
-    """The elements where the mask holds replaced by source's, one after another."""
-    _mask("masked_scatter", mask)
-    if source.dtype is not input.dtype:
-        raise RuntimeError(
-            "masked_scatter_: expected self and source to have same dtypes but "
-            f"got {scalar_name(input)} and {scalar_name(source)}"
-        )
-    shape = broadcast(tuple(input._shape), tuple(mask._shape))
-    positions = flat_positions(reshape(expand(mask, shape), (-1,)))
-    n = positions._shape[0]
-    if source.numel() < n:
-        raise RuntimeError("number of elements of source < number of ones in mask")
-    flat = reshape(expand(input, shape), (-1,))
-    return reshape(into(flat, positions, 0, slice_dim(reshape(source, (-1,)), 0, 0, n), "set"), shape)
-
-
-def _counts(n: int) -> dtype:
-    """The dtype of numbers up to n: of int32, vectors hold twice as many."""
-    return int32 if n < 1 << 31 else int64
-
-
-_SHORT = 1024
-"""Elements of a mask that is gone through in Python."""
-
-
-def flat_positions(mask: Tensor) -> Tensor:
-    """Where a vector of bools is true (int64). Computes the mask: the result's size is its number of true elements.
-
-    Each true element knows its place in the result from the running count; scattering the positions there compacts them. Where
-    few of many are true, each place in the result searches the running count instead. A short mask, which has to be looked at
-    anyway, is gone through here.
-    """
-    from flambeau.ops.creation import iota
-    from flambeau.ops.sorting import searchsorted
-
-    n = mask._shape[0]
-    device = mask._storage.device
-    if n == 0:
-        return mask.new_empty((0,), dtype=int64)
-    if n <= _SHORT and device != "meta":
-        found = array("q", compress(range(n), mask._bytes()))
-        return from_bytes(found, int64, (len(found),), device)
-    mask, type = mask.detach(), _counts(n)
-    ends = _apply(SCAN, (cast(mask, type),), (0, "sum"))
-    count = int(slice_dim(ends, 0, n - 1, 1).item())
-    if _SPARSE * count <= n and n >= _LONG:
-        return searchsorted(ends, cast(iota(count, int64, device) + 1, type))
-    places = cast(_apply(WHERE, (mask, ends - 1, filled(count, type, device, (n,)))), int64)
-    slots = filled(0, int64, device, (count + 1,))
-    return slice_dim(_apply(SCATTER, (slots, places, iota(n, int64, device)), (0, "set", EITHER_END)), 0, 0, count)
-
-
-_SPARSE, _LONG = 32, 1 << 15
-"""Elements for each true one, and elements, from which searches take less time than scattering, as measured."""
-
-
-def pieces(starts: Tensor, total: int) -> Tensor:
-    """Which of the pieces that begin at `starts` (int64, ascending from 0; empty ones where the next begins) each of `total`
-    positions is in, int64: how many have begun up to there."""
-    (count,), device = starts._shape, starts._storage.device
-    type = _counts(max(count, total))
-    begun = (filled(0, type, device, (total + 1,)), starts, filled(1, type, device, (count,)))
-    marks = slice_dim(_apply(SCATTER, begun, (0, "add", EITHER_END)), 0, 0, total)
-    return cast(_apply(SCAN, (marks,), (0, "sum")) - 1, int64)

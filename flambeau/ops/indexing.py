@@ -18,8 +18,9 @@ from flambeau.graph.primitives.movement import ASSIGN
 from flambeau.host import is_put, put_number
 from flambeau.ops.composite import repeated
 from flambeau.ops.creation import iota, tensor
-from flambeau.ops.gathering import along, into, masked_fill
+from flambeau.ops.gathering import along, into
 from flambeau.ops.indices import items_of, seen_and_left, seen_at, simple_items, view_at
+from flambeau.ops.masking import masked_fill
 from flambeau.ops.operands import cast, check_fits, check_tensor, expand, python_number, scalar, strides_like
 from flambeau.ops.registry import check_apart, operator, scalar_name
 from flambeau.ops.slicing import pick

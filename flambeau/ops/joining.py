@@ -258,7 +258,7 @@ def repeat_interleave(
     """
     from flambeau.dtypes import int64
     from flambeau.ops.creation import iota
-    from flambeau.ops.gathering import pieces
+    from flambeau.ops.positions import pieces
 
     if input is None:
         input, repeats = repeats, None

@@ -6,9 +6,9 @@ import math
 from typing import Any
 
 from flambeau.dtypes import bool_, int32, int64
-from flambeau.ops.gathering import flat_positions
 from flambeau.ops.joining import cat, stack
 from flambeau.ops.operands import cast, check_tensor
+from flambeau.ops.positions import flat_positions
 from flambeau.ops.registry import operator
 from flambeau.ops.views import owned, reshape
 from flambeau.tensor import Tensor

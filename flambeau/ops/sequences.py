@@ -260,8 +260,8 @@ def triu(input: Tensor, diagonal: int = 0) -> Tensor:
 
 def _indices(name: str, rows: int, columns: int, offset: int, is_lower: bool, type: dtype | None, device: Any) -> Tensor:
     """Rows and columns of a triangle's elements: a range of columns for each row, in the upper one to the last column."""
-    from flambeau.ops.gathering import pieces
     from flambeau.ops.joining import stack
+    from flambeau.ops.positions import pieces
 
     if type is not None and type.name not in ("int32", "int64"):
         raise NotImplementedError(f"\"{name}\" not implemented for '{name_of_dtype(type)}'")

@@ -10,9 +10,10 @@ from flambeau.graph.primitives.indexing import ARGSORT
 from flambeau.ops.choices import choose
 from flambeau.ops.composite import Composite, computed
 from flambeau.ops.creation import iota
-from flambeau.ops.gathering import along, flat_positions, gather
+from flambeau.ops.gathering import along, gather
 from flambeau.ops.joining import cat
 from flambeau.ops.operands import cast, check_tensor, integer, python_number, refuse, strides_like
+from flambeau.ops.positions import flat_positions
 from flambeau.ops.registry import operator, scalar_name
 from flambeau.ops.results import result_type
 from flambeau.ops.slicing import select, slice_dim

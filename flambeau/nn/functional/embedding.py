@@ -10,8 +10,8 @@ from flambeau.autograd.modes import no_grad
 from flambeau.dtypes import int64
 from flambeau.nn.functional.arguments import check_device, check_tensor, scalar_name
 from flambeau.ops.composite import Composite, record, repeated, untaped
-from flambeau.ops.gathering import pieces
 from flambeau.ops.operands import cast
+from flambeau.ops.positions import pieces
 from flambeau.ops.registry import operator
 from flambeau.ops.views import owned
 from flambeau.shapes import embedding as rules

@@ -34,8 +34,8 @@ from flambeau.nn.functional.loss import (
 )
 from flambeau.nn.functional.normalization import batch_norm, group_norm, instance_norm, layer_norm
 from flambeau.nn.functional.vision import affine_grid, grid_sample
-from flambeau.ops.gathering import pieces
 from flambeau.ops.padding import pad as _pad
+from flambeau.ops.positions import pieces
 from flambeau.ops.random import rand_like
 from flambeau.ops.registry import operator
 from flambeau.tensor import Tensor
