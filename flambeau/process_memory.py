@@ -19,8 +19,9 @@ from typing import Any
 from flambeau import devices
 from flambeau.devices.foreign import ForeignMemory, foreign_of
 from flambeau.dtypes import dtype
+from flambeau.seen_storage import SeenStorage
 from flambeau.shared_storage import SharedStorage, over_foreign, share_elsewhere
-from flambeau.storage import ProgramStorage, SeenStorage, Storage
+from flambeau.storage import ProgramStorage, Storage
 from flambeau.tensor import Tensor
 
 __all__ = ["ProcessMemory", "is_between_processes", "share_between_processes"]

@@ -1,7 +1,7 @@
 """`SharedStorage`: a storage whose memory someone outside knows and may write: an array of NumPy's, another library's tensor.
 
-`share` makes a tensor's storage one, `over_foreign` makes one of memory that is someone else's. May import `flambeau.storage` and
-what that may.
+`share` makes a tensor's storage one, `over_foreign` makes one of memory that is someone else's. May import
+`flambeau.seen_storage` and what that may.
 """
 
 from __future__ import annotations
@@ -18,19 +18,8 @@ from flambeau.graph.node import Node, next_serial
 from flambeau.graph.numpy import array_type, np
 from flambeau.graph.primitives.leaf import BUFFER
 from flambeau.graph.primitives.movement import ASSIGN, RESHAPE
-from flambeau.storage import (
-    READ,
-    RECORDERS,
-    SHARED,
-    SeenStorage,
-    Storage,
-    copied,
-    duplicate,
-    is_recording,
-    looked_at,
-    pending,
-    realize,
-)
+from flambeau.seen_storage import SeenStorage
+from flambeau.storage import READ, RECORDERS, SHARED, Storage, copied, duplicate, is_recording, looked_at, pending, realize
 
 __all__ = [
     "SharedStorage", "over_foreign", "share", "share_elsewhere", "settle", "memory_of", "lasting", "check_resizable", "is_alone",

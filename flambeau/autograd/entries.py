@@ -2,7 +2,7 @@
 
 A rule is called in full when it is new. What it built from operands of the same kinds before is otherwise built again
 (`repeated.py`), several times quicker, with a tape entry of its own where the gradients are to be differentiated. Below the
-tensor: of tensors this knows what they can do. May import `flambeau.autograd`, `flambeau.graph`, `flambeau.storage`.
+tensor: of tensors this knows what they can do. May import `flambeau.autograd`, `flambeau.graph`, `flambeau.seen_storage`.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from flambeau.autograd.repeated import NO_EDGE, RepeatedGradient, repeat
 from flambeau.autograd.tape import Edge, GradientFunction, SavedTensor, freed_error
 from flambeau.graph.node import Primitive
 from flambeau.graph.primitives.movement import AS_STRIDED, ASSIGN, PERMUTE, RESHAPE
+from flambeau.seen_storage import inverse, seen
 from flambeau.shapes.strides import memory_order
-from flambeau.storage import inverse, seen
 
 if TYPE_CHECKING:
     from flambeau.tensor import Tensor

@@ -30,7 +30,8 @@ from flambeau.dtypes import default_dtype
 from flambeau.graph.node import Node, next_serial
 from flambeau.graph.primitives.leaf import placeholder
 from flambeau.graph.template import Template, Unrepeatable
-from flambeau.storage import RECORDERS, SeenStorage, pending
+from flambeau.seen_storage import SeenStorage
+from flambeau.storage import RECORDERS, pending
 
 if TYPE_CHECKING:
     from flambeau.tensor import Tensor

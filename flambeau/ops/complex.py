@@ -18,8 +18,8 @@ from flambeau.ops.operands import cast, check_tensor, operands
 from flambeau.ops.pointwise import abs, cos, sign, sin, unary_operand
 from flambeau.ops.registry import operator, scalar_name
 from flambeau.ops.views import transpose
+from flambeau.seen_storage import part_storage, steps_of
 from flambeau.shapes import views as rules
-from flambeau.storage import part_storage, steps_of
 from flambeau.tensor import Tensor
 
 __all__ = ["angle", "complex", "conj", "imag", "polar", "real", "sgn", "view_as_complex", "view_as_real"]

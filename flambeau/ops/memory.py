@@ -16,10 +16,11 @@ from flambeau.graph.primitives.movement import PAD, RESHAPE
 from flambeau.layout import contiguous_format, preserve_format
 from flambeau.ops.operands import format_argument, sizes
 from flambeau.ops.registry import operator, scalar_name
+from flambeau.seen_storage import ReinterpretedStorage, part_storage
 from flambeau.shapes import strides as rules
 from flambeau.shared_storage import check_resizable
 from flambeau.size import contiguous_strides
-from flambeau.storage import ReinterpretedStorage, part_storage, pending
+from flambeau.storage import pending
 from flambeau.tensor import Tensor, over
 
 __all__ = ["reinterpreted", "resize_", "resize_as_", "set_", "share_memory_"]

@@ -16,8 +16,9 @@ from flambeau.autograd.tape import next_sequence
 from flambeau.graph.node import Node, next_serial
 from flambeau.graph.primitives.leaf import BUFFER
 from flambeau.recording.surroundings import NUMBERS
+from flambeau.seen_storage import SeenStorage
 from flambeau.shared_storage import settle
-from flambeau.storage import RECORDERS, SeenStorage, Storage, duplicate, pending, realize
+from flambeau.storage import RECORDERS, Storage, duplicate, pending, realize
 from flambeau.tensor import Tensor, over
 
 __all__ = ["Leaf", "ModuleState", "RandomUse", "Recorder", "Unrecordable"]

@@ -1,6 +1,7 @@
 """What a tensor is: its shape, dtype, device, and where in a storage it lies.
 
-May import `flambeau.devices`, `flambeau.storage`, `flambeau.shared_storage`, `flambeau.shapes`, `flambeau.size`.
+May import `flambeau.devices`, `flambeau.storage`, `flambeau.seen_storage`, `flambeau.shared_storage`, `flambeau.shapes`,
+`flambeau.size`.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ from flambeau import devices
 from flambeau.device import device
 from flambeau.dtypes import dtype
 from flambeau.layout import layout, strided
+from flambeau.seen_storage import SeenStorage
 from flambeau.shapes.dims import wrap_dim
 from flambeau.shared_storage import share
 from flambeau.size import Size, contiguous_strides
-from flambeau.storage import SeenStorage, Storage
+from flambeau.storage import Storage
 
 __all__ = ["Attributes"]
 

@@ -26,9 +26,10 @@ from flambeau.dtypes import dtype
 from flambeau.graph import primitives as p
 from flambeau.graph.node import Node, Primitive
 from flambeau.graph.primitives.movement import permuted
+from flambeau.seen_storage import inverse, steps_of
 from flambeau.shapes.strides import format_strides, memory_order, pointwise, preserved, suggested_format
 from flambeau.size import contiguous_strides
-from flambeau.storage import RECORDERS, Storage, inverse, pending, steps_of, uploaded
+from flambeau.storage import RECORDERS, Storage, pending, uploaded
 from flambeau.tensor.gradients import Gradients
 from flambeau.tensor.reading import Steps
 

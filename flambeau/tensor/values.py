@@ -13,8 +13,9 @@ from flambeau import devices
 from flambeau.autograd.modes import state
 from flambeau.device import device
 from flambeau.host import nest, number_at, unpack
+from flambeau.seen_storage import steps_of
 from flambeau.shared_storage import share
-from flambeau.storage import RECORDERS, Storage, pending, realize, steps_of
+from flambeau.storage import RECORDERS, Storage, pending, realize
 from flambeau.tensor.reading import Reading
 
 if TYPE_CHECKING:
