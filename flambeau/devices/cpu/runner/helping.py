@@ -20,10 +20,18 @@ def helping(target: Target) -> str:
     """What belongs after `walking` where there are futexes."""
     _, spins = pause(target)
     futex, gettid = calls(target)
-    return f"""
+    return _DECLARED + _announce(futex) + _PIN + _settle(gettid) + _RUN_TOGETHER + _help(futex, spins)
+
+
+_DECLARED = """
 declare i32 @sched_getcpu()
 declare i32 @sched_setaffinity(i32, i64, ptr)
+"""
 
+
+def _announce(futex: int) -> str:
+    """The caller tells the helpers of a run (null: that they end): it settles them anew where it has moved, and wakes them."""
+    return f"""
 define void @flambeau_announce(ptr %control, ptr %run) {{
 entry:
   %e = getelementptr i8, ptr %control, i64 {RUN}
@@ -73,7 +81,10 @@ wake:
 done:
   ret void
 }}
+"""
 
+
+_PIN = f"""
 define void @flambeau_pin(i64 %id, i64 %processor) {{
 entry:
   %known = icmp ult i64 %processor, {MOST_PROCESSORS}
@@ -92,7 +103,13 @@ set:
 done:
   ret void
 }}
+"""
+"""Keeps a thread to one processor."""
 
+
+def _settle(gettid: int) -> str:
+    """A helper chooses its processor, counted from the caller's, and keeps to it."""
+    return f"""
 define void @flambeau_settle(ptr %control, i64 %thread) {{
 entry:
   %p = getelementptr i8, ptr %control, i64 {CALLER}
@@ -129,14 +146,22 @@ found:
 done:
   ret void
 }}
+"""
 
-define i64 @flambeau_run_together(ptr %run, ptr %control, i64 %may_stop) {{
+
+_RUN_TOGETHER = """
+define i64 @flambeau_run_together(ptr %run, ptr %control, i64 %may_stop) {
   call void @flambeau_begin(ptr %run, i64 %may_stop)
   call void @flambeau_announce(ptr %control, ptr %run)
   %stopped = call i64 @flambeau_finish(ptr %run, ptr %control)
   ret i64 %stopped
-}}
+}
+"""
 
+
+def _help(futex: int, spins: str) -> str:
+    """A helper's life: it waits for a run, spinning and then asleep, walks it, and waits again."""
+    return f"""
 define void @flambeau_help(ptr %control, i64 %thread, i64 %first) {{
 entry:
   %s = getelementptr i8, ptr %control, i64 {SLEEPERS}
