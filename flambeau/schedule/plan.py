@@ -39,6 +39,11 @@ class Step:
     origin: tuple[str, ...] = ()
     is_copy: bool = False
 
+    @property
+    def name(self) -> str:
+        """What profiles and errors call it."""
+        return "+".join(self.origin) or type(self.kernel).__name__
+
 
 @dataclass
 class Plan:

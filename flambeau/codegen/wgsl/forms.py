@@ -45,8 +45,18 @@ class Tile:
     own_columns: int
 
     @property
+    def down(self) -> int:
+        """Invocations, one below the other."""
+        return self.rows // self.own_rows
+
+    @property
+    def across(self) -> int:
+        """Invocations, side by side."""
+        return self.columns // self.own_columns
+
+    @property
     def invocations(self) -> int:
-        return (self.rows // self.own_rows) * (self.columns // self.own_columns)
+        return self.down * self.across
 
 
 def axes_of(operand: Operand) -> set[int]:

@@ -176,7 +176,7 @@ class MatrixTiles(Tiles):
     def body(self, batch: dict[int, Expr]) -> None:
         e, tile, form = self.emitter, self.tile, self.form
         down, across = tile.own_rows // _SIDE, tile.own_columns // _SIDE
-        groups = tile.columns // tile.own_columns
+        groups = tile.across
         e.line(f"let own_row = (subgroup / {groups}u) * {tile.own_rows}u;")
         e.line(f"let own_column = (subgroup % {groups}u) * {tile.own_columns}u;")
         self.along_sum = {
@@ -284,7 +284,7 @@ class MatrixTiles(Tiles):
         count = min(_STRIP, across)
         quads = count * _SIDE // 4
         strip = _SIDE * _STRIP_LINE
-        groups = tile.columns // tile.own_columns
+        groups = tile.across
         zero = {k: index_literal(0) for k in kernel.outputs if kernel.extents[k] == 1}
         for i, first in ((i, j) for i in range(down) for j in range(0, across, count)):
             if i or first:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 from flambeau.codegen.wgsl.emit import Emitter
 from flambeau.codegen.wgsl.expressions import CALLS
@@ -32,6 +32,20 @@ from flambeau.kernels.ir import Expr, Operand
 from flambeau.kernels.traverse import walk
 
 __all__ = ["Tiles"]
+
+
+class _Copy(NamedTuple):
+    """How an invocation brings an operand's part of a step to workgroup memory.
+
+    `reads`: the places of a quad's four, the quad's number, and the place along the sum. `quads`: of the tile's rows or columns.
+    `whole`: a quad is read as one vector.
+    """
+
+    name: str
+    operand: Operand
+    reads: list[tuple[list[dict[int, Expr]], str, str]]
+    quads: int
+    whole: bool
 
 
 class Tiles:
@@ -225,55 +239,65 @@ class Tiles:
     def shared(self, batch: dict[int, Expr]) -> tuple[list[str], list[str]]:
         """The product through workgroup memory; returns the numbers of the invocation's rows and columns."""
         e, tile, form = self.emitter, self.tile, self.form
-        across = tile.columns // tile.own_columns
-        invocations = tile.invocations
-        e.line(f"let own_column = local % {across}u;")
-        e.line(f"let own_row = local / {across}u;")
-        operands = []
-        for name, operand, axes, width, tile_name, count in (
-            ("rows", form.row_operand, form.rows, tile.rows, "tile_row", self.row_count),
-            ("columns", form.column_operand, form.columns, tile.columns, "tile_column", self.column_count),
-        ):
-            quads, each = width // 4, -(-width * tile.step // 4 // invocations)
-            along_sum = self.is_along_sum(operand, axes)
-            whole = self.keeps_quads(operand, axes)
-            # four neighbours where they are read as one vector, else four far apart, so that neighbours are read together
-            apart, between = (4, 1) if whole else (1, quads)
-            self.spacing[name] = apart, between
-            made: dict[str, tuple[list[dict[int, Expr]], str]] = {}
-            reads = []
-            for l in range(each):
-                if along_sum:
-                    quad, sum_place = f"local / {tile.step}u + {l * (invocations // tile.step)}u", f"local % {tile.step}u"
-                else:
-                    quad, sum_place = f"local % {quads}u", f"local / {quads}u + {l * (invocations // quads)}u"
-                if invocations > quads * tile.step:  # the rest read and write what the last does
-                    quad, sum_place = f"min({quad}, {quads - 1}u)", f"min({sum_place}, {tile.step - 1}u)"
-                if quad not in made:
-                    variable = e.fresh("quad")
-                    e.line(f"let {variable} = {quad};")
-                    first_place = f"({tile_name} * {width}u + {variable} * {apart}u"
-                    places = [self.bind_tile_position(axes, f"{first_place} + {i * between}u)", count) for i in range(4)]
-                    made[quad] = places, variable
-                reads.append((*made[quad], sum_place))
-            operands.append((name, operand, reads, quads, whole))
+        e.line(f"let own_column = local % {tile.across}u;")
+        e.line(f"let own_row = local / {tile.across}u;")
+        copies = [
+            self.copied("rows", form.row_operand, form.rows, tile.rows, "tile_row", self.row_count),
+            self.copied("columns", form.column_operand, form.columns, tile.columns, "tile_column", self.column_count),
+        ]
         for i in range(tile.own_rows):
             for j in range(tile.own_columns // 4):
                 e.line(f"var sum_{i}_{j} = vec4<f32>();")
-        for name, _, reads, _, _ in operands:
-            for l in range(len(reads)):
-                e.line(f"var next_{name}_{l} = vec4<f32>();")
+        for copy in copies:
+            for l in range(len(copy.reads)):
+                e.line(f"var next_{copy.name}_{l} = vec4<f32>();")
         first, last, per_outer = self.step_range()
         e.line(f"let first_step = {first};")
         e.line(f"let last_step = {last};")
         e.open()
         # what the step before read goes to workgroup memory; the next is read while this is multiplied
         e.open()
-        for name, _, reads, quads, _ in operands:
-            for l, (_, quad, sum_place) in enumerate(reads):
-                e.line(f"shared_{name}[({sum_place}) * {quads + 1}u + {quad}] = next_{name}_{l};")
+        for copy in copies:
+            for l, (_, quad, sum_place) in enumerate(copy.reads):
+                e.line(f"shared_{copy.name}[({sum_place}) * {copy.quads + 1}u + {quad}] = next_{copy.name}_{l};")
         e.close("if (step > first_step) {")
         e.line("workgroupBarrier();")
+        self.read_ahead(copies, batch, per_outer)
+        self.multiply()
+        e.line("workgroupBarrier();")
+        e.close("for (var step = first_step; step <= last_step; step++) {")
+        return self.own_places()
+
+    def copied(self, name: str, operand: Operand, axes: Sequence[int], width: int, tile_name: str, count: int) -> _Copy:
+        """Which quads of the tile's rows or columns the invocation brings to workgroup memory in a step, their places named."""
+        e, tile, invocations = self.emitter, self.tile, self.tile.invocations
+        quads, each = width // 4, -(-width * tile.step // 4 // invocations)
+        along_sum = self.is_along_sum(operand, axes)
+        whole = self.keeps_quads(operand, axes)
+        # four neighbours where they are read as one vector, else four far apart, so that neighbours are read together
+        apart, between = (4, 1) if whole else (1, quads)
+        self.spacing[name] = apart, between
+        made: dict[str, tuple[list[dict[int, Expr]], str]] = {}
+        reads = []
+        for l in range(each):
+            if along_sum:
+                quad, sum_place = f"local / {tile.step}u + {l * (invocations // tile.step)}u", f"local % {tile.step}u"
+            else:
+                quad, sum_place = f"local % {quads}u", f"local / {quads}u + {l * (invocations // quads)}u"
+            if invocations > quads * tile.step:  # the rest read and write what the last does
+                quad, sum_place = f"min({quad}, {quads - 1}u)", f"min({sum_place}, {tile.step - 1}u)"
+            if quad not in made:
+                variable = e.fresh("quad")
+                e.line(f"let {variable} = {quad};")
+                first_place = f"({tile_name} * {width}u + {variable} * {apart}u"
+                places = [self.bind_tile_position(axes, f"{first_place} + {i * between}u)", count) for i in range(4)]
+                made[quad] = places, variable
+            reads.append((*made[quad], sum_place))
+        return _Copy(name, operand, reads, quads, whole)
+
+    def read_ahead(self, copies: Sequence[_Copy], batch: dict[int, Expr], per_outer: int) -> None:
+        """Reads the quads of a step, unless it is the one after the last."""
+        e, tile, form = self.emitter, self.tile, self.form
         outer = self.renamed(form.outer)
         e.open(*(x.param for x in outer.values()))
         if form.outer:
@@ -282,26 +306,29 @@ class Tiles:
         e.line(f"let start = {start};")
         groups = [form.rows, form.columns, form.batch, form.outer, form.inner]
         bound_sums: dict[str, tuple[dict[int, Expr], Expr | None]] = {}
-        for name, operand, reads, _, whole in operands:
-            for l, (places, _, sum_place) in enumerate(reads):
+        for copy in copies:
+            for l, (places, _, sum_place) in enumerate(copy.reads):
                 if sum_place not in bound_sums:
                     bound_sums[sum_place] = self.bind_sum(form.inner, f"start + {sum_place}")
                 sums, within = bound_sums[sum_place]
                 common = {**batch, **outer, **sums}
-                if whole:
-                    self.read_vector(f"next_{name}_{l}", operand, {**common, **places[0]}, groups, within)
+                if copy.whole:
+                    self.read_vector(f"next_{copy.name}_{l}", copy.operand, {**common, **places[0]}, groups, within)
                 else:
-                    values = [self.factor(operand, {**common, **at}, groups, within) for at in places]
-                    e.line(f"next_{name}_{l} = vec4<f32>({', '.join(values)});")
+                    values = [self.factor(copy.operand, {**common, **at}, groups, within) for at in places]
+                    e.line(f"next_{copy.name}_{l} = vec4<f32>({', '.join(values)});")
         e.close("if (step < last_step) {")
+
+    def multiply(self) -> None:
+        """Adds the products of what workgroup memory holds, unless this is the first step, before which nothing was read."""
+        e, tile = self.emitter, self.tile
         e.open()
         e.open()
         for j in range(tile.own_columns // 4):
-            e.line(f"let column_{j} = shared_columns[k * {tile.columns // 4 + 1}u + own_column + {j * across}u];")
-        down = tile.rows // tile.own_rows
+            e.line(f"let column_{j} = shared_columns[k * {tile.columns // 4 + 1}u + own_column + {j * tile.across}u];")
         if tile.own_rows >= 4:
             for i in range(tile.own_rows // 4):
-                e.line(f"let row_{i} = shared_rows[k * {tile.rows // 4 + 1}u + own_row + {i * down}u];")
+                e.line(f"let row_{i} = shared_rows[k * {tile.rows // 4 + 1}u + own_row + {i * tile.down}u];")
         else:
             e.line(f"let row_0 = shared_rows[k * {tile.rows // 4 + 1}u + own_row * {tile.own_rows}u / 4u];")
             for i in range(tile.own_rows):
@@ -312,21 +339,23 @@ class Tiles:
                 e.line(f"sum_{i}_{j} = fma(vec4<f32>({a}), column_{j}, sum_{i}_{j});")
         e.close(f"for (var k = 0u; k < {tile.step}u; k++) {{")
         e.close("if (step > first_step) {")
-        e.line("workgroupBarrier();")
-        e.close("for (var step = first_step; step <= last_step; step++) {")
+
+    def own_places(self) -> tuple[list[str], list[str]]:
+        """The numbers of the invocation's rows and columns, as `copied` laid the tile out."""
+        tile = self.tile
         apart, between = self.spacing["rows"]
 
         def row_place(quad: str, part: str) -> str:
             return f"(tile_row * {tile.rows}u + {quad} * {apart}u + {part} * {between}u)"
 
         if tile.own_rows >= 4:
-            row_places = [row_place(f"(own_row + {i // 4 * down}u)", f"{i % 4}u") for i in range(tile.own_rows)]
-            self.any_row_place = row_place(f"(own_row + own / 4u * {down}u)", "(own % 4u)")
+            row_places = [row_place(f"(own_row + {i // 4 * tile.down}u)", f"{i % 4}u") for i in range(tile.own_rows)]
+            self.any_row_place = row_place(f"(own_row + own / 4u * {tile.down}u)", "(own % 4u)")
         else:
             row_places = [row_place("(own_row / 2u)", f"(own_row % 2u * 2u + {i}u)") for i in range(tile.own_rows)]
-        apart, between = self.spacing["columns"]
+        own_apart, own_between = self.spacing["columns"]
         column_places = [
-            f"(tile_column * {tile.columns}u + (own_column + {j // 4 * across}u) * {apart}u + {j % 4 * between}u)"
+            f"(tile_column * {tile.columns}u + (own_column + {j // 4 * tile.across}u) * {own_apart}u + {j % 4 * own_between}u)"
             for j in range(tile.own_columns)
         ]
         return row_places, column_places

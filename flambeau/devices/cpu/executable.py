@@ -10,15 +10,13 @@ from __future__ import annotations
 import ctypes
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from itertools import pairwise
+from dataclasses import replace
 from typing import Any
 
-from flambeau.codegen.llvm.lowered import Message
 from flambeau.devices.cpu import host
 from flambeau.devices.cpu.arena import Block, homes, lifetimes, place
-from flambeau.devices.cpu.compiler import Compiled, Compiler, Pack
-from flambeau.devices.cpu.cost import nanoseconds
+from flambeau.devices.cpu.compiler import Compiled, Compiler
+from flambeau.devices.cpu.listing import SHORT, Listing, stretches
 from flambeau.devices.cpu.memory import Buffer, Pool, Region, Window
 from flambeau.devices.cpu.repeat import Repeated, with_sizes
 from flambeau.devices.cpu.runner.layout import ALONE, BARRIER, ENTRY_WORDS, RUN_WORDS
@@ -28,7 +26,6 @@ from flambeau.graph.primitives.indexing import outside_error
 from flambeau.kernels.ir import Kernel, RoutineKernel
 from flambeau.profiler import recorder
 from flambeau.schedule.execution import Interrupted
-from flambeau.schedule.memory import can_fail
 from flambeau.schedule.plan import Plan, RecurrenceKernel
 from flambeau.traced import Trace, larger, peeked
 
@@ -36,62 +33,8 @@ __all__ = ["Executable"]
 
 _ALONE = 20_000.0
 """Nanoseconds of estimated work below which the caller's thread runs a plan alone."""
-_SHORT = 3_000.0
-"""Nanoseconds of estimated work below which one thread runs a kernel: consecutive ones need no barrier between them."""
 _LONG = 1_000_000.0
 """Nanoseconds of estimated work from which Ctrl-C is worth stopping kernels half-way."""
-_STRETCH = 50_000_000.0
-"""Nanoseconds after which Python gets a chance to see Ctrl-C."""
-_NEAR = 20_000_000.0
-"""Nanoseconds of work that is rather finished with the overwriting before or after it than interrupted apart from that."""
-
-
-@dataclass
-class _Part:
-    """Entries that run in one native call, then perhaps a host function. It does the steps of the plan up to before `end`.
-
-    `overwrites`: it changes donated inputs, and so runs to its end whatever happens. `reports`: its kernels may report errors.
-    `checks`: those are looked at after it, because the next part overwrites. `name` and `kernel` are for a profile, which
-    runs the steps one by one.
-    """
-
-    name: str
-    kernel: Kernel | RecurrenceKernel
-    first: int
-    count: int
-    work: float
-    end: int
-    after: Callable[[], None] | None = None
-    overwrites: bool = False
-    reports: bool = False
-    checks: bool = False
-    run: int = 0
-    """The address of what the native runner is given."""
-    is_alone: bool = False
-    """Whether the caller's thread does it."""
-
-
-def _stretches(parts: Sequence[_Part]) -> list[_Part]:
-    """The parts of single steps joined to as few as possible."""
-    overwriting = [p.overwrites for p in parts]
-    written = [i for i, p in enumerate(parts) if p.overwrites]
-    for low, high in zip([-1, *written], [*written, len(parts)]) if written else ():
-        between = parts[low + 1 : high]
-        if peeked(sum(p.work for p in between)) <= _NEAR and not any(p.after is not None or p.reports for p in between):
-            overwriting[low + 1 : high] = [True] * len(between)
-    joined: list[_Part] = []
-    for p, overwrites in zip(parts, overwriting, strict=True):
-        last = joined[-1] if joined else None
-        is_long = last is not None and peeked(last.work) > _STRETCH and not overwrites
-        if last is None or last.after is not None or last.overwrites != overwrites or is_long:
-            joined.append(replace(p, overwrites=overwrites))
-        else:
-            last.count += p.count
-            last.work += p.work
-            last.end, last.after, last.reports = p.end, p.after, last.reports or p.reports
-    for p, following in pairwise(joined):
-        p.checks = p.reports and following.overwrites
-    return joined
 
 
 def _native_kernels(plan: Plan) -> list[Kernel]:
@@ -103,18 +46,6 @@ def _native_kernels(plan: Plan) -> list[Kernel]:
         elif not isinstance(step.kernel, RoutineKernel):
             found.append(step.kernel)
     return found
-
-
-@dataclass(frozen=True)
-class _Packing:
-    """An entry that packs an input which this plan leaves as it is: the entry's word in the table of entries, its function,
-    the input's position, and the result's place in the table and bytes."""
-
-    word: int
-    pack: Pack
-    position: int
-    index: int
-    nbytes: int
 
 
 class Executable:
@@ -135,7 +66,7 @@ class Executable:
         compiled: dict[int, Compiled | Repeated] = {}
         for i, s in enumerate(plan.steps):
             if isinstance(s.kernel, RecurrenceKernel):
-                compiled[i] = Repeated(s.kernel, code, _SHORT, team)
+                compiled[i] = Repeated(s.kernel, code, SHORT, team)
             elif not isinstance(s.kernel, RoutineKernel):
                 compiled[i] = code[s.kernel]
         self._code = [*code.values(), *compiled.values()]  # keeps it in memory
@@ -156,8 +87,7 @@ class Executable:
             self.table[self.table_index[v]] = address
         self._plan_outputs(plan)
         assert [self.table_index[at] for at in inputs] == list(range(len(inputs)))
-        self._packs: list[_Packing] = []
-        self._build(plan, compiled, team.control)
+        self._build(self._list(plan, compiled), compiled, team.control)
         self.numbers: Callable[[Sequence[int]], list[int] | None] = lambda values: None
         """Of a general plan: what `fill` needs for these values of its variables; None where this is not for them."""
         self._filled: list[int] | None = None
@@ -198,81 +128,45 @@ class Executable:
         self._output_places = [places[self.home[v]] for v in plan.outputs]
         self._is_fresh = self._output_places == list(range(len(plan.inputs), len(plan.inputs) + len(self._fresh)))
 
-    def _build(self, plan: Plan, compiled: dict[int, Compiled | Repeated], control: int) -> None:
-        cells: list[int] = []
-        pairs: list[int] = []
-        entries: list[tuple[int, int, bool]] = []
-        """Function, first argument cell, whether one thread does it."""
-        reporting: list[tuple[int, int, tuple[Message, ...]]] = []
-        parts: list[_Part] = []
+    def _list(self, plan: Plan, compiled: dict[int, Compiled | Repeated]) -> Listing:
+        """Lists the plan's steps, and notes when which memory is overwritten."""
         written = {self.home[v] for s in plan.steps for v, slot in zip(s.arguments, s.kernel.slots) if slot.access != "in"}
         unchanging = {v: i for i, v in enumerate(plan.inputs) if v not in written}
         taken = {plan.inputs[i]: i for i in self.donated}
         self._begins: dict[int, int] = {}
         """For each donated input that is overwritten the first step that does."""
         last_write: dict[int, int] = {}
+        table_index, home = self.table_index, self.home
+        listing = Listing(
+            lambda v: table_index[home[v]], self._scratch_index, unchanging, self._repeat, ctypes.addressof(self.table)
+        )
         for number, step in enumerate(plan.steps):
-            kernel = step.kernel
-            name = "+".join(step.origin) or type(kernel).__name__
-            if step.is_copy and len({self.home[v] for v in step.arguments}) == 1:
+            if step.is_copy and len({home[v] for v in step.arguments}) == 1:
                 continue
             overwrites = False
-            for v, slot in zip(step.arguments, kernel.slots):
-                at = self.home[v]
+            for v, slot in zip(step.arguments, step.kernel.slots):
+                at = home[v]
                 if slot.access != "in":
                     last_write[at] = number
                     if at in taken:
                         overwrites = True
                         self._begins.setdefault(taken[at], number)
-            first = len(entries)
-            if isinstance(kernel, RoutineKernel):
-                places = [self.table_index[self.home[v]] for v in step.arguments]
-                after = host.bind(kernel, self.table, places)
-                parts.append(_Part(name, kernel, first, 0, 0.0, number + 1, after, overwrites))
-                continue
-            code = compiled[number]
-            start = len(cells)
-            estimate = nanoseconds(kernel)
-            is_short = peeked(estimate) < _SHORT
-            slots = [self.table_index[self.home[v]] for v in step.arguments]
-            scratch = [self._scratch_index[number, k] for k in range(len(code.scratch))]
-            if isinstance(code, Repeated):
-                for fixed in code.packs:
-                    pairs += [len(cells) + fixed.pack.slot, slots[fixed.slot], len(cells) + fixed.result, scratch[fixed.scratch]]
-                    position = unchanging.get(step.arguments[fixed.slot])
-                    if position is not None:
-                        index, word = scratch[fixed.scratch], ENTRY_WORDS * len(entries)
-                        self._packs.append(_Packing(word, fixed.pack, position, index, code.scratch[fixed.scratch]))
-                    entries.append((fixed.pack.address, len(cells), False))
-                    cells += [0] * fixed.cells
-                entries.append((self._repeat, len(cells), code.alone))
-                cells += code.arguments(slots, scratch, ctypes.addressof(self.table))
-                parts.append(_Part(name, kernel, first, len(entries) - first, estimate, number + 1, None, overwrites))
-                continue
-            for source in (*slots, *scratch):
-                pairs += [len(cells), source]
-                cells.append(0)
-            if code.messages:
-                assert can_fail(kernel), kernel
-                reporting.append((len(cells), len(reporting), code.messages))
-            if code.messages or code.sizes:
-                cells.append(0)
-            cells += code.sizes
-            for pack in code.packs:
-                position = unchanging.get(step.arguments[pack.slot])
-                if position is not None:
-                    index, word = self._scratch_index[number, pack.scratch], ENTRY_WORDS * len(entries)
-                    self._packs.append(_Packing(word, pack, position, index, code.scratch[pack.scratch]))
-                entries.append((pack.address, start, is_short))
-            entries += [(address, start, is_short) for address in code.addresses]
-            parts.append(
-                _Part(name, kernel, first, len(entries) - first, estimate, number + 1, None, overwrites, bool(code.messages))
-            )
-        self._steps = parts
-        self.stretches = _stretches(parts)
-        self._last_write = [last_write.get(self.home[v], -1) for v in plan.outputs]
+            if isinstance(step.kernel, RoutineKernel):
+                places = [table_index[home[v]] for v in step.arguments]
+                listing.add_routine(number, step, overwrites, host.bind(step.kernel, self.table, places))
+            elif isinstance(code := compiled[number], Repeated):
+                listing.add_recurrence(number, step, overwrites, code)
+            else:
+                listing.add_kernel(number, step, overwrites, code)
+        self._last_write = [last_write.get(home[v], -1) for v in plan.outputs]
+        return listing
 
-        self._cells, self._sizes = with_sizes(cells)
+    def _build(self, listing: Listing, compiled: dict[int, Compiled | Repeated], control: int) -> None:
+        """Makes what was listed arrays in memory for the native runner."""
+        entries, pairs, reporting = listing.entries, listing.pairs, listing.reporting
+        self._packs, self._steps = listing.packs, listing.parts
+        self.stretches = stretches(listing.parts)
+        self._cells, self._sizes = with_sizes(listing.cells)
         for code in compiled.values():
             if isinstance(code, Repeated):
                 self._sizes += code.sizes

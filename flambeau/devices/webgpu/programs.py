@@ -124,7 +124,7 @@ def compile_plan(
             else:
                 allocate.append((v, value_bytes(values[v].size, values[v].dtype.itemsize)))
         free = [v for v in dict.fromkeys(root(a) for a in step.arguments) if final[v] == number and v not in kept]
-        label = "+".join(step.origin) or type(step.kernel).__name__
+        label = step.name
         compiled = StepProgram(allocate, take_over, [], [], None, step.arguments, free, label)
         if isinstance(step.kernel, RoutineKernel):
             compiled.routine = step.kernel
