@@ -162,7 +162,8 @@ def test_exact(name: str, type: Any, bits: int) -> None:
         operands[1] = (operands[1].astype(np.int64) % (8 * type.itemsize)).astype(operands[1].dtype)
     if name == "pow":
         operands[1] = (np.abs(operands[1].astype(np.int64)) % 9).astype(operands[1].dtype)
-    if type.category == 2 and name in ("fmod", "remainder", "floor_divide"):  # PyTorch's vectors overflow, its halves round twice
+    # PyTorch's vectors overflow, its halves round twice, and its square roots are off by one on some processors
+    if type.category == 2 and name in ("fmod", "remainder", "floor_divide", "sqrt"):
         primitive = PRIMITIVES[name]
         expected = primitive.evaluate(SimpleNamespace(primitive=primitive, dtype=type), *operands)
     else:

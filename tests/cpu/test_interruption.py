@@ -21,7 +21,7 @@ from test_device import lookup, plus, script
 import flambeau
 import flambeau.nn.functional as F
 from flambeau import devices
-from flambeau.devices.cpu import executable as executing
+from flambeau.devices.cpu import listing
 from flambeau.devices.cpu.executable import Executable
 from flambeau.devices.cpu.uncut import uncut
 from flambeau.dtypes import float32, int64
@@ -90,8 +90,8 @@ def test_steps_that_overwrite_are_one_call_where_they_are_short() -> None:
 @pytest.mark.parametrize("after", [False, True])
 def test_what_was_finished_is_handed_out(monkeypatch: pytest.MonkeyPatch, after: bool) -> None:
     """Four updates, each a call of its own because what lies between them takes long."""
-    monkeypatch.setattr(executing, "_NEAR", -1.0)
-    monkeypatch.setattr(executing, "_STRETCH", -1.0)
+    monkeypatch.setattr(listing, "_NEAR", -1.0)
+    monkeypatch.setattr(listing, "_STRETCH", -1.0)
     cpu = backend(512)
     x = np.arange(1000, dtype=np.float32)
     plan = update(2, 1000)
