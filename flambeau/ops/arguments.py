@@ -1,9 +1,10 @@
 """Which argument made a call fail: TypeErrors that name it in PyTorch's words, from the annotations of an operator's parameters.
 
-Calls aren't checked beforehand, so right ones pay nothing: `ops/registry.py` asks here about a call that raised. What an
-operator's own text makes of an argument of another kind (an AttributeError where a list stands for a tensor, a comparison that
-Python refuses) is then no matter of chance. May import `flambeau.tensor`, `flambeau.dtypes`, `flambeau.device`,
-`flambeau.ops.spellings`.
+`ops/registry.py` asks here about a call that raised: what an operator's own text makes of an argument of another kind (an
+AttributeError where a list stands for a tensor, a comparison that Python refuses) is then no matter of chance. Whole numbers,
+truth values, dtypes and words are looked at before the call (`Arguments.check`), since an operator's text, and all that is
+remembered of sizes, may take 1.0 or True for 1; tensors aren't, which show at once what else they are. May import
+`flambeau.tensor`, `flambeau.dtypes`, `flambeau.device`, `flambeau.ops.spellings`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from flambeau.dtypes import dtype
 from flambeau.ops.spellings import NUMPY
 from flambeau.tensor import Tensor
 
-__all__ = ["blamed", "has_kinds"]
+__all__ = ["Arguments"]
 
 
 def _type_name(value: Any) -> str:
@@ -65,7 +66,7 @@ _ONE: dict[str, tuple[str, str, Callable[[Any], bool]]] = {
     "int": ("int", "ints", _is_int),
     "float": ("float", "floats", _is_float),
     "str": ("str", "strs", lambda value: isinstance(value, str)),
-    "dtype": ("torch.dtype", "torch.dtypes", lambda value: isinstance(value, dtype)),
+    "dtype": ("torch.dtype", "torch.dtypes", lambda value: isinstance(value, dtype) or value in (bool, int, float)),
     "Generator": ("torch.Generator", "torch.Generators", _is_generator),
     "None": ("None", "None", lambda value: value is None),
 }
@@ -125,37 +126,86 @@ def _parameters(function: Callable[..., Any]) -> tuple[_Parameter, ...]:
     return tuple(found)
 
 
-def has_kinds(function: Callable[..., Any]) -> bool:
-    """Whether an annotation of a parameter after the first says something; told without looking into it, for each at import."""
-    return any(name != "return" and said != "Any" for name, said in list(function.__annotations__.items())[1:])
+_EXACT: dict[str, tuple[type, ...]] = {
+    "bool": (bool,), "int": (int,), "float": (float, int), "str": (str,), "dtype": (dtype,), "None": (type(None),),
+}  # fmt: skip
+"""The types of which every value is one of the kind."""
 
 
-def blamed(
-    function: Callable[..., Any],
-    title: str,
-    is_method: bool,
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-    error: Exception,
-) -> Exception | None:
-    """What to raise for a call that ended in `error`, if an argument is to blame; else None.
+def _exact(p: _Parameter) -> frozenset[type] | None:
+    """The types of right arguments that need no second look; None where arguments aren't looked at before the call."""
+    if p.kinds is None or not all(name in _EXACT for kind in p.kinds for name in kind.names):
+        return None
+    of_one = {type for kind in p.kinds if not kind.is_sequence for name in kind.names for type in _EXACT[name]}
+    return frozenset(of_one | ({tuple, list} if any(kind.is_sequence for kind in p.kinds) else set()))
 
-    TypeError for an argument of another kind than its parameter's annotation says, ValueError for a whole number that takes more
-    than 64 bits. `title` is the function's name in the message; in a method's call the tensor doesn't count among the positions.
+
+class Arguments:
+    """What calls of a function may be made with.
+
+    `title` is the function's name in errors; in a method's call the tensor doesn't count among the positions. `places` are the
+    arguments that `check` looks at, each with the types that need no second look; who calls may compare them itself. What the
+    annotations say is looked into at the first call, which `places` leads to `check`.
     """
-    parameters = _parameters(function)
-    by_name = {p.name: p for p in parameters}
-    by_name |= {other: by_name[name] for name, other in NUMPY.items() if name in by_name and other not in by_name}
-    given = [(p, place, value) for place, (p, value) in enumerate(zip(parameters, args)) if p.by_place]
-    named = [(by_name[name], None, value) for name, value in kwargs.items() if name in by_name]
-    for p, place, value in (*given, *named):
-        if p.kinds is None:
-            continue
-        if not any(kind.takes(value) for kind in p.kinds):
-            return _of_another_kind(title, is_method, p, place, value)
-        if isinstance(value, int) and not -(2**63) <= value < 2**63 and any("int" in kind.names for kind in p.kinds):
-            return ValueError(f"Overflow when unpacking long long: {title}(): argument '{p.name}' is {value}")
-    return None
+
+    __slots__ = ("by_name", "function", "is_method", "places", "title")
+
+    def __init__(self, function: Callable[..., Any], title: str, is_method: bool) -> None:
+        self.function, self.title, self.is_method = function, title, is_method
+        self.places: list[tuple[int, frozenset[type]]] = [(0, frozenset())] if self.is_checked() else []
+        self.by_name: dict[str, frozenset[type]] | None = None
+
+    def has_kinds(self) -> bool:
+        """Whether an annotation of a parameter after the first says something; told without looking into it, at import."""
+        return any(name != "return" and said != "Any" for name, said in list(self.function.__annotations__.items())[1:])
+
+    def is_checked(self) -> bool:
+        """Whether a parameter may be one that `check` looks at; told without looking into it."""
+        said = [what for name, what in self.function.__annotations__.items() if name != "return"]
+        return any("Tensor" not in what and what != "Any" for what in said)
+
+    def check(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Before a call: raises the error that `blamed` gives, if an argument that isn't a tensor is to blame."""
+        if self.by_name is None:
+            self._look_into()
+        names = self.by_name or {}
+        if any(place < len(args) and type(args[place]) not in types for place, types in self.places) or any(
+            name in names and type(value) not in names[name] for name, value in kwargs.items()
+        ):
+            self._check(args, kwargs)
+
+    def _look_into(self) -> None:
+        parameters = _parameters(self.function)
+        exact = {p.name: types for p in parameters if (types := _exact(p)) is not None}
+        self.by_name = _with_other_names(exact)
+        self.places[:] = [(place, exact[p.name]) for place, p in enumerate(parameters) if p.by_place and p.name in exact]
+
+    def _check(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        if (error := self.blamed(args, kwargs)) is not None:
+            raise error
+
+    def blamed(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Exception | None:
+        """What to raise for a call, if an argument is to blame; else None.
+
+        TypeError for an argument of another kind than its parameter's annotation says, ValueError for a whole number that takes
+        more than 64 bits.
+        """
+        parameters = _parameters(self.function)
+        by_name = _with_other_names({p.name: p for p in parameters})
+        given = [(p, place, value) for place, (p, value) in enumerate(zip(parameters, args)) if p.by_place]
+        named = [(by_name[name], None, value) for name, value in kwargs.items() if name in by_name]
+        for p, place, value in (*given, *named):
+            if p.kinds is None:
+                continue
+            if not any(kind.takes(value) for kind in p.kinds):
+                return _of_another_kind(self.title, self.is_method, p, place, value)
+            if isinstance(value, int) and not -(2**63) <= value < 2**63 and any("int" in kind.names for kind in p.kinds):
+                return ValueError(f"Overflow when unpacking long long: {self.title}(): argument '{p.name}' is {value}")
+        return None
+
+
+def _with_other_names(by_name: dict[str, Any]) -> dict[str, Any]:
+    return by_name | {other: by_name[name] for name, other in NUMPY.items() if name in by_name and other not in by_name}
 
 
 def _of_another_kind(title: str, is_method: bool, p: _Parameter, place: int | None, value: Any) -> TypeError:

@@ -142,7 +142,12 @@ def made_of(data: Any, type: dtype | None, device: Any) -> Tensor:
 
 @operator(method=False)
 def tensor(
-    data: Any, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False
+    data: Any,
+    *,
+    dtype: dtype | None = None,
+    device: Any = None,
+    requires_grad: bool | None = False,
+    pin_memory: bool | None = False,
 ) -> Tensor:
     """A new tensor with a copy of `data`: a number, nested sequences, a NumPy array or a tensor.
 
@@ -168,7 +173,7 @@ def tensor(
 
 
 @operator(method=False)
-def scalar_tensor(s: Any, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def scalar_tensor(s: Any, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool | None = False) -> Tensor:
     """A zero-dimensional tensor, of the default floating dtype unless told."""
     return tensor(s, dtype=dtype or default_dtype(), device=device, requires_grad=requires_grad)
 
@@ -187,7 +192,7 @@ def _repeated(
     value: Any,
     type: dtype,
     device: str,
-    requires_grad: bool = False,
+    requires_grad: bool | None = False,
     strides: tuple[int, ...] | None = None,
 ) -> Tensor:
     """A tensor of its own memory, filled with a number; `strides` are those of a dense tensor."""
@@ -233,8 +238,8 @@ def _maker(name: str, value: int, doc: str) -> Any:
         dtype: dtype | None = None,
         layout: Any = None,
         device: Any = None,
-        requires_grad: bool = False,
-        pin_memory: bool = False,
+        requires_grad: bool | None = False,
+        pin_memory: bool | None = False,
         memory_format: Any = None,
         **names: Any,
     ) -> Tensor:
@@ -258,8 +263,8 @@ def _maker(name: str, value: int, doc: str) -> Any:
         dtype: dtype | None = None,
         layout: Any = None,
         device: Any = None,
-        requires_grad: bool = False,
-        pin_memory: bool = False,
+        requires_grad: bool | None = False,
+        pin_memory: bool | None = False,
         memory_format: Any = None,
     ) -> Tensor:
         if not isinstance(input, Tensor):
@@ -273,9 +278,9 @@ def _maker(name: str, value: int, doc: str) -> Any:
         *size: Any,
         dtype: dtype | None = None,
         device: Any = None,
-        requires_grad: bool = False,
+        requires_grad: bool | None = False,
         layout: Any = None,
-        pin_memory: bool = False,
+        pin_memory: bool | None = False,
         **names: Any,
     ) -> Tensor:
         where = self._storage.device if device is None else as_device_name(device)
@@ -304,7 +309,7 @@ def full(
     dtype: dtype | None = None,
     layout: Any = None,
     device: Any = None,
-    requires_grad: bool = False,
+    requires_grad: bool | None = False,
 ) -> Tensor:
     """A tensor filled with a number, whose kind decides the dtype unless told.
 
@@ -315,7 +320,7 @@ def full(
     return _out(out, _full(sizes("full", (size,)), fill_value, dtype, as_device_name(device), requires_grad))
 
 
-def _full(shape: tuple[int, ...], fill_value: Any, type: dtype | None, device: str, requires_grad: bool) -> Tensor:
+def _full(shape: tuple[int, ...], fill_value: Any, type: dtype | None, device: str, requires_grad: bool | None) -> Tensor:
     if isinstance(fill_value, Tensor):
         if fill_value._shape:
             raise TypeError(f"full(): argument 'fill_value' must be Number, not Tensor of shape {list(fill_value.shape)}")
@@ -337,7 +342,7 @@ def full_like(
     dtype: dtype | None = None,
     layout: Any = None,
     device: Any = None,
-    requires_grad: bool = False,
+    requires_grad: bool | None = False,
     memory_format: Any = None,
 ) -> Tensor:
     """A tensor of the input's shape, dtype and device, filled with a number."""
@@ -348,7 +353,13 @@ def full_like(
 
 @operator(namespace=None)
 def new_full(
-    self: Tensor, size: Any, fill_value: Any, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False
+    self: Tensor,
+    size: Any,
+    fill_value: Any,
+    *,
+    dtype: dtype | None = None,
+    device: Any = None,
+    requires_grad: bool | None = False,
 ) -> Tensor:
     """A tensor of this one's dtype and device, filled with a number."""
     where = self._storage.device if device is None else as_device_name(device)
@@ -356,7 +367,9 @@ def new_full(
 
 
 @operator(namespace=None)
-def new_tensor(self: Tensor, data: Any, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def new_tensor(
+    self: Tensor, data: Any, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool | None = False
+) -> Tensor:
     """`torch.tensor(data)` with this tensor's dtype and device."""
     return tensor(data, dtype=dtype or self.dtype, device=self.device if device is None else device, requires_grad=requires_grad)
 
@@ -377,7 +390,7 @@ def empty_strided(
     dtype: dtype | None = None,
     layout: Any = None,
     device: Any = None,
-    requires_grad: bool = False,
+    requires_grad: bool | None = False,
 ) -> Tensor:
     """A tensor of that size and stride (its elements are zeros)."""
     shape, strides = sizes("empty_strided", (tuple(size),)), sizes("empty_strided", (tuple(stride),))
@@ -399,7 +412,7 @@ def new_empty_strided(
     dtype: dtype | None = None,
     layout: Any = None,
     device: Any = None,
-    requires_grad: bool = False,
+    requires_grad: bool | None = False,
 ) -> Tensor:
     """`torch.empty_strided` with this tensor's dtype and device."""
     where = self.device if device is None else device
@@ -414,8 +427,8 @@ def empty_permuted(
     dtype: dtype | None = None,
     layout: Any = None,
     device: Any = None,
-    requires_grad: bool = False,
-    pin_memory: bool = False,
+    requires_grad: bool | None = False,
+    pin_memory: bool | None = False,
 ) -> Tensor:
     """A tensor of that size whose dimensions lie in memory in the order `physical_layout`, the outermost first."""
     shape = sizes("empty_permuted", (tuple(size),))

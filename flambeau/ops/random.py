@@ -96,7 +96,7 @@ def _integers(low: int, high: int, shape: tuple[int, ...], device: str, generato
     return value + low if low else value
 
 
-def _finish(out: Tensor | None, result: Tensor, requires_grad: bool) -> Tensor:
+def _finish(out: Tensor | None, result: Tensor, requires_grad: bool | None) -> Tensor:
     if out is not None:
         return write_out(out, result)
     if requires_grad:
@@ -119,8 +119,8 @@ def _maker(name: str, draw: Any, kernel: str, doc: str) -> Any:
         dtype: dtype | None = None,
         layout: Any = None,
         device: Any = None,
-        requires_grad: bool = False,
-        pin_memory: bool = False,
+        requires_grad: bool | None = False,
+        pin_memory: bool | None = False,
         **names: Any,
     ) -> Tensor:
         shape = _checked(sizes(name, (names["size"],) if names else size))
@@ -135,7 +135,7 @@ def _maker(name: str, draw: Any, kernel: str, doc: str) -> Any:
         dtype: dtype | None = None,
         layout: Any = None,
         device: Any = None,
-        requires_grad: bool = False,
+        requires_grad: bool | None = False,
         memory_format: Any = None,
     ) -> Tensor:
         check_tensor(input, name + "_like", "input")
@@ -188,8 +188,8 @@ def randint(
     dtype: dtype | None = None,
     layout: Any = None,
     device: Any = None,
-    requires_grad: bool = False,
-    pin_memory: bool = False,
+    requires_grad: bool | None = False,
+    pin_memory: bool | None = False,
 ) -> Tensor:
     """Uniform integers in [low, high), or in [0, low) when called as `randint(high, size)`; int64 unless told."""
     if size is None or high is None:
@@ -236,8 +236,8 @@ def randperm(
     dtype: dtype | None = None,
     layout: Any = None,
     device: Any = None,
-    requires_grad: bool = False,
-    pin_memory: bool = False,
+    requires_grad: bool | None = False,
+    pin_memory: bool | None = False,
 ) -> Tensor:
     """0 … n-1 in random order: that of random numbers of twice as many bits as n has, and 32 at least. Equal ones, of which
     there is seldom a pair, stay in order."""
@@ -260,7 +260,7 @@ def normal(
     out: Tensor | None = None,
     dtype: dtype | None = None,
     device: Any = None,
-    requires_grad: bool = False,
+    requires_grad: bool | None = False,
     layout: Any = None,
 ) -> Tensor:
     """Normal numbers of the given mean and standard deviation: tensors (broadcast), or numbers and a size."""

@@ -18,12 +18,12 @@ from flambeau.autograd.modes import state
 from flambeau.autograd.names import OF_OPERATORS, full_name
 from flambeau.autograd.tape import SavedTensor
 from flambeau.dtypes import c_name_of_dtype, can_cast, name_of_dtype
-from flambeau.ops.arguments import blamed, has_kinds
+from flambeau.ops.arguments import Arguments
 from flambeau.ops.autocast import casting
 from flambeau.ops.remembered import remembering
 from flambeau.ops.spellings import with_spellings
 from flambeau.shapes.strides import is_dense
-from flambeau.tensor import Blame, Tensor, from_node, overridable
+from flambeau.tensor import Tensor, from_node, overridable
 
 __all__ = [
     "OPERATORS", "Operator", "check_apart", "check_overlap", "in_place", "operator", "scalar_name", "write_in_place", "write_out",
@@ -93,19 +93,19 @@ def operator(
                 called = plain = spelled = _with_title(called, full_name(OF_OPERATORS[name]))
             around = _with_out(called, out) if out else spelled
             title = f"{namespace}_{name}" if namespace in ("fft", "linalg", "special") else name  # PyTorch's, in errors
-            as_method = _method(spelled, plain, functools.partial(blamed, unwrapped, title, True))
-            blame = functools.partial(blamed, unwrapped, title, False)
-            public = as_method if namespace is None else overridable(around, plain, blame) if overridden else function
+            as_method = _method(spelled, plain, Arguments(unwrapped, title, True))
+            arguments = Arguments(unwrapped, title, False)
+            public = as_method if namespace is None else overridable(around, plain, arguments) if overridden else function
             if public is not function:
                 _place(public, namespace, name)
             OPERATORS[namespace, name] = Operator(name, function, public, namespace, method, inplace, bool(out))
             if method:
                 setattr(Tensor, name, as_method)
             if inplace:
-                in_place = _in_place(called, name, apart, expanded, functools.partial(blamed, unwrapped, title + "_", True))
+                in_place = _in_place(called, name, apart, expanded, Arguments(unwrapped, title + "_", True))
                 setattr(Tensor, name + "_", in_place)
                 if inplace_function:
-                    public = overridable(in_place, in_place, functools.partial(blamed, unwrapped, title + "_", False))
+                    public = overridable(in_place, in_place, Arguments(unwrapped, title + "_", False))
                     _place(public, namespace, name + "_")
                     OPERATORS[namespace, name + "_"] = Operator(name + "_", in_place, public, namespace, False, False, False)
         return function
@@ -125,21 +125,27 @@ def _quick(around: Callable[..., Any], function: Callable[..., Any]) -> Callable
     return quick
 
 
-def _method(around: Callable[..., Any], function: Callable[..., Any], blame: Blame) -> Callable[..., Any]:
+def _method(around: Callable[..., Any], function: Callable[..., Any], arguments: Arguments) -> Callable[..., Any]:
     """A method as `_quick` makes it, whose errors name the argument to blame.
 
     The function itself if nothing is around it and it has no parameter besides the tensor whose annotation tells what is wrong:
     the methods that are called most have no such parameter, and check their operand themselves.
     """
-    if around is function and not has_kinds(function):
+    if around is function and not arguments.has_kinds():
         return function
+    is_checked, places = arguments.is_checked(), arguments.places
 
     @functools.wraps(around)
     def method(*args: Any, **kwargs: Any) -> Any:
         try:
+            if kwargs and is_checked:
+                arguments.check(args, kwargs)
+            for place, types in places:
+                if place < len(args) and type(args[place]) not in types:
+                    arguments.check(args, kwargs)
             return around(*args, **kwargs) if kwargs or state.autocast is not None else function(*args)
-        except Exception as error:
-            better = blame(args, kwargs, error)
+        except Exception:
+            better = arguments.blamed(args, kwargs)
             if better is None:
                 raise
             raise better from None
@@ -170,10 +176,14 @@ def _with_title(function: Callable[..., Any], title: str) -> Callable[..., Any]:
 
 
 def _in_place(
-    function: Callable[..., Any], name: str, apart: bool, expanded: Callable[..., tuple[Any, ...]] | None, blame: Blame
+    function: Callable[..., Any], name: str, apart: bool, expanded: Callable[..., tuple[Any, ...]] | None, arguments: Arguments
 ) -> Callable[..., Any]:
+    is_checked = arguments.is_checked()
+
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         try:
+            if is_checked:
+                arguments.check((self, *args), kwargs)
             if expanded is not None and isinstance(self, Tensor) and self._repeats():
                 warnings.warn(
                     f"Use of {name}_ on expanded tensors is deprecated. Please clone() the tensor before performing this "
@@ -185,8 +195,8 @@ def _in_place(
             if apart:
                 check_apart(self, *args, *kwargs.values())
             return in_place(function, self, *args, **kwargs)
-        except Exception as error:
-            better = blame((self, *args), kwargs, error)
+        except Exception:
+            better = arguments.blamed((self, *args), kwargs)
             if better is None:
                 raise
             raise better from None

@@ -34,7 +34,7 @@ def _number(value: Any, function: str, argument: str) -> Any:
     return found
 
 
-def _finish(result: Tensor, out: Tensor | None, requires_grad: bool) -> Tensor:
+def _finish(result: Tensor, out: Tensor | None, requires_grad: bool | None) -> Tensor:
     if out is not None:
         return write_out(out, result)
     if requires_grad:
@@ -59,8 +59,8 @@ def arange(
     dtype: dtype | None = None,
     layout: Any = None,
     device: Any = None,
-    requires_grad: bool = False,
-    pin_memory: bool = False,
+    requires_grad: bool | None = False,
+    pin_memory: bool | None = False,
 ) -> Tensor:
     """start, start + step, … below end (above it for a negative step): ⌈(end - start) / step⌉ numbers; int64 if all are ints.
 
@@ -161,7 +161,7 @@ def linspace(
     dtype: dtype | None = None,
     layout: Any = None,
     device: Any = None,
-    requires_grad: bool = False,
+    requires_grad: bool | None = False,
 ) -> Tensor:
     """`steps` numbers, evenly spaced from start to end, both included.
 
@@ -183,7 +183,7 @@ def logspace(
     dtype: dtype | None = None,
     layout: Any = None,
     device: Any = None,
-    requires_grad: bool = False,
+    requires_grad: bool | None = False,
 ) -> Tensor:
     """base to the power of `linspace(start, end, steps)`."""
     type = dtype or default_dtype()
@@ -201,7 +201,7 @@ def eye(
     dtype: dtype | None = None,
     layout: Any = None,
     device: Any = None,
-    requires_grad: bool = False,
+    requires_grad: bool | None = False,
 ) -> Tensor:
     """[n, m] with ones on the diagonal, zeros elsewhere.
 
@@ -423,7 +423,7 @@ def _window(name: str, shape_of: Any, doc: str) -> None:
         dtype: dtype | None = None,
         device: Any = None,
         layout: Any = None,
-        requires_grad: bool = False,
+        requires_grad: bool | None = False,
         **parameters: Any,
     ) -> Tensor:
         n = integer(window_length, name, "window_length")

@@ -213,7 +213,7 @@ def _foreign_buffer(buffer: Any, view: memoryview) -> ForeignMemory | None:
 
 
 @operator(method=False)
-def frombuffer(buffer: Any, *, dtype: dtype, count: int = -1, offset: int = 0, requires_grad: bool = False) -> Tensor:
+def frombuffer(buffer: Any, *, dtype: dtype, count: int = -1, offset: int = 0, requires_grad: bool | None = False) -> Tensor:
     """A one-dimensional tensor over the memory of an object with Python's buffer protocol, read as elements of `dtype`.
 
     count: how many elements, all where negative; offset: bytes before the first. Raises ValueError where the buffer doesn't hold

@@ -5,6 +5,6 @@ What PyTorch's tensors do beyond arithmetic lives here. Operators, and the metho
 """
 
 from flambeau.tensor.core import Tensor, View, from_bytes, from_node, over, result_strides
-from flambeau.tensor.overriding import Blame, overridable
+from flambeau.tensor.overriding import overridable
 
-__all__ = ["Blame", "Tensor", "View", "from_bytes", "from_node", "over", "overridable", "result_strides"]
+__all__ = ["Tensor", "View", "from_bytes", "from_node", "over", "overridable", "result_strides"]

@@ -89,7 +89,7 @@ class Gradients(Values):
         return self._base.requires_grad  # also of a view made in no_grad, or before the base was written
 
     @requires_grad.setter
-    def requires_grad(self, value: bool) -> None:
+    def requires_grad(self, value: bool | None) -> None:
         if value and self._storage.dtype.category < 2:
             raise RuntimeError("only Tensors of floating point and complex dtype can require gradients")
         if not value and self._grad_fn is not None:

@@ -11,13 +11,13 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from flambeau.autograd.modes import state
 from flambeau.tensor.core import Tensor
 
 __all__ = [
-    "BaseTorchFunctionMode", "Blame", "DisableTorchFunction", "DisableTorchFunctionSubclass", "TorchFunctionMode",
+    "Arguments", "BaseTorchFunctionMode", "DisableTorchFunction", "DisableTorchFunctionSubclass", "TorchFunctionMode",
     "disabled_torch_function", "dispatch", "look_at_arguments", "overloaded", "overridable",
 ]  # fmt: skip
 
@@ -142,15 +142,24 @@ def dispatch(function: Any, found: Sequence[Any], args: Sequence[Any], kwargs: d
     raise TypeError(f"Multiple dispatch failed for '{name}'; all __torch_function__ handlers returned NotImplemented:{tried}")
 
 
-Blame = Callable[[tuple[Any, ...], dict[str, Any], Exception], Exception | None]
-"""For a call's arguments, and the error that it ended in: the error to raise instead, if there is one that says more."""
+class Arguments(Protocol):
+    """What is known of a function's arguments (`flambeau.ops.arguments`)."""
+
+    places: list[tuple[int, frozenset[type]]]
+
+    def is_checked(self) -> bool: ...
+
+    def check(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None: ...
+
+    def blamed(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Exception | None: ...
 
 
-def overridable(function: Callable[..., Any], plain: Callable[..., Any], blame: Blame) -> Callable[..., Any]:
+def overridable(function: Callable[..., Any], plain: Callable[..., Any], arguments: Arguments) -> Callable[..., Any]:
     """The public form of a function, whose calls `__torch_function__` sees.
 
     `plain` is what does the same in calls without keywords outside of `autocast`.
     """
+    is_checked, places = arguments.is_checked(), arguments.places
 
     @functools.wraps(function)
     def public(*args: Any, **kwargs: Any) -> Any:
@@ -159,13 +168,18 @@ def overridable(function: Callable[..., Any], plain: Callable[..., Any], blame: 
             if found or (_state.modes and not _state.without_modes):
                 return dispatch(public, found, args, kwargs)
         try:
+            if kwargs and is_checked:
+                arguments.check(args, kwargs)
+            for place, types in places:
+                if place < len(args) and type(args[place]) not in types:
+                    arguments.check(args, kwargs)
             return function(*args, **kwargs) if kwargs or state.autocast is not None else plain(*args)
         except Exception as error:
             found = []
             if isinstance(error, (TypeError, AttributeError)):  # perhaps an argument is of a class that stands for a tensor
                 found = [v for v in overloaded(_arguments(args, kwargs)) if not isinstance(v, Tensor)]
             if not found:
-                better = blame(args, kwargs, error)
+                better = arguments.blamed(args, kwargs)
                 if better is None:
                     raise
                 raise better from None

@@ -48,6 +48,19 @@ import flambeau
         lambda t, x: t.linspace(0, 1, 2**70),
         lambda t, x: t.Tensor.narrow(3, 0, 0, 1),
         lambda t, x: t.rand(2, 2**70),
+        lambda t, x: t.tril(x, 1.5),
+        lambda t, x: x.tril(diagonal=1.0),
+        lambda t, x: t.triu_indices(2, 3.0),
+        lambda t, x: t.cat([x, x], True),
+        lambda t, x: t.zeros(2, requires_grad=1),
+        lambda t, x: t.full((2,), 1.0, requires_grad="yes"),
+        lambda t, x: t.zeros_like(x, requires_grad=0.5),
+        lambda t, x: t.tensor([1.0], requires_grad=1),
+        lambda t, x: t.zeros(2, pin_memory=1),
+        lambda t, x: x.argmax(1, 1),
+        lambda t, x: x.argmax(1, keepdims=1),
+        lambda t, x: x.softmax(True),
+        lambda t, x: x.tril_(1.5),
     ],
 )  # fmt: skip
 def test_wrong_kinds(call: Any) -> None:
@@ -73,8 +86,23 @@ def test_what_went_wrong_inside_is_not_hidden() -> None:
         flambeau.ones(3).apply_(fail)
 
 
+def test_a_refused_number_leaves_nothing_behind() -> None:
+    """1.0 is equal to 1, and as hash: a size that was no whole number would be found again for one that is."""
+    for call in (
+        lambda: flambeau.tril_indices(3.0, 3),
+        lambda: flambeau.ones(5, 5).tril(1.0),
+        lambda: flambeau.hann_window(7, 1),
+    ):
+        with pytest.raises(TypeError):
+            call()
+    assert flambeau.tril_indices(3, 3)[0].tolist() == [0, 1, 1, 2, 2, 2]
+    assert flambeau.ones(5, 5).tril(1).sum().item() == 19
+    assert flambeau.hann_window(7).tolist() == pytest.approx(torch.hann_window(7).tolist(), abs=1e-6)
+
+
 def test_what_counts_as_that_kind() -> None:
     for t in (torch, flambeau):
+        assert not t.zeros(2, requires_grad=None).requires_grad
         x = t.ones(3, 3)
         assert x.transpose(t.tensor(0), np.int32(1)).shape == (3, 3)
         assert x.unflatten(1, [np.int64(3), 1]).shape == (3, 3, 1)

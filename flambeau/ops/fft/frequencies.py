@@ -27,7 +27,7 @@ def _frequencies(name: str, of_half: bool, doc: str) -> None:
         dtype: dtype | None = None,
         layout: Any = None,
         device: Any = None,
-        requires_grad: bool = False,
+        requires_grad: bool | None = False,
     ) -> Tensor:
         count = integer(n, name, "n")
         type = dtype or (default_dtype() if out is None else out.dtype)

@@ -115,7 +115,7 @@ def _first_zero(packed: Tensor) -> Tensor:
 
 # --- names from before torch.linalg ------------------------------------------------------------------------------------
 @operator("lu")
-def _old_lu(A: Tensor, pivot: bool = True, get_infos: bool = False, out: Any = None) -> Any:
+def _old_lu(A: Tensor, pivot: bool = True, get_infos: Any = False, out: Any = None) -> Any:
     """(L and U in one matrix, the rows exchanged at each step (from 1)[, for each matrix the place of a zero pivot or 0])."""
     packed, pivots, _ = _factored("linalg.lu_factor_ex" if get_infos else "linalg.lu_factor", A, pivot)
     found = (packed, pivots, _first_zero(packed)) if get_infos else (packed, pivots)
