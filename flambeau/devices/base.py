@@ -28,6 +28,8 @@ class Backend(Protocol):
     """Whether `execute` takes `general` plans, whose sizes are given with each run."""
     is_host: bool
     """Whether buffers lie in the host's memory, where others may share them: then it is a `HostBackend`."""
+    multiplies_halves: bool
+    """Whether products of float16 have units of their own, so that making something again costs less than keeping it."""
 
     @property
     def window(self) -> Callable[[Any, int, int], Buffer] | None:

@@ -31,6 +31,7 @@ class MetaBackend:
     runs_plans = False
     takes_sizes = False
     is_host = False
+    multiplies_halves = False
     window = None
 
     def supports(self, type: dtype) -> bool:

@@ -23,6 +23,7 @@ class ReferenceBackend:
     runs_plans = False
     takes_sizes = False
     is_host = True
+    multiplies_halves = False
     window = None
 
     def supports(self, type: dtype) -> bool:

@@ -1,6 +1,6 @@
 """Attention as one primitive: the matrix of weights never is in memory, neither for the result nor for the gradients.
 
-May import `flambeau.tensor`, `flambeau.graph` and the shape rules.
+May import `flambeau.tensor`, `flambeau.graph`, the shape rules, and `flambeau.devices` to ask what one has.
 """
 
 from __future__ import annotations
@@ -8,8 +8,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from flambeau import devices
 from flambeau.autograd.modes import state
-from flambeau.dtypes import bool_, float32, int32, uint32
+from flambeau.dtypes import bfloat16, bool_, float16, float32, int32, uint32
 from flambeau.generator import default_generator
 from flambeau.graph.primitives.attention import (
     ATTENTION,
@@ -33,7 +34,7 @@ _FEWEST = 8
 _WIDEST = 128
 """Numbers of a head that a GPU's workgroup has room for."""
 _MANY = 1 << 26
-"""Weights. A GPU has fewer in memory rather than make them again in the gradients, or for halves, whose products have units."""
+"""Weights. A GPU has fewer in memory rather than make them again in the gradients, where matrix units don't, or for bfloat16."""
 
 
 def is_fusible(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, p: float) -> bool:
@@ -46,7 +47,7 @@ def is_fusible(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, p
         weights = query.numel() // query._shape[-1] * key._shape[-2]
         if query.dtype.itemsize == 8 or max(query._shape[-1], value._shape[-1]) > _WIDEST:
             return False
-        if query.dtype.itemsize == 2 and weights <= _MANY:
+        if query.dtype is bfloat16 and weights <= _MANY:
             return False
     return mask is None or not (state.enabled and mask.requires_grad)
 
@@ -91,7 +92,8 @@ def _gradient(g: Tensor, y: Tensor, inputs: Any, params: tuple[Any, ...]) -> tup
         return (*found, *(None,) * (len(inputs) - 3))
     wide = logsumexp.dtype
     delta = (cast(g, wide) * cast(y, wide)).sum(-1)
-    if _is_on_gpu(g) and logsumexp.numel() * tensors[1]._shape[-2] <= _MANY:
+    has_units = g.dtype is float16 and devices.backend(g._storage.device).multiplies_halves
+    if _is_on_gpu(g) and not has_units and logsumexp.numel() * tensors[1]._shape[-2] <= _MANY:
         found = _by_operators(g, tensors, attention, logsumexp.unsqueeze(-1), delta.unsqueeze(-1))
         return (*found, *(None,) * (len(inputs) - 3))
     operands = attention.gradient_operands(tensors, g, logsumexp, delta)

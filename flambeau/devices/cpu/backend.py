@@ -46,6 +46,7 @@ class CpuBackend:
     runs_plans = True
     takes_sizes = True
     is_host = True
+    multiplies_halves = False
     window = Window
 
     def __init__(self, target: Target | None = None) -> None:

@@ -72,6 +72,7 @@ class WebGPUBackend:
         self.host = host
         self.name = f"webgpu:{index}"
         self.target = host.target
+        self.multiplies_halves = host.target.has_subgroup_matrix
         self._lock = threading.RLock()
         self.pool = Pool(host, self._lock)
         self.pool.on_release = self._forget_bind_groups
