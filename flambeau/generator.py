@@ -6,6 +6,7 @@ Numbers come from a counter (`graph.primitives.random`): a generator is a seed a
 
 from __future__ import annotations
 
+import operator
 import os
 import threading
 from types import SimpleNamespace
@@ -56,7 +57,10 @@ class Generator:
         return device(self._device)
 
     def manual_seed(self, seed: int) -> Generator:
-        """Starts over from `seed`, an integer in [-2⁶³, 2⁶⁴)."""
+        """Starts over from `seed`, an integer in [-2⁶³, 2⁶⁴).
+
+        Raises RuntimeError for what is no integer, ValueError for one outside.
+        """
         value = _checked_seed(seed)
         if pending.recorder is not None:
             pending.recorder.look()
@@ -139,12 +143,11 @@ def _rebuild(device: str, seed: int, offset: int) -> Generator:
 
 
 def _checked_seed(seed: Any) -> int:
-    try:
-        value = int(seed)
-    except (TypeError, ValueError):
-        raise TypeError(f"manual_seed expected a long, but got {type(seed).__name__}") from None
+    if isinstance(seed, bool) or not hasattr(type(seed), "__index__") or hasattr(type(seed), "__len__"):
+        raise RuntimeError(f"manual_seed expected a long, but got {type(seed).__name__}")
+    value = operator.index(seed)
     if not -(1 << 63) <= value < 1 << 64:
-        raise RuntimeError("Overflow when unpacking long long: a seed lies in [-2**63, 2**64)")
+        raise ValueError("Overflow when unpacking long long: a seed lies in [-2**63, 2**64)")
     return value % (1 << 64)
 
 
@@ -186,8 +189,8 @@ default_generator = _Default()
 
 
 def manual_seed(seed: int) -> Generator:
-    """Starts the default generator over from `seed`, an integer in [-2⁶³, 2⁶⁴)."""
-    return default_generator.manual_seed(seed)
+    """Starts the default generator over from `seed`, which `int` makes an integer in [-2⁶³, 2⁶⁴)."""
+    return default_generator.manual_seed(int(seed))
 
 
 def seed() -> int:

@@ -10,7 +10,7 @@ from typing import Any
 
 from flambeau.dtypes import dtype
 
-__all__ = ["flatten", "nest", "number_at", "pack", "unpack"]
+__all__ = ["check_range", "flatten", "nest", "number_at", "pack", "unpack"]
 
 _CODES = {
     "bool": "?", "uint8": "B", "int8": "b", "int16": "h", "int32": "i", "int64": "q",
@@ -55,6 +55,29 @@ def _integers(values: Iterable[Any], type: dtype) -> list[int]:
                 raise ValueError("Overflow when unpacking long long")
             return [(v - low) % (1 << bits) + low for v in result]
     return result
+
+
+def check_range(values: Sequence[Any], type: dtype) -> None:
+    """Raises RuntimeError for a number that a new tensor of `type`, of integers, can't hold; what `pack` does is wrap it.
+
+    Negative integers wrap in unsigned dtypes, as in C, down to that of the largest number's size. Raises ValueError for an
+    integer beyond int64.
+    """
+    if type.category != 1 or not values:
+        return
+    high = (1 << (8 * type.itemsize - type.is_signed)) - 1
+    low = -high - 1 if type.is_signed else 0
+    if set(map(_type_of, values)) <= {int, bool}:
+        values = [min(values), max(values)]
+    for v in values:
+        if isinstance(v, int) and not -(1 << 63) <= v < 1 << 63:
+            raise ValueError("Overflow when unpacking long long")
+        if isinstance(v, (int, float)) and not (low or (-high if isinstance(v, int) else 0)) <= v <= high:
+            raise RuntimeError(f"value cannot be converted to type {type.name} without overflow")
+
+
+_type_of = type
+"""Python's `type`, whose name stands for a tensor's here."""
 
 
 def pack(values: Sequence[Any], type: dtype) -> bytes:

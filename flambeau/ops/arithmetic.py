@@ -114,7 +114,7 @@ def sub(input: Tensor, other: Any, _other: Any = None, *, alpha: Any = 1) -> Ten
 @operator()
 def rsub(input: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
     """other - alpha·input."""
-    a, b = operands("rsub", input, other)
+    a, b = operands("rsub", check_tensor(input, "rsub", "input"), other)
     if _is_bool(input) or _is_bool(other):
         return sub(input, other)
     return entitle(sub(b, a, alpha=alpha), "RsubBackward0" if isinstance(other, Tensor) else "RsubBackward1")

@@ -24,7 +24,7 @@ _apply = Tensor._apply
 def _two(primitive: Primitive, *names: str, doc: str, inplace: bool = True) -> Any:
     def function(input: Tensor, other: Tensor) -> Tensor:
         check_tensor(other, names[0], "other", 2)
-        return _apply(primitive, operands(names[0], input, other, float_result=True))
+        return _apply(primitive, operands(names[0], check_tensor(input, names[0], "input"), other, float_result=True))
 
     function.__name__ = function.__qualname__ = names[0]
     function.__doc__ = doc
@@ -45,7 +45,7 @@ def copysign(input: Tensor, other: Any) -> Tensor:
 @operator(inplace=True, out=True)
 def nextafter(input: Tensor, other: Tensor) -> Tensor:
     """The next floating number after input, towards other."""
-    a, b = operands("nextafter", input, other)
+    a, b = operands("nextafter", check_tensor(input, "nextafter", "input"), check_tensor(other, "nextafter", "other", 2))
     if a.dtype.category != 2:
         raise NotImplementedError(f"\"nextafter_cpu\" not implemented for '{scalar_name(a)}'")
     return _apply(e.NEXTAFTER, (a, b))
@@ -61,8 +61,7 @@ _HYPOT = Composite(
 @operator(inplace=True, out=True)
 def hypot(input: Tensor, other: Tensor) -> Tensor:
     """√(input² + other²), without overflow on the way."""
-    check_tensor(other, "hypot", "other", 2)
-    a, b = operands("hypot", input, other)
+    a, b = operands("hypot", check_tensor(input, "hypot", "input"), check_tensor(other, "hypot", "other", 2))
     if a.dtype.category != 2:
         raise NotImplementedError(f"\"hypot_cpu\" not implemented for '{scalar_name(a)}'")
 
@@ -119,7 +118,7 @@ def logaddexp2(input: Tensor, other: Tensor) -> Tensor:
 
 
 def _logaddexp(name: str, input: Tensor, other: Tensor, up: Any, down: Any) -> Tensor:
-    a, b = operands(name, input, other)
+    a, b = operands(name, check_tensor(input, name, "input"), check_tensor(other, name, "other", 2))
     if a.dtype.category != 2 and (a.dtype.category != 3 or name == "logaddexp2"):
         raise NotImplementedError(f"\"{name}_cpu\" not implemented for '{scalar_name(a)}'")
     wide = accumulation_dtype(a.dtype)
@@ -150,7 +149,8 @@ _XLOGY = Composite(
 @operator(inplace=True, inplace_function=True, out=True)
 def ldexp(input: Tensor, other: Tensor) -> Tensor:
     """input · 2^other."""
-    a, b = operands("ldexp", input, other, float_result=True)
+    check_tensor(other, "ldexp", "other", 2)
+    a, b = operands("ldexp", check_tensor(input, "ldexp", "input"), other, float_result=True)
     return mul(a, pow_of_two(b))
 
 

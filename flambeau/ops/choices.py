@@ -214,8 +214,7 @@ def fmin(input: Tensor, other: Tensor) -> Tensor:
 
 
 def _ignoring_nan(name: str, wins: Primitive, input: Tensor, other: Tensor) -> Tensor:
-    check_tensor(other, name, "other", 2)
-    a, b = pair(name, input, other)
+    a, b = pair(name, check_tensor(input, name, "input"), check_tensor(other, name, "other", 2))
     refuse_complex(a, f"{name} not implemented for complex tensors.", RuntimeError)
     first = _apply(wins, (a, b))
     if a.dtype.category == 2:

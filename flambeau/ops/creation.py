@@ -10,7 +10,7 @@ from flambeau.device import as_device_name
 from flambeau.dtypes import bool_, check_held, default_dtype, dtype, float64, int64, promote, scalar_dtype
 from flambeau.graph.node import Node
 from flambeau.graph.primitives.leaf import number
-from flambeau.host import flatten, pack
+from flambeau.host import check_range, flatten, pack
 from flambeau.ops.operands import check_fits, check_sizes, format_argument, python_number, sizes, strides_like
 from flambeau.ops.registry import operator
 from flambeau.shapes.strides import format_strides, memory_order
@@ -72,9 +72,9 @@ def _common_dtype(items: list[Any]) -> dtype:
     best = bool_
     for item in items:
         if not isinstance(item, (bool, int, float, complex)):
-            if item is None:
-                raise RuntimeError("Could not infer dtype of NoneType")
-            raise TypeError(f"new(): invalid data type '{type(item).__name__}'")
+            if isinstance(item, (str, bytes)):
+                raise TypeError(f"new(): invalid data type '{type(item).__name__}'")
+            raise RuntimeError(f"Could not infer dtype of {type(item).__name__}")
         d = scalar_dtype(item)
         if d.category > best.category:
             best = d
@@ -89,7 +89,9 @@ def _plain(data: Any) -> Any:
         nonlocal found
         if isinstance(value, Tensor):
             found = value.dtype if found is None else promote(found, value.dtype)
-            return value.item() if value.numel() == 1 else value.tolist()
+            if value.numel() != 1:
+                raise ValueError("only one element tensors can be converted to Python scalars")
+            return value.item()
         if hasattr(value, "dtype") and hasattr(value, "tolist"):
             from flambeau.graph.numpy import from_array_type
 
@@ -119,6 +121,7 @@ def made_of(data: Any, type: dtype | None, device: Any) -> Tensor:
         check_held(type)
     if isinstance(data, (bool, int, float, complex)) and not hasattr(data, "dtype"):  # NumPy's float64 is a float, too
         type = type or scalar_dtype(data)
+        check_range([data], type)
         return from_bytes(pack([data], type), type, (), device)
     if _is_array(data):
         return _from_array(data, type, device)
@@ -130,9 +133,12 @@ def made_of(data: Any, type: dtype | None, device: Any) -> Tensor:
     if data is None or isinstance(data, (dict, set)):
         raise RuntimeError(f"Could not infer dtype of {data.__class__.__name__}")
     items, shape = flatten(data)
+    if items and isinstance(items[0], str):
+        raise ValueError("too many dimensions 'str'")
     if type is None:
         type = found if found is not None else _common_dtype(items)
     try:
+        check_range(items, type)
         raw = pack(items, type)
     except (TypeError, ValueError):
         _common_dtype(items)

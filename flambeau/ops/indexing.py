@@ -19,7 +19,7 @@ from flambeau.host import is_put, put_number
 from flambeau.ops.composite import repeated
 from flambeau.ops.creation import iota, tensor
 from flambeau.ops.gathering import along, into
-from flambeau.ops.indices import items_of, seen_and_left, seen_at, simple_items, view_at
+from flambeau.ops.indices import items_of, out_of_bounds, seen_and_left, seen_at, simple_items, view_at
 from flambeau.ops.masking import masked_fill
 from flambeau.ops.operands import cast, check_fits, check_tensor, expand, python_number, scalar, strides_like
 from flambeau.ops.registry import check_apart, operator, scalar_name
@@ -144,7 +144,7 @@ def _getitem(self: Tensor, index: Any) -> Tensor:
             )
         size = self._shape[0]
         if not -size <= index < size:
-            raise IndexError(f"index {index} is out of bounds for dimension 0 with size {size}")
+            raise out_of_bounds(index, 0, size)
         return pick(self, 0, index + size if index < 0 else index)
     simple = simple_items(index)
     if simple is not None:

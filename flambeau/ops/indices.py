@@ -89,6 +89,13 @@ def _written_out(items: Sequence[Any], rank: int) -> list[Any]:
     return found + [WHOLE] * (rank - dim)
 
 
+def out_of_bounds(index: int, dim: int, size: int) -> Exception:
+    """The error for an integer outside of a dimension; ValueError for one that takes more than 64 bits."""
+    if not -(1 << 63) <= index < 1 << 63:
+        return ValueError(f"Overflow when unpacking long long: an index of {index}")
+    return IndexError(f"index {index} is out of bounds for dimension {dim} with size {size}")
+
+
 def items_of(t: Tensor, index: Any) -> list[Any]:
     """The items of an index for all of the tensor's dimensions: integers, slices (as triples), None, bools and tensors."""
     given = index if isinstance(index, tuple) else (index,)
@@ -174,7 +181,7 @@ def view_at(shape: tuple[int, ...], strides: tuple[int, ...], offset: int, items
             new_strides.append(strides[dim] * step)
         else:
             if not -size <= item < size:
-                raise IndexError(f"index {item} is out of bounds for dimension {dim} with size {size}")
+                raise out_of_bounds(item, dim, size)
             start, length, step = item + size if item < 0 else item, 1, 1
         starts.append(start)
         increments.append(step)

@@ -20,7 +20,7 @@ from flambeau.ops.operands import (
     sizes,
     strides_like,
 )
-from flambeau.ops.registry import operator
+from flambeau.ops.registry import operator, scalar_name
 from flambeau.ops.slicing import slice_dim
 from flambeau.ops.views import apart, atleast_1d, atleast_2d, atleast_3d, reshape, transpose, unsqueeze
 from flambeau.shapes import joining as rules
@@ -273,7 +273,7 @@ def repeat_interleave(
     shape = tuple(input._shape)
     if isinstance(repeats, Tensor) and repeats.numel() != 1:
         if repeats.dtype.name not in ("int32", "int64"):
-            raise RuntimeError("repeats has to be Long or Int tensor")
+            raise NotImplementedError(f"\"repeat_interleave_cpu\" not implemented for '{scalar_name(repeats)}'")
         if len(repeats._shape) != 1 or repeats._shape[0] != shape[d]:
             raise RuntimeError("repeats must have the same size as input along dim")
         if not shape[d]:

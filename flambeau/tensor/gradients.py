@@ -238,6 +238,8 @@ class Gradients(Values):
     def data(self, value: Tensor) -> None:
         if not isinstance(value, Gradients):
             raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
+        if self.requires_grad and value._storage.dtype.category < 2:
+            raise RuntimeError("data set to a tensor that requires gradients must be floating point or complex dtype")
         self._storage, self._shape, self._strides, self._offset = value._storage, value._shape, value._strides, value._offset
         self._node, self._node_version = value._node, value._node_version
 

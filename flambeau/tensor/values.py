@@ -97,6 +97,8 @@ class Values(Reading):
         Raises RuntimeError for a tensor that requires a gradient (but in `no_grad`), TypeError for one that isn't in the host's
         memory or whose dtype NumPy lacks. `force` detaches it and copies it to the CPU first, where that is needed.
         """
+        if force.__class__ is not bool:
+            raise TypeError(f"numpy(): argument 'force' must be bool, not {type(force).__name__}")
         if state.enabled and self.requires_grad:
             if not force:
                 raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")

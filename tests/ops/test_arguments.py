@@ -133,3 +133,76 @@ def test_no_memory_is_an_error_of_pytorchs_type() -> None:
     for t in (torch, flambeau):
         with pytest.raises(RuntimeError, match=r"DefaultCPUAllocator: can't allocate memory: you tried to allocate"):
             t.ones(2**50).tolist()
+
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda t, x: t.manual_seed("a"),
+        lambda t, x: t.manual_seed(2**70),
+        lambda t, x: t.Generator().manual_seed(2**70),
+        lambda t, x: t.Generator().manual_seed("a"),
+        lambda t, x: t.Generator().manual_seed(1.5),
+        lambda t, x: t.tensor(["a"]),
+        lambda t, x: t.tensor([1, "a"]),
+        lambda t, x: t.tensor("a"),
+        lambda t, x: t.tensor(object()),
+        lambda t, x: t.tensor([1, object()]),
+        lambda t, x: t.tensor([x, x]),
+        lambda t, x: t.tensor([x[:0], x[:0]]),
+        lambda t, x: t.tensor(NAN, dtype=t.int64),
+        lambda t, x: t.tensor([1.0, NAN], dtype=t.int32),
+        lambda t, x: t.tensor(float("inf"), dtype=t.int64),
+        lambda t, x: t.tensor([300], dtype=t.uint8),
+        lambda t, x: t.tensor([-256], dtype=t.uint8),
+        lambda t, x: t.tensor([-1.5], dtype=t.uint8),
+        lambda t, x: t.tensor([2**31], dtype=t.int32),
+        lambda t, x: t.tensor([1e30], dtype=t.int64),
+        lambda t, x: t.tensor([2**70], dtype=t.int32),
+        lambda t, x: x[2**70],
+        lambda t, x: x[0, -(2**70)],
+        lambda t, x: x.__setitem__(2**63, 1.0),
+        lambda t, x: t.repeat_interleave(x, t.tensor([1.0, 2.0, 3.0]), dim=0),
+        lambda t, x: t.special.legendre_polynomial_p(x, 2**70),
+        lambda t, x: setattr(x.clone().requires_grad_(), "data", t.ones(3, dtype=t.int64)),
+        lambda t, x: x.numpy(force=1),
+        *(
+            lambda t, x, name=name: getattr(t, name)(1.0, x)
+            for name in ("atan2", "hypot", "ldexp", "fmax", "fmin", "logaddexp", "logaddexp2", "nextafter", "rsub")
+        ),
+        lambda t, x: t.ldexp(x, 1),
+        lambda t, x: t.nextafter(x, 1.0),
+    ],
+)  # fmt: skip
+def test_errors_are_of_pytorchs_type(call: Any) -> None:
+    with pytest.raises(Exception) as theirs:
+        call(torch, torch.ones(3, 3))
+    with pytest.raises(type(theirs.value)):
+        call(flambeau, flambeau.ones(3, 3))
+
+
+def test_what_a_new_tensor_holds() -> None:
+    for values, dtype in (
+        ([-1, -255, 254.9], "uint8"),
+        ([-128, 127.0], "int8"),
+        ([True, -(2**31)], "int32"),
+        ([1e300], "float32"),
+    ):
+        ours, theirs = (t.tensor(values, dtype=getattr(t, dtype)) for t in (flambeau, torch))
+        assert ours.tolist() == theirs.tolist()
+
+
+@pytest.mark.parametrize("degree", [NAN, float("inf"), 1e30, 2**63, -1])
+def test_degrees_of_no_polynomial(degree: float) -> None:
+    for t in (torch, flambeau):
+        x = t.tensor([0.5, 2.0])
+        assert t.special.hermite_polynomial_h(x, degree).tolist() == [0.0, 0.0]
+        assert t.special.hermite_polynomial_h(x, t.tensor([float(degree), 1.0])).tolist() == [0.0, 4.0]
+
+
+def test_degrees_that_would_take_forever_are_refused() -> None:
+    with pytest.raises(ValueError, match="the highest is"):
+        flambeau.special.chebyshev_polynomial_t(flambeau.ones(2), 2**40)

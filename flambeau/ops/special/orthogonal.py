@@ -18,6 +18,9 @@ from flambeau.tensor import Tensor
 
 __all__: list[str] = []
 
+_HIGHEST = 1 << 14
+"""The highest degree that is evaluated: the steps of a recurrence are operators of a graph, one after another."""
+
 _Recurrence = tuple[Callable[[Tensor], Any], Callable[[int, Tensor, Tensor, Tensor], Tensor]]
 
 
@@ -27,9 +30,16 @@ def _evaluated(name: str, input: Any, n: Any, recurrence: _Recurrence) -> Tensor
     x, degrees = operands(name, input, n, float_result=True)
     refuse_halves(name, x)
     number = python_number(n)
-    top = int(number) if number is not None else int(degrees.max().item()) if degrees.numel() else 0
+    if number.__class__ is int and not -(1 << 63) <= number < 1 << 64:
+        raise OverflowError(f"{name}(): a degree of {number} takes more than 64 bits")
     with untaped():
-        degrees = degrees.trunc()
+        degrees = choose(degrees.abs() < 2.0**63, degrees.trunc(), -1.0, name)  # also of NaN
+        if number is not None:
+            top = int(number) if abs(number) < 2**63 else -1
+        else:
+            top = int(degrees.max().item()) if degrees.numel() else 0
+        if top > _HIGHEST:
+            raise ValueError(f"{name}(): a degree of {top} would take as many steps; the highest is {_HIGHEST}")
         before, now = x * 0 + 1, first(x)
         found = choose(degrees == 0, before, choose(degrees == 1, now, 0.0, name), name)
         for k in range(1, top):
