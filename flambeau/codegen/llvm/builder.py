@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from flambeau.codegen.llvm.instructions import Instructions
-from flambeau.codegen.llvm.types import Int, Value, constant
+from flambeau.codegen.llvm.types import Int, Value, bits_of, constant, element_of, lanes_of
 from flambeau.traced import Traced, plain_sign
 
 __all__ = ["STOP", "Module", "Function"]
@@ -26,11 +26,12 @@ STOP = "flambeau_stop"
 class Module:
     """Functions, the intrinsics that they call, constant tables; `text()` gives the whole as IR.
 
-    `attributes` is the text of every function's attribute group, such as `nounwind "target-cpu"="..."`.
+    `attributes` is the text of every function's attribute group, such as `nounwind "target-cpu"="..."`. `has_masks`: whether the
+    processor stores and loads under a mask as quickly as without one.
     """
 
-    def __init__(self, attributes: str = "nounwind") -> None:
-        self.attributes = attributes
+    def __init__(self, attributes: str = "nounwind", has_masks: bool = True) -> None:
+        self.attributes, self.has_masks = attributes, has_masks
         self._functions: list[str] = []
         self._declarations: dict[str, str] = {}
         self._globals: dict[str, str] = {}
@@ -202,6 +203,40 @@ class Function(Instructions):
 
         return looking
 
+    # --- memory under masks
+
+    def masked_store(self, a: Value, pointer: Value, mask: bool | Value) -> None:
+        """Lanes outside the mask aren't written.
+
+        Without masks in the processor: by pieces where the mask is known; else without it where it holds for all lanes, since a
+        store under a mask takes as long as ten without one on some processors, and is one store a lane for narrow elements.
+        """
+        if self.module.has_masks or isinstance(mask, bool):
+            super().masked_store(a, pointer, mask)
+            return
+        pieces, masked = _runs(mask), super().masked_store
+        if pieces is None:
+            self.choose(self._holds_for_all(mask), lambda: self.store(a, pointer), lambda: masked(a, pointer, mask))
+            return
+        for first, count in pieces:
+            part = self.shuffle(a, a, range(first, first + count)) if count > 1 else self.extract(a, first)
+            self.store(part, self.address(pointer, first, element_of(a.type)), max(1, bits_of(element_of(a.type)) // 8))
+
+    def masked_load(self, type: str, pointer: Value, mask: bool | Value) -> Value:
+        """Lanes outside the mask are 0 and their memory isn't touched. As for `masked_store`, but that only narrow elements are
+        loaded one by one."""
+        if self.module.has_masks or isinstance(mask, bool) or bits_of(element_of(type)) >= 32:
+            return super().masked_load(type, pointer, mask)
+        masked = super().masked_load
+        (loaded,) = self.choose(
+            self._holds_for_all(mask), lambda: [self.load(type, pointer)], lambda: [masked(type, pointer, mask)]
+        )
+        return loaded
+
+    def _holds_for_all(self, mask: Value) -> Value:
+        bits = f"i{lanes_of(mask.type)}"
+        return self.test("icmp eq", self.op(bits, f"bitcast {mask.type} {mask} to {bits}"), constant(bits, -1))
+
     @contextmanager
     def when(self, condition: bool | Value) -> Iterator[None]:
         """What is built inside runs where the condition holds. A condition known to be false must be handled by the caller."""
@@ -235,3 +270,30 @@ class Function(Instructions):
             self.branch(after)
         self.start(after)
         return [self.phi(a.type, [(a, ends[0]), (b, ends[1])]) for a, b in zip(*results)]
+
+
+_MOST_PIECES = 4
+"""Stores that are written out for a known mask."""
+
+
+def _runs(mask: Value) -> list[tuple[int, int]] | None:
+    """(first lane, lanes) of the powers of two that a known mask's lanes are made of; None for one that isn't known, or is of
+    many."""
+    if not mask.name.startswith("<"):
+        return None
+    holds = [word.endswith("true") for word in mask.name[1:-1].split(",")]
+    found: list[tuple[int, int]] = []
+    first = 0
+    while first < len(holds):
+        count = 1
+        while (
+            holds[first]
+            and first % (2 * count) == 0
+            and all(holds[first : first + 2 * count])
+            and first + 2 * count <= len(holds)
+        ):
+            count *= 2
+        if holds[first]:
+            found.append((first, count))
+        first += count
+    return found if len(found) <= _MOST_PIECES else None

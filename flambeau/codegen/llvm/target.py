@@ -27,6 +27,11 @@ class Target:
         return f"+{feature}" in self.features.split(",")
 
     @property
+    def has_masks(self) -> bool:
+        """Whether stores and loads of all widths take a mask for nothing."""
+        return self.architecture != "x86_64" or (self.has("avx512vl") and self.has("avx512bw"))
+
+    @property
     def attributes(self) -> str:
         """The attribute text for functions compiled for this processor."""
         return f'nounwind "prefer-vector-width"="{self.vector_bits}" "min-legal-vector-width"="{self.vector_bits}"'

@@ -128,7 +128,7 @@ class Band:
     def plane(self) -> int:
         """Elements of one phase: all its lines and an overhang, off powers of two."""
         size = (self.shape.lines + self.line.farthest) * self.pitch + self.shared
-        return off_powers_of_two(size, self.form.vector(self.lanes))
+        return off_powers_of_two(size, self.form.sum_type)
 
     @property
     def planes(self) -> int:

@@ -12,15 +12,18 @@ from flambeau.codegen.llvm.builder import Function
 from flambeau.codegen.llvm.types import Int, Value, bytes_of, element_of, lanes_of, zero
 from flambeau.traced import is_multiple
 
-__all__ = ["Sums", "clear", "in_vectors", "off_powers_of_two"]
+__all__ = ["LINE", "Sums", "clear", "in_vectors", "off_powers_of_two"]
+
+LINE = 64
+"""Bytes of a line of the cache, as far as anyone knows."""
 
 
-def off_powers_of_two(elements: int, type: str, power: int = 1024) -> int:
-    """A pitch of at least so many elements, in whole vectors of `type`, that is no multiple of `power` bytes: lines that far
+def off_powers_of_two(elements: int, element: str, power: int = 1024) -> int:
+    """A pitch of at least so many elements, in whole lines of the cache, that is no multiple of `power` bytes: rows that far
     apart would meet in a few sets of the cache."""
-    lanes = lanes_of(type)
-    whole = -(-elements // lanes) * lanes
-    return whole + (lanes if is_multiple(whole * bytes_of(element_of(type)), power) else 0)
+    line = LINE // bytes_of(element)
+    whole = -(-elements // line) * line
+    return whole + (line if is_multiple(whole * bytes_of(element), power) else 0)
 
 
 def in_vectors(f: Function, length: Int, lanes: int, chunk: Callable[[Int], None], written: int = 4) -> None:

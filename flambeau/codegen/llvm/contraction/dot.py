@@ -87,7 +87,7 @@ class Dot:
     @property
     def pitch(self) -> int:
         """Elements of a copied line: a block's terms, room for an overhang, off powers of two."""
-        return off_powers_of_two(self.step * self.inside + self.lanes, self.form.vector(self.lanes), 512)
+        return off_powers_of_two(self.step * self.inside + self.lanes, self.form.sum_type, 512)
 
     @property
     def cells(self) -> int:

@@ -30,7 +30,7 @@ class ContractionModule(Module):
     the arguments."""
 
     def __init__(self, target: Target, slots: Sequence[Slot], error_place: int) -> None:
-        super().__init__(target.attributes)
+        super().__init__(target.attributes, target.has_masks)
         self.target, self.slots, self.error_place = target, tuple(slots), error_place
         self.messages = Messages()
         self.size_place = error_place + 1

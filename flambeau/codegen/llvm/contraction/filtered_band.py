@@ -110,7 +110,7 @@ class FilteredBand:
     @cached_property
     def plane(self) -> int:
         """Elements of all lines at a point, and an overhang, off powers of two."""
-        return off_powers_of_two(self.lines * self.pitch + self.lanes, self.form.vector(self.lanes))
+        return off_powers_of_two(self.lines * self.pitch + self.lanes, self.form.sum_type)
 
     @property
     def planes(self) -> int:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from flambeau.codegen.llvm.builder import Function
 from flambeau.codegen.llvm.types import Int, Value, vector
 
-__all__ = ["Left", "Tile", "cycles", "register_tile", "product"]
+__all__ = ["Left", "Tile", "cycles", "register_tile", "register_tiles", "product"]
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,14 @@ def register_tile(rows: int, registers: int, widest: int = 8, vectors: int = 0) 
                 best = cost, Tile(height, width)
     assert best is not None
     return best[1]
+
+
+def register_tiles(rows: int, registers: int, widest: int, most: int) -> list[Tile]:
+    """Tiles worth a trial where few column vectors, at most `most`, are multiplied at a time: the best for each number of them.
+    Where registers are many, the tile that is best for any number is nearly so for few."""
+    if registers >= 32:
+        return [register_tile(rows, registers, widest)]
+    return list(dict.fromkeys(register_tile(rows, registers, widest, vectors) for vectors in range(most + 1)))
 
 
 def product(

@@ -12,6 +12,7 @@ from functools import cached_property
 from math import prod
 
 from flambeau.codegen.llvm.builder import Function, Module
+from flambeau.codegen.llvm.contraction.buffers import LINE
 from flambeau.codegen.llvm.contraction.elements import pointers, position, read, read_flat, read_turned
 from flambeau.codegen.llvm.contraction.epilogue import ContractionModule
 from flambeau.codegen.llvm.contraction.form import Check, Form
@@ -30,14 +31,12 @@ from flambeau.codegen.llvm.types import Int, Value, is_float
 from flambeau.codegen.llvm.values import memory_type
 from flambeau.traced import is_multiple
 
-__all__ = ["LINE", "Panels"]
+__all__ = ["Panels"]
 
 _BESIDE = 8
 """How many panels are packed at a time whose rows lie beside each other."""
 _AHEAD = 8
 """How many terms ahead memory is asked for them: in short runs far apart, which the processor doesn't foresee."""
-LINE = 64
-"""Bytes of a cache line."""
 
 
 @dataclass(frozen=True)

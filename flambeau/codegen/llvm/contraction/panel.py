@@ -17,12 +17,12 @@ from dataclasses import dataclass, replace
 from math import prod
 
 from flambeau.codegen.llvm.builder import Function, Module
-from flambeau.codegen.llvm.contraction.buffers import Sums, clear
+from flambeau.codegen.llvm.contraction.buffers import LINE, Sums, clear
 from flambeau.codegen.llvm.contraction.elements import pointers, position
 from flambeau.codegen.llvm.contraction.epilogue import finish, has_long_epilogue, store
 from flambeau.codegen.llvm.contraction.form import Form, View
 from flambeau.codegen.llvm.contraction.micro import Left, Tile, product
-from flambeau.codegen.llvm.contraction.pack import LINE, Panels
+from flambeau.codegen.llvm.contraction.pack import Panels
 from flambeau.codegen.llvm.contraction.panel_columns import Block, Columns
 from flambeau.codegen.llvm.contraction.roles import PART, PHASE, Pack, Roles, Scratch, ceiling, every, place, share, unravel
 from flambeau.codegen.llvm.types import Int, Value, zero
@@ -298,8 +298,9 @@ class _Unit:
                         self._end_row(index, row, column, group)
 
         tile, type = Tile(tall, plan.tile.width), plan.form.sum_type
+        pitch, apart = plan.columns.spacing
         product(
-            f, tile, type, plan.lanes, left, self.right, plan.columns.pitch, terms, self.columns, panels, begin, end, plan.fused
+            f, tile, type, plan.lanes, left, self.right, pitch, terms, self.columns, panels, begin, end, plan.fused, apart=apart
         )
 
     def _at_row(self, index: list[Int], row: Int) -> list[Int]:

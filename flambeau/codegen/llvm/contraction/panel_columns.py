@@ -1,4 +1,5 @@
-"""The right operand of the panel schedule: its columns in blocks, and the copy of a block, [summed][columns].
+"""The right operand of the panel schedule: its columns in blocks, and the copy of a block, [summed][columns] or, where a vector
+is shorter than a line of the cache, [vector of columns][summed][lanes]: of what a tile reads nothing is another tile's then.
 
 A block is a number of whole lines (runs of the innermost column axis) or a part of one line. What is copied of it is a block of
 the sum; padding, strides, dilation and dtypes are dealt with there.
@@ -11,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from flambeau.codegen.llvm.builder import Function
-from flambeau.codegen.llvm.contraction.buffers import in_vectors, off_powers_of_two
+from flambeau.codegen.llvm.contraction.buffers import LINE, in_vectors, off_powers_of_two
 from flambeau.codegen.llvm.contraction.elements import read, read_turned
 from flambeau.codegen.llvm.contraction.form import Form
 from flambeau.codegen.llvm.contraction.roles import Roles, ceiling, place, size_of, unravel
@@ -73,13 +74,30 @@ class Columns:
 
     @property
     def pitch(self) -> int:
-        """Elements from one term's columns to the next's: room for vectors that overhang, and off powers of two."""
-        return off_powers_of_two(self.lines * self.segment + self.lanes, self.form.vector(self.lanes))
+        """Elements from one row's sums to the next's, if they are kept: room for vectors that overhang, and off powers of two."""
+        return off_powers_of_two(self.lines * self.segment + self.lanes, self.form.sum_type)
+
+    @property
+    def is_in_vectors(self) -> bool:
+        """Whether the copy's vectors of columns lie apart, each with all its terms."""
+        is_whole = self.lines == 1 or is_multiple(self.segment, self.lanes)
+        return is_whole and not self.form.is_traced and self.lanes * self.form.sum_bytes < LINE
+
+    @property
+    def spacing(self) -> tuple[int, int]:
+        """In the copy of a block, elements from one term's columns to the next's, and from one vector of columns to the next."""
+        return (self.lanes, self.step * self.inside * self.lanes) if self.is_in_vectors else (self.pitch, self.lanes)
 
     @property
     def elements(self) -> int:
         """Elements of the copy of a block."""
-        return self.step * self.inside * self.pitch + self.lanes
+        terms = self.step * self.inside
+        vectors = ceiling(self.lines * self.segment, self.lanes)
+        return terms * vectors * self.lanes if self.is_in_vectors else terms * self.pitch + self.lanes
+
+    def _place_of(self, f: Function, row: Value, column: Int) -> Value:
+        """Where a term's vector from `column` on is copied to, in the `row` of that term."""
+        return f.address(row, f.mul(column, self.spacing[1] // self.lanes), self.form.sum_type)
 
     @property
     def turns(self) -> bool:
@@ -100,15 +118,14 @@ class Columns:
         return Block(self, index, line, lines, start, columns)
 
     def copy(self, f: Function, source: Value, target: Value, block: Block, index: list[Int], first: Int, steps: Int) -> None:
-        """Copies the operand from `source` into [term][line·segment + column]: the block's columns, for so many steps of the
-        split axis from `first` on, at the `index` of what is summed outside them. Vectors overhang into the next line's place,
-        which is written after."""
+        """Copies the operand from `source`: the block's columns, for so many steps of the split axis from `first` on, at the
+        `index` of what is summed outside them. Vectors overhang into the next line's place, which is written after."""
         element, extents = self.form.sum_type, self.form.extents
         loops = [k for k in self.roles.summed if k >= self.split]
 
         def nest(depth: int, index: list[Int], term: Int) -> None:
             if depth == len(loops):
-                row = f.address(target, f.mul(term, self.pitch), element)
+                row = f.address(target, f.mul(term, self.spacing[0]), element)
                 self._copy_term(f, source, row, block, index)
                 return
             axis = loops[depth]
@@ -116,7 +133,7 @@ class Columns:
             shift = first if depth == 0 else 0
             e = extents[axis] if depth else 0
             if axis == loops[-1] and self.turns:
-                row = f.address(target, f.mul(0 if depth == 0 else f.mul(term, e), self.pitch), element)
+                row = f.address(target, f.mul(0 if depth == 0 else f.mul(term, e), self.spacing[0]), element)
                 self._copy_run(f, source, row, block, index, shift, f.sub(high, low))
                 return
 
@@ -129,32 +146,32 @@ class Columns:
 
     def _copy_term(self, f: Function, source: Value, row: Value, block: Block, index: list[Int]) -> None:
         """The columns of one term, to `row`."""
-        element, right = self.form.sum_type, self.roles.right
+        right = self.roles.right
 
         def one_line(k: Int, _: list[Value]) -> None:
             where = block.at_line(f, index, k)
-            target = f.address(row, f.mul(k, block.length), element)
+            target = self._place_of(f, row, f.mul(k, block.length))
 
             def chunk(j: Int) -> None:
                 count = f.minimum(f.sub(block.length, j), self.lanes)
                 at = place(where, [self.inner], [f.add(block.start, j)])
-                f.store(read(f, source, right, at, self.inner, self.lanes, count), f.address(target, j, element))
+                f.store(read(f, source, right, at, self.inner, self.lanes, count), self._place_of(f, target, j))
 
             in_vectors(f, block.length, self.lanes, chunk)
 
         f.loop(0, block.lines, 1, one_line)
-        # what is left of the last vector must be numbers that multiply at full speed
-        f.store(zero(self.form.vector(self.lanes)), f.address(row, f.mul(block.lines, block.length), element))
+        if not self.is_in_vectors:  # what is left of the last vector must be numbers that multiply at full speed
+            f.store(zero(self.form.vector(self.lanes)), f.address(row, f.mul(block.lines, block.length), self.form.sum_type))
 
     def _copy_run(self, f: Function, source: Value, row: Value, block: Block, index: list[Int], begin: Int, count: Int) -> None:
         """The columns of `count` terms along the last summed axis from `begin` on, to `row` and those after it: read along that
         axis, and turned."""
-        element, right, lanes = self.form.sum_type, self.roles.right, self.lanes
+        right, lanes = self.roles.right, self.lanes
         last = self.roles.summed[-1]
 
         def one_line(k: Int, _: list[Value]) -> None:
             where = block.at_line(f, index, k)
-            target = f.address(row, f.mul(k, block.length), element)
+            target = self._place_of(f, row, f.mul(k, block.length))
 
             def chunk(j: Int) -> None:
                 columns = [f.add(block.start, f.minimum(f.add(j, m), f.sub(block.length, 1))) for m in range(lanes)]
@@ -166,7 +183,8 @@ class Columns:
                         is_term = f.compare("slt", n, there)
                         if is_term is not False:
                             with f.when(is_term):
-                                f.store(v, f.address(target, f.add(f.mul(f.add(t, n), self.pitch), j), element))
+                                line = f.address(target, f.mul(f.add(t, n), self.spacing[0]), self.form.sum_type)
+                                f.store(v, self._place_of(f, line, j))
 
                 in_vectors(f, count, lanes, steps_from, 0)
 

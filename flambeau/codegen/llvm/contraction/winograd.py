@@ -18,13 +18,12 @@ from functools import cached_property
 from math import prod
 
 from flambeau.codegen.llvm.builder import Function, Module
-from flambeau.codegen.llvm.contraction.buffers import Sums, off_powers_of_two
+from flambeau.codegen.llvm.contraction.buffers import LINE, Sums, off_powers_of_two
 from flambeau.codegen.llvm.contraction.elements import pointers, position
 from flambeau.codegen.llvm.contraction.epilogue import finish, store
 from flambeau.codegen.llvm.contraction.filtering import transform
 from flambeau.codegen.llvm.contraction.form import Form
 from flambeau.codegen.llvm.contraction.micro import Left, Tile, product
-from flambeau.codegen.llvm.contraction.pack import LINE
 from flambeau.codegen.llvm.contraction.roles import (
     PART,
     Pack,
@@ -125,7 +124,7 @@ class Winograd:
     @property
     def pitch(self) -> int:
         tiles = ceiling(self.lines, self.together) * self.together * self.wide
-        return off_powers_of_two(tiles + self.lanes, self.form.vector(self.lanes))
+        return off_powers_of_two(tiles + self.lanes, self.form.sum_type)
 
     @property
     def is_joined(self) -> bool:

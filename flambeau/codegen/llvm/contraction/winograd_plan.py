@@ -11,7 +11,7 @@ from itertools import pairwise
 from math import prod
 
 from flambeau.codegen.llvm.contraction.form import Form
-from flambeau.codegen.llvm.contraction.micro import register_tile
+from flambeau.codegen.llvm.contraction.micro import Tile, register_tiles
 from flambeau.codegen.llvm.contraction.roles import Roles, ceiling, roles, size_of
 from flambeau.codegen.llvm.contraction.tiles import lines_together, lines_within
 from flambeau.codegen.llvm.contraction.windows import Window, windows
@@ -31,6 +31,10 @@ _REFETCHED = 1.0
 """…and how much longer products with them take for each further part, since every group of channels reads them again."""
 _SUMS = 16
 """Bytes of all channels' sums that are written and read again in a cycle: more than the second cache holds with the patches."""
+_WIDEST = 4
+"""Most vectors of columns of a register tile…"""
+_FEW = 6
+"""…and so many vectors that a block may have no more, so that the tile should be chosen for them."""
 _MOST_PLANES = 144
 """Transformed values of a tile: more would be too much code."""
 
@@ -45,7 +49,13 @@ def plan_winograd(form: Form, target: Target, threads: int) -> tuple[float, Wino
     if not r.rows or not r.columns or lanes < 4:
         return None
     sides = list(filtered_sides(form, r, target))
-    plans = [_blocked(form, r, *both, in_groups, target, threads) for both in sides for in_groups in (True, False)]
+    tiles = register_tiles(size_of(form.extents, r.rows), target.registers, _WIDEST, _FEW)
+    plans = [
+        _blocked(form, r, *both, tile, in_groups, target, threads)
+        for both in sides
+        for tile in tiles
+        for in_groups in (True, False)
+    ]
     return min((plan for plan in plans if plan is not None), key=lambda plan: plan[0], default=None)
 
 
@@ -72,14 +82,13 @@ def filtered_sides(form: Form, r: Roles, target: Target) -> Iterator[tuple[Side,
 
 
 def _blocked(
-    form: Form, r: Roles, vertical: Side, horizontal: Side, in_groups: bool, target: Target, threads: int
+    form: Form, r: Roles, vertical: Side, horizontal: Side, tile: Tile, in_groups: bool, target: Target, threads: int
 ) -> tuple[float, Winograd] | None:
     """The plan of these sides whose slowest thread takes the fewest cycles: vectors should be full, strips whole, and the threads
     have equal shares. Every block reads the taps again; every group of result channels its patches, unless not `in_groups`. None
     where the second cache has no room for a group."""
     lanes = target.lanes(8 * form.sum_bytes)
     rows = size_of(form.extents, r.rows)
-    tile = register_tile(rows, target.registers, 4)
     panels = ceiling(rows, tile.height)
     one = Winograd(form, r, vertical, horizontal, tile, lanes, 1, panels)
     depth, planes, points, wide = one.depth, one.planes, one.points, one.wide
