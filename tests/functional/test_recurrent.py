@@ -76,10 +76,12 @@ def test_what_does_not_fit() -> None:
 
 @pytest.mark.parametrize("name", ["LSTM", "GRU", "RNN"])
 def test_dtypes_inside_autocast(device: str, name: str) -> None:
-    found = []
-    for t, where in ((flambeau, device), (torch, "cpu")):
+    def dtypes(t: Any, where: str) -> list[str]:
         module = getattr(t.nn, name)(4, 5).to(where)
         with t.autocast(where, dtype=t.bfloat16):
             output, state = module(t.ones(2, 3, 4, device=where))
-        found.append([str(s.dtype) for s in (output, *(state if isinstance(state, tuple) else (state,)))])
-    assert found[0] == found[1]
+        return [str(s.dtype) for s in (output, *(state if isinstance(state, tuple) else (state,)))]
+
+    # PyTorch hands an LSTM to oneDNN, whose bfloat16 layer refuses to run on processors without AVX-512
+    expected = ["torch.bfloat16"] * 3 if name == "LSTM" else dtypes(torch, "cpu")
+    assert dtypes(flambeau, device) == expected
