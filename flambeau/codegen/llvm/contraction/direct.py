@@ -32,6 +32,8 @@ _FEW_UNITS = 16
 """Below so many units of work lines are cut into several."""
 _TERM, _STRIDED_TERM = 1.75, 3.4
 """Cycles that a term of a vector of sums takes, measured on depthwise convolutions."""
+_UNMASKED_TERM, _UNMASKED_STRIDED_TERM = 3.5, 6.8
+"""The same where masks aren't registers of their own, measured on a Zen 3."""
 
 _Body = Callable[[list[Int], list[Value]], list[Value]]
 
@@ -58,7 +60,8 @@ def direct_cycles(form: Form, target: Target, threads: int) -> float:
     extents = tuple(map(typical, form.extents))
     vectors = prod(extents[:inner]) * -(-extents[inner] // lanes)
     strided = any(abs(v.strides[inner]) > 1 for v in (form.a, form.b))
-    return vectors * prod(extents[form.outputs :]) * (_STRIDED_TERM if strided else _TERM) / threads
+    plain, stepping = (_TERM, _STRIDED_TERM) if target.has_masks else (_UNMASKED_TERM, _UNMASKED_STRIDED_TERM)
+    return vectors * prod(extents[form.outputs :]) * (stepping if strided else plain) / threads
 
 
 def _lanes_along_sum(form: Form, lanes: int) -> bool:
