@@ -1,6 +1,6 @@
 """The micro-kernel: a register tile of a matrix product over packed panels. Every schedule with reuse runs on it.
 
-May import `codegen.llvm.builder`.
+May import `codegen.llvm.builder` and the contraction's buffers.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from flambeau.codegen.llvm.builder import Function
-from flambeau.codegen.llvm.types import Int, Value, vector
+from flambeau.codegen.llvm.contraction.buffers import LINE
+from flambeau.codegen.llvm.types import Int, Value, bytes_of, vector
 
 __all__ = ["Left", "Tile", "cycles", "register_tile", "register_tiles", "product"]
 
@@ -143,7 +144,7 @@ def product(
             def row(k: Int, b: Value, held: list[Value]) -> list[Value]:
                 loaded = [f.load(vector(type, lanes), f.address(b, v * between, type)) for v in range(width)]
                 ak = f.address(a, f.mul(k, left.term), type)
-                if prefetch:
+                if prefetch and 2 * tile.height * bytes_of(type) >= LINE:  # else most would ask for a line once more
                     f.prefetch(f.address(ak, left.panel, type), locality=2)
                 out = []
                 for m in range(tile.height):

@@ -29,6 +29,9 @@ _HALF = 0.5
 """What part of the second cache patches may take before taps and sums on their way through push some of them out…"""
 _REFETCHED = 1.0
 """…and how much longer products with them take for each further part, since every group of channels reads them again."""
+_LEAST = 768 << 10
+"""So many bytes a block's patches may take even where that is more than the second cache: shorter blocks would read the taps too
+often."""
 _SUMS = 16
 """Bytes of all channels' sums that are written and read again in a cycle: more than the second cache holds with the patches."""
 _WIDEST = 4
@@ -93,7 +96,7 @@ def _blocked(
     one = Winograd(form, r, vertical, horizontal, tile, lanes, 1, panels)
     depth, planes, points, wide = one.depth, one.planes, one.points, one.wide
     outputs = vertical.filtering.outputs * horizontal.filtering.outputs
-    budget = target.l2 * 5 // 8 // form.sum_bytes
+    budget = max(target.l2 * 5 // 8, _LEAST) // form.sum_bytes
     group = ceiling(panels, ceiling(panels, max(1, _GROUP // tile.height))) if in_groups else panels
     room = budget // (planes * depth + (points * group * tile.height if in_groups else 0))
     if room < tile.width * lanes and in_groups:
