@@ -84,7 +84,7 @@ def product(
     end: Callable[[Int, Int, int, list[Value]], None],
     along_rows: bool = False,
     prefetch: bool = False,
-    inner: tuple[Int, int] = (1, 0),
+    inner: tuple[int, int] = (1, 0),
     apart: int = 0,
 ) -> None:
     """Sums over `terms` (at least one) of left[panel][term][row]·right[term][column]: all tiles of `columns` columns and of the
@@ -93,9 +93,9 @@ def product(
     A term of `right` is `pitch` elements from the next; it may be read up to the next multiple of `lanes` columns.
     `begin(panel, column, width)` gives the accumulators to start from, row by row, and
     `end(panel, column, width, accumulators)` takes them when they are complete. `prefetch` asks for the next panel of `left`
-    while one is used: where all of it comes from far away, once. `inner`: how many rows of `right` a term has, each with rows of
-    its own in `left`, and the elements from one to the next. `apart`: elements of `right` from one vector of columns to the
-    next, if they aren't neighbours.
+    while one is used: where all of it comes from far away, once. `inner`: how many rows of `right` a term has, which are written
+    out, each with rows of its own in `left`, and the elements from one to the next. `apart`: elements of `right` from one vector
+    of columns to the next, if they aren't neighbours.
     """
     if along_rows:  # a panel's whole rows one after another: what `end` writes lies together
 
@@ -134,12 +134,9 @@ def product(
             def term(k: Int, held: list[Value]) -> list[Value]:
                 b = f.address(source, f.mul(k, pitch), type)
                 count, further = inner
-                if count == 1:
-                    return row(k, b, held)
-                first = f.mul(k, count)
-                return f.loop(
-                    0, count, 1, lambda n, h: row(f.add(first, n), f.address(b, f.mul(n, further), type), h), held, nonempty=True
-                )
+                for n in range(count):
+                    held = row(f.add(f.mul(k, count), n), f.address(b, n * further, type), held)
+                return held
 
             def row(k: Int, b: Value, held: list[Value]) -> list[Value]:
                 loaded = [f.load(vector(type, lanes), f.address(b, v * between, type)) for v in range(width)]

@@ -200,7 +200,12 @@ class Winograd:
                     whose = f.add(f.mul(f.add(f.mul(outer, self.taps.groups), g), self.planes), start)
                     left = f.address(transformed, f.mul(whose, plane), element)
                     right = f.address(image, f.mul(start, self.spacing[0]), element)
-                    self._multiply(f, left, right, f.address(sums, f.mul(p, self.pitch), element), number, columns, panels)
+                    into = f.address(sums, f.mul(p, self.pitch), element)
+                    for count in sorted(set(counts)):  # each written out, since the loop over so few terms would cost more
+                        fits = f.compare("eq", number, count)
+                        if fits is not False:
+                            with f.when(fits):
+                                self._multiply(f, left, right, into, count, columns, panels)
 
                 f.loop(0, self.points, 1, point)
                 row, count = f.mul(first, height), f.mul(panels, height)
@@ -336,7 +341,7 @@ class Winograd:
         step = filtering.stride * filtering.outputs
         return Tiles(view, self.vertical.taps, pixels, step, self.lanes, self.vertical.filtering.input, filtering.input)
 
-    def _multiply(self, f: Function, left: Value, right: Value, sums: Value, number: Int, columns: Int, panels: Int) -> None:
+    def _multiply(self, f: Function, left: Value, right: Value, sums: Value, number: int, columns: Int, panels: Int) -> None:
         """One point's sums over channels, of `number` terms each."""
         height = self.tile.height
         buffer = Sums(self.form.vector(self.lanes), sums, self.stride(self.points))
@@ -349,7 +354,7 @@ class Winograd:
             self.tile,
             self.form.sum_type,
             self.lanes,
-            Left(left, 1, height, f.mul(number, self.depth * height)),
+            Left(left, 1, height, number * self.depth * height),
             right,
             self.stride(self.planes),
             self.depth,
