@@ -24,7 +24,7 @@ from benchmarks.tensors import to_flambeau
 from benchmarks.webgpu.figures import Table
 from benchmarks.zoo import convnext_tiny, mobilenet_v2, unet, vit_tiny
 from flambeau import devices
-from flambeau.devices.webgpu import programs
+from flambeau.schedule.plan import Step
 
 __all__ = ["THEIRS", "kernels", "measure", "milliseconds"]
 
@@ -120,19 +120,14 @@ def measure(name: str, training: bool) -> tuple[float, float, float, float]:
 
 def kernels(name: str, training: bool, most: int = 24) -> None:
     """Prints the shaders that take most of the GPU's time in a call, those that are alike together."""
-    compile_kernel = programs._compile_kernel
-
-    def compile_named(kernel: Any, same: Any, compiled: Any, *rest: Any) -> None:
-        compiled.label += "  " + describe(kernel)  # which its commands carry
-        compile_kernel(kernel, same, compiled, *rest)
-
-    programs._compile_kernel = compile_named
+    plain: Any = Step.name
+    Step.name = property(lambda step: f"{plain.fget(step)}  {describe(step.kernel)}")  # type: ignore[assignment]  # commands' labels
     call, _ = _ready(name, training)
     backend: Any = devices.backend("webgpu:0")
     for _ in range(4):  # the first calls of a training step make the optimizer's state and the recording
         call()
     flambeau.synchronize()
-    programs._compile_kernel = compile_kernel
+    Step.name = plain
     rows = []
     for _ in range(5):
         backend.flush()

@@ -10,13 +10,14 @@ import builtins
 import signal
 import threading
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
+from operator import attrgetter
 from typing import Any
 
 from flambeau.codegen.wgsl.program import CHECKS, Program
 from flambeau.devices.webgpu.host import Command, Host
 from flambeau.devices.webgpu.memory import Block, Buffer, Pool
-from flambeau.devices.webgpu.programs import ERRORS_PLACE, Executable, Launch, Repeated, StepProgram, compile_plan, value_bytes
+from flambeau.devices.webgpu.programs import Commands, Executable, Launch, Repeated, Routine, compile_plan, value_bytes
 from flambeau.devices.webgpu.rows import RowCopy
 from flambeau.dtypes import dtype, int64
 from flambeau.graph.node import Node
@@ -29,11 +30,14 @@ from flambeau.schedule.plan import Plan
 __all__ = ["WebGPUBackend"]
 
 _BIND_GROUPS = 8192
+_LISTED = 1 << 17
+"""Commands of parts of plans that are kept for runs on the same blocks."""
 _PIPELINES = 4096
 _PROGRAMS = 4096
 _SCALAR_SPACE = 1 << 14
 _SCALAR_STEP = 256
 _ERROR_BYTES = 16
+_number = attrgetter("number")
 
 
 class _Undisturbed:
@@ -84,6 +88,9 @@ class WebGPUBackend:
         self._pipelines: dict[tuple[str, tuple[bool, ...]], Any] = {}
         self._programs: dict[Any, Program] = {}
         self._bind_groups: dict[tuple[Any, ...], Any] = {}
+        self._lists: dict[tuple[int, ...], list[Command]] = {}
+        """The commands of parts of plans, by the part's number and its blocks'."""
+        self._list_lengths = 0
         self._errors = Block(host.create_buffer(_ERROR_BYTES), _ERROR_BYTES)
         self._may_have_failed = False
         self._scalars: list[tuple[Block, bytearray]] = []
@@ -140,34 +147,43 @@ class WebGPUBackend:
 
     # --- running ------------------------------------------------------------------------------------------------------
     def execute(self, plan: Plan, inputs: Sequence[Buffer], scalars: Sequence[Any], donated: frozenset[int]) -> list[Buffer]:
+        pool = self.pool
         with self._lock:
             executable = self._executable(plan, donated)
             if len(self._bind_groups) >= _BIND_GROUPS:
                 self._forget_bind_groups()
-            values: list[Any] = [None] * len(plan.values)
-            blocks: list[Block | None] = [None] * len(plan.values)
+            blocks = [self._errors]
+            blocks += [buffer.block for buffer in inputs]
             offsets: dict[int, int] = {}
-            for v, buffer in zip(plan.inputs, inputs, strict=True):
-                values[v], blocks[v] = buffer, buffer.block
-            for v, number in zip(plan.scalars, scalars, strict=True):
-                blocks[v], offsets[v] = self._scalar(number, plan.values[v].dtype)
-            owned: dict[int, Block] = {}
             taken: set[int] = set()
             self._is_executing = True
             try:
-                for step in executable.steps:
-                    taken.update(old for _, old in step.take_over)
-                    self._run_step(step, plan, blocks, offsets, owned)
+                for v, number in zip(plan.scalars, scalars, strict=True):
+                    block, offsets[len(blocks)] = self._scalar(number, plan.values[v].dtype)
+                    blocks.append(block)
+                for nbytes in executable.sizes:
+                    blocks.append(pool.allocate(nbytes))
+                for part in executable.parts:
+                    if isinstance(part, Commands):
+                        taken |= part.takes
+                    self._run(part, blocks, offsets)
             except BaseException as error:
-                for block in owned.values():
-                    self.pool.free(block)
-                overwritten = frozenset(i for i in donated if plan.inputs[i] in taken)
+                for block in blocks[executable.first :]:
+                    pool.free(block)
+                overwritten = donated & taken
                 if overwritten:  # what is recorded already will run
                     raise Interrupted(error, [None] * len(plan.outputs), overwritten) from None
                 raise
             finally:
                 self._is_executing = False
-            results = self._results(plan, values, blocks, owned, frozenset(plan.inputs[i] for i in donated))
+            for place in executable.temporary:
+                pool.free(blocks[place])
+            made: dict[int, Buffer] = dict(enumerate(inputs, 1))
+            results = []
+            for place, nbytes in executable.results:
+                if place not in made:
+                    made[place] = Buffer(pool, blocks[place], nbytes)
+                results.append(made[place])
             if len(self._commands) >= self.threshold and not self.holding:
                 self.flush()
         return results
@@ -185,125 +201,113 @@ class WebGPUBackend:
             plan.executable = compiled
         return found
 
-    def _run_step(
-        self, step: StepProgram, plan: Plan, blocks: list[Block | None], offsets: dict[int, int], owned: dict[int, Block]
-    ) -> None:
-        pool = self.pool
-        for v, nbytes in step.allocate:
-            blocks[v] = owned[v] = pool.allocate(nbytes)
-        for v, old in step.take_over:
-            blocks[v] = blocks[old]
-        if step.routine is not None:
-            self._run_routine(step, plan, blocks)
-        if step.repeated is not None:
-            self._run_repeated(step.repeated, [(blocks[v], offsets.get(v, 0)) for v in step.arguments])
-        scratch = [pool.allocate(n) for n in step.scratch]
-        try:
-            self._record(step, blocks, scratch, offsets)
-        finally:
-            for block in scratch:
-                pool.free(block)
-        for v in step.free:
-            pool.free(owned.pop(v))
+    def _run(self, part: Commands | Routine | Repeated, blocks: list[Block], offsets: dict[int, int]) -> None:
+        """Does a part of a plan, or appends it to the batch. `offsets`: where in its block a value begins, by place."""
+        if isinstance(part, Commands):
+            key = (part.number, *map(_number, blocks), *offsets.values())
+            commands = self._lists.get(key)
+            if commands is None:
+                commands = self._listed(part, blocks, offsets)
+                self._list_lengths += len(commands)
+                if self._list_lengths > _LISTED:
+                    self._lists.clear()
+                    self._list_lengths = len(commands)
+                self._lists[key] = commands
+            batch = self._batch
+            for place in part.uses:
+                blocks[place].batch = batch
+            self._commands += commands
+            self.dispatches += part.launches
+            self._may_have_failed |= part.checks
+        elif isinstance(part, Routine):
+            self._run_routine(part, blocks)
+        else:
+            self._run_repeated(part, [(blocks[place], offsets.get(place, 0)) for place in part.places])
 
-    def _record(
-        self, step: StepProgram, blocks: Sequence[Block | None], scratch: Sequence[Block], offsets: dict[int, int]
-    ) -> None:
-        """Appends a step's commands to the batch."""
-        commands, batch = self._commands, self._batch
-        for action in step.actions:
+    def _listed(self, part: Commands, blocks: Sequence[Block], offsets: dict[int, int]) -> list[Command]:
+        """The commands of a part of a plan on these blocks."""
+        commands: list[Command] = []
+        for action in part.actions:
             if isinstance(action, Launch):
-                bound = []
-                for place in action.places:
-                    block = blocks[place] if place >= 0 else self._errors if place == ERRORS_PLACE else scratch[~place]
-                    block.batch = batch  # type: ignore[union-attr]
-                    bound.append(block)
-                commands.append(
-                    ("dispatch", action.pipeline, self._bind_group(action, bound, offsets), *action.groups, action.label)
-                )
-                self.dispatches += 1
-            elif isinstance(action, tuple):
+                group = self._bind_group(action, blocks, offsets)
+                commands.append(("dispatch", action.pipeline, group, *action.groups, action.label))
+            elif len(action) == 5:
                 source, start, into, to, n = action
-                a = blocks[source] if source >= 0 else scratch[~source]
-                b = blocks[into] if into >= 0 else scratch[~into]
-                assert a is not None and b is not None
-                a.batch = b.batch = batch
                 # a scalar lies in a block of many
-                commands.append(("copy", a.handle, start + offsets.get(source, 0), b.handle, to + offsets.get(into, 0), n))
+                ends = (blocks[source].handle, start + offsets.get(source, 0), blocks[into].handle, to + offsets.get(into, 0))
+                commands.append(("copy", *ends, n))
             else:
-                block = scratch[action]
-                block.batch = batch
-                commands.append(("clear", block.handle, step.scratch[action]))
-        if step.checks:
-            self._may_have_failed = True
+                place, nbytes = action
+                commands.append(("clear", blocks[place].handle, nbytes))
+        return commands
 
-    def _run_repeated(self, repeated: Repeated, slots: Sequence[tuple[Any, int]]) -> None:
+    def _run_repeated(self, repeated: Repeated, slots: Sequence[tuple[Block, int]]) -> None:
         """A recurrence: each run's rows are copied to where the body reads them, and its results to their rows."""
-        kernel, pool = repeated.kernel, self.pool
-        body = kernel.body
-        own = [(pool.allocate(max(8, -(-nbytes // 4) * 4)), 0) for nbytes in kernel.blocks]
-        blocks: list[Block | None] = [None] * len(body.values)
-        offsets: dict[int, int] = {}
-        rows: list[Block] = []
-        moving = {v for v, _ in repeated.takes}
-        for v in body.inputs:
-            if v in moving:
-                blocks[v] = row = pool.allocate(value_bytes(body.values[v].size, body.values[v].dtype.itemsize))
-                rows.append(row)
-            else:
-                blocks[v], offset = slots[kernel.places[v].memory]
-                if offset:
-                    offsets[v] = offset
+        kernel, body, pool = repeated.kernel, repeated.body, self.pool
+        own: list[Block] = []
+
+        def allocate(nbytes: int) -> Block:
+            own.append(pool.allocate(nbytes))
+            return own[-1]
 
         def copy(v: int, by_kernel: RowCopy | None, run: int, is_put: bool) -> None:
             memory, element = kernel.places[v].element(run)
-            sequence, offset = slots[memory] if memory >= 0 else own[~memory]
-            row, value = blocks[v], body.values[v]
-            assert row is not None
+            sequence, offset = slots[memory] if memory >= 0 else kept[~memory]
+            place, value = body.place[v], kernel.body.values[v]
+            assert place is not None
+            row = blocks[place]
             if by_kernel is None or memory == kernel.places[v].first:
                 sequence.batch = row.batch = self._batch
                 ends = [(sequence.handle, offset + element * value.dtype.itemsize), (row.handle, 0)]
                 (source, start), (into, to) = ends[::-1] if is_put else ends
                 self._commands.append(("copy", source, start, into, to, -(-value.size * value.dtype.itemsize // 4) * 4))
                 return
-            number, place = self._scalar(element, int64)
-            (step,) = by_kernel.program.steps
-            self._run_step(replace(step, allocate=[]), by_kernel.plan, [sequence, number, row], {0: offset, 1: place}, {})
+            number, at = self._scalar(element, int64)
+            places = by_kernel.program.place
+            bound = [self._errors] * by_kernel.program.first + own_of[v]
+            bound[places[0]], bound[places[1]], bound[places[2]] = sequence, number, row
+            (part,) = by_kernel.program.parts
+            self._run(part, bound, {places[0]: offset, places[1]: at})
 
-        for run in range(kernel.times):
-            for v, by_kernel in repeated.takes:
-                copy(v, by_kernel, run, False)
-            owned: dict[int, Block] = {}
-            try:
-                for step in repeated.body.steps:
-                    self._run_step(step, body, blocks, offsets, owned)
+        try:
+            kept = [(allocate(max(8, -(-nbytes // 4) * 4)), 0) for nbytes in kernel.blocks]
+            moving = {v for v, _ in repeated.takes}
+            copies = [*repeated.takes, *repeated.puts]
+            own_of = {v: [allocate(nbytes) for nbytes in c.program.sizes] for v, c in copies if c is not None}
+            blocks = [self._errors]
+            offsets: dict[int, int] = {}
+            for v in kernel.body.inputs:
+                if v in moving:
+                    blocks.append(allocate(value_bytes(kernel.body.values[v])))
+                else:
+                    block, offsets[len(blocks)] = slots[kernel.places[v].memory]
+                    blocks.append(block)
+            blocks += [allocate(nbytes) for nbytes in body.sizes]
+            for run in range(kernel.times):
+                for v, by_kernel in repeated.takes:
+                    copy(v, by_kernel, run, False)
+                for part in body.parts:
+                    self._run(part, blocks, offsets)
                 for v, by_kernel in repeated.puts:
                     copy(v, by_kernel, run, True)
-            finally:
-                for block in owned.values():
-                    pool.free(block)
-        for block in (*rows, *(block for block, _ in own)):
-            pool.free(block)
+        finally:
+            for block in own:
+                pool.free(block)
 
-    def _bind_group(self, launch: Launch, bound: Sequence[Any], offsets: dict[int, int]) -> Any:
-        key: list[int] = [launch.number]
-        for block in bound:
-            key.append(block.number)
-        if offsets:
-            key.extend(offsets[p] for p in launch.places if p in offsets)
-        wanted = tuple(key)
-        found = self._bind_groups.get(wanted)
+    def _bind_group(self, launch: Launch, blocks: Sequence[Block], offsets: dict[int, int]) -> Any:
+        bound = [(blocks[place], offsets.get(place, 0)) for place in launch.places]
+        key = (launch.number, *[(block.number, start) for block, start in bound])
+        found = self._bind_groups.get(key)
         if found is None:
-            entries = [
-                (block.handle, offset + offsets.get(place, 0), n)
-                for block, place, (offset, n) in zip(bound, launch.places, launch.spans)
-            ]
-            found = self._bind_groups[wanted] = self.host.create_bind_group(launch.writable, entries)
+            entries = [(block.handle, offset + start, n) for (block, start), (offset, n) in zip(bound, launch.spans)]
+            found = self._bind_groups[key] = self.host.create_bind_group(launch.writable, entries)
         return found
 
     def _forget_bind_groups(self) -> None:
         """Submits what was recorded, and drops all bind groups. Not between the commands of one step, which would lose some."""
         self.flush()
+        self._lists.clear()
+        self._list_lengths = 0
         self._bind_groups.clear()
         self.host.drop_bind_groups()
 
@@ -321,43 +325,22 @@ class WebGPUBackend:
         self._raise_failed_check(data[padded:])
         return data[:nbytes]
 
-    def _results(
-        self, plan: Plan, values: list[Any], blocks: list[Block | None], owned: dict[int, Block], donated: frozenset[int]
-    ) -> list[Buffer]:
-        made: dict[int, Buffer] = {}
-        given = {b.block.number: b for b in values if b is not None}
-        results = []
-        for v in plan.outputs:
-            block = blocks[v]
-            if block is None:  # nothing to compute: a value without elements
-                block = owned[v] = self.pool.allocate(value_bytes(plan.values[v].size, plan.values[v].dtype.itemsize))
-            buffer = made.get(block.number)
-            if buffer is None:
-                buffer = given.get(block.number)
-                if buffer is None:
-                    buffer = Buffer(self.pool, block, plan.values[v].size * plan.values[v].dtype.itemsize)
-                made[block.number] = buffer
-            results.append(buffer)
-        return results
-
-    def _run_routine(self, step: StepProgram, plan: Plan, blocks: list[Block | None]) -> None:
+    def _run_routine(self, routine: Routine, blocks: Sequence[Block]) -> None:
         """A host function: its operands come down, its result goes up, in plain sight of the profiler."""
         from flambeau.graph.numpy import array_type, np
         from flambeau.graph.primitives.routine import call, computed
 
-        routine = step.routine
-        assert routine is not None
-        *operands, result = step.arguments
-        with recorder.span(f"host routine {computed(routine.name, routine.arguments)}", "routine"):
+        kernel = routine.kernel
+        *operands, result = zip(routine.places, routine.values, kernel.shapes)
+        with recorder.span(f"host routine {computed(kernel.name, kernel.arguments)}", "routine"):
             self.flush()
             arrays = []
-            for v, shape in zip(operands, routine.shapes):
-                value = plan.values[v]
-                data = self.host.read([(blocks[v].handle, 0, value_bytes(value.size, value.dtype.itemsize))])  # type: ignore[union-attr]
+            for place, value, shape in operands:
+                data = self.host.read([(blocks[place].handle, 0, value_bytes(value))])
                 arrays.append(np.frombuffer(data, array_type(value.dtype), value.size).reshape(shape))
-            made = call(routine.name, arrays, routine.arguments, routine.shapes[-1], plan.values[result].dtype)
-            data = made.tobytes()
-            self.host.write(blocks[result].handle, 0, data + bytes(-len(data) % 4))  # type: ignore[union-attr]
+            place, value, shape = result
+            data = call(kernel.name, arrays, kernel.arguments, shape, value.dtype).tobytes()
+            self.host.write(blocks[place].handle, 0, data + bytes(-len(data) % 4))
 
     def _pipeline(self, code: str, writable: tuple[bool, ...], stays_inside: bool) -> Any:
         key = (code, writable)

@@ -13,7 +13,7 @@ from typing import Any
 
 from flambeau.devices.webgpu.host import Host, OutOfMemoryError
 
-__all__ = ["Block", "Buffer", "Pool"]
+__all__ = ["Block", "Buffer", "Pool", "class_size"]
 
 _numbers = itertools.count(1)
 
@@ -40,7 +40,7 @@ class Buffer:
         self.pool.returned.append(self.block)  # whatever this thread is doing, and without the lock, which another may hold
 
 
-def _class_size(nbytes: int) -> int:
+def class_size(nbytes: int) -> int:
     """The size class: eight steps to each doubling, so that at most an eighth is wasted."""
     if nbytes <= 256:
         return 256
@@ -71,7 +71,7 @@ class Pool:
 
     def allocate(self, nbytes: int) -> Block:
         """A block of at least `nbytes`, its contents undefined. Raises OutOfMemoryError."""
-        size = _class_size(nbytes)
+        size = class_size(nbytes)
         self.allocations += 1
         if self.returned:
             self.collect()

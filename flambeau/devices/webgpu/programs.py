@@ -1,33 +1,38 @@
-"""A plan compiled for the device: dispatches with the values they bind, and when values get and lose memory.
+"""A plan compiled for the device: what it needs of memory, and the commands of its steps.
 
-May import `flambeau.codegen.wgsl`, `flambeau.kernels`, `flambeau.schedule.plan`.
+A run has a list of blocks: the one for failed checks, the inputs', the scalars', and then the plan's own, each of which serves
+several values, one after another. All that a plan does is written in places in that list. So runs on the same blocks have the
+same commands. May import `flambeau.codegen.wgsl`, `flambeau.kernels`, `flambeau.schedule.plan`.
 """
 
 from __future__ import annotations
 
 import itertools
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
 from typing import Any
 
 from flambeau.codegen.wgsl import Clear, Copy, Dispatch, Program, generate
 from flambeau.codegen.wgsl.program import ERRORS
 from flambeau.codegen.wgsl.target import Target
 from flambeau.codegen.wgsl.types import storage_type
+from flambeau.devices.webgpu.memory import class_size
 from flambeau.devices.webgpu.rows import RowCopy, row_copies
 from flambeau.kernels.ir import RoutineKernel
-from flambeau.schedule.plan import Plan, RecurrenceKernel
+from flambeau.schedule.plan import Plan, RecurrenceKernel, Value
 
-__all__ = ["Executable", "StepProgram", "Launch", "compile_plan"]
+__all__ = ["Commands", "Executable", "Launch", "Repeated", "Routine", "compile_plan", "value_bytes"]
 
 _numbers = itertools.count()
-ERRORS_PLACE = -(1 << 30)
-"""The place in a launch of the buffer that failed checks are reported in."""
+_ERRORS_PLACE = 0
+"""The place of the block that failed checks are reported in."""
 
 
 @dataclass
 class Launch:
-    """One dispatch: `places[i]` is the value (or ~scratch) that binding i shows, `spans[i]` its (offset, bytes)."""
+    """One dispatch: `places[i]` is where the block is that binding i shows, `spans[i]` its (offset, bytes)."""
 
     pipeline: Any
     writable: tuple[bool, ...]
@@ -39,30 +44,48 @@ class Launch:
 
 
 @dataclass
-class StepProgram:
-    """What one step of a plan does, and the memory that changes hands around it."""
+class Commands:
+    """What the GPU does without the host."""
 
-    allocate: list[tuple[int, int]]
-    """(value, bytes) to be given memory."""
-    take_over: list[tuple[int, int]]
-    """(value, the value whose memory it takes)."""
-    scratch: list[int]
-    actions: list[Launch | int | tuple[int, int, int, int, int]]
-    """Dispatches, numbers of scratch buffers to clear, and copies: (place, offset, place, offset, bytes)."""
-    routine: RoutineKernel | None
-    arguments: tuple[int, ...]
-    free: list[int]
-    label: str
+    actions: list[Launch | tuple[int, int] | tuple[int, int, int, int, int]] = field(default_factory=list)
+    """Dispatches, clearings: (place, bytes), and copies: (place, offset, place, offset, bytes)."""
     checks: bool = False
-    repeated: Repeated | None = None
+    takes: set[int] = field(default_factory=set)
+    """Positions of the plan's inputs that are overwritten."""
+    number: int = field(default_factory=lambda: next(_numbers))
+    uses: tuple[int, ...] = ()
+    """The places of the blocks."""
+    launches: int = 0
+
+    def finish(self) -> None:
+        """Says of the actions what is asked at each run."""
+        used: dict[int, None] = {}
+        for action in self.actions:
+            if isinstance(action, Launch):
+                used.update(dict.fromkeys(action.places))
+                self.launches += 1
+            else:
+                used.update(dict.fromkeys((action[0],) if len(action) == 2 else (action[0], action[2])))
+        self.uses = tuple(used)
+
+
+@dataclass
+class Routine:
+    """A host function's call; the last of `places`, and of `values`, is its result's."""
+
+    kernel: RoutineKernel
+    places: tuple[int, ...]
+    values: tuple[Value, ...]
 
 
 @dataclass
 class Repeated:
-    """A recurrence: its kernel, its body, and how what differs from run to run gets to memory that the body reads, and back: for
-    each input and each output that moves its value number and the copy, or None where bytes are copied."""
+    """A recurrence: its kernel, the places of its slots, its body, and how what differs from run to run gets to memory that the
+    body reads, and back: for each input and each output that moves its value number and the copy, None where bytes are copied.
+    """
 
     kernel: RecurrenceKernel
+    places: tuple[int, ...]
     body: Executable
     takes: list[tuple[int, RowCopy | None]]
     puts: list[tuple[int, RowCopy | None]]
@@ -70,12 +93,45 @@ class Repeated:
 
 @dataclass
 class Executable:
-    steps: list[StepProgram]
+    """A plan's `parts` in order, and its memory."""
+
+    parts: list[Commands | Routine | Repeated]
+    place: list[Any]
+    """By the plan's value; None for one that has no memory."""
+    first: int
+    """The place of the first of its own blocks…"""
+    sizes: list[int]
+    """…and the bytes that they need."""
+    results: list[tuple[int, int]]
+    """(place, bytes) of each output."""
+    temporary: list[int]
+    """The places of own blocks that hold no result."""
 
 
-def value_bytes(size: int, itemsize: int) -> int:
+class _Memory:
+    """Hands out places for values, those that were given back first, like the pool its blocks."""
+
+    def __init__(self, first: int) -> None:
+        self.first = first
+        self.sizes: list[int] = []
+        self._idle: defaultdict[int, list[int]] = defaultdict(list)
+
+    def take(self, nbytes: int) -> int:
+        idle = self._idle[class_size(nbytes)]
+        if not idle:
+            self.sizes.append(nbytes)
+            return self.first + len(self.sizes) - 1
+        place = heappop(idle)
+        self.sizes[place - self.first] = max(self.sizes[place - self.first], nbytes)
+        return place
+
+    def give(self, place: int) -> None:
+        heappush(self._idle[class_size(self.sizes[place - self.first])], place)
+
+
+def value_bytes(value: Value) -> int:
     """The bytes of a value's block: whole words, at least one element of eight bytes."""
-    return max(8, -(-size * itemsize // 4) * 4)
+    return max(8, -(-value.size * value.dtype.itemsize // 4) * 4)
 
 
 def compile_plan(
@@ -88,19 +144,16 @@ def compile_plan(
 ) -> Executable:
     """Compiles each step's kernel and plans memory. `donated` holds positions in `plan.inputs`."""
     values = plan.values
-    givers = {plan.inputs[i] for i in donated}
+    givers = {plan.inputs[i]: i for i in donated}
     aliases = {
         new: old
         for new, old in plan.aliases.items()
         if (values[old].kind != "input" or old in givers) and storage_type(values[old].dtype) == storage_type(values[new].dtype)
     }
-    owner: dict[int, int] = {}
     last: dict[int, int] = {}
     for number, step in enumerate(plan.steps):
         for v in step.arguments:
             last[v] = number
-    for new, old in sorted(aliases.items(), key=lambda pair: last.get(pair[1], 0)):
-        owner[new] = owner.get(old, old)
 
     def root(v: int) -> int:
         while v in aliases:
@@ -111,49 +164,63 @@ def compile_plan(
     for v, number in last.items():
         final[root(v)] = max(final.get(root(v), 0), number)
     kept = {root(v) for v in plan.outputs} | set(plan.inputs) | set(plan.scalars)
-    alive = set(plan.inputs) | set(plan.scalars)
-    steps = []
+    place: list[Any] = [None] * len(values)
+    for at, v in enumerate((*plan.inputs, *plan.scalars), 1):
+        place[v] = at
+    memory = _Memory(1 + len(plan.inputs) + len(plan.scalars))
+    parts: list[Commands | Routine | Repeated] = []
+    commands = Commands()
+
+    def compile(plan: Plan) -> Executable:
+        return compile_plan(plan, frozenset(), target, make_pipeline, programs, reduced_precision)
+
     for number, step in enumerate(plan.steps):
-        allocate, take_over = [], []
         for v in dict.fromkeys(step.arguments):
-            if v in alive:
-                continue
-            alive.add(v)
-            if v in aliases:
-                take_over.append((v, aliases[v]))
+            if place[v] is None:
+                old = aliases.get(v)
+                place[v] = memory.take(value_bytes(values[v])) if old is None else place[old]
+                if old in givers:
+                    commands.takes.add(givers[old])
+        places: tuple[Any, ...] = tuple(place[a] for a in step.arguments)
+        if isinstance(step.kernel, RoutineKernel | RecurrenceKernel):
+            if isinstance(step.kernel, RoutineKernel):
+                part: Any = Routine(step.kernel, places, tuple(values[a] for a in step.arguments))
             else:
-                allocate.append((v, value_bytes(values[v].size, values[v].dtype.itemsize)))
-        free = [v for v in dict.fromkeys(root(a) for a in step.arguments) if final[v] == number and v not in kept]
-        label = step.name
-        compiled = StepProgram(allocate, take_over, [], [], None, step.arguments, free, label)
-        if isinstance(step.kernel, RoutineKernel):
-            compiled.routine = step.kernel
-        elif isinstance(step.kernel, RecurrenceKernel):
-
-            def compile(plan: Plan) -> Executable:
-                return compile_plan(plan, frozenset(), target, make_pipeline, programs, reduced_precision)
-
-            takes, puts = row_copies(step.kernel, compile)
-            compiled.repeated = Repeated(step.kernel, compile(step.kernel.body), takes, puts)
+                takes, puts = row_copies(step.kernel, compile)
+                part = Repeated(step.kernel, places, compile(step.kernel.body), takes, puts)
+            parts += [commands, part]
+            commands = Commands()
         else:
             roots = [root(a) for a in step.arguments]
             same = tuple(roots.index(r) for r in roots)
             if not (step.is_copy and same[0] == same[1]):
-                _compile_kernel(step.kernel, same, compiled, target, make_pipeline, programs, reduced_precision)
-        steps.append(compiled)
-    # values that no step touches (an output that is an input has its memory already)
-    return Executable(steps)
+                program = _program(step.kernel, same, target, programs, reduced_precision)
+                scratch = [memory.take(n) for n in program.scratch]
+                _add(commands, program, (*places, *scratch), step.name, make_pipeline)
+                for at in scratch:
+                    memory.give(at)
+        for r in dict.fromkeys(map(root, step.arguments)):
+            if final[r] == number and r not in kept:
+                memory.give(place[r])
+    parts.append(commands)
+    results = []
+    for v in plan.outputs:
+        if place[v] is None:  # nothing to compute: a value without elements
+            place[v] = memory.take(value_bytes(values[v]))
+        results.append((place[v], values[v].size * values[v].dtype.itemsize))
+    for each in parts:
+        if isinstance(each, Commands):
+            each.finish()
+    held = {at for at, _ in results}
+    temporary = [at for at in range(memory.first, memory.first + len(memory.sizes)) if at not in held]
+    parts = [each for each in parts if not isinstance(each, Commands) or each.actions or each.takes]
+    return Executable(parts, place, memory.first, memory.sizes, results, temporary)
 
 
-def _compile_kernel(
-    kernel: Any,
-    same: tuple[int, ...],
-    compiled: StepProgram,
-    target: Target,
-    make_pipeline: Callable[[str, tuple[bool, ...], bool], Any],
-    programs: dict[Any, Program],
-    reduced_precision: bool,
-) -> None:
+def _program(
+    kernel: Any, same: tuple[int, ...], target: Target, programs: dict[Any, Program], reduced_precision: bool
+) -> Program:
+    """A kernel's shaders, made once. `same`: for each slot the first that has its memory."""
     key = (kernel, same, reduced_precision)
     program = programs.get(key)
     if program is None:
@@ -164,37 +231,30 @@ def _compile_kernel(
                     " cpu device"
                 )
         program = programs[key] = generate(kernel, target, same, reduced_precision)
-    compiled.scratch = list(program.scratch)
-    count = len(kernel.slots)
+    return program
 
-    def place_of(slot: int) -> int:
-        return compiled.arguments[slot] if slot < count else ~(slot - count)
 
+def _add(
+    commands: Commands,
+    program: Program,
+    places: tuple[int, ...],
+    label: str,
+    make_pipeline: Callable[[str, tuple[bool, ...], bool], Any],
+) -> None:
+    """Adds a kernel's actions; `places` are those of its slots, and then of its scratch buffers."""
+    count = len(places) - len(program.scratch)
     for action in program.steps:
         if isinstance(action, Clear):
-            compiled.actions.append(action.slot - count)
+            commands.actions.append((places[action.slot], program.scratch[action.slot - count]))
             continue
         if isinstance(action, Copy):
-            source, into = place_of(action.source), place_of(action.target)
-            compiled.actions.append((source, action.source_offset, into, action.target_offset, action.nbytes))
+            source, into = places[action.source], places[action.target]
+            commands.actions.append((source, action.source_offset, into, action.target_offset, action.nbytes))
             continue
         assert isinstance(action, Dispatch)
         writable = tuple(b.writable for b in action.bindings)
-        places = []
-        for b in action.bindings:
-            if b.slot == ERRORS:
-                places.append(ERRORS_PLACE)
-                compiled.checks = True
-            else:
-                places.append(place_of(b.slot))
+        bound = tuple(_ERRORS_PLACE if b.slot == ERRORS else places[b.slot] for b in action.bindings)
+        commands.checks |= _ERRORS_PLACE in bound
         spans = tuple((b.offset, b.nbytes) for b in action.bindings)
-        compiled.actions.append(
-            Launch(
-                make_pipeline(action.code, writable, action.stays_inside),
-                writable,
-                tuple(places),
-                spans,
-                action.groups,
-                compiled.label,
-            )
-        )
+        pipeline = make_pipeline(action.code, writable, action.stays_inside)
+        commands.actions.append(Launch(pipeline, writable, bound, spans, action.groups, label))
