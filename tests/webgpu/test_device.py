@@ -305,3 +305,16 @@ def test_the_bits_of_float64_say_what_to_do() -> None:
         pytest.skip("this adapter has no float64")
     with pytest.raises(RuntimeError, match="move the tensor to the cpu"):
         x.view(flambeau.float64).cpu()
+
+
+def test_a_plan_on_the_same_blocks_lists_its_commands_once(backend: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+    listed = backend._listed
+    monkeypatch.setattr(backend, "_listed", lambda *a: made.append(a) or listed(*a))
+    f = flambeau.compile(lambda x: (x @ x).softmax(-1) @ x)
+    for number in range(1, 7):
+        if number == 5:
+            made.clear()
+        x = flambeau.eye(3, device="webgpu") * number
+        assert f(x).argmax(-1).tolist() == [0, 1, 2]
+    assert not made
