@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export FLAMBEAU_CI := $(CI)
 
-.PHONY: demo test lint types stubs bench clean system
+.PHONY: demo test ready lint types stubs bench clean system
 
 demo: $(VENV)/.demo
 	$(BIN)/python examples/digits.py
@@ -27,10 +27,14 @@ system:
 	bash tools/install_system.sh
 
 # CI draws the same examples each time.
-PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal $(if $(CI),--hypothesis-seed=0)
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup $(if $(CI),--hypothesis-seed=0)
 ON_THE_GPU := $(addprefix tests/,ops functional autograd recording webgpu nn optim data func distributions programs)
 
-test: system $(VENV)/.test lint
+# What the system and the environment lack is fetched at the same time.
+ready:
+	$(MAKE) --no-print-directory -j 2 system $(VENV)/.test
+
+test: ready lint
 	FLAMBEAU_TEST_DEVICES=reference,cpu $(PYTEST) --ignore=tests/webgpu --ignore=tests/browser
 	FLAMBEAU_TEST_DEVICES=webgpu $(PYTEST) $(ON_THE_GPU)
 	$(BIN)/python -m pytest tests/browser # one browser: alone

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 
 import pytest
@@ -12,9 +13,10 @@ from flambeau import devices
 
 # A database even in CI, where hypothesis would have none: its pytest plugin gives each parameter of a test the settings of the
 # one before as parent, and looks for a database through all of them.
+# CI draws the same examples each time: more of them would take their time in every run and find nothing new.
 settings.register_profile(
     "quick",
-    max_examples=12,
+    max_examples=8 if os.environ.get("CI") else 12,
     deadline=None,
     derandomize=False,
     database=InMemoryExampleDatabase() if os.environ.get("CI") else DirectoryBasedExampleDatabase(".hypothesis/examples"),
@@ -28,6 +30,13 @@ def pytest_configure(config: pytest.Config) -> None:
     """PyTorch, the oracle, warns about its own functions; flambeau's warnings are errors where a test says so."""
     config.addinivalue_line("filterwarnings", "ignore::UserWarning:torch")
     config.addinivalue_line("filterwarnings", "ignore::UserWarning:tests")
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected, PyTorch's modules above all, stays: no collection of garbage need look through it again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
 
 
 DEVICES = os.environ.get("FLAMBEAU_TEST_DEVICES", "reference,cpu,webgpu").split(",")

@@ -54,7 +54,8 @@ def at_run_time(path: Path) -> dict[int, object]:
     return run(path.read_text(), path.name)
 
 
-@pytest.fixture(scope="session", params=CHECKERS)
+# all that a checker finds is looked at in one process: another would run it again
+@pytest.fixture(scope="session", params=[pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in CHECKERS])
 def found(request, tmp_path_factory):
     """(the checker's name, its findings by file)."""
     pytest.importorskip(request.param)
