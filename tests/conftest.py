@@ -33,7 +33,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """What was imported and collected, PyTorch's modules above all, stays: no collection of garbage need look through it again."""
+    """What was imported, PyTorch above all, stays: no collection of garbage need look through it again."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 20)

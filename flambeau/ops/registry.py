@@ -220,6 +220,8 @@ def in_place(function: Callable[..., Tensor], target: Tensor, *args: Any, **kwar
     target._check_writable(True)
     before = from_node(target._value())
     before._requires_grad, before._grad_fn, before._output_index = target.requires_grad, target._history(), target._output_index
+    if target._base is not None and before._grad_fn is not None:  # a view may see more of the memory than those it was made of
+        before._grad_fn, before._output_index = target._history_in_base(), 0
     result = function(before, *args, **kwargs)
     write_in_place(target, result)
     entry = result._grad_fn

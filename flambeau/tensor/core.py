@@ -347,13 +347,18 @@ class Tensor(Gradients):
         if base.requires_grad:
             self._check_origin("its base or another view of its base has been")
         self._base_version = self._counter.autograd_version
-        if not base.requires_grad or base._grad_fn is None:
-            return
+        if base.requires_grad and base._grad_fn is not None:
+            self._requires_grad, self._output_index = True, 0
+            self._grad_fn = self._history_in_base()
+
+    def _history_in_base(self) -> GradientFunction:
+        """The history of a view by where it lies in its base, whatever views are in between."""
+        base = self._base
+        assert base is not None
         strides = contiguous_strides(self._shape) if self._strides is None else self._strides
-        self._requires_grad, self._output_index = True, 0
         offset = 0 if self._strides is None else self._offset
         place = tuple(base._shape), base._strides, tuple(self._shape), strides, offset, self._steps_from(base)
-        self._grad_fn = AsStridedBackward0((base._edge(),), *place)
+        return AsStridedBackward0((base._edge(),), *place)
 
     def _laid_out(self, strides: tuple[int, ...]) -> Tensor:
         """This result, which nothing else has seen yet, in memory with these strides (of a dense tensor)."""

@@ -358,12 +358,28 @@ def test_python_threads_compute_at_once() -> None:
     assert not wrong
 
 
-def script(body: str, **environment: str) -> subprocess.Popen[str]:
-    source = f"import sys\nsys.path.insert(0, {str(Path(__file__).parent)!r})\nfrom test_device import *\n" + textwrap.dedent(
-        body
-    )
+class Script(subprocess.Popen[str]):
+    """A Python process whose Ctrl-C raises KeyboardInterrupt, also where a shell that started the tests in the background has it
+    ignored; one that doesn't end in time is killed."""
+
+    def communicate(self, input: str | None = None, timeout: float | None = None) -> tuple[str, str]:
+        try:
+            return super().communicate(input, timeout)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
+
+
+def script(body: str, **environment: str) -> Script:
+    start = f"""
+        import sys
+        sys.path.insert(0, {str(Path(__file__).parent)!r})
+        from test_device import *
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        """
+    source = textwrap.dedent(start) + textwrap.dedent(body)
     env = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent.parent), **environment}
-    return subprocess.Popen([sys.executable, "-c", source], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
+    return Script([sys.executable, "-c", source], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")

@@ -80,6 +80,23 @@ def test_writes_through_views(device: str, data: st.DataObject) -> None:
         compare(a, b)
 
 
+def test_a_write_reaches_what_the_views_before_do_not_see(device: str) -> None:
+    """`as_strided` of a view: its own gradient is only that view's; after a write it is the memory's."""
+
+    def gradient(x: Any, is_written: bool) -> Any:
+        y = x * 1.5
+        window = y[:, ::2].as_strided((2, 2), (1, 2))
+        if is_written:
+            window.add_(1)
+        ((window * window).sum() + (y * y).sum()).backward()
+        return x.grad
+
+    x = torch.linspace(-1, 2, 12).reshape(3, 4).double()
+    for is_written in (False, True):
+        expected = gradient(x.clone().requires_grad_(), is_written)
+        compare(gradient(to_flambeau(x.clone().requires_grad_(), device), is_written), expected)
+
+
 @given(data=st.data())
 def test_gradients_through_written_views(device: str, data: st.DataObject) -> None:
     """The same with a history: the gradient of what comes out."""
