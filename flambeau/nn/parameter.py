@@ -51,9 +51,6 @@ class Parameter(Tensor, metaclass=_ParameterType):
             return _of_same_class(data, requires_grad)
         return Tensor._make_subclass(cls, data, requires_grad)
 
-    def __init__(self, data: Tensor | None = None, requires_grad: bool = True) -> None:
-        pass  # `_make_subclass` has filled the object
-
     def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
         if id(self) not in memo:
             memo[id(self)] = type(self)(self.data.clone(), self.requires_grad)
@@ -81,9 +78,6 @@ class Buffer(Tensor):
         buffer = Tensor._make_subclass(cls, data, data.requires_grad)
         buffer.persistent = persistent
         return buffer
-
-    def __init__(self, data: Tensor | None = None, *, persistent: bool = True) -> None:
-        pass  # `_make_subclass` has filled the object
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Buffer:
         if id(self) not in memo:
@@ -135,9 +129,6 @@ class UninitializedParameter(UninitializedTensorMixin, Parameter):
     def __new__(cls, requires_grad: bool = True, device: Any = None, dtype: Any = None) -> UninitializedParameter:
         return Tensor._make_subclass(cls, creation.empty(0, device=device, dtype=dtype), requires_grad)
 
-    def __init__(self, requires_grad: bool = True, device: Any = None, dtype: Any = None) -> None:
-        pass  # `_make_subclass` has filled the object
-
     def __deepcopy__(self, memo: dict[int, Any]) -> UninitializedParameter:
         if id(self) not in memo:
             memo[id(self)] = type(self)(self.requires_grad, self.device, self.dtype)
@@ -156,9 +147,6 @@ class UninitializedBuffer(UninitializedTensorMixin, Tensor):
         buffer = Tensor._make_subclass(cls, creation.empty(0, device=device, dtype=dtype), requires_grad)
         buffer.persistent = persistent
         return buffer
-
-    def __init__(self, requires_grad: bool = False, device: Any = None, dtype: Any = None, persistent: bool = True) -> None:
-        pass  # `_make_subclass` has filled the object
 
 
 def is_lazy(param: Any) -> bool:

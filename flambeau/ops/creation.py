@@ -455,7 +455,7 @@ def iota(n: int, type: dtype, device: str) -> Tensor:
     return from_node(IOTA((), (n, type), device))
 
 
-def _construct(self: Tensor, *args: Any, device: Any = None) -> None:
+def _construct(cls: type[Tensor], *args: Any, device: Any = None) -> Tensor:
     """`Tensor(2, 3)`: of that shape; `Tensor([1, 2])`: those numbers as the default floating dtype."""
     data = args[0] if len(args) == 1 and not isinstance(args[0], int) else None
     if data is None:
@@ -466,7 +466,8 @@ def _construct(self: Tensor, *args: Any, device: Any = None) -> None:
         made = empty(data, device=device)
     else:
         made = tensor(data, dtype=default_dtype(), device=device)
-    self._become(made)
+    return Tensor._make_subclass(cls, made)
 
 
-Tensor.__init__ = _construct  # type: ignore[method-assign]
+# In `__new__`, as PyTorch: a subclass may give `__new__` the numbers and have an `__init__` of its own, with other arguments.
+Tensor.__new__ = _construct  # type: ignore[method-assign, assignment]

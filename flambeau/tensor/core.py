@@ -66,9 +66,6 @@ class Tensor(Gradients):
     _origin: str | None  # for a view that may not be written on the tape: which kind (`_REFUSED`); None for others
     __hash__ = object.__hash__
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        return object.__new__(cls)
-
     def __class_getitem__(cls, parameters: Any) -> GenericAlias:
         """`Tensor[float32, cpu]` in an annotation: what type checkers read and `flambeau.typing.checked` enforces."""
         return GenericAlias(cls, parameters)

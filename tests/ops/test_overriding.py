@@ -148,6 +148,34 @@ def test_a_mode_sees_all_calls_while_it_lasts(library: ModuleType) -> None:
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
+def test_a_class_that_is_made_of_more_than_numbers(library: ModuleType) -> None:
+    class Sampled(library.Tensor):  # type: ignore[misc, name-defined]
+        def __new__(cls, numbers: Any, rate: int, unit: str = "s") -> Any:
+            return super().__new__(cls, numbers)
+
+        def __init__(self, numbers: Any, rate: int, unit: str = "s") -> None:
+            super().__init__()
+            self.rate, self.unit = rate, unit
+
+    class Noted(library.Tensor):  # type: ignore[misc, name-defined]
+        def __new__(cls, *numbers: Any, note: str) -> Any:
+            made = library.Tensor._make_subclass(cls, library.Tensor(*numbers))
+            made.note = note
+            return made
+
+    class Plain(library.Tensor):  # type: ignore[misc, name-defined]
+        pass
+
+    x = Sampled([1.0, 2.0], 3, unit="ms")
+    assert type(x) is Sampled and x.tolist() == [1, 2] and (x.rate, x.unit) == (3, "ms")
+    y = Noted([1.0, 2.0], note="two")
+    assert type(y) is Noted and y.tolist() == [1, 2] and y.note == "two"
+    assert type(Plain(2, 3)) is Plain and Plain(2, 3).shape == (2, 3)
+    with pytest.raises(TypeError):
+        Plain([1.0], note="two")
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
 def test_a_class_that_overrides_nothing(library: ModuleType) -> None:
     class Plain(library.Tensor):  # type: ignore[misc, name-defined]
         __torch_function__ = library._C._disabled_torch_function_impl

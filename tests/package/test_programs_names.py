@@ -156,3 +156,19 @@ def test_checkpoints_with_settings(library: Any) -> None:
         y = checkpoint.checkpoint(lambda t: t.sin().exp(), x, use_reentrant=False, context_fn=contexts)
     y.sum().backward()
     assert x.grad[0].item() == pytest.approx(math.cos(1) * math.exp(math.sin(1)), rel=1e-5)
+
+
+@pytest.mark.parametrize("library", [flambeau, torch], ids=["flambeau", "torch"])
+def test_groups_of_tensors_by_dtype(library: Any) -> None:
+    group = importlib.import_module(f"{library.__name__}.utils._foreach_utils")._group_tensors_by_device_and_dtype
+    a, b, c = library.ones(2), library.ones(3, dtype=library.float64), library.ones(4)
+    groups = group([[a, b, c], [c, b, None], []], with_indices=True)
+    cpu = library.device("cpu")
+    assert set(groups) == {(cpu, library.float32), (cpu, library.float64)}
+    lists, positions = groups[cpu, library.float32]
+    assert [[t if t is None else t.numel() for t in tensors] for tensors in lists] == [[2, 4], [4, None], []]
+    assert positions == [0, 2]
+    with pytest.raises(RuntimeError):
+        group([[a], [a, b]])
+    with pytest.raises(RuntimeError, match="0-th Tensor is not"):
+        group([[None]])
