@@ -180,6 +180,10 @@ def __getattr__(name: str) -> Any:
     elif name in _ELSEWHERE:
         value = globals()[name] = getattr(importlib.import_module(_ELSEWHERE[name]), name)
         return value
+    elif name.startswith("_foreach_"):
+        functions = importlib.import_module("flambeau.ops.foreach").FUNCTIONS
+        if name in functions:
+            return functions[name]
     elif not name.startswith("_"):
         importlib.import_module("flambeau.nn.functional")  # some of its operators are `torch`'s too
         if ("", name) in _OPERATORS:
