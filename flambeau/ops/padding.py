@@ -170,7 +170,6 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
         raise RuntimeError(f'Padding mode "{mode}" doesn\'t take in value argument')
     if mode != "circular":
         refuse(x, f"{'reflection' if mode == 'reflect' else 'replication'}_pad{len(amounts) // 2}d", bool)
-    image = x
     if any(a < 0 for a in (*low, *high)):
         if mode == "replicate":
             x, low, high = _before_cropping(x, low, high)
@@ -178,7 +177,7 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
             x = pad_constant(x, [(min(a, 0), min(b, 0)) for a, b in zip(low, high)])
             low, high = [max(a, 0) for a in low], [max(b, 0) for b in high]
     if not any(low) and not any(high):
-        return x.clone() if x is image else x
+        return x.clone()  # what is cropped may be a view
     params = (mode, tuple(low), tuple(high))
     (y,) = computed(_PADDED, _padded, (x,), params)
     y = record(_PADDED, y, (x,), params)

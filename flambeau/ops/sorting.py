@@ -38,7 +38,7 @@ _mode_result = result_type("mode", "values indices")
 
 
 @operator(out="exact")
-def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Any:
+def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool | None = False) -> Any:
     """The elements along `dim` in order, and their places; NaN counts as largest. Always stable.
 
     >>> torch.tensor([3, 1, 2]).sort().indices

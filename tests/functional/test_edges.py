@@ -66,6 +66,7 @@ def images(cases: Cases) -> None:
     cases("pad", normal(2, 3), [1, 1], "constant", 2)
     cases("pad", normal(2, 3, 4), (1, -1), "reflect")
     cases("pad", normal(2, 3, 4), (-1, 2), "replicate")
+    cases("pad", normal(2, 3, 4), (-1, -1), "replicate")
     cases("pad", normal(2, 3, 4), (1, -1), "circular")
     cases("pad", normal(2, 3, 4), (3, 0), "reflect")
     cases("pad", normal(2, 3, 4), (4, 4), "circular")

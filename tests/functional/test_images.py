@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+import flambeau
 from tests.functional.comparison import Cases, integers, normal, run_cases
 
 
@@ -85,3 +86,10 @@ def blocks(cases: Cases) -> None:
 @pytest.mark.parametrize("build", [padding, resizing, grids, blocks])
 def test_values_and_gradients(build, device):
     run_cases(build, device)
+
+
+@pytest.mark.parametrize("mode", ["constant", "reflect", "replicate", "circular"])
+def test_what_is_cropped_has_memory_of_its_own(mode: str, device: str) -> None:
+    x = flambeau.ones(1, 5, 5, device=device)
+    flambeau.nn.functional.pad(x, (-1, -1, -1, -1), mode).zero_()
+    assert x.sum().item() == 25

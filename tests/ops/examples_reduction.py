@@ -167,6 +167,7 @@ add(
     lambda r: (r.distinct(12),),
     lambda r: (r.f(),),
     lambda r: (torch.tensor([1, 0, 1, 0]).to(r.dtype), {"stable": True}),
+    lambda r: (r.distinct(5), {"stable": None}),
     lambda r: (r.special(6)[:0],),
     dtypes=ALL,
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from types import ModuleType
 from typing import Any
 
 import numpy
@@ -70,6 +72,17 @@ def test_stft_is_inverted(device: str) -> None:
     spectrum = flambeau.stft(x, 64, 16, window=window, return_complex=True)
     assert spectrum.shape == (2, 33, 26)
     flambeau.testing.assert_close(flambeau.istft(spectrum, 64, 16, window=window), x, rtol=1e-4, atol=1e-4)
+
+
+def test_the_parts_of_short_transforms_lie_as_in_pytorch(device: str) -> None:
+    def parts(library: ModuleType, **on: Any) -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            return library.stft(library.ones(100, **on), 10, window=library.ones(10, **on), return_complex=False)
+
+    ours, expected = parts(flambeau, device=device), parts(torch)
+    assert ours.stride() == expected.stride()
+    assert torch.allclose(to_torch(ours), expected, atol=1e-5)
 
 
 def test_a_spectral_layer_learns(device: str) -> None:

@@ -97,7 +97,7 @@ def stft(
     scale = 1 if normalized else 0
     y = real_to_complex(frames, -1, scale) if onesided else complex_to_complex(frames, (-1,), False, scale)
     y = y.transpose(-1, -2)
-    return y if return_complex else y.contiguous().view_as_real()
+    return y if return_complex else y.view_as_real()
 
 
 def _overlapped(frames: Tensor, hop: int) -> Tensor:

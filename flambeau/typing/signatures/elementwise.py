@@ -76,7 +76,7 @@ add("argsort", "tm", f"{INPUT}, dim: Dim = -1, descending: bool = False, stable:
 add("cummax cummin", "tm", f"{INPUT}, dim: Dim",
      "ValuesIndices[Tensor[D, V, along(S, Dim)], Tensor[int64, V, along(S, Dim)]]")  # fmt: skip
 add("glu", "f", f"{INPUT}, dim: Dim = -1", "Tensor[D, V, glu(S, Dim)]")
-add("sort", "tm", f"{INPUT}, dim: Dim = -1, descending: bool = False, stable: bool = False",
+add("sort", "tm", f"{INPUT}, dim: Dim = -1, descending: bool = False, stable: bool | None = False",
      "ValuesIndices[Tensor[D, V, along(S, Dim)], Tensor[int64, V, along(S, Dim)]]")  # fmt: skip
 add("topk", "tm", f"{INPUT}, k: Size, dim: Dim = -1, largest: bool = True, sorted: bool = True",
      "ValuesIndices[Tensor[D, V, topk(S, Size, Dim)], Tensor[int64, V, topk(S, Size, Dim)]]")  # fmt: skip
