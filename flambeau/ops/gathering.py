@@ -65,12 +65,12 @@ def _gathered(input: Tensor, index: Tensor, dim: int, bounds: Bounds) -> Tensor:
     x, i = _raised(input), _raised(index)
     if not index.numel() and len(i._shape) != len(x._shape):
         return input.new_empty(tuple(index._shape))
-    _check_index_shape("gather", tuple(i._shape), tuple(x._shape), d)
+    _check_index_shape(tuple(i._shape), tuple(x._shape), d)
     result = _apply(GATHER, (_within(x, tuple(i._shape), d), i), (d, bounds))
     return result if index._shape else owned(reshape(result, ()))
 
 
-def _check_index_shape(name: str, index: tuple[int, ...], input: tuple[int, ...], d: int) -> None:
+def _check_index_shape(index: tuple[int, ...], input: tuple[int, ...], d: int) -> None:
     if len(index) != len(input):
         raise RuntimeError("Index tensor must have the same number of dimensions as input tensor")
     for k, (a, b) in enumerate(zip(index, input)):

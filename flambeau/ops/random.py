@@ -159,7 +159,8 @@ rand, rand_like = _maker("rand", uniform, "check_uniform_bounds", "Uniform numbe
 randn, randn_like = _maker("randn", standard_normal, "normal_kernel_cpu", "Normal numbers of mean 0 and variance 1.")
 
 
-def _fits(name: str, low: int, high: int, type: dtype) -> None:
+def _check_bounds(low: int, high: int, type: dtype) -> None:
+    """Raises RuntimeError where the whole numbers from `low` up to, not including, `high` are none or not all of the dtype."""
     if low >= high:
         raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
     if type.category == 3:
@@ -198,7 +199,7 @@ def randint(
         raise TypeError("randint() received an invalid combination of arguments: the size is missing")
     a, b = integer(low, "randint", "low"), integer(high, "randint", "high")
     type = dtype or int64
-    _fits("randint", a, b, type)
+    _check_bounds(a, b, type)
     shape = _checked(sizes("randint", (size,)))
     return _finish(out, cast(_integers(a, b, shape, as_device_name(device), generator), type), requires_grad)
 
@@ -221,7 +222,7 @@ def randint_like(
         raise TypeError("randint_like() missing 1 required positional argument: 'high'")
     low = 0 if low is None else low
     type = dtype or input.dtype
-    _fits("randint_like", low, high, type)
+    _check_bounds(low, high, type)
     where = input._storage.device if device is None else as_device_name(device)
     drawn = cast(_integers(low, high, tuple(input._shape), where, generator), type)
     return drawn._laid_out(strides_like(input, memory_format, "randint_like"))
@@ -427,5 +428,5 @@ def _random(self: Tensor, generator: Any, low: int | None = None, high: int | No
         low, high = 0, 2 if self.dtype is bool_ else (1 << mantissa[name]) + 1 if name in mantissa else iinfo(self.dtype).max + 1
     low = 0 if low is None else low
     assert high is not None
-    _fits("random_", low, high, self.dtype)
+    _check_bounds(low, high, self.dtype)
     return _integers(low, high, tuple(self._shape), self._storage.device, generator)

@@ -6,6 +6,7 @@ from typing import Any
 
 from flambeau import dtypes
 from flambeau.autograd.entries import CopyBackwards, FillBackward2, ZeroBackward0, entitle
+from flambeau.host import flatten, pack
 from flambeau.ops.conversion import converted
 from flambeau.ops.copies import clone
 from flambeau.ops.operands import check_fits, expand, python_number, scalar
@@ -70,24 +71,27 @@ def fill(input: Tensor, value: Any) -> Tensor:
 
 @operator(namespace=None)
 def apply_(self: Tensor, callable: Any) -> Tensor:
-    """Writes a Python function of each element: slow, for the host only."""
-    if not self._storage.device.startswith(("cpu", "reference")):
-        raise TypeError(f"apply_ is only implemented on CPU tensors, not on {self._storage.device}")
-    from flambeau.host import flatten, pack
+    """Writes a Python function of each element: slow, for the host only.
 
-    found, _ = flatten(self.detach().tolist())
-    data = pack([callable(v) for v in found], self.dtype)
-    return self._assign(from_bytes(data, self.dtype, self._shape, self._storage.device))
+    >>> torch.arange(3).apply_(lambda x: x * x)
+    tensor([0, 1, 4])
+    """
+    return _write_called("apply_", self, callable, self)
 
 
 @operator(namespace=None)
 def map_(self: Tensor, other: Tensor, callable: Any) -> Tensor:
-    """Writes a Python function of each pair of elements: slow, for the host only."""
-    if not self._storage.device.startswith(("cpu", "reference")):
-        raise TypeError(f"map_ is only implemented on CPU tensors, not on {self._storage.device}")
-    from flambeau.host import flatten, pack
+    """Writes a Python function of each pair of elements, `other` broadcast to this tensor's shape: slow, for the host only.
 
-    mine, _ = flatten(self.detach().tolist())
-    theirs, _ = flatten(expand(other.detach(), tuple(self._shape)).tolist())
-    data = pack([callable(a, b) for a, b in zip(mine, theirs)], self.dtype)
-    return self._assign(from_bytes(data, self.dtype, self._shape, self._storage.device))
+    >>> torch.arange(3).map_(torch.tensor(10), lambda x, y: x + y)
+    tensor([10, 11, 12])
+    """
+    return _write_called("map_", self, callable, self, expand(other, tuple(self._shape)))
+
+
+def _write_called(name: str, t: Tensor, function: Any, *operands: Tensor) -> Tensor:
+    """Writes into `t` what the function gives for the elements of each place."""
+    if not t._storage.device.startswith(("cpu", "reference")):
+        raise TypeError(f"{name} is only implemented on CPU tensors, not on {t._storage.device}")
+    elements = [flatten(operand.detach().tolist())[0] for operand in operands]
+    return t._assign(from_bytes(pack([*map(function, *elements)], t.dtype), t.dtype, t._shape, t._storage.device))

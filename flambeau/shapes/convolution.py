@@ -82,7 +82,7 @@ def _check_bias(weight: Sequence[Size], bias: Sequence[Size] | None, channels: S
         )
 
 
-def _check_extent(input: Sequence[Size], batch: Shape, channels: Size, sizes: Shape) -> None:
+def _check_extent(input: Sequence[Size], sizes: Shape) -> None:
     if any(equal(size, 0) is True for size in sizes):
         raise ShapeError(f"Only zero batch or zero channel inputs are supported, but got input shape: {show(input)}")
 
@@ -120,7 +120,7 @@ def convolution(
             f"{operator}: input {show(input)} has {channels} channels but weight {show(weight)} expects {weight[1]}{detail}"
         )
     _check_bias(weight, bias, weight[0], operator)
-    _check_extent(input, batch, channels, sizes)
+    _check_extent(input, sizes)
     padded = tuple(size + low + high for size, (low, high) in zip(sizes, pairs))
     if any(less(size, window_extent(k, d)) is True for size, k, d in zip(padded, kernel, dilation)):
         raise ShapeError(
@@ -226,7 +226,7 @@ def transposed_convolution(
     if differ(channels, weight[0]):
         raise ShapeError(f"{operator}: input {show(input)} has {channels} channels but weight {show(weight)} expects {weight[0]}")
     _check_bias(weight, bias, weight[1] * groups, operator)
-    _check_extent(input, batch, channels, sizes)
+    _check_extent(input, sizes)
     for extra, step, d in zip(output_padding, stride, dilation):
         if at_least(extra, step) is True and at_least(extra, d) is True:
             raise ShapeError(

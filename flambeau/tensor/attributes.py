@@ -117,12 +117,15 @@ class Attributes:
         return host.address(share(self._storage, is_address=True).buffer) if self._storage.size else 0
 
     def is_floating_point(self) -> bool:
+        """Whether the elements are floating-point numbers."""
         return self._storage.dtype.category == 2
 
     def is_complex(self) -> bool:
+        """Whether the elements are complex numbers."""
         return self._storage.dtype.category == 3
 
     def is_signed(self) -> bool:
+        """Whether the dtype has negative numbers."""
         return self._storage.dtype.is_signed
 
     @property
