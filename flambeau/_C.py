@@ -1,7 +1,7 @@
 """What programs reach for in `torch._C`: switches of `__torch_function__`, classes, and the names of the dispatcher's keys.
 
 Keys are values that programs put into sets and hand on: there is no dispatcher, so what would act on them is refused
-(`missing.py`). May import `flambeau.tensor`, `flambeau.missing`, and
+(`missing.py`). May import `flambeau.storage`, `flambeau.tensor`, `flambeau.missing`, and
 `flambeau.nn` in functions.
 """
 
@@ -13,6 +13,7 @@ from typing import Any
 from flambeau.generator import Generator
 from flambeau.missing import names
 from flambeau.size import Size
+from flambeau.storage import pending
 from flambeau.tensor import Tensor as TensorBase
 from flambeau.tensor.overriding import DisableTorchFunction, DisableTorchFunctionSubclass
 from flambeau.tensor.overriding import disabled_torch_function as _disabled_torch_function_impl  # noqa: F401
@@ -31,6 +32,11 @@ _TensorBase = TensorBase
 _TensorMeta = type(TensorBase)
 
 globals().update(names("_C"))
+
+
+def _are_functorch_transforms_active() -> bool:
+    """Whether this is inside `vmap`, where no value can be looked at."""
+    return bool(pending.examples)
 
 
 class _nn:

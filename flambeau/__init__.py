@@ -161,6 +161,7 @@ _ELSEWHERE = {
     **dict.fromkeys(("PyTorchFileReader", "PyTorchFileWriter", "ScriptObject"), "flambeau._C"),
     "ScriptModule": "flambeau.jit",
     "_assert": "flambeau.testing",
+    "_assert_async": "flambeau.testing",
     **dict.fromkeys(("DisableTorchFunction", "DisableTorchFunctionSubclass"), "flambeau.tensor.overriding"),
 }
 """Names whose module is imported when they are first used."""

@@ -70,7 +70,7 @@ class dtype:
         return self.real
 
     def to_complex(self) -> dtype:
-        """The complex dtype whose parts have this precision; complex64 for what is narrower (there is no complex32)."""
+        """The complex dtype whose parts have this precision; complex64 for what is narrower (tensors have no complex32)."""
         return self if self.category == 3 else complex128 if self is float64 else complex64
 
     def __repr__(self) -> str:
@@ -106,9 +106,10 @@ NAMES_ONLY: Final = (
     dtype("uint16", 2, 1, False, -1), dtype("uint64", 8, 1, False, -1),
     dtype("float8_e4m3fn", 1, 2, True, -1), dtype("float8_e4m3fnuz", 1, 2, True, -1),
     dtype("float8_e5m2", 1, 2, True, -1), dtype("float8_e5m2fnuz", 1, 2, True, -1),
-    dtype("float8_e8m0fnu", 1, 2, False, -1), dtype("float4_e2m1fn_x2", 1, 2, True, -1),
+    dtype("float8_e8m0fnu", 1, 2, False, -1), dtype("float4_e2m1fn_x2", 1, 2, True, -1), dtype("complex32", 4, 3, True, -1),
 )  # fmt: skip
 """PyTorch's dtypes that no tensor has here: programs name them in tables, compare with them and ask for their limits."""
+NAMES_ONLY[-1].real = float16
 ALIASES: Final = {
     "half": float16,
     "float": float32,
@@ -118,6 +119,7 @@ ALIASES: Final = {
     "long": int64,
     "cfloat": complex64,
     "cdouble": complex128,
+    "chalf": NAMES_ONLY[-1],
 }
 PYTHON_TYPES: Final[dict[Any, dtype]] = {bool: bool_, int: int64, float: float64, complex: complex128}
 """Python's types, which PyTorch takes where it takes a dtype."""
@@ -125,7 +127,7 @@ _NAMES: Final = {d.name: d for d in (*ALL, *NAMES_ONLY)}
 _SCALAR_NAMES: Final = {
     "bool": "Bool", "uint8": "Byte", "int8": "Char", "int16": "Short", "int32": "Int", "int64": "Long", "uint32": "UInt32",
     "float16": "Half", "bfloat16": "BFloat16", "float32": "Float", "float64": "Double",
-    "complex64": "ComplexFloat", "complex128": "ComplexDouble",
+    "complex64": "ComplexFloat", "complex128": "ComplexDouble", "complex32": "ComplexHalf",
     "uint16": "UInt16", "uint64": "UInt64",
     **{f"float8_{format}": f"Float8_{format}" for format in ("e4m3fn", "e4m3fnuz", "e5m2", "e5m2fnuz", "e8m0fnu")},
     "float4_e2m1fn_x2": "Float4_e2m1fn_x2",

@@ -181,3 +181,9 @@ def _assert(condition: Any, message: str) -> None:
         dispatch(_assert, found, (condition, message), {})
     elif not condition:
         raise AssertionError(message)
+
+
+def _assert_async(condition: Tensor, message: str = "Expected Tensor with single nonzero value, but got zero") -> None:
+    """`torch._assert_async`: raises RuntimeError with the message where the tensor's one element is zero. It is looked at."""
+    if not condition:
+        raise RuntimeError(message)

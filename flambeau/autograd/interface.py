@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import warnings
 from collections.abc import Sequence
 from typing import Any, Literal, TypeVar, TypeVarTuple, overload
 
@@ -52,6 +54,18 @@ def _start(outputs: Any, gradients: Any) -> tuple[list[Any], list[Tensor]]:
     return [output._edge() for output in outputs], starts
 
 
+@functools.cache
+def _warn_of_cycles() -> None:
+    """Once in a process, as PyTorch."""
+    warnings.warn(
+        "Using backward() with create_graph=True will create a reference cycle between the parameter and its gradient which can "
+        "cause a memory leak. We recommend using autograd.grad when creating the graph to avoid this. If you have to use "
+        "this function, make sure to reset the .grad fields of your parameters to None after use to break the cycle and avoid "
+        "the leak.",
+        stacklevel=4,
+    )
+
+
 def backward(
     tensors: Tensor | Sequence[Tensor],
     grad_tensors: Tensor | Sequence[Tensor | None] | None = None,
@@ -71,6 +85,8 @@ def backward(
     """
     roots, starts = _start(tensors, grad_tensors if grad_tensors is not None else grad_variables)
     keep = create_graph if retain_graph is None else retain_graph
+    if create_graph:
+        _warn_of_cycles()
     if inputs is None:
         run_backward(roots, starts, None, keep, create_graph)
         return

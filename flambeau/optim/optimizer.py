@@ -111,6 +111,9 @@ class Optimizer:
         for group in groups:
             self.add_param_group(group)
 
+    def _patch_step_function(self) -> None:
+        """Optimizers around others call this in place of `__init__`, to have hooks: every `step` has them from its class on."""
+
     def _reset_hooks(self) -> None:
         self._optimizer_step_pre_hooks = OrderedDict()
         self._optimizer_step_post_hooks = OrderedDict()

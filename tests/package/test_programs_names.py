@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import importlib
 import math
+import subprocess
+import sys
+from collections import OrderedDict
 from typing import Any
 
 import numpy as np
@@ -172,3 +175,58 @@ def test_groups_of_tensors_by_dtype(library: Any) -> None:
         group([[a], [a, b]])
     with pytest.raises(RuntimeError, match="0-th Tensor is not"):
         group([[None]])
+
+
+@pytest.mark.parametrize("library", [flambeau, torch], ids=["flambeau", "torch"])
+def test_names_of_libraries_of_images(library: Any) -> None:
+    half = library.complex32
+    assert half is library.chalf and half.is_complex and half.itemsize == 4 and half.to_real() is library.float16
+    assert library.finfo(half).max == 65504 and str(half) == "torch.complex32"
+    assert library._assert_async(library.tensor(2.0)) is None
+    with pytest.raises(RuntimeError, match="single nonzero value, but got zero"):
+        library._assert_async(library.tensor(0))
+    with pytest.raises(RuntimeError, match="none left"):
+        library._assert_async(library.tensor(False), "none left")
+    seen = []
+    library.func.vmap(lambda x: seen.append(library._C._are_functorch_transforms_active()) or x)(library.ones(2))
+    assert seen == [True] and not library._C._are_functorch_transforms_active()
+
+
+@pytest.mark.parametrize("library", [flambeau, torch], ids=["flambeau", "torch"])
+def test_an_optimizer_around_another_asks_for_hooks(library: Any) -> None:
+    class Around(library.optim.Optimizer):  # type: ignore[misc, name-defined]
+        def __init__(self, optimizer: Any) -> None:
+            self._optimizer_step_pre_hooks: Any = OrderedDict()
+            self._optimizer_step_post_hooks: Any = OrderedDict()
+            self._patch_step_function()
+            self.optimizer, self.param_groups = optimizer, optimizer.param_groups
+
+        def step(self, closure: Any = None) -> None:
+            self.optimizer.step()
+
+    x, seen = library.ones(2, requires_grad=True), []
+    x.sum().backward()
+    around = Around(library.optim.SGD([x], lr=0.5))
+    around.register_step_post_hook(lambda *_: seen.append(x.tolist()))
+    around.step()
+    assert seen == [[0.5, 0.5]]
+
+
+def test_backward_of_gradients_with_a_graph_warns_once() -> None:
+    program = """
+import warnings
+import {} as torch
+x = torch.ones(2, requires_grad=True)
+with warnings.catch_warnings(record=True) as seen:
+    warnings.simplefilter("always")
+    torch.autograd.grad((x**2).sum(), x, create_graph=True)
+    assert not seen
+    for _ in range(2):
+        (x**2).sum().backward(create_graph=True)
+print([(w.category.__name__, str(w.message).partition(" (Triggered")[0]) for w in seen])
+"""
+    ours, theirs = (
+        subprocess.run([sys.executable, "-c", program.format(n)], capture_output=True, text=True, check=True).stdout
+        for n in ("flambeau", "torch")
+    )
+    assert ours == theirs and ours.count("reference cycle") == 1
