@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from flambeau.device import as_device_name
-from flambeau.dtypes import bool_, default_dtype, dtype, finfo, float32, iinfo, int64, name_of_dtype, uint32
+from flambeau.dtypes import bool_, c_name_of_dtype, default_dtype, dtype, finfo, float32, iinfo, int64, name_of_dtype, uint32
 from flambeau.generator import Generator, default_generator
 from flambeau.graph.primitives import elementwise as e
 from flambeau.graph.primitives.complex import VIEW_AS_COMPLEX
@@ -169,13 +169,7 @@ def _check_bounds(low: int, high: int, type: dtype) -> None:
         limits = iinfo(type)
         for what, value in (("from", low), ("to - 1", high - 1)):
             if not limits.min <= value <= limits.max:
-                raise RuntimeError(f"{what} is out of bounds for {name_for(type)}")
-
-
-def name_for(type: dtype) -> str:
-    return {"uint8": "unsigned char", "int8": "signed char", "int16": "short", "int32": "int", "int64": "long"}.get(
-        type.name, type.name
-    )
+                raise RuntimeError(f"{what} is out of bounds for {c_name_of_dtype(type)}")
 
 
 @operator(method=False)

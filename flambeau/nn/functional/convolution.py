@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from flambeau.dtypes import float64, int64
+from flambeau.dtypes import c_name_of_dtype, float64, int64
 from flambeau.graph.node import Node
 from flambeau.graph.primitives.contraction import CONTRACT
 from flambeau.graph.primitives.elementwise import ADD
@@ -245,19 +245,14 @@ def _transposed_form(
     return Form(*sizes, found.shape[-spatial:], w[2:], y[-spatial:], found.padding, found.stride, found.dilation), found.shape
 
 
-_C_TYPES = {
-    "float32": "float", "float64": "double", "float16": "c10::Half", "bfloat16": "c10::BFloat16", "uint8": "unsigned char",
-    "int8": "signed char", "int16": "short", "int32": "int", "int64": "long long", "bool": "bool", "uint32": "unsigned int",
-    "complex64": "c10::complex<float>", "complex128": "c10::complex<double>",
-}  # fmt: skip
-
-
 def _check(name: str, input: Any, weight: Any, bias: Any) -> None:
     """Tensors of one dtype, floating (for the plain convolution also an integer, for a transposed one int64), on one device."""
     type = check_tensor(input, name, "input", 1)._storage.dtype
     check_tensor(weight, name, "weight", 2)
     if bias is not None and check_tensor(bias, name, "bias", 3)._storage.dtype is not type:
-        raise RuntimeError(f"Input type ({_C_TYPES[type.name]}) and bias type ({_C_TYPES[bias.dtype.name]}) should be the same")
+        raise RuntimeError(
+            f"Input type ({c_name_of_dtype(type)}) and bias type ({c_name_of_dtype(bias.dtype)}) should be the same"
+        )
     if weight._storage.dtype is not type:
         raise RuntimeError(f"expected scalar type {scalar_name(input)} but found {scalar_name(weight)}")
     if type.category == 0 or (type.category == 1 and type is not int64 and "transpose" in name):
