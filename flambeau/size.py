@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, SupportsIndex
 
@@ -18,6 +19,17 @@ class Size(tuple):
 
     __slots__ = ()
 
+    def __new__(cls, sizes: Iterable[SupportsIndex] = ()) -> Size:
+        """Raises TypeError for what is no integer; NumPy's integers become Python's."""
+        given = tuple(sizes)
+        for place, size in enumerate(given):
+            if size.__class__ is not int:
+                if not hasattr(size, "__index__"):
+                    kind = type(size).__name__
+                    raise TypeError(f"torch.Size() takes an iterable of 'int' (item {place} is '{kind}')")
+                given = (*given[:place], size.__index__(), *given[place + 1 :])
+        return tuple.__new__(cls, given)
+
     def numel(self) -> int:
         return math.prod(self)
 
@@ -26,7 +38,7 @@ class Size(tuple):
 
     def __getitem__(self, index: SupportsIndex | slice) -> Any:  # type: ignore[override]
         found = tuple.__getitem__(self, index)
-        return Size(found) if isinstance(index, slice) else found
+        return tuple.__new__(Size, found) if isinstance(index, slice) else found
 
     def __add__(self, other: tuple[int, ...]) -> Size:  # type: ignore[override]
         return Size(tuple(self) + tuple(other))

@@ -12,6 +12,7 @@ from flambeau.dtypes import finfo
 from flambeau.ops.random import multinomial
 from flambeau.ops.sequences import arange
 from flambeau.ops.views import broadcast_tensors
+from flambeau.size import Size
 from flambeau.tensor import Tensor
 
 __all__ = ["Categorical"]
@@ -69,9 +70,7 @@ class Categorical(Distribution):
 
     def sample(self, sample_shape: Any = ()) -> Tensor:
         shape = self._extended_shape(sample_shape)
-        count = 1
-        for n in tuple(sample_shape):
-            count *= n
+        count = Size(sample_shape).numel()
         with no_grad():
             probs = self.probs.reshape(-1, self._num_events)
             return multinomial(probs, count, True).T.reshape(shape) if count else probs.new_zeros(shape).long()

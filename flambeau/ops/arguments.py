@@ -2,8 +2,9 @@
 
 `ops/registry.py` asks here about a call that raised: what an operator's own text makes of an argument of another kind (an
 AttributeError where a list stands for a tensor, a comparison that Python refuses) is then no matter of chance. Whole numbers,
-truth values, dtypes and words are looked at before the call (`Arguments.check`), since an operator's text, and all that is
-remembered of sizes, may take 1.0 or True for 1; tensors aren't, which show at once what else they are. May import
+truth values, dtypes and words are looked at before the call (`Arguments.taken`), since an operator's text, and all that is
+remembered of sizes, may take 1.0 or True for 1; NumPy's numbers become Python's there. Tensors aren't looked at, which show at
+once what else they are. May import
 `flambeau.tensor`, `flambeau.dtypes`, `flambeau.device`, `flambeau.ops.spellings`.
 """
 
@@ -132,57 +133,91 @@ _EXACT: dict[str, tuple[type, ...]] = {
 """The types of which every value is one of the kind."""
 
 
-def _exact(p: _Parameter) -> frozenset[type] | None:
-    """The types of right arguments that need no second look; None where arguments aren't looked at before the call."""
+class _Right(NamedTuple):
+    """Types of which every value is right for a parameter: of the argument itself, and of all items of a tuple or list."""
+
+    types: frozenset[type]
+    items: frozenset[type]
+
+    def holds(self, value: Any) -> bool:
+        """Whether the value needs no second look."""
+        kind = type(value)
+        if kind in self.types:
+            return True
+        return (kind is tuple or kind is list) and bool(self.items) and self.items.issuperset(map(type, value))
+
+
+def _right(p: _Parameter) -> _Right | None:
+    """What is surely right for a parameter; None where arguments aren't looked at before the call."""
     if p.kinds is None or not all(name in _EXACT for kind in p.kinds for name in kind.names):
         return None
-    of_one = {type for kind in p.kinds if not kind.is_sequence for name in kind.names for type in _EXACT[name]}
-    return frozenset(of_one | ({tuple, list} if any(kind.is_sequence for kind in p.kinds) else set()))
+    found: tuple[set[type], set[type]] = set(), set()
+    for kind in p.kinds:
+        for name in kind.names:
+            found[kind.is_sequence].update(_EXACT[name])
+    return _Right(*map(frozenset, found))
+
+
+def _as_python(value: Any) -> Any:
+    """The value with NumPy's numbers, alone or as items, as the Python numbers that they are."""
+    if _is_numpy_scalar(value):
+        return value.item()
+    return type(value)(map(_as_python, value)) if type(value) in (tuple, list) else value
 
 
 class Arguments:
     """What calls of a function may be made with.
 
-    `title` is the function's name in errors; in a method's call the tensor doesn't count among the positions. `places` are the
-    arguments that `check` looks at, each with the types that need no second look; who calls may compare them itself. What the
-    annotations say is looked into at the first call, which `places` leads to `check`.
+    `title` is the function's name in errors; in a method's call the tensor doesn't count among the positions. What the
+    annotations say is looked into at the first call.
     """
 
-    __slots__ = ("by_name", "function", "is_method", "places", "title")
+    __slots__ = ("_by_name", "_places", "function", "is_method", "title")
 
     def __init__(self, function: Callable[..., Any], title: str, is_method: bool) -> None:
         self.function, self.title, self.is_method = function, title, is_method
-        self.places: list[tuple[int, frozenset[type]]] = [(0, frozenset())] if self.is_checked() else []
-        self.by_name: dict[str, frozenset[type]] | None = None
+        self._places: list[tuple[int, _Right]] = []
+        self._by_name: dict[str, _Right] | None = None
 
     def has_kinds(self) -> bool:
         """Whether an annotation of a parameter after the first says something; told without looking into it, at import."""
         return any(name != "return" and said != "Any" for name, said in list(self.function.__annotations__.items())[1:])
 
     def is_checked(self) -> bool:
-        """Whether a parameter may be one that `check` looks at; told without looking into it."""
+        """Whether a parameter may be one that `taken` looks at; told without looking into it."""
         said = [what for name, what in self.function.__annotations__.items() if name != "return"]
         return any("Tensor" not in what and what != "Any" for what in said)
 
-    def check(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Before a call: raises the error that `blamed` gives, if an argument that isn't a tensor is to blame."""
-        if self.by_name is None:
+    def taken(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Before a call: its arguments, NumPy's numbers as Python's.
+
+        Raises the error that `blamed` gives, if an argument that isn't a tensor is to blame.
+        """
+        if self._by_name is None:
             self._look_into()
-        names = self.by_name or {}
-        if any(place < len(args) and type(args[place]) not in types for place, types in self.places) or any(
-            name in names and type(value) not in names[name] for name, value in kwargs.items()
-        ):
-            self._check(args, kwargs)
+        for place, right in self._places:
+            if place < len(args) and not right.holds(args[place]):
+                return self._looked_at(args, kwargs)
+        if kwargs:
+            for name, value in kwargs.items():
+                if name in self._by_name and not self._by_name[name].holds(value):  # type: ignore[index, operator]
+                    return self._looked_at(args, kwargs)
+        return args, kwargs
 
     def _look_into(self) -> None:
         parameters = _parameters(self.function)
-        exact = {p.name: types for p in parameters if (types := _exact(p)) is not None}
-        self.by_name = _with_other_names(exact)
-        self.places[:] = [(place, exact[p.name]) for place, p in enumerate(parameters) if p.by_place and p.name in exact]
+        right = {p.name: found for p in parameters if (found := _right(p)) is not None}
+        self._by_name = _with_other_names(right)
+        self._places = [(place, right[p.name]) for place, p in enumerate(parameters) if p.by_place and p.name in right]
 
-    def _check(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def _looked_at(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         if (error := self.blamed(args, kwargs)) is not None:
             raise error
+        places, by_name = {place for place, _ in self._places}, self._by_name or {}
+        return (
+            tuple(_as_python(value) if place in places else value for place, value in enumerate(args)),
+            {name: _as_python(value) if name in by_name else value for name, value in kwargs.items()},
+        )
 
     def blamed(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Exception | None:
         """What to raise for a call, if an argument is to blame; else None.

@@ -240,6 +240,11 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
         if len(dims) == 2 and all(isinstance(d, int) for d in dims):
             dims = ([dims[0]], [dims[1]])
         dims = (tuple(dims[0]), tuple(dims[1]))
+    elif not isinstance(dims, int):
+        raise RuntimeError(
+            "tensordot expects dims to be int or tuple[list[int], list[int]] or list[list[int]] containing two lists, but got "
+            f"dims={dims}"
+        )
     _, first, second = rules.tensordot(tuple(a._shape), tuple(b._shape), dims)
     if a.dtype is not b.dtype:
         raise RuntimeError(f"both inputs should have same dtype, but got {a.dtype} and {b.dtype}")

@@ -133,16 +133,13 @@ def _method(around: Callable[..., Any], function: Callable[..., Any], arguments:
     """
     if around is function and not arguments.has_kinds():
         return function
-    is_checked, places = arguments.is_checked(), arguments.places
+    is_checked, taken = arguments.is_checked(), arguments.taken
 
     @functools.wraps(around)
     def method(*args: Any, **kwargs: Any) -> Any:
         try:
-            if kwargs and is_checked:
-                arguments.check(args, kwargs)
-            for place, types in places:
-                if place < len(args) and type(args[place]) not in types:
-                    arguments.check(args, kwargs)
+            if is_checked:
+                args, kwargs = taken(args, kwargs)
             return around(*args, **kwargs) if kwargs or state.autocast is not None else function(*args)
         except Exception:
             better = arguments.blamed(args, kwargs)
@@ -183,7 +180,7 @@ def _in_place(
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         try:
             if is_checked:
-                arguments.check((self, *args), kwargs)
+                (self, *args), kwargs = arguments.taken((self, *args), kwargs)  # type: ignore[assignment]
             if expanded is not None and isinstance(self, Tensor) and self._repeats():
                 warnings.warn(
                     f"Use of {name}_ on expanded tensors is deprecated. Please clone() the tensor before performing this "

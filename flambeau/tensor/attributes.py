@@ -36,7 +36,7 @@ class Attributes:
     def shape(self) -> Size:
         """The sizes of the dimensions."""
         shape = self._shape
-        return shape if shape.__class__ is Size else Size(shape)  # type: ignore[return-value]
+        return shape if shape.__class__ is Size else tuple.__new__(Size, shape)  # type: ignore[return-value]
 
     def size(self, dim: int | None = None) -> Any:
         """The shape, or the size of dimension `dim`."""

@@ -145,11 +145,9 @@ def dispatch(function: Any, found: Sequence[Any], args: Sequence[Any], kwargs: d
 class Arguments(Protocol):
     """What is known of a function's arguments (`flambeau.ops.arguments`)."""
 
-    places: list[tuple[int, frozenset[type]]]
-
     def is_checked(self) -> bool: ...
 
-    def check(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None: ...
+    def taken(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]: ...
 
     def blamed(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Exception | None: ...
 
@@ -159,7 +157,7 @@ def overridable(function: Callable[..., Any], plain: Callable[..., Any], argumen
 
     `plain` is what does the same in calls without keywords outside of `autocast`.
     """
-    is_checked, places = arguments.is_checked(), arguments.places
+    is_checked, taken = arguments.is_checked(), arguments.taken
 
     @functools.wraps(function)
     def public(*args: Any, **kwargs: Any) -> Any:
@@ -168,11 +166,8 @@ def overridable(function: Callable[..., Any], plain: Callable[..., Any], argumen
             if found or (_state.modes and not _state.without_modes):
                 return dispatch(public, found, args, kwargs)
         try:
-            if kwargs and is_checked:
-                arguments.check(args, kwargs)
-            for place, types in places:
-                if place < len(args) and type(args[place]) not in types:
-                    arguments.check(args, kwargs)
+            if is_checked:
+                args, kwargs = taken(args, kwargs)
             return function(*args, **kwargs) if kwargs or state.autocast is not None else plain(*args)
         except Exception as error:
             found = []

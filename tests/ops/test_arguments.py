@@ -206,3 +206,45 @@ def test_degrees_of_no_polynomial(degree: float) -> None:
 def test_degrees_that_would_take_forever_are_refused() -> None:
     with pytest.raises(ValueError, match="the highest is"):
         flambeau.special.chebyshev_polynomial_t(flambeau.ones(2), 2**40)
+
+
+def n(value: int) -> np.int64:
+    return np.int64(value)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda t, x: x.softmax(n(1)),
+        lambda t, x: x.narrow(n(0), n(0), n(1)),
+        lambda t, x: x.unfold(n(0), n(2), n(1)),
+        lambda t, x: x.sum((n(0), n(1))),
+        lambda t, x: x.transpose(0, dim1=np.int32(1)),
+        lambda t, x: t.kthvalue(x, n(1)).values,
+        lambda t, x: x.sort(stable=None).values,
+        lambda t, x: t.full((n(2),), np.float32(0.5)),
+        lambda t, x: t.zeros(t.Size([n(2), True])),
+        lambda t, x: t.nn.functional.layer_norm(x, (n(3),)),
+        lambda t, x: t.nn.functional.one_hot(t.tensor([1]), n(3)),
+        lambda t, x: t.nn.functional.interpolate(x[None], size=[n(4)]),
+        lambda t, x: t.nn.functional.adaptive_avg_pool1d(x, n(1)),
+        lambda t, x: t.nn.functional.unfold(x[None, None], n(2)),
+        lambda t, x: t.nn.functional.normalize(x, np.float64(2), (0, 1)),
+        lambda t, x: t.nn.Conv2d(n(2), n(4), (n(3), 1), groups=n(2)).weight.detach() * 0,
+        lambda t, x: t.nn.MultiheadAttention(n(8), n(2)).in_proj_weight.detach() * 0,
+        lambda t, x: t.nn.PixelShuffle(n(2))(t.zeros(1, 4, 2, 2)),
+        lambda t, x: t.distributions.Categorical(logits=x).sample((n(5),)) * 0,
+        lambda t, x: t.distributions.Normal(np.float64(0), 1.0).sample((n(5),)) * 0,
+    ],
+)
+def test_numbers_of_numpy_are_numbers(call: Any) -> None:
+    """Sizes that NumPy computed, as programs have them from `np.prod(image.shape)`."""
+    expected, found = (call(t, t.ones(2, 3)) for t in (torch, flambeau))
+    assert tuple(found.shape) == tuple(expected.shape) and all(type(size) is int for size in found.shape)
+    np.testing.assert_allclose(found.numpy(), expected.numpy(), rtol=1e-6)
+
+
+def test_a_size_holds_integers() -> None:
+    for t in (torch, flambeau):
+        with pytest.raises(TypeError, match=r"takes an iterable of 'int' \(item 1 is 'float'\)"):
+            t.Size([2, 1.5])

@@ -11,7 +11,7 @@ from typing import Any
 
 from flambeau.dtypes import dtype, float64, int32, int64, uint8
 from flambeau.nn.functional.adaptive_pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
-from flambeau.nn.functional.arguments import check_floating, check_tensor
+from flambeau.nn.functional.arguments import check_floating, check_tensor, hashable
 from flambeau.ops.creation import tensor
 from flambeau.ops.formula import in_wide
 from flambeau.ops.operands import cast, refuse
@@ -184,8 +184,7 @@ def interpolate(
             )
     elif align_corners is None:
         align_corners = False
-    if isinstance(size, Tensor):
-        size = size.tolist()
+    size = hashable(size.tolist() if isinstance(size, Tensor) else size)
     shape = rules.interpolate(tuple(x._shape), size, scale_factor, mode)
     out = shape[2:]
     if recompute_scale_factor and size is not None:

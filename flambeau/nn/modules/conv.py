@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from flambeau.nn import functional as F
+from flambeau.nn.functional.arguments import hashable
 from flambeau.nn.modules.linear import init_weight_and_bias
 from flambeau.nn.modules.module import Module
 from flambeau.nn.modules.utils import expand
@@ -57,6 +58,7 @@ class _ConvNd(Module):
         dtype: Any = None,
     ) -> None:
         super().__init__()
+        in_channels, out_channels, groups = map(hashable, (in_channels, out_channels, groups))
         if groups <= 0:
             raise ValueError("groups must be a positive integer")
         in_groups(in_channels, out_channels, groups)

@@ -153,12 +153,25 @@ def store(
     step = view.strides[lane_axis] if lane_axis is not None else 1
     if step == 1 or lanes == 1:
         f.masked_store(result, f.address(memory[view.slot], where, element), f.lane_mask(0, count, lanes))
-    elif step == 2:  # spread the lanes, and write every other one
-        for k in range(2):
-            spread = f.shuffle(result, result, [k * lanes // 2 + i // 2 if i % 2 == 0 else -1 for i in range(lanes)])
-            here = f.sub(f.mul(count, 2), k * lanes)
-            mask = f.both(f.lane_mask(0, here, lanes), constant(vector("i1", lanes), [i % 2 == 0 for i in range(lanes)]))
-            f.masked_store(spread, f.address(memory[view.slot], f.add(where, k * lanes), element), mask)
+    elif step == 2:
+        at = f.address(memory[view.slot], where, element)
+        if f.module.has_masks or isinstance(count, int):
+            _store_every_other(f, result, at, element, lanes, count)
+        else:  # nearly always all: each lane is then a store without a mask
+            f.choose(
+                f.compare("eq", count, lanes),
+                lambda: _store_every_other(f, result, at, element, lanes, lanes),
+                lambda: _store_every_other(f, result, at, element, lanes, count),
+            )
     else:
         places = f.binary("add", f.splat(f.integer(where), lanes), f.steps(lanes, step=step))
         f.scatter(result, memory[view.slot], places, f.lane_mask(0, count, lanes))
+
+
+def _store_every_other(f: Function, result: Value, at: Value, element: str, lanes: int, count: Int) -> None:
+    """Writes the first `count` lanes to every other element from `at` on: spread, those between masked out."""
+    for k in range(2):
+        spread = f.shuffle(result, result, [k * lanes // 2 + i // 2 if i % 2 == 0 else -1 for i in range(lanes)])
+        here = f.sub(f.mul(count, 2), k * lanes)
+        mask = f.both(f.lane_mask(0, here, lanes), constant(vector("i1", lanes), [i % 2 == 0 for i in range(lanes)]))
+        f.masked_store(spread, f.address(at, k * lanes, element), mask)
