@@ -47,8 +47,8 @@ class dtype:
     """The type of a tensor's elements: `flambeau.float32` and so on.
 
     `itemsize` is in bytes. `category` is 0 for bool, 1 for integers, 2 for floating point and 3 for complex, the order in
-    which promotion moves; from 2 on a dtype has gradients. `real` is the dtype of a complex number's two parts, and the dtype
-    itself for others. `index` is its place in `ALL`; -1 for a dtype that is known by name only.
+    which promotion moves; from 2 on a dtype has gradients. `real` is the dtype of a complex number's two parts as tensors hold
+    them, and the dtype itself for others. `index` is its place in `ALL`; -1 for a dtype that is known by name only.
     """
 
     __slots__ = ("name", "itemsize", "category", "is_signed", "real", "index")
@@ -67,7 +67,7 @@ class dtype:
 
     def to_real(self) -> dtype:
         """The dtype of a complex number's parts; itself for others."""
-        return self.real
+        return float16 if self.name == "complex32" else self.real
 
     def to_complex(self) -> dtype:
         """The complex dtype whose parts have this precision; complex64 for what is narrower (tensors have no complex32)."""
@@ -109,7 +109,6 @@ NAMES_ONLY: Final = (
     dtype("float8_e8m0fnu", 1, 2, False, -1), dtype("float4_e2m1fn_x2", 1, 2, True, -1), dtype("complex32", 4, 3, True, -1),
 )  # fmt: skip
 """PyTorch's dtypes that no tensor has here: programs name them in tables, compare with them and ask for their limits."""
-NAMES_ONLY[-1].real = float16
 ALIASES: Final = {
     "half": float16,
     "float": float32,
@@ -250,7 +249,7 @@ class finfo:
 
     def __init__(self, type: dtype | None = None) -> None:
         d = _default if type is None else type
-        d = d.real if isinstance(d, dtype) else d
+        d = d.to_real() if isinstance(d, dtype) else d
         if not isinstance(d, dtype) or d.category != 2:
             raise TypeError(f"torch.finfo() requires a floating point input type. Use torch.iinfo to handle '{d!r}'")
         if d.name not in _FORMATS:

@@ -188,6 +188,7 @@ def scalar_tensor(s: Any, *, dtype: dtype | None = None, device: Any = None, req
 def _supported(type: dtype, device: str) -> dtype:
     from flambeau import devices
 
+    check_held(type)
     if (type.real is float64 or type.itemsize == 2) and not devices.backend(device).supports(type):
         raise TypeError(f"device {device} has no {type}: use another dtype, such as torch.float32")
     return type

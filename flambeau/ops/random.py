@@ -6,7 +6,19 @@ import math
 from typing import Any
 
 from flambeau.device import as_device_name
-from flambeau.dtypes import bool_, c_name_of_dtype, default_dtype, dtype, finfo, float32, iinfo, int64, name_of_dtype, uint32
+from flambeau.dtypes import (
+    bool_,
+    c_name_of_dtype,
+    check_held,
+    default_dtype,
+    dtype,
+    finfo,
+    float32,
+    iinfo,
+    int64,
+    name_of_dtype,
+    uint32,
+)
 from flambeau.generator import Generator, default_generator
 from flambeau.graph.primitives import elementwise as e
 from flambeau.graph.primitives.complex import VIEW_AS_COMPLEX
@@ -52,6 +64,7 @@ _RESOLUTION = {"float32": 24, "float16": 11, "bfloat16": 8}
 
 def uniform(shape: tuple[int, ...], type: dtype, device: str, generator: Generator | None, *, above_zero: bool = False) -> Tensor:
     """Uniform numbers in [0, 1), or in (0, 1] with `above_zero`; both parts of complex ones."""
+    check_held(type)
     if type.category == 3:
         return _of_pairs(uniform((*shape, 2), type.real, device, generator, above_zero=above_zero))
     if type.name == "float64":
@@ -71,6 +84,7 @@ def standard_normal(shape: tuple[int, ...], type: dtype, device: str, generator:
 
     The parts of complex ones share the variance.
     """
+    check_held(type)
     if type.category == 3:
         return _of_pairs(standard_normal((*shape, 2), type.real, device, generator) * math.sqrt(0.5))
     wide = accumulation_dtype(type)

@@ -35,5 +35,6 @@ ELSEWHERE.update({
     "col_indices", "ccol_indices", "row_indices", "to_sparse", "to_sparse_coo", "to_sparse_csr", "to_sparse_csc",
     "to_sparse_bsr", "to_sparse_bsc", "sparse_mask", "sparse_resize_", "sparse_resize_and_clear_", "resize_as_sparse_", "smm",
     "sspaddmm"], "test_sparse"),
+    "chalf": "test_creation",  # tensors have no complex32
     **dict.fromkeys(["svd_lowrank", "pca_lowrank"], "test_low_rank"),
 })  # fmt: skip

@@ -110,3 +110,21 @@ def test_reflected_operators() -> None:
             x + wrong
         with pytest.raises(TypeError):
             wrong - x
+
+
+@pytest.mark.parametrize("name", ["complex32", "float8_e5m2"])
+def test_dtypes_known_by_name_only(name: str) -> None:
+    dtype, x = getattr(flambeau, name), flambeau.ones(2)
+    for make in (flambeau.zeros, flambeau.ones, flambeau.empty, flambeau.rand, flambeau.randn, x.new_zeros):
+        with pytest.raises(TypeError, match=f"no tensors of torch.{name}"):
+            make(2, dtype=dtype)
+    for make in (
+        x.to,
+        x.type,
+        lambda dtype: flambeau.full((2,), 1, dtype=dtype),
+        lambda dtype: flambeau.zeros_like(x, dtype=dtype),
+    ):
+        with pytest.raises(TypeError, match=f"no tensors of torch.{name}"):
+            make(dtype)
+    with pytest.raises(TypeError, match=r"no tensors of torch\.complex32"):
+        x.chalf()

@@ -27,6 +27,8 @@ from flambeau.check import check
 PROGRAMS = programs()
 VARIANTS = {path.stem: list(variants(path)) for path in PROGRAMS}
 CHECKERS = ("pyrefly", "mypy")
+pytestmark = pytest.mark.xdist_group("corpus")
+"""One process runs the checkers and the programs: another would run them again."""
 by_name = pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: path.stem)
 
 
@@ -54,8 +56,7 @@ def at_run_time(path: Path) -> dict[int, object]:
     return run(path.read_text(), path.name)
 
 
-# all that a checker finds is looked at in one process: another would run it again
-@pytest.fixture(scope="session", params=[pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in CHECKERS])
+@pytest.fixture(scope="session", params=CHECKERS)
 def found(request, tmp_path_factory):
     """(the checker's name, its findings by file)."""
     pytest.importorskip(request.param)
