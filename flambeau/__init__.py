@@ -184,7 +184,8 @@ def __getattr__(name: str) -> Any:
     elif name.startswith("_foreach_"):
         functions = importlib.import_module("flambeau.ops.foreach").FUNCTIONS
         if name in functions:
-            return functions[name]
+            value = globals()[name] = functions[name]
+            return value
     elif not name.startswith("_"):
         importlib.import_module("flambeau.nn.functional")  # some of its operators are `torch`'s too
         if ("", name) in _OPERATORS:

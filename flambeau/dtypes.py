@@ -47,8 +47,8 @@ class dtype:
     """The type of a tensor's elements: `flambeau.float32` and so on.
 
     `itemsize` is in bytes. `category` is 0 for bool, 1 for integers, 2 for floating point and 3 for complex, the order in
-    which promotion moves; from 2 on a dtype has gradients. `real` is the dtype of a complex number's two parts as tensors hold
-    them, and the dtype itself for others. `index` is its place in `ALL`; -1 for a dtype that is known by name only.
+    which promotion moves; from 2 on a dtype has gradients. `real` is the dtype of a complex number's two parts, and the dtype
+    itself for others. `index` is its place in `ALL`; -1 for a dtype that is known by name only.
     """
 
     __slots__ = ("name", "itemsize", "category", "is_signed", "real", "index")
@@ -67,11 +67,11 @@ class dtype:
 
     def to_real(self) -> dtype:
         """The dtype of a complex number's parts; itself for others."""
-        return float16 if self.name == "complex32" else self.real
+        return self.real
 
     def to_complex(self) -> dtype:
-        """The complex dtype whose parts have this precision; complex64 for what is narrower (tensors have no complex32)."""
-        return self if self.category == 3 else complex128 if self is float64 else complex64
+        """The complex dtype whose parts have this precision; complex64 where there is none."""
+        return self if self.category == 3 else _COMPLEX.get(self, complex64)
 
     def __repr__(self) -> str:
         return f"torch.{self.name}"
@@ -109,6 +109,9 @@ NAMES_ONLY: Final = (
     dtype("float8_e8m0fnu", 1, 2, False, -1), dtype("float4_e2m1fn_x2", 1, 2, True, -1), dtype("complex32", 4, 3, True, -1),
 )  # fmt: skip
 """PyTorch's dtypes that no tensor has here: programs name them in tables, compare with them and ask for their limits."""
+complex32 = NAMES_ONLY[-1]
+complex32.real = float16
+_COMPLEX: Final = {d.real: d for d in (complex32, complex64, complex128)}
 ALIASES: Final = {
     "half": float16,
     "float": float32,
@@ -118,7 +121,7 @@ ALIASES: Final = {
     "long": int64,
     "cfloat": complex64,
     "cdouble": complex128,
-    "chalf": NAMES_ONLY[-1],
+    "chalf": complex32,
 }
 PYTHON_TYPES: Final[dict[Any, dtype]] = {bool: bool_, int: int64, float: float64, complex: complex128}
 """Python's types, which PyTorch takes where it takes a dtype."""
@@ -215,7 +218,12 @@ def combine(higher: dtype, lower: dtype) -> dtype:
     """The dtype of operands of a priority with those of a lower one, which change it only by their category."""
     if lower.category <= higher.category:
         return higher
-    return higher.to_complex() if lower.category == 3 and higher.category == 2 else _PROMOTION[higher, lower]
+    return _held_complex(higher) if lower.category == 3 and higher.category == 2 else _PROMOTION[higher, lower]
+
+
+def _held_complex(real: dtype) -> dtype:
+    """The complex dtype that tensors have for parts of at least this precision."""
+    return complex128 if real is float64 else complex64
 
 
 def scalar_dtype(value: bool | int | float | complex) -> dtype:
@@ -224,7 +232,7 @@ def scalar_dtype(value: bool | int | float | complex) -> dtype:
         return bool_
     if isinstance(value, int):
         return int64
-    return _default if isinstance(value, float) else _default.to_complex()
+    return _default if isinstance(value, float) else _held_complex(_default)
 
 
 def can_cast(from_: dtype, to: dtype) -> bool:
@@ -249,7 +257,7 @@ class finfo:
 
     def __init__(self, type: dtype | None = None) -> None:
         d = _default if type is None else type
-        d = d.to_real() if isinstance(d, dtype) else d
+        d = d.real if isinstance(d, dtype) else d
         if not isinstance(d, dtype) or d.category != 2:
             raise TypeError(f"torch.finfo() requires a floating point input type. Use torch.iinfo to handle '{d!r}'")
         if d.name not in _FORMATS:

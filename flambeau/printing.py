@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from flambeau.dtypes import bool_, default_dtype, int64
+from flambeau.dtypes import bool_, default_dtype, int64, scalar_dtype
 from flambeau.tensor import Tensor
 
 __all__ = ["set_printoptions", "tensor_text"]
@@ -163,7 +163,7 @@ def tensor_text(t: Tensor) -> str:
     suffixes = []
     if t._storage.device != "cpu":
         suffixes.append(f"device='{t._storage.device}'")
-    usual = t.dtype in (default_dtype(), default_dtype().to_complex(), int64, bool_)
+    usual = t.dtype in (default_dtype(), scalar_dtype(1j), int64, bool_)
     if t.numel() == 0 or t.is_meta:
         text = "..." if t.is_meta else "[]"
         if t.dim() != 1 or t.is_meta:

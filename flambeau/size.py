@@ -21,13 +21,13 @@ class Size(tuple):
 
     def __new__(cls, sizes: Iterable[SupportsIndex] = ()) -> Size:
         """Raises TypeError for what is no integer; NumPy's integers become Python's."""
-        given = tuple(sizes)
+        given = list(sizes)
         for place, size in enumerate(given):
             if size.__class__ is not int:
                 if not hasattr(size, "__index__"):
                     kind = type(size).__name__
                     raise TypeError(f"torch.Size() takes an iterable of 'int' (item {place} is '{kind}')")
-                given = (*given[:place], size.__index__(), *given[place + 1 :])
+                given[place] = size.__index__()
         return tuple.__new__(cls, given)
 
     def numel(self) -> int:

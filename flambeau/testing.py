@@ -133,7 +133,7 @@ def make_tensor(
     With `exclude_zero` zeros become the smallest number that isn't. With `noncontiguous` every second element in memory is left
     out. Raises ValueError for a range that is empty or has NaN in it, RuntimeError for an integer dtype with `requires_grad`.
     """
-    size = sizes("make_tensor", shape)
+    size = sizes("make_tensor", shape or ((),))
     if noncontiguous and memory_format is not None:
         raise ValueError(f"The parameters `noncontiguous` and `memory_format` are mutually exclusive, but got {memory_format=}")
     if requires_grad and dtype.category < 2:

@@ -13,10 +13,9 @@ from flambeau import devices
 
 # A database even in CI, where hypothesis would have none: its pytest plugin gives each parameter of a test the settings of the
 # one before as parent, and looks for a database through all of them.
-# CI draws the same examples each time: more of them would take their time in every run and find nothing new.
 settings.register_profile(
     "quick",
-    max_examples=8 if os.environ.get("CI") else 12,
+    max_examples=12,
     deadline=None,
     derandomize=False,
     database=InMemoryExampleDatabase() if os.environ.get("CI") else DirectoryBasedExampleDatabase(".hypothesis/examples"),

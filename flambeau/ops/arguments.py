@@ -4,8 +4,8 @@
 AttributeError where a list stands for a tensor, a comparison that Python refuses) is then no matter of chance. Whole numbers,
 truth values, dtypes and words are looked at before the call (`Arguments.taken`), since an operator's text, and all that is
 remembered of sizes, may take 1.0 or True for 1; NumPy's numbers become Python's there. Tensors aren't looked at, which show at
-once what else they are. May import
-`flambeau.tensor`, `flambeau.dtypes`, `flambeau.device`, `flambeau.ops.spellings`.
+once what else they are. May import `flambeau.tensor`, `flambeau.dtypes`, `flambeau.device`, `flambeau.ops.operands` and
+`flambeau.ops.spellings`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from flambeau.device import device
 from flambeau.dtypes import dtype
+from flambeau.ops.operands import as_python
 from flambeau.ops.spellings import NUMPY
 from flambeau.tensor import Tensor
 
@@ -158,13 +159,6 @@ def _right(p: _Parameter) -> _Right | None:
     return _Right(*map(frozenset, found))
 
 
-def _as_python(value: Any) -> Any:
-    """The value with NumPy's numbers, alone or as items, as the Python numbers that they are."""
-    if _is_numpy_scalar(value):
-        return value.item()
-    return type(value)(map(_as_python, value)) if type(value) in (tuple, list) else value
-
-
 class Arguments:
     """What calls of a function may be made with.
 
@@ -193,31 +187,29 @@ class Arguments:
 
         Raises the error that `blamed` gives, if an argument that isn't a tensor is to blame.
         """
-        if self._by_name is None:
-            self._look_into()
+        by_name = self._by_name
+        if by_name is None:
+            by_name = self._look_into()
         for place, right in self._places:
             if place < len(args) and not right.holds(args[place]):
-                return self._looked_at(args, kwargs)
-        if kwargs:
-            for name, value in kwargs.items():
-                if name in self._by_name and not self._by_name[name].holds(value):  # type: ignore[index, operator]
-                    return self._looked_at(args, kwargs)
-        return args, kwargs
-
-    def _look_into(self) -> None:
-        parameters = _parameters(self.function)
-        right = {p.name: found for p in parameters if (found := _right(p)) is not None}
-        self._by_name = _with_other_names(right)
-        self._places = [(place, right[p.name]) for place, p in enumerate(parameters) if p.by_place and p.name in right]
-
-    def _looked_at(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+                break
+        else:
+            if not any(name in by_name and not by_name[name].holds(value) for name, value in kwargs.items()):
+                return args, kwargs
         if (error := self.blamed(args, kwargs)) is not None:
             raise error
-        places, by_name = {place for place, _ in self._places}, self._by_name or {}
+        places = {place for place, _ in self._places}
         return (
-            tuple(_as_python(value) if place in places else value for place, value in enumerate(args)),
-            {name: _as_python(value) if name in by_name else value for name, value in kwargs.items()},
+            tuple(as_python(value) if place in places else value for place, value in enumerate(args)),
+            {name: as_python(value) if name in by_name else value for name, value in kwargs.items()},
         )
+
+    def _look_into(self) -> dict[str, _Right]:
+        parameters = _parameters(self.function)
+        right = {p.name: one for p in parameters if (one := _right(p)) is not None}
+        self._places = [(place, right[p.name]) for place, p in enumerate(parameters) if p.by_place and p.name in right]
+        found = self._by_name = _with_other_names(right)
+        return found
 
     def blamed(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Exception | None:
         """What to raise for a call, if an argument is to blame; else None.

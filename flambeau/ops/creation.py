@@ -188,7 +188,6 @@ def scalar_tensor(s: Any, *, dtype: dtype | None = None, device: Any = None, req
 def _supported(type: dtype, device: str) -> dtype:
     from flambeau import devices
 
-    check_held(type)
     if (type.real is float64 or type.itemsize == 2) and not devices.backend(device).supports(type):
         raise TypeError(f"device {device} has no {type}: use another dtype, such as torch.float32")
     return type
@@ -250,8 +249,6 @@ def _maker(name: str, value: int, doc: str) -> Any:
         memory_format: Any = None,
         **names: Any,
     ) -> Tensor:
-        if not size and not names:
-            raise TypeError(f'{name}() missing 1 required positional arguments: "size"')
         if names:
             if set(names) != {"size"} or size:
                 raise TypeError(f"{name}() got an unexpected keyword argument '{next(iter(names))}'")

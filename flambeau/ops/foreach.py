@@ -1,6 +1,6 @@
 """`torch._foreach_*`: an operator done to each tensor of a list, as optimizers and averages of weights do it.
 
-Tensors are lazy, so the calls are recorded one by one and computed together. May import `flambeau.ops.linalg`.
+Tensors are lazy, so the calls are recorded one by one and computed together. May import what `flambeau.ops` may.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from flambeau.ops.linalg.norms import vector_norm
+from flambeau.ops.operands import Scalar
 from flambeau.tensor import Tensor
 
 __all__ = ["FUNCTIONS"]
@@ -75,8 +76,8 @@ def _binary(name: str, method: str) -> Callable[..., Any]:
     stem = method.rstrip("_")
 
     def function(self: Any, *operands: Any, alpha: Any = None, **named: Any) -> list[Any]:
-        if stem == "pow" and isinstance(operands[:1] and self, (int, float, complex)):  # a number to the power of each
-            return [self**t for t in _listed(name, operands[0], "exponent")]
+        if stem == "pow" and isinstance(self, Scalar):  # a number to the power of each
+            return [self**t for t in _listed(name, _chosen(name, operands, named, _OPERAND), "exponent")]
         tensors = _listed(name, self)
         other = _chosen(name, operands, named, _OPERAND)
         each = _spread(tensors, other)

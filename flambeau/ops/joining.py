@@ -140,7 +140,12 @@ def block_diag(*tensors: Tensor) -> Tensor:
     tensor([[1., 1., 0.],
             [0., 0., 2.]])
     """
-    _, width = rules.block_diagonal([tuple(t._shape) for t in tensors])
+    from flambeau.ops.creation import empty
+
+    shape = rules.block_diagonal([tuple(t._shape) for t in tensors])
+    if not tensors:
+        return empty(shape)
+    width = shape[1]
     blocks = [atleast_2d(t) for t in tensors]
     rows, before = [], 0
     for b in blocks:
@@ -264,6 +269,8 @@ def repeat_interleave(
         input, repeats = repeats, None
     check_tensor(input, "repeat_interleave", "input")
     if repeats is None:
+        if len(input._shape) != 1:
+            raise RuntimeError(f"repeat_interleave only accepts 1D vector as repeat, got one of {len(input._shape)} dimensions")
         return repeat_interleave(iota(input._shape[0], int64, input._storage.device), input, 0)
     if dim is None:
         input, dim = reshape(input, (-1,)), 0

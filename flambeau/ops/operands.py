@@ -26,7 +26,7 @@ from flambeau.tensor import Tensor, View, from_node, over
 
 __all__ = [
     "Scalar", "check_tensor", "result_dtype", "operands", "pair", "cast", "scalar", "filled", "expand", "same_device",
-    "python_number", "sizes", "dims_argument", "floating", "accumulation_dtype", "check_fits", "integer",
+    "as_python", "python_number", "sizes", "dims_argument", "floating", "accumulation_dtype", "check_fits", "integer",
     "number_before",
     "refuse", "refuse_complex",
     "wrapped", "format_argument", "strides_like",
@@ -72,6 +72,14 @@ def python_number(value: Any) -> Any:
     return None
 
 
+def as_python(value: Any) -> Any:
+    """The value with NumPy's numbers, alone or in tuples and lists, as the Python numbers that they are."""
+    if type(value) in (tuple, list):
+        return type(value)(map(as_python, value))
+    number = python_number(value)
+    return value if number is None else number
+
+
 def integer(value: Any, function: str, argument: str) -> int:
     """An integer argument: an int, a NumPy integer or an integer tensor of one element, but no bool or float."""
     if value.__class__ is int:
@@ -94,6 +102,8 @@ def number_before(function: str, value: Any) -> Any:
 
 def sizes(function: str, given: Sequence[Any], argument: str = "size") -> tuple[int, ...]:
     """Sizes given as `f(2, 3)`, `f((2, 3))` or `f(torch.Size([2, 3]))`, as a tuple of ints."""
+    if not given:
+        raise TypeError(f'{function}() missing 1 required positional arguments: "{argument}"')
     values: Iterable[Any] = given
     if len(given) == 1 and not isinstance(given[0], int):
         first = given[0]

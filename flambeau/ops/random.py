@@ -84,7 +84,6 @@ def standard_normal(shape: tuple[int, ...], type: dtype, device: str, generator:
 
     The parts of complex ones share the variance.
     """
-    check_held(type)
     if type.category == 3:
         return _of_pairs(standard_normal((*shape, 2), type.real, device, generator) * math.sqrt(0.5))
     wide = accumulation_dtype(type)

@@ -215,10 +215,10 @@ def in_place(function: Callable[..., Tensor], target: Tensor, *args: Any, **kwar
     if not state.enabled or not (target.requires_grad or any(isinstance(a, Tensor) and a.requires_grad for a in args)):
         return write_in_place(target, function(target, *args, **kwargs))
     target._check_writable(True)
+    if target._base is not None:
+        target._refresh_history()
     before = from_node(target._value())
-    before._requires_grad, before._grad_fn, before._output_index = target.requires_grad, target._history(), target._output_index
-    if target._base is not None and before._grad_fn is not None:  # a view may see more of the memory than those it was made of
-        before._grad_fn, before._output_index = target._history_in_base(), 0
+    before._requires_grad, before._grad_fn, before._output_index = target.requires_grad, target._grad_fn, target._output_index
     result = function(before, *args, **kwargs)
     write_in_place(target, result)
     entry = result._grad_fn

@@ -219,8 +219,8 @@ def pad(shape: Sequence[Size], padding: Sequence[Size], mode: str = "constant") 
         )
     if mode != "constant" and not (1 <= count <= 3 and rank in (count + 1, count + 2)):
         raise NotImplementedError(
-            "Only 2D, 3D, 4D, 5D padding with non-constant padding are supported for now:"
-            f" {mode} padding of {show(shape)} by {show(padding)}"
+            f"{mode} padding is of the last 1, 2 or 3 dimensions of a tensor with one or two more: got {show(shape)} and padding"
+            f" {show(padding)}"
         )
     result = list(shape)
     for position in range(count):
@@ -345,7 +345,7 @@ def block_diagonal(shapes: Sequence[Sequence[Size]]) -> Shape:
                 f"torch.block_diag: Input tensors must have 2 or fewer dimensions. Input {position} has {len(shape)} dimensions"
             )
     matrices = [(*(1,) * (2 - len(shape)), *shape) for shape in shapes]
-    return sum((m[0] for m in matrices), 0), sum((m[1] for m in matrices), 0)
+    return (sum((m[0] for m in matrices), 0), sum((m[1] for m in matrices), 0)) if matrices else (1, 0)
 
 
 def cartesian_product(shapes: Sequence[Sequence[Size]]) -> Shape:

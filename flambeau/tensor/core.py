@@ -338,24 +338,20 @@ class Tensor(Gradients):
         return (*inverse(tuple(before)), *steps)
 
     def _refresh_history(self) -> None:
-        """A view whose base was written through another alias: its history is a view of the base's."""
+        """A view whose base was written through another alias, or that is to be written: its history is where it lies in its
+        base, whatever views are in between, of which one may see less of the memory than this (`as_strided`)."""
         base = self._base
         assert base is not None
         if base.requires_grad:
             self._check_origin("its base or another view of its base has been")
         self._base_version = self._counter.autograd_version
-        if base.requires_grad and base._grad_fn is not None:
-            self._requires_grad, self._output_index = True, 0
-            self._grad_fn = self._history_in_base()
-
-    def _history_in_base(self) -> GradientFunction:
-        """The history of a view by where it lies in its base, whatever views are in between."""
-        base = self._base
-        assert base is not None
+        if not base.requires_grad or base._grad_fn is None:
+            return
         strides = contiguous_strides(self._shape) if self._strides is None else self._strides
+        self._requires_grad, self._output_index = True, 0
         offset = 0 if self._strides is None else self._offset
         place = tuple(base._shape), base._strides, tuple(self._shape), strides, offset, self._steps_from(base)
-        return AsStridedBackward0((base._edge(),), *place)
+        self._grad_fn = AsStridedBackward0((base._edge(),), *place)
 
     def _laid_out(self, strides: tuple[int, ...]) -> Tensor:
         """This result, which nothing else has seen yet, in memory with these strides (of a dense tensor)."""

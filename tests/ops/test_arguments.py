@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import flambeau
+from tests.helpers.oracle import compare
 
 
 @pytest.mark.parametrize(
@@ -248,3 +249,30 @@ def test_a_size_holds_integers() -> None:
     for t in (torch, flambeau):
         with pytest.raises(TypeError, match=r"takes an iterable of 'int' \(item 1 is 'float'\)"):
             t.Size([2, 1.5])
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "view",
+        "reshape",
+        "expand",
+        "permute",
+        "repeat",
+        "tile",
+        "flip",
+        "resize_",
+        "sum_to_size",
+        "new_zeros",
+        "repeat_interleave",
+    ],
+)
+def test_sizes_that_are_missing(name: str) -> None:
+    """No sizes at all aren't those of a tensor without dimensions."""
+    for library in (torch, flambeau):
+        with pytest.raises((TypeError, RuntimeError)):
+            getattr(library.tensor(1), name)()
+
+
+def test_no_blocks_at_all() -> None:
+    compare(flambeau.block_diag(), torch.block_diag())

@@ -128,3 +128,9 @@ def test_dtypes_known_by_name_only(name: str) -> None:
             make(dtype)
     with pytest.raises(TypeError, match=r"no tensors of torch\.complex32"):
         x.chalf()
+
+
+@pytest.mark.parametrize("name", ["float16", "bfloat16", "float32", "float64", "complex32", "complex64", "complex128"])
+def test_dtypes_of_parts_and_of_complex_numbers(name: str) -> None:
+    ours, theirs = getattr(flambeau, name), getattr(torch, name)
+    assert (str(ours.to_complex()), str(ours.to_real())) == (str(theirs.to_complex()), str(theirs.to_real()))

@@ -85,6 +85,12 @@ def test_the_parts_of_short_transforms_lie_as_in_pytorch(device: str) -> None:
     assert torch.allclose(to_torch(ours), expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("library", [flambeau, torch], ids=["flambeau", "torch"])
+def test_halves_have_no_short_transforms(library: ModuleType) -> None:
+    with pytest.raises(RuntimeError, match="support tensors of type: Half"):
+        library.stft(library.ones(64, dtype=library.float16), 8, return_complex=True)
+
+
 def test_a_spectral_layer_learns(device: str) -> None:
     """A Fourier neural operator's layer: complex weights on the lowest frequencies, trained to be a known filter."""
     generator = flambeau.Generator().manual_seed(0)

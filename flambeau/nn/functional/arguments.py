@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flambeau.ops.operands import check_tensor, integer, python_number
+from flambeau.ops.operands import as_python, check_tensor, integer
 from flambeau.ops.registry import scalar_name
 from flambeau.tensor import Tensor
 
@@ -13,10 +13,7 @@ __all__ = ["check_tensor", "check_device", "check_floating", "geometry", "hashab
 
 def hashable(value: Any) -> Any:
     """Lists (and tensors' shapes) as tuples, NumPy's numbers as Python's, so that geometry can be looked up."""
-    if isinstance(value, (list, tuple)):
-        return tuple(map(hashable, value))
-    number = python_number(value)
-    return value if number is None else number
+    return tuple(map(hashable, value)) if isinstance(value, (list, tuple)) else as_python(value)
 
 
 def geometry(value: Any, function: str, argument: str) -> Any:

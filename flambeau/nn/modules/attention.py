@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from flambeau.nn import functional as F
-from flambeau.nn.functional.arguments import hashable
 from flambeau.nn.init import constant_, xavier_normal_, xavier_uniform_
 from flambeau.nn.modules.linear import Linear
 from flambeau.nn.modules.module import Module
 from flambeau.nn.parameter import Parameter
 from flambeau.ops import creation
+from flambeau.ops.operands import as_python
 from flambeau.shapes.attention import in_heads
 from flambeau.tensor import Tensor
 
@@ -54,7 +54,7 @@ class MultiheadAttention(Module):
         device: Any = None,
         dtype: Any = None,
     ) -> None:
-        embed_dim, num_heads = hashable(embed_dim), hashable(num_heads)
+        embed_dim, num_heads = as_python(embed_dim), as_python(num_heads)
         if embed_dim <= 0 or num_heads <= 0:
             raise ValueError(
                 f"embed_dim and num_heads must be greater than 0, got embed_dim={embed_dim} and num_heads={num_heads} instead"

@@ -1,6 +1,6 @@
 """Convolutions and transposed convolutions in one to three dimensions.
 
-May import: nn.functional, nn.init, nn.parameter, nn.modules.module.
+May import: nn.functional, nn.init, nn.parameter, nn.modules.module, ops.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from flambeau.nn import functional as F
-from flambeau.nn.functional.arguments import hashable
 from flambeau.nn.modules.linear import init_weight_and_bias
 from flambeau.nn.modules.module import Module
 from flambeau.nn.modules.utils import expand
 from flambeau.nn.parameter import Parameter
 from flambeau.ops import creation
+from flambeau.ops.operands import as_python
 from flambeau.shapes.convolution import in_groups, output_padding_for
 from flambeau.tensor import Tensor
 
@@ -58,7 +58,7 @@ class _ConvNd(Module):
         dtype: Any = None,
     ) -> None:
         super().__init__()
-        in_channels, out_channels, groups = map(hashable, (in_channels, out_channels, groups))
+        in_channels, out_channels, groups = map(as_python, (in_channels, out_channels, groups))
         if groups <= 0:
             raise ValueError("groups must be a positive integer")
         in_groups(in_channels, out_channels, groups)

@@ -10,7 +10,7 @@ from flambeau.ops.fft.transform import complex_to_complex, complex_to_real, real
 from flambeau.ops.joining import pad_constant
 from flambeau.ops.operands import check_tensor, integer
 from flambeau.ops.padding import pad
-from flambeau.ops.registry import operator
+from flambeau.ops.registry import operator, scalar_name
 from flambeau.tensor import Tensor
 
 __all__ = ["istft", "stft"]
@@ -75,6 +75,8 @@ def stft(
         )
     if input.dtype.category < 2:
         raise RuntimeError("stft: expected a tensor of floating point or complex values")
+    if input.dtype.itemsize == 2:
+        raise RuntimeError(f"MKL FFT doesn't support tensors of type: {scalar_name(input)}")
     if input.ndim not in (1, 2):
         raise RuntimeError(f"stft: expected a 1D or 2D tensor, got {input.ndim}D")
     hop = n_fft // 4 if hop_length is None else integer(hop_length, "stft", "hop_length")

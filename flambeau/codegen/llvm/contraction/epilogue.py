@@ -155,7 +155,7 @@ def store(
         f.masked_store(result, f.address(memory[view.slot], where, element), f.lane_mask(0, count, lanes))
     elif step == 2:
         at = f.address(memory[view.slot], where, element)
-        if f.module.has_masks or isinstance(count, int):
+        if f.module.has_masks:
             _store_every_other(f, result, at, element, lanes, count)
         else:  # nearly always all: each lane is then a store without a mask
             f.choose(
