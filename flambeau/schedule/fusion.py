@@ -16,18 +16,12 @@ from flambeau.kernels.ir import Expr
 from flambeau.kernels.lower import Unfusable, Write
 from flambeau.kernels.operation import MOVEMENT, Operation
 from flambeau.kernels.repeated import lower_attention, lower_contraction, lower_loops
+from flambeau.kernels.weights import weight
 
 __all__ = ["Fusion", "Unit"]
 
-WEIGHTS = {
-    **dict.fromkeys(("div", "sqrt", "rsqrt", "floor_divide", "remainder", "fmod"), 3),
-    **dict.fromkeys(("exp", "expm1", "log", "log1p", "log2", "sin", "cos", "tan", "tanh", "erf"), 8),
-    **dict.fromkeys(("asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh", "atanh", "atan2", "pow"), 16),
-    "random_bits": 16,
-}
-"""What an element costs to compute, in units of an addition; 1 for those not listed."""
 ACCESS = 8
-"""What it costs to read or write an element of memory, in the same units."""
+"""What it costs to read or write an element of memory, in units of an addition, as `weight` is."""
 REDUCTION = 1 << 20
 """A reduction is never computed twice."""
 LARGEST = 160
@@ -166,7 +160,7 @@ class Fusion:
             if x.kind == "reduction":
                 cost += REDUCTION
             elif x.kind not in ("leaf", "movement"):
-                cost += WEIGHTS.get(x.name, 1) if 2 * x.size > o.size else 0
+                cost += weight(x.name) if 2 * x.size > o.size else 0
             for i in x.inputs:
                 if i.number in seen:
                     continue

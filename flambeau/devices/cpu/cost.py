@@ -8,29 +8,10 @@ from __future__ import annotations
 import math
 
 from flambeau.kernels.ir import AttentionKernel, ContractionKernel, Expr, FourierKernel, Kernel, LoopKernel, SortKernel
+from flambeau.kernels.weights import weight
 from flambeau.schedule.plan import RecurrenceKernel
 
 __all__ = ["nanoseconds"]
-
-_SLOW = frozenset(
-    (
-        "exp",
-        "expm1",
-        "log",
-        "log1p",
-        "log2",
-        "sin",
-        "cos",
-        "tan",
-        "tanh",
-        "erf",
-        "pow",
-        "philox",
-        "floor_divide",
-        "remainder",
-        "fmod",
-    )
-)
 
 
 def nanoseconds(kernel: Kernel | RecurrenceKernel) -> float:
@@ -68,7 +49,7 @@ def _loops(kernel: LoopKernel) -> float:
                 around *= math.prod(extent for _, extent in e.param[1])
             elif e.op not in ("axis", "literal"):
                 turns = around * math.prod(kernel.axes[a] for a in e.axes if a < len(kernel.axes))
-                total += turns * (0.5 if e.op in _SLOW else 0.2 if e.op == "load" else 0.05)
+                total += turns * (0.2 if e.op == "load" else 0.05 * weight(e.op))
                 if e.op == "load":
                     continue
             stack.extend((a, around) for a in e.args)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from flambeau.codegen.llvm.builder import Function
 from flambeau.codegen.llvm.indices import Linear
-from flambeau.codegen.llvm.types import Value, constant, poison, vector
+from flambeau.codegen.llvm.types import Int, Value, constant, poison, vector
 from flambeau.graph.primitives.random import MULTIPLIERS, ROUNDS, WEYL
 from flambeau.kernels.ir import Expr
 
@@ -74,20 +74,21 @@ def in_order(f: Function, block: Value, seed: Value, count: int) -> Value:
 
 
 def rounds(f: Function, block: Value, seed: Value) -> list[Value]:
-    """The four words of each block, in the low halves of i64 lanes."""
+    """The four words of each block, in the low halves of i64 lanes; what the high halves hold means nothing."""
     type = block.type
-    low = constant(type, _LOW)
-    half = constant(type, 32)
-    counter = [f.binary("and", block, low), f.binary("lshr", block, half), constant(type, 0), constant(type, 0)]
-    key = [f.binary("and", seed, low), f.binary("lshr", seed, half)]
-    for _ in range(ROUNDS):
-        a = f.binary("mul", counter[0], constant(type, MULTIPLIERS[0]))
-        b = f.binary("mul", counter[2], constant(type, MULTIPLIERS[1]))
-        counter = [
+    low, half = constant(type, _LOW), constant(type, 32)
+
+    def turn(_: Int, carried: list[Value]) -> list[Value]:
+        counter, key = carried[:4], carried[4:]
+        low_words = (f.binary("and", c, low) for c in counter[::2])
+        a, b = (f.binary("mul", c, constant(type, m)) for c, m in zip(low_words, MULTIPLIERS, strict=True))
+        return [
             f.binary("xor", f.binary("xor", f.binary("lshr", b, half), counter[1]), key[0]),
-            f.binary("and", b, low),
+            b,
             f.binary("xor", f.binary("xor", f.binary("lshr", a, half), counter[3]), key[1]),
-            f.binary("and", a, low),
+            a,
+            *(f.binary("add", k, constant(type, w)) for k, w in zip(key, WEYL, strict=True)),
         ]
-        key = [f.binary("and", f.binary("add", k, constant(type, w)), low) for k, w in zip(key, WEYL, strict=True)]
-    return counter
+
+    zero = constant(type, 0)
+    return f.loop(0, ROUNDS, 1, turn, [block, f.binary("lshr", block, half), zero, zero, seed, f.binary("lshr", seed, half)])[:4]

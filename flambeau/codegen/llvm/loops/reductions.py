@@ -21,6 +21,7 @@ from flambeau.codegen.llvm.values import is_half, literal, register_type, round_
 from flambeau.dtypes import bool_, dtype
 from flambeau.kernels.ir import Expr
 from flambeau.kernels.traverse import walk
+from flambeau.kernels.weights import weight
 
 if TYPE_CHECKING:
     from flambeau.codegen.llvm.loops.evaluate import Evaluator
@@ -32,7 +33,7 @@ _BLOCK = 128
 _UNROLLED = 16
 """Turns of a reduction's loops that are written out one by one."""
 _UNROLLED_BODY = 1000
-"""Expressions that this may make at most."""
+"""What all of them may cost, in units of `weight`."""
 
 
 def lowest(type: dtype, kind: str) -> Value:
@@ -287,7 +288,7 @@ def _accumulate(
 
     turns = [-(-highest(extent) // lanes) if axis == lane else highest(extent) for axis, extent in axes]
     inner = [math.prod(turns[depth:]) for depth in range(len(axes) + 1)]
-    unrolled = min(_UNROLLED, _UNROLLED_BODY // sum(1 for _ in walk(bodies)))
+    unrolled = min(_UNROLLED, _UNROLLED_BODY // sum(weight(e.op) for e in walk(bodies)))
     is_blocked = any(p.is_long_sum for p in parts) and inner[0] > 2 * _BLOCK
     if math.prod(extent for _, extent in axes) == 0:
         carried = start()
