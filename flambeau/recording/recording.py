@@ -236,9 +236,11 @@ class Recording:
             return list(dict.fromkeys(found))
 
         found = alive()
-        if found:
-            del found
-            gc.collect()
+        for generation in range(3):  # what a cycle holds is young, as a rule, and few objects are
+            if not found:
+                break
+            found = []
+            gc.collect(generation)
             found = alive()
         return found
 
