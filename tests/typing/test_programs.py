@@ -17,7 +17,9 @@ from pathlib import Path
 import pytest
 
 from flambeau.check import check
+from tests.helpers.once import once
 
+pytestmark = pytest.mark.slow
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 PROGRAMS = sorted((HERE / "programs").glob("*.py"))
@@ -51,18 +53,18 @@ def with_flambeau_check(checker: str) -> dict[str, dict[int, str]]:
 
 
 @pytest.fixture(scope="session")
-def pyrefly():
+def pyrefly(tmp_path_factory):
     pytest.importorskip("pyrefly")
     pytest.importorskip("mypy")
     if importlib.util.find_spec("shape_extensions") is None:
         pytest.skip("pyrefly-shape-extensions is not installed")
-    return with_flambeau_check("pyrefly")
+    return once(tmp_path_factory, "programs-pyrefly", lambda: with_flambeau_check("pyrefly"))
 
 
 @pytest.fixture(scope="session")
-def mypy():
+def mypy(tmp_path_factory):
     pytest.importorskip("mypy")
-    return with_flambeau_check("mypy")
+    return once(tmp_path_factory, "programs-mypy", lambda: with_flambeau_check("mypy"))
 
 
 @pytest.fixture(scope="session")
@@ -75,10 +77,15 @@ def pyright(tmp_path_factory):
         shutil.copy(path, folder)
     (folder / "pyrightconfig.json").write_text(json.dumps({"extraPaths": [str(ROOT)]}))
     command = [program, "-p", str(folder), "--outputjson", "--pythonpath", sys.executable]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
-    if not done.stdout.startswith("{"):  # it fetches Node when it has none
-        pytest.skip(f"pyright did not start: {done.stderr[-200:]}")
-    found = json.loads(done.stdout)["generalDiagnostics"]
+
+    def run():
+        done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+        return done.stdout, done.stderr
+
+    said, complaint = once(tmp_path_factory, "programs-pyright", run)
+    if not said.startswith("{"):  # it fetches Node when it has none
+        pytest.skip(f"pyright did not start: {complaint[-200:]}")
+    found = json.loads(said)["generalDiagnostics"]
     return by_line((d["file"], d["range"]["start"]["line"] + 1, d["message"]) for d in found if d["severity"] == "error")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from flambeau import nn
@@ -23,13 +24,18 @@ def filled(template: str, signatures: list, kind: str) -> str:
     methods = pyrefly_methods if kind == "pyrefly" else portable_methods
     functions = pyrefly_functions if kind == "pyrefly" else portable_functions
     text = (TEMPLATES / template).read_text()
-    text = text.replace("# {methods}\n", methods(signatures))
-    text = text.replace("# {functions}\n", functions(signatures, "t"))
-    text = text.replace("# {functional}\n", functions(signatures, "f"))
-    text = text.replace("# {linalg}\n", functions(signatures, "l"))
-    text = text.replace("# {fft}\n", functions(signatures, "s"))
-    text = text.replace("# {factories}\n", factories(kind) + likes(kind))
-    text = text.replace("# {named_tuples}\n", named_tuples(kind))
+    places: dict[str, Callable[[], str]] = {
+        "methods": lambda: methods(signatures),
+        "functions": lambda: functions(signatures, "t"),
+        "functional": lambda: functions(signatures, "f"),
+        "linalg": lambda: functions(signatures, "l"),
+        "fft": lambda: functions(signatures, "s"),
+        "factories": lambda: factories(kind) + likes(kind),
+        "named_tuples": lambda: named_tuples(kind),
+    }
+    for place, made in places.items():
+        if f"# {{{place}}}\n" in text:
+            text = text.replace(f"# {{{place}}}\n", made())
     text = text.replace("# {layers}", layers()).replace("shape keeping modules", table.SHAPE_KEEPING_MODULES)
     text = text.replace("# {other modules}\n", other_modules(text, kind))
     text = text.replace("# {in_a_row}\n", in_a_row())

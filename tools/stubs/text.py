@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 
 from flambeau.typing import signatures as table
 
@@ -34,6 +35,7 @@ BOUNDS = [
 ]
 
 
+@cache
 def bound(name: str) -> str | None:
     """The bound of a type parameter, None for a name that is not one."""
     return next((text for pattern, text in BOUNDS if re.fullmatch(pattern, name)), None)
@@ -66,6 +68,7 @@ def split_parameters(text: str) -> list[Parameter]:
     return [Parameter(part) for part in [*parts, text[start:]] if part.strip()]
 
 
+@cache
 def qualified(annotation: str) -> str:
     """Python's own types as ``builtins.…``: in these stubs ``bool``, ``int`` and ``float`` are dtypes."""
     tree = ast.parse(annotation.replace("*Sizes", "Sizes").replace("*Axes", "Axes"), mode="eval").body
