@@ -27,7 +27,7 @@ system:
 	bash tools/install_system.sh
 
 # CI draws the same examples each time.
-PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup $(if $(CI),--hypothesis-seed=0)
+PYTEST := $(BIN)/python -m pytest -n 2 $(if $(CI),--hypothesis-seed=0)
 ON_THE_GPU := $(addprefix tests/,ops functional autograd recording webgpu nn optim data func distributions programs)
 
 # What the system and the environment lack is fetched at the same time.
@@ -36,7 +36,7 @@ ready:
 
 test: ready lint
 	FLAMBEAU_TEST_DEVICES=reference,cpu $(PYTEST) --ignore=tests/webgpu --ignore=tests/browser
-	FLAMBEAU_TEST_DEVICES=webgpu $(PYTEST) $(ON_THE_GPU)
+	FLAMBEAU_TEST_DEVICES=webgpu $(PYTEST) -k webgpu $(ON_THE_GPU)
 	$(BIN)/python -m pytest tests/browser # one browser: alone
 
 lint: $(VENV)/.test

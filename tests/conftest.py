@@ -5,6 +5,9 @@ from __future__ import annotations
 import gc
 import os
 
+# PyTorch, the oracle, and NumPy compute small things: their threads would only wait for each other, and for flambeau's.
+os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
+
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.database import DirectoryBasedExampleDatabase, InMemoryExampleDatabase
@@ -31,8 +34,14 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("filterwarnings", "ignore::UserWarning:tests")
 
 
-def pytest_collection_finish() -> None:
-    """What was imported, PyTorch above all, stays: no collection of garbage need look through it again."""
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest tests first: at the end one process would be at work on one, and the other idle."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _what_is_there_stays() -> None:
+    """What was imported and kept, PyTorch above all, stays: no collection of garbage need look through it again."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 20)

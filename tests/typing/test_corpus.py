@@ -23,17 +23,18 @@ from corpus_variants import programs, reveals, sizes, variants
 
 import flambeau as torch
 from flambeau.check import check
+from tests.helpers.once import once
 
 PROGRAMS = programs()
 VARIANTS = {path.stem: list(variants(path)) for path in PROGRAMS}
 CHECKERS = ("pyrefly", "mypy")
-pytestmark = pytest.mark.xdist_group("corpus")
-"""One process runs the checkers and the programs: another would run them again."""
+pytestmark = pytest.mark.slow
 by_name = pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: path.stem)
 
 
 def run(text: str, name: str) -> dict[int, object]:
-    """What a program reveals at run time, by line."""
+    """What a program reveals at run time, by line. Its tensors are the reference device's, if it names no other itself: for
+    their shapes no kernels need be compiled."""
     seen: dict[int, object] = {}
 
     def reveal_type(value):
@@ -45,7 +46,8 @@ def run(text: str, name: str) -> dict[int, object]:
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         patch.setattr(typing, "reveal_type", reveal_type)
-        exec(compile(text, name, "exec"), module.__dict__)
+        with torch.device("cpu" if '"cpu"' in text else "reference"):
+            exec(compile(text, name, "exec"), module.__dict__)
     del sys.modules["program"]
     return seen
 
@@ -62,15 +64,19 @@ def found(request, tmp_path_factory):
     pytest.importorskip(request.param)
     if request.param == "pyrefly" and importlib.util.find_spec("shape_extensions") is None:
         pytest.skip("pyrefly-shape-extensions is not installed")
-    folder = tmp_path_factory.mktemp("corpus")
-    texts = {path.name: path.read_text() for path in PROGRAMS}
-    texts |= {variant.file: variant.text for several in VARIANTS.values() for variant in several}
-    for name, text in texts.items():
-        (folder / name).write_text(text)
-    problems: dict[str, list] = {name: [] for name in texts}
-    for problem in check([folder / name for name in texts], checker=request.param, everything=True):
-        problems[Path(problem.path).name].append(problem)
-    return request.param, problems
+
+    def problems():
+        folder = tmp_path_factory.mktemp("corpus")
+        texts = {path.name: path.read_text() for path in PROGRAMS}
+        texts |= {variant.file: variant.text for several in VARIANTS.values() for variant in several}
+        for name, text in texts.items():
+            (folder / name).write_text(text)
+        result: dict[str, list] = {name: [] for name in texts}
+        for problem in check([folder / name for name in texts], checker=request.param, everything=True):
+            result[Path(problem.path).name].append(problem)
+        return result
+
+    return request.param, once(tmp_path_factory, f"corpus-{request.param}", problems)
 
 
 def size(part: str, names: dict[str, int]) -> int | None:

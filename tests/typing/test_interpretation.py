@@ -9,26 +9,32 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.once import once
+
+pytestmark = pytest.mark.slow
 HEAD = "import flambeau as torch\nfrom flambeau import nn\nimport flambeau.nn.functional as F\n"
 
 
 @pytest.fixture(scope="session")
 def found(tmp_path_factory) -> dict[str, list[dict]]:
     """What is found in each program of `PROGRAMS`, by one process."""
-    folder = tmp_path_factory.mktemp("programs")
-    paths = {}
-    for name, text in PROGRAMS.items():
-        paths[str((folder / f"{name}.py").resolve())] = name
-        (folder / f"{name}.py").write_text(HEAD + text)
-    (folder / "beside.py").write_text(HEAD + "def double(x):\n    return torch.cat([x, x], 1)\n")
-    done = subprocess.run(
-        [sys.executable, "-m", "flambeau.interpretation", *paths], capture_output=True, text=True, check=True, timeout=300
-    )
-    result: dict[str, list[dict]] = {name: [] for name in PROGRAMS}
-    for line in done.stdout.splitlines():
-        one = json.loads(line)
-        result[paths[one["path"]]].append(one)
-    return result
+
+    def interpreted() -> dict[str, list[dict]]:
+        folder = tmp_path_factory.mktemp("programs")
+        paths = {}
+        for name, text in PROGRAMS.items():
+            paths[str((folder / f"{name}.py").resolve())] = name
+            (folder / f"{name}.py").write_text(HEAD + text)
+        (folder / "beside.py").write_text(HEAD + "def double(x):\n    return torch.cat([x, x], 1)\n")
+        command = [sys.executable, "-m", "flambeau.interpretation", *paths]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
+        result: dict[str, list[dict]] = {name: [] for name in PROGRAMS}
+        for line in done.stdout.splitlines():
+            one = json.loads(line)
+            result[paths[one["path"]]].append(one)
+        return result
+
+    return once(tmp_path_factory, "interpretation", interpreted)
 
 
 def at(name: str, mark: str) -> int:
@@ -54,6 +60,7 @@ net(torch.randn(4, 16))  # call
 """,
     "branches_whose_test_is_not_known": """
 import sys
+from pathlib import Path
 def f(x):
     if len(sys.argv) > 1:
         x = x.sum(0)
