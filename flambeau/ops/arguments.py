@@ -54,6 +54,10 @@ def _is_float(value: Any) -> bool:
     return isinstance(value, (int, float)) or (_is_numpy_scalar(value) and not isinstance(value, complex))
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, complex) or _is_float(value)
+
+
 def _is_tensor(value: Any) -> bool:
     return isinstance(value, Tensor)
 
@@ -67,6 +71,7 @@ _ONE: dict[str, tuple[str, str, Callable[[Any], bool]]] = {
     "bool": ("bool", "bools", _is_bool),
     "int": ("int", "ints", _is_int),
     "float": ("float", "floats", _is_float),
+    "complex": ("Number", "Numbers", _is_number),
     "str": ("str", "strs", lambda value: isinstance(value, str)),
     "dtype": ("torch.dtype", "torch.dtypes", lambda value: isinstance(value, dtype) or value in (bool, int, float)),
     "Generator": ("torch.Generator", "torch.Generators", _is_generator),
@@ -129,7 +134,8 @@ def _parameters(function: Callable[..., Any]) -> tuple[_Parameter, ...]:
 
 
 _EXACT: dict[str, tuple[type, ...]] = {
-    "bool": (bool,), "int": (int,), "float": (float, int), "str": (str,), "dtype": (dtype,), "None": (type(None),),
+    "bool": (bool,), "int": (int,), "float": (float, int), "complex": (complex, float, int),
+    "str": (str,), "dtype": (dtype,), "None": (type(None),),
 }  # fmt: skip
 """The types of which every value is one of the kind."""
 

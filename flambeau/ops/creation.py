@@ -232,9 +232,9 @@ _filled = lru_cache(1 << 12)(_filled_node)
 def _out(out: Tensor | None, result: Tensor) -> Tensor:
     if out is None:
         return result
-    from flambeau.ops.registry import write_out
+    from flambeau.ops.registry import write_made
 
-    return write_out(out, result)
+    return write_made(out, result)
 
 
 def _maker(name: str, value: int, doc: str) -> Any:

@@ -71,10 +71,10 @@ class _Backend:
         for position, length in pos2len.items():
             x = x.unsqueeze(position)
             sizes[position] = length
-        return x.expand(*sizes)
+        return x.expand(sizes)
 
     def tile(self, x: Tensor, repeats: Any) -> Tensor:
-        return x.repeat(*repeats)
+        return x.repeat(repeats)
 
     def concat(self, tensors: list[Tensor], axis: int) -> Tensor:
         from flambeau.ops.joining import cat

@@ -64,7 +64,7 @@ def _gathered(input: Tensor, index: Tensor, dim: int, bounds: Bounds) -> Tensor:
     d = wrap_dim(dim, len(input._shape))
     x, i = _raised(input), _raised(index)
     if not index.numel() and len(i._shape) != len(x._shape):
-        return input.new_empty(tuple(index._shape))
+        return reshape(input, (-1,))[:0].reshape(tuple(index._shape))
     _check_index_shape(tuple(i._shape), tuple(x._shape), d)
     result = _apply(GATHER, (_within(x, tuple(i._shape), d), i), (d, bounds))
     return result if index._shape else owned(reshape(result, ()))

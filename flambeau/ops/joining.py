@@ -66,7 +66,7 @@ def cat(tensors: Any, dim: int = 0) -> Tensor:
     _, moved = same_device(found)
     parts = [cast(t, type) for t in moved if tuple(t._shape) != (0,)]
     if not parts:
-        return found[0].new_empty((0,), dtype=type)
+        return cast(moved[0], type).clone()
     formats = {contiguous_format if t._strides is None else suggested_format(t._shape, t._strides) for t in parts}
     format = formats.pop() if len(formats) == 1 else contiguous_format
     if len(parts) == 1:

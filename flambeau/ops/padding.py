@@ -157,7 +157,7 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     >>> F.pad(torch.arange(3.0).reshape(1, 1, 3), (2, 0), mode='reflect')
     tensor([[[2., 1., 0., 1., 2.]]])
     """
-    x = check_tensor(input, "pad", "input")
+    x = image = check_tensor(input, "pad", "input")
     amounts = tuple(int(a) for a in pad)
     rules.pad(tuple(x._shape), amounts, mode)
     rank = x.ndim
@@ -181,4 +181,4 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     params = (mode, tuple(low), tuple(high))
     (y,) = computed(_PADDED, _padded, (x,), params)
     y = record(_PADDED, y, (x,), params)
-    return y._laid_out(contiguous_strides(tuple(y._shape))) if mode == "circular" else y
+    return y._laid_out(contiguous_strides(tuple(y._shape))) if mode == "circular" else y._laid_out_as_image(image)

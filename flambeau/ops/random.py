@@ -37,7 +37,7 @@ from flambeau.ops.operands import (
     sizes,
     strides_like,
 )
-from flambeau.ops.registry import operator, scalar_name, write_out
+from flambeau.ops.registry import operator, scalar_name, write_made
 from flambeau.ops.slicing import select
 from flambeau.ops.sorting import argsort, searchsorted, topk
 from flambeau.tensor import Tensor
@@ -111,7 +111,7 @@ def _integers(low: int, high: int, shape: tuple[int, ...], device: str, generato
 
 def _finish(out: Tensor | None, result: Tensor, requires_grad: bool | None) -> Tensor:
     if out is not None:
-        return write_out(out, result)
+        return write_made(out, result)
     if requires_grad:
         result.requires_grad = True
     return result
@@ -205,7 +205,7 @@ def randint(
     if size is None:
         raise TypeError("randint() received an invalid combination of arguments: the size is missing")
     a, b = integer(low, "randint", "low"), integer(high, "randint", "high")
-    type = dtype or int64
+    type = dtype or (int64 if out is None else out.dtype)
     _check_bounds(a, b, type)
     shape = _checked(sizes("randint", (size,)))
     return _finish(out, cast(_integers(a, b, shape, as_device_name(device), generator), type), requires_grad)
@@ -308,7 +308,7 @@ def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | N
     return cast(drawn < cast(input.detach(), wide), input.dtype)
 
 
-@operator(out=True)
+@operator(out="exact")
 def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None) -> Tensor:
     """Indices drawn by weight from each row of [n] or [m, n]; without replacement by default.
 
@@ -321,6 +321,8 @@ def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, g
     if num_samples <= 0:
         raise RuntimeError("cannot sample n_sample <= 0 samples")
     n = input._shape[-1]
+    if n > 1 << 24:
+        raise RuntimeError("number of categories cannot exceed 2^24")
     if not replacement and num_samples > n:
         raise RuntimeError("cannot sample n_sample > prob_dist.size(-1) samples without replacement")
     weights = cast(input.detach(), accumulation_dtype(input.dtype))

@@ -26,7 +26,8 @@ from flambeau.shapes.strides import is_dense
 from flambeau.tensor import Tensor, from_node, overridable
 
 __all__ = [
-    "OPERATORS", "Operator", "check_apart", "check_overlap", "in_place", "operator", "scalar_name", "write_in_place", "write_out",
+    "OPERATORS", "Operator", "check_apart", "check_overlap", "in_place", "operator", "scalar_name", "write_in_place",
+    "write_made", "write_out",
 ]  # fmt: skip
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -313,12 +314,15 @@ def write_in_place(target: Tensor, result: Tensor) -> Tensor:
     return target._assign(result)
 
 
-def write_out(out: Any, result: Any) -> Any:
-    """Writes results into the tensors given as `out=`, which take the results' shapes, and gives `out` back."""
+def write_out(out: Any, result: Any, warns: bool = True) -> Any:
+    """Writes results into the tensors given as `out=`, which take the results' shapes, and gives `out` back.
+
+    Warns, as PyTorch does, where a tensor that has elements takes another shape.
+    """
     if isinstance(result, tuple):
         if not isinstance(out, (tuple, list)) or len(out) != len(result):
             raise TypeError(f"argument 'out' must be tuple of {len(result)} Tensors, not {type(out).__name__}")
-        written = [write_out(o, r) for o, r in zip(out, result)]
+        written = [write_out(o, r, warns) for o, r in zip(out, result)]
         return type(result)(*written) if hasattr(result, "_fields") else tuple(written)
     if not isinstance(out, Tensor):
         raise TypeError(f"argument 'out' must be Tensor, not {type(out).__name__}")
@@ -333,7 +337,23 @@ def write_out(out: Any, result: Any) -> Any:
             raise _dtype_error(result, out)
         result = result.to(out.dtype)
     if tuple(out._shape) != tuple(result._shape):
+        if warns and out.numel():
+            warnings.warn(
+                f"An output with one or more elements was resized since it had shape {list(out._shape)}, which does not match "
+                f"the required output shape {list(result._shape)}. This behavior is deprecated, and in a future PyTorch release "
+                "outputs will not be resized unless they have zero elements. You can explicitly reuse an out tensor t by "
+                "resizing it, inplace, to zero elements with t.resize_(0).",
+                stacklevel=4,
+            )
         out._resize(tuple(result._shape))
         if result._strides is not None and not out._offset and out.numel() == out._storage.size:
             out._strides = result._strides
     return out._assign(result)
+
+
+def write_made(out: Any, result: Tensor) -> Any:
+    """`write_out` for functions that make tensors from nothing: `out` has the dtype asked for, and takes any shape silently."""
+    if isinstance(out, Tensor) and out.dtype is not result.dtype:
+        names = scalar_name(result), scalar_name(out)
+        raise RuntimeError("dtype {} does not match dtype of out parameter ({})".format(*names))
+    return write_out(out, result, warns=False)

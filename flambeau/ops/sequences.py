@@ -14,7 +14,7 @@ from flambeau.graph.primitives import elementwise as e
 from flambeau.graph.template import Template
 from flambeau.ops.creation import iota
 from flambeau.ops.operands import cast, check_sizes, check_tensor, filled, integer, pair, python_number, refuse
-from flambeau.ops.registry import operator, write_out
+from flambeau.ops.registry import operator, write_made
 from flambeau.ops.views import owned, reshape
 from flambeau.size import contiguous_strides
 from flambeau.storage import pending
@@ -36,7 +36,7 @@ def _number(value: Any, function: str, argument: str) -> Any:
 
 def _finish(result: Tensor, out: Tensor | None, requires_grad: bool | None) -> Tensor:
     if out is not None:
-        return write_out(out, result)
+        return write_made(out, result)
     if requires_grad:
         result.requires_grad = True
     return result
@@ -113,14 +113,26 @@ def arange(
 
 
 @operator(method=False)
-def range(start: Any = 0, end: Any = None, step: Any = 1, *, dtype: dtype | None = None, device: Any = None) -> Tensor:
+def range(
+    start: Any = 0,
+    end: Any = None,
+    step: Any = 1,
+    *,
+    out: Tensor | None = None,
+    dtype: dtype | None = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool | None = False,
+    pin_memory: bool | None = False,
+) -> Tensor:
     """start, start + step, … up to and with end."""
     if end is None:
         start, end = 0, start
     count = math.floor((end - start) / step) + 1
     where = as_device_name(device)
     result = cast(iota(max(count, 0), int64, where), finest(where)) * step + start
-    return cast(result, dtype or default_dtype())
+    type = dtype or (default_dtype() if out is None else out.dtype)
+    return _finish(cast(result, type), out, requires_grad)
 
 
 def _spaced(name: str, start: Any, end: Any, steps: Any, device: str, type: dtype) -> Tensor:

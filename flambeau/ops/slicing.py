@@ -51,6 +51,8 @@ def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
     >>> torch.arange(10).narrow(0, 2, 3)
     tensor([2, 3, 4])
     """
+    if isinstance(start, Tensor) and (start._shape or start.dtype.category != 1):
+        raise RuntimeError("start must be an 0-dim integral Tensor.")
     first = integer(start, "narrow", "start")
     shape = tuple(check_tensor(input, "narrow", "input")._shape)
     rules.narrow(shape, dim, first, length)

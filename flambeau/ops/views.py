@@ -94,7 +94,7 @@ def reshape(input: Tensor, *shape: Any) -> Tensor:
 @operator(namespace=None)
 def view_as(self: Tensor, other: Tensor) -> Tensor:
     """`view` with another tensor's shape."""
-    return view(self, *other._shape)
+    return view(self, other._shape)
 
 
 @operator(namespace=None)
@@ -299,7 +299,7 @@ def expand(self: Tensor, *size: Any, implicit: bool = False) -> Tensor:
 @operator(namespace=None)
 def expand_as(self: Tensor, other: Tensor) -> Tensor:
     """`expand` to another tensor's shape."""
-    return expand(self, *other._shape)
+    return expand(self, other._shape)
 
 
 @operator()

@@ -142,7 +142,9 @@ def multi_margin_loss(
             f" target size [{count}], but got {show(target)}. Input has shape {show(input)}."
         )
     classes = input[-1] if input else 1
-    if weight is not None and (len(weight) != 1 or differ(weight[0], classes)):
+    if weight is not None and len(weight) != 1:
+        raise ValueError("weight must be one-dimensional")
+    if weight is not None and differ(weight[0], classes):
         raise ShapeError(f"inconsistent weight size, expected {classes} but got {show(weight)}")
     return reduced(target, reduction)
 

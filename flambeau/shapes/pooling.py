@@ -101,6 +101,8 @@ def adaptive_pool(
     operator = operator or f"adaptive_pool{spatial}d"
     if output_size is None or not isinstance(output_size, (tuple, list)):
         wanted: tuple[Size | None, ...] = (output_size,) * spatial
+    elif len(input) <= len(output_size) and spatial > 1:
+        raise ValueError(f"Input dimension should be at least {len(output_size) + 1}")
     elif len(output_size) == 1:
         wanted = tuple(output_size) * spatial
     elif len(output_size) == spatial:

@@ -67,6 +67,11 @@ def _blocks(x: Tensor, out: tuple[int, ...]) -> tuple[Tensor, list[Tensor], Tens
     return x.permute(order), along, inside
 
 
+def _of_nothing(x: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """A result without elements, whose gradient is one of zeros."""
+    return x.reshape(-1)[:0].reshape(shape)
+
+
 def _even(x: Tensor, out: tuple[int, ...]) -> tuple[int, ...] | None:
     """The kernel (and stride) when all windows are of one size and don't overlap."""
     sizes = x._shape[x.ndim - len(out) :]
@@ -84,7 +89,7 @@ def _make_adaptive_avg_pool(spatial: int) -> Callable[..., Any]:
         shape = _shape(x, output_size, spatial, name)
         out = shape[-spatial:]
         if 0 in shape:
-            return x.new_zeros(shape)
+            return _of_nothing(x, shape)
         kernel = _even(x, out)
         if kernel is not None:
             return _avg_pool(spatial, x, kernel, kernel, 0, False, True, None)
@@ -114,7 +119,7 @@ def _adaptive_max_pool(spatial: int, input: Any, output_size: Any) -> tuple[Tens
     shape = _shape(x, output_size, spatial, name)
     out = shape[-spatial:]
     if 0 in shape:
-        return x.new_zeros(shape), lambda: x.new_zeros(shape, dtype=int64)
+        return _of_nothing(x, shape), lambda: x.new_zeros(shape, dtype=int64)
     kernel = _even(x, out)
     if kernel is not None:
         return (

@@ -331,8 +331,9 @@ def multi_margin_loss(
     if p not in (1, 2):
         raise ValueError("only p == 1 and p == 2 supported")
     x = check_tensor(input, "multi_margin_loss", "input", 1)
-    target = _check_target(x, check_tensor(target, "multi_margin_loss", "target", 2))
+    check_tensor(target, "multi_margin_loss", "target", 2)
     rules.multi_margin_loss(tuple(x._shape), tuple(target._shape), None if weight is None else tuple(weight._shape), reduction)
+    target = _check_target(x, target)
     refuse(x, "multi_margin_loss_cpu_kernel", bool, int, float16, bfloat16, complex)
     flat = x.reshape(-1, x.shape[-1] if x.ndim else 1) if x.ndim != 2 else x
     labels = target.reshape(-1)

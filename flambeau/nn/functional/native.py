@@ -150,7 +150,7 @@ def _embedding(
 
 
 @operator(method=False)
-def constant_pad_nd(input: Tensor, pad: Sequence[int], value: float = 0) -> Tensor:
+def constant_pad_nd(input: Tensor, pad: Sequence[int], value: complex = 0) -> Tensor:
     """`nn.functional.pad` with a constant."""
     return _pad(input, pad, "constant", value)
 
@@ -249,11 +249,12 @@ def _triplet_margin_loss(
 
 
 # --- what else `torch` has of them -----------------------------------------------------------------------------------------
-def _moments(x: Tensor, dims: Sequence[int], eps: float) -> tuple[Tensor, Tensor]:
-    """Mean and 1/√(variance + eps) over dimensions, which stay with size 1."""
+def _moments(x: Tensor, dims: Sequence[int], eps: float, *weights: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Mean and 1/√(variance + eps) over dimensions, which stay with size 1: in the dtype of the weights, or else of x."""
     wide = x.to(x.dtype.real if x.dtype.itemsize > 2 else _float32)
     variance, mean = wide.var(dims, correction=0, keepdim=True), wide.mean(dims, keepdim=True)
-    return mean, (variance + eps).rsqrt()
+    given = next((w.dtype for w in weights if w is not None), x.dtype)
+    return mean.to(given), (variance + eps).rsqrt().to(given)
 
 
 @operator(method=False)
@@ -262,8 +263,8 @@ def native_layer_norm(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """`nn.functional.layer_norm`, the means, and the reciprocal standard deviations."""
     y = layer_norm(input, normalized_shape, weight, bias, eps)
-    mean, scale = _moments(input, list(range(input.dim() - len(normalized_shape), input.dim())), eps)
-    return y, mean, scale
+    dims = list(range(input.dim() - len(normalized_shape), input.dim()))
+    return y, *_moments(input.detach(), dims, eps, weight, bias)
 
 
 @operator(method=False)
@@ -274,8 +275,8 @@ def native_group_norm(
     if input.numel() != N * C * HxW:
         raise RuntimeError(f"Expected X.numel() == N * C * HxW to be true, but got {input.numel()} and {N} * {C} * {HxW}")
     y = group_norm(input, group, weight, bias, eps)
-    mean, scale = _moments(input.reshape(N, group, -1), [2], eps)
-    return y, mean.squeeze(2).to(input.dtype), scale.squeeze(2).to(input.dtype)
+    mean, scale = _moments(input.reshape(N, group, C // group * HxW), [2], eps, weight, bias)
+    return y, mean.squeeze(2), scale.squeeze(2)
 
 
 @operator(method=False)
@@ -293,7 +294,8 @@ def native_batch_norm(
     y = batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
     if not training:
         return y, input.new_empty((0,)), input.new_empty((0,))
-    mean, scale = _moments(input, [d for d in range(input.dim()) if d != 1], eps)
+    dims = [d for d in range(input.dim()) if d != 1]
+    mean, scale = _moments(input.detach(), dims, eps, weight, bias, running_mean, running_var)
     return y, mean.reshape(-1), scale.reshape(-1)
 
 

@@ -62,7 +62,8 @@ def channel_shuffle(input: Tensor, groups: int) -> Tensor:
     """[N, C, ...] with the channels of `groups` groups dealt out in turn."""
     shape = joining.channel_shuffle(tuple(check_tensor(input, "channel_shuffle", "input")._shape), groups)
     n, channels, *rest = shape
-    return input.reshape((n, groups, channels // groups, *rest)).transpose(1, 2).reshape(shape)
+    dealt = input.reshape((n, groups, channels // groups, *rest)).transpose(1, 2).reshape(shape)
+    return apart(dealt, input)._laid_out_as_image(input)
 
 
 # --- blocks --------------------------------------------------------------------------------------------------------------------

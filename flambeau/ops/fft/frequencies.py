@@ -10,7 +10,7 @@ from flambeau.dtypes import default_dtype, dtype, int64, name_of_dtype
 from flambeau.ops.creation import iota
 from flambeau.ops.joining import roll
 from flambeau.ops.operands import cast, check_tensor, dims_argument, integer
-from flambeau.ops.registry import operator, write_out
+from flambeau.ops.registry import operator, write_made
 from flambeau.ops.sequences import finest
 from flambeau.shapes.dims import wrap_dims
 from flambeau.tensor import Tensor
@@ -41,7 +41,7 @@ def _frequencies(name: str, of_half: bool, doc: str) -> None:
             k = k - (k >= (count + 1) // 2).to(int64) * count
         result = cast(cast(k, finest(where)) * (1 / (count * d) if count * d else math.inf), type)
         result.requires_grad = requires_grad
-        return result if out is None else write_out(out, result)
+        return result if out is None else write_made(out, result)
 
     frequencies.__name__ = frequencies.__qualname__ = name
     frequencies.__doc__ = doc

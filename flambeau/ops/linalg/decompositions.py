@@ -78,6 +78,11 @@ def _old_qr(input: Tensor, some: bool = True) -> Any:
     return _old_qr_result(*qr(input, "reduced" if some else "complete"))
 
 
+def _ratio(part: Tensor, gap: Tensor) -> Tensor:
+    """part / gap, and 0 for 0 / 0: equal values only matter to gradients of the vectors that they don't determine."""
+    return part / gap._fill_where((gap == 0) & (part == 0), 1)
+
+
 def _svd_gradient(gs: Any, ys: Any, inputs: Any) -> tuple[Any]:
     """J. Townsend, "Differentiating the singular value decomposition" (2016).
 
@@ -94,17 +99,17 @@ def _svd_gradient(gs: Any, ys: Any, inputs: Any) -> tuple[Any]:
         gap = gap + eye_  # the diagonal is not used
         skew_u, skew_v = u.mH @ gu, vh @ gvh.mH
         skew_u, skew_v = skew_u - skew_u.mH, skew_v - skew_v.mH
-        middle = (skew_u * s.unsqueeze(-2) + s.unsqueeze(-1) * skew_v) / gap
+        middle = _ratio(skew_u * s.unsqueeze(-2) + s.unsqueeze(-1) * skew_v, gap)
         diagonal = gsigma.unsqueeze(-1)
         if u.is_complex():
-            diagonal = diagonal + skew_u.diagonal(0, -2, -1).unsqueeze(-1) / (2 * s.unsqueeze(-1))
+            diagonal = diagonal + _ratio(skew_u.diagonal(0, -2, -1).unsqueeze(-1), 2 * s.unsqueeze(-1))
         middle = middle * (1 - eye_) + diagonal * eye_
         result = u @ middle @ vh
         if m > k:
-            side = gu / s.unsqueeze(-2)
+            side = _ratio(gu, s.unsqueeze(-2))
             result = result + (side - u @ (u.mH @ side)) @ vh
         if n > k:
-            side = gvh / s.unsqueeze(-1)
+            side = _ratio(gvh, s.unsqueeze(-1))
             result = result + u @ (side - (side @ vh.mH) @ vh)
         return result
 
@@ -171,7 +176,7 @@ def _eigh_gradient(gs: Any, ys: Any, inputs: Any) -> tuple[Any]:
     def part() -> Tensor:
         eye_ = identity(values, values.shape[-1])
         gap = values.unsqueeze(-2) - values.unsqueeze(-1) + eye_
-        middle = (vectors.mH @ gv) / gap * (1 - eye_) + gl.unsqueeze(-1) * eye_
+        middle = _ratio(vectors.mH @ gv, gap) * (1 - eye_) + gl.unsqueeze(-1) * eye_
         full = vectors @ middle @ vectors.mH
         return (full + full.mH) * 0.5
 
@@ -220,7 +225,7 @@ def _eig_gradient(gs: Any, ys: Any, inputs: Any) -> tuple[Any]:
         turned = adjoint @ gv
         along = (turned * eye_).sum(-2, keepdim=True).real
         gap = (values.unsqueeze(-2) - values.unsqueeze(-1)).conj() + eye_
-        middle = (turned - adjoint @ vectors * along) / gap * (1 - eye_) + gl.unsqueeze(-1) * eye_
+        middle = _ratio(turned - adjoint @ vectors * along, gap) * (1 - eye_) + gl.unsqueeze(-1) * eye_
         return solve(adjoint, middle @ adjoint)
 
     return (part,)

@@ -7,7 +7,7 @@ from typing import Any
 from flambeau.dtypes import int32
 from flambeau.ops.joining import cat
 from flambeau.ops.linalg.routines import call_routine, check_matrices, identity
-from flambeau.ops.linalg.solving import solve, solve_triangular
+from flambeau.ops.linalg.solving import right_sides, solve, solve_triangular
 from flambeau.ops.operands import cast, check_tensor
 from flambeau.ops.registry import operator, scalar_name
 from flambeau.ops.results import result_type
@@ -202,6 +202,11 @@ _solve_ex_result = result_type("linalg_solve_ex", "result info")
 
 @operator("solve_ex", namespace="linalg", method=False, out="exact")
 def solve_ex(A: Tensor, B: Tensor, *, left: bool = True, check_errors: bool = False) -> Any:
-    """`solve`, and for each matrix 0 or the place (from 1) of the first zero pivot."""
-    info = lu_factor_ex(A.detach())[2]
-    return _solve_ex_result(solve(A, B, left=left), info)
+    """`solve`, and for each matrix 0 or the place (from 1) of the first zero pivot: only `check_errors` raises for these."""
+    if check_errors:
+        return _solve_ex_result(solve(A, B, left=left), A.new_zeros(tuple(A._shape[:-2]), dtype=int32))
+    check_matrices("linalg.solve_ex", A)
+    is_vector = right_sides("linalg.solve_ex", A, B, left)[2]
+    packed, pivots, _ = _factored("linalg.solve_ex", A, True)
+    x = _solved("linalg.solve_ex", packed, pivots, B.unsqueeze(-1) if is_vector else B, left, False)
+    return _solve_ex_result(x.squeeze(-1) if is_vector else x, _first_zero(packed))

@@ -68,7 +68,7 @@ def _solved(name: str, a: Tensor, b: Tensor) -> Tensor:
     return call_routine("solve", (a, b), (name,), (tuple(b._shape),), _solve_gradient, (0,))[0]
 
 
-def _right_sides(name: str, a: Tensor, b: Tensor, left: bool) -> tuple[Tensor, Tensor, bool]:
+def right_sides(name: str, a: Tensor, b: Tensor, left: bool) -> tuple[Tensor, Tensor, bool]:
     """A and B with one batch shape; whether B was a batch of vectors."""
     check_tensor(b, name, "B", 2)
     if a.dtype is not b.dtype:
@@ -98,7 +98,7 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
     tensor([1., 2.])
     """
     check_matrices("linalg.solve", A)
-    a, b, is_vector = _right_sides("linalg.solve", A, B, left)
+    a, b, is_vector = right_sides("linalg.solve", A, B, left)
     x = _solved("torch.linalg.solve", a, b)
     x = x if left else x.mT
     return x.squeeze(-1) if is_vector else x

@@ -48,7 +48,7 @@ def _first_modified(order: int, x: Tensor, is_scaled: bool) -> Tensor:
     expansion = far * 0
     for k, term in enumerate(_asymptotic(order, far, 22)):
         expansion = expansion + term * (-1) ** k
-    beyond = expansion / (far * (2 * math.pi)).sqrt()
+    beyond = expansion / (far.sqrt() * math.sqrt(2 * math.pi))
     if is_scaled:
         series = series * (-near).exp()
         value = choose(size < 15, series, beyond, "i0")._fill_where(size == math.inf, 0.0)

@@ -1,0 +1,42 @@
+"""`out=`: which tensors are resized, with what warning, and which dtypes are refused, as PyTorch does."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+
+import flambeau
+from tests.helpers.oracle import compare, outcome, same_error, translate
+
+X = torch.arange(6.0).reshape(2, 3)
+CALLS: list[Callable[..., Any]] = [
+    lambda t, x, o: t.abs(x, out=o(5)), lambda t, x, o: t.abs(x, out=o(0)), lambda t, x, o: t.abs(x, out=o(2, 3)),
+    lambda t, x, o: t.sum(x, 0, out=o(2)), lambda t, x, o: t.cat([x, x], out=o(1)), lambda t, x, o: t.mm(x, x.mT, out=o(2, 3)),
+    lambda t, x, o: t.sort(x, out=(o(6), o(6).long())), lambda t, x, o: t.zeros(4, out=o(2)), lambda t, x, o: t.eye(2, out=o(2)),
+    lambda t, x, o: t.linspace(0, 1, 3, out=o(2)), lambda t, x, o: t.range(0, 3, 2, out=o(2)),
+    lambda t, x, o: t.randint(1, (3,), out=o(2)), lambda t, x, o: t.randperm(1, out=o(2).long()),
+    lambda t, x, o: t.zeros(2, dtype=t.float64, out=o(2)), lambda t, x, o: t.rand(2, dtype=t.float64, out=o(2)),
+    lambda t, x, o: t.arange(2, dtype=t.int64, out=o(2)), lambda t, x, o: t.multinomial(x[1], 2, out=o(2)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("number", range(len(CALLS)))
+@pytest.mark.filterwarnings("ignore:torch.range is deprecated")
+def test_resized_and_refused(number: int) -> None:
+    found = []
+    for library, x in ((flambeau, translate(X, "cpu")), (torch, X)):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", UserWarning)
+            result = outcome(CALLS[number], (library, x, library.ones), {})
+        found.append((*result, [str(w.message).split(" (Triggered")[0] for w in caught if "out" in str(w.message)]))
+    (mine, my_error, my_warnings), (theirs, error, expected) = found
+    if error is not None:
+        assert my_error is not None and same_error(my_error, error)
+        return
+    assert my_error is None
+    compare(mine, theirs)
+    assert my_warnings == expected
