@@ -122,8 +122,7 @@ def _summed(part: Part, others: set[int]) -> Part:
     gone = [i for i, l in enumerate(labels) if l not in others]
     if not gone:
         return part
-    kind = t.dtype
-    return t.sum(gone, dtype=kind), tuple(l for l in labels if l in others)
+    return t.sum(gone), tuple(l for l in labels if l in others)
 
 
 def _contracted(parts: list[Part], output: list[int], extent: dict[int, int]) -> Part:

@@ -19,12 +19,25 @@ from flambeau.shapes import joining as rules
 from flambeau.size import contiguous_strides
 from flambeau.tensor import Tensor
 
-__all__ = ["pad"]
+__all__ = ["pad", "padded_with"]
 
 
-def _constant(x: Tensor, low: Sequence[int], high: Sequence[int], value: float) -> Tensor:
-    """Negative amounts crop."""
-    image = x
+def _amounts(x: Tensor, pad: Sequence[int], mode: str) -> tuple[list[int], list[int], int]:
+    """How much comes before and after in each dimension, and how many such numbers `pad` has."""
+    given = tuple(int(a) for a in pad)
+    rules.pad(tuple(x._shape), given, mode)
+    rank = x.ndim
+    low, high = [0] * rank, [0] * rank
+    for i in range(len(given) // 2):
+        low[rank - 1 - i], high[rank - 1 - i] = given[2 * i], given[2 * i + 1]
+    return low, high, len(given)
+
+
+def padded_with(input: Tensor, pad: Sequence[int], value: complex) -> Tensor:
+    """`pad` with a number. Negative amounts crop."""
+    x = image = check_tensor(input, "pad", "input")
+    below, above, _ = _amounts(x, pad, "constant")
+    low, high = tuple(below), tuple(above)
     if any(a < 0 for a in (*low, *high)):
         index = tuple(slice(max(-a, 0), n - max(-b, 0)) for a, b, n in zip(low, high, x._shape))
         x = x[index]
@@ -157,19 +170,14 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     >>> F.pad(torch.arange(3.0).reshape(1, 1, 3), (2, 0), mode='reflect')
     tensor([[[2., 1., 0., 1., 2.]]])
     """
-    x = image = check_tensor(input, "pad", "input")
-    amounts = tuple(int(a) for a in pad)
-    rules.pad(tuple(x._shape), amounts, mode)
-    rank = x.ndim
-    low, high = [0] * rank, [0] * rank
-    for i in range(len(amounts) // 2):
-        low[rank - 1 - i], high[rank - 1 - i] = amounts[2 * i], amounts[2 * i + 1]
     if mode == "constant":
-        return _constant(x, low, high, 0 if value is None else value)
+        return padded_with(input, pad, 0 if value is None else value)
+    x = image = check_tensor(input, "pad", "input")
+    low, high, amounts = _amounts(x, pad, mode)
     if value is not None and value != 0:
         raise RuntimeError(f'Padding mode "{mode}" doesn\'t take in value argument')
     if mode != "circular":
-        refuse(x, f"{'reflection' if mode == 'reflect' else 'replication'}_pad{len(amounts) // 2}d", bool)
+        refuse(x, f"{'reflection' if mode == 'reflect' else 'replication'}_pad{amounts // 2}d", bool)
     if any(a < 0 for a in (*low, *high)):
         if mode == "replicate":
             x, low, high = _before_cropping(x, low, high)

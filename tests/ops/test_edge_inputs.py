@@ -31,6 +31,8 @@ CASES: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [
     (lambda t, x: t.nn.functional.channel_shuffle(x, 3), (LAST,)),
     (lambda t, x, i: x.narrow(0, i, 1), (F, torch.tensor(True))), (lambda t, x, i: x.narrow(0, i, 1), (F, torch.tensor([1]))),
     (lambda t, x, y, w: t.nn.functional.multi_margin_loss(x, y, weight=w), (F.reshape(1, 3), F[:1], F[0])),
+    (lambda t, x: t.einsum("ij->j", x), (HALF[0].to(torch.uint8),)), (lambda t, x: t.einsum("ij,ij->j", x, x), (HALF[0].int(),)),
+    (lambda t, x: t.linalg.pinv(x, hermitian=True), (torch.tensor([[2 + 1j, 0], [1j, 3 + 2j]]),)),
     (lambda t, x, w: t.native_layer_norm(x, (3,), w, w, 0.1), (HALF, F.half())),
     (lambda t, x, w: t.native_layer_norm(x, (3,), w, w, 0.1), (HALF, F)),
     (lambda t, x: t.native_group_norm(x, None, None, 2, 4, 3, 2, 0.1), (HALF,)),

@@ -34,7 +34,7 @@ from flambeau.nn.functional.loss import (
 )
 from flambeau.nn.functional.normalization import batch_norm, group_norm, instance_norm, layer_norm
 from flambeau.nn.functional.vision import affine_grid, grid_sample
-from flambeau.ops.padding import pad as _pad
+from flambeau.ops.padding import padded_with
 from flambeau.ops.positions import pieces
 from flambeau.ops.random import rand_like
 from flambeau.ops.registry import operator
@@ -152,7 +152,7 @@ def _embedding(
 @operator(method=False)
 def constant_pad_nd(input: Tensor, pad: Sequence[int], value: complex = 0) -> Tensor:
     """`nn.functional.pad` with a constant."""
-    return _pad(input, pad, "constant", value)
+    return padded_with(input, pad, value)
 
 
 @operator("adaptive_max_pool1d", method=False)

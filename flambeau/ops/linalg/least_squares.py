@@ -41,8 +41,9 @@ def pinv(A: Tensor, rcond: Any = None, hermitian: bool = False, *, atol: Any = N
     rtol = rcond if rtol is None else rtol
     with untaped():
         given = A.detach()
-        if hermitian:  # of which the lower triangle is read
-            given = given.tril() + given.tril(-1).mH
+        if hermitian:  # of which the lower triangle is read, and the real part of the diagonal
+            below = given.tril(-1)
+            given = below + below.mH + given.diagonal(0, -2, -1).real.diag_embed()
         u, s, vh = svd(given, False)
         if 0 in A._shape:
             y = A.detach().mT.clone()
