@@ -19,8 +19,8 @@ def _is_small(x: Tensor, size: float) -> Tensor:
 _HARDSHRINK = Composite("hardshrink", lambda g, y, inputs, params: (g._fill_where(_is_small(*inputs, *params), 0),))
 
 
-@operator(out=True)
-@operator(namespace="nn.functional", method=False, out=True)
+@operator(out="exact")
+@operator(namespace="nn.functional", method=False, out="exact")
 def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """input outside [-lambd, lambd], 0 inside."""
     if check_tensor(input, "hardshrink", "input").dtype.category != 2:

@@ -287,7 +287,7 @@ def _power_of_number(input: Tensor, exponent: Any) -> Tensor:
     return _apply(e.POW, (a, b))
 
 
-@operator(out=True, also={"self": "input"})
+@operator(out="exact", also={"self": "input"})
 def float_power(input: Any, exponent: Any) -> Tensor:
     """input to the power of exponent, computed in float64, or in complex128 where one is complex."""
     from flambeau.dtypes import complex128, float64

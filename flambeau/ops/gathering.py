@@ -186,7 +186,7 @@ def _neutral(reduce: str, input: Tensor) -> Any:
     return limits.min if reduce == "amax" else limits.max
 
 
-@operator(out=True, remembered=True)
+@operator(out="exact", remembered=True)
 def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
     """`gather` whose operands broadcast; over the flattened tensor without `dim`.
 

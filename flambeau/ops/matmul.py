@@ -287,7 +287,7 @@ def chain_matmul(*matrices: Tensor) -> Tensor:
     return multi_dot(list(matrices))
 
 
-@operator(namespace="linalg", method=False, out=True)
+@operator(namespace="linalg", method=False, out="exact")
 def multi_dot(tensors: Any) -> Tensor:
     """The product of several matrices (the first and last may be vectors), in the cheapest order."""
     found = list(tensors)

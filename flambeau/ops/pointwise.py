@@ -8,6 +8,7 @@ from typing import Any
 from flambeau.dtypes import bool_, float32, float64, int32
 from flambeau.graph.node import Node, Primitive
 from flambeau.graph.primitives import elementwise as e
+from flambeau.graph.primitives.complex import COMPLEX, IMAG, REAL
 from flambeau.ops.arithmetic import mul, sub
 from flambeau.ops.choices import choose, clamp
 from flambeau.ops.composite import Composite, record, untaped
@@ -127,7 +128,15 @@ def pow_of_two(x: Tensor) -> Tensor:
 @operator(inplace=True, out=True, inplace_function=True)
 def log10(input: Tensor) -> Tensor:
     """The logarithm to base 10."""
-    return _in_wide(lambda x: _apply(e.DIV, pair("log10", log(x), math.log(10))), unary_operand("log10", input))
+
+    def scaled(x: Tensor) -> Tensor:
+        return _apply(e.DIV, pair("log10", x, math.log(10)))
+
+    x = unary_operand("log10", input)
+    if x.is_complex():  # part by part: an infinite part times 0 would be no number
+        y = log(x)
+        return _apply(COMPLEX, (scaled(_apply(REAL, (y,))), scaled(_apply(IMAG, (y,)))))
+    return _in_wide(lambda x: scaled(log(x)), x)
 
 
 def _whole(primitive: Primitive, *names: str, doc: str) -> Any:

@@ -346,7 +346,7 @@ def write_out(out: Any, result: Any, warns: bool = True) -> Any:
                 stacklevel=4,
             )
         out._resize(tuple(result._shape))
-        if result._strides is not None and not out._offset and out.numel() == out._storage.size:
+        if result._strides is not None and not out._offset:
             out._strides = result._strides
     return out._assign(result)
 

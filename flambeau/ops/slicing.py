@@ -60,7 +60,7 @@ def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
     return slice_dim(input, d, first + shape[d] if first < 0 else first, length)
 
 
-@operator(out=True)
+@operator(out="exact")
 def narrow_copy(input: Tensor, dim: int, start: int, length: int) -> Tensor:
     """`narrow`, copied."""
     return narrow(input, dim, start, length).clone(memory_format=contiguous_format)

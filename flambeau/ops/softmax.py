@@ -65,13 +65,13 @@ def _along(composite: Composite, function: Any, input: Any, dim: int, type: dtyp
     return record(composite, y, (x,), (dim if x.ndim else (),))
 
 
-@operator(out=True, remembered=True)
+@operator(out="exact", remembered=True)
 def softmax(input: Tensor, dim: int, dtype: dtype | None = None) -> Tensor:
     """exp(input) divided by its sum along `dim`."""
     return _along(_SOFTMAX, _softmax, input, dim, dtype)
 
 
-@operator(out=True, remembered=True)
+@operator(out="exact", remembered=True)
 def log_softmax(input: Tensor, dim: int, dtype: dtype | None = None) -> Tensor:
     """The logarithm of `softmax` along `dim`."""
     return _along(_LOG_SOFTMAX, _log_softmax, input, dim, dtype)

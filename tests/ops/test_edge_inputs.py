@@ -15,6 +15,7 @@ F, EMPTY, IMAGE = torch.tensor([3.0, 1.0, 2.0]), torch.zeros(0), torch.arange(96
 LAST = IMAGE.contiguous(memory_format=torch.channels_last)
 HALF = torch.arange(24.0).reshape(2, 4, 3).half()
 ONE = torch.tensor(5.0)
+FAR = torch.tensor([complex(a, b) for a in (0.0, 1.0, torch.inf, -torch.inf) for b in (0.0, -2.0, torch.inf, -torch.inf)])
 SINGULAR = torch.stack([torch.eye(2) * 2, torch.ones(2, 2)])
 
 CASES: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [
@@ -31,7 +32,9 @@ CASES: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [
     (lambda t, x: t.nn.functional.channel_shuffle(x, 3), (LAST,)),
     (lambda t, x, i: x.narrow(0, i, 1), (F, torch.tensor(True))), (lambda t, x, i: x.narrow(0, i, 1), (F, torch.tensor([1]))),
     (lambda t, x, y, w: t.nn.functional.multi_margin_loss(x, y, weight=w), (F.reshape(1, 3), F[:1], F[0])),
+    *((lambda t, x, n=n: getattr(t, n)(x), (FAR,)) for n in ("acos", "asin", "atan", "acosh", "asinh", "atanh", "log10")),
     (lambda t, x: t.einsum("ij->j", x), (HALF[0].to(torch.uint8),)), (lambda t, x: t.einsum("ij,ij->j", x, x), (HALF[0].int(),)),
+    (lambda t, x: t.linalg.matrix_rank(x, hermitian=True), (torch.tensor([[1.0, 5.0], [1.0, 1.0]]),)),
     (lambda t, x: t.linalg.pinv(x, hermitian=True), (torch.tensor([[2 + 1j, 0], [1j, 3 + 2j]]),)),
     (lambda t, x, w: t.native_layer_norm(x, (3,), w, w, 0.1), (HALF, F.half())),
     (lambda t, x, w: t.native_layer_norm(x, (3,), w, w, 0.1), (HALF, F)),

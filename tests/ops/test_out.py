@@ -19,6 +19,9 @@ CALLS: list[Callable[..., Any]] = [
     lambda t, x, o: t.sort(x, out=(o(6), o(6).long())), lambda t, x, o: t.zeros(4, out=o(2)), lambda t, x, o: t.eye(2, out=o(2)),
     lambda t, x, o: t.linspace(0, 1, 3, out=o(2)), lambda t, x, o: t.range(0, 3, 2, out=o(2)),
     lambda t, x, o: t.randint(1, (3,), out=o(2)), lambda t, x, o: t.randperm(1, out=o(2).long()),
+    lambda t, x, o: t.softmax(x, 0, out=o(2, 3).double()), lambda t, x, o: t.nn.functional.linear(x, x, out=o(2, 2).double()),
+    lambda t, x, o: t.masked_select(x, x > 1, out=o(2).double()), lambda t, x, o: t.float_power(x, 2, out=o(2, 3)),
+    lambda t, x, o: t.linalg.qr(x, out=(o(9, 9), o(9, 9))), lambda t, x, o: t.abs(x.mT, out=o(9, 9)),
     lambda t, x, o: t.zeros(2, dtype=t.float64, out=o(2)), lambda t, x, o: t.rand(2, dtype=t.float64, out=o(2)),
     lambda t, x, o: t.arange(2, dtype=t.int64, out=o(2)), lambda t, x, o: t.multinomial(x[1], 2, out=o(2)),
 ]  # fmt: skip

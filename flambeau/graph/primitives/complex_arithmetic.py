@@ -290,17 +290,22 @@ def _roots_beside(x: Value) -> tuple[Value, Value]:
     return _root((1 - a, -b)), _root((a + 1, b))
 
 
+def _is_infinite(x: Value) -> _Number:
+    return _abs(x[0]).is_(math.inf) | _abs(x[1]).is_(math.inf)
+
+
 @_rule(e.ASIN)
 def _inverse_sine(x: Value) -> Value:
     less, more = _roots_beside(x)
-    real = _atan2(x[0], less[0] * more[0] - less[1] * more[1])
+    real = _atan2(x[0], _where(_is_infinite(x), _abs(x[1]), less[0] * more[0] - less[1] * more[1]))
     return real, _asinh(less[0] * more[1] - less[1] * more[0])
 
 
 @_rule(e.ACOS)
 def _inverse_cosine(x: Value) -> Value:
     less, more = _roots_beside(x)
-    return _atan2(less[0], more[0]) * 2, _asinh(more[0] * less[1] - more[1] * less[0])
+    real = _where(_is_infinite(x), _atan2(_abs(x[1]), x[0]), _atan2(less[0], more[0]) * 2)
+    return real, _asinh(more[0] * less[1] - more[1] * less[0])
 
 
 @_rule(e.ASINH)
@@ -312,7 +317,8 @@ def _inverse_hyperbolic_sine(x: Value) -> Value:
 def _inverse_hyperbolic_cosine(x: Value) -> Value:
     a, b = x
     less, more = _root((a - 1, b)), _root((a + 1, b))
-    return _asinh(less[0] * more[0] + less[1] * more[1]), _atan2(less[1], more[0]) * 2
+    imag = _where(_is_infinite(x), _atan2(b, a), _atan2(less[1], more[0]) * 2)
+    return _asinh(less[0] * more[0] + less[1] * more[1]), imag
 
 
 @_rule(e.ATANH)
@@ -320,8 +326,10 @@ def _inverse_hyperbolic_tangent(x: Value) -> Value:
     a, b = x
     size = _abs(a)
     beside = 1 - size
-    real = _log1p(size * 4 / (beside * beside + b * b)) * 0.25
-    return _copysign(real, a), _atan2(b * 2, beside * (size + 1) - b * b) * 0.5
+    far = _is_infinite(x)
+    real = _where(far, 0.0, _log1p(size * 4 / (beside * beside + b * b)) * 0.25)
+    imag = _where(far, _copysign(_Number(constant(math.pi / 2, b.node)), b), _atan2(b * 2, beside * (size + 1) - b * b) * 0.5)
+    return _copysign(real, a), imag
 
 
 @_rule(e.ATAN)

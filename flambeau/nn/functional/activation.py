@@ -128,7 +128,7 @@ def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     return in_place(_hardswish, input) if inplace else _hardswish(input)
 
 
-@operator(namespace="nn.functional", method=False, out=True)
+@operator(namespace="nn.functional", method=False, out="exact")
 def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """input moved towards 0 by `lambd`, 0 inside [-lambd, lambd]."""
     _argument(input, "softshrink", "softshrink_check")
@@ -190,7 +190,7 @@ _logsigmoid = formula("log_sigmoid", lambda x: x.clamp_max(0) - (-x.abs()).exp()
 _SELU_ALPHA, _SELU_SCALE = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
 
 
-@operator(namespace="nn.functional", method=False, out=True, remembered=True)
+@operator(namespace="nn.functional", method=False, out="exact", remembered=True)
 def gelu(input: Tensor, *, approximate: str = "none") -> Tensor:
     """input·Φ(input), Φ the normal distribution function; with `approximate="tanh"` by the tanh formula.
 
@@ -244,13 +244,13 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     return in_place(_elu, input, *arguments) if inplace else _elu(input, *arguments)
 
 
-@operator(namespace="nn.functional", method=False, out=True, remembered=True)
+@operator(namespace="nn.functional", method=False, out="exact", remembered=True)
 def softplus(input: Tensor, beta: float = 1, threshold: float = 20) -> Tensor:
     """log(1 + exp(beta·input)) / beta; input itself where beta·input is above `threshold`."""
     return _softplus(_argument(input, "softplus", "softplus_cpu"), beta, threshold)
 
 
-@operator(namespace="nn.functional", method=False, out=True)
+@operator(namespace="nn.functional", method=False, out="exact")
 def logsigmoid(input: Tensor) -> Tensor:
     """log(sigmoid(input))."""
     return _logsigmoid(_argument(input, "logsigmoid", "log_sigmoid_cpu"))

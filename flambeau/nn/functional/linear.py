@@ -49,7 +49,7 @@ def _gradient(g: Tensor, y: Any, inputs: Sequence[Any], params: tuple[Any, ...])
 _LINEAR = Composite("addmm", _gradient, reads=((1,), (0,), ()))
 
 
-@operator(namespace="nn.functional", method=False, out=True)
+@operator(namespace="nn.functional", method=False, out="exact")
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """input [..., I] times the transpose of weight [O, I] (or a weight [I]), plus bias [O].
 

@@ -61,7 +61,7 @@ def _old_cholesky(input: Tensor, upper: bool = False) -> Tensor:
 _cholesky_ex_result = result_type("linalg_cholesky_ex", "L info")
 
 
-@operator("cholesky_ex", namespace="linalg", method=False, out=True)
+@operator("cholesky_ex", namespace="linalg", method=False, out="exact")
 def cholesky_ex(A: Tensor, *, upper: bool = False, check_errors: bool = False) -> Any:
     """`cholesky` that says in `info` which minor of each matrix fails instead of raising."""
     if check_errors:

@@ -72,7 +72,7 @@ def qr(A: Tensor, mode: str = "reduced") -> Any:
 _old_qr_result = result_type("qr", "Q R")
 
 
-@operator("qr", out=True)
+@operator("qr", out="exact")
 def _old_qr(input: Tensor, some: bool = True) -> Any:
     """`linalg.qr`."""
     return _old_qr_result(*qr(input, "reduced" if some else "complete"))
@@ -145,7 +145,7 @@ def svd(A: Tensor, full_matrices: bool = True, *, driver: str | None = None) -> 
 _old_svd_result = result_type("svd", "U S V")
 
 
-@operator("svd", out=True)
+@operator("svd", out="exact")
 def _old_svd(input: Tensor, some: bool = True, compute_uv: bool = True) -> Any:
     """A = U diag(S) Vᴴ."""
     u, s, vh = svd(input, not some)

@@ -33,6 +33,15 @@ def _pinv_gradient(g: Tensor, y: Tensor, inputs: Any, params: Any) -> tuple[Any]
 _PINV = Composite("linalg_pinv", _pinv_gradient, saves="inputs output", conjugates=False)
 
 
+def _read(a: Tensor, hermitian: bool) -> Tensor:
+    """The values that count: of a Hermitian matrix the lower triangle, and the real part of its diagonal."""
+    given = a.detach()
+    if not hermitian:
+        return given
+    below = given.tril(-1)
+    return below + below.mH + given.diagonal(0, -2, -1).real.diag_embed()
+
+
 @operator("pinv", namespace="linalg", method=False, out=True)
 def pinv(A: Tensor, rcond: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None) -> Tensor:
     """Moore and Penrose's pseudo-inverse; singular values up to max(atol, rtol·largest) count as 0."""
@@ -40,11 +49,7 @@ def pinv(A: Tensor, rcond: Any = None, hermitian: bool = False, *, atol: Any = N
     *_, m, n = A._shape
     rtol = rcond if rtol is None else rtol
     with untaped():
-        given = A.detach()
-        if hermitian:  # of which the lower triangle is read, and the real part of the diagonal
-            below = given.tril(-1)
-            given = below + below.mH + given.diagonal(0, -2, -1).real.diag_embed()
-        u, s, vh = svd(given, False)
+        u, s, vh = svd(_read(A, hermitian), False)
         if 0 in A._shape:
             y = A.detach().mT.clone()
         else:
@@ -76,7 +81,7 @@ def matrix_rank(A: Tensor, tol: Any = None, hermitian: bool = False, *, atol: An
     """How many singular values are above max(atol, rtol·largest)."""
     check_matrices("linalg.matrix_rank", A, square_too=hermitian)
     *_, m, n = A._shape
-    s = svdvals(A.detach())
+    s = svdvals(_read(A, hermitian))
     if not s._shape[-1]:
         return s.sum(-1).long()
     limit = _threshold(s, m, n, A.dtype, tol if tol is not None else atol, 0.0 if tol is not None else rtol)

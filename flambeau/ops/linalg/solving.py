@@ -46,7 +46,7 @@ def inverse(input: Tensor) -> Tensor:
 _inv_ex_result = result_type("linalg_inv_ex", "inverse info")
 
 
-@operator("inv_ex", namespace="linalg", method=False, out=True)
+@operator("inv_ex", namespace="linalg", method=False, out="exact")
 def inv_ex(A: Tensor, *, check_errors: bool = False) -> Any:
     """`inv` that says in `info` which matrices are singular instead of raising."""
     check_matrices("linalg.inv_ex", A)
