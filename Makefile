@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export FLAMBEAU_CI := $(CI)
 
-.PHONY: demo test ready lint types stubs bench clean system
+.PHONY: demo test ready pages lint types stubs bench clean system
 
 demo: $(VENV)/.demo
 	$(BIN)/python examples/digits.py
@@ -34,10 +34,13 @@ ON_THE_GPU := $(addprefix tests/,ops functional autograd recording webgpu nn opt
 ready:
 	$(MAKE) --no-print-directory -j 2 system $(VENV)/.test
 
-test: ready lint
+test: ready
+	$(MAKE) --no-print-directory -j 2 lint pages # one process each
 	FLAMBEAU_TEST_DEVICES=reference,cpu $(PYTEST) --ignore=tests/webgpu --ignore=tests/browser
 	FLAMBEAU_TEST_DEVICES=webgpu $(PYTEST) -k webgpu $(ON_THE_GPU)
-	$(BIN)/python -m pytest tests/browser # one browser: alone
+
+pages: $(VENV)/.test
+	$(BIN)/python -m pytest tests/browser
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

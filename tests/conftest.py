@@ -44,7 +44,7 @@ def _what_is_there_stays() -> None:
     """What was imported and kept, PyTorch above all, stays: no collection of garbage need look through it again."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(10_000, 20, 20)
+    gc.set_threshold(100_000, 20, 20)
 
 
 DEVICES = os.environ.get("FLAMBEAU_TEST_DEVICES", "reference,cpu,webgpu").split(",")

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any, TypeVar
 
 __all__ = ["PREFIX", "rewritten"]
@@ -45,38 +46,39 @@ def rewritten(source: str, filename: str) -> ast.Module:
 
 
 def _text(code: str, at: ast.AST, **nodes: ast.expr | Sequence[ast.stmt]) -> Block:
-    """Statements from text, in which a name in `nodes` stands for a tree; where nothing else says, they are `at` a place."""
-    block = ast.parse(code).body
-    filled = _Filled(nodes)
-    result = [statement for one in block for statement in filled.statements(one)]
-    for statement in result:
-        for node in ast.walk(statement):
-            if node not in filled.given:
-                ast.copy_location(node, at)
-    return result
+    """Statements from text, in which a name in `nodes` stands for a tree; what the text itself has is `at` a place."""
+    place = {name: getattr(at, name) for name in _PLACE if hasattr(at, name)}
+    return [statement for one in _parsed(code) for statement in _filled(one, place, nodes)]
 
 
-class _Filled(ast.NodeTransformer):
-    """Puts trees in the places of names."""
+_PLACE = ("lineno", "col_offset", "end_lineno", "end_col_offset")
 
-    def __init__(self, nodes: dict[str, Any]) -> None:
-        self.nodes = nodes
-        self.given: set[ast.AST] = set()
-        for value in nodes.values():
-            for root in value if isinstance(value, list) else [value]:
-                self.given.update(ast.walk(root))
 
-    def statements(self, statement: ast.stmt) -> Block:
-        found = self.visit(statement)
-        return found if isinstance(found, list) else [found]
+@lru_cache(maxsize=1 << 10)
+def _parsed(code: str) -> Block:
+    """Text as statements, which are for copying."""
+    return ast.parse(code).body
 
-    def visit_Name(self, node: ast.Name) -> ast.AST:
-        return self.nodes.get(node.id, node) if not isinstance(self.nodes.get(node.id), list) else node
 
-    def visit_Expr(self, node: ast.Expr) -> Any:
-        if isinstance(node.value, ast.Name) and isinstance(self.nodes.get(node.value.id), list):
-            return self.nodes[node.value.id]
-        return self.generic_visit(node)
+def _filled(node: ast.AST, place: dict[str, int], nodes: dict[str, Any]) -> list[Any]:
+    """A copy of a text's node at a place, with trees where their names are; several where statements stand for one."""
+    if isinstance(node, ast.Name) and isinstance(nodes.get(node.id), ast.AST):
+        return [nodes[node.id]]
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Name) and isinstance(nodes.get(node.value.id), list):
+        return list(nodes[node.value.id])
+    if isinstance(node, ast.expr_context):
+        return [node]
+    made = type(node)()
+    for field, value in ast.iter_fields(node):
+        if isinstance(value, list):
+            value = [part for one in value for part in (_filled(one, place, nodes) if isinstance(one, ast.AST) else [one])]
+        elif isinstance(value, ast.AST):
+            (value,) = _filled(value, place, nodes)
+        setattr(made, field, value)
+    for name in made._attributes:
+        if name in place:
+            setattr(made, name, place[name])
+    return [made]
 
 
 class _Statements:

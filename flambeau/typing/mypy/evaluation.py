@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from mypy.nodes import Expression, ListExpr, TupleExpr
@@ -25,14 +26,21 @@ class _Parameter:
         self.name, self.annotation, self.default = name.strip(), annotation.strip(), default.strip()
 
 
-def parameters_of(text: str) -> list[_Parameter]:
+@cache
+def parameters_of(text: str) -> tuple[_Parameter, ...]:
+    """The parameters of a signature, cut at commas outside brackets."""
     parts, depth, start = [], 0, 0
     for position, character in enumerate(text):
         depth += (character in "[(") - (character in "])")
         if character == "," and depth == 0:
             parts.append(text[start:position])
             start = position + 1
-    return [_Parameter(part) for part in [*parts, text[start:]] if part.strip()]
+    return tuple(_Parameter(part) for part in [*parts, text[start:]] if part.strip())
+
+
+@cache
+def _parsed(text: str) -> ast.expr:
+    return ast.parse(text, mode="eval").body
 
 
 def _constant(text: str) -> Any:
@@ -128,7 +136,7 @@ def _read_tensors(parameter: _Parameter, given: list[Expression], values: dict[s
 
 def evaluate(text: str, values: Mapping[str, Any]) -> Any:
     """A rule call such as ``conv(S, W, spread(Axes1, 2))``, or a name. Raises Unknown, or what the rule raises."""
-    return _evaluate(ast.parse(text, mode="eval").body, values)
+    return _evaluate(_parsed(text), values)
 
 
 def _evaluate(node: ast.expr, values: Mapping[str, Any]) -> Any:
@@ -161,7 +169,7 @@ def _evaluate(node: ast.expr, values: Mapping[str, Any]) -> Any:
 def shapes_in(result: str, values: Mapping[str, Any]) -> list[tuple[Any, ...] | None]:
     """The shape of each tensor in a result, in order; None where it is not known. Raises what a rule raises."""
     found: list[tuple[Any, ...] | None] = []
-    for node in _tensors(ast.parse(result, mode="eval").body):
+    for node in _tensors(_parsed(result)):
         elements = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
         if len(elements) < 3:
             found.append(None)
