@@ -149,16 +149,17 @@ def _spaced(name: str, start: Any, end: Any, steps: Any, device: str, type: dtyp
                 f"{name} only supports 0-dimensional start and end tensors, but got {n} with {v.ndim} dimension(s)."
             )
     if type.category == 1:  # of integers, as in PyTorch, whatever the ends were
-        a, b = (v.detach().to(device=device, dtype=int64) if isinstance(v, Tensor) else v for v in (a, b))
-    a, b = (v.detach().to(device=device, dtype=wide) if isinstance(v, Tensor) else v for v in (a, b))
-    position = cast(iota(count, int64, device), wide)
-    if type.category < 2 and not isinstance(a, Tensor) and not isinstance(b, Tensor):
-        a, b = int(a), int(b)
-    if count == 1:
-        return position + a
-    # From the nearer end, so that both ends are exact.
+        a, b = (v.detach().to(device=device, dtype=int64) if isinstance(v, Tensor) else int(v) for v in (a, b))
+    elif type.category == 2:  # the ends and the step are numbers of the dtype: results are PyTorch's to the last bit
+        a, b = (cast(v.detach().to(device) if isinstance(v, Tensor) else filled(v, wide, device, ()), type) for v in (a, b))
     step = (b - a) / max(count - 1, 1)
-    from_start, from_end = position * step + a, (position - (count - 1)) * step + b
+    sums = type if type.category == 2 and type.itemsize == 2 else wide  # a float32 sum is rounded once, with its product
+    a, b, step = (cast(v, sums) if isinstance(v, Tensor) else v for v in (a, b, step))
+    position = iota(count, int64, device)
+    if count == 1:
+        return cast(position, sums) + a
+    # From the nearer end, so that both ends are exact.
+    from_start, from_end = cast(position, sums) * step + a, cast(position - (count - 1), sums) * step + b
     near = Tensor._apply(e.LT, pair(name, position, count // 2))
     return Tensor._apply(e.WHERE, (near, from_start, from_end))
 

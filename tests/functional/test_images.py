@@ -7,6 +7,7 @@ import torch
 
 import flambeau
 from tests.functional.comparison import Cases, integers, normal, run_cases
+from tests.helpers.oracle import compare, to_flambeau
 
 
 def padding(cases: Cases) -> None:
@@ -93,3 +94,24 @@ def test_what_is_cropped_has_memory_of_its_own(mode: str, device: str) -> None:
     x = flambeau.ones(1, 5, 5, device=device)
     flambeau.nn.functional.pad(x, (-1, -1, -1, -1), mode).zero_()
     assert x.sum().item() == 25
+
+
+@pytest.mark.parametrize("corners", [True, False])
+@pytest.mark.parametrize("padding", ["zeros", "border"])
+def test_an_image_sampled_at_its_own_pixels(device: str, padding: str, corners: bool) -> None:
+    """As spatial transformers begin: the last bit of a position decides what the gradient is, and borders have none."""
+    if device == "webgpu":
+        pytest.skip("its positions are another last bit's")
+    for n in (15, 16, 28):
+        x, weights = torch.randn(2, 1, n, n), torch.randn(2, 1, n, n)
+        identity = torch.eye(2, 3).repeat(2, 1, 1)
+        gradients = []
+        for library, convert in ((torch, lambda t: t.clone()), (flambeau, lambda t: to_flambeau(t, device))):
+            theta = convert(identity).requires_grad_()
+            F = library.nn.functional
+            grid = F.affine_grid(theta, (2, 1, n, n), align_corners=corners)
+            grid.retain_grad()
+            (F.grid_sample(convert(x), grid, padding_mode=padding, align_corners=corners) * convert(weights)).sum().backward()
+            gradients.append((grid.grad, theta.grad))
+        for found, expected in zip(gradients[1], gradients[0]):
+            compare(found, expected, factor=10)

@@ -134,3 +134,12 @@ def test_dtypes_known_by_name_only(name: str) -> None:
 def test_dtypes_of_parts_and_of_complex_numbers(name: str) -> None:
     ours, theirs = getattr(flambeau, name), getattr(torch, name)
     assert (str(ours.to_complex()), str(ours.to_real())) == (str(theirs.to_complex()), str(theirs.to_real()))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+def test_evenly_spaced_numbers_are_pytorchs_to_the_last_bit(dtype: str) -> None:
+    for n in (2, 5, 16, 100, 1001):
+        for ends in ((-1, 1), (0, 1), (0.3, 7), (5, -3)):
+            found = flambeau.linspace(*ends, n, dtype=getattr(flambeau, dtype))
+            expected = torch.linspace(*ends, n, dtype=getattr(torch, dtype))
+            assert found.double().tolist() == expected.double().tolist(), (n, ends)

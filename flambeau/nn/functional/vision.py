@@ -14,10 +14,11 @@ from typing import Any
 from flambeau.dtypes import int64
 from flambeau.graph.primitives.movement import WINDOW
 from flambeau.nn.functional.arguments import check_device, check_floating, check_tensor, hashable, scalar_name
-from flambeau.nn.functional.windows import Windows, padded, positions, windows
+from flambeau.nn.functional.windows import Windows, padded, windows
 from flambeau.ops.composite import repeated
 from flambeau.ops.operands import cast
 from flambeau.ops.registry import operator
+from flambeau.ops.sequences import linspace
 from flambeau.ops.views import apart, owned
 from flambeau.shapes import interpolation, joining
 from flambeau.shapes import pooling as rules
@@ -136,18 +137,21 @@ def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None =
     for column in range(rank):
         dim = rank - 1 - column  # theta's columns are x, y, z; the sizes are depth, height, width
         n = spatial[dim]
-        place = cast(positions(n, rank + 2, dim + 1, theta._storage.device), theta.dtype)
-        if align_corners:
-            coordinate = place * (2 / (n - 1)) - 1 if n > 1 else place * 0
-        else:
-            coordinate = (place * 2 + 1) / n - 1
-        total = total + coordinate * theta[:, :, column].reshape((*lead, rank))
+        coordinate = linspace(-1, 1, n, dtype=theta.dtype, device=theta.device) if n > 1 else theta.detach().new_zeros(1)
+        if not align_corners:
+            coordinate = coordinate * (n - 1) / n
+        place = coordinate.reshape([n if d == dim + 1 else 1 for d in range(rank + 2)])
+        total = total + place * theta[:, :, column].reshape((*lead, rank))
     return total
 
 
-def _unnormalized(coordinate: Tensor, size: int, align_corners: bool) -> Tensor:
-    """From [−1, 1] to element positions."""
-    return (coordinate + 1) * ((size - 1) / 2) if align_corners else ((coordinate + 1) * size - 1) / 2
+def _unnormalized(coordinate: Tensor, size: int, rank: int, align_corners: bool) -> Tensor:
+    """From [−1, 1] to element positions. Rounded as PyTorch's: where an image is sampled at its own pixels, as spatial
+    transformers begin, the last bit decides between which two of them a position lies, and with that the gradient."""
+    from_edge = coordinate + 1
+    if rank == 2:
+        return from_edge * ((size - 1) / 2) if align_corners else from_edge * (size / 2) - 0.5
+    return from_edge / 2 * (size - 1) if align_corners else (from_edge * size - 1) / 2
 
 
 def _reflected(position: Tensor, low: float, high: float) -> Tensor:
@@ -162,11 +166,12 @@ def _reflected(position: Tensor, low: float, high: float) -> Tensor:
 
 
 def _inside(position: Tensor, size: int, padding_mode: str, align_corners: bool) -> Tensor:
-    """Positions moved into the image as the padding mode says."""
+    """Positions moved into the image as the padding mode says; those on its border and beyond have no gradient."""
     if padding_mode == "reflection":
         position = _reflected(position, 0, size - 1) if align_corners else _reflected(position, -0.5, size - 0.5)
     if padding_mode != "zeros":
-        position = position.clamp(0, size - 1)
+        clipped = position.clamp(0, size - 1)
+        position = clipped.where((clipped > 0) & (clipped < size - 1), clipped.detach())
     return position
 
 
@@ -235,7 +240,7 @@ def _cubic_sample(x: Tensor, at: Sequence[Tensor], padding_mode: str, align_corn
 def _grid_sampled(x: Tensor, grid: Tensor, mode: str, padding_mode: str, align_corners: bool, shape: tuple[int, ...]) -> Tensor:
     sizes = tuple(x.shape[2:])
     flat = grid.reshape((shape[0], -1, len(sizes)))
-    at = [_unnormalized(flat[..., len(sizes) - 1 - d], size, align_corners) for d, size in enumerate(sizes)]
+    at = [_unnormalized(flat[..., len(sizes) - 1 - d], size, len(sizes), align_corners) for d, size in enumerate(sizes)]
     zeros = padding_mode == "zeros"
     if mode == "bicubic":
         return _cubic_sample(x, at, padding_mode, align_corners).reshape(shape)
