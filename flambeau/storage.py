@@ -258,6 +258,12 @@ def is_recording() -> bool:
     return recorder is not None and not recorder.looked
 
 
+def compute_at_once(storage: Storage) -> None:
+    """Computes a value whose computation may fail, where PyTorch does: at the call, on this thread's own processor."""
+    if storage.device in ("cpu", "reference") and may_look(storage.device):
+        realize([storage.node])
+
+
 def may_look(*devices: str) -> bool:
     """Whether values on some devices may be looked at, to check them: not while a call is recorded, nor in `vmap`."""
     return not pending.examples and "meta" not in devices and (not RECORDERS or pending.recorder is None)

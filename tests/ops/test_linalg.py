@@ -128,3 +128,13 @@ def test_triangular_systems_by_blocks(device: str, n: int, upper: bool, unit: bo
             to_flambeau(matrix, device), to_flambeau(b, device), upper=upper, unitriangular=unit
         )
         compare(found, torch.linalg.solve_triangular(matrix, b, upper=upper, unitriangular=unit), layout=False)
+
+
+@pytest.mark.parametrize("function", ["cholesky", "inv", "svdvals"])
+def test_a_matrix_that_is_refused_is_so_at_the_call(function: str, device: str) -> None:
+    """Where a program expects it: in its `try`."""
+    if device == "webgpu":
+        pytest.skip("a call waits for no GPU: the error comes where the result is looked at")
+    matrix = {"cholesky": -torch.eye(2), "inv": torch.zeros(2, 2), "svdvals": torch.full((2, 2), float("nan"))}[function]
+    with pytest.raises(flambeau.linalg.LinAlgError):
+        getattr(flambeau.linalg, function)(to_flambeau(matrix, device))

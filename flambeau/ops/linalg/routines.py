@@ -18,6 +18,7 @@ from flambeau.ops.operands import check_tensor
 from flambeau.ops.registry import scalar_name
 from flambeau.shapes.matmul import square
 from flambeau.shapes.strides import column_strides
+from flambeau.storage import compute_at_once
 from flambeau.tensor import Tensor
 
 __all__ = ["call_routine", "check_matrices", "identity"]
@@ -41,6 +42,8 @@ def check_matrices(name: str, a: Any, square_too: bool = True) -> Tensor:
 
 
 Shapes = tuple[tuple[int, ...], ...]
+_FAILING = frozenset(("cholesky", "inverse", "solve", "eig", "eigh", "svd", "singular_values"))
+"""Routines that refuse some matrices: they are computed at the call, where a program may wait for the error."""
 
 
 def _unpack(flat: Tensor, shapes: Shapes, by_columns: frozenset[int]) -> list[Tensor]:
@@ -81,6 +84,8 @@ def call_routine(
     with untaped():
         called = ("turned", ("linalg_" + name, tuple(by_columns), arguments)) if by_columns else ("linalg_" + name, arguments)
         flat = Tensor._apply(ROUTINE, inputs, (*called, (total,), inputs[0].dtype))
+        if name in _FAILING:
+            compute_at_once(flat._storage)
     if gradient is not None:
 
         def rule(g: Tensor, y: Tensor, inputs: Any, params: Any) -> Any:
