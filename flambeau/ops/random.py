@@ -22,7 +22,9 @@ from flambeau.dtypes import (
 from flambeau.generator import Generator, default_generator
 from flambeau.graph.primitives import elementwise as e
 from flambeau.graph.primitives.complex import VIEW_AS_COMPLEX
+from flambeau.graph.primitives.indexing import Bounds
 from flambeau.graph.primitives.random import RANDOM_BITS
+from flambeau.ops.gathering import gathered
 from flambeau.ops.operands import (
     accumulation_dtype,
     cast,
@@ -37,7 +39,7 @@ from flambeau.ops.operands import (
     sizes,
     strides_like,
 )
-from flambeau.ops.registry import operator, scalar_name, write_made
+from flambeau.ops.registry import operator, scalar_name, write_made, write_out
 from flambeau.ops.slicing import select
 from flambeau.ops.sorting import argsort, searchsorted, topk
 from flambeau.tensor import Tensor
@@ -284,7 +286,8 @@ def normal(
         from flambeau.ops.composite import untaped
 
         with untaped():
-            return _finish(out, drawn * std + mean, requires_grad)
+            result = drawn * std + mean
+        return result if out is None else write_out(out, result)
     if size is None:
         raise TypeError("normal() received an invalid combination of arguments: numbers need a size")
     type = _floating("normal_kernel_cpu", dtype or default_dtype())
@@ -312,7 +315,8 @@ def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | N
 def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None) -> Tensor:
     """Indices drawn by weight from each row of [n] or [m, n]; without replacement by default.
 
-    Raises RuntimeError for more samples than weights are not zero. Negative or non-finite weights give meaningless results.
+    Raises RuntimeError for more samples than there are weights, and, when it is computed, for weights that are negative or not
+    finite.
     """
     if len(check_tensor(input, "multinomial", "input")._shape) not in (1, 2):
         raise RuntimeError("prob_dist must be 1 or 2 dim")
@@ -330,10 +334,20 @@ def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, g
     if replacement:
         ends = weights.cumsum(-1)
         drawn = uniform((*lead, num_samples), weights.dtype, device, generator) * ends[..., -1:]
-        return searchsorted(ends, drawn, right=True).clamp(max=n - 1)
+        return _checked_draw(searchsorted(ends, drawn, right=True).clamp(max=n - 1), weights)
     # The order of weight / exponential is the order of drawing without replacement (Efraimidis and Spirakis, 2006).
     waiting = -uniform(tuple(weights._shape), weights.dtype, device, generator, above_zero=True).log()
-    return topk(weights / waiting.clamp(min=finfo(weights.dtype).tiny), num_samples)[1]
+    return _checked_draw(topk(weights / waiting.clamp(min=finfo(weights.dtype).tiny), num_samples)[1], weights)
+
+
+_WEIGHTS = Bounds("RuntimeError", "probability tensor contains either `inf`, `nan` or element < 0", False)
+
+
+def _checked_draw(drawn: Tensor, weights: Tensor) -> Tensor:
+    """What was drawn, read at place 0, or at 1, which is an error, where a row has weights that are none."""
+    fine = ((weights >= 0) & (weights < math.inf)).all(-1, keepdim=True)
+    place = (~fine).to(int64).unsqueeze(-1).expand((*drawn._shape, 1))
+    return gathered(drawn.unsqueeze(-1), -1, place, _WEIGHTS).squeeze(-1)
 
 
 # --- in place ----------------------------------------------------------------------------------------------------------
