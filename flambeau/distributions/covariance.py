@@ -39,36 +39,39 @@ class Covariance(Distribution):
 
     @lazy_property
     def scale_tril(self) -> Tensor:
+        return self._unbroadcasted_scale_tril
+
+    @lazy_property
+    def _unbroadcasted_scale_tril(self) -> Tensor:
+        """The factor, also where the distribution was not asked for it by name: then it isn't one of the parameters shown."""
+        if "scale_tril" in self.__dict__:
+            return self.scale_tril
         if "covariance_matrix" in self.__dict__:
             return cholesky(self.covariance_matrix)
         return _factor_of_inverse(self.precision_matrix)
 
     @lazy_property
     def covariance_matrix(self) -> Tensor:
-        return self.scale_tril @ self.scale_tril.mT
+        return self._unbroadcasted_scale_tril @ self._unbroadcasted_scale_tril.mT
 
     @lazy_property
     def precision_matrix(self) -> Tensor:
-        factor = self.scale_tril
+        factor = self._unbroadcasted_scale_tril
         inverse = solve_triangular(factor, eye(factor.shape[-1], dtype=factor.dtype, device=factor.device), upper=False)
         return inverse.mT @ inverse
 
-    @property
-    def _unbroadcasted_scale_tril(self) -> Tensor:
-        return self.scale_tril
-
     def _half_log_determinant(self) -> Tensor:
         """Half the logarithm of the covariance matrix' determinant."""
-        return self.scale_tril.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+        return self._unbroadcasted_scale_tril.diagonal(dim1=-2, dim2=-1).log().sum(-1)
 
     def _factor(self) -> Tensor:
         """A with A Aᵀ the covariance matrix."""
-        return self.scale_tril
+        return self._unbroadcasted_scale_tril
 
     def _precision_trace(self, a: Tensor) -> Tensor:
         """The trace of Aᵀ precision_matrix A, for matrices A [..., n, m]."""
-        batch = broadcast(tuple(a.shape[:-2]), tuple(self.scale_tril.shape[:-2]))
-        factor = self.scale_tril.expand((*batch, *self.scale_tril.shape[-2:]))
+        batch = broadcast(tuple(a.shape[:-2]), tuple(self._unbroadcasted_scale_tril.shape[:-2]))
+        factor = self._unbroadcasted_scale_tril.expand((*batch, *self._unbroadcasted_scale_tril.shape[-2:]))
         return solve_triangular(factor, a.expand((*batch, *a.shape[-2:])), upper=False).pow(2).sum((-2, -1))
 
 

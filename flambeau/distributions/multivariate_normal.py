@@ -47,19 +47,18 @@ class MultivariateNormal(Covariance):
 
     @property
     def variance(self) -> Tensor:
-        return self.scale_tril.pow(2).sum(-1)
+        return self._unbroadcasted_scale_tril.pow(2).sum(-1)
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
         shape = tuple(self._extended_shape(sample_shape))
         x = standard_normal(shape, self.loc.dtype, self.loc._storage.device, None)
-        return self.loc + (self.scale_tril @ x.unsqueeze(-1)).squeeze(-1)
+        return self.loc + (self._unbroadcasted_scale_tril @ x.unsqueeze(-1)).squeeze(-1)
 
     def log_prob(self, value: Tensor) -> Tensor:
         if self._validate_args:
             self._validate_sample(value)
-        return -0.5 * (self._event_shape[0] * math.log(2 * math.pi) + mahalanobis(self.scale_tril, value - self.loc)) - (
-            self._half_log_determinant()
-        )
+        distance = mahalanobis(self._unbroadcasted_scale_tril, value - self.loc)
+        return -0.5 * (self._event_shape[0] * math.log(2 * math.pi) + distance) - self._half_log_determinant()
 
     def entropy(self) -> Tensor:
         return 0.5 * self._event_shape[0] * (1.0 + math.log(2 * math.pi)) + self._half_log_determinant()

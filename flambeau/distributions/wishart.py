@@ -73,7 +73,7 @@ class Wishart(Covariance, ExponentialFamily):
         shape = tuple(self._extended_shape(sample_shape))
         below = standard_normal(shape, self.df.dtype, self.df._storage.device, None).tril(-1)
         diagonal = Chi2(2 * self._half_degrees(), validate_args=False).rsample(sample_shape).sqrt()
-        factor = self.scale_tril @ (below + diagonal.diag_embed())
+        factor = self._unbroadcasted_scale_tril @ (below + diagonal.diag_embed())
         return factor @ factor.mT
 
     def _log_normaliser(self) -> Tensor:
@@ -84,7 +84,10 @@ class Wishart(Covariance, ExponentialFamily):
         if self._validate_args:
             self._validate_sample(value)
         logs = cholesky(value).diagonal(dim1=-2, dim2=-1).log().sum(-1)
-        value, factor = value.broadcast_to(broadcast(tuple(value.shape), tuple(self.scale_tril.shape))), self.scale_tril
+        value, factor = (
+            value.broadcast_to(broadcast(tuple(value.shape), tuple(self._unbroadcasted_scale_tril.shape))),
+            self._unbroadcasted_scale_tril,
+        )
         trace = cholesky_solve(value, factor.expand(value.shape)).diagonal(dim1=-2, dim2=-1).sum(-1)
         return (self.df - self._event_shape[0] - 1) * logs - trace / 2 - self._log_normaliser()
 

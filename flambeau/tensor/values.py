@@ -5,6 +5,7 @@ May import what `flambeau.tensor.reading` may, `flambeau.dlpack`, and NumPy wher
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from math import prod
 from typing import TYPE_CHECKING, Any, cast
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from flambeau.tensor.core import Tensor
 
 __all__ = ["Values"]
+
+_warned: list[bool] = []
+"""Something, once `_warn_of_gradient` has warned."""
 
 
 class Values(Reading):
@@ -202,13 +206,26 @@ class Values(Reading):
         return found.real
 
     def __float__(self) -> float:
+        self._warn_of_gradient()
         return float(self._real_number("double"))
 
     def __int__(self) -> int:
         return int(self._real_number("int64_t"))
 
     def __complex__(self) -> complex:
+        self._warn_of_gradient()
         return complex(self._python_number())
+
+    def _warn_of_gradient(self) -> None:
+        """Says, once in a process, that a number which is made of this has no gradient."""
+        if state.enabled and self.requires_grad and not _warned:
+            _warned.append(True)
+            warnings.warn(
+                "Converting a tensor with requires_grad=True to a scalar may lead to unexpected behavior.\n"
+                "Consider using tensor.detach() first.",
+                UserWarning,
+                stacklevel=3,
+            )
 
     def __index__(self) -> int:
         if self._storage.dtype.category >= 2 or self.numel() != 1:

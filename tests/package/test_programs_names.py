@@ -6,6 +6,7 @@ import importlib
 import math
 import subprocess
 import sys
+import textwrap
 from collections import OrderedDict
 from typing import Any
 
@@ -230,3 +231,21 @@ print([(w.category.__name__, str(w.message).partition(" (Triggered")[0]) for w i
         for n in ("flambeau", "torch")
     )
     assert ours == theirs and ours.count("reference cycle") == 1
+
+
+@pytest.mark.parametrize("library", ["flambeau", "torch"])
+def test_numbers_made_of_what_has_a_gradient_warn_once(library: str) -> None:
+    text = f"""
+        import warnings, {library} as torch
+        x = torch.ones(1, requires_grad=True)
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            int(x), bool(x), x.item(), float(x.detach())
+            with torch.no_grad():
+                float(x)
+            before = len(said)
+            float(x), complex(x), float(x)
+        print(before, [w.category.__name__ for w in said if "requires_grad=True to a scalar" in str(w.message)])
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(text)], capture_output=True, text=True, check=True)
+    assert done.stdout == "0 ['UserWarning']\n"

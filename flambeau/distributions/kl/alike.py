@@ -71,7 +71,7 @@ def _multivariate_normals(p: Any, q: Any) -> Tensor:
 def _wisharts(p: Any, q: Any) -> Tensor:
     n = p.event_shape[0]
     logs = q._half_log_determinant() - p._half_log_determinant()
-    traces = q._precision_trace(p.scale_tril) - n
+    traces = q._precision_trace(p._unbroadcasted_scale_tril) - n
     normalisers = (q.df / 2).mvlgamma(n) - (p.df / 2).mvlgamma(n)
     return q.df * logs + normalisers + (p.df - q.df) / 2 * p._half_degrees().digamma().sum(-1) + p.df / 2 * traces
 

@@ -35,7 +35,8 @@ class _Combined(LRScheduler):
 
     def state_dict(self) -> dict[str, Any]:
         """All attributes but the optimizer, with the state of each scheduler."""
-        return {**super().state_dict(), "_schedulers": [scheduler.state_dict() for scheduler in self._schedulers]}
+        own = {key: value for key, value in super().state_dict().items() if key != "_schedulers"}
+        return {**own, "_schedulers": [scheduler.state_dict() for scheduler in self._schedulers]}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Takes over what `state_dict` gave."""
