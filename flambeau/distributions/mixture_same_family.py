@@ -57,7 +57,7 @@ class MixtureSameFamily(Distribution):
 
     def _weights(self) -> Tensor:
         probs = self._mixture_distribution.probs
-        return probs.reshape(*probs.shape, *(1,) * len(self._event_shape))
+        return probs.reshape((*probs.shape, *(1,) * len(self._event_shape)))
 
     def _axis(self) -> int:
         return -1 - len(self._event_shape)

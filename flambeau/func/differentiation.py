@@ -184,7 +184,7 @@ def _basis(leaves: Sequence[Tensor]) -> list[Tensor]:
 
 def _parts(t: Tensor, leaves: Sequence[Tensor]) -> list[Tensor]:
     """A tensor whose first dimension counts the elements of all `leaves`, as one for each, of its shape."""
-    return [p.reshape(*like.shape, *t.shape[1:]) for p, like in zip(t.split([like.numel() for like in leaves]), leaves)]
+    return [p.reshape((*like.shape, *t.shape[1:])) for p, like in zip(t.split([like.numel() for like in leaves]), leaves)]
 
 
 def jacrev(
@@ -250,7 +250,7 @@ def jacfwd(
             parts = []
             for part, like in zip(_parts(column, leaves), leaves):
                 rank = like.dim()
-                parts.append(part.permute(*range(rank, part.dim()), *range(rank)))
+                parts.append(part.permute((*range(rank, part.dim()), *range(rank))))
             found.append(unflatten(parts, tree))
         result = unflatten(found, structure)
         return (result, aux[0]) if has_aux else result

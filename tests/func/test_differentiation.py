@@ -131,3 +131,13 @@ def test_functional_call_with_two_dictionaries():
     net = flambeau.nn.Linear(2, 2)
     with pytest.raises(ValueError, match="appeared in multiple dictionaries"):
         flambeau.func.functional_call(net, ({"bias": net.bias}, {"bias": net.bias}), (flambeau.ones(2),))
+
+
+def test_of_one_number() -> None:
+    """Nothing has dimensions: no shape on the way is given as no arguments at all."""
+    for library in (flambeau, torch):
+        x, func = library.tensor(2.0), library.func
+        found = [f(library.sin)(x) for f in (func.grad, func.jacrev, func.jacfwd, func.hessian)]
+        found.append(func.grad(lambda v: v.prod() * v.sum())(x))
+        assert [tuple(t.shape) for t in found] == [()] * 5
+        assert [round(t.item(), 4) for t in found] == [-0.4161, -0.4161, -0.4161, -0.9093, 4.0]

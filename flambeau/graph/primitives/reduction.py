@@ -45,11 +45,11 @@ def _prod_gradient(g: Any, y: Any, inputs: Any, params: tuple[Any, ...]) -> tupl
     (x,) = inputs
     axes = params[0]
     kept = tuple(d for d in range(x.ndim) if d not in axes)
-    moved = x.permute(*kept, *axes)
+    moved = x.permute((*kept, *axes))
     count = math.prod(x.shape[d] for d in axes)
     if count == 0:
         return (x.new_zeros(tuple(x.shape)),)
-    flat = moved.reshape(*(x.shape[d] for d in kept), count)
+    flat = moved.reshape((*(x.shape[d] for d in kept), count))
     one = flat.new_ones((*flat.shape[:-1], 1))
     last = (flat.ndim - 1,)
     before = type(g)._apply(CONCATENATE, (one, flat[..., :-1]), last).cumprod(-1)
@@ -58,7 +58,7 @@ def _prod_gradient(g: Any, y: Any, inputs: Any, params: tuple[Any, ...]) -> tupl
     inverse = [0] * x.ndim
     for i, d in enumerate((*kept, *axes)):
         inverse[d] = i
-    return (others.permute(*inverse),)
+    return (others.permute(inverse),)
 
 
 def _extremum_gradient(g: Any, y: Any, inputs: Any, params: tuple[Any, ...]) -> tuple[Any]:

@@ -148,7 +148,7 @@ def pad_packed_sequence(
     padded = data.index_select(0, creation.tensor(places, dtype=dtypes.int64, device=data.device)).unflatten(0, shape)
     if len(places) > starts[-1]:
         missing = creation.tensor([step >= lengths[n] for step, n in cells], device=data.device)
-        padded = padded._fill_where(missing.reshape(*shape, *(1,) * (data.dim() - 1)), padding_value)
+        padded = padded._fill_where(missing.reshape((*shape, *(1,) * (data.dim() - 1))), padding_value)
     return padded, creation.tensor(lengths, dtype=dtypes.int64, device="cpu")
 
 
