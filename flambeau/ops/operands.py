@@ -8,12 +8,12 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from operator import index as as_index
 from typing import Any
 
 from flambeau.autograd.modes import state
-from flambeau.dtypes import combine, default_dtype, dtype, float32, name_of_dtype, promote, scalar_dtype
+from flambeau.dtypes import combine, default_dtype, dtype, finfo, float32, iinfo, name_of_dtype, promote, scalar_dtype
 from flambeau.graph.primitives.elementwise import CAST
 from flambeau.graph.primitives.leaf import number
 from flambeau.graph.primitives.movement import EXPAND, RESHAPE
@@ -212,17 +212,20 @@ def check_fits(value: Any, type: dtype) -> None:
         value = value.real
     if type.category >= 2:
         type = type.real
-        low, high = -_LARGEST.get(type.name, math.inf), _LARGEST.get(type.name, math.inf)
-        fits = value != value or math.isinf(value) or low <= value <= high
-    else:
-        low, high = _LIMITS.get(type.name, (-(2**63), 2**63 - 1))
-        fits = (-high if low == 0 else low) <= value <= high
-    if not fits:
+    low, high = _range(type)
+    if not (low <= value <= high or (type.category == 2 and (value != value or math.isinf(value)))):
         raise RuntimeError(f"value cannot be converted to type {_C_NAMES.get(type.name, type.name)} without overflow")
 
 
-_LARGEST = {"float16": 65504.0, "bfloat16": 3.3895313892515355e38, "float32": 3.4028234663852886e38}
-_LIMITS = {"uint8": (0, 255), "int8": (-128, 127), "int16": (-(2**15), 2**15 - 1), "int32": (-(2**31), 2**31 - 1)}
+@cache
+def _range(type: dtype) -> tuple[float, float]:
+    """The lowest and the highest number that is written into a dtype."""
+    if type.category == 2:
+        return finfo(type).min, finfo(type).max
+    limits = iinfo(type)
+    return limits.min if type.is_signed else -limits.max, limits.max
+
+
 _C_NAMES = {
     "float16": "c10::Half",
     "bfloat16": "c10::BFloat16",

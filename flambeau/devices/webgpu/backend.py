@@ -17,7 +17,16 @@ from typing import Any
 from flambeau.codegen.wgsl.program import CHECKS, Program
 from flambeau.devices.webgpu.host import Command, Host
 from flambeau.devices.webgpu.memory import Block, Buffer, Pool
-from flambeau.devices.webgpu.programs import Commands, Executable, Launch, Repeated, Routine, compile_plan, value_bytes
+from flambeau.devices.webgpu.programs import (
+    Commands,
+    Executable,
+    Launch,
+    Repeated,
+    Routine,
+    block_bytes,
+    compile_plan,
+    value_bytes,
+)
 from flambeau.devices.webgpu.rows import RowCopy
 from flambeau.dtypes import dtype, int64
 from flambeau.graph.node import Node
@@ -270,7 +279,7 @@ class WebGPUBackend:
             self._run(part, bound, {places[0]: offset, places[1]: at})
 
         try:
-            kept = [(allocate(max(8, -(-nbytes // 4) * 4)), 0) for nbytes in kernel.blocks]
+            kept = [(allocate(block_bytes(nbytes)), 0) for nbytes in kernel.blocks]
             moving = {v for v, _ in repeated.takes}
             copies = [*repeated.takes, *repeated.puts]
             own_of = {v: [allocate(nbytes) for nbytes in c.program.sizes] for v, c in copies if c is not None}

@@ -23,7 +23,7 @@ from flambeau.devices.webgpu.rows import RowCopy, row_copies
 from flambeau.kernels.ir import RoutineKernel
 from flambeau.schedule.plan import Plan, RecurrenceKernel, Value
 
-__all__ = ["Commands", "Executable", "Launch", "Repeated", "Routine", "compile_plan", "value_bytes"]
+__all__ = ["Commands", "Executable", "Launch", "Repeated", "Routine", "block_bytes", "compile_plan", "value_bytes"]
 
 _numbers = itertools.count()
 _ERRORS_PLACE = 0
@@ -129,9 +129,14 @@ class _Memory:
         heappush(self._idle[class_size(self.sizes[place - self.first])], place)
 
 
+def block_bytes(nbytes: int) -> int:
+    """The size of a block for so many bytes: whole words, at least one element of eight bytes."""
+    return max(8, -(-nbytes // 4) * 4)
+
+
 def value_bytes(value: Value) -> int:
-    """The bytes of a value's block: whole words, at least one element of eight bytes."""
-    return max(8, -(-value.size * value.dtype.itemsize // 4) * 4)
+    """The bytes of a value's block."""
+    return block_bytes(value.size * value.dtype.itemsize)
 
 
 def compile_plan(
