@@ -12,6 +12,7 @@ from flambeau.dtypes import default_dtype, dtype, float32, float64, int64, name_
 from flambeau.graph.node import next_serial
 from flambeau.graph.primitives import elementwise as e
 from flambeau.graph.template import Template
+from flambeau.host import pack, unpack
 from flambeau.ops.creation import iota
 from flambeau.ops.operands import cast, check_sizes, check_tensor, filled, integer, pair, python_number, refuse
 from flambeau.ops.registry import operator, write_made
@@ -135,6 +136,12 @@ def range(
     return _finish(cast(result, type), out, requires_grad)
 
 
+def _nearest(number: float, type: dtype) -> float:
+    """The number of a dtype that is nearest to a number."""
+    (found,) = unpack(memoryview(pack([number], type)), type)
+    return found
+
+
 def _spaced(name: str, start: Any, end: Any, steps: Any, device: str, type: dtype) -> Tensor:
     if type.category == 0:
         raise NotImplementedError(f"\"{name}_cpu\" not implemented for 'Bool'")
@@ -151,15 +158,19 @@ def _spaced(name: str, start: Any, end: Any, steps: Any, device: str, type: dtyp
     if type.category == 1:  # of integers, as in PyTorch, whatever the ends were
         a, b = (v.detach().to(device=device, dtype=int64) if isinstance(v, Tensor) else int(v) for v in (a, b))
     elif type.category == 2:  # the ends and the step are numbers of the dtype: results are PyTorch's to the last bit
-        a, b = (cast(v.detach().to(device) if isinstance(v, Tensor) else filled(v, wide, device, ()), type) for v in (a, b))
+        a, b = (cast(v.detach().to(device), type) if isinstance(v, Tensor) else _nearest(v, type) for v in (a, b))
     step = (b - a) / max(count - 1, 1)
+    if type.category == 2 and not isinstance(step, Tensor):
+        step = _nearest(_nearest(b - a, type) / max(count - 1, 1), type)
     sums = type if type.category == 2 and type.itemsize == 2 else wide  # a float32 sum is rounded once, with its product
     a, b, step = (cast(v, sums) if isinstance(v, Tensor) else v for v in (a, b, step))
     position = iota(count, int64, device)
     if count == 1:
         return cast(position, sums) + a
     # From the nearer end, so that both ends are exact.
-    from_start, from_end = cast(position, sums) * step + a, cast(position - (count - 1), sums) * step + b
+    at, last = cast(position, sums), count - 1
+    before_end = at - last if sums is wide else cast(position - last, sums)  # halves of large numbers are no neighbours
+    from_start, from_end = at * step + a, before_end * step + b
     near = Tensor._apply(e.LT, pair(name, position, count // 2))
     return Tensor._apply(e.WHERE, (near, from_start, from_end))
 
