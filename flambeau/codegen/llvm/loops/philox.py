@@ -74,7 +74,10 @@ def in_order(f: Function, block: Value, seed: Value, count: int) -> Value:
 
 
 def rounds(f: Function, block: Value, seed: Value) -> list[Value]:
-    """The four words of each block, in the low halves of i64 lanes; what the high halves hold means nothing."""
+    """The four words of each block, in the low halves of i64 lanes; what the high halves hold means nothing.
+
+    The rounds are a loop: written out they take LLVM many times as long, and the kernel is no faster.
+    """
     type = block.type
     low, half = constant(type, _LOW), constant(type, 32)
 
