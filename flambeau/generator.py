@@ -29,7 +29,12 @@ __all__ = [
     "set_rng_state",
 ]
 
-_FIRST_SEED = 67280421310721  # what PyTorch's default generator starts from
+_FIRST_SEED = 67280421310721  # what a new generator of PyTorch starts from
+
+
+def _seed_of_the_system() -> int:
+    """64 bits that nobody can foretell."""
+    return int.from_bytes(os.urandom(8), "little")
 
 
 def _as_int64(value: int) -> int:
@@ -69,7 +74,7 @@ class Generator:
 
     def seed(self) -> int:
         """Starts over from a seed that the operating system gives, and returns it."""
-        self.manual_seed(int.from_bytes(os.urandom(8), "little"))
+        self.manual_seed(_seed_of_the_system())
         return self._seed
 
     def initial_seed(self) -> int:
@@ -152,12 +157,16 @@ def _checked_seed(seed: Any) -> int:
 
 
 class _Default(Generator):
-    """The default generator: one state for the program, and one for each thread that asked for its own."""
+    """The default generator: one state for the program, and one for each thread that asked for its own.
+
+    As in PyTorch, a program that sets no seed gets other numbers each time that it runs.
+    """
 
     def __init__(self) -> None:
         self._shared = SimpleNamespace(seed=0, offset=0)
         self._of_thread = threading.local()
         super().__init__()
+        self._seed = _seed_of_the_system()
 
     @property
     def _state(self) -> Any:

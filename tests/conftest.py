@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 
 # PyTorch, the oracle, and NumPy compute small things: their threads would only wait for each other, and for flambeau's.
 os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.database import DirectoryBasedExampleDatabase, InMemoryExampleDatabase
 
+import flambeau
 from flambeau import devices
 
 # A database even in CI, where hypothesis would have none: its pytest plugin gives each parameter of a test the settings of the
@@ -45,6 +47,14 @@ def _what_is_there_stays() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 20, 20)
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    """A test draws the same numbers whatever ran before it: the order differs between processes."""
+    flambeau.manual_seed(0)
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(0)
 
 
 DEVICES = os.environ.get("FLAMBEAU_TEST_DEVICES", "reference,cpu,webgpu").split(",")

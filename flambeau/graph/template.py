@@ -22,7 +22,8 @@ class Unrepeatable(Exception):
 class Template:
     """How `results` are built from `given`, placeholders; nodes of a serial up to `since` were there before.
 
-    Numbers may come in from outside, but no memory, and nothing random. Raises Unrepeatable for such.
+    Numbers may come in from outside, but no memory, and nothing random but what starts from a given node. Raises Unrepeatable
+    for such.
     """
 
     __slots__ = ("_constants", "_steps", "_results", "_leaves", "reads")
@@ -42,7 +43,9 @@ class Template:
         for node in reached:
             if node in place:
                 continue
-            if node.buffer is not None or node.primitive is PLACEHOLDER or node.primitive.kind == "random":
+            if node.buffer is not None or node.primitive is PLACEHOLDER:
+                raise Unrepeatable
+            if node.primitive.kind == "random" and not all(i in place for i in node.inputs):  # they would be the same numbers
                 raise Unrepeatable
             if not node.inputs:
                 if node.primitive not in (CONSTANT, SCALAR, IOTA) or callable(node.params[0]):

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import flambeau.graph.node as graph
+from flambeau.autograd.repeated import recalled
 from flambeau.device import as_device_name
 from flambeau.dtypes import (
     bool_,
@@ -48,11 +51,33 @@ __all__ = ["bits", "uniform", "standard_normal", "rand", "randn", "randint", "ra
 
 
 # --- bits to numbers ---------------------------------------------------------------------------------------------------
+_KNOWN: dict[Any, Any] = {}
+"""What was built for draws of each kind."""
+
+
+def _drawn(
+    build: Callable[..., Tensor], shapes: Sequence[tuple[int, ...]], device: str, generator: Generator | None, *details: Any
+) -> Tensor:
+    """`build(words, …, *details)` of uniform 32-bit words of each of the shapes. It depends on nothing else: what it built for
+    the same shapes and details is built again, for other words."""
+    generator = generator or default_generator
+    starts = [start for shape in shapes for start in generator.next_block(math.prod(shape), device)]
+
+    def call(starts: Sequence[Tensor]) -> Tensor:
+        words = [Tensor._apply(RANDOM_BITS, starts[2 * i : 2 * i + 2], (shape,)) for i, shape in enumerate(shapes)]
+        return build(*words, *details)
+
+    found = recalled(_KNOWN, [build, *shapes, *details], starts, call) if graph.naming is None else None
+    return call(starts) if found is None else found
+
+
 def bits(shape: tuple[int, ...], device: str, generator: Generator | None) -> Tensor:
     """Uniform 32-bit words."""
-    n = math.prod(shape)
-    seed, offset = (generator or default_generator).next_block(n, device)
-    return Tensor._apply(RANDOM_BITS, (seed, offset), (shape,))
+    return _drawn(_as_words, [shape], device, generator)
+
+
+def _as_words(words: Tensor) -> Tensor:
+    return words
 
 
 def _high_bits(words: Tensor, count: int) -> Tensor:
@@ -69,13 +94,21 @@ def uniform(shape: tuple[int, ...], type: dtype, device: str, generator: Generat
     check_held(type)
     if type.category == 3:
         return _of_pairs(uniform((*shape, 2), type.real, device, generator, above_zero=above_zero))
+    return _drawn(_as_uniform, [_shape_of_words(shape, type)], device, generator, type, above_zero)
+
+
+def _shape_of_words(shape: tuple[int, ...], type: dtype) -> tuple[int, ...]:
+    """The words that uniform numbers of a shape and dtype are made of: 53 bits are two of them."""
+    return (*shape, 2) if type.name == "float64" else shape
+
+
+def _as_uniform(words: Tensor, type: dtype, above_zero: bool) -> Tensor:
     if type.name == "float64":
-        words = bits((*shape, 2), device, generator)
         high, low = (cast(_high_bits(select(words, -1, i), b), type) for i, b in ((0, 27), (1, 26)))
         count, value = 53, high * float(1 << 26) + low
     else:
         count = _RESOLUTION[type.name]
-        value = cast(_high_bits(bits(shape, device, generator), count), accumulation_dtype(type))
+        value = cast(_high_bits(words, count), accumulation_dtype(type))
     if above_zero:
         value = value + 1
     return cast(value * 2.0**-count, type)
@@ -88,10 +121,15 @@ def standard_normal(shape: tuple[int, ...], type: dtype, device: str, generator:
     """
     if type.category == 3:
         return _of_pairs(standard_normal((*shape, 2), type.real, device, generator) * math.sqrt(0.5))
+    check_held(type)
+    words = _shape_of_words(shape, accumulation_dtype(type))
+    return _drawn(_as_normal, [words, words], device, generator, type)
+
+
+def _as_normal(radius: Tensor, angle: Tensor, type: dtype) -> Tensor:
     wide = accumulation_dtype(type)
-    radius = (uniform(shape, wide, device, generator, above_zero=True).log() * -2).sqrt()
-    angle = uniform(shape, wide, device, generator) * (2 * math.pi)
-    return cast(radius * angle.cos(), type)
+    length = (_as_uniform(radius, wide, True).log() * -2).sqrt()
+    return cast(length * (_as_uniform(angle, wide, False) * (2 * math.pi)).cos(), type)
 
 
 def _of_pairs(t: Tensor) -> Tensor:
@@ -101,11 +139,14 @@ def _of_pairs(t: Tensor) -> Tensor:
 def _integers(low: int, high: int, shape: tuple[int, ...], device: str, generator: Generator | None) -> Tensor:
     """Uniform integers in [low, high), int64: the high half of word · range, or 63 bits modulo a range above 2³²."""
     span = high - low
+    return _drawn(_as_integers, [shape if span <= 1 << 32 else (*shape, 2)], device, generator, low, span)
+
+
+def _as_integers(words: Tensor, low: int, span: int) -> Tensor:
     if span <= 1 << 32:
-        words = cast(bits(shape, device, generator), int64)
+        words = cast(words, int64)
         value = Tensor._apply(e.RIGHT_SHIFT, pair("randint", words * span, 32)) if span < 1 << 31 else words % span
     else:
-        words = bits((*shape, 2), device, generator)
         value = cast(_high_bits(select(words, -1, 0), 31), int64) * (1 << 32) + cast(select(words, -1, 1), int64)
         value = value % span if span < 1 << 63 else value
     return value + low if low else value

@@ -54,7 +54,7 @@ def test_errors(options):
 def test_in_a_recording():
     w = flambeau.randn(8, 4, requires_grad=True)
     x = flambeau.randn(32, 8)
-    optimizer = flambeau.optim.Muon([w], lr=0.05, weight_decay=0.0)
+    optimizer = flambeau.optim.Muon([w], lr=0.2, weight_decay=0.0)
 
     @flambeau.compile
     def step():
