@@ -6,7 +6,7 @@ __all__ = ["weight"]
 
 _WEIGHTS = {
     **dict.fromkeys(("div", "sqrt", "rsqrt", "floor_divide", "remainder", "fmod"), 3),
-    **dict.fromkeys(("exp", "expm1", "log", "log1p", "log2", "sin", "cos", "tan", "tanh", "erf"), 8),
+    **dict.fromkeys(("exp", "exp2", "expm1", "log", "log1p", "log2", "sin", "cos", "tan", "tanh", "erf"), 8),
     **dict.fromkeys(("asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh", "atanh", "atan2", "pow"), 16),
     **dict.fromkeys(("random_bits", "philox"), 16),
 }

@@ -12,7 +12,7 @@ from flambeau.ops.choices import choose, logical_either
 from flambeau.ops.comparison import isnan
 from flambeau.ops.composite import Composite, record, untaped
 from flambeau.ops.operands import accumulation_dtype, cast, check_tensor, operands, refuse_complex
-from flambeau.ops.pointwise import exp, exp2, log, log1p, pow_of_two, sqrt
+from flambeau.ops.pointwise import exp, exp2, log, log1p, sqrt
 from flambeau.ops.registry import operator, scalar_name
 from flambeau.tensor import Tensor
 
@@ -151,7 +151,7 @@ def ldexp(input: Tensor, other: Tensor) -> Tensor:
     """input · 2^other."""
     check_tensor(other, "ldexp", "other", 2)
     a, b = operands("ldexp", check_tensor(input, "ldexp", "input"), other, float_result=True)
-    return mul(a, pow_of_two(b))
+    return mul(a, exp2(b))
 
 
 @operator(inplace=True, out="exact")

@@ -17,7 +17,7 @@ from flambeau.ops.registry import operator, scalar_name
 from flambeau.ops.results import result_type
 from flambeau.tensor import Tensor, from_node, result_strides
 
-__all__ = ["abs", "exp", "log", "neg", "pow_of_two", "relu", "round", "sigmoid", "sign", "sqrt", "unary_operand"]
+__all__ = ["abs", "exp", "exp2", "log", "neg", "relu", "round", "sigmoid", "sign", "sqrt", "unary_operand"]
 
 _apply = Tensor._apply
 
@@ -49,6 +49,9 @@ rsqrt = _real(e.RSQRT, "rsqrt", doc="1 / √input.")
 
 
 exp = _real(e.EXP, "exp", doc="e to the power of input.")
+
+
+exp2 = _real(e.EXP2, "exp2", doc="2 to the power of input.")
 
 
 expm1 = _real(e.EXPM1, "expm1", doc="exp(input) - 1, exact near 0.")
@@ -107,22 +110,6 @@ def _in_wide(f: Any, input: Tensor) -> Tensor:
     own = input.dtype
     wide = accumulation_dtype(own)
     return f(input) if wide is own else cast(f(cast(input, wide)), own)
-
-
-@operator(inplace=True, out=True, inplace_function=True)
-def exp2(input: Tensor) -> Tensor:
-    """2 to the power of input."""
-    x = unary_operand("exp2", input)
-    with untaped():
-        y = _in_wide(lambda x: exp(mul(x, math.log(2))) if x.dtype.itemsize == 2 else pow_of_two(x), x)
-    return record(_EXP2, y, (x,))
-
-
-_EXP2 = Composite("exp2", lambda g, y, inputs, params: (g * (y * math.log(2)),), saves="output")
-
-
-def pow_of_two(x: Tensor) -> Tensor:
-    return _apply(e.POW, operands("exp2", 2, x))
 
 
 @operator(inplace=True, out=True, inplace_function=True)
@@ -404,7 +391,7 @@ def _parts_by_logarithm(x: Tensor) -> tuple[Tensor, Tensor]:
     size = choose(plain, x.abs(), 1.0, "frexp")
     exponent = log2(size).floor() + 1
     half = (exponent / 2).floor()
-    share = size / pow_of_two(half) / pow_of_two(exponent - half)
+    share = size / exp2(half) / exp2(exponent - half)
     wrong = choose(share >= 1, 1.0, choose(share < 0.5, -1.0, 0.0, "frexp"), "frexp").to(x.dtype)
-    mantissa = _apply(e.COPYSIGN, (share / pow_of_two(wrong), x))
+    mantissa = _apply(e.COPYSIGN, (share / exp2(wrong), x))
     return choose(plain, mantissa, x, "frexp"), cast(choose(plain, exponent + wrong, 0.0, "frexp").to(x.dtype), int32)

@@ -28,6 +28,7 @@ FLOAT_UNARY = [
     "sqrt",
     "rsqrt",
     "exp",
+    "exp2",
     "expm1",
     "log",
     "log1p",

@@ -1,6 +1,6 @@
 """A builder of LLVM IR text: modules, and functions whose loops carry values.
 
-Imports LLVM's types and instructions, and `flambeau.traced`; it knows LLVM's language and neither kernels nor dtypes.
+Imports LLVM's types, instructions and targets, and `flambeau.traced`; it knows LLVM's language and neither kernels nor dtypes.
 
 A `Value` is a name (or a constant's spelling) with its LLVM type. A loop takes the values that it carries and a body from (index,
 carried values) to the next carried values: an accumulator tile is a list of values that goes in and comes out.
@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from flambeau.codegen.llvm.instructions import Instructions
+from flambeau.codegen.llvm.target import Target
 from flambeau.codegen.llvm.types import Int, Value, bits_of, constant, element_of, lanes_of
 from flambeau.traced import Traced, plain_sign
 
@@ -24,14 +25,10 @@ STOP = "flambeau_stop"
 
 
 class Module:
-    """Functions, the intrinsics that they call, constant tables; `text()` gives the whole as IR.
+    """Functions for a processor, the intrinsics that they call, constant tables; `text()` gives the whole as IR."""
 
-    `attributes` is the text of every function's attribute group, such as `nounwind "target-cpu"="..."`. `has_masks`: whether the
-    processor stores and loads under a mask as quickly as without one.
-    """
-
-    def __init__(self, attributes: str = "nounwind", has_masks: bool = True) -> None:
-        self.attributes, self.has_masks = attributes, has_masks
+    def __init__(self, target: Target) -> None:
+        self.target = target
         self._functions: list[str] = []
         self._declarations: dict[str, str] = {}
         self._globals: dict[str, str] = {}
@@ -58,6 +55,12 @@ class Module:
         name = self._globals.setdefault(text, f"@table{len(self._globals)}")
         return Value(name, "ptr")
 
+    def coefficient(self, type: str, number: float) -> str:
+        """The address of a constant that is to be read where it is used: an instruction may have its operand in memory. LLVM
+        would keep it in a register, and read it into one before each use where there are too few; it can't know a weak one."""
+        text = f"weak hidden unnamed_addr constant {type} {constant(type, number)}, align 64"
+        return self._globals.setdefault(text, f"@coefficient{len(self._globals)}")
+
     def function(self, name: str, parameters: Sequence[tuple[str, str]], attributes: str = "") -> Function:
         """Starts a function returning void; parameters are (type, name). Call `finish()` on it when it is complete."""
         self._defined.add(name)
@@ -66,7 +69,7 @@ class Module:
     def text(self) -> str:
         head = [f"{name} = {text}" for text, name in self._globals.items()]
         tail = [
-            f"attributes #0 = {{ {self.attributes} }}",
+            f"attributes #0 = {{ {self.target.attributes} }}",
             '!0 = distinct !{!0, !1, !2}\n!1 = !{!"llvm.loop.unroll.disable"}\n!2 = !{!"llvm.loop.vectorize.enable", i1 false}',
             "!3 = !{i32 1}\n",
         ]
@@ -211,7 +214,7 @@ class Function(Instructions):
         Without masks in the processor: by pieces where the mask is known; else without it where it holds for all lanes, since a
         store under a mask takes as long as ten without one on some processors, and is one store a lane for narrow elements.
         """
-        if self.module.has_masks or isinstance(mask, bool):
+        if self.module.target.has_masks or isinstance(mask, bool):
             super().masked_store(a, pointer, mask)
             return
         pieces, masked = _runs(mask), super().masked_store
@@ -225,7 +228,7 @@ class Function(Instructions):
     def masked_load(self, type: str, pointer: Value, mask: bool | Value) -> Value:
         """Lanes outside the mask are 0 and their memory isn't touched. As for `masked_store`, but that only narrow elements are
         loaded one by one."""
-        if self.module.has_masks or isinstance(mask, bool) or bits_of(element_of(type)) >= 32:
+        if self.module.target.has_masks or isinstance(mask, bool) or bits_of(element_of(type)) >= 32:
             return super().masked_load(type, pointer, mask)
         masked = super().masked_load
         (loaded,) = self.choose(

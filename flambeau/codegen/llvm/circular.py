@@ -55,7 +55,7 @@ _WIDTHS = {
 
 def is_fused(f: Function) -> bool:
     """Whether the target is known to have fused multiply-adds: all with vectors of 256 bits do."""
-    return '"prefer-vector-width"="128"' not in f.module.attributes
+    return f.module.target.vector_bits > 128
 
 
 def circular(f: Function, name: str, x: Value, otherwise: Callable[[], Value]) -> Value:

@@ -1,6 +1,6 @@
 """Exponentials, logarithms, hyperbolic functions and erf of float64, in float64, for all numbers.
 
-exp, log and erf are within 1 unit in the last place, expm1, log1p and log2 within 1.5, the others within 3.
+exp, exp2, log and erf are within 1 unit in the last place, expm1, log1p and log2 within 1.5, the others within 3.
 
 The polynomials are minimax fits (Remez exchange) in high precision. May import the builder and `polynomial.py`.
 """
@@ -47,11 +47,16 @@ _ERF_FAR = (
 def _reduced(f: Function, x: Value) -> tuple[Value, Value]:
     """n, as i64, and exp(r) - 1 for x = n·ln 2 + r."""
     n = f.intrinsic("roundeven", f.binary("fmul", x, number(x, 1 / math.log(2))))
-    r = fused(f, n, number(x, -_LN2_HIGH), x)
-    r = fused(f, n, number(x, -_LN2_LOW), r)
+    r = fused(f, n, -_LN2_HIGH, x)
+    r = fused(f, n, -_LN2_LOW, r)
     p = fused(f, f.binary("fmul", r, r), evaluate(f, r, _EXP), r)
+    return _whole(f, n), p
+
+
+def _whole(f: Function, n: Value) -> Value:
+    """n as i64."""
     whole = f.cast("fptosi", n, "i32")
-    return f.cast("sext", f.op(whole.type, f"freeze {whole.type} {whole}"), "i64"), p  # NaN has no integer
+    return f.cast("sext", f.op(whole.type, f"freeze {whole.type} {whole}"), "i64")  # NaN has no integer
 
 
 def _power(f: Function, n: Value) -> Value:
@@ -60,14 +65,27 @@ def _power(f: Function, n: Value) -> Value:
     return f.cast("bitcast", bits, "double")
 
 
-def exp(f: Function, x: Value) -> Value:
-    """2^n · exp(r) with x = n·ln 2 + r, by two powers of two: results may be subnormal, or overflow."""
-    whole, p = _reduced(f, clamp(f, x, -746.0, 710.0))
-    p = f.binary("fadd", p, number(x, 1.0))
-    half = f.binary("ashr", whole, constant(whole.type, 1))
-    for part in (half, f.binary("sub", whole, half)):
+def _scaled(f: Function, p: Value, n: Value) -> Value:
+    """2^n · p by two powers of two: the result may be subnormal, or overflow."""
+    half = f.binary("ashr", n, constant(n.type, 1))
+    for part in (half, f.binary("sub", n, half)):
         p = f.binary("fmul", p, _power(f, part))
     return p
+
+
+def exp(f: Function, x: Value) -> Value:
+    """2^n · exp(r) with x = n·ln 2 + r."""
+    whole, p = _reduced(f, clamp(f, x, -746.0, 710.0))
+    return _scaled(f, f.binary("fadd", p, number(x, 1.0)), whole)
+
+
+def exp2(f: Function, x: Value) -> Value:
+    """2^n · exp(r·ln 2) with x = n + r."""
+    x = clamp(f, x, -1076.0, 1025.0)
+    n = f.intrinsic("roundeven", x)
+    r = f.binary("fmul", f.binary("fsub", x, n), number(x, math.log(2)))
+    p = f.binary("fadd", fused(f, f.binary("fmul", r, r), evaluate(f, r, _EXP), r), number(x, 1.0))
+    return _scaled(f, p, _whole(f, n))
 
 
 def expm1(f: Function, x: Value) -> Value:
@@ -145,7 +163,7 @@ def log(f: Function, x: Value) -> Value:
     """e·ln 2 + log(1 + t) with x = 2^e·(1 + t)."""
     e, t = parts_of(f, x)
     rest = _of_share(f, t, f.binary("fmul", e, number(x, _LN2_LOW)))
-    return _log_limits(f, x, fused(f, e, number(x, _LN2_HIGH), rest))
+    return _log_limits(f, x, fused(f, e, _LN2_HIGH, rest))
 
 
 def log2(f: Function, x: Value) -> Value:
@@ -206,6 +224,6 @@ def erf(f: Function, x: Value) -> Value:
 
 
 FUNCTIONS: dict[str, Callable[[Function, Value], Value]] = {
-    "exp": exp, "expm1": expm1, "tanh": tanh, "sinh": sinh, "cosh": cosh, "log": log, "log1p": partial(log1p, log), "log2": log2,
-    "asinh": asinh, "acosh": acosh, "atanh": atanh, "erf": erf,
+    "exp": exp, "exp2": exp2, "expm1": expm1, "tanh": tanh, "sinh": sinh, "cosh": cosh, "log": log, "log1p": partial(log1p, log),
+    "log2": log2, "asinh": asinh, "acosh": acosh, "atanh": atanh, "erf": erf,
 }  # fmt: skip

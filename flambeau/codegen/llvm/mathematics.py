@@ -1,9 +1,9 @@
 """Transcendental functions in LLVM IR. May import the builder, its neighbours for functions, and `flambeau.dtypes`.
 
-float32 (and the half types, which come as float32): `exp`, `log`, `log1p`, `tanh`, `erf`, and where multiply-adds are fused
-`sin`, `cos` and `tan`, are polynomials in float32, right within 2.2 units in the last place (ulp); the others are evaluated in
-float64 by polynomials good to about 1e-11 and rounded once, within 1 ulp. float64: polynomials, too, within 1 to 3 ulp as their
-modules say; where multiply-adds aren't fused, and for large arguments, `sin`, `cos`, `tan` and `pow` call the C library's
+float32 (and the half types, which come as float32): `exp`, `exp2`, `log`, `log1p`, `tanh`, `erf`, and where multiply-adds are
+fused `sin`, `cos` and `tan`, are polynomials in float32, right within 2.2 units in the last place (ulp); the others are evaluated
+in float64 by polynomials good to about 1e-11 and rounded once, within 1 ulp. float64: polynomials, too, within 1 to 3 ulp as
+their modules say; where multiply-adds aren't fused, and for large arguments, `sin`, `cos`, `tan` and `pow` call the C library's
 function for each lane (within 1 ulp in glibc).
 Infinities, NaN, zeros, subnormal arguments and results are right in all.
 """
@@ -23,7 +23,7 @@ __all__ = ["emit", "is_function", "library_call"]
 
 _LIBRARY = frozenset(
     (
-        *("exp", "expm1", "log", "log1p", "log2", "sin", "cos", "tan", "asin", "acos", "atan"),
+        *("exp", "exp2", "expm1", "log", "log1p", "log2", "sin", "cos", "tan", "asin", "acos", "atan"),
         *("sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf", "pow", "atan2"),
     )
 )

@@ -450,6 +450,6 @@ written with `transposed` lies by columns; pivots (from 1) and failures are numb
 
 def lower(name: str, element: str, target: Target) -> str:
     """LLVM IR of function `name` for matrices of `element` ("float" or "double")."""
-    module = Module(target.attributes, target.has_masks)
+    module = Module(target)
     FUNCTIONS[name](_Call(module, name, element, target.lanes(32 if element == "float" else 64)))
     return module.text()

@@ -15,9 +15,17 @@ def number(x: Value, value: float) -> Value:
     return constant(x.type, float(value))
 
 
-def fused(f: Function, a: Value, b: Value, c: Value | float) -> Value:
+def coefficient(f: Function, x: Value, value: float) -> Value:
+    """A constant of x's type, of which there are many: it is an operand in memory where registers are few."""
+    if x.type[0] != "<" or f.module.target.registers >= 32:
+        return number(x, value)
+    return f.load(x.type, Value(f.module.coefficient(x.type, value), "ptr"))
+
+
+def fused(f: Function, a: Value, b: Value | float, c: Value | float) -> Value:
     """a·b + c, fused where the processor can."""
-    return f.multiply_add(a, b, c if isinstance(c, Value) else number(a, c))
+    b, c = (v if isinstance(v, Value) else coefficient(f, a, v) for v in (b, c))
+    return f.multiply_add(a, b, c)
 
 
 def evaluate(f: Function, x: Value, coefficients: Sequence[float]) -> Value:
@@ -28,8 +36,7 @@ def evaluate(f: Function, x: Value, coefficients: Sequence[float]) -> Value:
         paired: list[Value | float] = []
         for i in range(0, len(terms) - 1, 2):
             high, low = terms[i + 1], terms[i]
-            high = high if isinstance(high, Value) else number(x, high)
-            paired.append(fused(f, high, power, low))
+            paired.append(fused(f, power, high, low))
         if len(terms) % 2:
             paired.append(terms[-1])
         terms = paired

@@ -50,8 +50,8 @@ def _negative(f: Function, x: Value) -> Value:
 def _reduced(f: Function, x: Value) -> tuple[Value, Value]:
     """2^n and exp(r) - 1 for x = n·ln 2 + r, |x| ≤ 700."""
     n = f.intrinsic("roundeven", f.binary("fmul", x, number(x, 1 / math.log(2))))
-    r = fused(f, n, number(x, -_LN2_HIGH), x)
-    r = fused(f, n, number(x, -_LN2_LOW), r)
+    r = fused(f, n, -_LN2_HIGH, x)
+    r = fused(f, n, -_LN2_LOW, r)
     p = fused(f, f.binary("fmul", r, r), evaluate(f, r, _EXP), r)
     whole = f.cast("fptosi", n, "i32")
     whole = f.cast("sext", f.op(whole.type, f"freeze {whole.type} {whole}"), "i64")
@@ -103,7 +103,7 @@ def _log1p(f: Function, y: Value, u: Value) -> Value:
     square = f.binary("fmul", s, s)
     series = fused(f, f.binary("fmul", square, s), evaluate(f, square, _LOG), f.binary("fadd", s, s))
     e = f.cast("sitofp", f.cast("trunc", whole, "i32"), "double")
-    result = fused(f, e, number(u, math.log(2)), series)
+    result = fused(f, e, math.log(2), series)
     return f.select(f.test("fcmp ult", u, number(u, float("inf"))), where_nan(f, u, result), u)
 
 
@@ -185,8 +185,8 @@ def periodic(f: Function, name: str, x: Value, exactly: Callable[[], Value]) -> 
 
 def _circular(f: Function, name: str, x: Value) -> Value:
     k = f.intrinsic("roundeven", f.binary("fmul", x, number(x, 2 / math.pi)))
-    r = fused(f, k, number(x, -_HALF_PI_HIGH), x)
-    r = fused(f, k, number(x, -_HALF_PI_LOW), r)
+    r = fused(f, k, -_HALF_PI_HIGH, x)
+    r = fused(f, k, -_HALF_PI_LOW, r)
     square = f.binary("fmul", r, r)
     sine = fused(f, f.binary("fmul", square, r), evaluate(f, square, _SIN), r)
     cosine = fused(f, square, evaluate(f, square, _COS), number(x, 1.0))

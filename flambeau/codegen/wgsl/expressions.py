@@ -15,6 +15,7 @@ _FUNCTIONS = [
     "sqrt",
     "rsqrt",
     "exp",
+    "exp2",
     "expm1",
     "log",
     "log1p",

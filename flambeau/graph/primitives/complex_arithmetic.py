@@ -213,6 +213,11 @@ def _turned(size: _Number, angle: _Number) -> Value:
     return size * _cos(angle), _where(angle.is_(0), angle, size * _sin(angle))
 
 
+@_rule(e.EXP2)
+def _power_of_two(x: Value) -> Value:
+    return _exponential((x[0] * math.log(2), x[1] * math.log(2)))
+
+
 @_rule(e.EXPM1)
 def _exponential_less_1(x: Value) -> Value:
     a, b = x

@@ -145,6 +145,7 @@ ROUND = unary("round", lambda x: np.rint(x), _no_slope, saves="")  # half to eve
 SQRT = unary("sqrt", lambda x: np.sqrt(x), lambda g, y, x: g / (2 * y), saves="output")
 RSQRT = unary("rsqrt", lambda x: 1 / np.sqrt(x), lambda g, y, x: -0.5 * g * y * y * y, saves="output")
 EXP = unary("exp", lambda x: np.exp(x), lambda g, y, x: g * y, saves="output")
+EXP2 = unary("exp2", lambda x: np.exp2(x), lambda g, y, x: g * (y * math.log(2)), saves="output")
 EXPM1 = unary("expm1", lambda x: np.expm1(x), lambda g, y, x: g * (y + 1), saves="output")
 LOG = unary("log", lambda x: np.log(x), lambda g, y, x: g / x)
 LOG1P = unary("log1p", lambda x: np.log1p(x), lambda g, y, x: g / (x + 1))

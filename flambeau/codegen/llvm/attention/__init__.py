@@ -38,7 +38,7 @@ def lower(kernel: AttentionKernel, target: Target, threads: int) -> Lowered:
 
 
 def _lower(kernel: AttentionKernel, target: Target, threads: int, size_place: int) -> Lowered:
-    module = Module(target.attributes, target.has_masks)
+    module = Module(target)
     module.size_place = size_place
     scratch = Scratch(len(kernel.slots), threads)
     f = module.function("attention", PHASE)

@@ -26,12 +26,12 @@ __all__ = ["ContractionModule", "finish", "has_long_epilogue", "store"]
 
 
 class ContractionModule(Module):
-    """A module with what epilogues need to know: the target, the kernel's slots, and where the error word's address stands among
+    """A module with what epilogues need to know: the kernel's slots, and where the error word's address stands among
     the arguments."""
 
     def __init__(self, target: Target, slots: Sequence[Slot], error_place: int) -> None:
-        super().__init__(target.attributes, target.has_masks)
-        self.target, self.slots, self.error_place = target, tuple(slots), error_place
+        super().__init__(target)
+        self.slots, self.error_place = tuple(slots), error_place
         self.messages = Messages()
         self.size_place = error_place + 1
         self._epilogues: dict[int, tuple[Form, Expr, Indices]] = {}
@@ -155,7 +155,7 @@ def store(
         f.masked_store(result, f.address(memory[view.slot], where, element), f.lane_mask(0, count, lanes))
     elif step == 2:
         at = f.address(memory[view.slot], where, element)
-        if f.module.has_masks:
+        if f.module.target.has_masks:
             _store_every_other(f, result, at, element, lanes, count)
         else:  # nearly always all: each lane is then a store without a mask
             f.choose(

@@ -43,7 +43,7 @@ def scratch_bytes(kernel: FourierKernel, scheme: Scheme, threads: int) -> tuple[
 
 def lower(type: dtype, scheme: Scheme, target: Target) -> Lowered:
     """LLVM IR that transforms arrays of floating dtype `type`."""
-    module = Module(target.attributes, target.has_masks)
+    module = Module(target)
     element = _element(type)
     if not scheme.is_cut:
         names: tuple[str, ...] = (_whole(module, scheme, element),)

@@ -26,7 +26,7 @@ __all__ = ["General", "generalise", "lower"]
 
 def lower(phases: Sequence[ScheduledPhase], target: Target) -> Lowered:
     """LLVM IR for a kernel's phases."""
-    module = Module(target.attributes, target.has_masks)
+    module = Module(target)
     messages = Messages()
     functions = tuple(f"kernel{i}" for i in range(len(phases)))
     for name, phase in zip(functions, phases, strict=True):

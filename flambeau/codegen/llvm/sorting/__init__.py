@@ -55,7 +55,7 @@ def scratch_bytes(kernel: SortKernel, threads: int) -> int:
 
 def lower(type: dtype, descending: bool, method: str, target: Target) -> Lowered:
     """LLVM IR that sorts rows of elements of `type`."""
-    module = Module(target.attributes, target.has_masks)
+    module = Module(target)
     f = module.function("sort", (("ptr", "arguments"), ("i64", "thread"), ("i64", "threads")))
     arguments, thread, threads = f.parameters
     elements, out, scratch = (f.load("ptr", f.address(arguments, i, "ptr"), 8) for i in range(_SLOTS + 1))

@@ -76,6 +76,12 @@ fn f32_exp(x: f32) -> f32 {
   let value = select(f32_scale(f32_exp_reduced(r), i32(k)), f32_infinity(), x > 88.75f);
   return select(value, x, f32_is_nan(x));
 }
+fn f32_exp2(x: f32) -> f32 {
+  let c = clamp(x, -150.0f, 128.0f);
+  let k = round(c);
+  let value = select(f32_scale(f32_exp_reduced((c - k) * 0.693147182f), i32(k)), f32_infinity(), x >= 128.0f);
+  return select(value, x, f32_is_nan(x));
+}
 fn f32_expm1(x: f32) -> f32 {
   let near = x + x * x * (0.5f + x * (0.166666667f + x * (0.0416666686f + x * (0.00833333257f + x * (0.00138886042f + x * (0.000198416478f + x * (2.49555381e-5f + x * 2.75660372e-6f)))))));
   return select(select(f32_exp(x) - 1.0f, near, abs(x) < 0.5f), x, !f32_is_true(x) | f32_is_nan(x));

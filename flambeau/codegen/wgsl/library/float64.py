@@ -61,6 +61,13 @@ fn f64_exp(x: f64) -> f64 {
   let r = (x - k * 0.693147180369123816490lf) - k * 1.90821492927058770002e-10lf;
   return f64_scale(1.0lf + f64_exp_series(r), i32(k));
 }
+fn f64_exp2(x: f64) -> f64 {
+  if (f64_is_nan(x)) { return x; }
+  if (x >= 1024.0lf) { return f64_infinity(); }
+  if (x < -1075.0lf) { return 0.0lf; }
+  let k = f64_round(x);
+  return f64_scale(1.0lf + f64_exp_series((x - k) * 0.693147180559945309lf), i32(k));
+}
 fn f64_expm1(x: f64) -> f64 { if (abs(x) < 0.35lf) { return select(f64_exp_series(x), x, x == 0.0lf); } return f64_exp(x) - 1.0lf; }
 fn f64_log(x: f64) -> f64 {
   if (f64_is_nan(x) | (x < 0.0lf)) { return f64_nan(); }
