@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from flambeau.codegen.llvm.indices import Indices, Linear
 from flambeau.codegen.llvm.target import Target
-from flambeau.dtypes import bool_
+from flambeau.dtypes import bool_, dtype
 from flambeau.kernels.ir import Expr, LoopKernel, Store
 from flambeau.kernels.replaced import replaced
 from flambeau.kernels.traverse import walk
@@ -107,7 +107,7 @@ def choose(kernel: LoopKernel, indices: Indices, target: Target, apart: frozense
     needed = {a: sum(a in r.axes for r in reductions) for a in axes}
     plain_indices = indices if plain is kernel else Indices(extents(plain))
     candidates = [a for a in axes if a not in serial and a not in apart]
-    if scanned == serial and len(scanned) == 1 and all(e.args[0].dtype is not bool_ for e in scans):
+    if scanned == serial and len(scanned) == 1 and all(_is_quick_in_lanes(e.args[0].dtype, target) for e in scans):
         candidates += scanned  # a vector's running values are found within it, and joined to those before
     lane, lanes = _lane(plain, candidates, plain_indices, target)
 
@@ -128,6 +128,12 @@ def choose(kernel: LoopKernel, indices: Indices, target: Target, apart: frozense
         order = [*(a for a in order if a not in (tile, lane)), tile, lane]  # type: ignore[list-item]
     shared, cut = _pieces(kernel, plain, order, allowed, {a for a in (lane, tile) if a is not None}, lanes)
     return Schedule(tuple(order), lane, lanes, tile, shared, cut)
+
+
+def _is_quick_in_lanes(type: dtype, target: Target) -> bool:
+    """Whether running values are found sooner in vectors than one by one. Integers are added in one cycle each; the few of 64
+    bits in a short vector take longer to be moved to where they are added."""
+    return type is not bool_ and (type.category == 2 or type.itemsize < 8 or target.vector_bits >= 512)
 
 
 def turned(expressions: Sequence[Expr], lane: int, tile: int, indices: Indices) -> list[Expr]:
