@@ -31,9 +31,9 @@ from flambeau.codegen.llvm.types import Int, Value, is_float
 from flambeau.codegen.llvm.values import memory_type
 from flambeau.traced import is_multiple
 
-__all__ = ["Panels"]
+__all__ = ["BESIDE", "Panels"]
 
-_BESIDE = 8
+BESIDE = 8
 """How many panels are packed at a time whose rows lie beside each other."""
 _AHEAD = 8
 """How many terms ahead memory is asked for them: in short runs far apart, which the processor doesn't foresee."""
@@ -129,7 +129,7 @@ class Panels:
         r = self.roles
         return len(r.rows) == len(self.summed) == 1 and r.left.strides[r.rows[0]] == 1 and not r.left.checks
 
-    def fill_block(
+    def fill_beside(
         self,
         f: Function,
         source: Value,
@@ -139,29 +139,24 @@ class Panels:
         terms: tuple[Int, Int],
         pitch: int,
     ) -> None:
-        """A part of what `is_beside`: these panels, of the terms from terms[0] to before terms[1], a panel's `pitch` terms after
-        the one before. Some panels at a time, term by term: each page of the operand is visited once for all of them."""
+        """A part of what `is_beside`: these few panels, of the terms from terms[0] to before terms[1], a panel's `pitch` terms
+        after the one before. Term by term: each page of the operand is visited once for all of them."""
         view = self.roles.left
 
-        def several(p: Int, _: list[Value]) -> None:
-            end = f.minimum(f.add(p, _BESIDE), panels[1])
+        def term(k: Int, _: list[Value]) -> None:
+            at, n = place(index, self.summed, [k]), f.sub(k, terms[0])
+            later = place(at, (*self.summed, *self.roles.rows), (f.add(k, _AHEAD), f.mul(panels[0], self.height)))
+            start = position(f, view.offset, view.strides, later)
+            for line in range(0, BESIDE * self.height, LINE // view.type.itemsize):
+                f.prefetch(f.address(source, f.add(start, line), memory_type(view.type)), locality=2)
 
-            def term(k: Int, _: list[Value]) -> None:
-                at, n = place(index, self.summed, [k]), f.sub(k, terms[0])
-                later = place(at, (*self.summed, *self.roles.rows), (f.add(k, _AHEAD), f.mul(p, self.height)))
-                start = position(f, view.offset, view.strides, later)
-                for line in range(0, _BESIDE * self.height, LINE // view.type.itemsize):
-                    f.prefetch(f.address(source, f.add(start, line), memory_type(view.type)), locality=2)
+            def panel(q: Int, _: list[Value]) -> None:
+                target = f.address(packed, f.mul(f.sub(q, panels[0]), pitch * self.height), self.form.sum_type)
+                self._gather(f, source, target, at, n, f.mul(q, self.height))
 
-                def panel(q: Int, _: list[Value]) -> None:
-                    target = f.address(packed, f.mul(f.sub(q, panels[0]), pitch * self.height), self.form.sum_type)
-                    self._gather(f, source, target, at, n, f.mul(q, self.height))
+            f.loop(panels[0], panels[1], 1, panel)
 
-                f.loop(p, end, 1, panel)
-
-            f.loop(terms[0], terms[1], 1, term)
-
-        f.loop(panels[0], panels[1], _BESIDE, several)
+        f.loop(terms[0], terms[1], 1, term)
 
     def _nest(
         self, f: Function, axes: Sequence[int], index: list[Int], body: Callable[[list[Int], Int], None], number: Int = 0

@@ -22,7 +22,7 @@ from flambeau.codegen.llvm.contraction.elements import pointers, position
 from flambeau.codegen.llvm.contraction.epilogue import finish, has_long_epilogue, store
 from flambeau.codegen.llvm.contraction.form import Form, View
 from flambeau.codegen.llvm.contraction.micro import Left, Tile, product
-from flambeau.codegen.llvm.contraction.pack import Panels
+from flambeau.codegen.llvm.contraction.pack import BESIDE, Panels
 from flambeau.codegen.llvm.contraction.panel_columns import Block, Columns
 from flambeau.codegen.llvm.contraction.roles import PART, PHASE, Pack, Roles, Scratch, ceiling, every, place, share, unravel
 from flambeau.codegen.llvm.types import Int, Value, zero
@@ -48,8 +48,8 @@ class Panel:
     in_place: bool = False
     """Whether the left operand is read where it lies: its rows lie along the sum."""
     own: bool = False
-    """Whether each thread packs the parts of the left operand that it uses, when it uses them: where a term's rows lie beside
-    each other that is little work, and what was packed is still in the second cache."""
+    """Whether each thread packs the panels that it uses, a few at a time and just before it uses them: where a term's rows lie
+    beside each other that is little work."""
 
     @property
     def form(self) -> Form:
@@ -159,8 +159,8 @@ class Panel:
             all_right = scratch.private(f, "right", self.right_bytes)
             packed = memory[self.roles.left.slot] if before is None else before
         if self.own:
-            per_group = self.panels_per_group * self.tile.height * self.columns.step
-            packed = scratch.private(f, "left", (per_group + 2 * self.lanes) * self.form.sum_bytes)
+            few = min(BESIDE, self.panels_per_group) * self.tile.height * self.columns.step
+            packed = scratch.private(f, "left", (few + 2 * self.lanes) * self.form.sum_bytes)
 
         def unit(u: Int, _: list[Value]) -> None:
             *coordinates, group = unravel(f, u, self.counts)
@@ -173,22 +173,19 @@ class Panel:
             if self.groups > 1:
                 last = f.minimum(f.add(first, self.panels_per_group), last)
             batch = f.div(u, prod(self.counts[len(self.roles.batch) :])) if self.roles.batch else 0
-            left = self._left(f, packed, block, first, batch)
+            left = None if self.own else self._left(f, packed, block, batch)
             _Unit(self, f, memory, block, columns, (first, last), packed, left, right, sums).build()
 
         every(f, unit)
         f.finish()
         return prod(self.counts)
 
-    def _left(self, f: Function, packed: Value, block: Block, first: Int, batch: Int) -> Left:
-        """The left operand's panels for a block, where those of a group that begins with panel `first` are at `packed`."""
+    def _left(self, f: Function, packed: Value, block: Block, batch: Int) -> Left:
+        """The left operand's panels for a block, where they are before it is begun."""
         element, height, view = self.form.sum_type, self.tile.height, self.roles.left
         if self.in_place:
             row, term = view.strides[self.roles.rows[0]], view.strides[self.roles.summed[0]]
             return Left(f.address(packed, position(f, view.offset, view.strides, block.index), element), row, term, row * height)
-        if self.own:
-            step = self.columns.step
-            return Left.packed(f.address(packed, f.mul(first, -step * height), element), height, step)
         panels = f.address(packed, f.mul(batch, self.panels * self.terms * height), element)
         return Left.packed(panels, height, self.terms)
 
@@ -204,8 +201,9 @@ class _Unit:
     columns: Int
     panels: tuple[Int, Int]
     packed: Value
-    """Where packed panels are: of the thread's `own`, those of this unit."""
-    left: Left
+    """Where packed panels are: of the thread's `own`, a few at a time."""
+    left: Left | None
+    """The packed panels, but the thread's own."""
     right: Value
     """Where the block of the right operand is copied to, or was."""
     sums: Value
@@ -243,23 +241,29 @@ class _Unit:
         steps: Int = plan.columns.step if is_multiple(e, plan.columns.step) else f.minimum(f.sub(e, k), plan.columns.step)
         if not plan.shared:
             plan.columns.copy(f, self.memory[plan.roles.right.slot], self.right, self.block, index, k, steps)
-        from_term = f.mul(f.add(f.mul(term, e), k), plan.columns.inside)
         count = f.mul(steps, plan.columns.inside)
-        if plan.own:
-            source, terms = self.memory[plan.roles.left.slot], (k, f.add(k, steps))
-            plan.packed.fill_block(f, source, self.packed, index, self.panels, terms, plan.columns.step)
-            from_term = 0
-        pointer = f.address(self.left.pointer, f.mul(from_term, self.left.term), plan.form.sum_type)
-        left = replace(self.left, pointer=pointer)
-        self._product(index, left, count)
+        if self.left is not None:
+            from_term = f.mul(f.add(f.mul(term, e), k), plan.columns.inside)
+            pointer = f.address(self.left.pointer, f.mul(from_term, self.left.term), plan.form.sum_type)
+            self._product(index, replace(self.left, pointer=pointer), count, self.panels)
+            return
+        source, terms, height = self.memory[plan.roles.left.slot], (k, f.add(k, steps)), plan.tile.height
 
-    def _product(self, index: list[Int], left: Left, terms: Int) -> None:
-        """The block's tiles."""
-        plan, f, (first, last) = self.plan, self.f, self.panels
+        def few(p: Int, _: list[Value]) -> None:
+            panels = p, f.minimum(f.add(p, BESIDE), self.panels[1])
+            plan.packed.fill_beside(f, source, self.packed, index, panels, terms, plan.columns.step)
+            start = f.address(self.packed, f.mul(p, -plan.columns.step * height), plan.form.sum_type)
+            self._product(index, Left.packed(start, height, plan.columns.step), count, panels)
+
+        f.loop(self.panels[0], self.panels[1], BESIDE, few)
+
+    def _product(self, index: list[Int], left: Left, terms: Int, panels: tuple[Int, Int]) -> None:
+        """The block's tiles of these panels."""
+        plan, f, (first, last) = self.plan, self.f, panels
         height, rows = plan.tile.height, plan.rows
         rest = rows % height if plan.in_place else 0
         if not rest:
-            self._tiles(index, left, terms, height, self.panels, is_multiple(rows, height))
+            self._tiles(index, left, terms, height, panels, is_multiple(rows, height))
             return
         full = rows // height
         self._tiles(index, left, terms, height, (first, f.minimum(last, full)), True)
@@ -269,7 +273,7 @@ class _Unit:
         """All tiles of some panels, of whose rows the first `tall` are read; all of them count if they `are_whole`. Their sums
         are added to the buffer, or, `fused`, done with a row of vectors at a time."""
         plan, f, height = self.plan, self.f, self.plan.tile.height
-        origin = self.panels[0]
+        origin = self.panels[0]  # the unit's, where its buffer begins
         is_long = tall * plan.tile.width > 1 and has_long_epilogue(plan.form)
 
         def begin(p: Int, column: Int, width: int) -> list[Value]:

@@ -124,11 +124,13 @@ class _Choice:
         packed = ceiling(self.rows, self.tile.height) * self.tile.height * self.terms * form.sum_bytes
         return is_product and self.is_single and packed <= self.target.l1 and self.rows <= _FEW_ROWS
 
-    # --- the sum: blocks of which a tile of the right operand nearly fits the first cache (it streams well from the second)
+    # --- the sum: blocks of which a tile of the right operand nearly fits the first cache (it streams well from the second), or
+    # does with the panel beside it, where panels are packed between
 
     @cached_property
     def _most_terms(self) -> int:
-        return max(16, 2 * self.target.l1 // (self.tile.width * self.lanes * self.form.sum_bytes))
+        room = self.target.l1 // 2 if self.own else 2 * self.target.l1
+        return max(16, room // (self.tile.width * self.lanes * self.form.sum_bytes))
 
     @cached_property
     def split(self) -> int:
@@ -166,14 +168,9 @@ class _Choice:
         return self.target.l2 // 2 // self.form.sum_bytes
 
     @cached_property
-    def tall(self) -> int:
-        """Rows of a group."""
-        return min(self.rows, max(4 * self.tile.height, self._cache // self.step)) if self.own else self.rows
-
-    @cached_property
     def widest(self) -> int:
         """Most columns of a block."""
-        sums = 0 if self.is_single else self.tall
+        sums = 0 if self.is_single or self.own else self.rows  # a few panels' at a time of those that are packed then
         return max(4 * self.lanes, min(1024, self._cache // (self.step * self.inside + sums)))
 
     @cached_property
@@ -227,7 +224,7 @@ class _Choice:
         panels = ceiling(self.rows, self.tile.height)
         units = self.images * ceiling(self.lines_there, self.lines) * ceiling(self.line, self.segment)
         if self.in_place or self.own:
-            return min(panels, _balanced(ceiling(self.rows, self.tall), self.threads, units))
+            return min(panels, _balanced(1, self.threads, units))
         return min(panels, ceiling(self.threads, units)) if units < self.threads else 1
 
     # --- all of it
