@@ -305,6 +305,32 @@ def test_masked_loads_and_guarded_stores(bits: int, shape: Any, low: Any, type: 
 @pytest.mark.parametrize("bits", WIDTHS)
 @settings(max_examples=30, **SETTINGS)
 @given(
+    shape=st.tuples(st.integers(1, 4), st.integers(1, 150)),
+    parts=st.lists(
+        st.tuples(st.sampled_from(("lt", "le", "gt", "ge")), st.integers(-3, 150), st.booleans()), min_size=1, max_size=3
+    ),
+    type=st.sampled_from((uint8, float32, float64)),
+)
+def test_parts_of_a_row(bits: int, shape: Any, parts: Any, type: Any) -> None:
+    """Where a comparison of its position holds an element is that of another operand, read forwards or backwards: what is joined
+    or reflected. Places depend on the row, too."""
+    n, m = int(np.prod(shape)), shape[1]
+    out = dense((0, 1), shape)
+    value = load(0, out, type)
+    for slot, (op, bound, turned) in enumerate(parts, 1):
+        place = add(literal(bound), axis(0))
+        test = Expr(op, (place, axis(1)) if turned else (axis(1), place), bool_)
+        along = Expr("sub", (literal(m - 1), axis(1)), int64) if turned else axis(1)
+        other = load(slot, add(mul(axis(0), literal(m)), along), type, test)
+        value = Expr("where", (test, other, value), type)
+    slots = (*(Slot(type, n, "in") for _ in range(len(parts) + 1)), Slot(type, n, "out"))
+    kernel = LoopKernel(shape, slots, (Store(len(parts) + 1, out, value),))
+    check(bits, kernel, [sample(type, n, k) for k in range(len(slots))])
+
+
+@pytest.mark.parametrize("bits", WIDTHS)
+@settings(max_examples=30, **SETTINGS)
+@given(
     shape=st.tuples(st.sampled_from(SIZES), st.sampled_from(SIZES)),
     times=st.integers(2, 5),
     low=st.integers(0, 7),

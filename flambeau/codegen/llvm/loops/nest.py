@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 from flambeau.codegen.llvm.builder import Module
 from flambeau.codegen.llvm.errors import Errors, Messages
 from flambeau.codegen.llvm.indices import Indices
-from flambeau.codegen.llvm.loops import memory, scans
+from flambeau.codegen.llvm.loops import memory, regions, scans
 from flambeau.codegen.llvm.loops.evaluate import Evaluator
+from flambeau.codegen.llvm.loops.regions import Region
 from flambeau.codegen.llvm.loops.schedule import Schedule, extents, roots, turned
 from flambeau.codegen.llvm.loops.sizes import ScheduledPhase, Sizes, highest
 from flambeau.codegen.llvm.target import Target
@@ -164,9 +165,28 @@ class _Nest:
     def lane_loop(self, axis: int, low: Int, high: Int, depth: int, stores: list[Store]) -> None:
         ev, f, lanes = self.ev, self.ev.f, self.schedule.lanes
 
+        known = regions.find(ev, self.remaining(stores), axis, low, high, self.kernel.axes[axis], lanes) if lanes > 1 else []
+
         def turn(i: Int, _: list[Value]) -> None:
             with ev.bound(axis, i), ev.in_lanes(axis, lanes, True):
+                inside(known, i)
+
+        def inside(known: Sequence[Region], i: Int) -> None:
+            """The turn's stores: as the first region that holds it knows them, or in general."""
+            if not known:
                 self.inward(depth + 1, list(stores))
+                return
+
+            def in_region() -> None:
+                with ev.scope():
+                    known[0].enter(ev, lanes)
+                    self.inward(depth + 1, list(stores))
+
+            def elsewhere() -> None:
+                with ev.scope():
+                    inside(known[1:], i)
+
+            f.choose(known[0].holds(ev, i, lanes), in_region, elsewhere)
 
         def rest(whole: Int) -> None:
             with ev.bound(axis, whole), ev.in_lanes(axis, lanes, f.lane_mask(0, f.sub(high, whole), lanes)):
