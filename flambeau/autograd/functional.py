@@ -32,7 +32,7 @@ def _fresh(inputs: tuple[Tensor, ...], create_graph: bool) -> tuple[Tensor, ...]
     return tuple(t.detach().requires_grad_() for t in inputs)
 
 
-def _check_vector(v: tuple[Tensor, ...], expected: tuple[Tensor, ...], what: str) -> None:
+def _check_vector(v: tuple[Tensor, ...], expected: tuple[Tensor, ...]) -> None:
     if len(v) != len(expected):
         raise RuntimeError(f"v is a tuple of invalid length: should be {len(expected)} but got {len(v)}.")
     for i, (a, b) in enumerate(zip(v, expected)):
@@ -49,7 +49,7 @@ def _vector(v: Any, expected: tuple[Tensor, ...], function: str, what: str) -> t
             )
         return (expected[0].new_ones(expected[0].shape),)
     _, values = _as_tuple(v, "v", function)
-    _check_vector(values, expected, what)
+    _check_vector(values, expected)
     return values
 
 

@@ -49,7 +49,7 @@ def finding_of(error: BaseException, files: Collection[str]) -> Finding | None:
         return None
     frame, line = inner
     column = _column(error, frame)
-    return Finding(frame.f_code.co_filename, line, column, text or type(error).__name__, True, tuple(_callers(frame, files)))
+    return Finding(frame.f_code.co_filename, line, column, text or type(error).__name__, True, tuple(_callers(frame)))
 
 
 def _column(error: BaseException, frame: FrameType) -> int:
@@ -62,7 +62,8 @@ def _column(error: BaseException, frame: FrameType) -> int:
     return (column or 0) + 1
 
 
-def _callers(frame: FrameType, files: Collection[str]) -> Iterator[int]:
+def _callers(frame: FrameType) -> Iterator[int]:
+    """The lines of the frame's own file from which it was called, innermost first."""
     outer = frame.f_back
     while outer is not None:
         if outer.f_code.co_filename == frame.f_code.co_filename:

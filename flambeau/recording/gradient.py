@@ -173,7 +173,7 @@ class Joint:
                 self._outputs.append((*source(n), n.shape, n.dtype, n.device))
         del self._gradients, self.saved
 
-    def attach(self, results: list[Tensor], outputs: list[Any], places: dict[int, Any]) -> None:
+    def attach(self, outputs: list[Any], places: dict[int, Any]) -> None:
         """Gives the results of the recorded call itself their history."""
         saved = [outputs[i] for i in self._saved_outputs]
         function: GradientFunction = (

@@ -192,7 +192,7 @@ class Recording:
         self._compile(outputs)
         if joint is not None:
             joint.compile(saved, self._source_of)
-            joint.attach(results, [node.buffer for node in outputs], self._input_buffers())
+            joint.attach([node.buffer for node in outputs], self._input_buffers())
         self.joint = joint
         new_index = {id(s): i for s, i in new_storages.items()}
         for r in self.results:

@@ -44,6 +44,28 @@ class WrongTwice(flambeau.autograd.Function):
         return g * 3 * x * x.detach()
 
 
+class Drifting(flambeau.autograd.Function):
+    """A derivative that is a little larger at each call."""
+
+    calls = 0
+
+    @staticmethod
+    def forward(ctx, x):
+        return x * 2
+
+    @staticmethod
+    def backward(ctx, g):
+        Drifting.calls += 1
+        return g * (2 + 1e-6 * Drifting.calls)
+
+
+@pytest.mark.parametrize("fast", [False, True])
+def test_gradcheck_finds_what_changes_from_call_to_call(fast):
+    with pytest.raises(RuntimeError, match="not reentrant"):
+        gradcheck(Drifting.apply, draw(3), fast_mode=fast)
+    assert gradcheck(Drifting.apply, draw(3), fast_mode=fast, nondet_tol=1e-3, check_undefined_grad=False)
+
+
 @pytest.mark.parametrize("fast", [False, True])
 def test_gradcheck_finds_errors(fast):
     assert gradcheck(lambda x, y: (x * y).sum(0), (draw(3, 2), draw(2)), fast_mode=fast)

@@ -92,3 +92,12 @@ def test_scans_along_other_dimensions(device: str) -> None:
     long = torch.arange(1_000_003) % 17 - 8
     compare(on(device, long).cumsum(0), long.cumsum(0))
     compare((on(device, long) * 2).cummin(0).indices, (long * 2).cummin(0).indices)
+
+
+def test_positions_of_int32_beside_an_extremum_of_uint8(device):
+    """Both reductions are shared by a workgroup in one kernel, with u32 arrays for the one's values and the other's places."""
+    x = (torch.arange(4000) * 7919 % 4001).reshape(2, 2000)
+    expected = x.to(torch.uint8).amax(1).long() + x.int().argmax(1)
+    y = flambeau.tensor(x.tolist(), device=device)
+    result = y.to(flambeau.uint8).amax(1).to(flambeau.int64) + y.to(flambeau.int32).argmax(1)
+    assert result.tolist() == expected.tolist()

@@ -10,6 +10,7 @@ May import `flambeau.dtypes`, `kernels.ir` and `codegen.wgsl`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import prod
 
 from flambeau.codegen.wgsl.expressions import COMPARISONS, combine, elementwise
 from flambeau.codegen.wgsl.memory import Memory
@@ -68,7 +69,7 @@ def identity(kind_of_reduction: str, d: dtype) -> str:
     """What a reduction of no elements of `d` starts from."""
     if kind_of_reduction == "sum":
         return literal(0, d)
-    if kind_of_reduction in ("prod",):
+    if kind_of_reduction == "prod":
         return literal(1, d)
     if kind_of_reduction in ("any", "all"):
         return literal(kind_of_reduction == "all", d)
@@ -147,9 +148,6 @@ class Emitter:
         """`e` as a u32 element index."""
         low = self.low(e)
         return f"{low[:-1]}u" if low.endswith("i") and low[:-1].isdigit() else f"u32({low})"
-
-    def condition(self, e: Expr) -> str:
-        return self.value(e)
 
     def _prepare(self, root: Expr) -> None:
         """Names what `root` is made of, operands first, so that chains of any length need little recursion."""
@@ -271,7 +269,7 @@ class Emitter:
             condition, a, b = (self._value(x) for x in e.args)
             return f"select({b}, {a}, {condition})"
         source = e.args[0]
-        if op in ("cast", "bitcast") and source.dtype.name == "int64" and self.intervals.fits(source) and op == "cast":
+        if op == "cast" and source.dtype.name == "int64" and self.intervals.fits(source):
             return cast(self._low(source), _INT32, e.dtype)
         if op == "cast":
             return cast(self._value(source), source.dtype, e.dtype)
@@ -283,7 +281,7 @@ class Emitter:
         if op in _COMPARE and source.dtype.name == "int64" and all(self.intervals.fits(a) for a in e.args):
             return f"({self._low(e.args[0])} {_COMPARE[op]} {self._low(e.args[1])})"
         if op == "pow" and source.dtype.category == 2 and e.args[1].op == "literal" and e.args[1].param == 2:
-            op, x = "mul", self._value(source)
+            x = self._value(source)
             return elementwise("mul", (x, x), source.dtype, e.dtype)
         operands = [self._value(a) for a in e.args]
         if source.dtype.category == 2 and op in ("add", "sub", "mul", "div"):
@@ -370,9 +368,7 @@ class Emitter:
         body = e.args[0]
         plus = combine(kind, body.dtype)
         start = identity(kind, body.dtype)
-        total = 1
-        for _, n in axes:
-            total *= n
+        total = prod(n for _, n in axes)
         blocked = kind == "sum" and body.dtype.category == 2 and total > _BLOCKED_SUM
         result = self.fresh("r")
         self.line(f"var {result} = {start};")
@@ -456,9 +452,7 @@ class Emitter:
         body = e.args[0]
         value_kind = kind_of(body.dtype)
         best, place = self.fresh("r"), self.fresh("p")
-        total = 1
-        for _, n in axes:
-            total *= n
+        total = prod(n for _, n in axes)
         self.line(f"var {best} = {identity(kind, body.dtype)};")
         self.line(f"var {place} = 2147483647i;")
         shared = team is not None and team.size > 1
@@ -483,11 +477,10 @@ class Emitter:
         if not shared:
             return place
         assert team is not None
-        values, places, half, result = team.array(value_kind), team.array("i32"), self.fresh("h"), self.fresh("p")
-        if values == places:  # the values are i32 themselves: a second array of the kind
-            places = "shared_u32_places"
-            team.arrays["u32"] = places
-        to_place, from_place = ("bitcast<u32>({})", "bitcast<i32>({})") if places == "shared_u32_places" else ("{}", "{}")
+        # the positions need another array than the values, which may be i32 themselves
+        place_kind = "u32" if value_kind == "i32" else "i32"
+        values, places, half, result = team.array(value_kind), team.array(place_kind), self.fresh("h"), self.fresh("p")
+        to_place, from_place = ("bitcast<u32>({})", "bitcast<i32>({})") if place_kind == "u32" else ("{}", "{}")
         self.line(f"{values}[local] = {best}; {places}[local] = {to_place.format(place)};")
         self.line("workgroupBarrier();")
         self.line(f"for (var {half} = {team.size // 2}u; {half} > 0u; {half} = {half} / 2u) {{")

@@ -170,7 +170,7 @@ def _shader(
     for e in walk(roots):
         if e.op == "reduce":
             extents.update(dict(e.param[1]))
-    schedule = _schedule(kernel, stores, roots, extents, target)
+    schedule = _schedule(kernel, stores, roots, target)
     used = {e.param for e in walk(roots) if e.op == "load"}
     if not finds_winners:
         used |= {s.slot for s in stores}
@@ -222,9 +222,7 @@ def _key_of(mapping: dict[int, int], value: int) -> int:
     return next(k for k, v in mapping.items() if v == value)
 
 
-def _schedule(
-    kernel: LoopKernel, stores: Sequence[Store], roots: Sequence[Expr], extents: dict[int, int], target: Target
-) -> _Schedule:
+def _schedule(kernel: LoopKernel, stores: Sequence[Store], roots: Sequence[Expr], target: Target) -> _Schedule:
     axes = [(i, n) for i, n in enumerate(kernel.axes)]
     every = frozenset(i for i, n in axes if n > 1)
     wide = 64 if target.is_software else min(256, target.max_invocations)

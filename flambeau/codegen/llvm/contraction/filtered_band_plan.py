@@ -39,14 +39,14 @@ def filtered_bands(form: Form, target: Target) -> Iterator[FilteredBand]:
         return
     side = Side(line.axis, line.taps, minimal(form.extents[line.taps]))
     inner = find_track(form, r, r.columns[-1], (line.taps,))
-    if not _slides_last(form, r, side, inner.tap) or r.right.strides[r.columns[-1]] < 1 or inner.step != 1:
+    if not _slides_last(r, side, inner.tap) or r.right.strides[r.columns[-1]] < 1 or inner.step != 1:
         return
     if form.extents[r.columns[-1]] > _LONGEST or any(c.every != 1 for c in r.right.checks):
         return
     yield FilteredBand(form, r, side, inner, lanes, 1, 1, 1, 1)
 
 
-def _slides_last(form: Form, r: Roles, side: Side, tap: int | None) -> bool:
+def _slides_last(r: Roles, side: Side, tap: int | None) -> bool:
     """Whether the taps along lines are the last of the summed axes but those of the side."""
     rest = [k for k in r.summed if k != side.taps]
     return tap is None or rest[-1] == tap
