@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 import pytest
 
+import flambeau
 import flambeau.config as config
 from flambeau.devices.cpu.image import Image
 from flambeau.devices.cpu.jit import Jit
-from flambeau.devices.cpu.kept import kept_image
+from flambeau.devices.cpu.kept import kept_image, sources
 from flambeau.devices.cpu.machine import host
 from flambeau.devices.cpu.runner.walking import walking
 
@@ -35,3 +37,16 @@ def test_code_is_read_from_disk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
 
 def test_the_runner_holds_no_address_of_the_process() -> None:
     assert "inttoptr" not in walking(host())
+
+
+def test_names_on_disk_change_with_all_that_the_code_generator_imports() -> None:
+    """Else a new version would run code that an old one made."""
+    known = {str(path) for path in sources()}
+    root = Path(flambeau.__file__).parent
+    for path in root.glob("codegen/llvm/**/*.py"):
+        assert str(path) in known
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.ImportFrom) and str(node.module).startswith("flambeau."):
+                module = root.joinpath(*str(node.module).split(".")[1:])
+                file = module / "__init__.py" if module.is_dir() else module.with_suffix(".py")
+                assert str(file) in known, f"{path} imports {node.module}"
