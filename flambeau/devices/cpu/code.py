@@ -1,6 +1,6 @@
 """`Code`: executable memory that holds images (`image.py`), given back when nothing refers to it any more.
 
-Memory is written first and made executable (and read-only) after. Imports nothing of flambeau.
+Memory is written first and made executable (and read-only) after. May import `devices.cpu.image`.
 """
 
 from __future__ import annotations

@@ -40,7 +40,6 @@ class _Natives:
     """The runner's functions as Python callables. Each call lets go of the GIL, but `run_alone`: some microseconds."""
 
     def __init__(self, jit: Jit) -> None:
-        self._jit = jit
         source, names = walking(jit.target), ["run", "alone", "prepare", "walk", "nothing", "repeat"]
         if has_futex(jit.target):
             source += helping(jit.target)
