@@ -169,10 +169,9 @@ def overridable(function: Callable[..., Any], plain: Callable[..., Any], argumen
             if is_checked:
                 args, kwargs = taken(args, kwargs)
             return function(*args, **kwargs) if kwargs or state.autocast is not None else plain(*args)
-        except Exception as error:
-            found = []
-            if isinstance(error, (TypeError, AttributeError)):  # perhaps an argument is of a class that stands for a tensor
-                found = [v for v in overloaded(_arguments(args, kwargs)) if not isinstance(v, Tensor)]
+        except Exception:
+            # perhaps an argument is of a class that stands for a tensor, and what it was asked for raised
+            found = [v for v in overloaded(_arguments(args, kwargs)) if not isinstance(v, Tensor)]
             if not found:
                 better = arguments.blamed(args, kwargs)
                 if better is None:

@@ -256,3 +256,9 @@ def test_unchangeable_arguments():
     node.update_arg(0, [*node.args[0], node.args[0][0]])
     traced.recompile()
     assert traced(flambeau.ones(2, 1)).shape == (2, 3)
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_proxies_that_a_function_takes_apart_are_recorded(library):
+    traced = library.fx.symbolic_trace(lambda x, y: library.broadcast_tensors(x[..., :1], y[..., :1])[0])
+    assert traced(library.ones(3, 2), library.ones(4, 1, 2)).shape == (4, 3, 1)

@@ -269,6 +269,8 @@ def test_trees():
         assert tree.tree_map_only(int, str, value) == {"a": ["1", ("2", "3")], "b": "4"}
         with pytest.raises(ValueError):
             tree.tree_unflatten([1], spec)
+        values, keys = tree._dict_flatten(value)
+        assert values == [[1, (2, 3)], 4] and keys == ["a", "b"] and tree._dict_unflatten(values, keys) == value
 
 
 def test_parts_of_a_dataset():
