@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import math
 import threading
 import traceback
 import warnings
@@ -168,7 +169,8 @@ class GradientFunction:
 
 
 class AccumulateGrad(GradientFunction):
-    """The end of the tape: adds into a leaf's `.grad`. Runs after all others, so its sequence is 0."""
+    """The end of the tape: adds into a leaf's `.grad`, as soon as its last gradient is there. Where that can't be told (what
+    would give one more isn't reached) it runs after all others: its sequence is 0."""
 
     __slots__ = ("variable", "post_hooks")
 
@@ -283,6 +285,26 @@ def reachable(roots: Sequence[Edge]) -> list[GradientFunction]:
     return sorted([f for f in found if f is not None], key=_sequence_of)
 
 
+def _uses_of_leaves(roots: Sequence[Edge]) -> dict[GradientFunction, int]:
+    """For each leaf that the roots depend on, how many gradients may come to it."""
+    seen: set[GradientFunction] = set()
+    found: dict[GradientFunction, int] = {}
+    stack = [function for function, _ in roots]
+    while stack:
+        function = stack.pop()
+        if function is None or function in seen:
+            continue
+        seen.add(function)
+        for following, _ in function.edges:
+            if following is None:
+                continue
+            if not following.sequence:
+                found[following] = found.get(following, 0) + 1
+            else:
+                stack.append(following)
+    return found
+
+
 def _observed(function: GradientFunction, gradients: list[Any]) -> Sequence[Any]:
     """`function.backward`, with what it was called for where it fails or gives NaN."""
     try:
@@ -357,8 +379,9 @@ def run_backward(
             needed -= targets
     collected: dict[tuple[int, int], Any] = {}
     pending: dict[GradientFunction, list[Any]] = {}
-    queue: list[tuple[int, int, GradientFunction]] = []
+    queue: list[tuple[float, int, GradientFunction]] = []
     arrivals = 0  # leaves come in the order in which gradients reach them: the same graph at each step
+    to_come = _uses_of_leaves(roots)
 
     run = BackwardRun(roots, needed, wanted)
     before = state.enabled, state.autocast, running.run
@@ -369,10 +392,12 @@ def run_backward(
         while True:
             for edge, gradient in zip(edges, results):
                 following, output = edge
-                if following is None or gradient is None:
+                if following is None:
                     continue
                 slots = pending.get(following)
-                if slots is not None:
+                if gradient is None:
+                    pass
+                elif slots is not None:
                     known = slots[output]
                     slots[output] = gradient if known is None else known + gradient
                 elif needed is None or following in needed or edge in wanted:
@@ -380,9 +405,17 @@ def run_backward(
                     slots[output] = gradient
                     arrivals += 1
                     heapq.heappush(queue, (-following.sequence, arrivals, following))
+                if following in to_come:
+                    to_come[following] -= 1
+                    if slots is not None and not to_come[following]:
+                        arrivals += 1
+                        heapq.heappush(queue, (-math.inf, arrivals, following))
             if not queue:
                 return collected
             function = heapq.heappop(queue)[2]
+            if function not in pending:  # a leaf that was ready before its turn
+                edges = results = ()
+                continue
             grads = pending.pop(function)
             goes_on = needed is None or function in needed
             if function.tensor_hooks and (hooks_at_inputs or goes_on):

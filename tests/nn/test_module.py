@@ -409,6 +409,33 @@ def test_backward_hooks():
     both(mixed)
 
 
+def test_hooks_run_in_order():
+    """A leaf's run as soon as its last gradient is there, before those of modules further on."""
+
+    def program(lib):
+        nn, seen = lib.nn, []
+        layer = nn.TransformerEncoderLayer(4, 2, 8, 0.0, batch_first=True)
+        m = nn.Sequential(nn.Conv1d(3, 3, 1), nn.BatchNorm1d(3), nn.ReLU(), layer, nn.Linear(4, 2), nn.PReLU(), nn.GRUCell(2, 2))
+        for name, p in m.named_parameters():
+            p.register_hook(lambda g, name=name: seen.append("gradient of " + name))
+            p.register_post_accumulate_grad_hook(lambda q, name=name: seen.append("accumulated " + name))
+        for name, module in m[:3].named_modules():
+            own = list(module.parameters(recurse=False))
+            module.register_full_backward_pre_hook(lambda mod, go, name=name: seen.append("before " + name))
+            module.register_full_backward_hook(
+                lambda mod, gi, go, name=name, own=own: seen.append(["after " + name, [p.grad is not None for p in own]])
+            )
+        x = lib.ones(2, 3, 4, requires_grad=True)
+        x.register_hook(lambda g: seen.append("gradient of x"))
+        y = m[:-1](x)
+        y.register_hook(lambda g: seen.append("gradient of y"))
+        twice = (m[0].weight ** 2).sum() + m[0].weight.sum()
+        (m[-1](y.flatten(0, 1)).sum() + twice).backward()
+        return seen
+
+    both(program)
+
+
 def rounded(value):
     value = plain(value)
     if isinstance(value, float):

@@ -36,17 +36,22 @@ def _labels(rank: int, weight_rank: int) -> tuple[tuple[int, ...], ...]:
 
 
 def _gradient(g: Tensor, y: Any, inputs: Sequence[Any], params: tuple[Any, ...]) -> list[Any]:
-    x, w = inputs[:2]
-    rank = len(x.shape)
-    x_labels, w_labels, y_labels = _labels(rank, len(w.shape))
+    x, w = inputs
+    x_labels, w_labels, y_labels = _labels(len(x.shape), len(w.shape))
     return [
         lambda: Tensor._apply(CONTRACT, (g, w), (y_labels, w_labels, x_labels)),
         lambda: Tensor._apply(CONTRACT, (g, x), (y_labels, x_labels, w_labels)),
-        lambda: g.sum(tuple(range(rank - 1))) if rank > 1 else g,
-    ][: len(inputs)]
+    ]
 
 
-_LINEAR = Composite("addmm", _gradient, reads=((1,), (0,), ()))
+def _affine_gradient(g: Tensor, y: Any, inputs: Sequence[Any], params: tuple[Any, ...]) -> list[Any]:
+    lead = tuple(range(len(inputs[1].shape) - 1))
+    return [lambda: g.sum(lead) if lead else g, *_gradient(g, y, inputs[1:], params)]
+
+
+_LINEAR = Composite("mm", _gradient, reads=((1,), (0,)))
+_AFFINE = Composite("addmm", _affine_gradient, reads=((), (2,), (1,)))
+"""Of (bias, input, weight), in which order their gradients come."""
 
 
 @operator(namespace="nn.functional", method=False, out="exact")
@@ -78,7 +83,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     row = (1,) * (len(shape) - 1) + shape[-1:]
     b = bias._value()
     spread = EXPAND.make((b if len(row) == 1 else RESHAPE((b,), (row, b.shape)),), (shape, row))
-    return record(_LINEAR, from_node(ADD.make((node, spread))), (input, weight, bias))
+    return record(_AFFINE, from_node(ADD.make((node, spread))), (bias, input, weight))
 
 
 @operator(method=False)
