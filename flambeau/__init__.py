@@ -114,6 +114,7 @@ _ELSEWHERE = {
         ),
         "flambeau.amp.autocast_mode",
     ),
+    "Future": "flambeau.futures",
     "GradScaler": "flambeau.amp.grad_scaler",
     **dict.fromkeys(("TypedStorage", "UntypedStorage"), "flambeau.ops.storages"),
     **dict.fromkeys(("get_num_interop_threads", "set_flush_denormal", "set_num_interop_threads"), "flambeau.runtime"),

@@ -3331,6 +3331,7 @@ DisableTorchFunction: Any
 DisableTorchFunctionSubclass: Any
 DoubleTensor: Any
 FloatTensor: Any
+Future: Any
 Generator: Any
 GradScaler: Any
 HalfTensor: Any

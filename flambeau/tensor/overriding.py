@@ -219,6 +219,24 @@ def _method(name: str, function: Any) -> Any:
     return method
 
 
+_FORWARD = {f"__r{name}__": f"__{name}__" for name in _ARITHMETIC.split()}
+"""By reflected operator: the one that the left operand is asked for."""
+
+
+def _reflected(name: str, function: Any) -> Any:
+    """Python asks a right operand first whose class has a reflected operator of its own, as all adopted classes do; with a tensor
+    on the left it is that one's turn, as with PyTorch, whose classes inherit theirs."""
+    method, forward = _method(name, function), _method(_FORWARD[name], getattr(Tensor, _FORWARD[name]))
+
+    @functools.wraps(function)
+    def reflected(self: Any, other: Any) -> Any:
+        if not isinstance(other, Tensor):
+            return method(self, other)
+        return (forward if type(other) is Tensor else getattr(type(other), _FORWARD[name]))(other, self)
+
+    return reflected
+
+
 def _property(described: property) -> property:
     def get(self: Any) -> Any:
         found = overloaded((self,))
@@ -242,7 +260,9 @@ def _members() -> dict[str, Any]:
 
 
 def _wrapped(name: str, value: Any) -> Any:
-    return _property(value) if isinstance(value, property) else _method(name, value)
+    if isinstance(value, property):
+        return _property(value)
+    return (_reflected if name in _FORWARD else _method)(name, value)
 
 
 def adopt(cls: type[Tensor]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import subprocess
 import sys
 from types import ModuleType
@@ -35,6 +36,39 @@ def _logging_class(library: ModuleType) -> Any:
     return Logged
 
 
+def test_a_tensor_on_the_left_stays_there() -> None:
+    """Python asks the right operand's class first where it is a subclass."""
+    for operation in (
+        "add",
+        "sub",
+        "mul",
+        "truediv",
+        "floordiv",
+        "mod",
+        "pow",
+        "matmul",
+        "and_",
+        "or_",
+        "xor",
+        "lshift",
+        "rshift",
+    ):
+        found = []
+        for library in LIBRARIES:
+            logged = _logging_class(library)
+            a, b = library.tensor([[5, 2], [3, 4]]), library.tensor([[1, 3], [2, 1]])
+            results = [
+                getattr(operator, operation)(*operands)
+                for operands in (
+                    (a, b.as_subclass(logged)),
+                    (a.as_subclass(logged), b),
+                    (a.as_subclass(logged), b.as_subclass(logged)),
+                )
+            ]
+            found.append(([r.tolist() for r in results], [n for n in logged.log if n not in ("tolist", "__get__")]))
+        assert found[0] == found[1], operation
+
+
 def _outcomes(library: ModuleType) -> list[Any]:
     """Types and calls seen of a program with a subclass."""
     logged = _logging_class(library)
@@ -48,7 +82,7 @@ def _outcomes(library: ModuleType) -> list[Any]:
         lambda: x.add_(1), lambda: library.nn.functional.relu(x),
         lambda: library.nn.functional.linear(plain, library.ones(2, 3).as_subclass(logged)),
         lambda: library.add(x, x, alpha=2), lambda: library.cat((plain, x)), lambda: x.real, lambda: library.nn.Linear(3, 2)(x),
-        lambda: repr(x), lambda: x.__setitem__(0, 5.0),
+        lambda: repr(x), lambda: x.__setitem__(0, 5.0), lambda: plain - x, lambda: plain / x, lambda: plain**x, lambda: plain @ x,
     ]  # fmt: skip
     found = []
     for program in programs:
