@@ -92,7 +92,8 @@ def test_names():
 @pytest.mark.parametrize("m", [flambeau, torch], ids=["flambeau", "torch"])
 def test_futures(m):
     futures = importlib.import_module(f"{m.__name__}.futures")
-    first, second, failing = m.Future(), futures.Future(), futures.Future()
+    assert issubclass(futures.Future, m.Future)
+    first, second, failing = futures.Future(), futures.Future(), futures.Future()
     both = futures.collect_all([first, second])
     after = first.then(lambda done: done.value() + 1)
     seen = []
