@@ -46,7 +46,7 @@ _NO_FAKES = "tensors without memory are those of device='meta'"
 
 _PARTS = {
     "_C": _Part(
-        "that is the inside of PyTorch's binary", "PyTorchFileReader PyTorchFileWriter ScriptObject "
+        "that is the inside of PyTorch's binary", "Block Graph Node PyTorchFileReader PyTorchFileWriter ScriptObject Value "
         "_ExcludeDispatchKeyGuard _ForceDispatchKeyGuard _IncludeDispatchKeyGuard",
         {"_get_tracing_state": None, "_log_api_usage_once": None},
     ),

@@ -6,8 +6,8 @@ May import `flambeau.compiler`, `flambeau.nn`.
 from types import SimpleNamespace
 from typing import Any
 
+from flambeau._dynamo.eval_frame import OptimizedModule
 from flambeau.compiler import allow_in_graph, disable, is_compiling, reset
-from flambeau.nn.compiled import CompiledModule as OptimizedModule
 
 __all__ = [
     "OptimizedModule",

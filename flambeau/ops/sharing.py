@@ -15,7 +15,7 @@ from typing import Any
 from flambeau import devices, dlpack
 from flambeau.device import as_device_name
 from flambeau.devices.foreign import ForeignMemory
-from flambeau.dtypes import default_dtype, dtype, name_of_dtype
+from flambeau.dtypes import default_dtype, dtype, int64, name_of_dtype
 from flambeau.ops.conversion import to
 from flambeau.ops.copies import clone
 from flambeau.ops.creation import check_array, made_of
@@ -186,11 +186,19 @@ def _shared(obj: Any, type: dtype | None) -> Tensor | None:
         return _over_array(obj, "cpu")
     if isinstance(obj, _numpy_class("generic")):
         return None
+    if isinstance(obj, _storage_class()):
+        return obj._elements() if hasattr(obj, "dtype") else obj.seen_as(type or int64)  # type: ignore[no-any-return]
     if hasattr(obj, "__dlpack__") or obj.__class__.__name__ == "PyCapsule":
         return from_dlpack(obj)
     if isinstance(obj, bytes | bytearray | memoryview | arrays.array):
         return frombuffer(obj, dtype=type or default_dtype())
     return None
+
+
+def _storage_class() -> Any:
+    from flambeau.ops.storages import UntypedStorage
+
+    return UntypedStorage
 
 
 # --- Python's buffers ----------------------------------------------------------------------------------------------------

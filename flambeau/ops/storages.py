@@ -5,11 +5,15 @@ May import what `flambeau.ops` may.
 
 from __future__ import annotations
 
+import mmap
+import os
 from typing import Any, Self
 
 from flambeau.device import device
 from flambeau.dtypes import dtype, uint8
+from flambeau.ops.creation import empty
 from flambeau.ops.registry import operator
+from flambeau.ops.sharing import frombuffer
 from flambeau.ops.strided import whole_memory
 from flambeau.tensor import Tensor
 
@@ -23,6 +27,35 @@ class UntypedStorage:
 
     def __init__(self, tensor: Tensor) -> None:
         self._tensor = tensor
+
+    @staticmethod
+    def from_file(filename: str, shared: bool = False, nbytes: int = 0) -> UntypedStorage:
+        """A file's bytes, which the system reads when they are looked at.
+
+        nbytes: how many. With `shared` what is written goes to the file, which is made, or made longer, where there
+        aren't so many; else it changes this memory alone. Raises RuntimeError for a file that can't be opened or is too short.
+        """
+        try:
+            number = os.open(filename, os.O_RDWR | os.O_CREAT if shared else os.O_RDONLY)
+        except OSError as error:
+            mode = "read-write" if shared else "read-only"
+            raise RuntimeError(f"unable to open file <{filename}> in {mode} mode: {error.strerror} ({error.errno})") from None
+        try:
+            there = os.fstat(number).st_size
+            if not nbytes:
+                return UntypedStorage(empty(0, dtype=uint8))
+            if nbytes > there:
+                if not shared:
+                    raise RuntimeError(f"file <{filename}> size <{there}> is smaller than the required mapping size <{nbytes}>")
+                os.ftruncate(number, nbytes)
+            mapped = mmap.mmap(number, nbytes, access=mmap.ACCESS_WRITE if shared else mmap.ACCESS_COPY)
+        finally:
+            os.close(number)
+        return UntypedStorage(frombuffer(mapped, dtype=uint8))
+
+    def untyped(self) -> UntypedStorage:
+        """The same memory as bytes."""
+        return self if type(self) is UntypedStorage else UntypedStorage(self._tensor)
 
     def _whole(self) -> Tensor:
         return whole_memory(self._tensor.detach())
@@ -60,7 +93,16 @@ class UntypedStorage:
         return self._elements().tolist()
 
     def __getitem__(self, index: Any) -> Any:
-        return self.tolist()[index]
+        """One byte; of a slice a storage, whose bytes are copies of these. Raises RuntimeError for a step."""
+        if not isinstance(index, slice):
+            count = len(self)
+            if not -count <= index < count:
+                raise IndexError(f"index {index} out of range for storage of size {count}")
+            return self._elements()[index].item()
+        start, stop, step = index.indices(len(self))
+        if step != 1:
+            raise RuntimeError(f"Trying to slice with a step of {step}, but only a step of 1 is supported")
+        return UntypedStorage(self._elements()[start : max(start, stop)].clone())
 
     def __setitem__(self, index: int, value: Any) -> None:
         self._elements()[index] = value
@@ -119,12 +161,14 @@ class TypedStorage(UntypedStorage):
         """Bytes of one element."""
         return self._tensor.itemsize
 
-    def untyped(self) -> UntypedStorage:
-        """The same memory as bytes."""
-        return UntypedStorage(self._tensor)
-
     def _elements(self) -> Tensor:
         return self._whole()
+
+    def __getitem__(self, index: Any) -> Any:
+        """One element. Raises RuntimeError for a slice."""
+        if isinstance(index, slice):
+            raise RuntimeError("slices are only supported in UntypedStorage.__getitem__")
+        return super().__getitem__(index)
 
     def __repr__(self) -> str:
         numbers = "".join(f" {value}\n" for value in self.tolist())

@@ -65,3 +65,32 @@ def test_storages_are_equal_where_memory_is() -> None:
     assert x.untyped_storage().data_ptr() == x[1:].untyped_storage().data_ptr() == x.data_ptr()
     x.storage()[1] = 5
     assert x.tolist() == [0, 5, 0, 0]
+
+
+def test_storages_of_files(tmp_path: Any) -> None:
+    """Bytes of a file as a storage, its parts, and tensors of these."""
+    path = tmp_path / "bytes"
+
+    def program(library: Any) -> list[Any]:
+        path.write_bytes(bytes(range(16)))
+        storage = library.UntypedStorage.from_file(str(path), shared=False, nbytes=16)
+        part = library.asarray(storage[4:12], dtype=library.uint8)
+        found = [part.tolist(), part.view(library.int16).tolist(), library.asarray(storage).tolist(), storage[-1], len(storage)]
+        found += [library.asarray(storage[:8], dtype=library.float32).tolist(), len(storage.untyped())]
+        storage[0] = 9
+        written = library.UntypedStorage.from_file(str(path), shared=True, nbytes=20)
+        written[1] = 7
+        found += [len(library.UntypedStorage.from_file(str(path))), written.tolist(), path.read_bytes()]
+        for wrong in (
+            lambda: library.UntypedStorage.from_file(str(path), False, 40),
+            lambda: library.UntypedStorage.from_file(str(path) + "s", False, 4),
+            lambda: storage[::2],
+            lambda: storage[16],
+            lambda: library.ones(2)._typed_storage()[:1],
+        ):
+            with pytest.raises((RuntimeError, IndexError)) as error:
+                wrong()
+            found.append((type(error.value), str(error.value)))
+        return found
+
+    assert program(flambeau) == program(torch)

@@ -17,9 +17,9 @@ import torch
 import flambeau
 
 MODULES = [
-    "_dynamo", "_inductor", "__config__", "autograd.profiler", "autograd.variable", "cuda", "backends", "multiprocessing",
-    "compiler", "control_flow", "hub", "nn.common_types", "overrides", "sparse", "storage", "testing", "utils.checkpoint",
-    "utils.data._utils", "utils.data._utils.collate",
+    "_dynamo", "_dynamo.eval_frame", "_inductor", "__config__", "autograd.profiler", "autograd.variable", "cuda", "backends",
+    "multiprocessing", "compiler", "control_flow", "hub", "nn.common_types", "overrides", "sparse", "storage", "testing",
+    "utils.checkpoint", "utils.data._utils", "utils.data._utils.collate",
 ]  # fmt: skip
 
 
@@ -249,3 +249,13 @@ def test_numbers_made_of_what_has_a_gradient_warn_once(library: str) -> None:
     """
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(text)], capture_output=True, text=True, check=True)
     assert done.stdout == "0 ['UserWarning']\n"
+
+
+@pytest.mark.parametrize("library", [flambeau, torch], ids=["flambeau", "torch"])
+def test_names_of_libraries_of_transformers(library: Any) -> None:
+    def symbolic(graph: library._C.Graph, input: library._C.Value) -> library._C.Node:  # type: ignore[name-defined]
+        raise NotImplementedError
+
+    assert library._dynamo.eval_frame.OptimizedModule is library._dynamo.OptimizedModule
+    assert isinstance(library.compile(library.nn.ReLU()), library._dynamo.eval_frame.OptimizedModule)
+    assert library.nn.modules.module._EXTRA_STATE_KEY_SUFFIX == "_extra_state"

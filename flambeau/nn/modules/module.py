@@ -14,7 +14,7 @@ from typing import Any
 from flambeau.nn.modules import hooks
 from flambeau.nn.modules.hooks import *  # noqa: F403 - PyTorch keeps these names in this module
 from flambeau.nn.modules.hooks import BackwardHook, WrappedHook
-from flambeau.nn.modules.module_state import IncompatibleKeys, ModuleState
+from flambeau.nn.modules.module_state import EXTRA_STATE_KEY_SUFFIX, IncompatibleKeys, ModuleState
 from flambeau.nn.modules.module_tree import ModuleTree
 from flambeau.nn.parameter import Buffer, Parameter
 from flambeau.storage import RECORDERS, pending
@@ -22,7 +22,7 @@ from flambeau.tensor import Tensor
 from flambeau.utils.hooks import RemovableHandle
 
 __all__ = [*hooks.__all__, "Module"]
-_IncompatibleKeys = IncompatibleKeys
+_IncompatibleKeys, _EXTRA_STATE_KEY_SUFFIX = IncompatibleKeys, EXTRA_STATE_KEY_SUFFIX
 
 
 def type_name(value: Any) -> str:
