@@ -52,7 +52,7 @@ _PARTS = {
     ),
     "_custom_ops": _Part("operators are defined by torch.library.custom_op", "custom_op impl impl_abstract impl_backward "
                          "impl_save_for_backward"),
-    "_dynamo.utils": _Part("nothing is compiled from bytecode", answers={"is_compile_supported": False}),
+    "_dynamo.utils": _Part("nothing is compiled from bytecode", answers={"is_compile_supported": True}),
     "_subclasses": _Part(_NO_FAKES, "FakeTensor FakeTensorMode"),
     "_subclasses.fake_tensor": _Part(_NO_FAKES, "FakeTensor FakeTensorMode", {"is_fake": False}),
     "ao": _Part(_NO_QUANTIZATION),

@@ -286,22 +286,19 @@ def reachable(roots: Sequence[Edge]) -> list[GradientFunction]:
 
 
 def _uses_of_leaves(roots: Sequence[Edge]) -> dict[GradientFunction, int]:
-    """For each leaf that the roots depend on, how many gradients may come to it."""
+    """For each leaf that the roots depend on, or that is one, how many gradients may come to it."""
     seen: set[GradientFunction] = set()
     found: dict[GradientFunction, int] = {}
-    stack = [function for function, _ in roots]
+    stack = [roots]
     while stack:
-        function = stack.pop()
-        if function is None or function in seen:
-            continue
-        seen.add(function)
-        for following, _ in function.edges:
-            if following is None:
+        for function, _ in stack.pop():
+            if function is None:
                 continue
-            if not following.sequence:
-                found[following] = found.get(following, 0) + 1
-            else:
-                stack.append(following)
+            if not function.sequence:
+                found[function] = found.get(function, 0) + 1
+            elif function not in seen:
+                seen.add(function)
+                stack.append(function.edges)
     return found
 
 

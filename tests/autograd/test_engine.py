@@ -312,3 +312,17 @@ def test_the_tape_makes_no_cycles():
         assert all(e() is None for e in entries), before
     finally:
         gc.enable()
+
+
+def test_a_leaf_that_is_a_root_too() -> None:
+    """Its gradients come from there and from what depends on it."""
+    for library in (torch, flambeau):
+        x = library.ones(3, requires_grad=True)
+        y = x * 2
+        (first,) = library.autograd.grad(
+            [x, y.sum(), x, y * x], [x], [library.ones(3), None, library.full((3,), 5.0), library.ones(3)]
+        )
+        assert first.tolist() == [12.0] * 3
+        z = library.ones(2, requires_grad=True)
+        library.autograd.backward([z, (z * 3).sum()], [library.ones(2), None])
+        assert z.grad.tolist() == [4.0, 4.0]
