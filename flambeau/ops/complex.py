@@ -6,6 +6,7 @@ conjugate is computed where it is read (`is_conj` tells of one, `resolve_conj` m
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from flambeau.graph.node import Primitive
@@ -14,7 +15,7 @@ from flambeau.ops.binary import atan2
 from flambeau.ops.choices import choose
 from flambeau.ops.comparison import isnan
 from flambeau.ops.composite import Composite, record, untaped
-from flambeau.ops.operands import cast, check_tensor, operands
+from flambeau.ops.operands import check_tensor, operands, scalar
 from flambeau.ops.pointwise import abs, cos, sign, sin, unary_operand
 from flambeau.ops.registry import operator, scalar_name
 from flambeau.ops.views import transpose
@@ -258,7 +259,7 @@ def angle(input: Tensor) -> Tensor:
         if _is_complex(x):
             y = atan2(_apply(IMAG, (x,)), _apply(REAL, (x,))).contiguous()  # in row-major order, as PyTorch's
         else:
-            y = cast(choose(isnan(x), x, choose(x < 0, 3.141592653589793, 0.0, "angle"), "angle"), x.dtype)
+            y = choose(isnan(x), x, choose(x < 0, scalar(math.pi, x.dtype, x._storage.device), 0.0, "angle"), "angle")
     return record(_ANGLE, y, (x,))
 
 

@@ -40,7 +40,7 @@ def _raised(t: Tensor) -> Tensor:
     return t if t._shape else reshape(t, (1,))
 
 
-@operator(out="exact", remembered=True)
+@operator(apart=True, out="exact", remembered=True)
 def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False) -> Tensor:
     """out[i, j, …] = input[index[i, j, …], j, …] for dim 0. Indices must lie in [0, n) (RuntimeError otherwise).
 
@@ -186,7 +186,7 @@ def _neutral(reduce: str, input: Tensor) -> Any:
     return limits.min if reduce == "amax" else limits.max
 
 
-@operator(out="exact", remembered=True)
+@operator(apart=True, out="exact", remembered=True)
 def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
     """`gather` whose operands broadcast; over the flattened tensor without `dim`.
 
@@ -233,7 +233,7 @@ def _vector(name: str, index: Any) -> Tensor:
     return _raised(places)
 
 
-@operator(out="exact", remembered=True)
+@operator(apart=True, out="exact", remembered=True)
 def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """The slices of dimension `dim` at the given places, a copy.
 
@@ -365,7 +365,7 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
 
 
 # --- by flat positions -------------------------------------------------------------------------------------------------
-@operator(out="exact")
+@operator(apart=True, out="exact")
 def take(input: Tensor, index: Tensor) -> Tensor:
     """The elements at positions of the flattened tensor, in the index's shape."""
     if check_tensor(index, "take", "index", 2).dtype is not int64:

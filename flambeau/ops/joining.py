@@ -45,7 +45,7 @@ _joined = lru_cache(1 << 12)(rules.cat)
 
 
 # --- joined ------------------------------------------------------------------------------------------------------------------
-@operator("cat", "concat", "concatenate", method=False, out=True, remembered=True)
+@operator("cat", "concat", "concatenate", method=False, apart=True, out=True, remembered=True)
 def cat(tensors: Any, dim: int = 0) -> Tensor:
     """Tensors joined along an existing dimension; dtypes promote. A tensor of shape [0] joins anything.
 
@@ -75,7 +75,7 @@ def cat(tensors: Any, dim: int = 0) -> Tensor:
     return result if format is contiguous_format else result._laid_out(format_strides(result._shape, format))
 
 
-@operator(method=False, out=True, remembered=True)
+@operator(method=False, apart=True, out=True, remembered=True)
 def stack(tensors: Any, dim: int = 0) -> Tensor:
     """Tensors of one shape joined along a new dimension.
 

@@ -78,7 +78,7 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     return result if result._strides is None else result._laid_out(contiguous_strides(result._shape))
 
 
-@operator(out="exact")
+@operator(apart=True, out="exact")
 def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     """The elements where the mask holds, in row-major order, in one dimension. Computes the mask to know how many.
 

@@ -253,9 +253,9 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
     for i, j in zip(first, second):  # a size of 1 stretches: the other side is summed
         if a._shape[i] != b._shape[j]:
             if a._shape[i] == 1:
-                b = b.sum(j, keepdim=True)
+                b = b.sum(j, keepdim=True, dtype=b.dtype)
             else:
-                a = a.sum(i, keepdim=True)
+                a = a.sum(i, keepdim=True, dtype=a.dtype)
     a_labels = list(range(len(a._shape)))
     b_labels = list(range(len(a_labels), len(a_labels) + len(b._shape)))
     for i, j in zip(first, second):

@@ -437,5 +437,5 @@ def renorm(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
     d = wrap_dim(dim, len(input._shape))
     axes = tuple(i for i in range(len(input._shape)) if i != d)
     length = vector_norm(input, float(p), axes, True)
-    factor = (maxnorm / (length + 1e-7))._fill_where(length <= maxnorm, 1)
+    factor = (maxnorm / (length + 1e-7))._fill_where(~(length > maxnorm), 1)  # of NaN, too
     return (input * factor)._laid_out(contiguous_strides(input._shape))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -71,10 +71,11 @@ def operator(
     """Registers a function under its own name, or under `names` (the first is the main one, others are aliases).
 
     With `inplace`, `Tensor.name_` writes the result into the tensor (`inplace_function`: also as a function, `torch.relu_`),
-    whose other operands may share none of its memory where the places written are computed (`apart`); with `out`, the public
-    function takes `out=` (a tensor, or a tuple for several results): of any dtype that the result's can be cast to, of that
-    dtype alone if it is "exact", or, if it is "dtype", one whose dtype stands for `dtype=`; a tensor that it resizes is row-
-    major if it is "contiguous", and otherwise laid out as the result. The first parameter of a method's function is the tensor.
+    whose other operands may share none of its memory where the places read or written are computed (`apart`, which holds for
+    `out=`, too, and without `inplace` for the first operand); with `out`, the public function takes `out=` (a tensor, or a
+    tuple for several results): of any dtype that the result's can be cast to, of that dtype alone if it is "exact", or, if it
+    is "dtype", one whose dtype stands for `dtype=`; a tensor that it resizes is row-major if it is "contiguous", and otherwise
+    laid out as the result. The first parameter of a method's function is the tensor.
     `expanded` gives the operands with which the in-place variant writes a tensor whose elements share memory, after `expand`,
     once each; without it that is an error. `also` gives parameters by other names that they are known by. What asks about
     objects of any kind isn't `overridden`: calls go past `__torch_function__`. What is `remembered` builds again what it built
@@ -92,7 +93,7 @@ def operator(
         for name in names or (function.__name__,):
             if name in OF_OPERATORS:
                 called = plain = spelled = _with_title(called, full_name(OF_OPERATORS[name]))
-            around = _with_out(called, out) if out else spelled
+            around = _with_out(called, out, apart, inplace) if out else spelled
             title = f"{namespace}_{name}" if namespace in ("fft", "linalg", "special") else name  # PyTorch's, in errors
             as_method = _method(spelled, plain, Arguments(unwrapped, title, True))
             arguments = Arguments(unwrapped, title, False)
@@ -210,9 +211,7 @@ def in_place(function: Callable[..., Tensor], target: Tensor, *args: Any, **kwar
     On the tape, as in PyTorch, what the gradient reads of the old value is kept beside the new one, and what it reads of the
     result is the tensor's own, so that a later write to it is an error.
     """
-    for other in args:
-        if isinstance(other, Tensor) and other._storage is target._storage and other is not target:
-            check_overlap(target, other)
+    _check_overlaps(target, args, may_coincide=True)
     if not state.enabled or not (target.requires_grad or any(isinstance(a, Tensor) and a.requires_grad for a in args)):
         return write_in_place(target, function(target, *args, **kwargs))
     target._check_writable(True)
@@ -230,11 +229,16 @@ def in_place(function: Callable[..., Tensor], target: Tensor, *args: Any, **kwar
 
 def check_apart(target: Tensor, *others: Any) -> None:
     """Raises RuntimeError where one of the others is a tensor that shares the memory written (see `check_overlap`)."""
+    _check_overlaps(target, others, may_coincide=False)
+
+
+def _check_overlaps(target: Any, others: Iterable[Any], may_coincide: bool) -> None:
+    """`check_overlap` with each tensor among the others and in their lists, which may be the target itself if they coincide."""
     for other in others:
-        if other is target:
-            raise _overlap_error()
-        if isinstance(other, Tensor) and other._storage is target._storage:
-            check_overlap(target, other, may_coincide=False)
+        if isinstance(other, (list, tuple)):
+            _check_overlaps(target, other, may_coincide)
+        elif isinstance(other, Tensor) and isinstance(target, Tensor) and other._storage is target._storage:
+            check_overlap(target, other, may_coincide)
 
 
 def check_overlap(target: Tensor, other: Tensor, may_coincide: bool = True) -> None:
@@ -243,6 +247,10 @@ def check_overlap(target: Tensor, other: Tensor, may_coincide: bool = True) -> N
     As in PyTorch this is looked into for dense tensors alone. The same elements in the same order are fine if they
     `may_coincide`: where an element is read before it is written.
     """
+    if other is target:
+        if not may_coincide:
+            raise _overlap_error()
+        return
     n, m = target.numel(), other.numel()
     start, other_start = target.storage_offset(), other.storage_offset()
     if not (n and m and _is_dense(target) and _is_dense(other)) or start + n <= other_start or other_start + m <= start:
@@ -262,7 +270,7 @@ def _is_dense(t: Tensor) -> bool:
     return is_dense(t._shape, t.stride())
 
 
-def _with_out(function: Callable[..., Any], kind: bool | str) -> Callable[..., Any]:
+def _with_out(function: Callable[..., Any], kind: bool | str, apart: bool, inplace: bool) -> Callable[..., Any]:
     @functools.wraps(function)
     def with_out(*args: Any, out: Any = None, **kwargs: Any) -> Any:
         if out is None:
@@ -274,10 +282,9 @@ def _with_out(function: Callable[..., Any], kind: bool | str) -> Callable[..., A
             _check_dtypes(out, result)
         if kind == "contiguous":
             result = result.contiguous()
-        if isinstance(out, Tensor):
-            for other in args:
-                if isinstance(other, Tensor) and other._storage is out._storage and other is not out:
-                    check_overlap(out, other)
+        for target in (out,) if isinstance(out, Tensor) else out if isinstance(out, (list, tuple)) else ():
+            _check_overlaps(target, args[:1], not apart or inplace)
+            _check_overlaps(target, args[1:], not apart)
         return write_out(out, result)
 
     return with_out

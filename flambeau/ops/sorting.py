@@ -87,7 +87,7 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
     return _topk_result(gather(input, d, places), places)
 
 
-@operator(out="exact")
+@operator(apart=True, out="exact")
 def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Any:
     """The k-th smallest element along `dim` (k from 1), and its place."""
     shape = tuple(check_tensor(input, "kthvalue", "input")._shape)

@@ -64,6 +64,7 @@ add(
     lambda r: (r.f(2, 3), r.f(4, 3), 1),
     lambda r: (r.f(2, 3), r.f(2), 0),
     lambda r: (r.f(2, 3, 4), r.f(4, 3), ([1, 2], [1, 0])),
+    lambda r: (r.f(1, 1, 2), r.f(2, 1, 2), ([0, 1], [2, 0])),
     dtypes=WIDE,
 )
 add("kron", lambda r: (r.f(2, 3), r.f(3, 1)), lambda r: (r.f(2), r.f(2, 2)))

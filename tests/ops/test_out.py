@@ -43,3 +43,26 @@ def test_resized_and_refused(number: int) -> None:
     assert my_error is None
     compare(mine, theirs)
     assert my_warnings == expected
+
+
+OVERLAPPING: list[Callable[..., Any]] = [
+    lambda t, x, i: t.gather(x, 0, i, out=x), lambda t, x, i: t.index_select(x, 0, i[0], out=x),
+    lambda t, x, i: t.take(x, i, out=x), lambda t, x, i: t.cat([x[:1], x[1:]], out=x),
+    lambda t, x, i: t.stack([x[0], x[1], x[1]], out=x), lambda t, x, i: t.masked_select(x[0], x[0] > -1, out=x[0]),
+    lambda t, x, i: t.take_along_dim(x, i, 0, out=x), lambda t, x, i: t.scatter(x, 0, i, x * 2, out=x),
+    lambda t, x, i: t.sort(x[:2], out=(x[1:], i[:2].clone())), lambda t, x, i: t.sort(x, out=(x, i.clone())),
+    lambda t, x, i: t.kthvalue(x, 1, out=(x[0], i[0].clone())), lambda t, x, i: t.cumsum(x, 0, out=x),
+    lambda t, x, i: t.sin(x, out=t.zeros(1, 3).expand(3, 3)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("number", range(len(OVERLAPPING)))
+def test_overlapping(number: int) -> None:
+    """What reads its operands at computed places refuses to write over them; the rest may write over the whole operand."""
+    found = []
+    for library in (flambeau, torch):
+        x, index = library.arange(9.0).reshape(3, 3), library.tensor([[2, 0, 1]] * 3)
+        found.append((*outcome(OVERLAPPING[number], (library, x, index), {}), x))
+    (_, my_error, mine), (_, error, theirs) = found
+    assert (my_error is None) == (error is None) and (error is None or same_error(my_error, error))
+    compare(mine, theirs)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 
 from flambeau.dtypes import float64
-from flambeau.ops.choices import choose
+from flambeau.ops.choices import choose, minimum
 from flambeau.ops.pointwise import unary_operand
 from flambeau.ops.registry import operator
 from flambeau.ops.special.composed import composed, polynomial, wide_operand
@@ -56,32 +56,62 @@ def erfc(input: Tensor) -> Tensor:
     ))  # fmt: skip
 
 
-# Approximation of the inverse error function (M. Giles, "Approximating the erfinv function", 2010, single precision): in float32
-# within 3e-7 of the value, which is what its coefficients are good for; for float64 Newton steps follow.
-_GILES_CENTER = (
-    2.81022636e-08, 3.43273939e-07, -3.5233877e-06, -4.39150654e-06, 0.00021858087, -0.00125372503, -0.00417768164, 0.246640727,
-    1.50140941,
+# The normal distribution's quantiles by quotients of polynomials (M. J. Wichura, "Algorithm AS 241: The percentage points of the
+# normal distribution", 1988): in q·f(q²) about the middle, and of r = √(-log of the tail's area) towards the ends and far out.
+# Each pair is the numerator's and the denominator's coefficients.
+_QUANTILE_SINGLE = (
+    ((59.109374720, 159.29113202, 50.434271938, 3.3871327179), (67.187563600, 78.757757664, 17.895169469, 1.0)),
+    ((0.17023821103, 1.3067284816, 2.7568153900, 1.4234372777), (0.12021132975, 0.73700164250, 1.0)),
+    ((0.017337203997, 0.42868294337, 3.0812263860, 6.6579051150), (0.012258202635, 0.24197894225, 1.0)),
+)
+_QUANTILE_DOUBLE = (
+    (
+        (2509.0809287301226727, 33430.575583588128105, 67265.770927008700853, 45921.953931549871457, 13731.693765509461125,
+         1971.5909503065514427, 133.14166789178437745, 3.3871328727963666080),
+        (5226.4952788528545610, 28729.085735721942674, 39307.895800092710610, 21213.794301586595867, 5394.1960214247511077,
+         687.18700749205790830, 42.313330701600911252, 1.0),
+    ),
+    (
+        (7.74545014278341407640e-4, 0.0227238449892691845833, 0.241780725177450611770, 1.27045825245236838258,
+         3.64784832476320460504, 5.76949722146069140550, 4.63033784615654529590, 1.42343711074968357734),
+        (1.05075007164441684324e-9, 5.47593808499534494600e-4, 0.0151986665636164571966, 0.148103976427480074590,
+         0.689767334985100004550, 1.67638483018380384940, 2.05319162663775882187, 1.0),
+    ),
+    (
+        (2.01033439929228813265e-7, 2.71155556874348757815e-5, 0.00124266094738807843860, 0.0265321895265761230930,
+         0.296560571828504891230, 1.78482653991729133580, 5.46378491116411436990, 6.65790464350110377720),
+        (2.04426310338993978564e-15, 1.42151175831644588870e-7, 1.84631831751005468180e-5, 7.86869131145613259100e-4,
+         0.0148753612908506148525, 0.136929880922735805310, 0.599832206555887937690, 1.0),
+    ),
 )  # fmt: skip
-_GILES_TAIL = (
-    -0.000200214257, 0.000100950558, 0.00134934322, -0.00367342844, 0.00573950773, -0.0076224613, 0.00943887047, 1.00167406,
-    2.83297682,
-)  # fmt: skip
+
+
+def _quantile(q: Tensor, tail: Tensor, name: str) -> Tensor:
+    """Where the area under the normal curve is ½ + q, of which min(½ + q, ½ - q) is given as `tail`, exact where it is small."""
+    middle, ends, far = _QUANTILE_DOUBLE if q.dtype is float64 else _QUANTILE_SINGLE
+    square = 0.180625 - q * q
+    r = (-tail.log()).sqrt()
+    near, out = r - 1.6, r - 5
+    is_far = r > 5
+    above = choose(is_far, polynomial(out, far[0]), polynomial(near, ends[0]), name)
+    below = choose(is_far, polynomial(out, far[1]), polynomial(near, ends[1]), name)
+    outer = above / below
+    return choose(
+        q.abs() <= 0.425,
+        q * polynomial(square, middle[0]) / polynomial(square, middle[1]),
+        choose(q < 0, -outer, outer, name),
+        name,
+    )
 
 
 def _erfinv_value(x: Tensor) -> Tensor:
-    one = x.abs() == 1
-    outside = x.abs() > 1
-    safe = x._fill_where(one | outside, 0)
-    w = -((1 - safe) * (1 + safe)).log()  # both factors are exact where it matters, near ±1
-    near = polynomial(w - 2.5, _GILES_CENTER)
-    far = polynomial(w.clamp(min=5).sqrt() - 3, _GILES_TAIL)
-    y = choose(w < 5, near, far, "erfinv") * safe
-    for _ in range(3 if x.dtype is float64 else 0):
-        # In the tail the difference of erfc's keeps its digits; both sides are taken at |x|.
-        error = choose(safe.abs() < 0.5, y.erf() - safe, ((1 - safe.abs()) - _erfc_value(y.abs())) * safe.sgn(), "erfinv")
-        y = y - error / ((2 / math.sqrt(math.pi)) * (-y * y).exp())
-    y = choose(one, x * math.inf, y, "erfinv")
-    return y._fill_where(outside, math.nan)
+    y = _quantile(0.5 * x, 0.5 - 0.5 * x.abs(), "erfinv") * math.sqrt(0.5)
+    return choose(x.abs() == 1, x * math.inf, y, "erfinv")
+
+
+def _ndtri_value(x: Tensor) -> Tensor:
+    y = _quantile(x - 0.5, minimum(x, 1 - x), "ndtri")
+    return choose((x == 0) | (x == 1), (x - 0.5) * math.inf, y, "ndtri")
 
 
 @operator(inplace=True, out=True)
@@ -101,8 +131,11 @@ def ndtr(input: Tensor) -> Tensor:
 
 @operator(namespace="special", method=False, out=True)
 def ndtri(input: Tensor) -> Tensor:
-    """The inverse of `ndtr`."""
-    return erfinv(wide_operand("ndtri", input) * 2 - 1) * math.sqrt(2)
+    """The inverse of `ndtr` on (0, 1)."""
+    x = wide_operand("ndtri", input)
+    return composed("ndtri", x, _ndtri_value, lambda g, y, inputs, params: (
+        lambda: g * math.sqrt(2 * math.pi) * (y * y / 2).exp(),
+    ))  # fmt: skip
 
 
 def _erfcx_value(x: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from flambeau.ops.registry import in_place, operator
 from flambeau.ops.special.composed import EULER, composed, polynomial, refuse_halves
 from flambeau.tensor import Tensor
 
-__all__ = ["lgamma", "digamma", "polygamma", "mvlgamma", "stirling_tail", "zeta"]
+__all__ = ["lgamma", "digamma", "polygamma", "lgamma_of_one_more", "mvlgamma", "stirling_tail", "zeta"]
 
 
 # Stirling's series with Bernoulli numbers after shifting the argument up (Abramowitz and Stegun 6.1.41, 6.3.18, 6.4.11).
@@ -77,7 +77,12 @@ def _lgamma_value(x: Tensor) -> Tensor:
     angle = (x - x.round()).abs() * math.pi
     reflected = math.log(math.pi) - choose(below, angle.sin(), 1.0, "lgamma").log() - value
     value = choose(below, reflected, value, "lgamma")
-    return choose(x.abs() == math.inf, math.inf, value, "lgamma")
+    return choose((below & (angle == 0)) | (x.abs() == math.inf), math.inf, value, "lgamma")
+
+
+def lgamma_of_one_more(z: Tensor) -> Tensor:
+    """log Γ(1 + z) for z in [0, 1], also where 1 + z is 1 in the tensor's dtype."""
+    return choose(z <= 0.3, _lgamma_near_one(z.clamp(max=0.3)), _lgamma_value(1 + z), "lgamma")
 
 
 @operator("lgamma", inplace=True, out=True)
@@ -119,25 +124,35 @@ def digamma(input: Tensor) -> Tensor:
     return composed("digamma", x, _digamma_value, gradient, saves="inputs")
 
 
+def _cotangent_derivative(n: int) -> list[int]:
+    """The n-th derivative of cot as a polynomial in cot, the highest power's coefficient first: each is -(1 + cot²) d/dcot."""
+    powers = [0, 1]
+    for _ in range(n):
+        slope = [k * c for k, c in enumerate(powers)][1:]
+        powers = [-(a + b) for a, b in zip([*slope, 0, 0], [0, 0, *slope])]
+    return powers[::-1]
+
+
 def _polygamma_value(n: int, x: Tensor) -> Tensor:
-    """ψ⁽ⁿ⁾(x) for x > 0 by recurrence and the asymptotic series; n = 1 also for x ≤ 0 by reflection."""
+    """ψ⁽ⁿ⁾(x) by recurrence and the asymptotic series; below ½ by reflection (Abramowitz and Stegun 6.4.6, 6.4.7, 6.4.11)."""
     below = x < 0.5
-    y = choose(below, 1 - x, x, "polygamma") if n == 1 else x
+    y = choose(below, 1 - x, x, "polygamma")
     shift = 12 + n
-    head = y * 0
-    for k in range(shift):
+    head = y ** -(n + 1)
+    for k in range(1, shift):
         head = head + (y + k) ** -(n + 1)
     z = y + shift
     factorial = math.factorial(n)
     tail = math.factorial(n - 1) * z**-n + 0.5 * factorial * z ** -(n + 1)
     for k, b in enumerate(_BERNOULLI, 1):
         tail = tail + (b * math.factorial(2 * k + n - 1) / math.factorial(2 * k)) * z ** -(2 * k + n)
-    value = (-1) ** (n + 1) * (head * factorial + tail)
-    if n == 1:
-        angle = (x - x.round()) * math.pi
-        reflected = (math.pi / choose(below, angle, 1.0, "polygamma").sin()) ** 2 - value
-        value = choose(below, reflected, value, "polygamma")
-    return value
+    value = head * factorial + tail
+    sign = (-1) ** (n + 1)
+    angle = (x - x.round()) * math.pi
+    cotangent = 1 / choose(below, angle, 1.0, "polygamma").tan()
+    turned = polynomial(cotangent, tuple(float(c) for c in _cotangent_derivative(n))) * math.pi ** (n + 1)
+    value = choose(below, -value - turned, sign * value, "polygamma")
+    return choose(below & (angle == 0), sign * math.inf, value._fill_where(x == -math.inf, math.nan), "polygamma")
 
 
 @operator(method=False, out=True)
@@ -185,25 +200,27 @@ _ZETA_HEAD = 9
 
 def _zeta_value(x: Tensor, q: Tensor) -> Tensor:
     """Σ (q + k)^(-x) by Euler and Maclaurin's sum (Abramowitz and Stegun 23.2.23 for q = 1)."""
-    lowest = float(q.min().item()) if q.numel() else 0.0
+    pole = (q <= 0) & (q == q.floor())
+    counted = choose(pole, 1.0, q, "zeta")
+    lowest = float(counted.min().item()) if q.numel() else 0.0
     head = _ZETA_HEAD + max(0, math.ceil(-lowest)) if math.isfinite(lowest) else _ZETA_HEAD
     if head > 10_000:
         raise ValueError(f"zeta(): other must be above -10000, got {lowest}")
     s = choose(x > 1, x, 2.0, "zeta")
-    total = q**-s
+    total = counted**-s
     for k in range(1, head):
-        total = total + (q + k) ** -s
-    w = q + head
-    power = w**-s
-    total = total + power * w / (s - 1) + power * 0.5
+        total = total + (counted + k) ** -s
+    w = counted + head
+    integral = w ** (1 - s)  # its own power: that of s may be too small for a number where this one isn't
+    power = integral / w
+    total = total + integral / (s - 1) + power * 0.5
     rising, factorial = s / w, 1.0
     for n, b in enumerate(_BERNOULLI, 1):
         factorial *= 2 * n * (2 * n - 1)
         total = total + power * rising * (b / factorial)
         rising = rising * (s + (2 * n - 1)) * (s + 2 * n) / (w * w)
-    whole = q == q.floor()
-    total = total._fill_where((q <= 0) & ~whole & (x != x.floor()), math.nan)._fill_where((q <= 0) & whole, math.inf)
-    return total._fill_where(x == 1, math.inf)._fill_where((x < 1) | (x != x) | (q != q), math.nan)
+    total = total._fill_where(((q <= 0) & (x != x.floor())) | (x != x) | (q != q), math.nan)
+    return total._fill_where(pole | (x == 1), math.inf)._fill_where(x < 1, math.nan)
 
 
 @operator(namespace="special", method=False, out=True)

@@ -8,13 +8,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from flambeau.dtypes import finfo
 from flambeau.ops.choices import choose, minimum
 from flambeau.ops.composite import Composite, record, untaped
 from flambeau.ops.creation import tensor
 from flambeau.ops.operands import accumulation_dtype, cast, check_tensor, operands
 from flambeau.ops.registry import operator, scalar_name
 from flambeau.ops.special.composed import legendre
-from flambeau.ops.special.gamma_functions import lgamma, stirling_tail
+from flambeau.ops.special.gamma_functions import lgamma, lgamma_of_one_more, stirling_tail
 from flambeau.tensor import Tensor
 
 __all__ = ["igamma", "igammac", "tail_integral"]
@@ -34,7 +35,7 @@ def tail_integral(a: Tensor, z: Tensor, factor: Any = None) -> Tensor:
     below = 36 / minimum((a - z).clamp(min=0) + wide, a)
     above = 14 / ((z - a).clamp(min=0) + wide)
     for _ in range(6):  # from above towards z·(eˢ - 1) - a·s = 35
-        above = ((35 + a * above) / z).log1p()
+        above = ((35 + a * above) / z).clamp(max=finfo(z.dtype).max).log1p()
     end = choose(is_lower, -below, above, "igamma")
     shift = nodes * end
     under = (a * shift - z * shift.expm1()).exp()
@@ -43,12 +44,25 @@ def tail_integral(a: Tensor, z: Tensor, factor: Any = None) -> Tensor:
     return (weights * under).sum(0) * end.abs()
 
 
-def _series(a: Tensor, z: Tensor) -> Tensor:
-    """Γ's lower part in the same units, for z < a < 1, by powers of z: there the integrand has a corner and a long tail."""
+def _lower_series(a: Tensor, z: Tensor) -> Tensor:
+    """Γ's lower part in the same units by powers of z, for z and a up to 1: there the integrand has a corner and a long tail."""
     total = z * 0 + 1
     for n in range(20, 0, -1):
         total = total * z / (a + n) + 1
     return total / a
+
+
+def _upper_series(a: Tensor, z: Tensor) -> Tensor:
+    """The upper function itself for z and a up to 1: 1 - zᵃ / Γ(1 + a), exact where that is small, and less
+
+    zᵃ / Γ(a) · Σ (-z)ⁿ / ((a + n)·n!) over n ≥ 1 (Abramowitz and Stegun 6.5.29).
+    """
+    power = a * z.log()
+    log_gamma = lgamma_of_one_more(a)
+    total = z * 0
+    for n in range(20, 0, -1):
+        total = 1 / (a + n) - total * z / (n + 1)
+    return (power - log_gamma).exp() * a * z * total - (power - log_gamma).expm1()
 
 
 def _log_density(a: Tensor, z: Tensor) -> Tensor:
@@ -56,18 +70,24 @@ def _log_density(a: Tensor, z: Tensor) -> Tensor:
     is_large = a > 8
     large = choose(is_large, a, 8.0, "igamma")
     away = (z - large) / large
-    about = large * (away.log1p() - away) + 0.5 * (large / (2 * math.pi)).log() - stirling_tail(large)
+    ratio = choose(away < -0.5, (z / large).log(), away.log1p(), "igamma")
+    about = large * (ratio - away) + 0.5 * (large / (2 * math.pi)).log() - stirling_tail(large)
     return choose(is_large, about, a * z.log() - z - lgamma(a), "igamma")
 
 
 def _parts(a: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
-    """Both functions, of a and z in their domain; the smaller is computed, the other is 1 less it."""
+    """Both functions, of a and z in their domain; the smaller is computed, the other is 1 less it.
+
+    Which one that is where both are small is Cephes' rule: the lower one from a = -0.4 / log z on.
+    """
     inside = (a > 0) & (z > 0) & (a < math.inf) & (z < math.inf)
     x, t = choose(inside, a, 1.0, "igamma"), choose(inside, z, 1.0, "igamma")
-    is_lower = t < x
-    is_small = is_lower & (x < 1)
-    units = choose(is_small, _series(x, choose(is_small, t, 0.5, "igamma")), tail_integral(x, t), "igamma")
+    is_small = (t <= 1) & (x <= 1)
+    is_lower = choose(t <= 0.5, x > -0.4 / choose(t <= 0.5, t, 0.5, "igamma").log(), t < x, "igamma")
+    few, little = choose(is_small, x, 0.5, "igamma"), choose(is_small, t, 0.5, "igamma")
+    units = choose(is_small, _lower_series(few, little), tail_integral(x, t), "igamma")
     part = (_log_density(x, t).exp() * units).clamp(max=1.0)
+    part = choose(is_small & ~is_lower, _upper_series(few, little), part, "igamma")
     lower, upper = choose(is_lower, part, 1 - part, "igamma"), choose(is_lower, 1 - part, part, "igamma")
     none, all = (z == 0) | (a == math.inf), (a == 0) | (z == math.inf)
     bad = (a < 0) | (z < 0) | (none & all) | (a != a) | (z != z)

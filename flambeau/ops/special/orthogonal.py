@@ -41,7 +41,7 @@ def _evaluated(name: str, input: Any, n: Any, recurrence: _Recurrence) -> Tensor
         if top > _HIGHEST:
             raise ValueError(f"{name}(): a degree of {top} would take as many steps; the highest is {_HIGHEST}")
         before, now = x * 0 + 1, first(x)
-        found = choose(degrees == 0, before, choose(degrees == 1, now, 0.0, name), name)
+        found = choose(degrees == 0, 1.0, choose(degrees == 1, now, 0.0, name), name)
         for k in range(1, top):
             before, now = now, following(k, x, now, before)
             found = choose(degrees == k + 1, now, found, name)
