@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from flambeau.codegen.llvm import elementwise
@@ -71,6 +72,11 @@ class _Accumulator:
         if self.kind.startswith("arg"):
             return [value, constant(vector("i64", self.lanes), -1)]
         return [value]
+
+    @property
+    def width(self) -> int:
+        """How many values it carries."""
+        return 2 if self.kind.startswith("arg") else 1
 
     def start_total(self) -> list[Value]:
         """Where blocks are summed: floats in float64."""
@@ -195,175 +201,175 @@ def natural_lanes(ev: Evaluator, group: Sequence[Expr]) -> int:
 
 def evaluate(ev: Evaluator, group: Sequence[Expr]) -> list[Value]:
     """The values of reductions over the same axes, computed in one pass."""
-    bodies = [e.args[0] for e in group]
     if ev.lane is not None and any(ev.varies(e) for e in group):
-        return _accumulate(ev, group, bodies, None, ev.lanes, True)
+        return _Pass(ev, group, None, ev.lanes).values()
     axis = own_lane(ev, group)
-    if axis is None or ev.target.vector_bits < 128:
-        with ev.in_lanes(None, 1, True):
-            return _accumulate(ev, group, bodies, None, 1, False)
-    extent = dict(group[0].param[1])[axis]
-    lanes = fitting(natural_lanes(ev, group), extent)
-    if extent >= 8 * lanes:
-        lanes *= 4
+    lanes = 1
+    if ev.target.vector_bits < 128:
+        axis = None
+    if axis is not None:
+        extent = dict(group[0].param[1])[axis]
+        lanes = fitting(natural_lanes(ev, group), extent)
+        if extent >= 8 * lanes:
+            lanes *= 4
     with ev.in_lanes(None, 1, True):
-        return _accumulate(ev, group, bodies, axis, lanes, False)
+        return _Pass(ev, group, axis, lanes).values()
 
 
-def _accumulate(
-    ev: Evaluator, group: Sequence[Expr], bodies: Sequence[Expr], lane: int | None, lanes: int, is_outer: bool
-) -> list[Value]:
-    f = ev.f
-    parts = [_Accumulator(f, e, lanes) for e in group]
-    axes = [(axis, extent) for axis, extent in group[0].param[1] if axis != lane]
-    if lane is not None:
-        axes.append((lane, dict(group[0].param[1])[lane]))
-    widths = [len(p.start()) for p in parts]
+class _Pass:
+    """The loops over the axes of some reductions. Their turns carry what the accumulators hold, those of all reductions in one
+    list.
 
-    def flat(values: Sequence[list[Value]]) -> list[Value]:
-        return [v for part in values for v in part]
+    `lane` is the reductions' own axis whose neighbours share a vector of `lanes`; it is the innermost loop. Where it is None each
+    lane, if there are several, is one of the enclosing loop and has results of its own.
+    """
 
-    def split(values: Sequence[Value]) -> list[list[Value]]:
-        result, at = [], 0
-        for width in widths:
-            result.append(list(values[at : at + width]))
-            at += width
+    def __init__(self, ev: Evaluator, group: Sequence[Expr], lane: int | None, lanes: int) -> None:
+        self.ev, self.f, self.group, self.lane, self.lanes = ev, ev.f, group, lane, lanes
+        self.bodies = [e.args[0] for e in group]
+        self.parts = [_Accumulator(ev.f, e, lanes) for e in group]
+        self.axes = sorted(group[0].param[1], key=lambda item: item[0] == lane)
+        turns = [-(-highest(extent) // lanes) if axis == lane else highest(extent) for axis, extent in self.axes]
+        self.inner = [math.prod(turns[depth:]) for depth in range(len(turns) + 1)]
+        """How many turns there are from each depth inward."""
+        self.unrolled = min(_UNROLLED, _UNROLLED_BODY // sum(weight(e.op) for e in walk(self.bodies)))
+        self.is_blocked = any(p.is_long_sum for p in self.parts) and self.inner[0] > 2 * _BLOCK
+
+    def values(self) -> list[Value]:
+        """The reductions' values."""
+        if math.prod(extent for _, extent in self.axes) == 0:
+            carried = self._start()
+        elif self.is_blocked:
+            carried = self._add_blocks(0, [v for p in self.parts for v in p.start_total()])
+        else:
+            carried = self._loop(0, self._start())
+        return [self._result(part, values) for part, values in zip(self.parts, self._split(carried), strict=True)]
+
+    def _result(self, part: _Accumulator, values: list[Value]) -> Value:
+        if self.lane is not None and self.lanes > 1:
+            if part.is_long_sum and register_type(part.type) == "float" and not self.is_blocked:
+                values = [self.f.cast("fpext", values[0], "double")]
+            values = part.fold(values)
+        return part.finish(values)
+
+    # --- what is carried
+
+    def _start(self) -> list[Value]:
+        return [v for p in self.parts for v in p.start()]
+
+    def _split(self, carried: Sequence[Value]) -> list[list[Value]]:
+        """What each accumulator holds."""
+        values = iter(carried)
+        return [[next(values) for _ in range(p.width)] for p in self.parts]
+
+    def _add_block(self, total: Sequence[Value], block: Sequence[Value]) -> list[Value]:
+        each = zip(self.parts, self._split(total), self._split(block), strict=True)
+        return [v for part, t, b in each for v in part.add_block(t, b)]
+
+    def _take(self, carried: Sequence[Value], mask: bool | Value) -> list[Value]:
+        """The bodies' values at this place, or one in each lane, taken in."""
+        ev = self.ev
+        ev.hoist(self.bodies)
+        result: list[Value] = []
+        for part, e, body, values in zip(self.parts, self.group, self.bodies, self._split(carried), strict=True):
+            x = ev.evaluate(body)
+            if self.lanes > 1 and lanes_of(x.type) == 1:
+                x = self.f.splat(x, self.lanes)
+            result += part.take(values, x, partial(_place, ev, e), mask)
         return result
 
-    def take(carried: Sequence[Value], mask: bool | Value) -> list[Value]:
-        ev.hoist(bodies)
-        result = []
-        for part, e, body, values in zip(parts, group, bodies, split(carried), strict=True):
-            x = ev.evaluate(body)
-            if lanes > 1 and lanes_of(x.type) == 1:
-                x = f.splat(x, lanes)
-            result.append(part.take(values, x, lambda e=e: _place(ev, e), mask))  # type: ignore[misc]
-        return flat(result)
+    # --- loops
 
-    def add_block(total: Sequence[Value], block: Sequence[Value]) -> list[Value]:
-        return flat([p.add_block(t, b) for p, t, b in zip(parts, split(total), split(block), strict=True)])
-
-    def start() -> list[Value]:
-        return flat([p.start() for p in parts])
-
-    def lane_turns(carried: Sequence[Value], low: Int, high: Int) -> list[Value]:
-        assert lane is not None
+    def _loop(self, depth: int, carried: Sequence[Value]) -> list[Value]:
+        """Loops `depth` and inward."""
+        if depth == len(self.axes):
+            return self._take(carried, True)
+        f = self.f
+        axis, extent = self.axes[depth]
+        low, high = _limits(self.ev, axis, extent)
+        if axis == self.lane:
+            whole = _whole(f, low, high, self.lanes)
+            carried = self._vectors(carried, low, whole)
+            return self._with_rest(carried, whole, high, lambda: self._rest(carried, whole, high))
 
         def turn(i: Int, c: list[Value]) -> list[Value]:
-            with ev.bound(lane, i), ev.in_lanes(lane, lanes, True):
-                return take(c, True)
+            with self.ev.bound(axis, i):
+                self.ev.hoist(self.bodies)
+                return self._loop(depth + 1, c)
 
-        return f.loop(low, high, lanes, turn, carried)
-
-    def lane_rest(carried: Sequence[Value], low: Int, high: Int) -> list[Value]:
-        """The last turn, of fewer lanes."""
-        assert lane is not None
-        mask = f.lane_mask(0, f.sub(high, low), lanes)
-        with ev.bound(lane, low), ev.in_lanes(lane, lanes, mask):
-            return take(carried, mask)
-
-    def loop(depth: int, carried: Sequence[Value]) -> list[Value]:
-        """Loops `depth` and inward, into the carried values."""
-        if depth == len(axes):
-            return take(carried, True)
-        axis, extent = axes[depth]
-        low, high = _limits(ev, axis, extent)
-        if axis == lane:
-            whole = _whole(f, low, high, lanes)
-            carried = lane_turns(carried, low, whole)
-            if isinstance(whole, int) and isinstance(high, int):
-                return lane_rest(carried, whole, high) if whole < high else list(carried)
-            return f.choose(f.compare("slt", whole, high), lambda: lane_rest(carried, whole, high), lambda: list(carried))
-
-        def turn(i: Int, c: list[Value]) -> list[Value]:
-            with ev.bound(axis, i):
-                ev.hoist(bodies)
-                return loop(depth + 1, c)
-
-        if isinstance(low, int) and isinstance(high, int) and 0 < (high - low) * inner[depth + 1] <= unrolled:
+        if isinstance(low, int) and isinstance(high, int) and 0 < (high - low) * self.inner[depth + 1] <= self.unrolled:
             for i in range(low, high):
                 carried = turn(i, list(carried))
             return list(carried)
         return f.loop(low, high, 1, turn, carried)
 
-    turns = [-(-highest(extent) // lanes) if axis == lane else highest(extent) for axis, extent in axes]
-    inner = [math.prod(turns[depth:]) for depth in range(len(axes) + 1)]
-    unrolled = min(_UNROLLED, _UNROLLED_BODY // sum(weight(e.op) for e in walk(bodies)))
-    is_blocked = any(p.is_long_sum for p in parts) and inner[0] > 2 * _BLOCK
-    if math.prod(extent for _, extent in axes) == 0:
-        carried = start()
-    elif not is_blocked:
-        carried = loop(0, start())
-    else:
-        depth = next(d for d in range(len(axes) + 1) if inner[d] <= _BLOCK)
-        carried = _in_blocks(ev, axes, lane, lanes, depth, inner, loop, lane_turns, lane_rest, add_block, start, parts)
-    results = []
-    for part, values in zip(parts, split(carried), strict=True):
-        if not is_outer and lanes > 1:
-            if part.is_long_sum and register_type(part.type) == "float" and not is_blocked:
-                values = [f.cast("fpext", values[0], "double")]
-            values = part.fold(values)
-        results.append(part.finish(values))
-    return results
+    def _vectors(self, carried: Sequence[Value], low: Int, high: Int) -> list[Value]:
+        """The turns of all lanes."""
+        assert self.lane is not None
+        lane = self.lane
 
+        def turn(i: Int, c: list[Value]) -> list[Value]:
+            with self.ev.bound(lane, i), self.ev.in_lanes(lane, self.lanes, True):
+                return self._take(c, True)
 
-def _in_blocks(
-    ev: Evaluator,
-    axes: Sequence[tuple[int, int]],
-    lane: int | None,
-    lanes: int,
-    depth: int,
-    inner: Sequence[int],
-    loop: Callable[[int, Sequence[Value]], list[Value]],
-    lane_turns: Callable[[Sequence[Value], Int, Int], list[Value]],
-    lane_rest: Callable[[Sequence[Value], Int, Int], list[Value]],
-    add_block: Callable[[Sequence[Value], Sequence[Value]], list[Value]],
-    start: Callable[[], list[Value]],
-    parts: Sequence[_Accumulator],
-) -> list[Value]:
-    """Loops from `depth` inward start from nothing; the loop just outside runs in blocks; those further out add blocks."""
-    f = ev.f
-    block = max(1, _BLOCK // inner[depth])
-    axis, extent = axes[depth - 1]
+        return self.f.loop(low, high, self.lanes, turn, carried)
 
-    def blocks(total: Sequence[Value]) -> list[Value]:
-        low, high = _limits(ev, axis, extent)
-        step = block * (lanes if axis == lane else 1)
-        whole = _whole(f, low, high, lanes) if axis == lane else high
+    def _rest(self, carried: Sequence[Value], low: Int, high: Int) -> list[Value]:
+        """The last turn, of fewer lanes."""
+        assert self.lane is not None
+        mask = self.f.lane_mask(0, self.f.sub(high, low), self.lanes)
+        with self.ev.bound(self.lane, low), self.ev.in_lanes(self.lane, self.lanes, mask):
+            return self._take(carried, mask)
 
-        def one_block(i: Int, t: list[Value]) -> list[Value]:
-            end = f.minimum(f.add(i, step), whole)
-            if axis == lane:
-                return add_block(t, lane_turns(start(), i, end))
-
-            def turn(j: Int, c: list[Value]) -> list[Value]:
-                with ev.bound(axis, j):
-                    ev.hoist([p.e.args[0] for p in parts])
-                    return loop(depth, c)
-
-            return add_block(t, f.loop(i, end, 1, turn, start(), nonempty=True))
-
-        total = f.loop(low, whole, step, one_block, total)
-        if axis != lane:
-            return total
+    def _with_rest(self, carried: Sequence[Value], whole: Int, high: Int, rest: Callable[[], list[Value]]) -> list[Value]:
+        """`rest()` where the turns of all lanes, which end at `whole`, leave some of the axis; else what is carried."""
         if isinstance(whole, int) and isinstance(high, int):
-            return add_block(total, lane_rest(start(), whole, high)) if whole < high else total
-        return f.choose(
-            f.compare("slt", whole, high), lambda: add_block(total, lane_rest(start(), whole, high)), lambda: list(total)
-        )
+            return rest() if whole < high else list(carried)
+        return self.f.choose(self.f.compare("slt", whole, high), rest, lambda: list(carried))
 
-    def outer(k: int, total: Sequence[Value]) -> list[Value]:
-        if k == depth - 1:
-            return blocks(total)
-        low, high = _limits(ev, axes[k][0], axes[k][1])
+    # --- blocks
+
+    @property
+    def _block_depth(self) -> int:
+        """The loops from here inward are at most one block's."""
+        return next(depth for depth, turns in enumerate(self.inner) if turns <= _BLOCK)
+
+    def _add_blocks(self, depth: int, total: Sequence[Value]) -> list[Value]:
+        """Loops `depth` and inward, into totals: those of a block start from nothing, the loop just outside of them runs in
+        blocks, and those further out add blocks."""
+        axis, extent = self.axes[depth]
+        if depth == self._block_depth - 1:
+            return self._in_blocks(axis, extent, total)
+        low, high = _limits(self.ev, axis, extent)
 
         def turn(i: Int, t: list[Value]) -> list[Value]:
-            with ev.bound(axes[k][0], i):
-                return outer(k + 1, t)
+            with self.ev.bound(axis, i):
+                return self._add_blocks(depth + 1, t)
 
-        return f.loop(low, high, 1, turn, total)
+        return self.f.loop(low, high, 1, turn, total)
 
-    return outer(0, [v for p in parts for v in p.start_total()])
+    def _in_blocks(self, axis: int, extent: int, total: Sequence[Value]) -> list[Value]:
+        f, depth = self.f, self._block_depth
+        low, high = _limits(self.ev, axis, extent)
+        step = max(1, _BLOCK // self.inner[depth]) * (self.lanes if axis == self.lane else 1)
+        whole = _whole(f, low, high, self.lanes) if axis == self.lane else high
+
+        def block(i: Int, t: list[Value]) -> list[Value]:
+            end = f.minimum(f.add(i, step), whole)
+            if axis == self.lane:
+                return self._add_block(t, self._vectors(self._start(), i, end))
+
+            def turn(j: Int, c: list[Value]) -> list[Value]:
+                with self.ev.bound(axis, j):
+                    self.ev.hoist(self.bodies)
+                    return self._loop(depth, c)
+
+            return self._add_block(t, f.loop(i, end, 1, turn, self._start(), nonempty=True))
+
+        total = f.loop(low, whole, step, block, total)
+        if axis != self.lane:
+            return total
+        return self._with_rest(total, whole, high, lambda: self._add_block(total, self._rest(self._start(), whole, high)))
 
 
 def _limits(ev: Evaluator, axis: int, extent: int) -> tuple[Int, Int]:

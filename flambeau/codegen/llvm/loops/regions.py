@@ -40,7 +40,7 @@ _HOLDS_BEFORE = {("lt", 1): True, ("le", 1): True, ("gt", 1): False, ("ge", 1): 
 
 @dataclass(frozen=True)
 class _Change:
-    """A comparison, and the position from which on it is no longer what it was before."""
+    """A comparison, and the position at which its truth changes."""
 
     comparison: Expr
     holds_before: bool
