@@ -97,67 +97,78 @@ def product(
     out, each with rows of its own in `left`, and the elements from one to the next. `apart`: elements of `right` from one vector
     of columns to the next, if they aren't neighbours.
     """
+    tiles = _Tiles(f, tile, type, lanes, left, right, pitch, terms, columns, begin, end, prefetch, inner, apart or lanes)
     if along_rows:  # a panel's whole rows one after another: what `end` writes lies together
+        f.loop(panels[0], panels[1], 1, lambda p, _: tiles.build(p, f.add(p, 1)))
+    else:
+        tiles.build(*panels)
 
-        def one(p: Int, _: list[Value]) -> None:
-            only = (p, f.add(p, 1))
-            product(
-                f,
-                tile,
-                type,
-                lanes,
-                left,
-                right,
-                pitch,
-                terms,
-                columns,
-                only,
-                begin,
-                end,
-                prefetch=prefetch,
-                inner=inner,
-                apart=apart,
-            )
 
-        f.loop(panels[0], panels[1], 1, one)
-        return
-    between = apart or lanes
-    vectors = f.div(f.add(columns, lanes - 1), lanes)
-    full = f.div(vectors, tile.width)
+@dataclass(frozen=True)
+class _Tiles:
+    """The loops of `product`, whose arguments these are."""
 
-    def strip(column: Int, width: int) -> None:
-        source = f.address(right, f.mul(column, between // lanes), type)
+    f: Function
+    tile: Tile
+    type: str
+    lanes: int
+    left: Left
+    right: Value
+    pitch: int
+    terms: Int
+    columns: Int
+    begin: Callable[[Int, Int, int], list[Value]]
+    end: Callable[[Int, Int, int, list[Value]], None]
+    prefetch: bool
+    inner: tuple[int, int]
+    apart: int
+
+    def build(self, first: Int, after: Int) -> None:
+        """All tiles of the panels from `first` to before `after`: strips of whole tiles, and one of what columns are left."""
+        f, wide = self.f, self.tile.width
+        vectors = f.div(f.add(self.columns, self.lanes - 1), self.lanes)
+        full = f.div(vectors, wide)
+        strip = wide * self.lanes
+        f.loop(0, f.mul(full, strip), strip, lambda j, _: self._strip(first, after, j, wide))
+        rest = f.sub(vectors, f.mul(full, wide))
+        column = f.mul(full, strip)
+        for width in range(1, wide):
+            fits = f.compare("eq", rest, width)
+            if fits is not False:
+                with f.when(fits):
+                    self._strip(first, after, column, width)
+
+    def _strip(self, first: Int, after: Int, column: Int, width: int) -> None:
+        """The panels' tiles of `width` vectors of columns from `column` on."""
+        f = self.f
+        source = f.address(self.right, f.mul(column, self.apart // self.lanes), self.type)
 
         def panel(p: Int, _: list[Value]) -> None:
-            a = f.address(left.pointer, f.mul(p, left.panel), type)
+            rows = f.address(self.left.pointer, f.mul(p, self.left.panel), self.type)
+            held = self.begin(p, column, width)
+            held = f.loop(0, self.terms, 1, lambda k, held: self._term(rows, source, k, width, held), held, nonempty=True)
+            self.end(p, column, width, held)
 
-            def term(k: Int, held: list[Value]) -> list[Value]:
-                b = f.address(source, f.mul(k, pitch), type)
-                count, further = inner
-                for n in range(count):
-                    held = row(f.add(f.mul(k, count), n), f.address(b, n * further, type), held)
-                return held
+        f.loop(first, after, 1, panel)
 
-            def row(k: Int, b: Value, held: list[Value]) -> list[Value]:
-                loaded = [f.load(vector(type, lanes), f.address(b, v * between, type)) for v in range(width)]
-                ak = f.address(a, f.mul(k, left.term), type)
-                if prefetch and 2 * tile.height * bytes_of(type) >= LINE:  # else most would ask for a line once more
-                    f.prefetch(f.address(ak, left.panel, type), locality=2)
-                out = []
-                for m in range(tile.height):
-                    x = f.splat(f.load(type, f.address(ak, m * left.row, type)), lanes)
-                    out += [f.multiply_add(x, loaded[v], held[m * width + v]) for v in range(width)]
-                return out
+    def _term(self, rows: Value, source: Value, k: Int, width: int, held: list[Value]) -> list[Value]:
+        """Adds the products of term k."""
+        f = self.f
+        columns = f.address(source, f.mul(k, self.pitch), self.type)
+        count, further = self.inner
+        for n in range(count):
+            held = self._row(rows, f.add(f.mul(k, count), n), f.address(columns, n * further, self.type), width, held)
+        return held
 
-            end(p, column, width, f.loop(0, terms, 1, term, begin(p, column, width), nonempty=True))
-
-        f.loop(panels[0], panels[1], 1, panel)
-
-    f.loop(0, f.mul(full, tile.width * lanes), tile.width * lanes, lambda j, _: strip(j, tile.width))
-    rest = f.sub(vectors, f.mul(full, tile.width))
-    column = f.mul(full, tile.width * lanes)
-    for width in range(1, tile.width):
-        fits = f.compare("eq", rest, width)
-        if fits is not False:
-            with f.when(fits):
-                strip(column, width)
+    def _row(self, rows: Value, k: Int, columns: Value, width: int, held: list[Value]) -> list[Value]:
+        """Adds the products of row k of the left operand's terms with the right operand's vectors at `columns`."""
+        f, type, height = self.f, self.type, self.tile.height
+        loaded = [f.load(vector(type, self.lanes), f.address(columns, v * self.apart, type)) for v in range(width)]
+        here = f.address(rows, f.mul(k, self.left.term), type)
+        if self.prefetch and 2 * height * bytes_of(type) >= LINE:  # else most would ask for a line once more
+            f.prefetch(f.address(here, self.left.panel, type), locality=2)
+        sums = []
+        for m in range(height):
+            x = f.splat(f.load(type, f.address(here, m * self.left.row, type)), self.lanes)
+            sums += [f.multiply_add(x, loaded[v], held[m * width + v]) for v in range(width)]
+        return sums
