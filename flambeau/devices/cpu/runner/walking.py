@@ -46,28 +46,10 @@ def walking(target: Target) -> str:
 
 
 def _list(target: Target) -> str:
-    """Walks a list of entries; where a barrier follows, threads spin, then sleep or give way."""
-    spin_declaration, spins = pause(target)
-    if has_futex(target):  # a waiter notes itself, then looks again inside the kernel; the opener opens, then looks for waiters
-        declaration = "declare i64 @syscall(i64, ...)"
-        number, _ = calls(target)
-        futex = f"call i64 (i64, ...) @syscall(i64 {number}, ptr %turn, i32"
-        wake_waiters = f"""%waiting = load atomic i32, ptr %waiters seq_cst, align 4
-  %some_wait = icmp ne i32 %waiting, 0
-  br i1 %some_wait, label %wake, label %latch
-wake:
-  %woken = {futex} {FUTEX_WAKE}, i32 2147483647, ptr null, ptr null, i32 0)
-  br label %latch"""
-        wait_for_turn = f"""%up = atomicrmw add ptr %waiters, i32 1 seq_cst
-  %before_sleep = trunc i64 %now to i32
-  %slept = {futex} {FUTEX_WAIT}, i32 %before_sleep, ptr null, ptr null, i32 0)
-  %down = atomicrmw sub ptr %waiters, i32 1 seq_cst"""
-    else:
-        declaration, yields = give_way()
-        wake_waiters, wait_for_turn = "br label %latch", f"%ignored = {yields}"
+    """Walks a list of entries; where a barrier follows, threads meet there."""
+    declarations, barrier = _barrier(target)
     return f"""
-{declaration}
-{spin_declaration}
+{declarations}
 
 define void @flambeau_list(ptr %entries, i64 %count, i64 %thread, i64 %threads, ptr %control) {{
 entry:
@@ -105,7 +87,38 @@ after:
   %free = icmp eq i64 %waits, 0
   %skips = or i1 %free, %alone
   br i1 %skips, label %latch, label %meet
-meet:
+{barrier}latch:
+  %next = add i64 %i, 1
+  %more = icmp slt i64 %next, %count
+  br i1 %more, label %top, label %done
+done:
+  ret void
+}}
+"""
+
+
+def _barrier(target: Target) -> tuple[str, str]:
+    """Declarations, and the blocks from `meet` to before `latch`: the last thread to arrive opens the barrier; the others spin,
+    then sleep or give way."""
+    spin_declaration, spins = pause(target)
+    if has_futex(target):  # a waiter notes itself, then looks again inside the kernel; the opener opens, then looks for waiters
+        declaration = "declare i64 @syscall(i64, ...)"
+        number, _ = calls(target)
+        futex = f"call i64 (i64, ...) @syscall(i64 {number}, ptr %turn, i32"
+        wake_waiters = f"""%waiting = load atomic i32, ptr %waiters seq_cst, align 4
+  %some_wait = icmp ne i32 %waiting, 0
+  br i1 %some_wait, label %wake, label %latch
+wake:
+  %woken = {futex} {FUTEX_WAKE}, i32 2147483647, ptr null, ptr null, i32 0)
+  br label %latch"""
+        wait_for_turn = f"""%up = atomicrmw add ptr %waiters, i32 1 seq_cst
+  %before_sleep = trunc i64 %now to i32
+  %slept = {futex} {FUTEX_WAIT}, i32 %before_sleep, ptr null, ptr null, i32 0)
+  %down = atomicrmw sub ptr %waiters, i32 1 seq_cst"""
+    else:
+        declaration, yields = give_way()
+        wake_waiters, wait_for_turn = "br label %latch", f"%ignored = {yields}"
+    blocks = f"""meet:
   %now = load atomic i64, ptr %turn acquire, align 8
   %before = atomicrmw add ptr %arrived, i64 1 acq_rel
   %count1 = add i64 %before, 1
@@ -133,14 +146,8 @@ rest:
   %later = load atomic i64, ptr %turn acquire, align 8
   %unchanged = icmp eq i64 %later, %now
   br i1 %unchanged, label %rest, label %latch
-latch:
-  %next = add i64 %i, 1
-  %more = icmp slt i64 %next, %count
-  br i1 %more, label %top, label %done
-done:
-  ret void
-}}
 """
+    return f"{declaration}\n{spin_declaration}", blocks
 
 
 _FUNCTIONS = f"""
