@@ -444,3 +444,9 @@ def test_divergence_of_a_class_with_another_base():
     assert mine.kl_divergence(p, p).item() == 7.0
     with pytest.raises(TypeError):
         mine.register_kl("Normal", mine.Normal)
+
+
+@pytest.mark.parametrize("name", ["HalfNormal", "HalfCauchy"])
+def test_quantiles_of_folded_distributions_by_keyword(name):
+    found, expected = (getattr(library.distributions, name)(2.0).icdf(prob=library.tensor(0.3)) for library in (flambeau, torch))
+    assert float(found) == pytest.approx(float(expected), rel=1e-5)

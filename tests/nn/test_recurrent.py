@@ -1,5 +1,6 @@
 """Recurrent layers against PyTorch's on every device: all options, gradients of two orders, packed sequences, vmap, compile."""
 
+import pickle
 import threading
 import time
 
@@ -102,6 +103,29 @@ def test_packed(device, name, lengths, layers, bidirectional):
         found.append([*results, output.data, *gradients])
     for number, (a, b) in enumerate(zip(*found, strict=True)):
         compare(a, b, f"value {number}", factor=10.0, layout=False)  # gradients too
+
+
+def test_packed_made_by_hand():
+    """The way back is found from the order; the first two may be a pair; sizes are the CPU's; casts and copies keep the kind."""
+    for library in (flambeau, torch):
+        kind = library.nn.utils.rnn.PackedSequence
+        order = library.tensor([2, 0, 1])
+        data, sizes = library.arange(6.0).reshape(6, 1), library.tensor([3, 2, 1])
+        packed = kind(data, sizes, order)
+        assert packed.unsorted_indices.tolist() == [1, 2, 0]
+        padded, lengths = library.nn.utils.rnn.pad_packed_sequence(packed)
+        assert padded.squeeze(-1).tolist() == [[1.0, 2.0, 0.0], [4.0, 0.0, 3.0], [0.0, 0.0, 5.0]]
+        assert lengths.tolist() == [2, 1, 3]
+        pair = kind((data, sizes))
+        assert pair.data is data and pair.batch_sizes is sizes and pair.unsorted_indices is None
+        for name, dtype in (("short", "int16"), ("char", "int8"), ("byte", "uint8")):
+            cast = getattr(packed, name)()
+            assert type(cast) is kind and str(cast.data.dtype) == f"torch.{dtype}"
+        again = pickle.loads(pickle.dumps(packed))
+        assert type(again) is kind and again.sorted_indices.tolist() == [2, 0, 1]
+        assert packed.cpu() is packed and packed.cpu(dtype=library.float64).data.dtype is library.float64
+        with pytest.raises(ValueError, match="batch_sizes should always be on CPU"):
+            kind(data, sizes.to("meta"))
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64"])

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import accumulate, pairwise
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from flambeau import dtypes
 from flambeau.ops import creation, joining
@@ -26,50 +26,92 @@ __all__ = [
 ]
 
 
-class PackedSequence(NamedTuple):
-    """Sequences sorted by falling length, their elements one time step after the other.
-
-    `data` (Σ lengths, *) holds them; `batch_sizes` says how many sequences reach each time step; `sorted_indices` is the
-    order into which the batch was sorted and `unsorted_indices` the way back (None when it wasn't).
-    """
-
+class _Parts(NamedTuple):
     data: Tensor
     batch_sizes: Tensor
     sorted_indices: Tensor | None = None
     unsorted_indices: Tensor | None = None
 
-    def to(self, *args: Any, **kwargs: Any) -> PackedSequence:
+
+class PackedSequence(_Parts):
+    """Sequences sorted by falling length, their elements one time step after the other.
+
+    `data` (Σ lengths, *) holds them; `batch_sizes` says how many sequences reach each time step; `sorted_indices` is the
+    order into which the batch was sorted (None when it wasn't) and `unsorted_indices` the way back, found here if not given.
+    `data` may be the pair of data and sizes. ValueError for `batch_sizes` that aren't on the CPU.
+    """
+
+    __slots__ = ()
+
+    def __new__(
+        cls,
+        data: Any,
+        batch_sizes: Tensor | None = None,
+        sorted_indices: Tensor | None = None,
+        unsorted_indices: Tensor | None = None,
+    ) -> Self:
+        if unsorted_indices is None:
+            unsorted_indices = invert_permutation(sorted_indices)
+        if batch_sizes is None:
+            data, batch_sizes = data
+        elif isinstance(batch_sizes, Tensor) and batch_sizes.device.type != "cpu":
+            raise ValueError(
+                "batch_sizes should always be on CPU. pack_sequence and pack_padded_sequence make PackedSequences; "
+                f"this one's batch_sizes are on {batch_sizes.device}"
+            )
+        return super().__new__(cls, data, batch_sizes, sorted_indices, unsorted_indices)
+
+    def to(self, *args: Any, **kwargs: Any) -> Self:
         """Moves or casts the data; the indices follow to its device."""
         data = self.data.to(*args, **kwargs)
         if data is self.data:
             return self
         indices = [None if i is None else i.to(device=data.device) for i in (self.sorted_indices, self.unsorted_indices)]
-        return PackedSequence(data, self.batch_sizes, *indices)
+        return type(self)(data, self.batch_sizes, *indices)
 
-    def cpu(self) -> PackedSequence:
-        return self.to("cpu")
+    def cpu(self, *args: Any, **kwargs: Any) -> Self:
+        """Moves to the CPU; may cast with what `to` takes besides the device."""
+        return self.to(*args, **{"device": "cpu", **kwargs})
 
-    def double(self) -> PackedSequence:
+    def cuda(self, *args: Any, **kwargs: Any) -> Self:
+        """Moves to "cuda", which isn't here: raises what `Tensor.to` raises."""
+        return self.to(*args, **{"device": "cuda", **kwargs})
+
+    def pin_memory(self) -> Self:
+        """Data and indices in memory that transfers to a GPU could read: see `Tensor.pin_memory`."""
+        indices = [None if i is None else i.pin_memory() for i in (self.sorted_indices, self.unsorted_indices)]
+        return type(self)(self.data.pin_memory(), self.batch_sizes, *indices)
+
+    def double(self) -> Self:
         return self.to(dtype=dtypes.float64)
 
-    def float(self) -> PackedSequence:
+    def float(self) -> Self:
         return self.to(dtype=dtypes.float32)
 
-    def half(self) -> PackedSequence:
+    def half(self) -> Self:
         return self.to(dtype=dtypes.float16)
 
-    def long(self) -> PackedSequence:
+    def long(self) -> Self:
         return self.to(dtype=dtypes.int64)
 
-    def int(self) -> PackedSequence:
+    def int(self) -> Self:
         return self.to(dtype=dtypes.int32)
+
+    def short(self) -> Self:
+        return self.to(dtype=dtypes.int16)
+
+    def char(self) -> Self:
+        return self.to(dtype=dtypes.int8)
+
+    def byte(self) -> Self:
+        return self.to(dtype=dtypes.uint8)
 
     @property
     def is_cuda(self) -> bool:
         return self.data.is_cuda
 
     def is_pinned(self) -> bool:
-        return False
+        return self.data.is_pinned()
 
 
 def _inverse(order: Sequence[int]) -> list[int]:
@@ -119,7 +161,7 @@ def pack_padded_sequence(input: Tensor, lengths: Any, batch_first: bool = False,
     places = [order[n] * across + step * along for step, size in enumerate(batch_sizes) for n in range(size)]
     data = input.flatten(0, 1).index_select(0, creation.tensor(places, dtype=dtypes.int64, device=input.device))
     packed_sizes = creation.tensor(batch_sizes, dtype=dtypes.int64, device="cpu")
-    return PackedSequence(data, packed_sizes, sorted_indices, invert_permutation(sorted_indices))
+    return PackedSequence(data, packed_sizes, sorted_indices)
 
 
 def pad_packed_sequence(
