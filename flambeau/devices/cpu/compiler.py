@@ -17,6 +17,7 @@ from weakref import WeakValueDictionary
 
 from flambeau.codegen.llvm import attention, contraction, fourier, loops, sorting
 from flambeau.codegen.llvm.lowered import Lowered, Message
+from flambeau.codegen.llvm.starts import from_starts
 from flambeau.codegen.llvm.target import Target
 from flambeau.devices.cpu.cache import DiskCache
 from flambeau.devices.cpu.code import Code
@@ -45,7 +46,7 @@ _VARIANTS = 32
 @dataclass(frozen=True)
 class Pack:
     """A phase that runs before the others: its address, the slot that is packed, the scratch block of the result. `name` is
-    the same for the same function only, also after its code was dropped and loaded again."""
+    the same for the same function and place only, also after its code was dropped and loaded again."""
 
     name: str
     address: int
@@ -64,8 +65,14 @@ class Compiled:
     code: Code
     sizes: tuple[int, ...] = ()
     """What a loop kernel's code is given."""
+    starts: tuple[int, ...] = ()
+    """By how many bytes the first slots' addresses are to be moved."""
     shared: Compiled | None = None
-    """What this shares its code with, as kernels without sizes know it."""
+    """What this shares its code with, as kernels without sizes and starts know it."""
+
+    def started(self, addresses: int) -> list[int]:
+        """`starts`, for so many addresses."""
+        return [*self.starts, *[0] * (addresses - len(self.starts))]
 
 
 @dataclass(frozen=True)
@@ -111,13 +118,17 @@ class _Request:
     key: str
     lower: Callable[[], Lowered]
     general: loops.General | None = None
+    starts: tuple[int, ...] = ()
 
     def completed(self, code: Compiled) -> Compiled:
         general = self.general
         if general is None:
-            return code
+            if not any(self.starts):
+                return code
+            packs = tuple(replace(p, name=f"{p.name}+{self.starts[p.slot]}") for p in code.packs)
+            return replace(code, packs=packs, starts=self.starts, shared=code)
         messages = tuple(m.filled(general.texts) for m in code.messages)
-        return Compiled(code.addresses, general.scratch, messages, code.packs, code.code, general.sizes, code)
+        return Compiled(code.addresses, general.scratch, messages, code.packs, code.code, general.sizes, self.starts, code)
 
 
 class Compiler:
@@ -160,7 +171,7 @@ class Compiler:
                     found[kernel] = known
                     continue
                 if trace is None:
-                    request = self._request(kernel, threads, target)
+                    request = self._started(kernel, threads, target)
                 else:
                     request, notes[kernel] = trace.apart(partial(self._request, kernel, threads, target))
                 wanted[kernel] = request
@@ -241,6 +252,12 @@ class Compiler:
                 with self._lock:
                     self._images.pop(ir, None)
         return making.result()
+
+    def _started(self, kernel: Kernel, threads: int, target: Target) -> _Request:
+        """The request for a kernel of plain numbers: wherever it reads, it shares its code."""
+        begun, starts = from_starts(kernel)
+        starts = tuple(n * slot.dtype.itemsize for n, slot in zip(starts, kernel.slots))
+        return replace(self._request(begun, threads, target), starts=starts)
 
     def _request(self, kernel: Kernel, threads: int, target: Target) -> _Request:
         if isinstance(kernel, LoopKernel):

@@ -19,7 +19,7 @@ from flambeau.devices.cpu.compiler import Compiled, Compiler
 from flambeau.devices.cpu.listing import SHORT, Listing, stretches
 from flambeau.devices.cpu.memory import Buffer, Pool, Region, Window
 from flambeau.devices.cpu.repeat import Repeated, with_sizes
-from flambeau.devices.cpu.runner.layout import ALONE, BARRIER, ENTRY_WORDS, RUN_WORDS
+from flambeau.devices.cpu.runner.layout import ALONE, BARRIER, ENTRY_WORDS, FILL_WORDS, RUN_WORDS
 from flambeau.devices.cpu.runner.team import Team
 from flambeau.devices.cpu.scalars import ScalarBlock
 from flambeau.graph.primitives.indexing import outside_error
@@ -163,14 +163,14 @@ class Executable:
 
     def _build(self, listing: Listing, compiled: dict[int, Compiled | Repeated], control: int) -> None:
         """Makes what was listed arrays in memory for the native runner."""
-        entries, pairs, reporting = listing.entries, listing.pairs, listing.reporting
+        entries, fills, reporting = listing.entries, listing.fills, listing.reporting
         self._packs, self._steps = listing.packs, listing.parts
         self.stretches = stretches(listing.parts)
         self._cells, self._sizes = with_sizes(listing.cells)
         for code in compiled.values():
             if isinstance(code, Repeated):
                 self._sizes += code.sizes
-        self._pairs = (ctypes.c_int64 * max(len(pairs), 1))(*pairs)
+        self._fills = (ctypes.c_int64 * max(len(fills), 1))(*fills)
         self._errors = (ctypes.c_int64 * (2 * max(len(reporting), 1)))()
         self._reporting = [messages for _, _, messages in reporting]
         self._named = [m.size for messages in self._reporting for m in messages]
@@ -184,7 +184,8 @@ class Executable:
             goes_on = is_short and number not in ends and entries[number + 1][2]
             words += [address, base + 8 * start, ALONE * is_short | BARRIER * (not goes_on)]
         self._entries = (ctypes.c_int64 * max(len(words), 1))(*words)
-        self._program = (ctypes.c_int64 * 4)(base, ctypes.addressof(self.table), ctypes.addressof(self._pairs), len(pairs) // 2)
+        count = len(fills) // FILL_WORDS
+        self._program = (ctypes.c_int64 * 4)(base, ctypes.addressof(self.table), ctypes.addressof(self._fills), count)
         parts = [*self.stretches, *self._steps]
         runs: list[int] = []
         for part in parts:

@@ -69,9 +69,10 @@ class Packing:
 class Listing:
     """What is listed of a plan, step by step.
 
-    `cells` are the arguments of all entries; before a run, the addresses in the table at the second of each of `pairs` are put
-    into the cells at the first. `entries`: a function, its first cell, whether one thread does it. `reporting`: the cell that
-    gets the place where a kernel reports errors, that place's number, and what it may report.
+    `cells` are the arguments of all entries. `fills` are threes of a cell, a place in the table and a number of bytes: before a
+    run, the cell gets the address that is at that place, moved by so many bytes. `entries`: a function, its first cell, whether
+    one thread does it. `reporting`: the cell that gets the place where a kernel reports errors, that place's number, and what it
+    may report.
     """
 
     def __init__(
@@ -85,7 +86,7 @@ class Listing:
         """`places`: where in the table a value's address is; `scratch`: where a step's scratch blocks' are. `unchanging`: values
         that are inputs which nobody overwrites, with their positions. `repeat`: the function that does a recurrence."""
         self.cells: list[int] = []
-        self.pairs: list[int] = []
+        self.fills: list[int] = []
         self.entries: list[tuple[int, int, bool]] = []
         self.reporting: list[tuple[int, int, tuple[Message, ...]]] = []
         self.packs: list[Packing] = []
@@ -102,8 +103,9 @@ class Listing:
         start, first = len(self.cells), len(self.entries)
         estimate = nanoseconds(step.kernel)
         is_short = peeked(estimate) < SHORT
-        for source in (*map(self._places, step.arguments), *self._blocks(number, code)):
-            self.pairs += [len(self.cells), source]
+        sources = [*map(self._places, step.arguments), *self._blocks(number, code)]
+        for source, moved in zip(sources, code.started(len(sources)), strict=True):
+            self.fills += [len(self.cells), source, moved]
             self.cells.append(0)
         if code.messages:
             assert can_fail(step.kernel), step.kernel
@@ -123,7 +125,7 @@ class Listing:
         slots, scratch = [self._places(v) for v in step.arguments], self._blocks(number, code)
         for fixed in code.packs:
             start, result = len(self.cells), scratch[fixed.scratch]
-            self.pairs += [start + fixed.pack.slot, slots[fixed.slot], start + fixed.result, result]
+            self.fills += [start + fixed.pack.slot, slots[fixed.slot], fixed.moved, start + fixed.result, result, 0]
             self._note_packing(step.arguments[fixed.slot], fixed.pack, result, code.scratch[fixed.scratch])
             self.entries.append((fixed.pack.address, start, False))
             self.cells += [0] * fixed.cells

@@ -92,13 +92,15 @@ class Buffer:
     address: int
     nbytes: int
     packed: dict[Any, Any] | None
-    """What kernels made of the contents and may use again while those stay: by the packing function's name a buffer, or None
+    """What kernels made of the contents and may use again while those stay: by the pack's name a buffer, or None
     where it was made but not kept; by start and bytes what was made of a window. Whoever overwrites the contents sets this to
     None."""
     _size: _Size
 
     def __del__(self) -> None:
-        size = self._size
+        size = getattr(self, "_size", None)
+        if size is None:  # Ctrl-C came while it was made
+            return
         if size.pool is None:
             size.waiting.append(self.address)
         else:

@@ -32,10 +32,12 @@ def with_sizes(words: Sequence[int | Traced]) -> tuple[Any, list[tuple[Any, int,
 @dataclass(frozen=True)
 class FixedPack:
     """A pack to be made before the first run: of the recurrence's slot `slot`, into its scratch block `scratch`. The function
-    takes `cells` arguments: the operand is number `pack.slot`, the result number `result`."""
+    takes `cells` arguments: the operand is number `pack.slot`, at the slot's address moved by so many bytes, the result number
+    `result`."""
 
     pack: Pack
     slot: int
+    moved: int
     scratch: int
     cells: int
     result: int
@@ -44,7 +46,8 @@ class FixedPack:
 class Repeated:
     """A recurrence's body for a team. `scratch` are the bytes of the blocks that it needs, `packs` what runs before it.
 
-    A cell is (where in memory, `Place`): memory ≥ 0 is a slot of the recurrence, ~k its scratch block k. Offsets are in bytes.
+    A cell is (where in memory, `Place`, bytes to move that by): memory ≥ 0 is a slot of the recurrence, ~k its scratch block k.
+    Offsets are in bytes.
     """
 
     def __init__(self, kernel: RecurrenceKernel, code: Mapping[Kernel, Compiled], is_short: float, team: Team) -> None:
@@ -78,7 +81,8 @@ class Repeated:
                     block = packed[pack.name, of.memory] = len(self.scratch)
                     self.scratch.append(compiled.scratch[pack.scratch])
                     count = arguments + len(compiled.scratch)
-                    self.packs.append(FixedPack(pack, of.memory, block, count, arguments + pack.scratch))
+                    moved = compiled.started(arguments)[pack.slot]
+                    self.packs.append(FixedPack(pack, of.memory, moved, block, count, arguments + pack.scratch))
                 fixed[number, pack.scratch] = block
             for k, size in enumerate(compiled.scratch):
                 if (number, k) not in fixed:
@@ -86,12 +90,12 @@ class Repeated:
         self.scratch[0] = place(list(pieces.values()))
 
         cells: list[int] = []
-        moves: list[tuple[int, Place]] = []
+        moves: list[tuple[int, Place, int]] = []
         entries: list[tuple[int, int, bool]] = []
         for number, step, compiled in steps:
             start = len(cells)
             alone = nanoseconds(step.kernel) < is_short
-            for v in step.arguments:
+            for v, moved in zip(step.arguments, compiled.started(len(step.arguments)), strict=True):
                 at = home[v]
                 found = places.get(at)
                 if found is None:
@@ -100,11 +104,11 @@ class Repeated:
                     width = body.values[at].dtype.itemsize
                     memory = found.memory if found.memory >= 0 else ~(1 + ~found.memory)
                     found = Place(memory, found.offset * width, found.stride * width, found.phase, found.alternates, found.first)
-                moves.append((len(cells), found))
+                moves.append((len(cells), found, moved))
                 cells.append(0)
             for k in range(len(compiled.scratch)):
                 block = fixed.get((number, k))
-                moves.append((len(cells), Place(~0, pieces[number, k].offset) if block is None else Place(~block)))
+                moves.append((len(cells), Place(~0, pieces[number, k].offset) if block is None else Place(~block), 0))
                 cells.append(0)
             if compiled.sizes:
                 cells.append(0)
@@ -139,9 +143,9 @@ class Repeated:
     def arguments(self, slots: Sequence[int], scratch: Sequence[int], table: int) -> list[int]:
         """The words that `flambeau_repeat` is given, for the table indices of the slots and of the scratch blocks."""
         words: list[int] = []
-        for cell, at in self._moves:
+        for cell, at, moved in self._moves:
             index = slots[at.memory] if at.memory >= 0 else scratch[~at.memory]
             first = NOWHERE if at.first is None else slots[at.first]
-            words += [cell, index, first, at.offset, at.stride, at.phase, 1 if at.alternates else -1]
+            words += [cell, index, first, at.offset, at.stride, at.phase, 1 if at.alternates else -1, moved]
         self._words, self.sizes = with_sizes(words)
         return [*self._head, ctypes.addressof(self._words), len(words) // MOVE_WORDS, table, self._control]

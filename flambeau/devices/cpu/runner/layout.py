@@ -1,16 +1,16 @@
 """What the native runner reads and writes in memory, as words and bytes. Imports nothing of flambeau.
 
 A run is five i64: address of the program, of the entries, number of entries, number of threads, and the address of the control
-block, for a run that one thread does alone. A program is four i64: address of the argument cells, of the table, of the pairs
-(cell, table index), number of pairs. An entry is three i64: function, its argument array, and flags: 1 where a barrier follows,
-2 where the first thread does it alone. The control block holds, a cache line each: the generation that helpers wait on, the
-number of sleepers, what to run (and the processor that the caller ran on), and the barrier's two words (with the number of its
-sleepers); then the processors, and the helpers with theirs.
+block, for a run that one thread does alone. A program is four i64: address of the argument cells, of the table, of what cells are
+filled with (cell, table index, bytes to move that address by), number of those. An entry is three i64: function, its argument
+array, and flags: 1 where a barrier follows, 2 where the first thread does it alone. The control block holds, a cache line each:
+the generation that helpers wait on, the number of sleepers, what to run (and the processor that the caller ran on), and the
+barrier's two words (with the number of its sleepers); then the processors, and the helpers with theirs.
 """
 
 from __future__ import annotations
 
-ENTRY_WORDS, RUN_WORDS, MOVE_WORDS = 3, 5, 7
+ENTRY_WORDS, FILL_WORDS, RUN_WORDS, MOVE_WORDS = 3, 3, 5, 8
 NOWHERE = -1
 BARRIER, ALONE = 1, 2
 """Flags of an entry."""

@@ -17,6 +17,7 @@ from flambeau.devices.cpu.runner.layout import (
     BARRIER,
     ENDED,
     ENTRY_WORDS,
+    FILL_WORDS,
     MOVE_WORDS,
     NOWHERE,
     STOP_WORD,
@@ -159,17 +160,19 @@ define void @flambeau_fill(ptr %program) {{
 entry:
   %cells = load ptr, ptr %program, align 8
   {load_word("table", 1, "ptr", "program")}
-  {load_word("pairs", 2, "ptr", "program")}
+  {load_word("fills", 2, "ptr", "program")}
   {load_word("count", 3, "i64", "program")}
   %some = icmp sgt i64 %count, 0
   br i1 %some, label %top, label %done
 top:
   %i = phi i64 [ 0, %entry ], [ %next, %top ]
-  %pair = getelementptr [2 x i64], ptr %pairs, i64 %i
-  %cell = load i64, ptr %pair, align 8
-  {load_word("index", 1, "i64", "pair")}
+  %fill = getelementptr [{FILL_WORDS} x i64], ptr %fills, i64 %i
+  %cell = load i64, ptr %fill, align 8
+  {load_word("index", 1, "i64", "fill")}
+  {load_word("moved", 2, "i64", "fill")}
   %from = getelementptr i64, ptr %table, i64 %index
-  %value = load i64, ptr %from, align 8
+  %address = load i64, ptr %from, align 8
+  %value = add i64 %address, %moved
   %to = getelementptr i64, ptr %cells, i64 %cell
   store i64 %value, ptr %to, align 8
   %next = add i64 %i, 1
@@ -286,7 +289,9 @@ usual:
   %address = add i64 %base, %skipped
   br label %set
 set:
-  %value = phi i64 [ %given_address, %given ], [ %address, %usual ]
+  %place = phi i64 [ %given_address, %given ], [ %address, %usual ]
+  {load_word("moved", 7, "i64", "item")}
+  %value = add i64 %place, %moved
   store i64 %value, ptr %to, align 8
   %m1 = add i64 %m, 1
   %more_moves = icmp slt i64 %m1, %move_count
