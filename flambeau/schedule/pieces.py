@@ -1,9 +1,10 @@
 """Graphs whose structure is another each time, as programs make that walk trees: computed piece by piece.
 
 Planning a graph takes a hundred times what its run takes, which is lost where the structure won't come again. Such graphs are new
-sentences of known words: each node is like one of an earlier graph. When that happened some times, what is new is cut into
-pieces small enough to be met again, about what one kernel does, each of which has a plan. A structure that does come again
-gets a plan of its own. May import `flambeau.graph`.
+sentences of known words: each node is like one of an earlier graph, or most are in one that says the same over and over (an
+episode's steps, however many they are). When that happened some times, what is new is cut into pieces small enough to be met
+again, about what one kernel does, each of which has a plan. A structure that does come again gets a plan of its own. May import
+`flambeau.graph`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from flambeau.graph.node import Node
 __all__ = ["Novelty", "pieces"]
 
 _PLANNED = 8
-"""So many graphs of known words alone are planned as a whole."""
+"""So many graphs of known words alone are planned as a whole; repetitive ones count twice, since they are large."""
+_REPETITIVE = 8
+"""A repetitive graph has so many nodes for each word."""
 _AGAIN = 8
 """A structure that is met so many times is, too."""
 _MOST_WORDS, _MOST_STRUCTURES = 1 << 16, 1 << 10
@@ -38,13 +41,17 @@ class Novelty:
 
     def is_planned(self, structure: tuple[Any, ...], order: Sequence[Node]) -> bool:
         """Whether a graph of a structure that has no plan is to get one."""
-        words = {node.signature for node in order if node.buffer is None}
-        if not words <= self._words:
+        made = [node.signature for node in order if node.buffer is None]
+        words = set(made)
+        new = words - self._words
+        if new:
             if len(self._words) > _MOST_WORDS:
                 self._words.clear()
             self._words |= words
+        is_repetitive = len(made) > _REPETITIVE * len(words)
+        if len(new) > (len(words) // 2 if is_repetitive else 0):
             return True
-        self._sentences += 1
+        self._sentences += 2 if is_repetitive else 1
         if self._sentences <= _PLANNED:
             return True
         if len(self._met) > _MOST_STRUCTURES:

@@ -83,3 +83,22 @@ def test_structures_that_vary_are_not_planned(monkeypatch: pytest.MonkeyPatch) -
     for _ in range(20):
         realize(Interpreter(), copied(again))
     assert len(planned) == before + 1  # now it is known to come again
+
+
+def test_episodes_of_ever_other_lengths_are_not_planned(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "PLANS", Plans(4096))
+    monkeypatch.setattr(running, "_novelty", cutting.Novelty())
+    planned = []
+    build = running.build
+    monkeypatch.setattr(running, "build", lambda nodes, order: planned.append(len(order)) or build(nodes, order))
+
+    def episode(steps: int) -> Any:
+        state = leaf(np.full((4, 4), 0.5, np.float32))
+        for _ in range(steps):
+            state = make("tanh", (make("add", (broadcast(make("sum", (state,), (0,), (4, 4)), (4, 4)), state)),))
+        return broadcast(state, (steps, 4, 4))  # a word that no other episode has
+
+    for steps in range(20, 60):
+        check([episode(steps)], Interpreter())
+    assert len(planned) < 15
+    assert sum(n > 100 for n in planned) <= 5
