@@ -20,11 +20,12 @@ __all__ = ["Conjugated", "conjugated"]
 class Conjugated:
     """What a tape entry needs of a primitive (or a composite) whose result is complex, with the gradient rule of that."""
 
-    __slots__ = ("name", "rule", "saves_inputs", "saves_output", "reads", "known")
+    __slots__ = ("name", "rule", "saves_inputs", "saves_output", "reads", "values", "known")
 
     def __init__(self, primitive: Any) -> None:
         self.name, self.rule = primitive.name, primitive.gradient
         self.saves_inputs, self.saves_output, self.reads = primitive.saves_inputs, primitive.saves_output, primitive.reads
+        self.values = primitive.values
         self.known: dict[Any, Any] = {}
 
     def gradient(self, g: Any, y: Any, inputs: Any, params: tuple[Any, ...]) -> Sequence[Any]:

@@ -69,7 +69,10 @@ class PrimitiveGradient(GradientFunction):
                 for t, read in zip(tensors, reads):
                     if t._requires_grad or (t._base is not None and t.requires_grad):
                         wanted += read
-                self.saved = tuple([SavedTensor(t, False) if i in wanted else _Form(t) for i, t in enumerate(tensors)])
+                values = primitive.values
+                self.saved = tuple(
+                    [SavedTensor(t, False, i in values) if i in wanted else _Form(t) for i, t in enumerate(tensors)]
+                )
         saves_output: Any = primitive.saves_output
         if saves_output.__class__ is FunctionType:
             saves_output = saves_output(params)

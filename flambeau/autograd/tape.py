@@ -191,14 +191,15 @@ class AccumulateGrad(GradientFunction):
 
 
 class SavedTensor:
-    """A tensor kept for backward: its value as it was, with a check that nobody wrote over it since.
+    """A tensor kept for backward: its value as it was, with a check that nobody wrote over it since; `is_value`: and memory of
+    its own for that, so that anyone may.
 
     `restore` rebuilds the tensor with its place on the tape, so that a backward can itself be recorded.
     """
 
     __slots__ = ("tensor", "counter", "version", "function", "output", "packed", "unpack")
 
-    def __init__(self, tensor: Any, is_output: bool) -> None:
+    def __init__(self, tensor: Any, is_output: bool, is_value: bool = False) -> None:
         if tensor._inference:
             raise RuntimeError(
                 "Inference tensors cannot be saved for backward. To work around you can make a clone to get a normal tensor and "
@@ -216,6 +217,12 @@ class SavedTensor:
             self.tensor: Any = None
             with set_grad_enabled(False):
                 self.packed = pack(tensor._without_tape())
+            return
+        if is_value:
+            if self.function is None and tensor._requires_grad:
+                self.function = tensor._edge()[0]
+            self.tensor = tensor._with_memory()
+            self.counter, self.version = self.tensor._counter, self.tensor._counter.autograd_version
             return
         # A leaf is kept itself (its gradient is accumulated into it); anything else without its tape, to make no cycle.
         self.tensor = tensor if self.function is None and not is_output else tensor._without_tape()

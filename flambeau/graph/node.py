@@ -89,6 +89,8 @@ class Primitive:
         "name", "kind", "infer", "evaluate", "gradient", "saves_inputs", "saves_output", "reads", "batch", "parts", "conjugates",
         "is_value_free", "known",
     )  # fmt: skip
+    values: tuple[int, ...] = ()
+    """The inputs that a gradient reads as they were, whoever writes over them since (see `ops.composite`): of no primitive."""
 
     def __init__(
         self,

@@ -9,7 +9,7 @@ from flambeau.autograd.entries import entitle
 from flambeau.dtypes import float16, float32, scalar_dtype
 from flambeau.graph.node import Primitive
 from flambeau.graph.primitives import elementwise as e
-from flambeau.ops.composite import Composite, record, untaped
+from flambeau.ops.composite import Composite, record, underivable, untaped
 from flambeau.ops.elements import where
 from flambeau.ops.operands import (
     accumulation_dtype,
@@ -210,9 +210,14 @@ def true_divide(input: Tensor, other: Any) -> Tensor:
 
 @operator(inplace=True, out=True)
 def floor_divide(input: Tensor, other: Any) -> Tensor:
-    """⌊input / other⌋."""
+    """⌊input / other⌋. It has no derivative; `div` with rounding_mode="floor" has, 0."""
     a, b = pair("floor_divide", input, other)
-    return _floored(a, b, other)
+    with untaped():
+        result = _floored(a, b, other)
+    return record(_FLOOR_DIVIDE, result, (a, b))
+
+
+_FLOOR_DIVIDE = underivable("floor_divide", "derivative for aten::floor_divide is not implemented")
 
 
 @operator(inplace=True, out=True)

@@ -10,7 +10,7 @@ from flambeau.graph.primitives import elementwise as e
 from flambeau.ops.arithmetic import add, mul, sub
 from flambeau.ops.choices import choose, logical_either
 from flambeau.ops.comparison import isnan
-from flambeau.ops.composite import Composite, record, untaped
+from flambeau.ops.composite import Composite, record, underivable, untaped
 from flambeau.ops.operands import accumulation_dtype, cast, check_tensor, operands, refuse_complex
 from flambeau.ops.pointwise import exp, exp2, log, log1p, sqrt
 from flambeau.ops.registry import operator, scalar_name
@@ -55,6 +55,7 @@ _HYPOT = Composite(
     "hypot",
     lambda g, y, inputs, params: (lambda: g * (inputs[0] / y), lambda: g * (inputs[1] / y)),
     saves="inputs output",
+    reads=((0,), (1,)),
 )
 
 
@@ -145,13 +146,22 @@ _XLOGY = Composite(
     ),
 )
 
+_LDEXP = Composite(
+    "ldexp",
+    lambda g, y, inputs, params: (lambda: g * exp2(inputs[1]), lambda: g * y * math.log(2)),
+    saves="inputs output",
+    reads=((1,), ()),
+)
+
 
 @operator(inplace=True, inplace_function=True, out=True)
 def ldexp(input: Tensor, other: Tensor) -> Tensor:
     """input · 2^other."""
     check_tensor(other, "ldexp", "other", 2)
     a, b = operands("ldexp", check_tensor(input, "ldexp", "input"), other, float_result=True)
-    return mul(a, exp2(b))
+    with untaped():
+        y = mul(a, exp2(b))
+    return record(_LDEXP, y, (a, b))
 
 
 @operator(inplace=True, out="exact")
@@ -159,6 +169,10 @@ def heaviside(input: Tensor, values: Tensor) -> Tensor:
     """0 for negative numbers, 1 for positive ones, `values` at 0."""
     if check_tensor(input, "heaviside", "input").dtype is not check_tensor(values, "heaviside", "values", 2).dtype:
         raise RuntimeError("heaviside is not yet implemented for tensors with different dtypes.")
-    a, b = operands("heaviside", input.detach(), values)
+    a, b = operands("heaviside", input, values)
     with untaped():
-        return choose(a == 0, b, choose(a > 0, 1, 0, "heaviside").to(b.dtype), "heaviside")
+        y = choose(a == 0, b, choose(a > 0, 1, 0, "heaviside").to(b.dtype), "heaviside")
+    return record(_HEAVISIDE, y, (a, b))
+
+
+_HEAVISIDE = underivable("heaviside", "derivative for aten::heaviside is not implemented")

@@ -14,7 +14,7 @@ from flambeau.autograd.modes import state
 from flambeau.autograd.repeated import NO_EDGE, Trail, repeat
 from flambeau.tensor import Tensor
 
-__all__ = ["Composite", "computed", "record", "repeated", "untaped"]
+__all__ = ["Composite", "computed", "record", "repeated", "underivable", "untaped"]
 
 
 class Composite:
@@ -22,10 +22,11 @@ class Composite:
 
     `gradient`, `saves`, `reads` and `conjugates` are as in `graph.Primitive`: `gradient(g, output, inputs, params)` gives a
     tensor, None or a function of no arguments for each input, written in tensor operations so that it can be differentiated
-    again. None is for an operator without a gradient, which is only `computed`.
+    again. None is for an operator without a gradient, which is only `computed`. `values` are those of the inputs read that may
+    be written over before the gradient runs, since what PyTorch keeps is made of them.
     """
 
-    __slots__ = ("name", "gradient", "saves_inputs", "saves_output", "reads", "conjugates", "known")
+    __slots__ = ("name", "gradient", "saves_inputs", "saves_output", "reads", "conjugates", "values", "known")
 
     def __init__(
         self,
@@ -34,8 +35,9 @@ class Composite:
         saves: str = "inputs",
         reads: tuple[tuple[int, ...], ...] | None = None,
         conjugates: bool = True,
+        values: tuple[int, ...] = (),
     ) -> None:
-        self.name, self.gradient, self.conjugates = name, gradient, conjugates
+        self.name, self.gradient, self.conjugates, self.values = name, gradient, conjugates, values
         self.known: dict[Any, Any] = {}
         self.saves_inputs, self.saves_output = "inputs" in saves or "shapes" in saves, "output" in saves
         self.reads = ((),) * 8 if "shapes" in saves else reads
@@ -107,6 +109,15 @@ def _as_tuple(result: Any) -> tuple[Tensor, ...]:
 
 
 _FORWARD = "forward"
+
+
+def underivable(name: str, message: str, error: type[Exception] = RuntimeError) -> Composite:
+    """The rule of an operator that PyTorch has no derivative for: a backward pass that comes to it raises `error`."""
+
+    def gradient(g: Tensor, y: Any, inputs: Any, params: Any) -> Any:
+        raise error(message)
+
+    return Composite(name, gradient, saves="")
 
 
 def record(composite: Composite, result: Tensor, tensors: Sequence[Tensor], params: tuple[Any, ...] = ()) -> Tensor:

@@ -26,10 +26,13 @@ def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
     check_tensor(end, "lerp", "end", 2)
     if input.dtype is not end.dtype:
         raise RuntimeError(f"expected dtype {input.dtype} for `end` but got dtype {end.dtype}")
-    if isinstance(weight, Tensor) and weight.dtype is not input.dtype:
-        raise RuntimeError(f"expected dtype {input.dtype} for `weight` but got dtype {weight.dtype}")
-    refuse(input, f"lerp_kernel_{'tensor' if isinstance(weight, Tensor) else 'scalar'}", bool, int)
     own = input.dtype
+    if isinstance(weight, Tensor):
+        if weight._shape and weight.dtype is not own:
+            raise RuntimeError(f"expected dtype {own} for `weight` but got dtype {weight.dtype}")
+        own = result_dtype((input, end, weight))
+    if own.category < 2:
+        refuse(input, f"lerp_kernel_{'tensor' if isinstance(weight, Tensor) else 'scalar'}", bool, int)
     wide = accumulation_dtype(own)
     a, b = operands("lerp", input, end, type=wide)
     if not isinstance(weight, Tensor):

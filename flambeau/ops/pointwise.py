@@ -362,16 +362,10 @@ def frexp(input: Tensor) -> Any:
         else:
             mantissa, exponent = _parts_by_bits(cast(x, float32))
         mantissa = cast(mantissa, x.dtype)
-    return _frexp_result(record(_FREXP, mantissa, (input,)), exponent)
+    return _frexp_result(record(_FREXP, mantissa, (input, exponent)), exponent)
 
 
-def _frexp_gradient(g: Tensor, y: Tensor, inputs: Any, params: Any) -> tuple[Any]:
-    (x,) = inputs
-    plain = (x != 0) & (x.abs() < math.inf)
-    return (lambda: g * choose(plain, y / x, 1.0, "frexp"),)
-
-
-_FREXP = Composite("frexp", _frexp_gradient, saves="inputs output")
+_FREXP = Composite("frexp", lambda g, y, inputs, params: (lambda: g / exp2(cast(inputs[1], g.dtype)), None), reads=((1,), ()))
 
 
 def _parts_by_bits(x: Tensor) -> tuple[Tensor, Tensor]:

@@ -8,7 +8,7 @@ from typing import Any
 from flambeau.dtypes import iinfo, int32, int64
 from flambeau.graph.primitives.indexing import ARGSORT
 from flambeau.ops.choices import choose
-from flambeau.ops.composite import Composite, computed
+from flambeau.ops.composite import Composite, computed, record, underivable
 from flambeau.ops.creation import iota
 from flambeau.ops.gathering import along, gather
 from flambeau.ops.joining import cat
@@ -359,6 +359,12 @@ def _results(values: Tensor, inverse: Tensor, counts: Tensor, return_inverse: bo
     return (values, *extra) if extra else values
 
 
+_UNIQUE, _UNIQUE_SLICES, _CONSECUTIVE = (
+    underivable(name, f"the derivative for '{name}' is not implemented.", NotImplementedError)
+    for name in ("_unique2", "unique_dim", "unique_consecutive")
+)
+
+
 def _differs(x: Tensor) -> Tensor:
     """Whether each row (of [n, m]) or element (of [n]) differs from the one before; the first does."""
     n = x._shape[0]
@@ -385,7 +391,8 @@ def unique(
         n = flat._shape[0]
         if n == 0:
             empty = flat.new_empty((0,), dtype=int64)
-            return _results(flat.clone(), empty.reshape(tuple(input._shape)), empty, return_inverse, return_counts)
+            values = record(_UNIQUE, flat.clone(), (input,))
+            return _results(values, empty.reshape(tuple(input._shape)), empty, return_inverse, return_counts)
         order = _order(flat, 0, False)
         ordered = along(flat, order, 0)
         shape = tuple(input._shape)
@@ -395,7 +402,7 @@ def unique(
         n = moved._shape[0]
         if n == 0:
             empty = x.new_empty((0,), dtype=int64)
-            return _results(x.clone(), empty, empty, return_inverse, return_counts)
+            return _results(record(_UNIQUE_SLICES, x.clone(), (input,)), empty, empty, return_inverse, return_counts)
         table = reshape(moved, (n, -1))
         order = iota(n, int64, device)
         for column in range(table._shape[1] - 1, -1, -1):  # stable sorts from the last key to the first
@@ -404,7 +411,7 @@ def unique(
         shape = (n,)
     starts, run, counts = _runs(_differs(ordered), n)
     inverse = run.new_zeros((n,)).scatter(0, order, run).reshape(shape)
-    values = along(ordered, starts, 0)
+    values = record(_UNIQUE if dim is None else _UNIQUE_SLICES, along(ordered, starts, 0), (input,))
     if dim is not None:
         values = reshape(values, (values._shape[0], *moved._shape[1:])).movedim(0, d)
     return _results(values, inverse, counts, return_inverse, return_counts)
@@ -420,11 +427,11 @@ def unique_consecutive(input: Tensor, return_inverse: bool = False, return_count
     n = moved._shape[0] if moved._shape else 1
     if n == 0:
         empty = x.new_empty((0,), dtype=int64)
-        return _results(moved.clone(), empty, empty, return_inverse, return_counts)
+        return _results(record(_CONSECUTIVE, moved.clone(), (input,)), empty, empty, return_inverse, return_counts)
     table = moved if dim is None else reshape(moved, (n, -1))
     starts, run, counts = _runs(_differs(table), n)
     inverse = reshape(run, tuple(input._shape)) if dim is None else run
-    values = along(moved, starts, 0)
+    values = record(_CONSECUTIVE, along(moved, starts, 0), (input,))
     return _results(values if dim is None else values.movedim(0, dim), inverse, counts, return_inverse, return_counts)
 
 

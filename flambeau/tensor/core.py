@@ -245,6 +245,10 @@ class Tensor(Gradients):
         t._counter = self._counter
         return t
 
+    def _with_memory(self) -> Tensor:
+        """The same value in memory of its own, with no history; nothing is copied until one of both is written."""
+        return from_node(self._value())
+
     def _with_tape(self, function: GradientFunction, output: int) -> Tensor:
         t = self._without_tape()
         t._requires_grad, t._grad_fn, t._output_index = True, function, output

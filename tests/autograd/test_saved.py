@@ -151,3 +151,87 @@ def test_autocast_in_a_checkpoint():
         y = checkpoint(lambda h: (h @ h.T).exp(), x, use_reentrant=False)
     y.float().sum().backward()
     assert y.dtype is flambeau.bfloat16 and x.grad.dtype is flambeau.float32
+
+
+SQUARE = np.random.RandomState(1).randn(4, 4)
+POSITIVE = SQUARE @ SQUARE.T + 4 * np.eye(4)
+WRITTEN = {
+    # name: (function of m, x and y, which of x and y is written over, whether the result is)
+    "cross_entropy": (lambda m, x, y: m.nn.functional.cross_entropy(x, m.tensor([0, 2, 1, 3])), "x"),
+    "copysign": (lambda m, x, y: m.copysign(x, y), "y"),
+    "hypot": (lambda m, x, y: m.hypot(x, y.detach()), "y"),
+    "ldexp": (lambda m, x, y: m.ldexp(x, y), "x"),
+    "frexp": (lambda m, x, y: m.frexp(x)[0], "x"),
+    "scatter_add": (lambda m, x, y: x.scatter_add(0, INDEX[m], y.detach()), "index"),
+    "inv": (lambda m, x, y: m.linalg.inv(x), "x"),
+    "solve": (lambda m, x, y: m.linalg.solve(x, y), "y"),
+    "solve_triangular": (lambda m, x, y: m.linalg.solve_triangular(x, y, upper=True), "y"),
+    "cholesky": (lambda m, x, y: m.linalg.cholesky(x), "x"),
+    "eigh": (lambda m, x, y: m.linalg.eigh(x)[0], "x"),
+    "svd": (lambda m, x, y: m.linalg.svd(x)[1], "x"),
+    "qr": (lambda m, x, y: m.linalg.qr(x)[1].abs(), "x"),
+    "qr wide": (lambda m, x, y: m.linalg.qr(x[:2] * 1)[1].abs(), "x"),
+    "lu": (lambda m, x, y: m.linalg.lu_factor(x)[0], "x"),
+    "erfc": (lambda m, x, y: m.erfc(x), "result"),
+    "ndtri": (lambda m, x, y: m.special.ndtri(x.sigmoid()), "x"),
+    "polygamma": (lambda m, x, y: m.polygamma(1, x.abs() + 1), "result"),
+}
+INDEX = {m: m.zeros(4, 4, dtype=m.int64) for m in (torch, flambeau)}
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_what_pytorch_does_not_keep_may_be_written_over(name):
+    function, written = WRITTEN[name]
+    found = []
+    for m in (torch, flambeau):
+        x, y = m.tensor(POSITIVE, requires_grad=True), m.tensor(SQUARE, requires_grad=True)
+        inner = {"x": x * 1, "y": y * 1, "index": INDEX[m]}
+        inner["result"] = result = function(m, inner["x"], inner["y"])
+        total = result.sum()
+        with m.no_grad():
+            inner[written].copy_(inner[written].clone())  # a write that leaves the numbers as they were for the next library
+            if written == "x":
+                inner["x"].zero_()
+        total.backward()
+        found.append([np.zeros(1) if t.grad is None else t.grad.numpy() for t in (x, y)])
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-8, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["a logit", "a leaf"])
+def test_cross_entropy_differentiated_twice_after_a_write(name):
+    found = []
+    for m in (torch, flambeau):
+        x = m.tensor(X, requires_grad=True)
+        scores = x if name == "a leaf" else x * 1
+        loss = m.nn.functional.cross_entropy(scores, m.tensor([1, 2, 0]))
+        with m.no_grad():
+            scores.zero_()
+        (g,) = m.autograd.grad(loss, x, create_graph=True)
+        found.append([g.detach().numpy(), m.autograd.grad((g * g).sum(), x)[0].numpy()])
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda m, x: x // 2,
+        lambda m, x: 3 // x,
+        lambda m, x: m.floor_divide(x, x.detach()),
+        lambda m, x: m.heaviside(x, x),
+        lambda m, x: x.unique(),
+        lambda m, x: m.unique(x, dim=0, return_inverse=True)[0],
+        lambda m, x: x.unique_consecutive(),
+        lambda m, x: x.unique_consecutive(dim=1),
+    ],
+)
+def test_what_has_no_derivative_says_so(function):
+    messages = []
+    for m in (torch, flambeau):
+        y = function(m, m.tensor(X, requires_grad=True))
+        assert y.requires_grad
+        with pytest.raises((RuntimeError, NotImplementedError)) as raised:
+            y.sum().backward()
+        messages.append((raised.type, str(raised.value)))
+    assert messages[0] == messages[1]

@@ -52,15 +52,19 @@ def test_values_from_every_start(name):
         torch.testing.assert_close(torch.from_numpy(mine.detach().numpy()), expected.detach(), rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", ["pointwise", "sum", "cumsum", "product", "product with another weight", "attention"])
-def test_other_starts_compile_nothing(name):
+@pytest.mark.parametrize("name", ["product", "product with another weight"])
+def test_steps_in_one_plan_share_code(name):
+    """A plan of many steps needs no kernel that a plan of three doesn't."""
     program, compiler = PROGRAMS[name], devices.backend("cpu").compiler
     x, w = flambeau.from_numpy(SEQUENCE), flambeau.from_numpy(WEIGHTS)
-    for i in (0, 3):
-        program(flambeau, x, w, i).numpy()
+
+    def compute(steps):
+        results = [program(flambeau, x, w, i) for i in steps]
+        results[0].numpy()  # all that waits is computed
+
+    compute([0, 2, 3])
     before = compiler.compiled + compiler.loaded
-    for i in range(4, TIMES - 1):
-        program(flambeau, x, w, i).numpy()
+    compute(range(1, TIMES - 1))
     assert compiler.compiled + compiler.loaded == before
 
 

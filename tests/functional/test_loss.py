@@ -24,6 +24,11 @@ def regression(cases: Cases) -> None:
         cases(name, normal(3, 4), uniform(3, 4), reduction="median")
         cases(name, normal(3, 4), uniform(3, 4), size_average=False) if name != "huber_loss" else None
     cases("mse_loss", normal(3, 4, dtype=torch.float32), normal(3, 4), loosen=1e3)
+    for name in ("mse_loss", "l1_loss", "smooth_l1_loss"):  # a number counts for the dtype as a tensor with dimensions does
+        cases(name, normal(3, 4, dtype=torch.float32), normal(grad=False), loosen=1e3)
+        cases(name, normal(dtype=torch.float32), normal(3, 4), loosen=1e3)
+    for name in ("hinge_embedding_loss", "soft_margin_loss"):  # of the input's dtype
+        cases(name, normal(3, 4, dtype=torch.float32), signs(3, 4), loosen=1e3)
     cases("smooth_l1_loss", normal(3, 4), normal(3, 4), beta=0.3)
     cases("smooth_l1_loss", normal(3, 4), normal(3, 4), beta=0.0)
     cases("smooth_l1_loss", normal(3, 4), normal(3, 4), beta=-1.0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product, starmap
+from math import inf, nan
 from typing import Any
 
 import torch
@@ -48,7 +50,14 @@ add(FUNCTIONS, lambda r: (r.f(2, 3),), lambda r: (r.f(3, 2).t(),), lambda r: (r.
 EDGES = torch.tensor(
     [0, 1, -1, 2, -2, 0.5, 1j, -1j, 2j, -2j, 30, -30, 30j, 1e-4, 1 + 1e-4j, -1 + 1e-4j, -1 - 1e-4j, complex(-2, -0.0)]
 )
-add("sqrt exp log sin cos asin acos sinh cosh tanh asinh acosh", lambda r: (EDGES.to(r.dtype),), dtypes=COMPLEX, diff=False)
+add(
+    "sqrt exp log sin cos asin acos sinh cosh tanh asinh acosh",
+    lambda r: (EDGES.to(r.dtype, copy=True),),
+    dtypes=COMPLEX,
+    diff=False,
+)
+FAR = torch.tensor(list(starmap(complex, product((inf, -inf), (0, 1, -2, inf, nan)))))
+add("tanh", lambda r: (FAR.to(r.dtype, copy=True),), dtypes=COMPLEX, diff=False)
 REFUSED = (
     "floor ceil trunc fix round frac sign signbit isposinf isneginf deg2rad rad2deg logit erf erfc relu bitwise_not argmax "
     "argmin max min amax amin sort argsort median nansum"

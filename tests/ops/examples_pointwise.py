@@ -272,6 +272,8 @@ add(
     lambda r: (r.f(2, 3), r.f(3), 0.3),
     lambda r: (r.f(2, 3), r.f(3), 0.8),
     lambda r: (r.f(2, 3), r.f(3), r.unit(2, 1)),
+    lambda r: (r.f(2, 3), r.f(3), r.unit().double()),
+    lambda r: (r.f(3).long(), r.f(3).long(), r.unit().float()),
     lambda r: (r.f(3), r.f(3).double(), 0.1),
 )
 add(

@@ -269,7 +269,8 @@ def _hyperbolic_tangent(x: Value) -> Value:
     t, s = _tan(b), _sinh(near)
     beta = t * t + 1
     divisor = beta * s * s + 1
-    far = _sin(b * 2) * 2 * _exp(-size - size)
+    turn = _where(_abs(b) < math.inf, b, _where(size.is_(math.inf), 0.0, b))  # where a is infinite any b is as good
+    far = _sin(turn * 2) * 2 * _exp(-size - size)
     real, imag = beta * _sqrt(s * s + 1) * s / divisor, t / divisor
     return _where(is_far, _copysign(_Number(constant(1.0, a.node)), a), real), _where(is_far, far, imag)
 

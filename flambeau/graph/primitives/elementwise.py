@@ -200,6 +200,7 @@ COPYSIGN = binary(
     lambda a, b: np.copysign(a, b),
     lambda g, y, a, b: (lambda: g * (y / a)._fill_where(a == 0, 0), lambda: g * 0),
     saves="inputs output",
+    reads=((0,), ()),
 )
 NEXTAFTER = binary("nextafter", lambda a, b: np.nextafter(a, b))
 EQ = binary("eq", lambda a, b: np.equal(a, b), infer=_comparison)

@@ -139,7 +139,7 @@ SCATTER: Primitive = Primitive(
     _scatter,
     _scatter_gradient,
     saves=lambda params: "inputs" if params[1] in ("set", "add") else "inputs output",
-    reads=lambda params: ((1,), (), (1,)) if params[1] in ("set", "add") else None,
+    reads=lambda params: {"set": ((1,), (), (1,)), "add": ((), (), (1,))}.get(params[1]),
     batch=_further,
     parts=_scatter_parts,
 )

@@ -161,7 +161,7 @@ def _cross_entropy_gradient(g: Tensor, y: Any, inputs: Sequence[Any], params: tu
     return [part, None, None, None]
 
 
-_CROSS_ENTROPY = Composite("cross_entropy", _cross_entropy_gradient, reads=((0, 1, 2, 3), (), (), ()))
+_CROSS_ENTROPY = Composite("cross_entropy", _cross_entropy_gradient, reads=((0, 1, 2, 3), (), (), ()), values=(0,))
 
 
 def _plain_cross_entropy(input: Tensor, target: Tensor, ignore_index: int, reduction: str) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from flambeau.dtypes import promote
 from flambeau.graph.primitives.movement import CONCATENATE
 from flambeau.nn.functional.arguments import check_tensor
 from flambeau.ops.composite import Composite, computed, record
@@ -28,7 +29,7 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     """
     check_tensor(x1, "cosine_similarity", "x1", 1)
     check_tensor(x2, "cosine_similarity", "x2", 2)
-    a, b = operands("cosine_similarity", x1, x2)
+    a, b = operands("cosine_similarity", x1, x2, type=promote(x1.dtype, x2.dtype))
     if a.dtype.category != 2:
         raise RuntimeError(f"expected common dtype to be floating point, yet common dtype is {a.dtype}")
     a_norm = a.norm(2, dim, keepdim=True).clamp_min(eps)

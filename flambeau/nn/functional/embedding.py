@@ -135,7 +135,7 @@ def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
         raise RuntimeError("Class values must be smaller than num_classes.")
     rules.one_hot(tuple(input._shape), num_classes)
     classes = input.new_ones((num_classes,)).cumsum(0) - 1
-    return (input.unsqueeze(-1) == classes).to(int64)
+    return (input.unsqueeze(-1) == classes).to(int64).contiguous()
 
 
 @operator(namespace="nn.functional", method=False)

@@ -7,6 +7,7 @@ import warnings
 from typing import Any
 
 from flambeau.autograd.modes import state
+from flambeau.dtypes import promote
 from flambeau.nn._reduction import legacy_get_string
 from flambeau.nn.functional.activation import logsigmoid
 from flambeau.nn.functional.arguments import check_tensor
@@ -40,8 +41,9 @@ def reduced(loss: Tensor, reduction: str) -> Tensor:
     return loss if reduction == "none" else loss.mean() if reduction == "mean" else loss.sum()
 
 
-def _pair(name: str, input: Any, target: Any, warns: bool = True) -> tuple[Tensor, Tensor]:
-    """Input and target, broadcast; PyTorch warns when their sizes differ."""
+def _pair(name: str, input: Any, target: Any, warns: bool = True, expanded: bool = False) -> tuple[Tensor, Tensor]:
+    """Input and target, broadcast; PyTorch warns when their sizes differ. `expanded`: a number counts as much for the dtype as
+    a tensor with dimensions, since PyTorch expands it first."""
     check_tensor(input, name, "input", 1)
     check_tensor(target, name, "target", 2)
     if warns and input._shape != target._shape:
@@ -51,7 +53,7 @@ def _pair(name: str, input: Any, target: Any, warns: bool = True) -> tuple[Tenso
             stacklevel=3,
         )
     rules.elementwise_loss(tuple(input._shape), tuple(target._shape))
-    a, b = operands(name, input, target)
+    a, b = operands(name, input, target, type=promote(input.dtype, target.dtype) if expanded else None)
     return a, b
 
 
@@ -89,7 +91,7 @@ def mse_loss(
     tensor(2.)
     """
     reduction = reduction_of(reduction, size_average, reduce)
-    a, b = _pair("mse_loss", input, target)
+    a, b = _pair("mse_loss", input, target, expanded=True)
     refuse(a, "mse_cpu", bool, int, complex)
     if weight is not None:
         return _weighted((a - b) * (a - b), weight, reduction, tuple(input._shape))
@@ -111,7 +113,7 @@ def l1_loss(
 ) -> Tensor:
     """|input − target|."""
     reduction = reduction_of(reduction, size_average, reduce)
-    a, b = _pair("l1_loss", input, target)
+    a, b = _pair("l1_loss", input, target, expanded=True)
     return _weighted((a - b).abs(), weight, reduction, tuple(input._shape))
 
 
@@ -126,7 +128,7 @@ def smooth_l1_loss(
 ) -> Tensor:
     """d²/(2·beta) where d = |input − target| is below `beta`, else d − beta/2."""
     reduction = reduction_of(reduction, size_average, reduce)
-    a, b = _pair("smooth_l1_loss", input, target)
+    a, b = _pair("smooth_l1_loss", input, target, expanded=True)
     refuse(a, "smooth_l1_cpu", bool, int, complex)
     if beta < 0:
         raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
@@ -142,12 +144,12 @@ def huber_loss(
 ) -> Tensor:
     """d²/2 where d = |input − target| is at most `delta`, else delta·(d − delta/2)."""
     reduction = reduction_of(reduction)
-    a, b = _pair("huber_loss", input, target)
+    a, b = _pair("huber_loss", input, target, expanded=True)
     refuse(a, "huber_cpu", bool, int, complex)
     if delta <= 0:
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
     distance = (a - b).abs()
-    loss = (distance * distance * 0.5).where(distance <= delta, (distance - 0.5 * delta) * delta)
+    loss = (distance * distance * 0.5).where(distance <= delta, (distance - 0.5 * delta) * delta).to(input.dtype)
     if weight is not None:
         if tuple(weight._shape) != tuple(input._shape):
             raise ValueError("Weights and input must have the same size.")
@@ -243,7 +245,7 @@ def hinge_embedding_loss(
     reduction = reduction_of(reduction, size_average, reduce)
     a, b = _pair("hinge_embedding_loss", input, target, warns=False)
     far = (margin - a).clamp_min(0)._fill_where(b == 1, 0)
-    return reduced(far + a._fill_where(b == -1, 0), reduction)
+    return reduced((far + a._fill_where(b == -1, 0)).to(input.dtype), reduction)
 
 
 @operator(namespace="nn.functional", method=False)
@@ -259,7 +261,7 @@ def soft_margin_loss(
     a, b = _pair("soft_margin_loss", input, target, warns=False)
     if a.dtype.category < 2:
         raise RuntimeError(f"result type Float can't be cast to the desired output type {scalar_name(a)}")
-    return reduced((-b * a).exp().log1p(), reduction)
+    return reduced((-b * a).exp().log1p().to(input.dtype), reduction)
 
 
 @operator(namespace="nn.functional", method=False, remembered=True)

@@ -29,8 +29,7 @@ def _qr_part(q: Tensor, r: Tensor, gq: Tensor, gr: Tensor) -> Tensor:
 
 def _qr_gradient(mode: str) -> Any:
     def rule(gs: Any, ys: Any, inputs: Any) -> tuple[Any]:
-        (a,) = inputs
-        rows, columns = a.shape[-2:]
+        rows, columns = inputs[0].shape[-2:]
         if mode == "r":
             raise RuntimeError(
                 "The derivative of linalg.qr depends on Q, which is not computed when mode='r'. "
@@ -45,7 +44,7 @@ def _qr_gradient(mode: str) -> Any:
         def wide() -> Tensor:
             from flambeau.ops.joining import cat
 
-            rest, g_rest = a[..., rows:], gr[..., rows:]
+            rest, g_rest = q @ r[..., rows:], gr[..., rows:]
             left = _qr_part(q, r[..., :rows], gq + rest @ g_rest.mH, gr[..., :rows])
             return cat([left, q @ g_rest], -1)
 

@@ -23,7 +23,7 @@ def _det(name: str, a: Tensor) -> Tensor:
     check_matrices(name, a)
     return call_routine(
         "determinant", (a,), (), (tuple(a._shape[:-2]),),
-        lambda gs, ys, inputs: (lambda: _wide(gs[0] * ys[0]) * inv(inputs[0]).mT,),
+        lambda gs, ys, inputs: (lambda: _wide(gs[0] * ys[0]) * inv(inputs[0]).mT,), reads=(0,),
     )[0]  # fmt: skip
 
 
@@ -52,7 +52,7 @@ def slogdet(A: Tensor) -> Any:
     """The determinant's sign (of complex matrices a number of size 1) and the logarithm of its size."""
     check_matrices("linalg.slogdet", A)
     lead = tuple(A._shape[:-2])
-    sign, size = call_routine("sign_and_log", (A,), (), (lead, lead), _slogdet_gradient, conjugates=False, real=(1,))
+    sign, size = call_routine("sign_and_log", (A,), (), (lead, lead), _slogdet_gradient, conjugates=False, real=(1,), reads=(0,))
     return _slogdet_result(sign, size)
 
 

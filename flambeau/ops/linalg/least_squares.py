@@ -124,7 +124,8 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
     has_values = chosen in ("gelsd", "gelss")
     shapes = ((*lead, n, b._shape[-1]), lead, *(((*lead, min(m, n)),) if has_values else ()))
     rule = functools.partial(_lstsq_gradient, cut)
-    found = call_routine("lstsq", (a, b), (cut, has_values), shapes, rule, conjugates=False, real=range(1, len(shapes)))
+    real = range(1, len(shapes))
+    found = call_routine("lstsq", (a, b), (cut, has_values), shapes, rule, conjugates=False, real=real, reads=(0, 1))
     x, rank = found[0], found[1].detach()
     empty = A.new_empty((0,))
     residuals = (a @ x - b).abs().square().sum(-2) if m > n and chosen != "gelsy" else empty

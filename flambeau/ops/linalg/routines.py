@@ -72,8 +72,10 @@ def call_routine(
     by_columns: Sequence[int] = (),
     conjugates: bool = True,
     real: Sequence[int] = (),
+    reads: tuple[int, ...] = (),
 ) -> list[Tensor]:
-    """A routine's results. `gradient(gs, ys, inputs)` gives the inputs' gradients from lists for all results.
+    """A routine's results. `gradient(gs, ys, inputs)` gives the inputs' gradients from lists for all results; of the inputs that
+    it `reads` the values, of the others it knows shape and dtype.
 
     With complex matrices the gradient is of a function that has a complex derivative, unless `conjugates` is False: then it
     holds as it is (see `autograd.conjugation`), and results whose numbers are in `real` are real. The results whose numbers are
@@ -91,7 +93,8 @@ def call_routine(
         def rule(g: Tensor, y: Tensor, inputs: Any, params: Any) -> Any:
             return gradient(_unpack(g, shapes, turned), _unpack(y, shapes, turned), inputs)
 
-        flat = record(Composite("linalg_" + name, rule, saves="inputs output", conjugates=conjugates), flat, inputs)
+        composite = Composite("linalg_" + name, rule, "inputs output", (reads,) * len(inputs), conjugates)
+        flat = record(composite, flat, inputs)
     results = _unpack(flat, shapes, turned)
     if flat.is_complex():
         for i in real:

@@ -65,7 +65,7 @@ def _solve_gradient(gs: Any, ys: Any, inputs: Any) -> tuple[Any, Any]:
 
 
 def _solved(name: str, a: Tensor, b: Tensor) -> Tensor:
-    return call_routine("solve", (a, b), (name,), (tuple(b._shape),), _solve_gradient, (0,))[0]
+    return call_routine("solve", (a, b), (name,), (tuple(b._shape),), _solve_gradient, (0,), reads=(0,))[0]
 
 
 def right_sides(name: str, a: Tensor, b: Tensor, left: bool) -> tuple[Tensor, Tensor, bool]:
@@ -119,7 +119,8 @@ def _triangular_gradient(upper: bool, unit: bool) -> Any:
 
 
 def _triangular(a: Tensor, b: Tensor, upper: bool, unit: bool) -> Tensor:
-    return call_routine("triangular", (a, b), (upper, unit), (tuple(b._shape),), _triangular_gradient(upper, unit), (0,))[0]
+    gradient = _triangular_gradient(upper, unit)
+    return call_routine("triangular", (a, b), (upper, unit), (tuple(b._shape),), gradient, (0,), reads=(0,))[0]
 
 
 @operator("solve_triangular", namespace="linalg", method=False, out="exact")

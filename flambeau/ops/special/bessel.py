@@ -77,7 +77,7 @@ def i1(input: Tensor) -> Tensor:
     x = unary_operand("i1", input)
     return composed("i1", x, lambda x: _first_modified(1, x, False), lambda g, y, inputs, params: (
         lambda: g * (i0(inputs[0]) - _over(y, inputs[0], 0.5)),
-    ))  # fmt: skip
+    ), saves="inputs output")  # fmt: skip
 
 
 @operator(namespace="special", method=False, out=True)
@@ -86,7 +86,7 @@ def i0e(input: Tensor) -> Tensor:
     x = unary_operand("i0e", input)
     return composed("i0e", x, lambda x: _first_modified(0, x, True), lambda g, y, inputs, params: (
         lambda: g * (i1e(inputs[0]) - inputs[0].sgn() * y),
-    ))  # fmt: skip
+    ), saves="inputs output")  # fmt: skip
 
 
 @operator(namespace="special", method=False, out=True)
@@ -95,7 +95,7 @@ def i1e(input: Tensor) -> Tensor:
     x = unary_operand("i1e", input)
     return composed("i1e", x, lambda x: _first_modified(1, x, True), lambda g, y, inputs, params: (
         lambda: g * (i0e(inputs[0]) - inputs[0].sgn() * y - _over(y, inputs[0], 0.5)),
-    ))  # fmt: skip
+    ), saves="inputs output")  # fmt: skip
 
 
 # --- modified, of the second kind ----------------------------------------------------------------------------------------

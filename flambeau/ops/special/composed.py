@@ -20,7 +20,7 @@ EULER = 0.5772156649015329
 """Euler and Mascheroni's constant γ."""
 
 
-def composed(name: str, x: Tensor, f: Any, gradient: Any, params: tuple[Any, ...] = (), saves: str = "inputs output") -> Tensor:
+def composed(name: str, x: Tensor, f: Any, gradient: Any, params: tuple[Any, ...] = (), saves: str = "inputs") -> Tensor:
     """f of x, in float32 for half types, with its own gradient on the tape, which reads what it `saves`."""
     wide = accumulation_dtype(x.dtype)
     with untaped():

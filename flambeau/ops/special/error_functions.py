@@ -120,7 +120,7 @@ def erfinv(input: Tensor) -> Tensor:
     x = unary_operand("erfinv", input)
     return composed("erfinv", x, _erfinv_value, lambda g, y, inputs, params: (
         lambda: g * (math.sqrt(math.pi) / 2) * (y * y).exp(),
-    ))  # fmt: skip
+    ), saves="output")  # fmt: skip
 
 
 @operator(namespace="special", method=False, out=True)
@@ -135,7 +135,7 @@ def ndtri(input: Tensor) -> Tensor:
     x = wide_operand("ndtri", input)
     return composed("ndtri", x, _ndtri_value, lambda g, y, inputs, params: (
         lambda: g * math.sqrt(2 * math.pi) * (y * y / 2).exp(),
-    ))  # fmt: skip
+    ), saves="output")  # fmt: skip
 
 
 def _erfcx_value(x: Tensor) -> Tensor:
@@ -149,7 +149,7 @@ def erfcx(input: Tensor) -> Tensor:
     x = wide_operand("erfcx", input)
     return composed("erfcx", x, _erfcx_value, lambda g, y, inputs, params: (
         lambda: g * (2 * inputs[0] * y - 2 / math.sqrt(math.pi)),
-    ))  # fmt: skip
+    ), saves="inputs output")  # fmt: skip
 
 
 def _log_ndtr_value(x: Tensor) -> Tensor:

@@ -89,7 +89,7 @@ def lgamma_of_one_more(z: Tensor) -> Tensor:
 def lgamma(input: Tensor) -> Tensor:
     """log |Γ(input)|."""
     x = unary_operand("lgamma", input)
-    return composed("lgamma", x, _lgamma_value, lambda g, y, inputs, params: (lambda: g * digamma(inputs[0]),), saves="inputs")
+    return composed("lgamma", x, _lgamma_value, lambda g, y, inputs, params: (lambda: g * digamma(inputs[0]),))
 
 
 def _digamma_value(x: Tensor) -> Tensor:
@@ -121,7 +121,7 @@ def digamma(input: Tensor) -> Tensor:
     """ψ, the derivative of log Γ."""
     x = unary_operand("digamma", input)
     gradient = lambda g, y, inputs, params: (lambda: g * polygamma(1, inputs[0]),)
-    return composed("digamma", x, _digamma_value, gradient, saves="inputs")
+    return composed("digamma", x, _digamma_value, gradient)
 
 
 def _cotangent_derivative(n: int) -> list[int]:
