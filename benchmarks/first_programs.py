@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from random import Random
 from typing import Any
 
 from benchmarks.models import gpt, mlp, resnet18
@@ -71,6 +72,59 @@ def _lstm(lib: Any, compiled: Compiled) -> Calls:
         return nn.functional.cross_entropy(logits.reshape(-1, 1000), tokens[:, 1:].reshape(-1))
 
     return _step(model, optimizer, compiled(loss))
+
+
+def _cells(lib: Any, compiled: Compiled) -> Calls:
+    """PyTorch's example time_sequence_prediction, but for its optimizer: two cells go along a wave."""
+    nn = lib.nn
+    first, second, head = nn.LSTMCell(1, 51).double(), nn.LSTMCell(51, 51).double(), nn.Linear(51, 1).double()
+    model = nn.ModuleList([first, second, head])
+    wave = lib.sin(lib.arange(200, dtype=lib.float64) / 20 + lib.rand(27, 1, dtype=lib.float64) * 6)
+    optimizer = lib.optim.Adam(model.parameters())
+
+    def loss() -> Any:
+        states = [lib.zeros(27, 51, dtype=lib.float64) for _ in range(4)]
+        found = []
+        for x in wave[:, :-1].split(1, dim=1):
+            states[:2] = first(x, (states[0], states[1]))
+            states[2:] = second(states[0], (states[2], states[3]))
+            found.append(head(states[2]))
+        return nn.functional.mse_loss(lib.cat(found, 1), wave[:, 1:])
+
+    return _step(model, optimizer, compiled(loss))
+
+
+def _episodes(lib: Any, compiled: Compiled) -> Calls:
+    """An actor and a critic over ten episodes, whose lengths don't come again soon."""
+    nn, random = lib.nn, Random(0)
+    body, actor, critic = nn.Linear(4, 128), nn.Linear(128, 2), nn.Linear(128, 1)
+    model = nn.ModuleList([body, actor, critic])
+    optimizer = lib.optim.Adam(model.parameters(), lr=3e-2)
+
+    def act() -> tuple[Any, Any]:
+        state = lib.tensor([random.uniform(-1, 1) for _ in range(4)])
+        hidden = nn.functional.relu(body(state))
+        choice = lib.distributions.Categorical(actor(hidden).softmax(-1))
+        action = choice.sample()
+        action.item()
+        return choice.log_prob(action), critic(hidden)
+
+    def episode() -> float:
+        steps = [act() for _ in range(random.randint(10, 100))]
+        returns = lib.tensor([1 - 0.99 ** (len(steps) - i) for i in range(len(steps))])
+        returns = (returns - returns.mean()) / (returns.std() + 1e-6)
+        actors, critics = [], []
+        for (log_probability, value), reward in zip(steps, returns):
+            actors.append(-log_probability * (reward - value.item()))
+            critics.append(nn.functional.smooth_l1_loss(value, reward[None]))
+        optimizer.zero_grad()
+        loss = lib.stack(actors).sum() + lib.stack(critics).sum()
+        loss.backward()
+        optimizer.step()
+        number: float = loss.item()
+        return number
+
+    return {"ten episodes": lambda: [compiled(episode)() for _ in range(10)]}
 
 
 def _ddpm(lib: Any, width: int = 128) -> Any:
@@ -245,6 +299,8 @@ PROGRAMS: dict[str, Callable[[Any, Compiled], Calls]] = {
     "U-Net of DDPM, batch 4, 32², Adam": _unet,
     "GPT of 6 layers, 256 wide, 4×128, AdamW": _gpt,
     "LSTM of 2 layers, 128 wide, 16×35, Adam": _lstm,
+    "two LSTM cells along 199 steps, Adam": _cells,
+    "actor and critic, 10 episodes of other lengths": _episodes,
     "attention 2×8×256×64": _attention,
     "30 operators": _operators,
 }

@@ -10,7 +10,7 @@ from flambeau.graph.node import Primitive
 from flambeau.graph.primitives import elementwise as e
 from flambeau.graph.primitives.complex import COMPLEX, IMAG, REAL
 from flambeau.ops.comparison import isnan
-from flambeau.ops.composite import Composite, record
+from flambeau.ops.composite import Composite, record, untaped
 from flambeau.ops.operands import (
     cast,
     check_fits,
@@ -137,7 +137,9 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
     if (min is not None and low is None) or (max is not None and high is None):
         raise TypeError("clamp(): arguments 'min' and 'max' must be Number or Tensor")
     if low != low or high != high:  # a NaN bound gives NaN everywhere
-        return input * math.nan
+        with untaped():
+            y = input * math.nan
+        return record(_CLAMP, y, (input,), (low, high))
     limits = [v for v in (low, high) if v is not None]
     for v in limits:
         check_fits(v, result_dtype((input, v)))
@@ -158,11 +160,31 @@ def _clamp_by_tensors(input: Tensor, low: Any, high: Any) -> Tensor:
     if x.dtype.category == 0 and low is not None and high is not None:
         raise NotImplementedError("\"clamp_cpu\" not implemented for 'Bool'")
     y = x
+    with untaped():
+        if low is not None:
+            y = choose(logical_either(y < bounds[0], isnan(bounds[0])), bounds[0], y, "clamp")
+        if high is not None:
+            y = choose(logical_either(y > bounds[-1], isnan(bounds[-1])), bounds[-1], y, "clamp")
+    return record(_CLAMP_BY_TENSORS, y, (x, *bounds), (low is not None, high is not None))
+
+
+def _clamp_gradient(g: Tensor, y: Tensor, inputs: Any, params: Any) -> tuple[Any, ...]:
+    """To what is inside its own gradient, to a bound that of what is outside; none for NaN."""
+    x, *bounds = inputs
+    low, high = (bounds[0] if params[0] else None), (bounds[-1] if params[1] else None)
+
+    def part(chosen: Any) -> Any:
+        return lambda: choose(chosen(), g, 0, "clamp")
+
+    parts = [part(lambda: _inside(x, low, high))]
     if low is not None:
-        y = choose(logical_either(y < bounds[0], isnan(bounds[0])), bounds[0], y, "clamp")
+        parts.append(part(lambda: x < low if high is None else (x < low) & (low < high)))
     if high is not None:
-        y = choose(logical_either(y > bounds[-1], isnan(bounds[-1])), bounds[-1], y, "clamp")
-    return y
+        parts.append(part(lambda: x > high if low is None else (x > high) | (high < low)))
+    return tuple(parts)
+
+
+_CLAMP_BY_TENSORS = Composite("clamp", _clamp_gradient)
 
 
 def logical_either(a: Tensor, b: Tensor) -> Tensor:

@@ -221,7 +221,8 @@ def _setitem(self: Tensor, index: Any, value: Any) -> None:
     items = items_of(self, index) if simple is None else []
     source = _value_tensor(self, value)
     target, advanced = seen_and_left(self, items) if simple is None else (seen_at(self, simple), [])
-    if target is self:
+    is_whole = target is self
+    if is_whole:
         target = alias(self)
     if all(found is None for found in advanced):
         shape = tuple(target._shape)
@@ -242,6 +243,8 @@ def _setitem(self: Tensor, index: Any, value: Any) -> None:
                 f"{scalar_name(source)} for the source."
             )
         source = cast(source, self.dtype)
+    if is_whole:
+        check_apart(self, source)  # which knows the tensor itself, also where it isn't dense
     _put(target, advanced, source.to(self.device), "set")
 
 

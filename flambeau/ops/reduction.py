@@ -11,6 +11,7 @@ from flambeau.graph.primitives import reduction as r
 from flambeau.graph.primitives.complex import REAL
 from flambeau.graph.primitives.elementwise import CAST, DIV
 from flambeau.graph.primitives.movement import RESHAPE
+from flambeau.ops.choices import choose
 from flambeau.ops.composite import Composite, computed, record
 from flambeau.ops.operands import accumulation_dtype, cast, check_tensor, dims_argument, expand, filled, refuse, refuse_complex
 from flambeau.ops.registry import operator, scalar_name
@@ -204,14 +205,14 @@ CHOSEN = Composite("index_select_along", _one_place, reads=((1,), ()))
 """Inputs (x, places); params = (dim, keepdim): a result that is x at those places of `dim`."""
 
 
-def _evenly(g: Tensor, y: Tensor, inputs: Any, params: tuple[Any, ...]) -> tuple[Any]:
+def evenly(g: Tensor, y: Tensor, inputs: Any, params: tuple[Any, ...]) -> tuple[Any]:
     """Equal extrema share the gradient; NaNs do where the extremum is one."""
     (x,) = inputs
-    chosen = ((x == y) | (x.isnan() & y.isnan())).to(g.dtype)
-    return (lambda: chosen * (g / chosen.sum()),)
+    chosen = (x == y) | (x.isnan() & y.isnan())
+    return (lambda: choose(chosen, g / chosen.sum(), 0, "max"),)
 
 
-_EVENLY = Composite("max", _evenly, saves="inputs output")
+_EVENLY = Composite("max", evenly, saves="inputs output")
 
 _max_result = result_type("max", "values indices")
 _min_result = result_type("min", "values indices")

@@ -56,8 +56,6 @@ def _along(composite: Composite, function: Any, input: Any, dim: int, type: dtyp
     def wide(x: Tensor, dim: int) -> Tensor:
         if x.numel() == 0:
             return x.clone()
-        if x.ndim == 0:
-            return in_wide(lambda x: function(x, 0), x.reshape(1)).reshape(())
         return in_wide(lambda x: function(x, dim), x)
 
     (y,) = computed(composite, wide, (x,), (dim,))

@@ -14,6 +14,7 @@ from flambeau.ops.gathering import along, gather
 from flambeau.ops.joining import cat
 from flambeau.ops.operands import cast, check_tensor, integer, python_number, refuse, strides_like
 from flambeau.ops.positions import flat_positions
+from flambeau.ops.reduction import evenly
 from flambeau.ops.registry import operator, scalar_name
 from flambeau.ops.results import result_type
 from flambeau.ops.slicing import select, slice_dim
@@ -116,7 +117,8 @@ def _median(name: str, input: Tensor, dim: int | None, keepdim: bool, skip_nan: 
     if dim is None:
         if input.numel() == 0:
             return input.sum() * math.nan if input.dtype.category == 2 else input.new_full((), iinfo(input.dtype).min)
-        return _median(name, reshape(input, (-1,)), 0, False, skip_nan, lambda values, places: values)
+        y = _median(name, reshape(input.detach(), (-1,)), 0, False, skip_nan, lambda values, places: values)
+        return record(_MIDDLE[name], y, (input,))
     d = wrap_dim(dim, len(shape))
     if not shape:
         return result(input.clone(), input.new_zeros((), dtype=int64))
@@ -131,6 +133,9 @@ def _median(name: str, input: Tensor, dim: int | None, keepdim: bool, skip_nan: 
     places = gather(order, d, middle)
     values = gather(input, d, places)
     return result(values, places) if keepdim else result(owned(values.squeeze(d)), owned(places.squeeze(d)))
+
+
+_MIDDLE = {name: Composite(name, evenly, saves="inputs output") for name in ("median", "nanmedian")}
 
 
 @operator(out="exact", remembered=True)

@@ -90,7 +90,7 @@ def _from_math(name: str) -> Callable[[Any], Any]:
 def _power_gradients(g: Any, y: Any, a: Any, b: Any) -> tuple[Any, Any]:
     return (
         lambda: (g * (b * a.pow(b - 1)))._fill_where(b == 0, 0),
-        lambda: g * (y * a.log())._fill_where((a == 0) & (b.real >= 0), 0),
+        lambda: g * (a.pow(b) * a.log())._fill_where((a == 0) & (b.real >= 0), 0),
     )
 
 
@@ -176,7 +176,9 @@ DIV = binary(
     lambda g, y, a, b: (lambda: g / b, lambda: -g * (a / b) / b),
     reads=((1,), (0, 1)),
 )
-FLOOR_DIVIDE = binary("floor_divide", lambda a, b: np.floor_divide(a, b), lambda g, y, a, b: (lambda: g * 0, lambda: g * 0))
+FLOOR_DIVIDE = binary(
+    "floor_divide", lambda a, b: np.floor_divide(a, b), lambda g, y, a, b: (lambda: g.new_zeros(g.shape),) * 2, saves="shapes"
+)
 REMAINDER = binary(
     "remainder",
     lambda a, b: np.remainder(a, b),
@@ -189,7 +191,7 @@ FMOD = binary(
     lambda g, y, a, b: (lambda: g, lambda: -g * a.div(b, rounding_mode="trunc")),
     reads=((), (0, 1)),
 )
-POW = binary("pow", _integer_power, _power_gradients, saves="inputs output")
+POW = binary("pow", _integer_power, _power_gradients)
 ATAN2 = binary(
     "atan2", lambda a, b: np.arctan2(a, b), lambda g, y, a, b: (lambda: g * b / (a * a + b * b), lambda: -g * a / (a * a + b * b))
 )
@@ -198,7 +200,7 @@ MINIMUM = binary("minimum", lambda a, b: np.minimum(a, b), _extremum_gradients(F
 COPYSIGN = binary(
     "copysign",
     lambda a, b: np.copysign(a, b),
-    lambda g, y, a, b: (lambda: g * (y / a)._fill_where(a == 0, 0), lambda: g * 0),
+    lambda g, y, a, b: (lambda: g * (y / a)._fill_where(a == 0, 0), lambda: g.new_zeros(g.shape)),
     saves="inputs output",
     reads=((0,), ()),
 )
