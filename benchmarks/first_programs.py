@@ -124,7 +124,8 @@ def _episodes(lib: Any, compiled: Compiled) -> Calls:
         number: float = loss.item()
         return number
 
-    return {"ten episodes": lambda: [compiled(episode)() for _ in range(10)]}
+    compiled_episode = compiled(episode)
+    return {"ten episodes": lambda: [compiled_episode() for _ in range(10)]}
 
 
 def _ddpm(lib: Any, width: int = 128) -> Any:

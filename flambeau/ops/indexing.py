@@ -243,8 +243,7 @@ def _setitem(self: Tensor, index: Any, value: Any) -> None:
                 f"{scalar_name(source)} for the source."
             )
         source = cast(source, self.dtype)
-    if is_whole:
-        check_apart(self, source)  # which knows the tensor itself, also where it isn't dense
+    check_apart(self if is_whole else target, source)  # the tensor itself is told by what it is, also where it isn't dense
     _put(target, advanced, source.to(self.device), "set")
 
 
@@ -295,7 +294,6 @@ def _put_number(self: Tensor, items: tuple[Any, ...], value: Any) -> bool:
 
 
 def _put(target: Tensor, advanced: list[Tensor | None], source: Tensor, mode: str) -> None:
-    check_apart(target, source)
     if target._repeats():
         _put_into_memory(target, advanced, source, mode)
     else:
@@ -373,5 +371,6 @@ def _put_operands(input: Tensor, indices: Sequence[Tensor | None], values: Tenso
 def index_put_(input: Tensor, indices: Sequence[Tensor | None], values: Tensor, accumulate: bool = False) -> Tensor:
     """`index_put`, written into this tensor."""
     target, advanced = _put_operands(input, indices, values)
+    check_apart(target, values)
     _put(target, advanced, values, "add" if accumulate else "set")
     return input

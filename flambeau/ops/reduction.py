@@ -206,7 +206,7 @@ CHOSEN = Composite("index_select_along", _one_place, reads=((1,), ()))
 
 
 def evenly(g: Tensor, y: Tensor, inputs: Any, params: tuple[Any, ...]) -> tuple[Any]:
-    """Equal extrema share the gradient; NaNs do where the extremum is one."""
+    """All elements that equal the result share its gradient; NaNs do where it is one."""
     (x,) = inputs
     chosen = (x == y) | (x.isnan() & y.isnan())
     return (lambda: choose(chosen, g / chosen.sum(), 0, "max"),)

@@ -76,6 +76,14 @@ def test_packed_parts_of_one_tensor_are_kept_apart():
             np.testing.assert_allclose((x @ w[i]).numpy(), SEQUENCE[:, 0] @ WEIGHTS[i], rtol=1e-4, atol=1e-4)
 
 
+def test_an_operand_is_packed_once_wherever_the_other_begins():
+    images, weight = flambeau.randn(5, 2, 64, 32, 32), flambeau.randn(64, 64, 3, 3)
+    images.numpy(), weight.numpy()
+    for i in (0, 1, 2, 3, 4) * 3:
+        flambeau.nn.functional.conv2d(images[i], weight, padding=1).numpy()
+    assert len(weight._storage.node.buffer.packed) == 1
+
+
 def test_a_slot_begins_no_later_than_what_is_read_first():
     i = Expr("axis", (), literal(0).dtype, 0)
 

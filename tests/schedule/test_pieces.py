@@ -68,12 +68,18 @@ def _trees() -> Iterator[Any]:
     return map(build, itertools.chain.from_iterable(map(brackets, range(3, 8))))
 
 
-def test_structures_that_vary_are_not_planned(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def planned(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The nodes of each graph that is planned from now on, with no plan and no word known before."""
     monkeypatch.setattr(running, "PLANS", Plans(4096))
     monkeypatch.setattr(running, "_novelty", cutting.Novelty())
-    planned = []
+    sizes: list[int] = []
     build = running.build
-    monkeypatch.setattr(running, "build", lambda nodes, order: planned.append(len(order)) or build(nodes, order))
+    monkeypatch.setattr(running, "build", lambda nodes, order: [sizes.append(len(order)), build(nodes, order)][1])
+    return sizes
+
+
+def test_structures_that_vary_are_not_planned(planned: list[int]) -> None:
     trees = list(_trees())
     for tree in trees:
         check([tree], Interpreter())
@@ -85,13 +91,7 @@ def test_structures_that_vary_are_not_planned(monkeypatch: pytest.MonkeyPatch) -
     assert len(planned) == before + 1  # now it is known to come again
 
 
-def test_episodes_of_ever_other_lengths_are_not_planned(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(running, "PLANS", Plans(4096))
-    monkeypatch.setattr(running, "_novelty", cutting.Novelty())
-    planned = []
-    build = running.build
-    monkeypatch.setattr(running, "build", lambda nodes, order: planned.append(len(order)) or build(nodes, order))
-
+def test_episodes_of_ever_other_lengths_are_not_planned(planned: list[int]) -> None:
     def episode(steps: int) -> Any:
         state = leaf(np.full((4, 4), 0.5, np.float32))
         for _ in range(steps):

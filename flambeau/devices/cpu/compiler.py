@@ -125,8 +125,8 @@ class _Request:
         if general is None:
             if not any(self.starts):
                 return code
-            packs = tuple(replace(p, name=f"{p.name}+{self.starts[p.slot]}") for p in code.packs)
-            return replace(code, packs=packs, starts=self.starts, shared=code)
+            packs = [replace(p, name=f"{p.name}+{start}") if (start := self.starts[p.slot]) else p for p in code.packs]
+            return replace(code, packs=tuple(packs), starts=self.starts, shared=code)
         messages = tuple(m.filled(general.texts) for m in code.messages)
         return Compiled(code.addresses, general.scratch, messages, code.packs, code.code, general.sizes, self.starts, code)
 
