@@ -39,6 +39,7 @@ _OF_PRIMITIVES: dict[str, str | Callable[[tuple[Any, ...], tuple[int, ...]], str
     "norm": "LinalgVectorNorm",
     "max_pool": lambda params, ranks: f"MaxPool{len(params[0].kernel)}DWithIndices",
     "avg_pool": lambda params, ranks: f"AvgPool{len(params[0].kernel)}D",
+    "normal": lambda params, ranks: f"NormalBackward{params[0]}",
     "normalization": "NativeBatchNorm",
     "i1": "SpecialI1",
     "addmm": lambda params, ranks: "View" if max(ranks, default=2) > 2 else "Addmm",

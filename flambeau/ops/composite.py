@@ -14,7 +14,7 @@ from flambeau.autograd.modes import state
 from flambeau.autograd.repeated import NO_EDGE, Trail, repeat
 from flambeau.tensor import Tensor
 
-__all__ = ["Composite", "computed", "record", "repeated", "underivable", "untaped"]
+__all__ = ["Composite", "computed", "flat", "record", "repeated", "underivable", "untaped"]
 
 
 class Composite:
@@ -109,6 +109,15 @@ def _as_tuple(result: Any) -> tuple[Tensor, ...]:
 
 
 _FORWARD = "forward"
+
+
+def flat(name: str) -> Composite:
+    """The rule of an operator whose result doesn't follow its operands, a step function or a draw: gradients of zeros."""
+
+    def gradient(g: Tensor, y: Any, inputs: Any, params: Any) -> list[Tensor]:
+        return [g.new_zeros(form.shape) for form in inputs]
+
+    return Composite(name, gradient, saves="shapes")
 
 
 def underivable(name: str, message: str, error: type[Exception] = RuntimeError) -> Composite:

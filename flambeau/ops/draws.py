@@ -12,7 +12,7 @@ from typing import Any
 from flambeau.dtypes import finfo
 from flambeau.generator import Generator
 from flambeau.ops.choices import where
-from flambeau.ops.composite import Composite, record, repeated, untaped
+from flambeau.ops.composite import Composite, flat, record, repeated, underivable, untaped
 from flambeau.ops.operands import accumulation_dtype, cast, check_tensor
 from flambeau.ops.random import standard_normal, uniform
 from flambeau.ops.registry import operator, scalar_name
@@ -84,7 +84,8 @@ def _counted(drawn: Tensor, term: Tensor, terms: int, following: Callable[[Tenso
 
 @operator()
 def poisson(input: Tensor, generator: Generator | None = None) -> Tensor:
-    """Poisson numbers of the rates that the elements are. Computes the input: how numbers are drawn depends on its size."""
+    """Poisson numbers of the rates that the elements are, whose gradients are zeros. Computes the input: how numbers are drawn
+    depends on its size."""
     if check_tensor(input, "poisson", "input").dtype.category != 2:
         raise NotImplementedError(f"\"poisson_cpu\" not implemented for '{scalar_name(input)}'")
     if not input.numel():
@@ -93,9 +94,10 @@ def poisson(input: Tensor, generator: Generator | None = None) -> Tensor:
     if not bool((rate >= 0).all()):
         raise RuntimeError("invalid Poisson rate, expected rate to be non-negative")
     drawn = _drawn_whole(rate, (rate,), _poisson_terms, _poisson_candidates, _POISSON, generator)
-    return reshape(cast(drawn, input.dtype), tuple(input._shape))
+    return record(_FLAT, reshape(cast(drawn, input.dtype), tuple(input._shape)), (input,))
 
 
+_FLAT = flat("poisson")
 _POISSON: tuple[dict[Any, Any], dict[Any, Any]] = {}, {}
 
 
@@ -134,7 +136,7 @@ def binomial(count: Tensor, prob: Tensor, generator: Generator | None = None) ->
         raise NotImplementedError(f"\"binomial_cpu\" not implemented for '{scalar_name(count)}'")
     shape = broadcast(tuple(count._shape), tuple(prob._shape))
     if 0 in shape:
-        return count.new_empty(shape)
+        return record(_UNDERIVABLE, count.new_empty(shape), (count, prob))
     n, p = (reshape(t.detach().double().expand(shape), (-1,)) for t in (count, prob))
     n, is_nan = n.clamp(min=0), n.isfinite().logical_not() | p.isnan()
     p = p.clamp(0, 1)._fill_where(is_nan, 0)
@@ -143,9 +145,10 @@ def binomial(count: Tensor, prob: Tensor, generator: Generator | None = None) ->
     rarer = where(often, 1 - p, p)
     k = _drawn_whole(n * rarer, (n, rarer), _binomial_terms, _binomial_candidates, _BINOMIAL, generator)
     drawn = where(often, n - k, k)._fill_where(is_nan, math.nan)
-    return reshape(cast(drawn, count.dtype), shape)
+    return record(_UNDERIVABLE, reshape(cast(drawn, count.dtype), shape), (count, prob))
 
 
+_UNDERIVABLE = underivable("binomial", "derivative for aten::binomial is not implemented")
 _BINOMIAL: tuple[dict[Any, Any], dict[Any, Any]] = {}, {}
 
 

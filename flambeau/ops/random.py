@@ -27,6 +27,7 @@ from flambeau.graph.primitives import elementwise as e
 from flambeau.graph.primitives.complex import VIEW_AS_COMPLEX
 from flambeau.graph.primitives.indexing import Bounds
 from flambeau.graph.primitives.random import RANDOM_BITS
+from flambeau.ops.composite import flat, record, underivable, untaped
 from flambeau.ops.gathering import gathered
 from flambeau.ops.operands import (
     accumulation_dtype,
@@ -314,20 +315,19 @@ def normal(
     requires_grad: bool | None = False,
     layout: Any = None,
 ) -> Tensor:
-    """Normal numbers of the given mean and standard deviation: tensors (broadcast), or numbers and a size."""
+    """Normal numbers of the given mean and standard deviation: tensors (broadcast; their gradients are zeros), or numbers and a
+    size."""
     if not isinstance(std, Tensor) and std < 0:
         raise RuntimeError(f"normal expects std >= 0.0, but found std {std}")
     if isinstance(mean, Tensor) or isinstance(std, Tensor):
         if size is not None:
             raise TypeError("normal(): a size is given with tensors of mean and std")
-        shaped = mean + std if isinstance(mean, Tensor) and isinstance(std, Tensor) else mean if isinstance(mean, Tensor) else std
-        drawn = standard_normal(
-            tuple(shaped._shape), _floating("normal_kernel_cpu", shaped.dtype), shaped._storage.device, generator
-        )
-        from flambeau.ops.composite import untaped
-
+        tensors = [t for t in (mean, std) if isinstance(t, Tensor)]
         with untaped():
-            result = drawn * std + mean
+            shaped = mean + std if len(tensors) == 2 else tensors[0]
+            kind = _floating("normal_kernel_cpu", shaped.dtype)
+            result = standard_normal(tuple(shaped._shape), kind, shaped._storage.device, generator) * std + mean
+        result = record(_NORMAL, result, tensors, (3 if len(tensors) == 2 else 1 if tensors[0] is mean else 2,))
         return result if out is None else write_out(out, result)
     if size is None:
         raise TypeError("normal() received an invalid combination of arguments: numbers need a size")
@@ -336,20 +336,29 @@ def normal(
     return _finish(out, drawn * std + mean, requires_grad)
 
 
+_NORMAL = flat("normal")
+"""Its parameter numbers PyTorch's overloads: the mean is a tensor, the deviation, both."""
+
+
 # --- draws -------------------------------------------------------------------------------------------------------------
 @operator(out=True)
 def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | None = None) -> Tensor:
-    """1 with the probability that each element says (or p), else 0, in the input's dtype."""
+    """1 with the probability that each element says (their gradients are zeros) or p (which has no derivative), else 0, in the
+    input's dtype."""
     if p is not None:
         if not 0 <= p <= 1:
             raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p}")
         drawn = uniform(tuple(input._shape), float32, input._storage.device, generator)
-        return cast(drawn < p, input.dtype)
+        return record(_BERNOULLI_OF_NUMBER, cast(drawn < p, input.dtype), (input,))
     if check_tensor(input, "bernoulli", "input").dtype.category != 2:
         raise NotImplementedError(f"\"bernoulli_tensor_cpu_p_\" not implemented for '{scalar_name(input)}'")
     wide = accumulation_dtype(input.dtype)
     drawn = uniform(tuple(input._shape), wide, input._storage.device, generator)
-    return cast(drawn < cast(input.detach(), wide), input.dtype)
+    return record(_BERNOULLI, cast(drawn < cast(input.detach(), wide), input.dtype), (input,))
+
+
+_BERNOULLI = flat("bernoulli")
+_BERNOULLI_OF_NUMBER = underivable("bernoulli", "derivative for aten::bernoulli is not implemented")
 
 
 @operator(out="exact")

@@ -41,6 +41,12 @@ def test_flat_places(name):
     check(lambda m, x: getattr(m, name)(x).reciprocal(), X)
 
 
+def test_the_next_number():
+    check(lambda m, x, y: m.nextafter(x, y), X, X)
+    check(lambda m, x, y: m.nextafter(x, y), X, [1.0])
+    check(lambda m, x, y: x.clone().nextafter_(y), X, 0.0)
+
+
 @pytest.mark.parametrize("name", ["max", "min", "median"])
 @pytest.mark.parametrize("values", [[-1.0, -2.0], [-1.0, -2.0, -1.0], [math.nan, 1.0, math.nan]])
 def test_an_undefined_gradient_goes_to_the_extremum_alone(name, values):

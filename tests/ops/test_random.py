@@ -218,3 +218,28 @@ def test_gamma_numbers(device):
     assert (a.grad - 1).abs().max() < 0.05  # the mean is the concentration
     with pytest.raises(NotImplementedError, match="not implemented for 'Long'"):
         flambeau._standard_gamma(flambeau.tensor([1], device=device))
+
+
+ON_THE_TAPE = """
+m.bernoulli(x) | x.bernoulli(0.5) | m.zeros(3, 2).bernoulli_(x) | m.poisson(x) | m.poisson(x[:0]) | m.normal(x, 1.0)
+m.normal(0.0, x) | m.normal(x, x) | m.normal(x, m.ones(3, 2)) | m.normal(m.ones(3, 2), x) | m.binomial(m.ones(3, 2), x)
+m.binomial(m.ones(0, 2), x) | m.multinomial(x, 1) | (x * 1).normal_()
+""".replace("\n", "|").split("|")
+
+
+@pytest.mark.parametrize("call", [call.strip() for call in ON_THE_TAPE if call.strip()])
+def test_draws_are_on_the_tape(call: str) -> None:
+    """Their gradients are zeros of the operand's shape, or an error where PyTorch has none."""
+
+    def run(m: Any) -> list[Any]:
+        x = m.tensor([0.25, 0.75], requires_grad=True)
+        y = eval(call, {"m": m, "x": x})
+        result = [y.requires_grad, y.grad_fn is None, tuple(y.shape)]
+        try:
+            y.sum().backward()
+        except RuntimeError as error:
+            return [*result, str(error).splitlines()[0]]
+        assert x.grad is not None
+        return [*result, x.grad.tolist()]
+
+    assert run(flambeau) == run(torch)

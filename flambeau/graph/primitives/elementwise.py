@@ -204,7 +204,12 @@ COPYSIGN = binary(
     saves="inputs output",
     reads=((0,), ()),
 )
-NEXTAFTER = binary("nextafter", lambda a, b: np.nextafter(a, b))
+NEXTAFTER = binary(
+    "nextafter",
+    lambda a, b: np.nextafter(a, b),
+    lambda g, y, a, b: (lambda: g._fill_where(a == b, 0), lambda: g.new_zeros(g.shape)),
+    reads=((0, 1), ()),
+)
 EQ = binary("eq", lambda a, b: np.equal(a, b), infer=_comparison)
 NE = binary("ne", lambda a, b: np.not_equal(a, b), infer=_comparison)
 LT = binary("lt", lambda a, b: np.less(a, b), infer=_comparison)
