@@ -26,7 +26,10 @@ def batch_norm(
     bias: Sequence[Size] | None = None,
     training: bool = False,
 ) -> Shape:
-    """[N, C, ...] normalized over all but C. Raises ValueError where training sees one value per channel."""
+    """[N, C, ...] normalized over all but C; of an input without elements nothing is asked. Raises ValueError where training
+    sees one value per channel."""
+    if equal(product(input), 0) is True:
+        return tuple(input)
     if len(input) < 2:
         raise ShapeError(f"batch_norm: expected at least 2D input [N, C, ...], got {show(input)}")
     if training and equal(product(input[:1]) * product(input[2:]), 1) is True:

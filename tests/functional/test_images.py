@@ -84,6 +84,21 @@ def blocks(cases: Cases) -> None:
     cases("fold", normal(2, 12, 8), (4, 4), 2)
 
 
+@pytest.mark.parametrize("rank", [2, 3])
+def test_the_nearest_element_has_no_slope_along_the_grid(rank):
+    """The grid's gradient is zeros, not none, also where it alone has one."""
+
+    def run(m, learned):
+        x = m.ones((1, 2, *[3] * rank), requires_grad=learned)
+        grid = m.full((1, *[2] * rank, rank), 0.3, requires_grad=True)
+        y = m.nn.functional.grid_sample(x, grid, mode="nearest", align_corners=False)
+        y.sum().backward()
+        return grid.grad.tolist(), learned and x.grad.tolist()
+
+    for learned in (True, False):
+        assert run(flambeau, learned) == run(torch, learned)
+
+
 @pytest.mark.parametrize("build", [padding, resizing, grids, blocks])
 def test_values_and_gradients(build, device):
     run_cases(build, device)

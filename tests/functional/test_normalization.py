@@ -28,6 +28,17 @@ def moments(cases: Cases) -> None:
     cases("instance_norm", normal(2, 3, 1))
 
 
+def empty(cases: Cases) -> None:
+    """Of an input without elements nothing is asked, but a first weight."""
+    for shape in ((0,), (0, 3), (3, 0), (2, 3, 0)):
+        for training in (True, False):
+            cases("batch_norm", normal(*shape), None, None, training=training)
+            for channels in (0, 2):
+                running = normal(channels, grad=False), uniform(channels, grad=False)
+                cases("batch_norm", normal(*shape), *running, training=training)
+                cases("batch_norm", normal(*shape), *running, normal(channels), normal(channels), training)
+
+
 def by_shape(cases: Cases) -> None:
     cases("layer_norm", normal(4, 3, 5), (5,), normal(5), normal(5))
     cases("layer_norm", normal(4, 3, 5), (3, 5), normal(3, 5), normal(3, 5))
@@ -56,7 +67,7 @@ def by_shape(cases: Cases) -> None:
     cases("normalize", normal(3, 4), 3.0, 0)
 
 
-@pytest.mark.parametrize("build", [moments, by_shape])
+@pytest.mark.parametrize("build", [moments, empty, by_shape])
 def test_values_and_gradients(build, device):
     run_cases(build, device)
 

@@ -247,6 +247,8 @@ def batch_norm(
     _check("batch_norm", input, running_mean, running_var, weight, bias)
     mean_shape, var_shape, weight_shape, bias_shape = map(_shape_of, (running_mean, running_var, weight, bias))
     rules.batch_norm(tuple(input._shape), mean_shape, var_shape, weight_shape, bias_shape, training)
+    if input.numel() == 0:  # PyTorch takes the first weight for all
+        return _of_nothing(input, (), *(None if t is None else t[0] for t in (weight, bias)))
     dims = tuple(d for d in range(input.ndim) if d != 1)
     shape = (1, input.shape[1]) + (1,) * (input.ndim - 2)
     format = suggested_format(tuple(input._shape), input.stride())
@@ -259,8 +261,6 @@ def batch_norm(
         variance = shaped(converted(running_var._value(), wide), shape)
         scale = e.RSQRT((e.ADD((variance, number_like(eps, variance))),))
         return _scaled(input, mean, scale, dims, eps, weight, bias, shape, False, format)
-    if input.numel() == 0:
-        return _of_nothing(input, (-1, *(1,) * (input.ndim - 2)), weight, bias)
     mean, variance, scale = _moments(input, dims, eps)
     _update_running(running_mean, running_var, mean, variance, input.numel() // input.shape[1], momentum)
     return _scaled(input, mean, scale, dims, eps, weight, bias, shape, True, format)

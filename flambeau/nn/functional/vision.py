@@ -15,7 +15,7 @@ from flambeau.dtypes import int64
 from flambeau.graph.primitives.movement import WINDOW
 from flambeau.nn.functional.arguments import check_device, check_floating, check_tensor, hashable, scalar_name
 from flambeau.nn.functional.windows import Windows, padded, windows
-from flambeau.ops.composite import repeated
+from flambeau.ops.composite import Composite, flat, record, repeated
 from flambeau.ops.operands import cast
 from flambeau.ops.registry import operator
 from flambeau.ops.sequences import linspace
@@ -23,7 +23,7 @@ from flambeau.ops.views import apart, owned
 from flambeau.shapes import interpolation, joining
 from flambeau.shapes import pooling as rules
 from flambeau.shapes.windows import per_dimension, window_count
-from flambeau.tensor import Tensor
+from flambeau.tensor import Tensor, from_node
 
 __all__ = ["affine_grid", "channel_shuffle", "fold", "grid_sample", "pixel_shuffle", "pixel_unshuffle", "unfold"]
 
@@ -246,10 +246,18 @@ def _grid_sampled(x: Tensor, grid: Tensor, mode: str, padding_mode: str, align_c
         return _cubic_sample(x, at, padding_mode, align_corners).reshape(shape)
     at = [_inside(p, size, padding_mode, align_corners) for p, size in zip(at, sizes)]
     if mode == "nearest":
-        return _sampled(x, [p.detach().round() for p in at], zeros).reshape(shape)
+        found = _sampled(x, [p.detach().round() for p in at], zeros)
+        return record(_NEAREST, from_node(found._value()), (found, flat)).reshape(shape)
     return _linear_sample(x, at, zeros).reshape(shape)
 
 
+_NEAREST = Composite(
+    "grid_sample",
+    lambda g, y, inputs, params: (g, lambda: record(_NEAREST_GRID, g.new_zeros(inputs[1].shape), (g,))),
+    saves="shapes",
+)
+"""What was found on a grid: were the grid's places a little elsewhere, they would have the same neighbours."""
+_NEAREST_GRID = flat("grid_sampler_2d_backward")
 _GRID_SAMPLED: dict[Any, Any] = {}
 
 
