@@ -45,7 +45,7 @@ _joined = lru_cache(1 << 12)(rules.cat)
 
 
 # --- joined ------------------------------------------------------------------------------------------------------------------
-@operator("cat", "concat", "concatenate", method=False, apart=True, out=True, remembered=True)
+@operator("cat", "concat", "concatenate", method=False, apart=True, out="joined", remembered=True)
 def cat(tensors: Any, dim: int = 0) -> Tensor:
     """Tensors joined along an existing dimension; dtypes promote. A tensor of shape [0] joins anything.
 
@@ -75,7 +75,7 @@ def cat(tensors: Any, dim: int = 0) -> Tensor:
     return result if format is contiguous_format else result._laid_out(format_strides(result._shape, format))
 
 
-@operator(method=False, apart=True, out=True, remembered=True)
+@operator(method=False, apart=True, out="joined", remembered=True)
 def stack(tensors: Any, dim: int = 0) -> Tensor:
     """Tensors of one shape joined along a new dimension.
 
@@ -98,7 +98,7 @@ def _stacked(*tensors: Any) -> Tensor:
     return cat([unsqueeze(t, d) for t in found], d)
 
 
-@operator(method=False, out=True)
+@operator(method=False, out="joined")
 def hstack(tensors: Any) -> Tensor:
     """Tensors joined side by side: along dimension 0 for vectors, else 1."""
     found = [atleast_1d(t) for t in _tensors("hstack", tensors)]
@@ -107,7 +107,7 @@ def hstack(tensors: Any) -> Tensor:
     return cat(found, 0 if len(found[0]._shape) == 1 else 1)
 
 
-@operator("vstack", "row_stack", method=False, out=True)
+@operator("vstack", "row_stack", method=False, out="joined")
 def vstack(tensors: Any) -> Tensor:
     """Tensors joined row under row."""
     found = [atleast_2d(t) for t in _tensors("vstack", tensors)]
@@ -116,7 +116,7 @@ def vstack(tensors: Any) -> Tensor:
     return cat(found, 0)
 
 
-@operator(method=False, out=True)
+@operator(method=False, out="joined")
 def dstack(tensors: Any) -> Tensor:
     """Tensors joined along the third dimension."""
     found = [atleast_3d(t) for t in _tensors("dstack", tensors)]
@@ -125,7 +125,7 @@ def dstack(tensors: Any) -> Tensor:
     return cat(found, 2)
 
 
-@operator(method=False, out=True)
+@operator(method=False, out="joined")
 def column_stack(tensors: Any) -> Tensor:
     """Vectors as columns, joined side by side."""
     found = _tensors("column_stack", tensors)

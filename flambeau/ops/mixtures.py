@@ -16,7 +16,7 @@ __all__ = ["addcdiv", "addcmul", "lerp"]
 _apply = Tensor._apply
 
 
-@operator(inplace=True, out="exact")
+@operator(inplace=True, out=lambda result, input, end, weight: not isinstance(weight, Tensor) or "exact")
 def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
     """input + weight·(end - input), from the nearer end.
 

@@ -245,7 +245,7 @@ def _extremum(name: str, primitive: Primitive, index: Primitive, two: str, resul
     function.__doc__ = (
         f"The {name}imum of all elements; over `dim` as a named tuple (values, indices); of two tensors elementwise."
     )
-    operator(name, out="exact", remembered=True)(function)
+    operator(name, out=lambda found, *_, **others: "exact" if isinstance(found, tuple) else True, remembered=True)(function)
     return function
 
 

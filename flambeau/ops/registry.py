@@ -62,7 +62,7 @@ def operator(
     inplace: bool = False,
     inplace_function: bool = False,
     apart: bool = False,
-    out: bool | str = False,
+    out: bool | str | Callable[..., bool | str] = False,
     also: Mapping[str, str] = MappingProxyType({}),
     overridden: bool = True,
     expanded: Callable[..., tuple[Any, ...]] | None = None,
@@ -75,7 +75,8 @@ def operator(
     `out=`, too, and without `inplace` for the first operand); with `out`, the public function takes `out=` (a tensor, or a
     tuple for several results): of any dtype that the result's can be cast to, of that dtype alone if it is "exact", or, if it
     is "dtype", one whose dtype stands for `dtype=`; a tensor that it resizes is row-major if it is "contiguous", and otherwise
-    laid out as the result. The first parameter of a method's function is the tensor.
+    laid out as the result; "joined" has the error of `cat`. Where that depends, `out` is a function of the result and the
+    arguments. The first parameter of a method's function is the tensor.
     `expanded` gives the operands with which the in-place variant writes a tensor whose elements share memory, after `expand`,
     once each; without it that is an error. `also` gives parameters by other names that they are known by. What asks about
     objects of any kind isn't `overridden`: calls go past `__torch_function__`. What is `remembered` builds again what it built
@@ -270,7 +271,9 @@ def _is_dense(t: Tensor) -> bool:
     return is_dense(t._shape, t.stride())
 
 
-def _with_out(function: Callable[..., Any], kind: bool | str, apart: bool, inplace: bool) -> Callable[..., Any]:
+def _with_out(
+    function: Callable[..., Any], kind: bool | str | Callable[..., bool | str], apart: bool, inplace: bool
+) -> Callable[..., Any]:
     @functools.wraps(function)
     def with_out(*args: Any, out: Any = None, **kwargs: Any) -> Any:
         if out is None:
@@ -278,9 +281,12 @@ def _with_out(function: Callable[..., Any], kind: bool | str, apart: bool, inpla
         if kind == "dtype" and isinstance(out, Tensor):
             kwargs["dtype"] = kwargs.get("dtype") or out.dtype
         result = function(*args, **kwargs)
-        if kind in ("dtype", "exact"):
+        own = kind(result, *args, **kwargs) if callable(kind) else kind
+        if own in ("dtype", "exact"):
             _check_dtypes(out, result)
-        if kind == "contiguous":
+        if own == "joined" and isinstance(out, Tensor) and not can_cast(result.dtype, out.dtype):
+            raise TypeError(f"torch.cat(): input types can't be cast to the desired output type {scalar_name(out)}")
+        if own == "contiguous":
             result = result.contiguous()
         for target in (out,) if isinstance(out, Tensor) else out if isinstance(out, (list, tuple)) else ():
             _check_overlaps(target, args[:1], not apart or inplace)

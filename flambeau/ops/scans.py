@@ -141,7 +141,7 @@ def _running_logsumexp(x: Tensor) -> Tensor:
     return cat(parts, -1)
 
 
-@operator(out="exact", remembered=True)
+@operator(out=lambda result, input, n=1, *_, **others: n != 0 or "exact", remembered=True)
 def diff(input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None, append: Tensor | None = None) -> Tensor:
     """n-th differences of neighbours along `dim`, after `prepend` and `append` were put on."""
     rules.diff(tuple(check_tensor(input, "diff", "input")._shape), n, dim)

@@ -45,6 +45,36 @@ def test_resized_and_refused(number: int) -> None:
     assert my_warnings == expected
 
 
+DTYPES = ["float64", "float16", "int32", "complex64", "bool"]
+CAST = """
+max(x) | min(x) | max(x, x) | min(i, i) | max(i) | maximum(x, x) | max(x, 0) | diff(x) | diff(i) | diff(x > 2) | diff(x, n=0)
+diff(x, 2) | diff(x, prepend=x) | lerp(x, x, 0.5) | lerp(x, x, x) | lerp(x, x, weight=x) | stack([x, x]) | cat([x, x])
+cat([i, i]) | cat([x, i]) | stack([i, i], 1) | hstack([x, x]) | vstack([x, x]) | dstack([x, x]) | column_stack([x, x])
+""".replace("\n", "|").split("|")
+
+
+@pytest.mark.parametrize("call", [call.strip()[:-1] for call in CAST if call.strip()])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_results_of_another_dtype(call: str, dtype: str) -> None:
+    """Which operators cast into `out`, which refuse any other dtype, and which error says that a cast can't be."""
+
+    def run(t: Any, x: Any) -> Any:
+        out = t.empty(0, dtype=getattr(t, dtype))
+        if call == "max(x, 0":
+            return eval(f"t.{call}, out=(out, t.empty(0, dtype=t.int64)))", {"t": t, "x": x, "out": out})
+        return eval(f"t.{call}, out=out)", {"t": t, "x": x, "i": x.long(), "out": out})
+
+    mine, my_error = outcome(lambda: run(flambeau, translate(X, "cpu")), (), {})
+    theirs, error = outcome(lambda: run(torch, X), (), {})
+    assert (my_error is None) == (error is None), (my_error, error)
+    if error is None:
+        compare(mine, theirs)
+    else:
+        assert same_error(my_error, error), (my_error, error)
+        assert isinstance(error, TypeError) == isinstance(my_error, TypeError)
+        assert not isinstance(error, TypeError) or str(my_error) == str(error)
+
+
 OVERLAPPING: list[Callable[..., Any]] = [
     lambda t, x, i: t.gather(x, 0, i, out=x), lambda t, x, i: t.index_select(x, 0, i[0], out=x),
     lambda t, x, i: t.take(x, i, out=x), lambda t, x, i: t.cat([x[:1], x[1:]], out=x),
