@@ -49,6 +49,7 @@ from flambeau.ops import (  # noqa: F401
     strided,
     view_variants,
     views,
+    weighted,
     writing,
 )
 from flambeau.ops.aten import aten as aten

@@ -15,7 +15,6 @@ from flambeau.dtypes import (
     check_held,
     default_dtype,
     dtype,
-    finfo,
     float32,
     iinfo,
     int64,
@@ -25,10 +24,8 @@ from flambeau.dtypes import (
 from flambeau.generator import Generator, default_generator
 from flambeau.graph.primitives import elementwise as e
 from flambeau.graph.primitives.complex import VIEW_AS_COMPLEX
-from flambeau.graph.primitives.indexing import Bounds
 from flambeau.graph.primitives.random import RANDOM_BITS
 from flambeau.ops.composite import flat, record, underivable, untaped
-from flambeau.ops.gathering import gathered
 from flambeau.ops.operands import (
     accumulation_dtype,
     cast,
@@ -45,10 +42,10 @@ from flambeau.ops.operands import (
 )
 from flambeau.ops.registry import operator, scalar_name, write_made, write_out
 from flambeau.ops.slicing import select
-from flambeau.ops.sorting import argsort, searchsorted, topk
+from flambeau.ops.sorting import argsort
 from flambeau.tensor import Tensor
 
-__all__ = ["bits", "uniform", "standard_normal", "rand", "randn", "randint", "randperm", "bernoulli", "multinomial", "normal"]
+__all__ = ["bits", "uniform", "standard_normal", "rand", "randn", "randint", "randperm", "bernoulli", "normal"]
 
 
 # --- bits to numbers ---------------------------------------------------------------------------------------------------
@@ -359,45 +356,6 @@ def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | N
 
 _BERNOULLI = flat("bernoulli")
 _BERNOULLI_OF_NUMBER = underivable("bernoulli", "derivative for aten::bernoulli is not implemented")
-
-
-@operator(out="exact")
-def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None) -> Tensor:
-    """Indices drawn by weight from each row of [n] or [m, n]; without replacement by default.
-
-    Raises RuntimeError for more samples than there are weights, and, when it is computed, for weights that are negative or not
-    finite.
-    """
-    if len(check_tensor(input, "multinomial", "input")._shape) not in (1, 2):
-        raise RuntimeError("prob_dist must be 1 or 2 dim")
-    if input.dtype.category != 2:
-        raise RuntimeError(f"multinomial only supports floating-point dtypes for input, got: {scalar_name(input)}")
-    if num_samples <= 0:
-        raise RuntimeError("cannot sample n_sample <= 0 samples")
-    n = input._shape[-1]
-    if n > 1 << 24:
-        raise RuntimeError("number of categories cannot exceed 2^24")
-    if not replacement and num_samples > n:
-        raise RuntimeError("cannot sample n_sample > prob_dist.size(-1) samples without replacement")
-    weights = cast(input.detach(), accumulation_dtype(input.dtype))
-    lead, device = tuple(weights._shape[:-1]), weights._storage.device
-    if replacement:
-        ends = weights.cumsum(-1)
-        drawn = uniform((*lead, num_samples), weights.dtype, device, generator) * ends[..., -1:]
-        return _checked_draw(searchsorted(ends, drawn, right=True).clamp(max=n - 1), weights)
-    # The order of weight / exponential is the order of drawing without replacement (Efraimidis and Spirakis, 2006).
-    waiting = -uniform(tuple(weights._shape), weights.dtype, device, generator, above_zero=True).log()
-    return _checked_draw(topk(weights / waiting.clamp(min=finfo(weights.dtype).tiny), num_samples)[1], weights)
-
-
-_WEIGHTS = Bounds("RuntimeError", "probability tensor contains either `inf`, `nan` or element < 0", False)
-
-
-def _checked_draw(drawn: Tensor, weights: Tensor) -> Tensor:
-    """What was drawn, read at place 0, or at 1, which is an error, where a row has weights that are none."""
-    fine = ((weights >= 0) & (weights < math.inf)).all(-1, keepdim=True)
-    place = (~fine).to(int64).unsqueeze(-1).expand((*drawn._shape, 1))
-    return gathered(drawn.unsqueeze(-1), -1, place, _WEIGHTS).squeeze(-1)
 
 
 # --- in place ----------------------------------------------------------------------------------------------------------

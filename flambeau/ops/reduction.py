@@ -337,15 +337,13 @@ def _logsumexp(x: Tensor, axes: Any, keepdim: bool) -> Tensor:
 
 
 def norm_gradient(g: Tensor, y: Tensor, inputs: Any, params: tuple[Any, ...]) -> tuple[Any]:
-    """d‖x‖/dx, and 0 where the norm is 0 (as PyTorch: a subgradient)."""
+    """d‖x‖/dx, and 0 where the norm is 0 (as PyTorch: a subgradient); none with p = 0."""
     (x,) = inputs
     p, axes, keepdim = params
     shape = tuple(x.shape)
 
     def part() -> Tensor:
         gg, yy = restored(g, axes, shape, keepdim), restored(y, axes, shape, keepdim)
-        if p == 0:
-            return gg * 0
         if p == 1:
             return gg * x.sgn()
         if p == 2:
@@ -361,7 +359,7 @@ def norm_gradient(g: Tensor, y: Tensor, inputs: Any, params: tuple[Any, ...]) ->
             share = x * x.abs().pow(p - 2)
         return share * (gg / yy._fill_where(yy == 0, 1).pow(p - 1))._fill_where(yy == 0, 0)
 
-    return (part,)
+    return (part if p else None,)
 
 
 _NORM = Composite("norm", norm_gradient, saves="inputs output")

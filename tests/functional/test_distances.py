@@ -26,6 +26,32 @@ def test_cdist(first: tuple[int, ...], second: tuple[int, ...], p: float, device
     check_gradients(flambeau.cdist, torch.cdist, (a, b, p), device=device, second=False)
 
 
+NAN, INF = float("nan"), float("inf")
+
+
+@pytest.mark.parametrize("p", [0.0, 0.5, 1.0, 2.0, 3.0, INF])
+@pytest.mark.parametrize(
+    "row", [[1.0, 1.0, 0.0], [NAN, 1.0], [1.0, NAN, -2.0], [INF, 1.0], [INF, -INF], [NAN] * 2, [0.0, 0.0]], ids=str
+)
+def test_undefined_and_equal_differences(row: list[float], p: float, device: str) -> None:
+    """What NaN makes of a distance and of its gradient, which the largest differences don't share."""
+    a, b = torch.tensor([row], requires_grad=True), torch.zeros(1, len(row), requires_grad=True)
+    for many in (1, 20):
+        args = a, b.detach().expand(many, -1).clone().requires_grad_(), p
+        check(flambeau.cdist, torch.cdist, args, device=device)
+        check_gradients(flambeau.cdist, torch.cdist, args, device=device, second=False)
+    pairs = torch.cat([a, b]).detach().requires_grad_()
+    check(flambeau.pdist, torch.pdist, (pairs, p), device=device)
+    check_gradients(flambeau.pdist, torch.pdist, (pairs, p), device=device, second=False)
+
+
+def test_counts_of_elements_have_no_gradient() -> None:
+    for m in (torch, flambeau):
+        x = m.ones(3, requires_grad=True)
+        x.norm(0).backward()
+        assert x.grad is None
+
+
 @pytest.mark.parametrize("name", ["tril_indices", "triu_indices"])
 @pytest.mark.parametrize("rows, columns", [(0, 3), (3, 0), (1, 1), (3, 5), (5, 3)])
 def test_indices_of_triangles(name: str, rows: int, columns: int, device: str) -> None:

@@ -65,6 +65,8 @@ def distances(cases: Cases) -> None:
     cases("pdist", normal(4, 3), second=False)
     cases("pdist", normal(4, 3), 1.0, second=False)
     cases("pdist", normal(1, 3), second=False)
+    for order in (0.0, 1.0, float("inf")):
+        cases("pdist", normal(3, 0), order, second=False)
     cases("pdist", normal(3), second=False)
 
 

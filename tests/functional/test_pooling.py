@@ -119,6 +119,27 @@ def fractional(cases: Cases) -> None:
     cases("fractional_max_pool2d", normal(2, 3, 7, 8), 5, output_size=6)
 
 
-@pytest.mark.parametrize("build", [ties_and_types, adaptive, unpooling, fractional])
+def undefined(cases: Cases) -> None:
+    """The last NaN of a window is its maximum's place."""
+    nan = float("nan")
+    for values in ([nan, 1.0, nan, 2.0], [1.0, nan, 3.0, nan], [nan] * 4, [1.0, nan, 2.0, 3.0]):
+        x = torch.tensor(values * 4)
+        image = x.reshape(1, 1, 4, 4).requires_grad_()
+        last = x.reshape(1, 2, 2, 4).contiguous(memory_format=torch.channels_last).requires_grad_()
+        for t in (image, last):
+            for out in (1, 2, 3):
+                cases("adaptive_max_pool2d", t, out, return_indices=True)
+            cases("max_pool2d", t, 2, return_indices=True)
+            cases("max_pool2d", t, 2, 1, 1, return_indices=True)
+            cases("max_pool2d", t, 2, 1, dilation=2 if t is image else 1)
+        cases("max_pool1d", image[0], 4, 1, 2, return_indices=True)
+        cases("adaptive_max_pool1d", image[0], 3, True)
+        cases("max_pool3d", image[None], (1, 2, 2), return_indices=True)
+        cases("adaptive_max_pool3d", image[None], (1, 3, 2), True)
+        samples = uniform(1, 1, 2, grad=False, dtype=torch.float32)
+        cases("fractional_max_pool2d", image, 2, output_size=2, _random_samples=samples, return_indices=True, second=False)
+
+
+@pytest.mark.parametrize("build", [undefined, ties_and_types, adaptive, unpooling, fractional])
 def test_values_and_gradients(build, device):
     run_cases(build, device)

@@ -243,3 +243,36 @@ def test_draws_are_on_the_tape(call: str) -> None:
         return [*result, x.grad.tolist()]
 
     assert run(flambeau) == run(torch)
+
+
+WRONG = [
+    [0.0, 0.0], [-0.0, 0.0], [[0.0, 0.0], [1.0, 0.0]], [[1.0, 0.0], [0.0, 0.0]], [math.inf, 1.0], [math.nan, 1.0], [-1.0, 2.0],
+    [1.0, -2.0], [[1.0, 0.0], [math.nan, 0.0]], [[0.0, 0.0], [math.nan, 0.0]], [[math.nan, 0.0], [0.0, 0.0]],
+    [math.inf, -1.0], [1.0, 0.0], [3e38, 3e38], [[0.0, 1.0], [2.0, 0.0]],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("count, replacement", [(1, True), (1, False), (2, True), (2, False)])
+@pytest.mark.parametrize("weights", WRONG, ids=str)
+def test_weights_that_cannot_be_drawn_by(weights: Any, count: int, replacement: bool, device: str) -> None:
+    """PyTorch's error, whichever of several comes first."""
+
+    def run(m: Any, **where: Any) -> Any:
+        try:
+            return len(m.multinomial(m.tensor(weights, **where), count, replacement).tolist())
+        except RuntimeError as error:
+            return str(error).splitlines()[0]
+
+    assert run(flambeau, device=device) == run(torch)
+
+
+@pytest.mark.parametrize("shape", [(0,), (2, 0), (0, 3), (0, 0)])
+def test_draws_from_nothing(shape: tuple[int, ...], device: str) -> None:
+    for count, replacement in ((1, True), (2, True), (1, False)):
+        try:
+            expected = tuple(torch.multinomial(torch.ones(shape), count, replacement).shape)
+        except RuntimeError:
+            with pytest.raises(RuntimeError):
+                flambeau.multinomial(flambeau.ones(shape, device=device), count, replacement)
+        else:
+            assert tuple(flambeau.multinomial(flambeau.ones(shape, device=device), count, replacement).shape) == expected

@@ -11,7 +11,7 @@ from typing import Any
 
 from flambeau.dtypes import int32, int64
 from flambeau.nn.functional.arguments import check_floating, check_tensor, hashable
-from flambeau.nn.functional.pooling import _avg_pool, _each, _max_pool, first_maximum, lowest
+from flambeau.nn.functional.pooling import _avg_pool, _each, _max_pool, lowest, place_of_maximum
 from flambeau.nn.functional.windows import positions
 from flambeau.ops.composite import repeated, untaped
 from flambeau.ops.operands import cast
@@ -146,7 +146,7 @@ def _places(x: Tensor, out: tuple[int, ...]) -> Tensor:
 def _chosen(blocks: Tensor, along: list[Tensor], sizes: tuple[int, ...]) -> Tensor:
     """Where in its plane the maximum of each block lies, int64; `along` has the blocks' positions along each dimension."""
     rank = len(sizes)
-    flat = first_maximum(blocks, rank)
+    flat = place_of_maximum(blocks, rank)
     width = math.prod(blocks._shape[blocks.ndim - rank :])
     plane = None
     for place, size in zip(along, sizes):
@@ -231,7 +231,7 @@ def _fractional(
         width = math.prod(kernel)
         place = cast(place, int64).expand((*planes, *out, *kernel)).reshape((*planes, -1))
         blocks = x.detach().reshape((*planes, -1)).gather(-1, place).reshape((*planes, *out, width))
-        chosen = blocks.argmax(-1, keepdim=True)
+        chosen = place_of_maximum(blocks, 1).unsqueeze(-1)
         indices = place.reshape(blocks.shape).gather(-1, chosen).reshape(shape)
     return _picked(x, indices, spatial), indices
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from flambeau.dtypes import promote
@@ -86,18 +87,40 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str | None = Non
 
 def _distances(x1: Tensor, x2: Tensor, p: float) -> Tensor:
     if x2.shape[-2] < _MANY:
-        return vector_norm(x1.unsqueeze(-2) - x2.unsqueeze(-3), p, (x1.ndim,), False)
-    columns = Tensor._apply(CONCATENATE, (x2.mT,), (x2.ndim - 1,))  # one part: a copy in memory, along whose rows vectors run
-    return vector_norm(x1.unsqueeze(-1) - columns.unsqueeze(-3), p, (x1.ndim - 1,), False)
+        difference, axis = x1.unsqueeze(-2) - x2.unsqueeze(-3), x1.ndim
+    else:
+        columns = Tensor._apply(CONCATENATE, (x2.mT,), (x2.ndim - 1,))  # one part: a copy in memory, along whose rows vectors run
+        difference, axis = x1.unsqueeze(-1) - columns.unsqueeze(-3), x1.ndim - 1
+    if math.isinf(p):  # here, and not in `pdist`, PyTorch leaves out what is undefined
+        difference = difference._fill_where(difference.isnan(), 0)
+    return _length(difference, p, axis)
+
+
+def _length(difference: Tensor, p: float, axis: int) -> Tensor:
+    """The p-norm along an axis; with p = 0 the number of elements that aren't 0, NaN where one is undefined."""
+    if p == 0:
+        return difference.abs().ceil().clamp(max=1).sum(axis)
+    return vector_norm(difference, p, (axis,), False)
+
+
+def _slope_of_length(g: Tensor, y: Tensor, difference: Tensor, p: float, axis: int) -> Tensor:
+    """The gradient of differences from that of their p-norms along an axis: with p = ∞ each of the largest has it in full."""
+    if p == 0:
+        return g.new_zeros(tuple(difference.shape))
+    if p != 1 and not math.isinf(p):
+        found: Tensor = norm_gradient(g, y, (difference,), (p, (axis,), False))[0]()
+        return found
+    slope = difference.sgn()._fill_where(difference.isnan(), math.nan)
+    if math.isinf(p):
+        slope = slope * (1 - (difference.abs() - y.unsqueeze(axis)).abs().ceil().clamp(max=1))
+    return g.unsqueeze(axis) * slope
 
 
 def _distances_gradient(g: Tensor, y: Tensor, inputs: Any, params: Any) -> tuple[Any, ...]:
     a, b = inputs
 
     def part() -> Tensor:
-        difference = a.unsqueeze(-2) - b.unsqueeze(-3)
-        found: Tensor = norm_gradient(g, y, (difference,), (*params, (a.ndim,), False))[0]()
-        return found
+        return _slope_of_length(g, y, a.unsqueeze(-2) - b.unsqueeze(-3), *params, a.ndim)
 
     return (lambda: part().sum(-2), lambda: -part().sum(-3))
 
@@ -117,4 +140,12 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
         raise RuntimeError("pdist only supports non-negative p values")
     n = input.shape[0]
     first, second = triu_indices(n, n, 1, device=input.device)
-    return (input.index_select(0, first) - input.index_select(0, second)).norm(p, 1)
+    difference = input.index_select(0, first) - input.index_select(0, second)
+    order = float(p) if input.shape[1] else 1.0  # of no columns all are 0
+    (y,) = computed(_LENGTHS, _length, (difference,), (order, 1))
+    return record(_LENGTHS, y, (difference,), (order, 1))
+
+
+_LENGTHS = Composite(
+    "pdist", lambda g, y, inputs, params: (lambda: _slope_of_length(g, y, *inputs, *params),), saves="inputs output"
+)

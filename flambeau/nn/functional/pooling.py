@@ -15,6 +15,7 @@ from flambeau.dtypes import dtype, iinfo, int32, int64
 from flambeau.layout import contiguous_format
 from flambeau.nn.functional.arguments import check_tensor, geometry, scalar_name
 from flambeau.nn.functional.windows import Windows, behind, covering, positions, windows
+from flambeau.ops.choices import where
 from flambeau.ops.composite import Composite, record, untaped
 from flambeau.ops.operands import cast, refuse
 from flambeau.ops.registry import operator
@@ -70,22 +71,26 @@ def _kernel_dims(t: Tensor, form: Windows) -> tuple[int, ...]:
     return tuple(range(t.ndim - len(form.kernel), t.ndim))
 
 
-def first_maximum(blocks: Tensor, rank: int) -> Tensor:
-    """The flat position of the first maximum over the last `rank` dimensions, int64."""
-    kernel = tuple(blocks._shape[blocks.ndim - rank :])
-    lead = tuple(blocks._shape[: blocks.ndim - rank])
-    return blocks.reshape((*lead, math.prod(kernel))).argmax(-1)
+def place_of_maximum(blocks: Tensor, rank: int) -> Tensor:
+    """The flat position of the first maximum over the last `rank` dimensions, int64; of the last NaN where there is one."""
+    lead, width = tuple(blocks._shape[: blocks.ndim - rank]), math.prod(blocks._shape[blocks.ndim - rank :])
+    flat = blocks.reshape((*lead, width))
+    undefined = positions(width, flat.ndim, flat.ndim - 1, flat._storage.device, int64).expand(tuple(flat._shape))
+    last = undefined._fill_where(flat == flat, -1).amax(-1)
+    return where(last < 0, flat.argmax(-1), last)
 
 
 def _indices(x: Tensor, form: Windows) -> Tensor:
-    """Where in its plane (row-major) each window's first maximum lies, int32 (int64 for planes too large for that).
+    """Where in its plane (row-major) each window's first maximum lies, or its last NaN: int32 (int64 for planes too large).
 
-    The smallest place that holds the maximum, so no position has to be taken apart into rows and columns.
+    The smallest place that holds the maximum, so no position has to be taken apart into rows and columns. A place p of a NaN
+    is ~p meanwhile: the last one is the smallest, and smaller than all others.
     """
     rank = len(form.sizes)
     blocks = windows(x, form, lowest(x.dtype))
     dims = _kernel_dims(blocks, form)
-    is_maximum = (blocks == blocks.amax(dims, keepdim=True)) | (blocks != blocks)
+    undefined = blocks != blocks
+    is_maximum = (blocks == blocks.amax(dims, keepdim=True)) | undefined
     device, type = x._storage.device, int32 if math.prod(form.sizes) < 2**31 else int64
     place = None
     for dim in range(rank):
@@ -99,7 +104,8 @@ def _indices(x: Tensor, form: Windows) -> Tensor:
             is_maximum = is_maximum & (along >= 0) & (along < form.sizes[dim])
         place = along if place is None else place * form.sizes[dim] + along
     assert place is not None
-    return place._fill_where(~is_maximum, iinfo(place.dtype).max).amin(dims)
+    place = where(undefined, ~place, place)._fill_where(~is_maximum, iinfo(place.dtype).max).amin(dims)
+    return where(place < 0, ~place, place)
 
 
 def _max_gradient(g: Tensor, y: Any, inputs: Any, params: tuple[Any, ...]) -> tuple[Any]:
