@@ -120,7 +120,7 @@ def _distances_gradient(g: Tensor, y: Tensor, inputs: Any, params: Any) -> tuple
     a, b = inputs
 
     def part() -> Tensor:
-        return _slope_of_length(g, y, a.unsqueeze(-2) - b.unsqueeze(-3), *params, a.ndim)
+        return _slope_of_length(g, y, a.unsqueeze(-2) - b.unsqueeze(-3), params[0], a.ndim)
 
     return (lambda: part().sum(-2), lambda: -part().sum(-3))
 
@@ -147,5 +147,5 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
 
 
 _LENGTHS = Composite(
-    "pdist", lambda g, y, inputs, params: (lambda: _slope_of_length(g, y, *inputs, *params),), saves="inputs output"
+    "pdist", lambda g, y, inputs, params: (lambda: _slope_of_length(g, y, inputs[0], *params),), saves="inputs output"
 )

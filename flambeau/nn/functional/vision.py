@@ -251,13 +251,13 @@ def _grid_sampled(x: Tensor, grid: Tensor, mode: str, padding_mode: str, align_c
     return _linear_sample(x, at, zeros).reshape(shape)
 
 
+_NEAREST_GRID = flat("grid_sampler_2d_backward")
 _NEAREST = Composite(
     "grid_sample",
     lambda g, y, inputs, params: (g, lambda: record(_NEAREST_GRID, g.new_zeros(inputs[1].shape), (g,))),
     saves="shapes",
 )
 """What was found on a grid: were the grid's places a little elsewhere, they would have the same neighbours."""
-_NEAREST_GRID = flat("grid_sampler_2d_backward")
 _GRID_SAMPLED: dict[Any, Any] = {}
 
 

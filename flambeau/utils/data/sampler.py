@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 
 from flambeau import dtypes
 from flambeau.generator import Generator, default_generator
-from flambeau.ops import random, sharing
+from flambeau.ops import random, sharing, weighted
 
 __all__ = [
     "BatchSampler",
@@ -124,7 +124,7 @@ class WeightedRandomSampler(Sampler[int]):
         self.generator = generator
 
     def __iter__(self) -> Iterator[int]:
-        drawn = random.multinomial(self.weights, self.num_samples, self.replacement, generator=self.generator)
+        drawn = weighted.multinomial(self.weights, self.num_samples, self.replacement, generator=self.generator)
         yield from drawn.tolist()
 
     def __len__(self) -> int:
