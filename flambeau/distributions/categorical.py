@@ -9,9 +9,9 @@ from flambeau.distributions import constraints
 from flambeau.distributions.distribution import Distribution
 from flambeau.distributions.utils import lazy_property, logits_to_probs, probs_to_logits
 from flambeau.dtypes import finfo
-from flambeau.ops.weighted import multinomial
 from flambeau.ops.sequences import arange
 from flambeau.ops.views import broadcast_tensors
+from flambeau.ops.weighted import multinomial
 from flambeau.size import Size
 from flambeau.tensor import Tensor
 
