@@ -314,16 +314,51 @@ class Instructions:
         """Lanes outside the mask are 0 and their memory isn't touched."""
         if isinstance(mask, bool):
             return self.load(type, pointer) if mask else zero(type)
-        align = Value(str(max(1, bits_of(type) // 8)), "i32")
-        return self.call(f"llvm.masked.load.{self.suffix(type)}.p0", type, pointer, align, mask, zero(type))
+        element = element_of(type)
+        loaded = [
+            self._masked_load(vector(element, count), self.address(pointer, first, element), self._part(mask, first, count))
+            for first, count in self._registers(type)
+        ]
+        return self.joined(loaded)
 
     def masked_store(self, a: Value, pointer: Value, mask: bool | Value) -> None:
+        """Lanes outside the mask aren't written."""
         if isinstance(mask, bool):
             if mask:
                 self.store(a, pointer)
             return
-        align = Value(str(max(1, bits_of(a.type) // 8)), "i32")
-        self.call_void(f"llvm.masked.store.{self.suffix(a.type)}.p0", a, pointer, align, mask)
+        element = element_of(a.type)
+        for first, count in self._registers(a.type):
+            part, chosen = self._part(a, first, count), self._part(mask, first, count)
+            align = Value(str(max(1, bits_of(element) // 8)), "i32")
+            self.call_void(
+                f"llvm.masked.store.{self.suffix(part.type)}.p0", part, self.address(pointer, first, element), align, chosen
+            )
+
+    def _masked_load(self, type: str, pointer: Value, mask: Value) -> Value:
+        align = Value(str(max(1, bits_of(type) // 8)), "i32")
+        return self.call(f"llvm.masked.load.{self.suffix(type)}.p0", type, pointer, align, mask, zero(type))
+
+    def _registers(self, type: str) -> list[tuple[int, int]]:
+        """The first lane and the number of lanes of each register that a vector takes.
+
+        Under a mask each is read and written by itself. LLVM would take a wider vector apart, but where half of a mask turns out
+        to be empty it reads that half without one (LLVM 22.1), or stops the process (20.1 and 22.1).
+        """
+        lanes, most = lanes_of(type), self.module.target.lanes(bits_of(type))
+        return [(first, min(most, lanes - first)) for first in range(0, lanes, most)]
+
+    def _part(self, a: Value, first: int, count: int) -> Value:
+        return a if count == lanes_of(a.type) else self.shuffle(a, a, range(first, first + count))
+
+    def joined(self, parts: Sequence[Value]) -> Value:
+        """Vectors one behind the other, none longer than the first, as one."""
+        total = parts[0]
+        for part in parts[1:]:
+            before, lanes = lanes_of(total.type), lanes_of(part.type)
+            part = self.shuffle(part, part, [*range(lanes), *[-1] * (before - lanes)])
+            total = self.shuffle(total, part, range(before + lanes))
+        return total
 
     def gather(self, element: str, pointer: Value, indices: Value, mask: bool | Value = True) -> Value:
         """Items of an array of `element` at a vector of i64 indices; 0 outside the mask."""
