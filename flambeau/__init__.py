@@ -65,6 +65,7 @@ _MODULES = frozenset((
     "mps", "functional", "hub", "return_types", "signal", "types", "overrides", "_C",
     "multiprocessing", "_dynamo", "_inductor", "__config__", "storage", "fx",
     "futures", "library", "sparse", "_tensor_str", "_utils", "ao", "export", "nested", "onnx", "package", "quantization",
+    "quasirandom",
 ))  # fmt: skip
 _ELSEWHERE = {
     "save": "flambeau.serialization",
@@ -160,6 +161,7 @@ _ELSEWHERE = {
     **dict.fromkeys(("cond", "while_loop"), "flambeau.control_flow"),
     **dict.fromkeys(("AcceleratorError", "OutOfMemoryError"), "flambeau.absent"),
     **dict.fromkeys(("PyTorchFileReader", "PyTorchFileWriter", "ScriptObject"), "flambeau._C"),
+    **dict.fromkeys(_missing.SCRIPT_TYPES, "flambeau._C"),
     "ScriptModule": "flambeau.jit",
     "_assert": "flambeau.testing",
     "_assert_async": "flambeau.testing",

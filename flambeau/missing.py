@@ -19,7 +19,7 @@ from typing import Any
 
 from flambeau.absent import answering, refusing, refusing_types
 
-__all__ = ["names"]
+__all__ = ["SCRIPT_TYPES", "names"]
 
 _PACKAGE = __name__.partition(".")[0]
 
@@ -44,9 +44,18 @@ _NO_TRACING = "torch.fx traces programs in terms of PyTorch's functions, and not
 _NO_NESTED = "there are no nested tensors"
 _NO_FAKES = "tensors without memory are those of device='meta'"
 
+SCRIPT_TYPES = (
+    "AnyType", "AwaitType", "BoolType", "ClassType", "ComplexType", "DeviceObjType", "DictType", "EnumType", "FloatType",
+    "FutureType", "InferredType", "IntType", "InterfaceType", "ListType", "NoneType", "NumberType", "OptionalType",
+    "PyObjectType", "RRefType", "StreamObjType", "StringType", "SymBoolType", "SymIntType", "TensorType", "TupleType",
+    "UnionType",
+)  # fmt: skip
+"""The classes of types in scripts; programs annotate with `TensorType` by mistake for `Tensor`."""
+
 _PARTS = {
     "_C": _Part(
-        "that is the inside of PyTorch's binary", "Block Graph Node PyTorchFileReader PyTorchFileWriter ScriptObject Value "
+        "that is the inside of PyTorch's binary", " ".join(SCRIPT_TYPES)
+        + " Block Graph Node PyTorchFileReader PyTorchFileWriter ScriptObject Value "
         "_ExcludeDispatchKeyGuard _ForceDispatchKeyGuard _IncludeDispatchKeyGuard",
         {"_get_tracing_state": None, "_log_api_usage_once": None},
     ),

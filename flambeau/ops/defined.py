@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 __all__ = ["Namespace", "define", "defined", "load_library", "namespace", "refused"]
@@ -43,7 +44,7 @@ refused: list[str] = []
 """The libraries of operators that a program asked for and that could not be loaded."""
 
 
-def load_library(path: str) -> None:
+def load_library(path: str | os.PathLike[str]) -> None:
     """Raises OSError, as for a library that can't be loaded: one of C++ operators is linked with PyTorch's own."""
-    refused.append(path)
+    refused.append(os.fspath(path))
     raise OSError(f"Could not load this library: {path}: C++ operators need PyTorch's binary, which flambeau is not")

@@ -450,3 +450,39 @@ def test_divergence_of_a_class_with_another_base():
 def test_quantiles_of_folded_distributions_by_keyword(name):
     found, expected = (getattr(library.distributions, name)(2.0).icdf(prob=library.tensor(0.3)) for library in (flambeau, torch))
     assert float(found) == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_transforms_that_are_modules():
+    """Flows' transforms are: what begins the transform begins the module, too."""
+    found = []
+    for m in (torch, flambeau):
+
+        class Scale(m.distributions.Transform, m.nn.Module):
+            domain = codomain = m.distributions.constraints.real
+            bijective = True
+            __hash__ = object.__hash__
+
+            def __init__(self):
+                super().__init__(cache_size=1)
+                self.log_scale = m.nn.Parameter(m.tensor(0.5))  # noqa: B023 - called in this round
+
+            def _call(self, x):
+                return x * self.log_scale.exp()
+
+            def log_abs_det_jacobian(self, x, y):
+                return self.log_scale.expand(x.shape)
+
+        class Several(m.distributions.ComposeTransform, m.nn.ModuleList):
+            def __init__(self, parts):
+                super().__init__(parts)
+                self.extend(parts)
+
+            __hash__ = object.__hash__
+
+        transform = Several([Scale(), Scale()])
+        x = m.tensor([1.0, 2.0])
+        y = transform(x)
+        transform.log_abs_det_jacobian(x, y).sum().backward()
+        found.append([y.tolist(), sorted(transform.state_dict()), [p.grad.item() for p in transform.parameters()]])
+    assert found[1][1:] == found[0][1:]
+    np.testing.assert_allclose(found[1][0], found[0][0], rtol=1e-6)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 
 import pytest
 import torch
@@ -46,7 +47,7 @@ def test_a_library_of_operators_is_refused(monkeypatch):
     monkeypatch.setattr(flambeau.library, "refused", refused)
     for m in (torch, flambeau):
         with pytest.raises(OSError, match="programs_elsewhere"):
-            m.ops.load_library("programs_elsewhere/_C.so")
+            m.ops.load_library(Path("programs_elsewhere/_C.so"))
     assert flambeau.library.register_fake("programs_elsewhere::nothing")(len) is len
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = flambeau.ops.programs_elsewhere.nothing

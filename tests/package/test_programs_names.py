@@ -259,3 +259,43 @@ def test_names_of_libraries_of_transformers(library: Any) -> None:
     assert library._dynamo.eval_frame.OptimizedModule is library._dynamo.OptimizedModule
     assert isinstance(library.compile(library.nn.ReLU()), library._dynamo.eval_frame.OptimizedModule)
     assert library.nn.modules.module._EXTRA_STATE_KEY_SUFFIX == "_extra_state"
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_scripts_that_run_as_they_are() -> None:
+    for library in (torch, flambeau):
+        later = library.jit.fork(lambda x, y: x + y, library.ones(2), y=1)
+        assert library.jit.wait(later).tolist() == [2.0, 2.0]
+        assert issubclass(library.jit.TracerWarning, Warning) and issubclass(library.jit.Error, Exception)
+        with library.jit.strict_fusion():
+            assert not library.jit.is_scripting()
+
+        class Twice(library.nn.Module):
+            @library.jit.script_method if library is flambeau else library.jit.export
+            def forward(self, x: Any) -> Any:
+                return 2 * x
+
+        assert Twice()(library.ones(1)).item() == 2.0
+    for name in ("load", "save", "CompilationUnit"):
+        with pytest.raises(NotImplementedError, match=rf"torch\.jit\.{name}"):
+            getattr(flambeau.jit, name)("model.pt")
+
+
+def test_types_of_scripts_are_names_for_annotations() -> None:
+    for library in (torch, flambeau):
+        assert isinstance(library.TensorType, type) and library.TensorType is library._C.TensorType
+        assert not isinstance(library.ones(1), library.TensorType)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_older_names_of_amp() -> None:
+    for library in (torch, flambeau):
+        name = library.__name__
+        grad_scaler = importlib.import_module(f"{name}.cuda.amp.grad_scaler")
+        assert library.cuda.amp.GradScaler is grad_scaler.GradScaler and issubclass(
+            grad_scaler.GradScaler, library.amp.GradScaler
+        )
+        assert grad_scaler.OptState.READY.value == 0
+        scaler = grad_scaler.GradScaler(2.0**10, 3.0, enabled=False)
+        assert not scaler.is_enabled() and scaler.scale(library.ones(1)).item() == 1.0
+        assert importlib.import_module(f"{name}.cuda.amp.autocast_mode").autocast is library.cuda.amp.autocast

@@ -28,6 +28,7 @@ class Transform:
         self._cache_size = cache_size
         self._cached: tuple[Any, Any] = (None, None)
         self._inv: Any = None
+        super().__init__()  # for classes that are modules, too
 
     @property
     def event_dim(self) -> int:

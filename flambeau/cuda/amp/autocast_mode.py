@@ -1,14 +1,13 @@
-"""The older names of `flambeau.amp` (`torch.cuda.amp`). May import `flambeau.amp`."""
+"""`torch.cuda.amp.autocast_mode`. May import `flambeau.amp`."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from flambeau import amp
-from flambeau.amp import GradScaler
 from flambeau.dtypes import dtype, float16
 
-__all__ = ["GradScaler", "autocast", "custom_bwd", "custom_fwd"]
+__all__ = ["autocast", "custom_bwd", "custom_fwd"]
 
 custom_fwd, custom_bwd = amp.custom_fwd, amp.custom_bwd
 

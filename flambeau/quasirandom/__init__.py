@@ -1,0 +1,5 @@
+"""`torch.quasirandom`: Sobol sequences. May import `flambeau.tensor`, `flambeau.ops`, `flambeau.generator`."""
+
+from flambeau.quasirandom.sobol import SobolEngine
+
+__all__ = ["SobolEngine"]
