@@ -6,7 +6,10 @@ from typing import Any
 
 from flambeau.tensor import Tensor
 
-__all__ = ["at_least_zero", "betas_in_range", "learning_rate", "not_negative", "one_element", "one_implementation"]
+__all__ = [
+    "at_least_zero", "betas_in_range", "betas_of_one_kind", "learning_rate", "not_below_zero", "not_negative", "one_element",
+    "one_implementation",
+]  # fmt: skip
 
 
 def one_element(lr: Any) -> None:
@@ -29,6 +32,13 @@ def at_least_zero(**values: float) -> None:
             raise ValueError(f"Invalid {name} value: {value}")
 
 
+def not_below_zero(values: dict[str, Any]) -> None:
+    """Raises ValueError for a value below 0, by its name in the message. NaN passes: so SGD checks, unlike all others."""
+    for name, value in values.items():
+        if value < 0.0:
+            raise ValueError(f"Invalid {name}: {value}")
+
+
 def not_negative(**values: Any) -> None:
     """`at_least_zero` in the words of PyTorch's newer optimizers."""
     for name, value in values.items():
@@ -38,9 +48,9 @@ def not_negative(**values: Any) -> None:
 
 def betas_in_range(betas: Any) -> None:
     """Raises ValueError unless both are in [0, 1)."""
-    for index, beta in enumerate(betas):
-        if not 0.0 <= beta < 1.0:
-            raise ValueError(f"Invalid beta parameter at index {index}: {beta}")
+    for index in range(2):
+        if not 0.0 <= betas[index] < 1.0:
+            raise ValueError(f"Invalid beta parameter at index {index}: {betas[index]}")
 
 
 def betas_of_one_kind(betas: Any, numbers_only: Any) -> None:

@@ -49,8 +49,8 @@ class SGD(Optimizer):
         differentiable: bool = False,
         fused: bool | None = None,
     ) -> None:
-        checks.learning_rate(lr)
-        checks.at_least_zero(momentum=momentum, weight_decay=weight_decay)
+        checks.one_element(lr)
+        checks.not_below_zero({"learning rate": lr, "momentum value": momentum, "weight_decay value": weight_decay})
         if nesterov and (momentum <= 0 or dampening != 0):
             raise ValueError("Nesterov momentum requires a momentum and zero dampening")
         checks.one_implementation(fused, foreach, differentiable)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import copy
+import inspect
+import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -389,3 +392,35 @@ def test_sparse_adam_moves_the_rows_that_were_looked_up():
         with pytest.raises(ValueError, match="Complex params at indices"):
             library.optim.SparseAdam([library.zeros(2, dtype=library.complex64)])
     np.testing.assert_allclose(found[flambeau], found[torch], rtol=1e-5, atol=1e-7)
+
+
+def _numbers_of(name: str) -> list[tuple[str, Any]]:
+    """The options of an optimizer that are numbers or pairs of them, each with values at and beyond its bounds."""
+    found = []
+    values = [math.nan, -1.0, -0.0, 0.0, 1.0, 1.5, 2.0, math.inf, -math.inf]
+    for option, parameter in inspect.signature(getattr(torch.optim, name).__init__).parameters.items():
+        if isinstance(parameter.default, tuple):
+            found += [(option, (a, b)) for a in values for b in values]
+            found += [(option, wrong) for wrong in ((0.5,), (0.5, 0.5, 0.5), [0.5, 0.9])]
+        elif isinstance(parameter.default, float | int) and not isinstance(parameter.default, bool):
+            found += [(option, value) for value in values]
+    return found
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["SGD", "Adam", "AdamW", "Adagrad", "Adadelta", "Adamax", "NAdam", "RAdam", "RMSprop", "Rprop", "ASGD", "SparseAdam",
+     "Adafactor", "Muon"],
+)  # fmt: skip
+def test_which_numbers_are_refused(name: str) -> None:
+    """PyTorch's error, or none: SGD takes NaN, the others don't."""
+
+    def run(m: Any, option: str, value: Any) -> str:
+        try:
+            getattr(m.optim, name)([m.nn.Parameter(m.ones(2, 2))], **{option: value})
+        except Exception as error:
+            return f"{type(error).__name__}: {error}"
+        return ""
+
+    for option, value in _numbers_of(name):
+        assert run(flambeau, option, value) == run(torch, option, value), (option, value)
