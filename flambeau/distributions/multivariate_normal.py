@@ -7,6 +7,7 @@ from typing import Any
 
 from flambeau.distributions import constraints
 from flambeau.distributions.covariance import Covariance
+from flambeau.distributions.distribution import Distribution as Distribution  # programs import it from here
 from flambeau.ops.linalg.solving import solve_triangular
 from flambeau.ops.random import standard_normal
 from flambeau.shapes.broadcasting import broadcast

@@ -18,7 +18,17 @@ from flambeau.tensor import Tensor
 __all__ = ["einsum"]
 
 
-@operator(method=False, remembered=True)
+def _in_one_form(equation: Any, *operands: Any) -> tuple[Any, ...]:
+    """The arguments of `einsum` as an equation and one operand after the other, if they are tensors."""
+    if isinstance(equation, Tensor):
+        equation, tensors = _from_sublists((equation, *operands))
+        return equation, *tensors
+    if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
+        return equation, *operands[0]
+    return equation, *operands
+
+
+@operator(method=False, remembered=True, seen=_in_one_form)
 def einsum(equation: Any, *operands: Any) -> Tensor:
     """Sums of products over labelled dimensions: `einsum("bij,bjk->bik", a, b)`, or `einsum(a, [0, 1], b, [1, 2], [0, 2])`.
 
@@ -31,11 +41,7 @@ def einsum(equation: Any, *operands: Any) -> Tensor:
     >>> torch.einsum('bhqd,bhkd->bhqk', torch.ones(2, 4, 5, 8), torch.ones(2, 4, 7, 8)).shape
     torch.Size([2, 4, 5, 7])
     """
-    if isinstance(equation, str):
-        tensors = operands[0] if len(operands) == 1 and isinstance(operands[0], (list, tuple)) else operands
-    else:
-        equation, tensors = _from_sublists((equation, *operands))
-    tensors = list(tensors)
+    equation, *tensors = _in_one_form(equation, *operands)
     if not tensors:
         raise ShapeError("einsum(): must provide at least one operand")
     for i, t in enumerate(tensors):

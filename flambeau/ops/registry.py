@@ -10,7 +10,7 @@ import functools
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
+from types import FunctionType, MappingProxyType
 from typing import Any, TypeVar
 
 from flambeau.autograd.entries import PrimitiveGradient, entitle
@@ -65,6 +65,7 @@ def operator(
     out: bool | str | Callable[..., bool | str] = False,
     also: Mapping[str, str] = MappingProxyType({}),
     overridden: bool = True,
+    seen: Callable[..., tuple[Any, ...]] | None = None,
     expanded: Callable[..., tuple[Any, ...]] | None = None,
     remembered: bool = False,
 ) -> Callable[[F], F]:
@@ -79,8 +80,8 @@ def operator(
     arguments. The first parameter of a method's function is the tensor.
     `expanded` gives the operands with which the in-place variant writes a tensor whose elements share memory, after `expand`,
     once each; without it that is an error. `also` gives parameters by other names that they are known by. What asks about
-    objects of any kind isn't `overridden`: calls go past `__torch_function__`. What is `remembered` builds again what it built
-    for operands of the same kinds (see `remembering`).
+    objects of any kind isn't `overridden`: calls go past `__torch_function__`; `seen` gives the positional arguments that it is
+    shown. What is `remembered` builds again what it built for operands of the same kinds (see `remembering`).
     """
 
     def register(function: F) -> F:
@@ -96,9 +97,9 @@ def operator(
                 called = plain = spelled = _with_title(called, full_name(OF_OPERATORS[name]))
             around = _with_out(called, out, apart, inplace) if out else spelled
             title = f"{namespace}_{name}" if namespace in ("fft", "linalg", "special") else name  # PyTorch's, in errors
-            as_method = _method(spelled, plain, Arguments(unwrapped, title, True))
+            as_method = _named(_method(spelled, plain, Arguments(unwrapped, title, True)), name)
             arguments = Arguments(unwrapped, title, False)
-            public = as_method if namespace is None else overridable(around, plain, arguments) if overridden else function
+            public = as_method if namespace is None else overridable(around, plain, arguments, seen) if overridden else function
             if public is not function:
                 _place(public, namespace, name)
             OPERATORS[namespace, name] = Operator(name, function, public, namespace, method, inplace, bool(out))
@@ -153,10 +154,21 @@ def _method(around: Callable[..., Any], function: Callable[..., Any], arguments:
     return method
 
 
+def _named(function: Callable[..., Any], name: str) -> Callable[..., Any]:
+    """The function, or one that does the same, with that name."""
+    if function.__name__ == name:
+        return function
+    made = FunctionType(function.__code__, function.__globals__, name, function.__defaults__, function.__closure__)
+    made.__kwdefaults__ = function.__kwdefaults__
+    functools.update_wrapper(made, function, assigned=("__module__", "__doc__", "__annotations__"))
+    made.__wrapped__ = getattr(function, "__wrapped__", function)  # signatures are looked up there
+    return made
+
+
 def _place(public: Callable[..., Any], namespace: str | None, name: str) -> None:
     """Names the place where everyone finds a function: pickle looks there."""
     if namespace is not None:
-        public.__module__, public.__qualname__ = f"flambeau.{namespace}".rstrip("."), name
+        public.__module__, public.__name__, public.__qualname__ = f"flambeau.{namespace}".rstrip("."), name, name
 
 
 def _with_title(function: Callable[..., Any], title: str) -> Callable[..., Any]:

@@ -68,13 +68,17 @@ class Attributes:
         """The number of dimensions."""
         return len(self._shape)
 
-    ndimension = dim
+    def ndimension(self) -> int:
+        """`dim()`."""
+        return self.dim()
 
     def numel(self) -> int:
         """The number of elements."""
         return prod(self._shape)
 
-    nelement = numel
+    def nelement(self) -> int:
+        """`numel()`."""
+        return self.numel()
 
     def stride(self, dim: int | None = None) -> Any:
         """How many elements apart neighbours of a dimension lie in memory: all dimensions, or one."""

@@ -152,16 +152,23 @@ class Arguments(Protocol):
     def blamed(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Exception | None: ...
 
 
-def overridable(function: Callable[..., Any], plain: Callable[..., Any], arguments: Arguments) -> Callable[..., Any]:
+def overridable(
+    function: Callable[..., Any],
+    plain: Callable[..., Any],
+    arguments: Arguments,
+    seen: Callable[..., tuple[Any, ...]] | None = None,
+) -> Callable[..., Any]:
     """The public form of a function, whose calls `__torch_function__` sees.
 
-    `plain` is what does the same in calls without keywords outside of `autocast`.
+    `plain` is what does the same in calls without keywords outside of `autocast`. `seen` gives the arguments that
+    `__torch_function__` is shown, of those of a call.
     """
     is_checked, taken = arguments.is_checked(), arguments.taken
 
     @functools.wraps(function)
     def public(*args: Any, **kwargs: Any) -> Any:
         if _is_active:
+            args = args if seen is None else seen(*args)
             found = overloaded(_arguments(args, kwargs))
             if found or (_state.modes and not _state.without_modes):
                 return dispatch(public, found, args, kwargs)
@@ -171,6 +178,7 @@ def overridable(function: Callable[..., Any], plain: Callable[..., Any], argumen
             return function(*args, **kwargs) if kwargs or state.autocast is not None else plain(*args)
         except Exception:
             # perhaps an argument is of a class that stands for a tensor, and what it was asked for raised
+            args = args if seen is None else seen(*args)
             found = [v for v in overloaded(_arguments(args, kwargs)) if not isinstance(v, Tensor)]
             if not found:
                 better = arguments.blamed(args, kwargs)
@@ -187,6 +195,7 @@ _GRAD = Tensor.grad.__get__
 
 
 # --- methods and properties --------------------------------------------------------------------------------------------
+_PACKAGE = __name__.partition(".")[0]
 _ARITHMETIC = "add sub mul truediv floordiv mod pow matmul and or xor lshift rshift"
 _OTHERS = (
     "neg pos abs invert eq ne lt le gt ge getitem setitem len iter contains bool int float complex index repr format array "
@@ -256,7 +265,13 @@ def _members() -> dict[str, Any]:
             if (name in _SPECIAL or not name.startswith("_")) and (is_method or isinstance(value, property)):
                 members[name] = value
     members.pop("as_subclass", None)
-    return members
+    return {name: value for name, value in members.items() if _is_ours(value)}
+
+
+def _is_ours(member: Any) -> bool:
+    """Whether a member of Tensor is the library's: what programs put there is called as any method is."""
+    function = member.fget if isinstance(member, property) else member
+    return str(getattr(function, "__module__", "")).partition(".")[0] == _PACKAGE
 
 
 def _wrapped(name: str, value: Any) -> Any:

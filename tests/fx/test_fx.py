@@ -262,3 +262,16 @@ def test_unchangeable_arguments():
 def test_proxies_that_a_function_takes_apart_are_recorded(library):
     traced = library.fx.symbolic_trace(lambda x, y: library.broadcast_tensors(x[..., :1], y[..., :1])[0])
     assert traced(library.ones(3, 2), library.ones(4, 1, 2)).shape == (4, 3, 1)
+
+
+def test_einsum_of_a_list_is_a_call_of_its_operands():
+    codes = []
+    for m in (torch, flambeau):
+
+        def product(x, y):
+            return m.einsum("ij,jk->ik", [x, y]) + m.einsum(x, [0, 1], y, [1, 2], [0, 2])  # noqa: B023 - called in this round
+
+        traced = m.fx.symbolic_trace(product)
+        codes.append(traced.code.replace("torch.functional.", "torch."))
+        assert traced(m.ones(2, 3), m.ones(3, 2)).tolist() == [[6.0, 6.0]] * 2
+    assert codes[0] == codes[1]

@@ -89,3 +89,12 @@ def test_operators_can_be_pickled():
     for (namespace, name), operator in list(OPERATORS.items()):
         if namespace is not None and operator.public is not operator.function:
             assert pickle.loads(pickle.dumps(operator.public)) is operator.public, name
+
+
+def test_functions_are_called_what_they_are_found_by():
+    """Graphs of calls (fx), tables of functions and errors say their names."""
+    functions = {name: operator.public for (space, name), operator in OPERATORS.items() if space == "" and hasattr(torch, name)}
+    wrong = {name for name, function in functions.items() if function.__name__ != getattr(torch, name).__name__}
+    assert len(functions) > 500 and not wrong
+    methods = {name for name in dir(flambeau.Tensor) if not name.startswith("_") and callable(getattr(torch.Tensor, name, None))}
+    assert not {n for n in methods if getattr(flambeau.Tensor, n).__name__ != getattr(torch.Tensor, n).__name__}

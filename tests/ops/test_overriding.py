@@ -250,3 +250,43 @@ def test_questions_about_objects_are_not_overridden():
             raise NotImplementedError(func.__name__)
 
     assert not flambeau.is_tensor(Lazy()) and not flambeau.is_storage(Lazy()) and flambeau.typename(Lazy()).endswith("Lazy")
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_einsum_is_seen_in_one_form(library: ModuleType) -> None:
+    """Lists of operands are taken apart, and sublists are an equation, before anybody sees the call."""
+    seen: list[tuple[Any, int]] = []
+
+    class Noting(library.Tensor):
+        @classmethod
+        def __torch_function__(cls, func, types, args=(), kwargs=None):
+            if func is library.einsum:
+                seen.append((args[0], len(args)))
+            return super().__torch_function__(func, types, args, kwargs)
+
+    a, b = library.ones(2, 3), library.ones(3, 4).as_subclass(Noting)
+    for call in (("ij,jk->ik", a, b), ("ij,jk->ik", [a, b]), ("ij,jk->ik", (a, b)), (a, [0, 1], b, [1, 2], [0, 2])):
+        assert library.einsum(*call).tolist() == [[3.0] * 4] * 2
+    assert seen == [("ij,jk->ik", 3)] * 3 + [("AB,BC->AC", 3)]
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_what_programs_put_on_tensors_is_called_as_it_is(library: ModuleType) -> None:
+    class Picture(library.Tensor):
+        pass
+
+    class Mask(library.Tensor):
+        pass
+
+    library.Tensor.told_of = lambda self, other: (type(self).__name__, type(other).__name__)
+    try:
+
+        class Later(library.Tensor):
+            pass
+
+        picture, mask, later = (library.ones(2).as_subclass(kind) for kind in (Picture, Mask, Later))
+        assert picture.told_of(mask) == ("Picture", "Mask") and later.told_of(mask) == ("Later", "Mask")
+        with pytest.raises(TypeError, match="Multiple dispatch failed"):
+            later.add(mask)
+    finally:
+        del library.Tensor.told_of

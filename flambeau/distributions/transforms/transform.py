@@ -26,7 +26,7 @@ class Transform:
         if cache_size not in (0, 1):
             raise ValueError("cache_size must be 0 or 1")
         self._cache_size = cache_size
-        self._cached: tuple[Any, Any] = (None, None)
+        self._cached_x_y: tuple[Any, Any] = (None, None)
         self._inv: Any = None
         super().__init__()  # for classes that are modules, too
 
@@ -57,23 +57,23 @@ class Transform:
         import copy
 
         made = copy.copy(self)
-        made._cache_size, made._cached, made._inv = cache_size, (None, None), None
+        made._cache_size, made._cached_x_y, made._inv = cache_size, (None, None), None
         return made
 
     def __call__(self, x: Tensor) -> Tensor:
-        if self._cache_size and self._cached[0] is x:
-            return self._cached[1]
+        if self._cache_size and self._cached_x_y[0] is x:
+            return self._cached_x_y[1]
         y = self._call(x)
         if self._cache_size:
-            self._cached = x, y
+            self._cached_x_y = x, y
         return y
 
     def _inv_call(self, y: Tensor) -> Tensor:
-        if self._cache_size and self._cached[1] is y:
-            return self._cached[0]
+        if self._cache_size and self._cached_x_y[1] is y:
+            return self._cached_x_y[0]
         x = self._inverse(y)
         if self._cache_size:
-            self._cached = x, y
+            self._cached_x_y = x, y
         return x
 
     def _call(self, x: Tensor) -> Tensor:
