@@ -43,6 +43,7 @@ from flambeau import overrides as overrides
 from flambeau import package as package
 from flambeau import profiler as profiler
 from flambeau import quantization as quantization
+from flambeau import quasirandom as quasirandom
 from flambeau import random as random
 from flambeau import return_types as return_types
 from flambeau import serialization as serialization

@@ -2701,31 +2701,57 @@ def compile[F: Callable[..., Any]](model: F, *, fullgraph: builtins.bool = False
 @overload
 def compile(model: None = None, *, fullgraph: builtins.bool = False, dynamic: builtins.bool | None = None, backend: Any = ..., mode: str | None = None, options: Any = None, disable: builtins.bool = False) -> _Compiling: ...
 AcceleratorError: Any
+AnyType: Any
+AwaitType: Any
 BFloat16Tensor: Any
 BoolTensor: Any
+BoolType: Any
 ByteTensor: Any
 CharTensor: Any
+ClassType: Any
+ComplexType: Any
+DeviceObjType: Any
+DictType: Any
 DisableTorchFunction: Any
 DisableTorchFunctionSubclass: Any
 DoubleTensor: Any
+EnumType: Any
 FloatTensor: Any
+FloatType: Any
 Future: Any
+FutureType: Any
 Generator: Any
 GradScaler: Any
 HalfTensor: Any
+InferredType: Any
 IntTensor: Any
+IntType: Any
+InterfaceType: Any
+ListType: Any
 LongTensor: Any
+NoneType: Any
+NumberType: Any
+OptionalType: Any
 OutOfMemoryError: Any
+PyObjectType: Any
 PyTorchFileReader: Any
 PyTorchFileWriter: Any
+RRefType: Any
 ScriptModule: Any
 ScriptObject: Any
 ShortTensor: Any
 Size: Any
+StreamObjType: Any
+StringType: Any
 SymBool: Any
+SymBoolType: Any
 SymFloat: Any
 SymInt: Any
+SymIntType: Any
+TensorType: Any
+TupleType: Any
 TypedStorage: Any
+UnionType: Any
 UntypedStorage: Any
 def abs_(self, *args, **kwargs) -> Any: ...
 def absolute_(self, *args, **kwargs) -> Any: ...

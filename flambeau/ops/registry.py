@@ -158,7 +158,7 @@ def _named(function: Callable[..., Any], name: str) -> Callable[..., Any]:
     """The function, or one that does the same, with that name."""
     if function.__name__ == name:
         return function
-    made = FunctionType(function.__code__, function.__globals__, name, function.__defaults__, function.__closure__)
+    made: Any = FunctionType(function.__code__, function.__globals__, name, function.__defaults__, function.__closure__)
     made.__kwdefaults__ = function.__kwdefaults__
     functools.update_wrapper(made, function, assigned=("__module__", "__doc__", "__annotations__"))
     made.__wrapped__ = getattr(function, "__wrapped__", function)  # signatures are looked up there
