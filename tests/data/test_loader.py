@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 
 import pytest
 import torch
@@ -352,3 +353,19 @@ def test_iterators_over_a_loader_of_ones_own():
 
     for module in (mine, theirs):
         assert list(module._SingleProcessDataLoaderIter(Counted(module))) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("options", [{}, {"pin_memory": True}, {"pin_memory": True, "pin_memory_device": "cuda"},
+                                     {"pin_memory_device": "cuda"}, {"pin_memory": True, "num_workers": 1}])  # fmt: skip
+def test_memory_is_not_pinned(options):
+    """PyTorch's warnings, at every pass, where there is no accelerator."""
+
+    def warned(module):
+        loader = module.DataLoader([1.0, 2.0], **options)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            for _ in range(2):
+                list(loader)
+        return [str(w.message) for w in caught if "pin" in str(w.message)]
+
+    assert warned(ours) == warned(theirs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 
 from flambeau.dtypes import bool_
 from flambeau.nn.functional.arguments import check_tensor, scalar_name
@@ -18,7 +19,7 @@ from flambeau.ops.registry import operator
 from flambeau.shapes import attention as rules
 from flambeau.tensor import Tensor
 
-__all__ = ["multi_head_attention_forward", "scaled_dot_product_attention"]
+__all__ = ["added_mask", "multi_head_attention_forward", "scaled_dot_product_attention"]
 
 
 def _causal(first: int, rows: int, columns: int, device: str) -> Tensor:
@@ -148,15 +149,17 @@ def _attend_in_groups(
     return _attend(query, key, value, mask, is_causal, factor, p).flatten(-4, -3)
 
 
-def _added_mask(mask: Tensor | None, name: str, like: Tensor) -> Tensor | None:
-    """A mask to add: a bool one, which says what to leave out, becomes −∞ there."""
+def added_mask(mask: Tensor | None, name: str, like: Tensor, other: Tensor | None = None, other_name: str = "") -> Tensor | None:
+    """A mask to add: a bool one, which says what to leave out, becomes −∞ there. Warns of another mask of another dtype."""
     if mask is None:
         return None
-    if mask.dtype is bool_:
-        return like.detach().new_zeros(mask.shape)._fill_where(mask, -math.inf)
-    if mask.dtype.category != 2:
+    if mask.dtype is not bool_ and mask.dtype.category != 2:
         raise AssertionError(f"only bool and floating types of {name} are supported")
-    return mask
+    if other is not None and other.dtype is not mask.dtype:
+        warnings.warn(
+            f"Support for mismatched {name} and {other_name} is deprecated. Use same type for both instead.", stacklevel=3
+        )
+    return like.detach().new_zeros(mask.shape)._fill_where(mask, -math.inf) if mask.dtype is bool_ else mask
 
 
 def _projected(query: Tensor, key: Tensor, value: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
@@ -236,8 +239,8 @@ def multi_head_attention_forward(
         if in_proj_weight is None:
             raise AssertionError("use_separate_proj_weight is False but in_proj_weight is None")
         q, k, v = _projected(query, key, value, in_proj_weight, in_proj_bias)
-    mask = _added_mask(attn_mask, "attn_mask", q)
-    padding = _added_mask(key_padding_mask, "key_padding_mask", q)
+    padding = added_mask(key_padding_mask, "key_padding_mask", q, attn_mask, "attn_mask")
+    mask = added_mask(attn_mask, "attn_mask", q)
     if mask is not None:
         if mask.ndim == 2:
             if tuple(mask.shape) != (length, key.shape[0]):

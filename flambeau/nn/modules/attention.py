@@ -101,6 +101,24 @@ class MultiheadAttention(Module):
             if bias is not None:
                 xavier_normal_(bias)
 
+    def merge_masks(
+        self, attn_mask: Tensor | None, key_padding_mask: Tensor | None, query: Tensor
+    ) -> tuple[Tensor | None, int | None]:
+        """The masks as one, and its kind: the padding mask alone (1), or their sum (N, heads, L, L) (2), or None twice.
+
+        `attn_mask` is (L, L) or (N·heads, L, L), `key_padding_mask` (N, L), `query` (N, L, embed_dim).
+        """
+        if attn_mask is None:
+            return key_padding_mask, None if key_padding_mask is None else 1
+        batch, length, _ = query.shape
+        if attn_mask.dim() == 3:
+            merged = attn_mask.view(batch, -1, length, length)
+        else:
+            merged = attn_mask.view(1, 1, length, length).expand(batch, self.num_heads, -1, -1)
+        if key_padding_mask is not None:
+            merged = merged + key_padding_mask.view(batch, 1, 1, length).expand(-1, self.num_heads, -1, -1)
+        return merged, 2
+
     def forward(
         self,
         query: Tensor,

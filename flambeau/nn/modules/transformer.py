@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 from flambeau.nn import functional as F
+from flambeau.nn.functional.attention import added_mask
 from flambeau.nn.init import xavier_uniform_
+from flambeau.nn.modules.activation import GELU, ReLU
 from flambeau.nn.modules.attention import MultiheadAttention
 from flambeau.nn.modules.container import ModuleList
 from flambeau.nn.modules.dropout import Dropout
@@ -80,6 +83,10 @@ class TransformerEncoderLayer(_Layer):
         factory = {"device": device, "dtype": dtype}
         self.self_attn = MultiheadAttention(d_model, nhead, dropout=dropout, bias=bias, batch_first=batch_first, **factory)
         self._feed_forward(d_model, dim_feedforward, dropout, activation, bias, factory)
+        chosen: Any = self.activation
+        self.activation_relu_or_gelu = (
+            1 if chosen is F.relu or isinstance(chosen, ReLU) else 2 if chosen is F.gelu or isinstance(chosen, GELU) else 0
+        )
         self.norm_first = norm_first
         self.norm1 = LayerNorm(d_model, eps=layer_norm_eps, bias=bias, **factory)
         self.norm2 = LayerNorm(d_model, eps=layer_norm_eps, bias=bias, **factory)
@@ -93,6 +100,9 @@ class TransformerEncoderLayer(_Layer):
         src_key_padding_mask: Tensor | None = None,
         is_causal: bool = False,
     ) -> Tensor:
+        src_key_padding_mask = added_mask(src_key_padding_mask, "src_key_padding_mask", src, src_mask, "src_mask")
+        src_mask = added_mask(src_mask, "src_mask", src)
+
         def attend(x: Tensor) -> Tensor:
             options = {"key_padding_mask": src_key_padding_mask, "attn_mask": src_mask, "is_causal": is_causal}
             return self.dropout1(self.self_attn(x, x, x, need_weights=False, **options)[0])
@@ -164,8 +174,27 @@ def _clones(module: Module, count: int) -> ModuleList:
     return ModuleList([copy.deepcopy(module) for _ in range(count)])
 
 
+def _why_not_nested(layer: Module) -> str:
+    """Why PyTorch would not compute with nested tensors in copies of a layer, in its words; "" where it would."""
+    name = "encoder_layer"
+    if not isinstance(layer, TransformerEncoderLayer):
+        return f"{name} was not TransformerEncoderLayer"
+    attention = layer.self_attn
+    reasons = {
+        f"{name}.norm_first was True": layer.norm_first,
+        f"{name}.self_attn.batch_first was not True(use batch_first for better inference performance)": not attention.batch_first,
+        f"{name}.self_attn._qkv_same_embed_dim was not True": not attention._qkv_same_embed_dim,
+        f"{name}.self_attn was passed bias=False": attention.in_proj_bias is None,
+        f"{name}.activation_relu_or_gelu was not True": not layer.activation_relu_or_gelu,
+        f"{name}.norm1.eps was not equal to {name}.norm2.eps": layer.norm1.eps != layer.norm2.eps,
+        f"{name}.self_attn.num_heads is odd": attention.num_heads % 2 == 1,
+    }
+    return next((reason for reason, holds in reasons.items() if holds), "")
+
+
 class TransformerEncoder(Module):
-    """`num_layers` copies of `encoder_layer`, and a norm. PyTorch's options for nested tensors are accepted and unused."""
+    """`num_layers` copies of `encoder_layer`, and a norm. PyTorch's options for nested tensors are accepted and unused, but for
+    its warning where it wouldn't use them either."""
 
     def __init__(
         self,
@@ -181,6 +210,10 @@ class TransformerEncoder(Module):
         self.norm = norm
         self.enable_nested_tensor = enable_nested_tensor
         self.mask_check = mask_check
+        reason = _why_not_nested(encoder_layer)
+        self.use_nested_tensor = enable_nested_tensor and not reason
+        if enable_nested_tensor and reason:
+            warnings.warn(f"enable_nested_tensor is True, but self.use_nested_tensor is False because {reason}", stacklevel=2)
 
     def forward(
         self,
@@ -189,6 +222,8 @@ class TransformerEncoder(Module):
         src_key_padding_mask: Tensor | None = None,
         is_causal: bool | None = None,
     ) -> Tensor:
+        src_key_padding_mask = added_mask(src_key_padding_mask, "src_key_padding_mask", src, mask, "mask")
+        mask = added_mask(mask, "mask", src)
         output = src
         for layer in self.layers:
             output = layer(output, src_mask=mask, is_causal=bool(is_causal), src_key_padding_mask=src_key_padding_mask)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from itertools import cycle
 from typing import Any
@@ -31,7 +32,7 @@ class DataLoader:
     `num_workers` batches are prepared ahead by that many threads; give a `multiprocessing_context` ("fork", "spawn" or
     "forkserver") to have processes instead, as in PyTorch. Each thread has a shallow copy of the dataset and random numbers of
     its own. Batches come in the sampler's order unless `in_order` is False.
-    `pin_memory` and `pin_memory_device` are PyTorch's arguments, and unused.
+    `pin_memory` and `pin_memory_device` are PyTorch's arguments, unused but for its warnings where there is no accelerator.
 
     >>> data = torch.utils.data.TensorDataset(torch.arange(5.0), torch.arange(5))
     >>> loader = torch.utils.data.DataLoader(data, batch_size=2)
@@ -191,7 +192,19 @@ def _fetcher_arguments(loader: DataLoader) -> tuple[Any, ...]:
 class _LoaderIterator:
     """One pass over the data."""
 
-    _loader: DataLoader
+    def __init__(self, loader: DataLoader) -> None:
+        self._loader = loader
+        if loader.pin_memory and loader.pin_memory_device:
+            warnings.warn(
+                "pin_memory_device is deprecated, the current accelerator will be used as the device,"
+                f"ignore pin_memory_device='{loader.pin_memory_device}'.",
+                stacklevel=4,
+            )
+        if loader.pin_memory:
+            warnings.warn(
+                "'pin_memory' argument is set as true but no accelerator is found, then device pinned memory won't be used.",
+                stacklevel=4,
+            )
 
     def __iter__(self) -> Iterator[Any]:
         return self
@@ -207,7 +220,7 @@ class _PlainIterator(_LoaderIterator):
     """One pass over the data without workers."""
 
     def __init__(self, loader: DataLoader) -> None:
-        self._loader = loader
+        super().__init__(loader)
         self._fetch = make_fetcher(loader.dataset, *_fetcher_arguments(loader))
         self._indices = iter(loader._index_sampler)
 
@@ -222,7 +235,7 @@ class _WorkerIterator(_LoaderIterator):
     """One pass over the data with workers: tasks go to them in turn, `prefetch_factor` each ahead of the loop."""
 
     def __init__(self, loader: DataLoader) -> None:
-        self._loader = loader
+        super().__init__(loader)
         self._workers = Workers(
             loader.dataset,
             loader.num_workers,
