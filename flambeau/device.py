@@ -73,7 +73,8 @@ _default = _Default()
 def as_device_name(value: Any) -> str:
     """The graph's name of a device given as a string, a `device` or None (the default): "cpu", "reference", "meta", "webgpu:0".
 
-    Raises what a PyTorch raises that was built without a device: AssertionError for "cuda" and "xpu", RuntimeError for others.
+    Raises what a PyTorch raises that was built without a device: AssertionError for "cuda", "xpu" and "mtia", RuntimeError for
+    others.
     """
     if value is None:
         return _default.name
@@ -82,7 +83,7 @@ def as_device_name(value: Any) -> str:
     d = value if isinstance(value, device) else device(value)
     if d.type == "webgpu":
         return f"webgpu:{d.index or 0}"
-    if d.type in ("cuda", "xpu"):
+    if d.type in ("cuda", "xpu", "mtia"):
         raise AssertionError(f"Torch not compiled with {d.type.upper()} enabled: the devices here are {', '.join(_TYPES)}")
     if d.type in _FOREIGN:
         raise RuntimeError(f"PyTorch is not linked with support for {d.type} devices: the devices here are {', '.join(_TYPES)}")

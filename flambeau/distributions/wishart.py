@@ -9,6 +9,7 @@ from flambeau.distributions import constraints
 from flambeau.distributions.chi2 import Chi2
 from flambeau.distributions.covariance import Covariance
 from flambeau.distributions.exponential_family import ExponentialFamily
+from flambeau.ops.choices import where
 from flambeau.ops.linalg.cholesky import cholesky, cholesky_solve
 from flambeau.ops.random import standard_normal
 from flambeau.ops.sequences import arange
@@ -69,7 +70,17 @@ class Wishart(Covariance, ExponentialFamily):
         rows = arange(self._event_shape[0], dtype=self.df.dtype, device=self.df.device)
         return (self.df.unsqueeze(-1) - rows) / 2
 
-    def rsample(self, sample_shape: Any = ()) -> Tensor:
+    def rsample(self, sample_shape: Any = (), max_try_correction: int | None = None) -> Tensor:
+        """Matrices, of which those that rounding made singular are drawn again, up to `max_try_correction` (10) times."""
+        drawn = self._bartlett_sampling(sample_shape)
+        for _ in range(10 if max_try_correction is None else max_try_correction):
+            singular = ~self.support.check(drawn)
+            if not singular.any():
+                break
+            drawn = where(singular[..., None, None], self._bartlett_sampling(sample_shape), drawn)
+        return drawn
+
+    def _bartlett_sampling(self, sample_shape: Any) -> Tensor:
         shape = tuple(self._extended_shape(sample_shape))
         below = standard_normal(shape, self.df.dtype, self.df._storage.device, None).tril(-1)
         diagonal = Chi2(2 * self._half_degrees(), validate_args=False).rsample(sample_shape).sqrt()

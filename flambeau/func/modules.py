@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from flambeau.nn.modules.batchnorm import _BatchNorm
 from flambeau.nn.modules.module import Module
 from flambeau.nn.utils import stateless
 from flambeau.ops.joining import stack
 from flambeau.tensor import Tensor
 
-__all__ = ["functional_call", "stack_module_state", "functionalize"]
+__all__ = ["functional_call", "functionalize", "replace_all_batch_norm_modules_", "stack_module_state"]
 
 
 def functional_call(
@@ -60,3 +61,13 @@ def functionalize(func: Callable[..., Any], *, remove: str = "mutations") -> Cal
             f"functionalize(f, remove='mutations'): remove={remove!r} is neither 'mutations' nor 'mutations_and_views'"
         )
     return func
+
+
+def replace_all_batch_norm_modules_(root: Module) -> Module:
+    """The module, whose batch norms now keep no running moments: written in place, those would be one for all examples of a
+    `vmap`."""
+    for module in root.modules():
+        if isinstance(module, _BatchNorm) and module.track_running_stats:
+            module.running_mean = module.running_var = module.num_batches_tracked = None
+            module.track_running_stats = False
+    return root

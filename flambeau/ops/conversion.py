@@ -133,6 +133,19 @@ def cuda(self: Tensor, device: Any = None, non_blocking: bool = False, memory_fo
     return converted(self, None, as_device_name("cuda"), False, memory_format)
 
 
+def _mover(name: str) -> None:
+    def move(self: Tensor, device: Any = None, non_blocking: bool = False, memory_format: Any = None) -> Tensor:
+        return converted(self, None, as_device_name(name), False, memory_format)
+
+    move.__name__ = move.__qualname__ = name
+    move.__doc__ = f"""The tensor on "{name}", which isn't here: raises AssertionError or RuntimeError."""
+    operator(name, namespace=None)(move)
+
+
+for _name in ("xpu", "ipu", "mtia"):
+    _mover(_name)
+
+
 TYPE_NAMES = {d.name: name_of_dtype(d) + "Tensor" for d in dtypes.ALL}
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from flambeau.dtypes import dtype, int64
+from flambeau.ops.composite import record, underivable, untaped
 from flambeau.ops.operands import cast, check_tensor
 from flambeau.ops.registry import operator, scalar_name
 from flambeau.ops.results import result_type
@@ -118,8 +119,18 @@ def histogram(
             raise RuntimeError(f"torch.histogram(): range should have 2 elements, but got {len(range)}")
         ranges = [range]
     flat = None if weight is None else reshape(weight, (-1,))
-    hist, (edges,) = _counted("histogram", reshape(input, (-1, 1)), [bins], ranges, flat, density)
-    return _histogram_result(hist, edges.clone() if edges is bins else edges)
+    with untaped():
+        hist, (edges,) = _counted("histogram", reshape(input, (-1, 1)), [bins], ranges, flat, density)
+        edges = edges.clone() if edges is bins else edges
+    return _histogram_result(*_without_derivative("histogram", (hist, edges), input, weight, bins))
+
+
+def _without_derivative(name: str, results: Sequence[Tensor], *operands: Any) -> list[Tensor]:
+    """The results of an operator that PyTorch has no derivative for, on the tape."""
+    rule, tensors = underivable(name, f"derivative for aten::{name} is not implemented"), []
+    for operand in operands:
+        tensors += [t for t in (operand if isinstance(operand, list) else [operand]) if isinstance(t, Tensor)]
+    return [record(rule, result, tensors) for result in results]
 
 
 @operator(method=False)
@@ -144,5 +155,11 @@ def histogramdd(
                            f"{len(range)}")  # fmt: skip
     ranges = None if range is None else [*zip(range[::2], range[1::2])]
     flat = None if weight is None else reshape(weight, (-1,))
-    hist, edges = _counted("histogramdd", reshape(input, (-1, d)), each, ranges, flat, density)
+    with untaped():
+        hist, edges = _counted("histogramdd", reshape(input, (-1, d)), each, ranges, flat, density)
+    if all(isinstance(b, int) for b in each):
+        (hist,) = _without_derivative("_histogramdd_from_bin_cts", (hist,), input, weight)
+        edges = _without_derivative("_histogramdd_bin_edges", edges, input, weight)
+    else:
+        (hist,) = _without_derivative("_histogramdd_from_bin_tensors", (hist,), input, weight, each)
     return _histogramdd_result(hist, tuple(edges))

@@ -8,7 +8,7 @@ from typing import Any
 from flambeau.dtypes import iinfo, int32, int64
 from flambeau.graph.primitives.indexing import ARGSORT
 from flambeau.ops.choices import choose
-from flambeau.ops.composite import Composite, computed, record, underivable
+from flambeau.ops.composite import Composite, computed, record, underivable, untaped
 from flambeau.ops.creation import iota
 from flambeau.ops.gathering import along, gather
 from flambeau.ops.joining import cat
@@ -467,7 +467,12 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
         source = places.new_ones((n,))
     else:
         source = weights if weights.dtype.name in ("float32", "float64") else weights.double()
-    return source.new_zeros((size,)).scatter_add(0, places, source)
+    with untaped():
+        counts = source.new_zeros((size,)).scatter_add(0, places, source)
+    return record(_BINCOUNT, counts, (source,))
+
+
+_BINCOUNT = underivable("bincount", "derivative for aten::bincount is not implemented")
 
 
 @operator(out="exact")

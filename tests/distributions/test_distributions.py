@@ -486,3 +486,18 @@ def test_transforms_that_are_modules():
         found.append([y.tolist(), sorted(transform.state_dict()), [p.grad.item() for p in transform.parameters()]])
     assert found[1][1:] == found[0][1:]
     np.testing.assert_allclose(found[1][0], found[0][0], rtol=1e-6)
+
+
+def test_singular_matrices_are_drawn_again() -> None:
+    """As many times as asked for: here none is ever accepted."""
+    wishart = flambeau.distributions.Wishart(flambeau.tensor(3.0), flambeau.eye(2))
+    drawn = []
+    sampling = wishart._bartlett_sampling
+    wishart._bartlett_sampling = lambda shape: drawn.append(sampling(shape) * 0) or drawn[-1]
+    for tries, expected in ((0, 1), (3, 4), (None, 11)):
+        drawn.clear()
+        wishart.rsample((2,), tries)
+        assert len(drawn) == expected
+    wishart._bartlett_sampling = lambda shape: drawn.append(sampling(shape)) or drawn[-1]
+    drawn.clear()
+    assert wishart.rsample((2,), max_try_correction=5).shape == (2, 2, 2) and len(drawn) == 1

@@ -141,3 +141,16 @@ def test_of_one_number() -> None:
         found.append(func.grad(lambda v: v.prod() * v.sum())(x))
         assert [tuple(t.shape) for t in found] == [()] * 5
         assert [round(t.item(), 4) for t in found] == [-0.4161, -0.4161, -0.4161, -0.9093, 4.0]
+
+
+def test_batch_norms_without_running_moments():
+    for m in (torch, flambeau):
+        net = m.nn.Sequential(m.nn.Linear(2, 3), m.nn.BatchNorm1d(3), m.nn.Sequential(m.nn.BatchNorm2d(3), m.nn.GroupNorm(1, 3)))
+        assert m.func.replace_all_batch_norm_modules_(net) is net
+        for norm in (net[1], net[2][0]):
+            assert norm.running_mean is norm.running_var is norm.num_batches_tracked is None
+            assert not norm.track_running_stats
+        assert list(net.state_dict()) == ["0.weight", "0.bias", "1.weight", "1.bias", "2.0.weight", "2.0.bias", "2.1.weight",
+                                          "2.1.bias"]  # fmt: skip
+        alone = m.nn.BatchNorm1d(3)
+        assert m.func.replace_all_batch_norm_modules_(alone).running_mean is None

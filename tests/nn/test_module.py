@@ -801,3 +801,24 @@ def test_fusion():
         else:
             fused = flambeau.nn.utils.fuse_conv_bn_eval(layer, norm, transpose=layer.transposed)
         assert (fused(x) - norm(layer(x))).abs().max().item() < 1e-5
+
+
+@pytest.mark.parametrize("name", ["cuda", "xpu", "ipu", "mtia"])
+def test_devices_that_are_not_here(name):
+    """A module without tensors moves anywhere; tensors raise PyTorch's error."""
+    assert isinstance(getattr(flambeau.nn.ReLU(), name)(), flambeau.nn.ReLU)
+    for library in (torch, flambeau):
+        for value in (library.nn.Linear(1, 1), library.ones(1)):
+            with pytest.raises((AssertionError, RuntimeError), match=r"^(Torch not compiled|PyTorch is not linked) with"):
+                getattr(value, name)()
+
+
+def test_arguments_of_extend():
+    for library in (torch, flambeau):
+        layers = [library.nn.Tanh(), library.nn.ReLU()]
+        assert len(library.nn.Sequential(library.nn.Tanh()).extend(sequential=layers)) == 3
+        assert len(library.nn.ModuleList().extend(modules=layers)) == 2
+        with pytest.raises(TypeError, match="'int' object is not iterable"):
+            library.nn.Sequential().extend(3)
+        with pytest.raises(TypeError, match=r"ModuleList\.extend should be called with an iterable, but got int"):
+            library.nn.ModuleList().extend(3)

@@ -1,5 +1,6 @@
 """Recurrent layers against PyTorch's on every device: all options, gradients of two orders, packed sequences, vmap, compile."""
 
+import math
 import pickle
 import threading
 import time
@@ -270,3 +271,35 @@ def test_two_threads():
     for t in threads:
         t.join()
     assert not failures
+
+
+def test_checks_by_their_names():
+    """What programs that subclass PyTorch's layers call: sizes of states, their checks, and other orders of examples."""
+
+    def run(m, name, options):
+        layer = getattr(m.nn, name)(3, 4, num_layers=2, bidirectional=True, **options)
+        found = []
+        for batch_first, sizes in ((False, None), (True, None), (False, m.tensor([3, 1]))):
+            layer.batch_first = batch_first
+            x = m.ones(4, 3) if sizes is not None else m.ones(2, 5, 3)
+            found.append(layer.get_expected_hidden_size(x, sizes))
+            if name == "LSTM":
+                found.append(layer.get_expected_cell_size(x, sizes))
+        layer.batch_first = False
+        width = options.get("proj_size", 4)
+        for size in ((4, 5, width), (4, 4, width)):
+            state = m.arange(float(math.prod(size))).reshape(size)
+            hidden = (state, m.ones(4, 5, 4)) if name == "LSTM" else state
+            moved = layer.permute_hidden(hidden, m.tensor([1, 0, 2, 3]))
+            found.append([t.tolist() for t in moved] if name == "LSTM" else moved.tolist())
+            assert layer.permute_hidden(hidden, None) is hidden
+            try:
+                found.append(layer.check_forward_args(m.ones(2, 5, 3), hidden, None))
+            except RuntimeError as error:
+                found.append(str(error))
+        with pytest.raises(RuntimeError, match=r"sizes \(1, 2\) and \[3\]"):
+            layer.check_hidden_size(m.ones(3), (1, 2), "sizes {} and {}")
+        return found
+
+    for name, options in (("RNN", {}), ("GRU", {}), ("LSTM", {}), ("LSTM", {"proj_size": 2})):
+        assert run(flambeau, name, options) == run(torch, name, options)

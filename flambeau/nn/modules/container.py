@@ -81,15 +81,6 @@ class _Indexed(Module):
         self.add_module(str(len(self)), module)
         return self
 
-    def extend(self, modules: Iterable[Module]) -> Self:
-        """Adds each of `modules` at the end."""
-        if not isinstance(modules, Iterable):
-            name = type(self).__name__
-            raise TypeError(f"{name}.extend should be called with an iterable, but got {type(modules).__name__}")
-        for module in list(modules):
-            self.append(module)
-        return self
-
 
 class Sequential(_Indexed):
     """Calls its modules in turn, each on the result of the one before.
@@ -118,6 +109,12 @@ class Sequential(_Indexed):
         for module in self:
             input = module(input)
         return input
+
+    def extend(self, sequential: Iterable[Module]) -> Self:
+        """Adds each of the modules at the end."""
+        for module in list(sequential):
+            self.append(module)
+        return self
 
     def insert(self, index: int, module: Module) -> Self:
         """Puts `module` before position `index`."""
@@ -184,6 +181,14 @@ class ModuleList(_Indexed):
         modules = list(self)
         modules.insert(index, module)
         self._modules = {str(number): m for number, m in enumerate(modules)}
+
+    def extend(self, modules: Iterable[Module]) -> Self:
+        """Adds each of `modules` at the end."""
+        if not isinstance(modules, Iterable):
+            raise TypeError(f"ModuleList.extend should be called with an iterable, but got {type(modules).__name__}")
+        for module in list(modules):
+            self.append(module)
+        return self
 
     def __iadd__(self, modules: Iterable[Module]) -> Self:
         return self.extend(modules)

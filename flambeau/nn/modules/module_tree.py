@@ -236,6 +236,18 @@ class ModuleTree:
         """Moves all parameters and buffers to "cuda", which isn't here: raises AssertionError if there are any."""
         return self._apply(lambda t: t.cuda(device))
 
+    def xpu(self, device: Any = None) -> Self:
+        """As `cuda`, of "xpu"."""
+        return self._apply(lambda t: t.xpu(device))
+
+    def ipu(self, device: Any = None) -> Self:
+        """As `cuda`, of "ipu": raises RuntimeError."""
+        return self._apply(lambda t: t.ipu(device))
+
+    def mtia(self, device: Any = None) -> Self:
+        """As `cuda`, of "mtia"."""
+        return self._apply(lambda t: t.mtia(device))
+
     def share_memory(self) -> Self:
         """Moves parameters, their gradients and buffers to memory that other processes can have, too: `Tensor.share_memory_`."""
         return self._apply(lambda t: t.share_memory_())

@@ -145,15 +145,40 @@ class RNNBase(Module):
         sizes = [self.proj_size or self.hidden_size] + ([self.hidden_size] if self.mode == "LSTM" else [])
         return [(self.num_layers * self._directions, batch, size) for size in sizes]
 
+    def get_expected_hidden_size(self, input: Tensor, batch_sizes: Tensor | None) -> tuple[int, int, int]:
+        """(layers · directions, batch, size) of the state h for an input, or for packed data with its batch sizes."""
+        return self._state_sizes(self._batch(input, batch_sizes))[0]
+
+    def _batch(self, input: Tensor, batch_sizes: Tensor | None) -> int:
+        return input.size(0 if self.batch_first else 1) if batch_sizes is None else int(batch_sizes[0])
+
+    def check_hidden_size(self, hx: Tensor, expected_hidden_size: Any, msg: str = "Expected hidden size {}, got {}") -> None:
+        """Raises RuntimeError, with the two sizes in `msg`, unless the state has the expected size."""
+        if tuple(hx.size()) != tuple(expected_hidden_size):
+            raise RuntimeError(msg.format(expected_hidden_size, list(hx.size())))
+
+    def check_forward_args(self, input: Tensor, hidden: Any, batch_sizes: Tensor | None) -> None:
+        """Raises ValueError or RuntimeError unless the input, and the initial state for it, fit."""
+        self.check_input(input, batch_sizes)
+        self._check_state(self._as_parts(hidden), self._batch(input, batch_sizes))
+
+    def permute_hidden(self, hx: Any, permutation: Tensor | None) -> Any:
+        """The state with its examples in another order."""
+        if permutation is None:
+            return hx
+        return self._as_result(tuple(part.index_select(1, permutation) for part in self._as_parts(hx)))
+
     def _check_state(self, state: State, batch: int) -> None:
         for index, (part, expected) in enumerate(zip(state, self._state_sizes(batch))):
-            if tuple(part.size()) != expected:
-                what = f"hidden[{index}]" if self.mode == "LSTM" else "hidden"
-                raise RuntimeError(f"Expected {what} size {expected}, got {list(part.size())}")
+            what = f"hidden[{index}]" if self.mode == "LSTM" else "hidden"
+            self.check_hidden_size(part, expected, f"Expected {what} size {{}}, got {{}}")
+
+    def _as_parts(self, hx: Any) -> State:
+        return tuple(hx) if self.mode == "LSTM" else (hx,)
 
     def _as_state(self, hx: Any, batched: bool) -> State:
         """The user's initial state as a tuple of (layers · directions, batch, size)."""
-        state = tuple(hx) if self.mode == "LSTM" else (hx,)
+        state = self._as_parts(hx)
         dims = 3 if batched else 2
         if any(part.dim() != dims for part in state):
             kind = "batched 3-D" if batched else "unbatched 2-D"
@@ -208,10 +233,9 @@ class RNNBase(Module):
         else:
             state = self._as_state(hx, batched=True)
             self._check_state(state, batch)
-            state = state if order is None else tuple(part.index_select(1, order) for part in state)
+            state = self._as_parts(self.permute_hidden(self._as_result(state), order))
         data, state = run_packed(self.mode, packed.data, sizes, state, *self._options())
-        state = state if back is None else tuple(part.index_select(1, back) for part in state)
-        return PackedSequence(data, packed.batch_sizes, order, back), self._as_result(state)
+        return PackedSequence(data, packed.batch_sizes, order, back), self.permute_hidden(self._as_result(state), back)
 
     def _as_result(self, state: State) -> Any:
         return state if self.mode == "LSTM" else state[0]
@@ -288,6 +312,10 @@ class LSTM(RNNBase):
             device,
             dtype,
         )
+
+    def get_expected_cell_size(self, input: Tensor, batch_sizes: Tensor | None) -> tuple[int, int, int]:
+        """`get_expected_hidden_size` of the state c, which is never projected."""
+        return self._state_sizes(self._batch(input, batch_sizes))[1]
 
 
 class GRU(RNNBase):
