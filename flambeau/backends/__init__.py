@@ -1,6 +1,6 @@
 """Switches of libraries that PyTorch may be built with (`torch.backends`). None is here: the switches are kept and do nothing.
 
-Imports nothing of flambeau.
+May import `flambeau.devices`, in functions.
 """
 
 from __future__ import annotations
@@ -107,8 +107,13 @@ class _Cuda(_Backend):
 
 class _Cpu(_Backend):
     def get_cpu_capability(self) -> str:
-        """The widest vectors that are used: kernels are made for the processor at hand."""
-        return "DEFAULT"
+        """The vectors that kernels are made for: AVX512, AVX2, or DEFAULT for others. Programs choose their way by it."""
+        try:
+            from flambeau.devices.cpu.machine import host
+
+            return {512: "AVX512", 256: "AVX2"}.get(host().vector_bits, "DEFAULT")
+        except ImportError:  # no LLVM, as in a browser
+            return "DEFAULT"
 
 
 class _Attention(_Backend):

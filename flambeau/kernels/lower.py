@@ -224,12 +224,21 @@ class Lowering:
         name, kind, type = operation.name, operation.kind, operation.dtype
         if kind == "elementwise":
             keys = tuple((i, index, mask) for i in operation.inputs)
-            return keys, lambda *values: elementwise(name, values, type)
+            return keys, lambda *values: self.where_asked(elementwise(name, values, type), mask)
         if kind == "movement":
             return self.visit_movement(operation, index, mask)
         if kind == "reduction":
             return self.visit_reduction(operation, index, mask)
         return getattr(self, "visit_" + name)(operation, index, mask)
+
+    def where_asked(self, value: Expr, mask: Mask) -> Expr:
+        """An elementwise value that divides by zero only where the mask holds: elsewhere operands read as 0."""
+        test = self.space.test(mask) if value.divides_integers else None
+        if test is None:
+            return value
+        dividend, divisor = value.args
+        divisor = Expr("where", (test, divisor, Expr("literal", (), divisor.dtype, 1)), divisor.dtype)
+        return Expr(value.op, (dividend, divisor), value.dtype, value.param)
 
     def visit_constant(self, operation: Operation, index: Any, mask: Mask) -> Any:
         return Expr("literal", (), operation.dtype, operation.params[0])

@@ -33,3 +33,19 @@ def test_their_gradients_are_zero(device, name, mode) -> None:
     b = flambeau.tensor([0.0, 2.0, -7.0], dtype=getattr(flambeau, name), device=device, requires_grad=True)
     for gradient in flambeau.autograd.grad(flambeau.div(a, b, rounding_mode=mode).sum(), (a, b)):
         assert gradient.tolist() == [0.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize("name", ["floor_divide", "remainder", "fmod"])
+def test_padding_around_quotients_of_integers_divides_nothing(device, name) -> None:
+    """Operands read as 0 there. A zero that is divided by is an error all the same."""
+    found = []
+    for m in (torch, flambeau):
+        where = {} if m is torch else {"device": device}
+        a, b = m.arange(6, **where), m.tensor([1, 2, 3, 4, 5, 6], **where)
+        quotient = getattr(m, name)(a, b)
+        found.append([m.nn.functional.pad(quotient, (2, 3)).tolist(), m.cat([quotient, a]).tolist()])
+    assert found[0] == found[1]
+    if device == "cpu":
+        bad = flambeau.nn.functional.pad(getattr(flambeau, name)(flambeau.arange(3), flambeau.tensor([1, 0, 2])), (1, 1))
+        with pytest.raises(RuntimeError, match="ZeroDivisionError"):
+            bad.tolist()

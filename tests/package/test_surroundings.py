@@ -11,6 +11,7 @@ import pytest
 import torch
 
 import flambeau
+from flambeau import config
 
 
 def program(m):
@@ -335,3 +336,9 @@ def test_assert_close_says_what_it_is_told_to(msg):
             type(msg).__name__, "prefix: Tensor-likes are not close!"
         )
         assert str(error.value).splitlines()[0] == text
+
+
+@pytest.mark.skipif(config.vector_bits() is not None, reason="narrower vectors were asked for")
+def test_the_processors_vectors():
+    """torchvision resizes bytes as such where they are AVX2, and as floats where not."""
+    assert flambeau.backends.cpu.get_cpu_capability() == torch.backends.cpu.get_cpu_capability()
