@@ -11,7 +11,7 @@ from flambeau.autograd.modes import set_grad_enabled, state
 from flambeau.autograd.tape import run_backward
 from flambeau.tensor import Tensor
 
-__all__ = ["backward", "grad"]
+__all__ = ["backward", "grad", "initial_gradients"]
 
 _Input = TypeVar("_Input", bound=Tensor)
 _Inputs = TypeVarTuple("_Inputs")
@@ -21,7 +21,7 @@ def _as_tuple(value: Any) -> tuple[Any, ...]:
     return (value,) if isinstance(value, Tensor) or value is None else tuple(value)
 
 
-def _initial_gradients(outputs: tuple[Tensor, ...], gradients: tuple[Any, ...]) -> list[Tensor]:
+def initial_gradients(outputs: tuple[Tensor, ...], gradients: tuple[Any, ...]) -> list[Tensor]:
     """The gradients to start from: given ones, checked against their outputs, or 1 for an output of one element."""
     result: list[Tensor] = []
     for output, gradient in zip(outputs, gradients):
@@ -50,7 +50,7 @@ def _start(outputs: Any, gradients: Any) -> tuple[list[Any], list[Tensor]]:
     for i, output in enumerate(outputs):
         if not output.requires_grad:
             raise RuntimeError(f"element {i} of tensors does not require grad and does not have a grad_fn")
-    starts = _initial_gradients(outputs, gradients)
+    starts = initial_gradients(outputs, gradients)
     return [output._edge() for output in outputs], starts
 
 

@@ -11,33 +11,64 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from flambeau.autograd.interface import initial_gradients
 from flambeau.autograd.levels import Level
 from flambeau.autograd.modes import enable_grad, set_grad_enabled
-from flambeau.func.batching import name_of, vmap
+from flambeau.func.batching import vmap
 from flambeau.ops.creation import zeros_like
 from flambeau.ops.sequences import eye
 from flambeau.tensor import Tensor
-from flambeau.trees import flatten, map_leaves, unflatten
+from flambeau.trees import Tree, flatten, map_leaves, unflatten
 
 __all__ = ["grad", "grad_and_value", "vjp", "jvp", "linearize", "jacrev", "jacfwd", "hessian"]
 
 
-def _placed(level: Level, value: Any, what: str) -> tuple[Any, list[Tensor]]:
+def _placed(level: Level, value: Any) -> tuple[Any, list[Tensor]]:
     """A tree of tensors with places of their own, and the list of them."""
     leaves, tree = flatten(value)
     for leaf in leaves:
         if not isinstance(leaf, Tensor):
-            raise RuntimeError(f"{what}: Expected tensors to differentiate by, got type {type(leaf)}")
+            raise ValueError(f"Thing passed to transform API must be Tensor, got {type(leaf)}")
         if leaf.dtype.category < 2:
-            raise RuntimeError(
-                f"{what}: only Tensors of floating point and complex dtype can require gradients, got {leaf.dtype}"
-            )
+            raise RuntimeError(f"only Tensors of floating point dtype can require gradients, got {leaf.dtype}")
     placed = [level.place(leaf) for leaf in leaves]
     return unflatten(placed, tree), placed
 
 
-def _chosen(argnums: int | tuple[int, ...], args: tuple[Any, ...], what: str) -> Any:
+class _Star:
+    def __repr__(self) -> str:
+        return "*"
+
+
+def _shown(tree: Tree) -> str:
+    """A structure in errors: (*, *) for a pair."""
+    return repr(unflatten([_Star() for _ in range(tree.leaves)], tree))
+
+
+def _check_results(output: Any, outputs: Sequence[Any], what: str) -> None:
+    if output is None or not outputs:
+        shown = [None] if output is None else output
+        raise RuntimeError(f"{what}: Expected f to be a function that has non-empty output (got output = {shown})")
+    for o in outputs:
+        if not isinstance(o, Tensor):
+            raise RuntimeError(f"{what}: expected f(*primals) to return only tensors, got unsupported type {type(o)}")
+
+
+def _auxiliary(level: Level, aux: Any) -> Any:
+    """What a function gave beside its result, without the tape of this differentiation."""
+
+    def outward(leaf: Any) -> Any:
+        if not isinstance(leaf, Tensor):
+            raise RuntimeError(f"Expected tensors, got unsupported type {type(leaf)}")
+        return level.outward(leaf)
+
+    return map_leaves(outward, aux)
+
+
+def _chosen(argnums: int | tuple[int, ...], args: tuple[Any, ...]) -> Any:
     """The arguments to differentiate by: one, or a tuple of them."""
+    if not isinstance(argnums, (int, tuple)):
+        raise RuntimeError(f"argnums must be int or Tuple[int, ...], got: {type(argnums)}")
     for i in (argnums,) if isinstance(argnums, int) else argnums:
         if not isinstance(i, int):
             raise RuntimeError(f"argnum must be int, got: {type(i)}")
@@ -46,10 +77,10 @@ def _chosen(argnums: int | tuple[int, ...], args: tuple[Any, ...], what: str) ->
     if isinstance(argnums, int):
         return args[argnums]
     if not argnums:
-        raise RuntimeError(f"{what}: argnums must not be empty")
+        raise RuntimeError("argnums must be non-empty")
     wrapped = [i % len(args) for i in argnums]
     if len(set(wrapped)) != len(wrapped):
-        raise RuntimeError(f"{what}: argnums elements must be unique, got {argnums}")
+        raise RuntimeError(f"argnums elements must be unique, got {argnums}")
     return tuple(args[i] for i in argnums)
 
 
@@ -75,10 +106,10 @@ def grad_and_value(func: Callable[..., Any], argnums: int | tuple[int, ...] = 0,
     def differentiated(*args: Any, **kwargs: Any) -> Any:
         level = Level()
         with enable_grad():
-            inputs, places = _placed(level, _chosen(argnums, args, "grad"), "grad")
+            inputs, places = _placed(level, _chosen(argnums, args))
             output, aux = _split(func(*_with_chosen(argnums, args, inputs), **kwargs), has_aux, "grad_and_value(f)(*args)")
             if not isinstance(output, Tensor):
-                raise RuntimeError(f"grad_and_value(f)(*args): Expected f(*args) to return one tensor, got {type(output)}")
+                raise RuntimeError(f"grad_and_value(f)(*args): Expected f(*args) to return a Tensor, got {type(output)}")
             if output.dim() != 0:
                 raise RuntimeError("grad_and_value(f)(*args): Expected f(*args) to return a scalar Tensor, got tensor with "
                                    f"{output.dim()} dims. Maybe you wanted to use the vjp or jacrev APIs instead?")  # fmt: skip
@@ -86,7 +117,7 @@ def grad_and_value(func: Callable[..., Any], argnums: int | tuple[int, ...] = 0,
             _, tree = flatten(inputs)
             found = unflatten([level.outward(g) for g in gradients], tree)
             value = level.outward(output)
-        return (found, (value, map_leaves(level.outward, aux))) if has_aux else (found, value)
+        return (found, (value, _auxiliary(level, aux))) if has_aux else (found, value)
 
     return differentiated
 
@@ -110,46 +141,42 @@ def vjp(func: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     """(func(*primals), a function from the outputs' weights to the tuple of the primals' gradients[, aux])."""
     level = Level()
     with enable_grad():
-        inputs, places = _placed(level, primals, "vjp(f, *primals)")
+        inputs, places = _placed(level, primals)
         output, aux = _split(func(*inputs), has_aux, "vjp(f, *primals)")
         outputs, structure = flatten(output)
+        _check_results(output, outputs, "vjp(f, *primals)")
         for o in outputs:
-            if not isinstance(o, Tensor):
-                raise RuntimeError(f"vjp(f, *primals): Expected f(*primals) to return only tensors, got {type(o)}")
+            if o.dtype.category < 2:
+                raise RuntimeError("vjp(f, ...): All outputs of f must be floating-point or complex Tensors, got Tensor with "
+                                   f"dtype {o.dtype}")  # fmt: skip
     _, tree = flatten(primals)
 
     def pull(*cotangents: Any) -> Any:
         given = cotangents[0] if len(cotangents) == 1 else cotangents
         weights, found = flatten(given)
-        if len(weights) != len(outputs):
+        if found != structure:
             raise RuntimeError(f"Expected pytree structure of cotangents to be the same as pytree structure of outputs to the "
-                               f"function. cotangents: {found}, primal output: {structure}")  # fmt: skip
+                               f"function. cotangents: {_shown(found)}, primal output: {_shown(structure)}")  # fmt: skip
+        weights = initial_gradients(tuple(outputs), tuple(weights))
         with set_grad_enabled(level.outer):
             gradients = level.gradients(outputs, weights, places, retain=True)
             result = unflatten([level.outward(g) for g in gradients], tree)
         return result
 
     value = unflatten([level.outward(o) for o in outputs], structure)
-    return (value, pull, map_leaves(level.outward, aux)) if has_aux else (value, pull)
+    return (value, pull, _auxiliary(level, aux)) if has_aux else (value, pull)
 
 
 def jvp(func: Callable[..., Any], primals: Any, tangents: Any, *, strict: bool = False, has_aux: bool = False) -> Any:
     """(func(*primals), the change of that along `tangents`[, aux])."""
-    if not isinstance(primals, tuple) or not primals:
-        raise RuntimeError("jvp(f, primals, tangents): Expected primals to be a non-empty tuple. E.g. it should be valid to call "
-                           "f(*primals).")  # fmt: skip
-    vectors, found = flatten(tangents)
-    _, tree = flatten(primals)
-    if found.leaves != tree.leaves:
-        raise RuntimeError("jvp(f, primals, tangents): Expected primals and tangents to have the same python structure.")
-    for p, v in zip(flatten(primals)[0], vectors):
-        if tuple(p.shape) != tuple(v.shape):
-            raise RuntimeError(f"jvp(f, primals, tangents): tangent of shape {list(v.shape)} for a primal of {list(p.shape)}")
+    what = "jvp(f, primals, tangents)"
+    vectors = _tangents(what, primals, tangents)
     level = Level()
     with enable_grad():
-        inputs, places = _placed(level, primals, "jvp(f, primals, tangents)")
-        output, aux = _split(func(*inputs), has_aux, "jvp(f, primals, tangents)")
+        inputs, places = _placed(level, primals)
+        output, aux = _split(func(*inputs), has_aux, what)
         outputs, structure = flatten(output)
+        _check_results(output, outputs, what)
         changes = level.changes(outputs, places, vectors)
         if changes is None:
             if strict:
@@ -157,7 +184,32 @@ def jvp(func: Callable[..., Any], primals: Any, tangents: Any, *, strict: bool =
             changes = [zeros_like(o.detach()) for o in outputs]
         result = unflatten([level.outward(c) for c in changes], structure)
         value = unflatten([level.outward(o) for o in outputs], structure)
-    return (value, result, map_leaves(level.outward, aux)) if has_aux else (value, result)
+    return (value, result, _auxiliary(level, aux)) if has_aux else (value, result)
+
+
+def _tangents(what: str, primals: Any, tangents: Any) -> list[Tensor]:
+    """The tangents, a tensor of its shape for each of the primals. Raises RuntimeError or ValueError where they don't fit."""
+    if not isinstance(primals, tuple):
+        raise RuntimeError(f"{what}: Expected primals to be a tuple. E.g. it should be valid to call f(*primals).")
+    (leaves, tree), (vectors, found) = flatten(primals), flatten(tangents)
+    if found != tree:
+        raise RuntimeError(f"{what}: Expected primals and tangents to have the same python structure. For example, if primals is "
+                           "a tuple of 3 tensors, tangents also must be. Got primals with structure "
+                           f"{_shown(tree)} and tangents with structure {_shown(found)}")  # fmt: skip
+    if not leaves:
+        raise RuntimeError(f"{what}: Expected primals to contain at least one Tensor.")
+    for name, values in (("primals", leaves), ("tangents", vectors)):
+        for value in values:
+            if not isinstance(value, Tensor):
+                raise RuntimeError(f"{what}: Expected {name} to only contain Tensors, got {type(value)}")
+    for p, v in zip(leaves, vectors):
+        if p.dtype.category < 2:
+            raise ValueError(f"Expected primal to be floating point or complex, but got: {p.dtype}")
+        if tuple(p.shape) != tuple(v.shape):
+            raise RuntimeError("Trying to set a forward gradient that has a different size than that of the original Tensor, "
+                               f"this is not supported. Tensor is of size {list(p.shape)} while the given forward gradient is "
+                               f"of size {list(v.shape)}.")  # fmt: skip
+    return vectors
 
 
 def linearize(func: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., Any]]:
@@ -199,18 +251,18 @@ def jacrev(
 
     The result has the structure of func's output, in it that of the argument, with tensors of [*output's shape, *argument's].
     """
+    if chunk_size is not None and chunk_size <= 0:
+        raise ValueError("jacrev: `chunk_size` should be greater than 0.")
 
     @functools.wraps(func)
     def jacobian(*args: Any, **kwargs: Any) -> Any:
-        chosen = _chosen(argnums, args, "jacrev")
+        chosen = _chosen(argnums, args)
 
         def of_chosen(value: Any) -> Any:
             return func(*_with_chosen(argnums, args, value), **kwargs)
 
         output, pull, *aux = vjp(of_chosen, chosen, has_aux=has_aux)
         outputs, structure = flatten(output)
-        if not outputs:
-            raise RuntimeError(f"jacrev(f, *primals): Expected f = {name_of(func)} to return a tensor")
         rows = vmap(lambda *weights: pull(unflatten(weights, structure))[0], chunk_size=chunk_size)(*_basis(outputs))
         columns, tree = flatten(rows)
         table = [_parts(c, outputs) for c in columns]  # [argument][output]
@@ -230,7 +282,7 @@ def jacfwd(
 
     @functools.wraps(func)
     def jacobian(*args: Any, **kwargs: Any) -> Any:
-        chosen = _chosen(argnums, args, "jacfwd")
+        chosen = _chosen(argnums, args)
         leaves, tree = flatten(chosen)
         aux: list[Any] = []
 

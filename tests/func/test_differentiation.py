@@ -127,6 +127,37 @@ def test_errors(number):
             call(m, m.tensor(X))
 
 
+MISTAKES = """
+vjp(f, 3.0) | vjp(f, [x, 3.0]) | vjp(lambda x: 3.0, x) | vjp(lambda x: (x, 3), x) | vjp(lambda x: [], x) | vjp(lambda x: None, x)
+vjp(f, x)[1](x[:2]) | vjp(f, x)[1](3.0) | vjp(f, x)[1](None) | vjp(lambda x: (x, x), x)[1](x) | vjp(lambda x: [x], x)[1]((x,))
+vjp(f, i) | vjp(lambda x: x > 0, x)[1](x > 0) | vjp(f, x, has_aux=True) | vjp(lambda x: (x, 3.0), x, has_aux=True)
+jvp(f, (3.0,), (1.0,)) | jvp(f, x, x) | jvp(f, (x,), (x[:2],)) | jvp(f, (), ()) | jvp(lambda x: 3.0, (x,), (x,))
+jvp(f, (x,), (3.0,))
+jvp(f, (i,), (i,)) | jvp(lambda x: (x, 3.0), (x,), (x,)) | jvp(lambda x: [], (x,), (x,)) | jvp(lambda x: None, (x,), (x,))
+jvp(lambda x: (x, 3), (x,), (x,), has_aux=True) | grad(f)(x) | grad(lambda x: 3.0)(x) | grad(f)(3.0) | grad(f, argnums=1)(x)
+grad(lambda x: (x.sum(), 3), has_aux=True)(x) | grad(lambda x: (x.sum(),))(x) | grad(f, argnums="a")(x) | grad(f, argnums=())(x)
+grad(lambda x: x.sum())(i) | grad(lambda x, y: x, argnums=(0, 0))(x, x) | jacrev(f)(3.0) | jacrev(lambda x: 3.0)(x) | jacrev(f)(i)
+jacrev(f, chunk_size=0) | jacfwd(lambda x: 3.0)(x) | jacfwd(f)(i) | hessian(lambda x: 3.0)(x)
+jacrev(lambda x: (x, 3), has_aux=True)(x)
+jvp(f, (x,), (x, x)) | jvp(f, (x,), [x]) | jvp(f, ([x, x],), ((x, x),))
+""".replace("\n", "|").split("|")
+
+
+@pytest.mark.parametrize("call", [call.strip() for call in MISTAKES if call.strip()])
+def test_what_mistakes_are_told(call):
+    """PyTorch's error and its text, which ours may go on from, up to how a structure is shown."""
+
+    def run(m):
+        x = m.tensor(X)
+        with pytest.raises((RuntimeError, ValueError, TypeError)) as caught:
+            eval(f"func.{call}", {"func": m.func, "f": lambda x: x * x, "x": x, "i": m.tensor([1, 2, 3])})
+        return caught.type, str(caught.value).split(" Got primals with structure")[0]
+
+    (kind, text), (expected_kind, expected) = run(flambeau), run(torch)
+    assert issubclass(kind, expected_kind)
+    assert text.startswith(expected)
+
+
 def test_functional_call_with_two_dictionaries():
     net = flambeau.nn.Linear(2, 2)
     with pytest.raises(ValueError, match="appeared in multiple dictionaries"):
