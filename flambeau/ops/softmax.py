@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from flambeau.dtypes import dtype
@@ -21,6 +22,10 @@ def _softmax(x: Tensor, dim: int) -> Tensor:
     return e * e.sum(dim, keepdim=True).reciprocal()  # one division a row; the sum is at least 1
 
 
+def _safe_softmax(x: Tensor, dim: int) -> Tensor:
+    return _softmax(x, dim)._fill_where(x.amax(dim, keepdim=True) == -math.inf, 0)
+
+
 def _log_softmax(x: Tensor, dim: int) -> Tensor:
     shifted = x - x.amax(dim, keepdim=True)
     return shifted - shifted.exp().sum(dim, keepdim=True).log()
@@ -31,10 +36,13 @@ def _softmax_gradient(g: Tensor, y: Tensor, dim: int) -> Tensor:
     return gy - y * gy.sum(dim, keepdim=True)
 
 
-_SOFTMAX = Composite(
-    "softmax",
-    lambda g, y, inputs, params: (in_wide(lambda g, y: _softmax_gradient(g, y, *params), g, y),),
-    saves="output",
+_SOFTMAX, _SAFE_SOFTMAX = (
+    Composite(
+        name,
+        lambda g, y, inputs, params: (in_wide(lambda g, y: _softmax_gradient(g, y, *params), g, y),),
+        saves="output",
+    )
+    for name in ("softmax", "safe_softmax")
 )
 _LOG_SOFTMAX = Composite(
     "log_softmax",
@@ -67,6 +75,12 @@ def _along(composite: Composite, function: Any, input: Any, dim: int, type: dtyp
 def softmax(input: Tensor, dim: int, dtype: dtype | None = None) -> Tensor:
     """exp(input) divided by its sum along `dim`."""
     return _along(_SOFTMAX, _softmax, input, dim, dtype)
+
+
+@operator("_safe_softmax", method=False)
+def safe_softmax(input: Tensor, dim: int, dtype: dtype | None = None) -> Tensor:
+    """`softmax`, with zeros (and gradients of zeros) along rows that are -∞ throughout."""
+    return _along(_SAFE_SOFTMAX, _safe_softmax, input, dim, dtype)
 
 
 @operator(out="exact", remembered=True)

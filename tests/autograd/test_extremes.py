@@ -63,3 +63,9 @@ def test_equal_elements_share_the_gradient(name, values):
 def test_the_result_for_a_number_may_be_written(name):
     for m in (torch, flambeau):
         getattr(m, name)(m.tensor(2.0, requires_grad=True), 0).exp_()
+
+
+def test_rows_that_leave_out_everything():
+    rows = [[1.0, 2.0], [-math.inf] * 2, [math.nan, 1.0], [math.inf, 1.0]]
+    check(lambda m, x: m._safe_softmax(x, 1) * m.tensor([1.0, 2.0]), rows)
+    check(lambda m, x: m._safe_softmax(x, 0, m.float64), rows[:2])

@@ -69,6 +69,15 @@ add(
     loose=100,
 )
 add(
+    "airy_ai",
+    lambda r: (r.f(12, low=-1.9, high=20.0),),
+    lambda r: (r.f(2, 3, low=-60.0, high=-2.2),),
+    lambda r: (torch.tensor([0.0, -0.0, math.inf, -math.inf, math.nan, 9.5, -9.5, 9.499, 0.5, 200.0], dtype=r.dtype),),
+    ns="special",
+    diff=False,
+    loose=100,
+)
+add(
     "chebyshev_polynomial_t chebyshev_polynomial_u chebyshev_polynomial_v chebyshev_polynomial_w hermite_polynomial_h"
     " shifted_chebyshev_polynomial_t shifted_chebyshev_polynomial_u shifted_chebyshev_polynomial_v"
     " shifted_chebyshev_polynomial_w hermite_polynomial_he laguerre_polynomial_l legendre_polynomial_p",

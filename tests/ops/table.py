@@ -24,7 +24,7 @@ ELSEWHERE: dict[str, str] = {}
 """The test module that covers an operator, for those without examples."""
 ELSEWHERE.update({
     **dict.fromkeys(["empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided"], "test_creation"),
-    **dict.fromkeys(["cpu", "cuda", "pin_memory", "new"], "test_creation"),
+    **dict.fromkeys(["cpu", "cuda", "xpu", "ipu", "mtia", "pin_memory", "new"], "test_creation"),
     **dict.fromkeys(["rand", "rand_like", "randn", "randn_like", "randint", "randint_like", "randperm", "normal", "bernoulli",
     "multinomial", "poisson", "binomial", "_standard_gamma",
     "uniform_", "normal_", "exponential_", "log_normal_", "cauchy_", "geometric_", "bernoulli_",
@@ -35,6 +35,7 @@ ELSEWHERE.update({
     "col_indices", "ccol_indices", "row_indices", "to_sparse", "to_sparse_coo", "to_sparse_csr", "to_sparse_csc",
     "to_sparse_bsr", "to_sparse_bsc", "sparse_mask", "sparse_resize_", "sparse_resize_and_clear_", "resize_as_sparse_", "smm",
     "sspaddmm"], "test_sparse"),
+    "_safe_softmax": "test_extremes",
     "chalf": "test_creation",  # tensors have no complex32
     **dict.fromkeys(["svd_lowrank", "pca_lowrank"], "test_low_rank"),
 })  # fmt: skip

@@ -74,3 +74,19 @@ def test_at_the_ends(device):
     rows = torch.tensor([[nan, 1.0], [3.0, 4.0]])
     found = flambeau.renorm(flambeau.tensor(rows.tolist(), device=device), 2, 0, 1.0)
     assert np.allclose(found.cpu().numpy(), torch.renorm(rows, 2, 0, 1.0).numpy(), equal_nan=True)
+
+
+AIRY = {
+    -9.5: 0.3191032477191282, -2.25: 0.061598658777005278, -0.5: 0.47572809161053959, 0.5: 0.23169360648083349,
+    3.25: 0.0041604546181172564, 9.4375: 6.471047058126203e-10, 9.5: 5.3302637046174916e-10, 20.0: 1.6916728686705403e-27,
+}  # fmt: skip
+"""Ai to 17 digits, on both sides of where series give way to expansions: PyTorch's has six digits near -2.1."""
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_airy(dtype, device):
+    if device == "webgpu":
+        pytest.skip("a shader's functions are good for WGSL's accuracy")
+    x = flambeau.tensor(list(AIRY), dtype=getattr(flambeau, dtype), device=device)
+    found = flambeau.special.airy_ai(x).to(flambeau.float64).cpu().numpy()
+    np.testing.assert_allclose(found, list(AIRY.values()), rtol=1e-5 if dtype == "float32" else 2e-14)

@@ -4,6 +4,15 @@ Each is composed of primitives, so that it runs in fused kernels on every device
 `flambeau.ops` may.
 """
 
-from flambeau.ops.special import bessel, entropy, error_functions, gamma_functions, incomplete_gamma, orthogonal, whole_numbers
+from flambeau.ops.special import (
+    airy,
+    bessel,
+    entropy,
+    error_functions,
+    gamma_functions,
+    incomplete_gamma,
+    orthogonal,
+    whole_numbers,
+)
 
-__all__ = ["bessel", "entropy", "error_functions", "gamma_functions", "incomplete_gamma", "orthogonal", "whole_numbers"]
+__all__ = ["airy", "bessel", "entropy", "error_functions", "gamma_functions", "incomplete_gamma", "orthogonal", "whole_numbers"]

@@ -13,12 +13,11 @@ from functools import partial
 
 from flambeau.dtypes import float64
 from flambeau.ops.choices import choose
-from flambeau.ops.composite import untaped
 from flambeau.ops.creation import tensor
 from flambeau.ops.operands import refuse
 from flambeau.ops.pointwise import unary_operand
 from flambeau.ops.registry import operator
-from flambeau.ops.special.composed import EULER, composed, wide_operand
+from flambeau.ops.special.composed import EULER, composed, without_gradient
 from flambeau.tensor import Tensor
 
 __all__ = ["i0", "i0e", "i1", "i1e"]
@@ -219,14 +218,7 @@ def _spherical(x: Tensor) -> Tensor:
 
 # --- the operators without gradients -------------------------------------------------------------------------------------
 def _define(name: str, title: str, value: Callable[[Tensor], Tensor]) -> None:
-    def bessel(input: Tensor) -> Tensor:
-        x = wide_operand(name, input)
-        with untaped():
-            return value(x).detach()
-
-    bessel.__name__ = bessel.__qualname__ = name
-    bessel.__doc__ = f"The {title}. Not differentiable, as in PyTorch."
-    globals()[name] = operator(name, namespace="special", method=False, out=True)(bessel)
+    globals()[name] = without_gradient(name, title, value)
     __all__.append(name)
 
 

@@ -6,15 +6,16 @@ May import what `flambeau.ops` may.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from flambeau.ops.composite import Composite, record, untaped
 from flambeau.ops.operands import accumulation_dtype, cast
 from flambeau.ops.pointwise import unary_operand
-from flambeau.ops.registry import scalar_name
+from flambeau.ops.registry import operator, scalar_name
 from flambeau.tensor import Tensor
 
-__all__ = ["EULER", "composed", "polynomial", "legendre", "refuse_halves", "wide_operand"]
+__all__ = ["EULER", "composed", "polynomial", "legendre", "refuse_halves", "wide_operand", "without_gradient"]
 
 EULER = 0.5772156649015329
 """Euler and Mascheroni's constant γ."""
@@ -33,6 +34,19 @@ def wide_operand(name: str, input: Tensor) -> Tensor:
     x = unary_operand(name, input)
     refuse_halves(name, x)
     return x
+
+
+def without_gradient(name: str, title: str, value: Callable[[Tensor], Tensor]) -> Callable[..., Tensor]:
+    """The operator of `torch.special` with these values, of float32 and float64 alone."""
+
+    def function(input: Tensor) -> Tensor:
+        x = wide_operand(name, input)
+        with untaped():
+            return value(x).detach()
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"The {title}. Not differentiable, as in PyTorch."
+    return operator(name, namespace="special", method=False, out=True)(function)
 
 
 def refuse_halves(name: str, x: Tensor) -> None:
