@@ -428,6 +428,26 @@ def test_a_large_sum_of_one_number() -> None:
     assert out[0] == 2_000_002
 
 
+@pytest.mark.parametrize("shape", [(1_000_003, 5), (3, 1_000_003), (200_001, 2, 3)])
+@pytest.mark.parametrize("kind", ["sum", "amax", "argmax", "argmin"])
+def test_large_reductions_of_what_is_repeated(shape: tuple[int, ...], kind: str) -> None:
+    """Along any of the axes, the longest among them: pieces are cut from one along which the values differ."""
+    rng = np.random.default_rng(0)
+    for repeated in range(len(shape)):
+        numbers = rng.integers(-4, 5, [1 if i == repeated else n for i, n in enumerate(shape)]).astype(np.float64)
+        found = getattr(flambeau.tensor(numbers).expand(shape), kind)()
+        expected = getattr(np, kind)(np.broadcast_to(numbers, shape))
+        assert found.item() == expected
+
+
+@pytest.mark.parametrize("kinds", ["argmax amax", "amax argmin sum", "sum amin"])
+def test_large_reductions_together(kinds: str) -> None:
+    numbers = np.random.default_rng(0).integers(-4, 5, (1, 70_001, 3)).astype(np.float64)
+    x, whole = flambeau.tensor(numbers).expand(7, 70_001, 3), np.broadcast_to(numbers, (7, 70_001, 3))
+    found = [getattr(x, kind)() for kind in kinds.split()]
+    assert [f.item() for f in found] == [getattr(np, kind)(whole) for kind in kinds.split()]
+
+
 @pytest.mark.parametrize("n", [1_000_000, 1_000_003])
 def test_long_sums_of_what_is_read_from_nowhere(n):
     """Random numbers summed as they are made: the sum is cut into pieces, of which the last is shorter."""

@@ -40,9 +40,11 @@ def cut(kernel: LoopKernel) -> list[Phase]:
         innermost = [r for r in large if not any(q is not r and q in set(walk([r])) for q in large)]
         if not innermost or 0 in kernel.axes:
             break
-        first = innermost[0]
-        group = [r for r in innermost if r.axes == first.axes and sorted(r.param[1]) == sorted(first.param[1])]
-        kernel, phase = _cut(kernel, group)
+        first = next(filter(_is_arg, innermost), innermost[0])
+        axis, extent = _to_cut(first)
+        alike = [r for r in innermost if r.axes == first.axes and sorted(r.param[1]) == sorted(first.param[1])]
+        group = [r for r in alike if (_to_cut(r)[0] == axis if _is_arg(r) else axis in r.args[0].axes)]
+        kernel, phase = _cut(kernel, group, axis, extent)
         phases.append(phase)
     return [*phases, Phase(kernel)]
 
@@ -53,13 +55,24 @@ def _is_cut(kernel: LoopKernel, r: Expr) -> bool:
     return varies and trip(r) >= _LARGE and results < _ENOUGH
 
 
-def _cut(kernel: LoopKernel, group: list[Expr]) -> tuple[LoopKernel, Phase]:
-    """The kernel with the reductions of `group` reading partial results, and the phase that computes those."""
+def _is_arg(r: Expr) -> bool:
+    kind: str = r.param[0]
+    return kind.startswith("arg")
+
+
+def _to_cut(r: Expr) -> tuple[int, int]:
+    """An axis to cut, and its length: the longest that the values vary with. Of an argmax, whose pieces must be in order, the
+    first: where values are repeated along the axes before, it is the first repetition that counts."""
+    varying = [(axis, extent) for axis, extent in r.param[1] if axis in r.args[0].axes]
+    return varying[0] if _is_arg(r) else max(varying, key=lambda item: (item[1], item[0]))
+
+
+def _cut(kernel: LoopKernel, group: list[Expr], axis: int, extent: int) -> tuple[LoopKernel, Phase]:
+    """The kernel with the reductions of `group` reading partial results, and the phase that computes those: along pieces of an
+    axis with which their values vary."""
     first = group[0]
     parallel = sorted(first.axes)
     results = math.prod(kernel.axes[a] for a in parallel)
-    is_arg = any(r.param[0].startswith("arg") for r in group)
-    axis, extent = first.param[1][0] if is_arg else max(first.param[1], key=lambda item: (item[1], item[0]))
     pieces = max(2, min(64, trip(first) * results // _PIECE) // results)
     pieces = min(pieces, extent)
     length = -(-extent // pieces)
@@ -121,7 +134,7 @@ def _combination(
         weight = pieces * math.prod(kernel.axes[b] for b in parallel[i + 1 :])
         where = _plus(where, _times(Expr("axis", (), int64, a), weight))
     part = Expr("load", (where,), r.dtype, slot)
-    if not kind.startswith("arg"):
+    if not _is_arg(r):
         return Expr("reduce", (part,), r.dtype, (kind, ((axis, pieces),)))
     digits: dict[Expr, Expr] = {}
     place = _number(0)
