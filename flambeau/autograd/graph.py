@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from threading import local
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -11,8 +13,8 @@ from flambeau.autograd.tape import GradientFunction as Node
 from flambeau.tensor import Tensor
 
 __all__ = [
-    "GradientEdge", "Node", "saved_tensors_hooks", "save_on_cpu", "disable_saved_tensors_hooks", "get_gradient_edge",
-    "increment_version", "register_multi_grad_hook",
+    "GradientEdge", "Node", "allow_mutation_on_saved_tensors", "disable_saved_tensors_hooks", "get_gradient_edge",
+    "increment_version", "register_multi_grad_hook", "save_on_cpu", "saved_tensors_hooks",
 ]  # fmt: skip
 
 
@@ -57,6 +59,67 @@ class disable_saved_tensors_hooks:
 
     def __exit__(self, *_: Any) -> None:
         saved_hooks.refusal = self._before
+
+
+class _Handle:
+    """Stands on the tape for a tensor that an `_AllowMutationOnSavedContext` has."""
+
+    __slots__ = ("__weakref__",)
+
+
+class _AllowMutationOnSavedContext(saved_tensors_hooks):
+    """What was saved inside, as it was then. Nothing is copied: where memory is written, a value that was seen stays."""
+
+    def __init__(self) -> None:
+        self.original: WeakKeyDictionary[_Handle, Tensor] = WeakKeyDictionary()
+        super().__init__(self._pack, self._unpack)
+
+    def _pack(self, tensor: Tensor) -> _Handle:
+        handle = _Handle()
+        self.original[handle] = tensor._with_memory()
+        return handle
+
+    def _unpack(self, handle: _Handle) -> Tensor:
+        if handle not in self.original:
+            raise AssertionError(
+                "Trying to backward outside of the 'allow_mutation_on_saved_tensors' context in which the graph was originally "
+                "recorded."
+            )
+        return self.original[handle]
+
+    def clear(self) -> None:
+        """Lets go of all tensors."""
+        self.original.clear()
+
+
+_mutation = local()
+"""Whether this thread is inside `allow_mutation_on_saved_tensors`."""
+
+
+@contextmanager
+def allow_mutation_on_saved_tensors() -> Iterator[_AllowMutationOnSavedContext]:
+    """Inside it, tensors that are saved for backward may be written over: the backward pass, which must run inside, too, has what
+    they were. Raises RuntimeError inside another one.
+
+    >>> with torch.autograd.graph.allow_mutation_on_saved_tensors():
+    ...     x = torch.ones(2, requires_grad=True)
+    ...     y = x.clone()
+    ...     out = (y**2).sum()
+    ...     _ = y.sin_()
+    ...     out.backward()
+    >>> x.grad
+    tensor([2., 2.])
+    """
+    if getattr(_mutation, "is_allowed", False):
+        raise RuntimeError("allow_mutation_on_saved_tensors contexts cannot be nested")
+    context = _AllowMutationOnSavedContext()
+    _mutation.is_allowed = True
+    try:
+        with context:
+            yield context
+    finally:
+        context.clear()
+        _mutation.is_allowed = False
 
 
 class GradientEdge(NamedTuple):
