@@ -163,6 +163,7 @@ _ELSEWHERE = {
     **dict.fromkeys(("PyTorchFileReader", "PyTorchFileWriter", "ScriptObject"), "flambeau._C"),
     **dict.fromkeys(_missing.SCRIPT_TYPES, "flambeau._C"),
     "ScriptModule": "flambeau.jit",
+    "_segment_reduce": "flambeau.ops.segments",
     "_assert": "flambeau.testing",
     "_assert_async": "flambeau.testing",
     **dict.fromkeys(("DisableTorchFunction", "DisableTorchFunctionSubclass"), "flambeau.tensor.overriding"),

@@ -9,7 +9,7 @@ from flambeau.autograd.entries import entitle
 from flambeau.dtypes import float16, float32, scalar_dtype
 from flambeau.graph.node import Primitive
 from flambeau.graph.primitives import elementwise as e
-from flambeau.ops.composite import flat, record, underivable, untaped
+from flambeau.ops.composite import Composite, flat, record, underivable, untaped
 from flambeau.ops.elements import where
 from flambeau.ops.operands import (
     accumulation_dtype,
@@ -279,10 +279,10 @@ def _power_of_number(input: Tensor, exponent: Any) -> Tensor:
     if exponent == 2:
         return _apply(e.MUL, (a, a))
     if type.category >= 2:
-        if exponent == 0.5:
-            return _apply(e.SQRT, (a,))
-        if exponent == -0.5:
-            return _apply(e.RSQRT, (a,))
+        if exponent in (0.5, -0.5):
+            with untaped():
+                result = _apply(e.SQRT if exponent > 0 else e.RSQRT, (a,))
+            return record(_ROOT if exponent > 0 else _INVERSE_ROOT, result, (a,))
         if exponent == -1:
             return _apply(e.DIV, operands("pow", 1, a))
         if exponent == 3 and type is not float16:
@@ -290,6 +290,11 @@ def _power_of_number(input: Tensor, exponent: Any) -> Tensor:
         if exponent == -2 and type is not float16:
             return _apply(e.DIV, operands("pow", 1, _apply(e.MUL, (a, a))))
     return _apply(e.POW, (a, b))
+
+
+# `sqrt` and `rsqrt` keep their results for backward; powers keep their operand, so that the result may be written over
+_ROOT = Composite("pow", lambda g, y, inputs, params: (g * (0.5 * inputs[0].rsqrt()),))
+_INVERSE_ROOT = Composite("pow", lambda g, y, inputs, params: (g * (-0.5 * inputs[0].rsqrt() / inputs[0]),))
 
 
 @operator(out="exact", also={"self": "input"})

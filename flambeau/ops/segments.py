@@ -1,14 +1,18 @@
-"""Reductions of pieces of several lengths along a dimension. May import what `flambeau.ops` may."""
+"""Pieces of several lengths along a dimension: reductions of them, and where rows of elements begin.
+
+May import what `flambeau.ops` may.
+"""
 
 from __future__ import annotations
 
 import math
 
-from flambeau.dtypes import int64
-from flambeau.ops.joining import repeat_interleave
+from flambeau.dtypes import int32, int64
+from flambeau.ops.joining import repeat_interleave, stack
 from flambeau.ops.operands import cast, check_tensor
-from flambeau.ops.registry import operator
-from flambeau.ops.sequences import arange
+from flambeau.ops.registry import operator, scalar_name
+from flambeau.ops.sequences import arange, unravel_index
+from flambeau.ops.sorting import searchsorted
 from flambeau.ops.views import reshape
 from flambeau.tensor import Tensor
 
@@ -79,3 +83,36 @@ def segment_reduce(
         if initial is not None:
             result = result._fill_where(sizes == 0, start)
     return reshape(result, (*lead, segments, *rest))
+
+
+_segment_reduce = segment_reduce  # PyTorch has it by this name, too
+
+
+@operator(method=False, out=True)
+def _convert_indices_from_coo_to_csr(input: Tensor, size: int, *, out_int32: bool = False) -> Tensor:
+    """Where each of `size` rows begins among elements whose rows are `input` [n], in ascending order; and n, [size + 1].
+
+    In int64, or int32 if asked for. Raises RuntimeError for other than one dimension, NotImplementedError for floats.
+    """
+    if len(input._shape) != 1:
+        raise RuntimeError(f"Input is supposed to be a vector, but got {len(input._shape)} dimensional tensor.")
+    if input.dtype.category != 1:
+        raise NotImplementedError(f"\"convert_indices_from_coo_to_csr_cpu\" not implemented for '{scalar_name(input)}'")
+    return cast(searchsorted(input, arange(size + 1, dtype=input.dtype, device=input.device)), int32 if out_int32 else int64)
+
+
+@operator(method=False, out=True)
+def _convert_indices_from_csr_to_coo(
+    crow_indices: Tensor, col_indices: Tensor, *, out_int32: bool = False, transpose: bool = False
+) -> Tensor:
+    """The places [d, n] of elements in rows that begin at `crow_indices` [..., rows + 1] and columns `col_indices` [..., n].
+
+    d is the number of dimensions: of batches, then rows and columns, these two the other way round with `transpose`.
+    """
+    lead, n = tuple(col_indices._shape[:-1]), col_indices._shape[-1]
+    every = arange(n, dtype=crow_indices.dtype, device=crow_indices.device).expand((*lead, n))
+    rows = reshape(searchsorted(crow_indices[..., 1:], every, right=True), (-1,))
+    batches = unravel_index(arange(math.prod(lead) * n, device=rows.device), (*lead, n))[:-1] if lead else ()
+    columns = cast(reshape(col_indices, (-1,)), int64)
+    places = stack([*batches, columns, rows] if transpose else [*batches, rows, columns])
+    return cast(places, int32 if out_int32 else int64)

@@ -173,6 +173,8 @@ WRITTEN = {
     "qr wide": (lambda m, x, y: m.linalg.qr(x[:2] * 1)[1].abs(), "x"),
     "lu": (lambda m, x, y: m.linalg.lu_factor(x)[0], "x"),
     "pow": (lambda m, x, y: x.pow(1.5), "result"),
+    "pow to a half": (lambda m, x, y: x**0.5, "result"),
+    "pow to minus a half": (lambda m, x, y: x.pow(-0.5), "result"),
     "pow of an integer": (lambda m, x, y: x**-1, "result"),
     "erfc": (lambda m, x, y: m.erfc(x), "result"),
     "ndtri": (lambda m, x, y: m.special.ndtri(x.sigmoid()), "x"),

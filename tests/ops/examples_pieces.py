@@ -28,6 +28,13 @@ for reduce in ("sum", "mean", "max", "min", "prod"):
     )
 add("segment_reduce", lambda r: (r.f(7), "sum", {"lengths": torch.tensor([2, 4])}), lambda r: (r.f(7), "sum"),
     lambda r: (r.f(7, 2), "sum", {"lengths": torch.tensor([0, 0, 7, 0])}), dtypes=WIDE, second=False)  # fmt: skip
+ROWS = torch.tensor([0, 0, 2, 3, 3])
+STARTS, COLUMNS = torch.tensor([[0, 2, 2, 3], [0, 0, 1, 3]]), torch.tensor([[1, 4, 0], [2, 0, 1]])
+add("_convert_indices_from_coo_to_csr", lambda r: (ROWS, 6), lambda r: (ROWS.int(), 4, {"out_int32": True}),
+    lambda r: (ROWS[:0], 2), lambda r: (ROWS.view(1, 5), 4), lambda r: (ROWS.float(), 4), diff=False)  # fmt: skip
+add("_convert_indices_from_csr_to_coo", lambda r: (STARTS[0], COLUMNS[0]), lambda r: (STARTS, COLUMNS),
+    lambda r: (STARTS, COLUMNS, {"transpose": True, "out_int32": True}), lambda r: (STARTS[0].int(), COLUMNS[0].int()),
+    diff=False)  # fmt: skip
 add("geqrf", lambda r: (r.f(4, 3),), lambda r: (r.f(2, 3, 3),), lambda r: (r.f(3),), dtypes=WIDE, diff=False, loose=200)
 add(
     "ormqr",
