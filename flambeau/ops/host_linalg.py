@@ -14,7 +14,7 @@ from typing import Any
 from flambeau.devices.cpu import matrices
 from flambeau.graph.numpy import np
 from flambeau.graph.primitives.routine import register
-from flambeau.ops import lapack, lapack_linalg
+from flambeau.ops import indefinite, lapack, lapack_linalg
 
 __all__ = ["LinAlgError"]
 
@@ -252,6 +252,17 @@ def _eliminated(batch: Any) -> tuple[Any, Any]:
     return lu, pivots
 
 
+def _ldl(a: Any, hermitian: bool) -> Any:
+    """L and D in one matrix, the exchanged rows, and the place (from 1) of D's first zero or 0."""
+    packed, pivots, info = indefinite.factored(_batches(a), hermitian)
+    return packed.reshape(a.shape), pivots.reshape(a.shape[:-1]), info.reshape(a.shape[:-2])
+
+
+def _ldl_solve(packed: Any, pivots: Any, b: Any, hermitian: bool) -> Any:
+    flat = pivots.reshape(math.prod(pivots.shape[:-1]), pivots.shape[-1])
+    return (indefinite.solved(_batches(packed), flat, _batches(b), hermitian).reshape(b.shape),)
+
+
 def _order(pivots: Any, m: int) -> Any:
     """Where each of m rows comes from after exchanges: row k with row pivots[k] (from 1), for growing k."""
     swaps = pivots.real.astype(np.int64).reshape(math.prod(pivots.shape[:-1]), pivots.shape[-1]) - 1
@@ -383,7 +394,8 @@ def _lstsq(a: Any, b: Any, rcond: float, values: bool) -> Any:
 
 for _name, _function in (
     ("cholesky", _cholesky), ("cholesky_info", _cholesky_info), ("inverse", _inverse), ("inverse_info", _inverse_info),
-    ("solve", _solve), ("triangular", _triangular), ("lu", _lu), ("determinant", _determinant), ("sign_and_log", _sign_and_log),
+    ("solve", _solve), ("triangular", _triangular), ("lu", _lu), ("ldl", _ldl), ("ldl_solve", _ldl_solve),
+    ("determinant", _determinant), ("sign_and_log", _sign_and_log),
     ("order", _order), ("qr", _qr), ("reflections", _reflections), ("svd", _svd),
     ("singular_values", _singular_values), ("eig", _eig), ("eigh", _eigh),
     ("lstsq", _lstsq),

@@ -36,6 +36,7 @@ ELSEWHERE.update({
     "to_sparse_bsr", "to_sparse_bsc", "sparse_mask", "sparse_resize_", "sparse_resize_and_clear_", "resize_as_sparse_", "smm",
     "sspaddmm"], "test_sparse"),
     "_safe_softmax": "test_extremes",
+    **dict.fromkeys(["ldl_factor", "ldl_factor_ex", "ldl_solve"], "test_ldl"),
     "chalf": "test_creation",  # tensors have no complex32
     **dict.fromkeys(["svd_lowrank", "pca_lowrank"], "test_low_rank"),
 })  # fmt: skip

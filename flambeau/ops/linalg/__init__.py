@@ -7,6 +7,7 @@ from flambeau.ops.linalg import (  # noqa: F401 - each registers its operators
     cholesky,
     decompositions,
     determinants,
+    ldl,
     least_squares,
     low_rank,
     lu,
