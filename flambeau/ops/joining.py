@@ -344,14 +344,15 @@ def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
     axes = () if dims is None else (dims,) if isinstance(dims, int) else dims
     if not axes:
         return reshape(roll(reshape(input, (-1,)), amounts[0], 0), own)
+    if 0 in own or not own:
+        return input.clone()
     result = input
     for amount, axis in zip(amounts, axes):
         d = wrap_dim(axis, len(own))
-        n = result._shape[d] if own else 1
-        cut = -amount % n if n else 0
-        if cut and own:
-            result = cat([slice_dim(result, d, cut, n - cut), slice_dim(result, d, 0, cut)], d)
-    return result.clone() if result is input else result
+        cut = -amount % own[d]
+        # also where nothing moves: the result lies in memory as parts that are joined do
+        result = cat([slice_dim(result, d, cut, own[d] - cut), slice_dim(result, d, 0, cut)], d)
+    return result
 
 
 @operator()

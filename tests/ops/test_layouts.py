@@ -278,3 +278,11 @@ def test_gradients_of_leaves(device: str, tensors: list[torch.Tensor], twice: bo
         return leaf.grad
 
     check(lambda t: run(flambeau, t), lambda t: run(torch, t), (x,), device=device, factor=20, strides=False)
+
+
+@pytest.mark.parametrize("shifts, dims", [(0, 0), (3, 0), (1, 1), ((0, 0), (0, 1)), ((1, 0), (0, 1)), (0, None)], ids=str)
+def test_rolled_by_nothing(shifts: Any, dims: Any) -> None:
+    """The result lies as joined parts do, also where nothing moves."""
+    image = torch.randn(1, 3, 2, 2).contiguous(memory_format=torch.channels_last)
+    for x in (torch.randn(4, 3).T, torch.randn(1, 4).T, image, torch.randn(3, 5)[:, 1:]):
+        check(flambeau.roll, torch.roll, (x, shifts, dims))
