@@ -76,7 +76,7 @@ def hypot(input: Tensor, other: Tensor) -> Tensor:
     wide = accumulation_dtype(a.dtype)
     with untaped():
         y = cast(length(cast(a, wide), cast(b, wide)), a.dtype)
-    return record(_HYPOT, y, (a, b))
+    return record(_HYPOT, y._laid_out_by(a, b), (a, b))
 
 
 def _log_add(name: str, a: Tensor, b: Tensor, up: Any, down: Any) -> Tensor:
@@ -135,7 +135,7 @@ def xlogy(input: Any, other: Any) -> Tensor:
     refuse_complex(a, "\"xlogy_cpu\" not implemented for '{dtype}'")
     with untaped():
         y = mul(a, log(b._fill_where((a == 0) & (b == b), 1)))
-    return record(_XLOGY, y, (a, b))
+    return record(_XLOGY, y._laid_out_by(a, b), (a, b))
 
 
 _XLOGY = Composite(
@@ -172,7 +172,7 @@ def heaviside(input: Tensor, values: Tensor) -> Tensor:
     a, b = operands("heaviside", input, values)
     with untaped():
         y = choose(a == 0, b, choose(a > 0, 1, 0, "heaviside").to(b.dtype), "heaviside")
-    return record(_HEAVISIDE, y, (a, b))
+    return record(_HEAVISIDE, y._laid_out_by(a, b), (a, b))
 
 
 _HEAVISIDE = underivable("heaviside", "derivative for aten::heaviside is not implemented")

@@ -358,6 +358,8 @@ def index_put(input: Tensor, indices: Sequence[Tensor | None], values: Tensor, a
 def _put_operands(input: Tensor, indices: Sequence[Tensor | None], values: Tensor) -> tuple[Tensor, list[Tensor | None]]:
     """What is indexed, and by what, after a check of the operands of `index_put`."""
     items = [slice(None) if i is None else check_tensor(i, "index_put", "indices", 2) for i in indices]
+    if not items:
+        raise RuntimeError("index_put: indices must have at least one tensor, got none")
     if values.dtype is not input.dtype:
         raise RuntimeError(
             f"Index put requires the source and destination dtypes match, got {scalar_name(input)} for the destination and "

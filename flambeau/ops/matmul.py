@@ -161,13 +161,11 @@ def inner(input: Tensor, other: Tensor) -> Tensor:
 
 
 # --- with something added ----------------------------------------------------------------------------------------------
-def _added(input: Tensor, product: Tensor, beta: Any, alpha: Any, refuses_floats: bool = False) -> Tensor:
-    """beta·input + alpha·product; with beta 0 the input isn't read. Floating factors of integers are truncated or refused."""
+def _added(input: Tensor, product: Tensor, beta: Any, alpha: Any) -> Tensor:
+    """beta·input + alpha·product; with beta 0 the input isn't read. Floating factors of integers are truncated."""
     if input.dtype is not product.dtype:
         raise RuntimeError(f"self and mat2 must have the same dtype, but got {scalar_name(input)} and {scalar_name(product)}")
     if product.dtype.category < 2 and (isinstance(beta, float) or isinstance(alpha, float)):
-        if refuses_floats:
-            raise RuntimeError("For integral input tensors, argument beta and alpha must not be a floating point number.")
         beta, alpha = int(beta), int(alpha)
     if alpha != 1:
         product = product * alpha
@@ -182,7 +180,7 @@ def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: An
     """beta·input + alpha·(mat1 @ mat2)."""
     a, b = _operands("addmm", mat1, mat2)
     rules.addmm(tuple(check_tensor(input, "addmm", "input")._shape), tuple(a._shape), tuple(b._shape))
-    return _added(input, contract(a, b, (0, 1), (1, 2), (0, 2)), beta, alpha, refuses_floats=True)
+    return _added(input, contract(a, b, (0, 1), (1, 2), (0, 2)), beta, alpha)
 
 
 @operator(inplace=True, inplace_function=True, out="exact")
@@ -198,6 +196,10 @@ def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Any = 1, alpha: Any
     """beta·input + alpha·(vec1 ⊗ vec2)."""
     rules.addr(tuple(check_tensor(input, "addr", "input")._shape), tuple(vec1._shape), tuple(vec2._shape))
     product = outer(vec1, vec2)
+    if product.dtype.category < 2 and input.dtype.category < 2:
+        for name, factor in (("beta", beta), ("alpha", alpha)):
+            if isinstance(factor, (float, complex)):
+                raise RuntimeError(f"For integral input tensors, argument {name} must not be a floating point number.")
     if product.dtype.category == 0 and input.dtype.category == 0:  # of bools: or, and
         product = product & bool(alpha)
         return product | input if beta else product

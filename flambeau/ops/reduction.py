@@ -382,8 +382,8 @@ def _vector_norm(x: Tensor, p: float, axes: tuple[int, ...], keepdim: bool) -> T
 
     if p == 0:
         y = total(cast(w != 0, w.dtype))
-    elif p == 1:
-        y = total(size)
+    elif p == 1 or math.prod(x._shape[axis] for axis in axes) == 1:  # of one number, however large
+        y = total(w.abs())
     elif p == 2:
         y = total(w * w).sqrt()
     elif math.isinf(p):

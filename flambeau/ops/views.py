@@ -325,7 +325,7 @@ def broadcast_shapes(*shapes: Any) -> Any:
     from flambeau.shapes.broadcasting import broadcast
     from flambeau.size import Size
 
-    return Size(broadcast(*((s,) if isinstance(s, int) else tuple(s) for s in shapes)))
+    return Size(broadcast(*((s,) if isinstance(s, int) else sizes("broadcast_shapes", (tuple(s),)) for s in shapes)))
 
 
 @operator(namespace=None)

@@ -180,6 +180,23 @@ def test_views_of_permuted_memory(device: str, view: str) -> None:
     compare_layout(mine, theirs)
 
 
+@pytest.mark.parametrize("name", ["heaviside", "hypot", "xlogy", "copysign", "special.xlog1py", "special.zeta", "nextafter"])
+@pytest.mark.parametrize("first", [True, False])
+def test_one_number_has_no_say(device: str, name: str, first: bool) -> None:
+    """A result of a number and a transposed matrix is transposed, of whatever the operator is composed."""
+    x, number = torch.rand(4, 3).t() + 2, torch.tensor(3.0)
+    operands = (number, x) if first else (x, number)
+
+    def call(library: Any, *operands: Any) -> Any:
+        module, _, short = name.rpartition(".")
+        return getattr(library.special if module else library, short)(*operands)
+
+    theirs = call(torch, *operands)
+    mine = call(flambeau, *(to_flambeau(x, device) for x in operands))
+    compare(mine, theirs)
+    compare_layout(mine, theirs)
+
+
 def test_copies_keep_strides(device: str) -> None:
     import copy
     import io

@@ -47,6 +47,12 @@ CASES: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [
     (lambda t, x, y: t.permute_copy(x, (1, 0), out=y), (M, torch.zeros(3, 2))),
     (lambda t, x: t.nn.functional.pad(x, (-3, 4), mode="replicate"), (M.reshape(1, 2, 3),)),
     (lambda t, x: t.nn.functional.pad(x, (5, -4), mode="replicate"), (M.reshape(1, 2, 3),)),
+    (lambda t, x: t.addr(x, x, x, beta=2.0), (I,)), (lambda t, x: t.addr(x, x, x, alpha=1.0), (I,)),
+    (lambda t, x: t.addmm(x, x, x, beta=2.6, alpha=2.0), (I[:1].reshape(1, 1),)),
+    (lambda t, x: t.lu_unpack(x, x.int()), (F[0],)), (lambda t, x: x.index_put([], x[:0, 0]), (M,)),
+    (lambda t, x: t.nn.functional.adaptive_avg_pool1d(x, 2.0), (M,)), (lambda t: t.broadcast_shapes((2, "a"), 3), ()),
+    (lambda t, x: t.nn.functional.adaptive_max_pool2d(x, (None, "a")), (M[None],)),
+    (lambda t, x: x.norm(3.0), (F[:1] * 1e30,)), (lambda t, x: x.norm(2.0, 1), (M.reshape(6, 1) * 1e30,)),
 ]  # fmt: skip
 
 

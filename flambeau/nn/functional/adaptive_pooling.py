@@ -31,6 +31,9 @@ __all__ = [
 def _shape(x: Tensor, output_size: Any, spatial: int, name: str) -> tuple[int, ...]:
     if output_size is None:
         raise TypeError(f"{name}(): argument 'output_size' (position 2) must be tuple of ints, not NoneType")
+    for size in output_size if isinstance(output_size, (tuple, list)) else (output_size,):
+        if isinstance(size, (bool, float, complex, str)):
+            raise TypeError(f"{name}(): argument 'output_size' (position 2) must be tuple of ints, not {type(size).__name__}")
     return rules.adaptive_pool(tuple(x._shape), hashable(output_size), spatial=spatial, operator=name)
 
 

@@ -27,4 +27,4 @@ def entr(input: Tensor) -> Tensor:
 def xlog1py(input: Any, other: Any) -> Tensor:
     """input · log(1 + other), and 0 where input is 0 (unless other is NaN)."""
     x, y = operands("xlog1py", input, other, float_result=True)
-    return x * y._fill_where((x == 0) & (y == y), 0).log1p()
+    return (x * y._fill_where((x == 0) & (y == y), 0).log1p())._laid_out_by(x, y)

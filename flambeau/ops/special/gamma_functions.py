@@ -230,7 +230,7 @@ def zeta(input: Any, other: Any) -> Tensor:
     refuse_halves("zeta", x)
     with untaped():
         y = _zeta_value(x, q)
-    return record(_ZETA_FUNCTION, y, (x, q))
+    return record(_ZETA_FUNCTION, y._laid_out_by(x, q), (x, q))
 
 
 def _zeta_gradient(g: Tensor, y: Any, inputs: Any, params: Any) -> tuple[Any, Any]:
