@@ -3,9 +3,9 @@
 `ops/registry.py` asks here about a call that raised: what an operator's own text makes of an argument of another kind (an
 AttributeError where a list stands for a tensor, a comparison that Python refuses) is then no matter of chance. Whole numbers,
 truth values, dtypes and words are looked at before the call (`Arguments.taken`), since an operator's text, and all that is
-remembered of sizes, may take 1.0 or True for 1; NumPy's numbers become Python's there. Tensors aren't looked at, which show at
-once what else they are. May import `flambeau.tensor`, `flambeau.dtypes`, `flambeau.device`, `flambeau.ops.operands` and
-`flambeau.ops.spellings`.
+remembered of sizes, may take 1.0 or True for 1; NumPy's numbers, and tensors of one whole number, become Python's there. Other
+tensors aren't looked at, which show at once what else they are. May import `flambeau.tensor`, `flambeau.dtypes`,
+`flambeau.device`, `flambeau.ops.operands` and `flambeau.ops.spellings`.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def _is_bool(value: Any) -> bool:
 
 def _is_int(value: Any) -> bool:
     if isinstance(value, Tensor):
-        return not value._shape and value.dtype.category == 1 and not value.requires_grad
+        return value.numel() == 1 and value.dtype.category == 1
     return not _is_bool(value) and hasattr(type(value), "__index__") and not hasattr(type(value), "__len__")
 
 
@@ -153,6 +153,14 @@ class _Right(NamedTuple):
             return True
         return (kind is tuple or kind is list) and bool(self.items) and self.items.issuperset(map(type, value))
 
+    def as_number(self, value: Any) -> Any:
+        """A value of NumPy's as one of Python's, and so a tensor where a whole number is asked for: sizes and places."""
+        if isinstance(value, Tensor):
+            return value if float in self.types else value.item()
+        if isinstance(value, (tuple, list)) and float not in self.items and any(isinstance(v, Tensor) for v in value):
+            return type(value)(v.item() if isinstance(v, Tensor) else as_python(v) for v in value)
+        return as_python(value)
+
 
 def _right(p: _Parameter) -> _Right | None:
     """What is surely right for a parameter; None where arguments aren't looked at before the call."""
@@ -189,7 +197,7 @@ class Arguments:
         return any("Tensor" not in what and what != "Any" for what in said)
 
     def taken(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Before a call: its arguments, NumPy's numbers as Python's.
+        """Before a call: its arguments, NumPy's numbers as Python's, and tensors where they stand for whole numbers.
 
         Raises the error that `blamed` gives, if an argument that isn't a tensor is to blame.
         """
@@ -204,10 +212,10 @@ class Arguments:
                 return args, kwargs
         if (error := self.blamed(args, kwargs)) is not None:
             raise error
-        places = {place for place, _ in self._places}
+        places = dict(self._places)
         return (
-            tuple(as_python(value) if place in places else value for place, value in enumerate(args)),
-            {name: as_python(value) if name in by_name else value for name, value in kwargs.items()},
+            tuple(places[place].as_number(value) if place in places else value for place, value in enumerate(args)),
+            {name: by_name[name].as_number(value) if name in by_name else value for name, value in kwargs.items()},
         )
 
     def _look_into(self) -> dict[str, _Right]:

@@ -276,3 +276,35 @@ def test_sizes_that_are_missing(name: str) -> None:
 
 def test_no_blocks_at_all() -> None:
     compare(flambeau.block_diag(), torch.block_diag())
+
+
+COUNTED = {
+    "kthvalue": lambda m, x, i: m.kthvalue(x, i(2)).values,
+    "topk": lambda m, x, i: x.topk(i(2), dim=i(0)).values,
+    "topk of one": lambda m, x, i: m.topk(x, m.tensor([2])).values,
+    "cumsum": lambda m, x, i: x.cumsum(i(0)),
+    "cummax": lambda m, x, i: x.cummax(dim=i(0)).values,
+    "narrow": lambda m, x, i: x.narrow(i(0), i(1), i(2)),
+    "narrow_copy": lambda m, x, i: x.narrow_copy(0, i(0), i(2)),
+    "diagonal": lambda m, x, i: m.diagonal(x, i(1)),
+    "unfold": lambda m, x, i: x.unfold(i(0), i(2), i(1)),
+    "one_hot": lambda m, x, i: m.nn.functional.one_hot(m.tensor([0, 1]), i(3)),
+    "tril_indices": lambda m, x, i: m.tril_indices(i(2), i(2)),
+    "roll": lambda m, x, i: x.roll((i(1), 1), (0, i(1))),
+    "sum": lambda m, x, i: x.sum((i(0), 1)),
+    "zeros": lambda m, x, i: m.zeros((i(2), 3)),
+    "a float": lambda m, x, i: m.topk(x, m.tensor(2.0)).values,
+    "several": lambda m, x, i: m.topk(x, m.tensor([1, 2])).values,
+}
+
+
+@pytest.mark.parametrize("name", COUNTED)
+def test_tensors_of_one_whole_number_are_sizes_and_places(name: str) -> None:
+    found = []
+    for m in (torch, flambeau):
+        x = m.arange(12.0).view(3, 4)
+        try:
+            found.append(COUNTED[name](m, x, m.tensor).tolist())
+        except Exception as error:
+            found.append(type(error))
+    assert found[0] == found[1]
