@@ -66,7 +66,7 @@ class _one_thread:
 
     def __init__(self, library: _Library) -> None:
         before, after = library.spelling
-        after = after.replace("_64_", "64_") if before else after
+        after = after.removeprefix("_")  # with it they are Fortran's, which take an address
         names = [f"{before}openblas_{verb}_num_threads{after}" for verb in ("get", "set")]
         calls: list[Any] = [getattr(library.handle, name, None) for name in names]
         self._get, self._set = calls

@@ -74,7 +74,7 @@ def find(module: str, name: str) -> Any:
     if (module, name) == ("copyreg", "_reconstructor"):
         return _reconstructed
     if name in _NAMES.get(module, "").split():
-        found = getattr(importlib.import_module(module), name)
+        found = getattr(_module(module), name)
         if not any(found is known for known in _called):
             _called.append(found)
         return found
@@ -88,6 +88,17 @@ def find(module: str, name: str) -> Any:
             "trust it with flambeau.serialization.add_safe_globals([...])"
         )
     return found
+
+
+def _module(name: str) -> Any:
+    """A module of `_NAMES`, under its name of before where that is what it is called here."""
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError:
+        for before, now in _MOVED.items():
+            if now == name:
+                return importlib.import_module(before)
+        raise
 
 
 def _in_library(module: str, name: str) -> Any:

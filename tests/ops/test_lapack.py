@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -119,3 +120,20 @@ def test_gradients_of_least_squares(device: str, shape: tuple[int, ...], dtype: 
     operands = (draw.f(*shape), draw.f(*shape[:-1], 2))
     mine, theirs = (lambda a, b, t=t: t.linalg.lstsq(a, b)[0] for t in (flambeau, torch))
     check_gradients(mine, theirs, operands, device=device, factor=1e3)
+
+
+BUILDS = [("scipy_", "_64_", "64_"), ("", "_64_", "64_"), ("", "64_", "64_"), ("scipy_", "_", ""), ("", "_", "")]
+
+
+@pytest.mark.parametrize(("before", "after", "c_suffix"), BUILDS)
+def test_how_openblas_is_told_its_threads(before: str, after: str, c_suffix: str) -> None:
+    """By C functions: those of the same name with an underscore more are Fortran's, and would take the number for an address."""
+    threads = [4]
+    functions = {
+        f"{before}openblas_get_num_threads{c_suffix}": lambda: threads[-1],
+        f"{before}openblas_set_num_threads{c_suffix}": threads.append,
+    }
+    library: Any = SimpleNamespace(handle=SimpleNamespace(**functions), spelling=(before, after))
+    with lapack._one_thread(library):
+        assert threads == [4, 1]
+    assert threads == [4, 1, 4]

@@ -8,6 +8,7 @@ import os
 import pickle
 import random
 import subprocess
+import sys
 import tracemalloc
 import zipfile
 from collections import Counter, OrderedDict
@@ -290,6 +291,17 @@ def test_whole_objects(tmp_path):
         o.step()
     for a, b in zip(model.parameters(), again.parameters(), strict=True):
         np.testing.assert_array_equal(a.detach().numpy(), b.detach().numpy())
+
+
+def test_numbers_where_numpy_is_older(tmp_path, monkeypatch):
+    """NumPy 1 has the modules that NumPy 2's pickles name under another name."""
+    flambeau.save({"best": np.float64(0.5), "all": np.arange(3)}, tmp_path / "x.pt")
+    for name in ("numpy._core.multiarray", "numpy._core.numeric"):
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setitem(sys.modules, "numpy.core.multiarray", np._core.multiarray)
+    monkeypatch.setitem(sys.modules, "numpy.core.numeric", np._core.numeric)
+    found = flambeau.load(tmp_path / "x.pt", weights_only=False)
+    assert found["best"] == 0.5 and found["all"].tolist() == [0, 1, 2]
 
 
 def test_whole_modules_of_pytorch(tmp_path):
