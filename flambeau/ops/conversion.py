@@ -127,22 +127,16 @@ def cpu(self: Tensor, memory_format: Any = None) -> Tensor:
     return converted(self, None, "cpu", False, memory_format)
 
 
-@operator(namespace=None)
-def cuda(self: Tensor, device: Any = None, non_blocking: bool = False, memory_format: Any = None) -> Tensor:
-    """The tensor on "cuda", which isn't here: raises AssertionError; flambeau's GPU device is "webgpu"."""
-    return converted(self, None, as_device_name("cuda"), False, memory_format)
-
-
 def _mover(name: str) -> None:
     def move(self: Tensor, device: Any = None, non_blocking: bool = False, memory_format: Any = None) -> Tensor:
         return converted(self, None, as_device_name(name), False, memory_format)
 
     move.__name__ = move.__qualname__ = name
-    move.__doc__ = f"""The tensor on "{name}", which isn't here: raises AssertionError or RuntimeError."""
+    move.__doc__ = f"""The tensor on "{name}", which isn't here: raises as `as_device_name` does; the GPU is "webgpu"."""
     operator(name, namespace=None)(move)
 
 
-for _name in ("xpu", "ipu", "mtia"):
+for _name in ("cuda", "xpu", "ipu", "mtia"):
     _mover(_name)
 
 

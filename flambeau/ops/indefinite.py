@@ -121,7 +121,7 @@ def _solve(m: Any, pivots: list[int], x: Any, hermitian: bool) -> None:
     for k, width in steps:
         at, p, done = k + width - 1, abs(pivots[k]) - 1, k + width
         x[[at, p]] = x[[p, at]]
-        x[done:] -= np.tril(m)[done:, k:done] @ x[k:done]
+        x[done:] -= m[done:, k:done] @ x[k:done]
         x[k:done] = np.linalg.solve(_block(m, k, width, hermitian), x[k:done])
     for k, width in reversed(steps):
         at, p, done = k + width - 1, abs(pivots[k]) - 1, k + width

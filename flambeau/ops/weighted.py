@@ -61,9 +61,9 @@ def _checked(drawn: Tensor, weights: Tensor, in_turn: bool) -> Tensor:
     """What was drawn, read at place 0, or, where something is wrong with the weights, at place 1, which is an error."""
     wrong = (_first_wrong if in_turn else _any_wrong)(weights)
     drawn = drawn.unsqueeze(-1)
-    for code, text in _WRONG_WEIGHTS.items():
+    for code in (_NOTHING, _NEGATIVE, _INFINITE) if in_turn else (_NOTHING, _UNFIT):
         place = cast(wrong == code, int64).expand(tuple(drawn._shape))
-        drawn = gathered(drawn, -1, place, Bounds("RuntimeError", text, False))
+        drawn = gathered(drawn, -1, place, Bounds("RuntimeError", _WRONG_WEIGHTS[code], False))
     return drawn.squeeze(-1)
 
 

@@ -314,12 +314,13 @@ class Instructions:
         """Lanes outside the mask are 0 and their memory isn't touched."""
         if isinstance(mask, bool):
             return self.load(type, pointer) if mask else zero(type)
-        element = element_of(type)
-        loaded = [
-            self._masked_load(vector(element, count), self.address(pointer, first, element), self._part(mask, first, count))
-            for first, count in self._registers(type)
-        ]
-        return self.joined(loaded)
+        element, loaded = element_of(type), []
+        align = Value(str(max(1, bits_of(element) // 8)), "i32")
+        for first, count in self._registers(type):
+            part, chosen = vector(element, count), self._part(mask, first, count)
+            at = self.address(pointer, first, element)
+            loaded.append(self.call(f"llvm.masked.load.{self.suffix(part)}.p0", part, at, align, chosen, zero(part)))
+        return self._joined(loaded)
 
     def masked_store(self, a: Value, pointer: Value, mask: bool | Value) -> None:
         """Lanes outside the mask aren't written."""
@@ -328,16 +329,11 @@ class Instructions:
                 self.store(a, pointer)
             return
         element = element_of(a.type)
+        align = Value(str(max(1, bits_of(element) // 8)), "i32")
         for first, count in self._registers(a.type):
             part, chosen = self._part(a, first, count), self._part(mask, first, count)
-            align = Value(str(max(1, bits_of(element) // 8)), "i32")
-            self.call_void(
-                f"llvm.masked.store.{self.suffix(part.type)}.p0", part, self.address(pointer, first, element), align, chosen
-            )
-
-    def _masked_load(self, type: str, pointer: Value, mask: Value) -> Value:
-        align = Value(str(max(1, bits_of(type) // 8)), "i32")
-        return self.call(f"llvm.masked.load.{self.suffix(type)}.p0", type, pointer, align, mask, zero(type))
+            at = self.address(pointer, first, element)
+            self.call_void(f"llvm.masked.store.{self.suffix(part.type)}.p0", part, at, align, chosen)
 
     def _registers(self, type: str) -> list[tuple[int, int]]:
         """The first lane and the number of lanes of each register that a vector takes.
@@ -351,12 +347,13 @@ class Instructions:
     def _part(self, a: Value, first: int, count: int) -> Value:
         return a if count == lanes_of(a.type) else self.shuffle(a, a, range(first, first + count))
 
-    def joined(self, parts: Sequence[Value]) -> Value:
+    def _joined(self, parts: Sequence[Value]) -> Value:
         """Vectors one behind the other, none longer than the first, as one."""
         total = parts[0]
         for part in parts[1:]:
             before, lanes = lanes_of(total.type), lanes_of(part.type)
-            part = self.shuffle(part, part, [*range(lanes), *[-1] * (before - lanes)])
+            if lanes < before:
+                part = self.shuffle(part, part, [*range(lanes), *[-1] * (before - lanes)])
             total = self.shuffle(total, part, range(before + lanes))
         return total
 

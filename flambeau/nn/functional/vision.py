@@ -239,15 +239,15 @@ def _cubic_sample(x: Tensor, at: Sequence[Tensor], padding_mode: str, align_corn
 
 def _grid_sampled(x: Tensor, grid: Tensor, mode: str, padding_mode: str, align_corners: bool, shape: tuple[int, ...]) -> Tensor:
     sizes = tuple(x.shape[2:])
-    flat = grid.reshape((shape[0], -1, len(sizes)))
-    at = [_unnormalized(flat[..., len(sizes) - 1 - d], size, len(sizes), align_corners) for d, size in enumerate(sizes)]
+    points = grid.reshape((shape[0], -1, len(sizes)))
+    at = [_unnormalized(points[..., len(sizes) - 1 - d], size, len(sizes), align_corners) for d, size in enumerate(sizes)]
     zeros = padding_mode == "zeros"
     if mode == "bicubic":
         return _cubic_sample(x, at, padding_mode, align_corners).reshape(shape)
     at = [_inside(p, size, padding_mode, align_corners) for p, size in zip(at, sizes)]
     if mode == "nearest":
         found = _sampled(x, [p.detach().round() for p in at], zeros)
-        return record(_NEAREST, from_node(found._value()), (found, flat)).reshape(shape)
+        return record(_NEAREST, from_node(found._value()), (found, points)).reshape(shape)
     return _linear_sample(x, at, zeros).reshape(shape)
 
 

@@ -81,6 +81,11 @@ class _Indexed(Module):
         self.add_module(str(len(self)), module)
         return self
 
+    def _append_all(self, modules: Iterable[Module]) -> Self:
+        for module in list(modules):  # which may be the container itself
+            self.append(module)
+        return self
+
 
 class Sequential(_Indexed):
     """Calls its modules in turn, each on the result of the one before.
@@ -112,9 +117,7 @@ class Sequential(_Indexed):
 
     def extend(self, sequential: Iterable[Module]) -> Self:
         """Adds each of the modules at the end."""
-        for module in list(sequential):
-            self.append(module)
-        return self
+        return self._append_all(sequential)
 
     def insert(self, index: int, module: Module) -> Self:
         """Puts `module` before position `index`."""
@@ -186,9 +189,7 @@ class ModuleList(_Indexed):
         """Adds each of `modules` at the end."""
         if not isinstance(modules, Iterable):
             raise TypeError(f"ModuleList.extend should be called with an iterable, but got {type(modules).__name__}")
-        for module in list(modules):
-            self.append(module)
-        return self
+        return self._append_all(modules)
 
     def __iadd__(self, modules: Iterable[Module]) -> Self:
         return self.extend(modules)
