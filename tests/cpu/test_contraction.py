@@ -5,12 +5,17 @@ Data are small whole numbers, so that every schedule's result is exact and compa
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flambeau import dtypes
+from flambeau.codegen.llvm.contraction.form import normalize
+from flambeau.codegen.llvm.contraction.pack import Panels
+from flambeau.codegen.llvm.contraction.roles import roles
 from flambeau.devices.cpu.machine import widest_vectors
 from flambeau.graph.numpy import array_type
 from flambeau.kernels.ir import Affine, ContractionKernel, Expr, Slot
@@ -290,3 +295,13 @@ def test_weight_gradients_of_small_images(vectors, bits):
 def test_gradients_of_long_strides(s, bits):
     check(conv_input(s), bits)
     check(conv_weight(s), bits)
+
+
+def test_packed_copies_are_told_apart() -> None:
+    """Panels start anew with each place of a batch: rows on as many axes are other contents."""
+    form = normalize(matmul(8, 9, 10, batch=4))
+    batched = roles(form)
+    flat = replace(batched, batch=(), rows=(*batched.batch, *batched.rows))
+    one, other = (Panels(form, r, 6, r.summed) for r in (batched, flat))
+    assert one.key == replace(one).key
+    assert one.count * 4 != other.count and one.key != other.key

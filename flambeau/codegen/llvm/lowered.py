@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from flambeau.traced import Traced
 
@@ -45,18 +44,16 @@ def text_mark(number: int) -> str:
     return f"{_MARK}{number}"
 
 
-class Pack(Protocol):
-    """A phase `function` that fills scratch block `scratch` from slot `slot` alone: its result may be kept while the slot's
-    contents don't change."""
+@dataclass(frozen=True)
+class Pack:
+    """A phase `function` that copies the operand in slot `slot` into scratch block `scratch`, in the order that the other phases
+    read it. It depends on that slot alone and runs before them; its result may be kept while the slot's contents don't change."""
 
-    @property
-    def function(self) -> str: ...
-
-    @property
-    def slot(self) -> int: ...
-
-    @property
-    def scratch(self) -> int: ...
+    function: str
+    slot: int
+    scratch: int
+    takes_sizes: bool = False
+    """It depends on sizes that the code is given, too, so that its result is not kept."""
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,9 @@ from flambeau.codegen.llvm.attention.backward import Backward
 from flambeau.codegen.llvm.attention.block import Block
 from flambeau.codegen.llvm.attention.forward import Forward
 from flambeau.codegen.llvm.builder import Module
-from flambeau.codegen.llvm.contraction.roles import PHASE, Scratch
+from flambeau.codegen.llvm.contraction.roles import PHASE
 from flambeau.codegen.llvm.lowered import Lowered
+from flambeau.codegen.llvm.scratch import Scratch
 from flambeau.codegen.llvm.target import Target
 from flambeau.codegen.llvm.types import Int, Value
 from flambeau.kernels.ir import AttentionKernel

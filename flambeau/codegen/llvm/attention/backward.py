@@ -10,7 +10,7 @@ from flambeau.codegen.llvm.attention.block import Lanes, Rows
 from flambeau.codegen.llvm.attention.weights import Weights
 from flambeau.codegen.llvm.builder import Function
 from flambeau.codegen.llvm.contraction.buffers import clear
-from flambeau.codegen.llvm.contraction.roles import Scratch
+from flambeau.codegen.llvm.scratch import Scratch
 from flambeau.codegen.llvm.target import Target
 from flambeau.codegen.llvm.types import Int, Value, constant
 from flambeau.codegen.llvm.values import memory_type

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from flambeau.codegen.llvm.builder import Function
 from flambeau.codegen.llvm.contraction.micro import Left, Tile, product, register_tile
-from flambeau.codegen.llvm.contraction.roles import Scratch, unravel
+from flambeau.codegen.llvm.contraction.roles import unravel
+from flambeau.codegen.llvm.scratch import Scratch
 from flambeau.codegen.llvm.shuffles import transpose
 from flambeau.codegen.llvm.target import Target
 from flambeau.codegen.llvm.types import Int, Value, bytes_of, constant, vector, zero

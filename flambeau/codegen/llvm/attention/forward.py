@@ -7,8 +7,8 @@ from flambeau.codegen.llvm.attention.block import Lanes
 from flambeau.codegen.llvm.attention.weights import Weights
 from flambeau.codegen.llvm.builder import Function
 from flambeau.codegen.llvm.contraction.buffers import clear
-from flambeau.codegen.llvm.contraction.roles import Scratch
 from flambeau.codegen.llvm.mathematics import emit
+from flambeau.codegen.llvm.scratch import Scratch
 from flambeau.codegen.llvm.target import Target
 from flambeau.codegen.llvm.types import Int, Value, constant
 from flambeau.dtypes import float32, float64

@@ -11,18 +11,17 @@ from itertools import groupby
 from flambeau.codegen.llvm.builder import Module
 from flambeau.codegen.llvm.contraction.band import Band
 from flambeau.codegen.llvm.contraction.band_plan import plan_band
-from flambeau.codegen.llvm.contraction.direct import direct, direct_cycles
+from flambeau.codegen.llvm.contraction.building import Building, Schedule
+from flambeau.codegen.llvm.contraction.direct import Direct, direct_cycles
 from flambeau.codegen.llvm.contraction.dot import Dot, dot_cycles, plan_dot
 from flambeau.codegen.llvm.contraction.epilogue import ContractionModule
-from flambeau.codegen.llvm.contraction.filtered_band import FilteredBand
 from flambeau.codegen.llvm.contraction.filtered_band_plan import plan_filtered_band
 from flambeau.codegen.llvm.contraction.form import Form, merge, normalize, simplify
 from flambeau.codegen.llvm.contraction.panel import Panel
 from flambeau.codegen.llvm.contraction.panel_plan import panel_cycles, plan_panel
-from flambeau.codegen.llvm.contraction.roles import PHASE, Pack, Scratch, share
+from flambeau.codegen.llvm.contraction.roles import PHASE, share
 from flambeau.codegen.llvm.contraction.spread import dense_parts
 from flambeau.codegen.llvm.contraction.windows import undilated
-from flambeau.codegen.llvm.contraction.winograd import Winograd
 from flambeau.codegen.llvm.contraction.winograd_plan import plan_winograd
 from flambeau.codegen.llvm.contraction.winograd_weight import WinogradWeight, plan_winograd_weight
 from flambeau.codegen.llvm.lowered import Lowered
@@ -30,14 +29,11 @@ from flambeau.codegen.llvm.target import Target
 from flambeau.codegen.llvm.types import Int, Value
 from flambeau.kernels.ir import ContractionKernel
 
-__all__ = ["lower", "Pack"]
+__all__ = ["lower"]
 
 
 def lower(kernel: ContractionKernel, target: Target, threads: int) -> Lowered:
-    """LLVM IR for the kernel. `threads` is the number that will usually run it; any number may.
-
-    The result's `packs` are `Pack`s (see `roles.py`).
-    """
+    """LLVM IR for the kernel. `threads` is the number that will usually run it; any number may."""
     lowered = _lower(kernel, target, threads, 0)
     if lowered.messages or lowered.sizes:  # these stand after the scratch blocks, whose number is known now
         lowered = _lower(kernel, target, threads, len(kernel.slots) + len(lowered.scratch))
@@ -46,43 +42,28 @@ def lower(kernel: ContractionKernel, target: Target, threads: int) -> Lowered:
 
 def _lower(kernel: ContractionKernel, target: Target, threads: int, error_place: int) -> Lowered:
     module = ContractionModule(target, kernel.slots, error_place)
-    slots = len(kernel.slots)
-    scratch = Scratch(slots, threads)
-    packs: dict[object, Pack] = {}
+    building = Building(module, len(kernel.slots), threads)
     parts: list[tuple[str, int]] = []
     plans = _plans(dense_parts(normalize(kernel)), target, threads)
-    lines = [plan.lines for _, plan in plans if isinstance(plan, Panel | Band)]
-    for part, plan in plans:
+    lines = [plan.lines for plan in plans if isinstance(plan, Panel | Band)]
+    for plan in plans:
         if isinstance(plan, Panel | Band) and len(lines) > 1:
             plan = plan.with_lines(min(lines))
         name = f"part{len(parts)}"
-        if plan is None:
-            units = direct(module, name, part, slots, target)
-        elif isinstance(plan, Panel) and not plan.is_packed:
-            units = plan.build(module, name, slots, scratch, None)
-        elif isinstance(plan, Dot | WinogradWeight):
-            units = plan.build(module, name, slots, scratch)
-        else:
-            pack = packs.get(plan.pack_key)
-            if pack is None:
-                pack = packs[plan.pack_key] = plan.build_pack(module, f"pack{len(packs)}", slots, scratch)
-            units = plan.build(module, name, slots, scratch, pack)
-        parts.append((name, units))
+        parts.append((name, plan.build(building, name)))
     _phase(module, "contraction", parts, threads)
     messages = tuple(module.messages.found)
-    functions = (*(p.function for p in packs.values() if p.takes_sizes), "contraction")
-    kept = tuple(p for p in packs.values() if not p.takes_sizes)
-    return Lowered(module.text(), functions, tuple(scratch.sizes), messages, kept, tuple(module.sizes.values()))
+    functions = (*(p.function for p in building.packs if p.takes_sizes), "contraction")
+    kept = tuple(p for p in building.packs if not p.takes_sizes)
+    return Lowered(module.text(), functions, tuple(building.scratch.sizes), messages, kept, tuple(module.sizes.values()))
 
 
-_Plan = Winograd | FilteredBand | WinogradWeight | Dot | Band | Panel | None
-"""A form's schedule. None: direct."""
-_Planned = tuple[float, list[tuple[Form, _Plan]]]
-"""Forms that together are a given one, with their schedules, and the cycles that they are expected to take the busiest thread."""
+_Planned = tuple[float, list[Schedule]]
+"""The schedules of forms that together are a given one, and the cycles that they are expected to take the busiest thread."""
 
 
-def _plans(forms: Sequence[Form], target: Target, threads: int) -> list[tuple[Form, _Plan]]:
-    """Forms that together are the given ones, each with its schedule: the kind that is expected to take the least time.
+def _plans(forms: Sequence[Form], target: Target, threads: int) -> list[Schedule]:
+    """Schedules of the given forms, or of forms that together are these: the kind that is expected to take the least time.
 
     Several forms are the parts of one spread operand: they are all of one kind, since they write between each other's elements
     and should do so in turns.
@@ -90,17 +71,17 @@ def _plans(forms: Sequence[Form], target: Target, threads: int) -> list[tuple[Fo
     summing = [form for form in forms if form.size and form.terms]
     bands = [None if form.is_traced else plan_band(form, target, threads, slides=len(forms) == 1) for form in summing]
     plain = [_unbanded(form, target, threads) for form in summing]
-    others: list[_Planned] = [(cost, [(form, plan)]) for form, (cost, plan) in zip(summing, plain)]
-    banded: list[_Planned] = [(band[0], [(form, band[1])]) for form, band in zip(summing, bands) if band is not None]
+    others: list[_Planned] = [(cost, [plan]) for cost, plan in plain]
+    banded: list[_Planned] = [(band[0], [band[1]]) for band in bands if band is not None]
     filtered = [part for form in summing if (part := _filtered(form, target, threads)) is not None]
     candidates = [c for c in (others, banded, filtered) if len(c) == len(summing)]
-    found = [planned for _, parts in min(candidates, key=lambda c: sum(cost for cost, _ in c)) for planned in parts]
-    return found + [(form, None) for form in forms if form.size and not form.terms]
+    found = [plan for _, parts in min(candidates, key=lambda c: sum(cost for cost, _ in c)) for plan in parts]
+    return found + [Direct(form, target) for form in forms if form.size and not form.terms]
 
 
 def _filtered(form: Form, target: Target, threads: int) -> _Planned | None:
-    """The form, or forms that together are it, by minimal filtering, with the cycles expected; None where that has nothing to
-    offer."""
+    """Schedules of the form, or of forms that together are it, by minimal filtering, with the cycles expected; None where that
+    has nothing to offer."""
     parts = None if form.is_traced else undilated(form)
     if parts is None:
         return None
@@ -111,11 +92,11 @@ def _filtered(form: Form, target: Target, threads: int) -> _Planned | None:
         if not plans:
             return None
         cost, best = min(plans, key=lambda plan: plan[0])
-        found.append((cost, [(part, best)]))
-    return sum(cost for cost, _ in found), [part for _, planned in found for part in planned]
+        found.append((cost, [best]))
+    return sum(cost for cost, _ in found), [plan for _, plans in found for plan in plans]
 
 
-def _unbanded(form: Form, target: Target, threads: int) -> tuple[float, WinogradWeight | Dot | Panel | None]:
+def _unbanded(form: Form, target: Target, threads: int) -> tuple[float, WinogradWeight | Dot | Panel | Direct]:
     """The best schedule but bands, with the cycles that it is expected to take the busiest thread."""
     weight = None if form.is_traced else plan_winograd_weight(form, target, threads)
     if weight is not None:
@@ -123,10 +104,12 @@ def _unbanded(form: Form, target: Target, threads: int) -> tuple[float, Winograd
     dot, panel = plan_dot(form, target, threads), plan_panel(form, target, threads)
     if dot is not None:
         cost = dot_cycles(dot, target, threads)
-        packing = 0.0 if panel is None or not panel.is_packed else panel.packed.cycles(panel.lanes) / threads
+        packing = 0.0 if panel is None or panel.packing is None else panel.packed.cycles(panel.lanes) / threads
         if panel is None or cost < 1.05 * (panel_cycles(panel, threads) + packing):
             return cost, dot
-    return (direct_cycles(form, target, threads), None) if panel is None else (panel_cycles(panel, threads), panel)
+    return (
+        (direct_cycles(form, target, threads), Direct(form, target)) if panel is None else (panel_cycles(panel, threads), panel)
+    )
 
 
 def _phase(module: Module, name: str, parts: Sequence[tuple[str, int]], threads: int) -> None:

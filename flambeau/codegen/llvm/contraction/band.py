@@ -23,17 +23,16 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
 
-from flambeau.codegen.llvm.builder import Function, Module
+from flambeau.codegen.llvm.builder import Function
 from flambeau.codegen.llvm.contraction.buffers import in_vectors, off_powers_of_two
+from flambeau.codegen.llvm.contraction.building import Building
 from flambeau.codegen.llvm.contraction.elements import pointers, position, read
 from flambeau.codegen.llvm.contraction.epilogue import finish, store
 from flambeau.codegen.llvm.contraction.form import Form, View
 from flambeau.codegen.llvm.contraction.pack import Panels
 from flambeau.codegen.llvm.contraction.roles import (
     PART,
-    Pack,
     Roles,
-    Scratch,
     ceiling,
     every,
     place,
@@ -69,7 +68,7 @@ class Shape:
 
 @dataclass(frozen=True)
 class Band:
-    """A plan for one form; `build` adds its function to a module."""
+    """A plan for one form; `build` adds its function to a kernel."""
 
     form: Form
     roles: Roles
@@ -165,21 +164,13 @@ class Band:
         """The plan with at most so many lines in a block."""
         return replace(self, shape=replace(self.shape, lines=min(lines, self.lines)))
 
-    @property
-    def pack_key(self) -> object:
-        """Plans with equal keys can use one pack."""
-        return self.packed.key
-
-    def build_pack(self, module: Module, name: str, slots: int, scratch: Scratch) -> Pack:
-        """The phase that packs the left operand."""
-        return self.packed.build(module, name, slots, scratch)
-
-    def build(self, module: Module, name: str, slots: int, scratch: Scratch, pack: Pack) -> int:
-        """Adds the function that makes the sums from what `pack` packed; gives the number of its units of work."""
+    def build(self, building: Building, name: str) -> int:
+        """Adds the function that makes the sums; gives the number of its units of work."""
+        pack, scratch = building.packed(self.packed), building.scratch
         element = self.form.sum_type
-        f = module.function(name, PART)
+        f = building.module.function(name, PART)
         r, extents, shape, panels = self.roles, self.form.extents, self.shape, self.packed
-        memory = pointers(f, slots)
+        memory = pointers(f, building.slots)
         weights = scratch.pointer(f, pack.scratch)
         outer = size_of(extents, self.outer)
         band = scratch.private(f, "band", (outer * self.planes + (_CHUNKS + shape.width) * self.lanes) * self.form.sum_bytes)

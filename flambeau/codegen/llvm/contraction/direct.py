@@ -5,16 +5,19 @@ short sums. Lanes run along the innermost output axis, or, where that is short, 
 are added up at the end. Short summed axes are unrolled, and a few outputs are made together, so that what they share is
 read once.
 
-May import `codegen.llvm` and the contraction's form, elements, epilogue and roles.
+May import `codegen.llvm` and the contraction's building, form, elements, epilogue and roles.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 from math import prod
 
-from flambeau.codegen.llvm.builder import Function, Module
+from flambeau.codegen.llvm.builder import Function
+from flambeau.codegen.llvm.contraction.building import Building
 from flambeau.codegen.llvm.contraction.elements import pointers, read_many
 from flambeau.codegen.llvm.contraction.epilogue import finish, store
 from flambeau.codegen.llvm.contraction.form import Form
@@ -23,7 +26,7 @@ from flambeau.codegen.llvm.target import Target
 from flambeau.codegen.llvm.types import Int, Value, zero
 from flambeau.traced import Traced, is_multiple, typical
 
-__all__ = ["direct", "direct_cycles"]
+__all__ = ["Direct", "direct_cycles"]
 
 UNROLLED = 16
 """Most terms of a sum that are written out."""
@@ -35,20 +38,33 @@ _TERM, _STRIDED_TERM = 1.75, 3.4
 _UNMASKED_TERM, _UNMASKED_STRIDED_TERM = 3.5, 6.8
 """The same where masks aren't registers of their own, measured on a Zen 3."""
 
+_WIDE, _NARROW = 8, 2
+"""Vectors of a tile's line where a matrix is read once, and elsewhere."""
+_TALL = 4
+"""Most lines of a tile."""
+
 _Body = Callable[[list[Int], list[Value]], list[Value]]
 
 
-def direct(module: Module, name: str, form: Form, slots: int, target: Target) -> int:
-    """Adds the function `name` to the module; gives the number of its units of work."""
-    f = module.function(name, PART)
-    memory = pointers(f, slots)
-    lanes = target.lanes(8 * form.sum_bytes)
-    if _lanes_along_sum(form, lanes):
-        units = _along_sum(f, form, memory, lanes, target.registers)
-    else:
-        units = _along_output(f, form, memory, lanes)
-    f.finish()
-    return units
+@dataclass(frozen=True)
+class Direct:
+    """A plan for one form; `build` adds its function to a kernel."""
+
+    form: Form
+    target: Target
+
+    def build(self, building: Building, name: str) -> int:
+        """Adds the function that makes the sums; gives the number of its units of work."""
+        form = self.form
+        f = building.module.function(name, PART)
+        memory = pointers(f, building.slots)
+        lanes = self.target.lanes(8 * form.sum_bytes)
+        if _lanes_along_sum(form, lanes):
+            units = _along_sum(f, form, memory, lanes, self.target.registers)
+        else:
+            units = _AlongOutput(f, form, memory, lanes).build()
+        f.finish()
+        return units
 
 
 def direct_cycles(form: Form, target: Target, threads: int) -> float:
@@ -103,90 +119,151 @@ def _nest(f: Function, form: Form, axes: Sequence[int], index: list[Int], held: 
     return f.loop(0, form.extents[axes[0]], 1, lambda k, s: _nest(f, form, axes[1:], place(index, axes[:1], [k]), s, body), held)
 
 
-def _along_output(f: Function, form: Form, memory: list[Value], lanes: int) -> int:
-    """Tiles of a few lines by two vectors of the innermost output axis."""
-    count = len(form.extents)
-    inner = form.outputs - 1 if form.outputs else None
-    extent = form.extents[inner] if inner is not None else 1
-    length = typical(extent)
-    lanes = min(lanes, 1 << max(0, (length - 1).bit_length()))
-    # a vector times a matrix reads the matrix once, line after line: long pieces of each
-    plain = not (form.a.checks or form.b.checks) and form.terms > UNROLLED
-    wide = min(8 if plain and lanes > 1 else 2, -(-length // lanes))
-    chunks = -(-extent // (wide * lanes))
-    lined = form.outputs - 2 if form.outputs > 1 else None
-    tall = form.extents[lined] if lined is not None else 1
-    together = 1
-    if lined is not None and inner is not None and any(v.varies(lined) != v.varies(inner) or v.checks for v in (form.a, form.b)):
-        together = next((h for h in (4, 3, 2) if is_multiple(tall, h)), min(4, typical(tall)))
-    unrolled = _tail(form, form.summed, UNROLLED)
-    looped = [k for k in form.summed if k not in unrolled]
-    outer = list(form.extents[: max(0, form.outputs - 2)])
-    type = form.vector(lanes)
+@dataclass(frozen=True)
+class _AlongOutput:
+    """Tiles of a few lines by a few vectors of the innermost output axis, whose code is added to `f`."""
 
-    def tile(at: list[Int], start: Int, heights: int) -> None:
-        """`heights` lines from `at`, and the chunk of columns at `start`."""
-        axes = [k for k in (lined, inner) if k is not None]
-        cells = [(h, w) for h in range(heights) for w in range(wide)]
+    f: Function
+    form: Form
+    memory: list[Value]
+    most_lanes: int
 
-        def left_over(w: int) -> Int:
-            if is_multiple(extent, wide * lanes):
-                return lanes
-            return f.minimum(f.sub(extent, f.add(start, w * lanes)), lanes)
+    @property
+    def inner(self) -> int | None:
+        """The axis along which lanes run."""
+        return self.form.outputs - 1 if self.form.outputs else None
 
-        def shifted(shift: tuple[int, ...], h: int) -> tuple[int, ...]:
-            return tuple(d + (h if k == lined else 0) for k, d in enumerate(shift))
+    @property
+    def lined(self) -> int | None:
+        """The axis that counts a tile's lines."""
+        return self.form.outputs - 2 if self.form.outputs > 1 else None
 
-        def body(index: list[Int], sums: list[Value]) -> list[Value]:
-            terms = list(_shifts(form, unrolled))
-            sums = list(sums)
-            for w in range(wide):
-                here = index if inner is None else place(index, [inner], [f.add(start, w * lanes)])
-                wanted = [shifted(t, h) for h in range(heights) for t in terms]
-                a, b = (read_many(f, memory[v.slot], v, here, wanted, inner, lanes, left_over(w)) for v in (form.a, form.b))
-                for h in range(heights):
-                    cell = h * wide + w
-                    for t in range(len(terms)):
-                        n = h * len(terms) + t
-                        sums[cell] = f.multiply_add(a[n], b[n], sums[cell])
-            return sums
+    @property
+    def outer(self) -> list[int]:
+        """The extents of the output axes before these."""
+        return list(self.form.extents[: max(0, self.form.outputs - 2)])
 
-        sums = _nest(f, form, looped, at, [zero(type)] * len(cells), body) if form.terms else [zero(type)] * len(cells)
-        for (h, w), total in zip(cells, sums):
-            values = [f.add(at[k], h) if k == lined else f.add(start, w * lanes) for k in axes]
+    @property
+    def length(self) -> int:
+        """Columns of a line."""
+        return self.form.extents[self.inner] if self.inner is not None else 1
+
+    @property
+    def tall(self) -> int:
+        """Lines, all in all."""
+        return self.form.extents[self.lined] if self.lined is not None else 1
+
+    @cached_property
+    def lanes(self) -> int:
+        return min(self.most_lanes, 1 << max(0, (typical(self.length) - 1).bit_length()))
+
+    @cached_property
+    def vectors(self) -> int:
+        """Vectors of a tile's line: a vector times a matrix reads the matrix once, line after line, so long pieces of each."""
+        form = self.form
+        plain = not (form.a.checks or form.b.checks) and form.terms > UNROLLED
+        most = _WIDE if plain and self.lanes > 1 else _NARROW
+        return min(most, -(-typical(self.length) // self.lanes))
+
+    @property
+    def width(self) -> int:
+        """Columns of a tile."""
+        return self.vectors * self.lanes
+
+    @property
+    def chunks(self) -> int:
+        """Tiles along a line."""
+        return -(-self.length // self.width)
+
+    @cached_property
+    def together(self) -> int:
+        """Lines of a tile: several where an operand doesn't vary along them as along columns, so that they share what is read."""
+        lined, inner = self.lined, self.inner
+        if lined is None or inner is None:
+            return 1
+        if any(v.varies(lined) != v.varies(inner) or v.checks for v in (self.form.a, self.form.b)):
+            fitting = (h for h in range(_TALL, 1, -1) if is_multiple(self.tall, h))
+            return next(fitting, min(_TALL, typical(self.tall)))
+        return 1
+
+    @cached_property
+    def unrolled(self) -> list[int]:
+        """The summed axes whose terms are written out."""
+        return _tail(self.form, self.form.summed, UNROLLED)
+
+    @property
+    def looped(self) -> list[int]:
+        return [k for k in self.form.summed if k not in self.unrolled]
+
+    def build(self) -> int:
+        """Adds the loops over units of work; gives the number of these."""
+        f, outer, together = self.f, self.outer, self.together
+        groups = -(-self.tall // together)
+        parts = self.chunks if prod(map(typical, outer)) * typical(groups) < _FEW_UNITS else 1
+
+        def unit(u: Int, _: list[Value]) -> None:
+            *coordinates, group, part = unravel(f, u, [*outer, groups, parts])
+            first = f.mul(part, self.width)
+            last = f.add(first, self.chunks // parts * self.width)
+            index = place([0] * len(self.form.extents), range(len(outer)), coordinates)
+            y = f.mul(group, together)
+
+            def whole() -> None:
+                self._lines(index, y, together, first, last)
+
+            def rest() -> None:
+                f.loop(y, self.tall, 1, lambda k, _: self._lines(index, k, 1, first, last))
+
+            if is_multiple(self.tall, together):
+                whole()
+            else:
+                f.choose(f.compare("sle", f.add(y, together), self.tall), whole, rest)
+
+        every(f, unit)
+        return prod(outer) * groups * parts
+
+    def _lines(self, index: list[Int], line: Int, height: int, first: Int, last: Int) -> None:
+        """`height` lines from number `line` on, of the columns from `first` to before `last`."""
+        at = index if self.lined is None else place(index, [self.lined], [line])
+        self.f.loop(first, last, self.width, lambda start, _: self._tile(at, start, height))
+
+    def _left_over(self, start: Int, vector: int) -> Int:
+        """How many lanes of a vector there are, in a tile from column `start` on."""
+        if is_multiple(self.length, self.width):
+            return self.lanes
+        return self.f.minimum(self.f.sub(self.length, self.f.add(start, vector * self.lanes)), self.lanes)
+
+    def _tile(self, at: list[Int], start: Int, height: int) -> None:
+        """`height` lines from `at`, of the columns from `start` on."""
+        f, form = self.f, self.form
+        sums = [zero(form.vector(self.lanes))] * (height * self.vectors)
+        if form.terms:
+            sums = _nest(f, form, self.looped, at, sums, lambda index, sums: self._add_terms(index, start, height, sums))
+        axes = [k for k in (self.lined, self.inner) if k is not None]
+        for cell, total in enumerate(sums):
+            line, vector = divmod(cell, self.vectors)
+            values = [f.add(at[k], line) if k == self.lined else f.add(start, vector * self.lanes) for k in axes]
             where = place(at, axes, values)
-            remaining = left_over(w)
+            remaining = self._left_over(start, vector)
             if isinstance(remaining, int) and remaining <= 0:
                 continue
-            result = finish(f, form, memory, total, where, inner, lanes, remaining)
-            store(f, form, memory, result, where, inner, lanes, remaining)
+            result = finish(f, form, self.memory, total, where, self.inner, self.lanes, remaining)
+            store(f, form, self.memory, result, where, self.inner, self.lanes, remaining)
 
-    groups = -(-tall // together)
-    parts = chunks if prod(map(typical, outer)) * typical(groups) < _FEW_UNITS else 1
-    units = prod(outer) * groups * parts
-
-    def unit(u: Int, _: list[Value]) -> None:
-        *coordinates, group, part = unravel(f, u, [*outer, groups, parts])
-        first = f.mul(part, wide * lanes)
-        index = place([0] * count, range(len(outer)), coordinates)
-
-        def line(y: Int, heights: int) -> None:
-            at = index if lined is None else place(index, [lined], [y])
-            last = f.add(first, chunks // parts * wide * lanes)
-            f.loop(first, last, wide * lanes, lambda start, _: tile(at, start, heights))
-
-        y = f.mul(group, together)
-        if is_multiple(tall, together):
-            line(y, together)
-        else:
-            f.choose(
-                f.compare("sle", f.add(y, together), tall),
-                lambda: line(y, together),
-                lambda: [f.loop(y, tall, 1, lambda k, _: line(k, 1)), []][1],
-            )
-
-    every(f, unit)
-    return units
+    def _add_terms(self, index: list[Int], start: Int, height: int, sums: list[Value]) -> list[Value]:
+        """A tile's sums with the terms that are written out."""
+        f, form, lanes = self.f, self.form, self.lanes
+        terms = list(_shifts(form, self.unrolled))
+        wanted = [tuple(d + (h if k == self.lined else 0) for k, d in enumerate(t)) for h in range(height) for t in terms]
+        sums = list(sums)
+        for w in range(self.vectors):
+            here = index if self.inner is None else place(index, [self.inner], [f.add(start, w * lanes)])
+            count = self._left_over(start, w)
+            a, b = (read_many(f, self.memory[v.slot], v, here, wanted, self.inner, lanes, count) for v in (form.a, form.b))
+            for n, (x, y) in enumerate(zip(a, b, strict=True)):
+                cell = n // len(terms) * self.vectors + w
+                sums[cell] = f.multiply_add(x, y, sums[cell])
+        return sums
 
 
 def _along_sum(f: Function, form: Form, memory: list[Value], lanes: int, registers: int) -> int:

@@ -14,13 +14,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
 
-from flambeau.codegen.llvm.builder import Function, Module
+from flambeau.codegen.llvm.builder import Function
 from flambeau.codegen.llvm.contraction.buffers import clear, in_vectors, off_powers_of_two
+from flambeau.codegen.llvm.contraction.building import Building
 from flambeau.codegen.llvm.contraction.elements import pointers, position, read
 from flambeau.codegen.llvm.contraction.epilogue import finish, store
 from flambeau.codegen.llvm.contraction.form import Form, View, epilogue_axes
 from flambeau.codegen.llvm.contraction.micro import Tile
-from flambeau.codegen.llvm.contraction.roles import PART, Roles, Scratch, ceiling, every, place, roles, size_of, unravel
+from flambeau.codegen.llvm.contraction.roles import PART, Roles, ceiling, every, place, roles, size_of, unravel
 from flambeau.codegen.llvm.target import Target
 from flambeau.codegen.llvm.types import Int, Value, bits_of, constant, is_float, zero
 from flambeau.codegen.llvm.values import memory_type
@@ -56,7 +57,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Dot:
-    """A plan for one form; `build` adds its function to a module."""
+    """A plan for one form; `build` adds its function to a kernel."""
 
     form: Form
     roles: Roles
@@ -94,11 +95,11 @@ class Dot:
         """Elements kept for a tile's sums."""
         return ceiling(self.tile.height * self.tile.width, self.lanes) * self.lanes
 
-    def build(self, module: Module, name: str, slots: int, scratch: Scratch) -> int:
+    def build(self, building: Building, name: str) -> int:
         """Adds the function; gives the number of its units of work."""
         r, extents, tile = self.roles, self.form.extents, self.tile
-        f = module.function(name, PART)
-        memory = pointers(f, slots)
+        f, scratch = building.module.function(name, PART), building.scratch
+        memory = pointers(f, building.slots)
         row_parts, column_parts = self.parts
         tall = ceiling(ceiling(self.rows, tile.height), row_parts) * tile.height
         wide = ceiling(ceiling(self.columns, tile.width), column_parts) * tile.width

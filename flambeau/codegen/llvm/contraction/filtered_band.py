@@ -16,18 +16,17 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
 
-from flambeau.codegen.llvm.builder import Function, Module
+from flambeau.codegen.llvm.builder import Function
 from flambeau.codegen.llvm.contraction.band import WRITTEN_OUT
 from flambeau.codegen.llvm.contraction.buffers import in_vectors, off_powers_of_two
+from flambeau.codegen.llvm.contraction.building import Building
 from flambeau.codegen.llvm.contraction.elements import pointers, read_many
 from flambeau.codegen.llvm.contraction.epilogue import finish, store
 from flambeau.codegen.llvm.contraction.filtering import combine
 from flambeau.codegen.llvm.contraction.form import Check, Form, View
 from flambeau.codegen.llvm.contraction.roles import (
     PART,
-    Pack,
     Roles,
-    Scratch,
     ceiling,
     every,
     place,
@@ -48,7 +47,7 @@ _CHUNKS = 4
 
 @dataclass(frozen=True)
 class FilteredBand:
-    """A plan for one form; `build_pack` and `build` add its functions to a module."""
+    """A plan for one form; `build` adds its function to a kernel."""
 
     form: Form
     roles: Roles
@@ -123,21 +122,13 @@ class FilteredBand:
 
     # --- building
 
-    @property
-    def pack_key(self) -> object:
-        """Plans with equal keys can use one pack."""
-        return self.taps.key
-
-    def build_pack(self, module: Module, name: str, slots: int, scratch: Scratch) -> Pack:
-        """The phase that transforms the taps."""
-        return self.taps.build(module, name, slots, scratch)
-
-    def build(self, module: Module, name: str, slots: int, scratch: Scratch, pack: Pack) -> int:
-        """Adds the function that makes the sums from what `pack` packed; gives the number of its units of work."""
+    def build(self, building: Building, name: str) -> int:
+        """Adds the function that makes the sums; gives the number of its units of work."""
+        pack, scratch = building.packed(self.taps), building.scratch
         element = self.form.sum_type
-        f = module.function(name, PART)
+        f = building.module.function(name, PART)
         r, extents, taps = self.roles, self.form.extents, self.taps
-        memory = pointers(f, slots)
+        memory = pointers(f, building.slots)
         packed = scratch.pointer(f, pack.scratch)
         band = scratch.private(f, "band", self.bytes)
         fixed = sorted({*r.batch, *r.columns} - {self.axis, r.columns[-1]})

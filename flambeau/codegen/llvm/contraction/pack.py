@@ -1,7 +1,7 @@
 """The left operand in panels: [batch][rows/height][summed][height], with numbers of no meaning past the last row. A phase of its
 own, whose result is kept while the operand doesn't change.
 
-May import `codegen.llvm` and the contraction's elements, epilogue and roles.
+May import `codegen.llvm` and the contraction's building, elements, epilogue and roles.
 """
 
 from __future__ import annotations
@@ -11,22 +11,22 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
 
-from flambeau.codegen.llvm.builder import Function, Module
+from flambeau.codegen.llvm.builder import Function
 from flambeau.codegen.llvm.contraction.buffers import LINE
+from flambeau.codegen.llvm.contraction.building import Building
 from flambeau.codegen.llvm.contraction.elements import pointers, position, read, read_flat, read_turned
 from flambeau.codegen.llvm.contraction.epilogue import ContractionModule
 from flambeau.codegen.llvm.contraction.form import Check, Form
 from flambeau.codegen.llvm.contraction.roles import (
     PHASE,
-    Pack,
     Roles,
-    Scratch,
     ceiling,
     place,
     share,
     size_of,
     unravel,
 )
+from flambeau.codegen.llvm.lowered import Pack
 from flambeau.codegen.llvm.types import Int, Value, is_float
 from flambeau.codegen.llvm.values import memory_type
 from flambeau.traced import is_multiple
@@ -63,9 +63,9 @@ class Panels:
     @property
     def key(self) -> object:
         """Equal keys mean equal contents."""
-        packed = (*self.roles.batch, *self.roles.rows, *self.summed)
-        extents = tuple(self.form.extents[k] for k in packed)
-        return self.height, self.roles.left, packed, extents
+        packed = (self.roles.batch, self.roles.rows, self.summed)
+        extents = tuple(self.form.extents[k] for axes in packed for k in axes)
+        return type(self), self.height, self.roles.left, packed, extents
 
     @cached_property
     def run(self) -> int:
@@ -93,12 +93,12 @@ class Panels:
         """About what packing takes all threads together."""
         return size_of(self.form.extents, self.roles.batch) * self.rows * self.terms * (0.4 if self.turns(lanes) else 2.5)
 
-    def build(self, module: Module, name: str, slots: int, scratch: Scratch) -> Pack:
+    def build(self, building: Building, name: str) -> Pack:
         """Adds the phase, and its block of scratch memory."""
-        block = scratch.own(self.bytes)
-        f = module.function(name, PHASE)
+        block = building.scratch.own(self.bytes)
+        f = building.module.function(name, PHASE)
         low, high = share(f, size_of(self.form.extents, self.roles.batch) * self.count)
-        self.fill(f, pointers(f, slots), scratch.pointer(f, block), low, high)
+        self.fill(f, pointers(f, building.slots), building.scratch.pointer(f, block), low, high)
         f.finish()
         return Pack(name, self.roles.left.slot, block, f.takes_sizes)
 

@@ -16,15 +16,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
-from flambeau.codegen.llvm.builder import Function, Module
+from flambeau.codegen.llvm.builder import Function
 from flambeau.codegen.llvm.contraction.buffers import LINE, Sums, clear
+from flambeau.codegen.llvm.contraction.building import Building, Packing
 from flambeau.codegen.llvm.contraction.elements import pointers, position
 from flambeau.codegen.llvm.contraction.epilogue import finish, has_long_epilogue, store
 from flambeau.codegen.llvm.contraction.form import Form, View
 from flambeau.codegen.llvm.contraction.micro import Left, Tile, product
 from flambeau.codegen.llvm.contraction.pack import BESIDE, Panels
 from flambeau.codegen.llvm.contraction.panel_columns import Block, Columns
-from flambeau.codegen.llvm.contraction.roles import PART, PHASE, Pack, Roles, Scratch, ceiling, every, place, share, unravel
+from flambeau.codegen.llvm.contraction.roles import PART, Roles, ceiling, every, place, unravel
 from flambeau.codegen.llvm.types import Int, Value, zero
 from flambeau.codegen.llvm.values import memory_type
 from flambeau.traced import is_multiple
@@ -102,11 +103,6 @@ class Panel:
         return [v for _, v in self.form.loads if abs(v.strides[inner]) == 1 and any(v.varies(k) for k in rows)]
 
     @property
-    def right_bytes(self) -> int:
-        """Bytes of a block of the right operand."""
-        return self.columns.elements * self.form.sum_bytes
-
-    @property
     def sums_bytes(self) -> int:
         """Bytes of each thread's block of sums."""
         return 0 if self.fused else self.panels_per_group * self.tile.height * self.columns.pitch * self.form.sum_bytes
@@ -116,39 +112,19 @@ class Panel:
         return replace(self, columns=replace(self.columns, lines=min(lines, self.lines)))
 
     @property
-    def pack_key(self) -> object:
-        """Plans with equal keys can use one pack."""
-        return self if self.shared else self.packed.key
+    def packing(self) -> Packing | None:
+        """What a phase of its own packs."""
+        if self.in_place or self.own:
+            return None
+        return self.columns if self.shared else self.packed
 
-    @property
-    def is_packed(self) -> bool:
-        """Whether a phase of its own packs an operand."""
-        return not (self.in_place or self.own)
-
-    def build_pack(self, module: Module, name: str, slots: int, scratch: Scratch) -> Pack:
-        """The phase that packs the left operand, or the `shared` right one: its blocks of columns one after another."""
-        if not self.shared:
-            return self.packed.build(module, name, slots, scratch)
-        blocks, slot = prod(self.columns.counts), self.roles.right.slot
-        number = scratch.own(blocks * self.right_bytes)
-        f = module.function(name, PHASE)
-        memory, packed = pointers(f, slots), scratch.pointer(f, number)
-
-        def one(u: Int, _: list[Value]) -> None:
-            block = self.columns.block(f, *unravel(f, u, self.columns.counts))
-            right = f.address(packed, f.mul(u, self.columns.elements), self.form.sum_type)
-            self.columns.copy(f, memory[slot], right, block, block.index, 0, self.columns.step)
-
-        low, high = share(f, blocks)
-        f.loop(low, high, 1, one)
-        f.finish()
-        return Pack(name, slot, number, f.takes_sizes)
-
-    def build(self, module: Module, name: str, slots: int, scratch: Scratch, pack: Pack | None) -> int:
-        """Adds the function that makes the sums from what `pack` packed; gives the number of its units of work."""
+    def build(self, building: Building, name: str) -> int:
+        """Adds the function that makes the sums; gives the number of its units of work."""
+        packing, scratch = self.packing, building.scratch
+        pack = None if packing is None else building.packed(packing)
         element = self.form.sum_type
-        f = module.function(name, PART)
-        memory = pointers(f, slots)
+        f = building.module.function(name, PART)
+        memory = pointers(f, building.slots)
         sums = scratch.private(f, "sums", self.sums_bytes)
         before = scratch.pointer(f, pack.scratch) if pack is not None else None
         if self.shared:
@@ -156,7 +132,7 @@ class Panel:
             all_right, packed = before, scratch.private(f, "left", self.packed.bytes)
             self.packed.fill(f, memory, packed, 0, self.panels)
         else:
-            all_right = scratch.private(f, "right", self.right_bytes)
+            all_right = scratch.private(f, "right", self.columns.bytes)
             packed = memory[self.roles.left.slot] if before is None else before
         if self.own:
             few = min(BESIDE, self.panels_per_group) * self.tile.height * self.columns.step

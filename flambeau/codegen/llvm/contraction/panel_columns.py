@@ -10,12 +10,15 @@ May import `codegen.llvm` and the contraction's other parts.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 
 from flambeau.codegen.llvm.builder import Function
 from flambeau.codegen.llvm.contraction.buffers import LINE, in_vectors, off_powers_of_two
-from flambeau.codegen.llvm.contraction.elements import read, read_turned
+from flambeau.codegen.llvm.contraction.building import Building
+from flambeau.codegen.llvm.contraction.elements import pointers, read, read_turned
 from flambeau.codegen.llvm.contraction.form import Form
-from flambeau.codegen.llvm.contraction.roles import Roles, ceiling, place, size_of, unravel
+from flambeau.codegen.llvm.contraction.roles import PHASE, Roles, ceiling, place, share, size_of, unravel
+from flambeau.codegen.llvm.lowered import Pack
 from flambeau.codegen.llvm.types import Int, Value, zero
 from flambeau.traced import is_multiple
 
@@ -105,6 +108,37 @@ class Columns:
         view, last = self.roles.right, self.roles.summed[-1]
         along = view.strides[last] == 1 and abs(view.strides[self.inner]) > 2
         return along and not view.checked(last) and not view.checked(self.inner) and 2 * self.form.extents[last] >= self.lanes > 1
+
+    # --- all blocks one after another, packed before
+
+    @property
+    def bytes(self) -> int:
+        """What the copy of a block takes."""
+        return self.elements * self.form.sum_bytes
+
+    @property
+    def key(self) -> object:
+        """Equal keys mean equal contents."""
+        return self
+
+    def build(self, building: Building, name: str) -> Pack:
+        """Adds the phase, and its block of scratch memory."""
+        blocks, slot = prod(self.counts), self.roles.right.slot
+        number = building.scratch.own(blocks * self.bytes)
+        f = building.module.function(name, PHASE)
+        memory, packed = pointers(f, building.slots), building.scratch.pointer(f, number)
+
+        def one(u: Int, _: list[Value]) -> None:
+            block = self.block(f, *unravel(f, u, self.counts))
+            right = f.address(packed, f.mul(u, self.elements), self.form.sum_type)
+            self.copy(f, memory[slot], right, block, block.index, 0, self.step)
+
+        low, high = share(f, blocks)
+        f.loop(low, high, 1, one)
+        f.finish()
+        return Pack(name, slot, number, f.takes_sizes)
+
+    # --- a block
 
     def block(self, f: Function, *coordinates: Int) -> Block:
         """The block at a place of `counts`."""

@@ -10,26 +10,13 @@ from flambeau.codegen.llvm.builder import Function
 from flambeau.codegen.llvm.contraction.form import Form, View
 from flambeau.codegen.llvm.types import Int, Value
 
-__all__ = ["PART", "PHASE", "Pack", "Roles", "Scratch", "roles", "every", "rows_there", "share", "unravel", "ceiling"]
+__all__ = ["PART", "PHASE", "Roles", "roles", "every", "rows_there", "share", "unravel", "ceiling"]
 
 
 PHASE = (("ptr", "arguments"), ("i64", "thread"), ("i64", "threads"))
 """A phase function's parameters."""
 PART = (("ptr", "arguments"), ("i64", "thread"), ("i64", "first"), ("i64", "last"))
 """The parameters of a function that does the units of work from `first` to before `last`, on any thread."""
-
-
-@dataclass(frozen=True)
-class Pack:
-    """A phase `function` that copies the operand in slot `slot` into scratch block `scratch`, in the order that the schedule
-    reads it. It depends on that slot alone and runs before the other phases; its result may be kept while the slot's
-    contents don't change."""
-
-    function: str
-    slot: int
-    scratch: int
-    takes_sizes: bool
-    """It depends on sizes that it is given, too, so that its result is not kept."""
 
 
 @dataclass(frozen=True)
@@ -43,37 +30,6 @@ class Roles:
     summed: tuple[int, ...]
     left: View
     right: View
-
-
-class Scratch:
-    """The scratch blocks of a kernel under construction: their sizes in bytes, and their pointers. Each of `threads` threads has
-    private ones of its own."""
-
-    def __init__(self, slots: int, threads: int) -> None:
-        self._slots, self._threads = slots, threads
-        self._private: dict[str, int] = {}
-        self.sizes: list[int] = []
-
-    def own(self, size: int) -> int:
-        """A block that all threads see; gives its number."""
-        self.sizes.append(size)
-        return len(self.sizes) - 1
-
-    def pointer(self, f: Function, number: int) -> Value:
-        """Such a block's address."""
-        return f.load("ptr", f.address(f.parameters[0], self._slots + number, "ptr"), 8)
-
-    def private(self, f: Function, name: str, size: int) -> Value:
-        """The address of the thread's block of that name. Parts share it by name, each using it while it runs: a thread may be in
-        one part and the next thread in another, so blocks of different threads never lie in one."""
-        if name not in self._private:
-            self._private[name] = len(self.sizes)
-            self.sizes += [0] * self._threads
-        first = self._private[name]
-        for number in range(first, first + self._threads):
-            self.sizes[number] = max(self.sizes[number], size)
-        thread = f.minimum(f.parameters[1], self._threads - 1)
-        return f.load("ptr", f.address(f.parameters[0], f.add(thread, self._slots + first), "ptr"), 8)
 
 
 def roles(form: Form) -> Roles:

@@ -17,8 +17,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
 
-from flambeau.codegen.llvm.builder import Function, Module
+from flambeau.codegen.llvm.builder import Function
 from flambeau.codegen.llvm.contraction.buffers import LINE, Sums, off_powers_of_two
+from flambeau.codegen.llvm.contraction.building import Building
 from flambeau.codegen.llvm.contraction.elements import pointers, position
 from flambeau.codegen.llvm.contraction.epilogue import finish, store
 from flambeau.codegen.llvm.contraction.filtering import transform
@@ -26,9 +27,7 @@ from flambeau.codegen.llvm.contraction.form import Form
 from flambeau.codegen.llvm.contraction.micro import Left, Tile, product
 from flambeau.codegen.llvm.contraction.roles import (
     PART,
-    Pack,
     Roles,
-    Scratch,
     ceiling,
     every,
     place,
@@ -54,7 +53,7 @@ AtLine = Callable[[list[Int], Int], list[Int]]
 
 @dataclass(frozen=True)
 class Winograd:
-    """A plan for one form; `build_pack` and `build` add its functions to a module."""
+    """A plan for one form; `build` adds its function to a kernel."""
 
     form: Form
     roles: Roles
@@ -143,21 +142,13 @@ class Winograd:
         writing them stays within few pages, and a line more, off powers of two."""
         return planes * self.pitch + 64 // self.form.sum_bytes
 
-    @property
-    def pack_key(self) -> object:
-        """Plans with equal keys can use one pack."""
-        return self.taps.key
-
-    def build_pack(self, module: Module, name: str, slots: int, scratch: Scratch) -> Pack:
-        """The phase that transforms the taps."""
-        return self.taps.build(module, name, slots, scratch)
-
-    def build(self, module: Module, name: str, slots: int, scratch: Scratch, pack: Pack) -> int:
-        """Adds the function that convolves, from the taps that `pack` transformed; gives the number of its units of work."""
+    def build(self, building: Building, name: str) -> int:
+        """Adds the function that convolves; gives the number of its units of work."""
+        pack, scratch = building.packed(self.taps), building.scratch
         element = self.form.sum_type
         r, extents, height = self.roles, self.form.extents, self.tile.height
-        f = module.function(name, PART)
-        memory = pointers(f, slots)
+        f = building.module.function(name, PART)
+        memory = pointers(f, building.slots)
         sizes = {
             "image": self.depth * self.stride(self.planes) * self.form.sum_bytes + 64,
             "sums": self.group * height * self.stride(self.points) * self.form.sum_bytes + 64,
@@ -167,8 +158,8 @@ class Winograd:
         line_count = prod(self.line_extents)
         plane = self.group * self.depth * height
         counts = [len(point) for point in self.taps.terms]
-        starts = module.table("i64", [sum(counts[:p]) for p in range(self.points)])
-        numbers = module.table("i64", counts)
+        starts = building.module.table("i64", [sum(counts[:p]) for p in range(self.points)])
+        numbers = building.module.table("i64", counts)
 
         def unit(u: Int, _: list[Value]) -> None:
             outer, block = f.div(u, self.blocks), f.rem(u, self.blocks)

@@ -1,6 +1,6 @@
 """The taps of minimal filtering (`kernels.filtering`), transformed once into panels: a `Pack` phase.
 
-May import `codegen.llvm` and the contraction's elements, filtering, form and roles.
+May import `codegen.llvm` and the contraction's building, elements, filtering, form and roles.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import prod
 
-from flambeau.codegen.llvm.builder import Module
+from flambeau.codegen.llvm.contraction.building import Building
 from flambeau.codegen.llvm.contraction.elements import pointers, read, read_flat
 from flambeau.codegen.llvm.contraction.filtering import transform
 from flambeau.codegen.llvm.contraction.form import Check, Form
-from flambeau.codegen.llvm.contraction.roles import PHASE, Pack, Roles, Scratch, ceiling, place, share, size_of, unravel
+from flambeau.codegen.llvm.contraction.roles import PHASE, Roles, ceiling, place, share, size_of, unravel
+from flambeau.codegen.llvm.lowered import Pack
 from flambeau.codegen.llvm.types import Int, Value
 from flambeau.kernels.filtering import Filtering
 
@@ -105,22 +106,22 @@ class Taps:
     @property
     def key(self) -> object:
         """Equal keys mean equal contents."""
-        packed = (*self.roles.batch, *self.roles.rows, *self.roles.summed)
-        extents = tuple(self.form.extents[k] for k in packed)
+        packed = (self.roles.batch, self.roles.rows, self.roles.summed)
+        extents = tuple(self.form.extents[k] for axes in packed for k in axes)
         sides = [(side.taps, side.filtering) for side in (self.vertical, self.horizontal)]
         return type(self), *sides, self.height, self.group, self.roles.left, packed, extents
 
-    def build(self, module: Module, name: str, slots: int, scratch: Scratch) -> Pack:
+    def build(self, building: Building, name: str) -> Pack:
         """Adds the phase, and its block of scratch memory."""
         element = self.form.sum_type
         form, r, height = self.form, self.roles, self.height
         batch = [form.extents[k] for k in r.batch]
         plane = self.group * self.depth * height
         total = prod(batch) * self.groups * self.planes * plane
-        block = scratch.own((total + 64) * self.form.sum_bytes)
-        f = module.function(name, PHASE)
-        memory = pointers(f, slots)
-        source, packed = memory[r.left.slot], scratch.pointer(f, block)
+        block = building.scratch.own((total + 64) * self.form.sum_bytes)
+        f = building.module.function(name, PHASE)
+        memory = pointers(f, building.slots)
+        source, packed = memory[r.left.slot], building.scratch.pointer(f, block)
         lanes = 1 << (height - 1).bit_length()
         y, x = self.vertical.filtering, self.horizontal.filtering
 

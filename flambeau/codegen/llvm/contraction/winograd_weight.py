@@ -18,14 +18,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
-from flambeau.codegen.llvm.builder import Function, Module
+from flambeau.codegen.llvm.builder import Function
 from flambeau.codegen.llvm.contraction.buffers import Sums, clear
+from flambeau.codegen.llvm.contraction.building import Building
 from flambeau.codegen.llvm.contraction.elements import pointers, position, read, read_many
 from flambeau.codegen.llvm.contraction.epilogue import finish, store
 from flambeau.codegen.llvm.contraction.filtering import transform
 from flambeau.codegen.llvm.contraction.form import Check, Form, View
 from flambeau.codegen.llvm.contraction.micro import Left, Tile, product
-from flambeau.codegen.llvm.contraction.roles import PART, Roles, Scratch, ceiling, every, place, roles, size_of, unravel
+from flambeau.codegen.llvm.contraction.roles import PART, Roles, ceiling, every, place, roles, size_of, unravel
 from flambeau.codegen.llvm.contraction.windows import Window, weight_windows
 from flambeau.codegen.llvm.shuffles import gathered, transpose
 from flambeau.codegen.llvm.target import Target
@@ -53,7 +54,7 @@ class Square:
 
 @dataclass(frozen=True)
 class WinogradWeight:
-    """A plan for one form; `build` adds its function to a module."""
+    """A plan for one form; `build` adds its function to a kernel."""
 
     form: Form
     roles: Roles
@@ -115,12 +116,12 @@ class WinogradWeight:
         """Elements between one tile's channels, or one row's sums, and the next's: off powers of two."""
         return self.per + self.lanes
 
-    def build(self, module: Module, name: str, slots: int, scratch: Scratch) -> int:
+    def build(self, building: Building, name: str) -> int:
         """Adds the function; gives the number of its units of work."""
         element = self.form.sum_type
         r, extents, lanes, height = self.roles, self.form.extents, self.lanes, self.tile.height
-        f = module.function(name, PART)
-        memory = pointers(f, slots)
+        f, scratch = building.module.function(name, PART), building.scratch
+        memory = pointers(f, building.slots)
 
         def block(key: str, elements: int) -> Value:
             return scratch.private(f, key, elements * self.form.sum_bytes + 64)
