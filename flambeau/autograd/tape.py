@@ -353,6 +353,18 @@ class BackwardRun:
         return found & (self._needed | {f for f, _ in self._wanted if f is not None})
 
 
+def _on_the_way(roots: Sequence[Edge], inputs: Sequence[Edge], stop_at_inputs: bool) -> set[GradientFunction]:
+    """The functions that lead from `roots` to `inputs`; with `stop_at_inputs` without those of the inputs themselves."""
+    targets = {f for f, _ in inputs if f is not None}
+    needed: set[GradientFunction] = set()
+    for function in reachable(roots):
+        for following, _ in function.edges:
+            if following in needed or following in targets:
+                needed.add(function)
+                break
+    return needed - targets if stop_at_inputs else needed
+
+
 def run_backward(
     roots: Sequence[Edge],
     gradients: Sequence[Any],
@@ -368,19 +380,8 @@ def run_backward(
     the gradients at them are returned, by (id of function, output); `hooks_at_inputs` tells whether tensor hooks at those
     places run first. With `stop_at_inputs` nothing goes on from one of those places to another.
     """
-    wanted: set[Edge] = set()  # the places asked for
-    needed: set[GradientFunction] | None = None  # the functions on the way there; None: all
-    if inputs is not None:
-        wanted.update(inputs)
-        targets = {f for f, _ in inputs if f is not None}
-        needed = set()
-        for function in reachable(roots):
-            for following, _ in function.edges:
-                if following in needed or following in targets:
-                    needed.add(function)
-                    break
-        if stop_at_inputs:
-            needed -= targets
+    wanted = set(inputs or ())
+    needed = None if inputs is None else _on_the_way(roots, inputs, stop_at_inputs)  # None: all
     collected: dict[tuple[int, int], Any] = {}
     pending: dict[GradientFunction, list[Any]] = {}
     queue: list[tuple[float, int, GradientFunction]] = []
@@ -432,16 +433,10 @@ def run_backward(
                     edges = results = ()
                     continue
             if function.pre_hooks:
-                for hook in list(function.pre_hooks.values()):
-                    replaced = hook(tuple(grads))
-                    if replaced is not None:
-                        grads = list(replaced)
+                grads = _run_pre_hooks(function.pre_hooks, grads)
             results = _observed(function, grads) if anomaly.enabled else function.backward(grads)
             if function.hooks:
-                for hook in list(function.hooks.values()):
-                    replaced = hook(tuple(results), tuple(grads))
-                    if replaced is not None:
-                        results = replaced
+                results = _run_hooks(function.hooks, results, grads)
             if not retain_graph:
                 function.release()
             edges = function.edges
@@ -457,3 +452,21 @@ def _run_tensor_hooks(by_output: dict[int, OrderedDict[int, Any]], grads: list[A
                 replaced = hook(grads[output])
                 if replaced is not None:
                     grads[output] = replaced
+
+
+def _run_pre_hooks(hooks: OrderedDict[int, Any], grads: list[Any]) -> list[Any]:
+    """The gradients that a function is called for, after its hooks looked at them or replaced them."""
+    for hook in list(hooks.values()):
+        replaced = hook(tuple(grads))
+        if replaced is not None:
+            grads = list(replaced)
+    return grads
+
+
+def _run_hooks(hooks: OrderedDict[int, Any], results: Sequence[Any], grads: list[Any]) -> Sequence[Any]:
+    """The gradients that a function gave for `grads`, after its hooks looked at them or replaced them."""
+    for hook in list(hooks.values()):
+        replaced = hook(tuple(results), tuple(grads))
+        if replaced is not None:
+            results = replaced
+    return results
