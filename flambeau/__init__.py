@@ -80,6 +80,8 @@ _ELSEWHERE = {
     "set_printoptions": "flambeau.printing",
     "compile": "flambeau.recording",
     "synchronize": "flambeau.runtime",
+    "Event": "flambeau.streams",
+    "Stream": "flambeau.streams",
     "set_num_threads": "flambeau.runtime",
     "get_num_threads": "flambeau.runtime",
     "set_float32_matmul_precision": "flambeau.precision",
