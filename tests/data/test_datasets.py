@@ -79,6 +79,25 @@ def test_what_cannot_be_collated(make):
     assert mine == raised(lambda: theirs.default_collate(make(torch)))
 
 
+def test_collating_classes_of_ones_own():
+    """As PyTorch's documentation shows it: by the map that the default batches are made with, and more in it."""
+    from torch.utils.data._utils import collate as reference
+
+    from flambeau.utils.data._utils import collate as mine
+
+    class Word:
+        def __init__(self, text):
+            self.text = text
+
+    def batches(module):
+        def join(batch, *, collate_fn_map=None):
+            return " ".join(word.text for word in batch)
+
+        return module.collate([(1, Word("a")), (2, Word("b"))], collate_fn_map={**module.default_collate_fn_map, Word: join})
+
+    assert plain(batches(mine)) == plain(batches(reference)) and batches(mine)[1] == "a b"
+
+
 def test_collated_tensors_of_unequal_shape():
     with pytest.raises(RuntimeError, match="equal size"):
         ours.default_collate([flambeau.ones(2), flambeau.ones(3)])
