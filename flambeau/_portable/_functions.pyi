@@ -3338,6 +3338,7 @@ DisableTorchFunction: Any
 DisableTorchFunctionSubclass: Any
 DoubleTensor: Any
 EnumType: Any
+Event: Any
 FloatTensor: Any
 FloatType: Any
 Future: Any
@@ -3363,6 +3364,7 @@ ScriptModule: Any
 ScriptObject: Any
 ShortTensor: Any
 Size: Any
+Stream: Any
 StreamObjType: Any
 StringType: Any
 SymBool: Any

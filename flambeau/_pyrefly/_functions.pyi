@@ -2716,6 +2716,7 @@ DisableTorchFunction: Any
 DisableTorchFunctionSubclass: Any
 DoubleTensor: Any
 EnumType: Any
+Event: Any
 FloatTensor: Any
 FloatType: Any
 Future: Any
@@ -2741,6 +2742,7 @@ ScriptModule: Any
 ScriptObject: Any
 ShortTensor: Any
 Size: Any
+Stream: Any
 StreamObjType: Any
 StringType: Any
 SymBool: Any

@@ -100,8 +100,11 @@ def number_before(function: str, value: Any) -> Any:
     return value
 
 
-def sizes(function: str, given: Sequence[Any], argument: str = "size") -> tuple[int, ...]:
-    """Sizes given as `f(2, 3)`, `f((2, 3))` or `f(torch.Size([2, 3]))`, as a tuple of ints."""
+def sizes(function: str, given: Sequence[Any], argument: str = "size", position: int = 1) -> tuple[int, ...]:
+    """Sizes given as `f(2, 3)`, `f((2, 3))` or `f(torch.Size([2, 3]))`, as a tuple of ints.
+
+    Like PyTorch, refuses a bool in the first place only. `position`: the argument's, for the error.
+    """
     if not given:
         raise TypeError(f'{function}() missing 1 required positional arguments: "{argument}"')
     values: Iterable[Any] = given
@@ -117,22 +120,23 @@ def sizes(function: str, given: Sequence[Any], argument: str = "size") -> tuple[
             result.append(v)
             continue
         try:
-            if isinstance(v, bool):
+            if isinstance(v, bool) and not result:
                 raise TypeError
             result.append(as_index(v))
         except TypeError:
-            raise _size_error(function, argument, v, None if values is given and len(given) == 1 else len(result)) from None
+            place = None if values is given and len(given) == 1 else len(result)
+            raise _size_error(function, argument, v, place, position) from None
     return tuple(result)
 
 
-def _size_error(function: str, argument: str, value: Any, place: int | None) -> TypeError:
+def _size_error(function: str, argument: str, value: Any, place: int | None, position: int) -> TypeError:
     """For a value that isn't a size: all that was given, or what is at a place of it."""
     name = type(value).__name__
     if place:
         error = f'failed to unpack the object at pos {place + 1} with error "type must be tuple of ints,but got {name}"'
         return TypeError(f"{function}(): argument '{argument}' {error}")
     found = f"not {name}" if place is None else f"but found element of type {name} at pos 0"
-    return TypeError(f"{function}(): argument '{argument}' (position 1) must be tuple of ints, {found}")
+    return TypeError(f"{function}(): argument '{argument}' (position {position}) must be tuple of ints, {found}")
 
 
 def check_sizes(shape: Sequence[int], itemsize: int = 1) -> None:

@@ -96,22 +96,27 @@ def adaptive_pool(
     *,
     spatial: int = 2,
     operator: str = "",
+    averaging: bool = False,
 ) -> Shape:
-    """[N, C, *S] or [C, *S] pooled to `output_size`, where None keeps a size."""
+    """[N, C, *S] or [C, *S] pooled to `output_size`, where None keeps a size.
+
+    No windows over nothing, but a mean of all, NaN, is one in PyTorch. Maxima need channels, too.
+    """
     operator = operator or f"adaptive_pool{spatial}d"
     if output_size is None or not isinstance(output_size, (tuple, list)):
         wanted: tuple[Size | None, ...] = (output_size,) * spatial
     elif len(input) <= len(output_size) and spatial > 1:
         raise ValueError(f"Input dimension should be at least {len(output_size) + 1}")
-    elif len(output_size) == 1:
-        wanted = tuple(output_size) * spatial
     elif len(output_size) == spatial:
         wanted = tuple(output_size)
     else:
-        raise ShapeError(f"{operator}: internal error: output_size.size() must be {spatial}, got {show(output_size)}")
+        what = ": output_size" if averaging else "(): internal error: output_size.size()"
+        raise ShapeError(f"{operator}{what} must be {spatial}")
     if len(input) not in (spatial + 1, spatial + 2):
-        raise ShapeError(f"{operator}(): Expected {spatial + 1}D or {spatial + 2}D tensor, but got {show(input)}")
-    for dim in range(len(input) - spatial, len(input)):
+        got = f"{'' if averaging else ':'} {show(input)}"
+        raise ShapeError(f"{operator}(): Expected {spatial + 1}D or {spatial + 2}D tensor, but got{got}")
+    whole = averaging and all(want is not None and equal(want, 1) is True for want in wanted)
+    for dim in () if whole else range(len(input) - spatial if averaging else 1, len(input)):
         if equal(input[dim], 0) is True:
             raise ShapeError(
                 f"{operator}(): Expected input to have non-zero size for non-batch dimensions, but input has sizes {show(input)}"

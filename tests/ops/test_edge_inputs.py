@@ -25,6 +25,10 @@ CASES: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [
     (lambda t, x: t.nn.functional.adaptive_avg_pool2d(x, 2), (IMAGE[:0].clone().requires_grad_(),)),
     (lambda t, x: t.nn.functional.adaptive_max_pool2d(x, (0, 2)), (IMAGE.clone().requires_grad_(),)),
     (lambda t, x: t.nn.functional.adaptive_avg_pool2d(x, (2, 2)), (F.reshape(1, 3),)),
+    *((lambda t, x, n=n, s=s: getattr(t.nn.functional, f"adaptive_{n}")(x, s), (torch.zeros(shape).requires_grad_(),))
+      for n, shape in (("avg_pool1d", (2, 4, 0)), ("avg_pool2d", (2, 0, 4)), ("avg_pool2d", (2, 0, 3, 4)),
+                       ("avg_pool3d", (2, 3, 0, 1, 4)), ("max_pool1d", (2, 0, 4)), ("max_pool2d", (2, 0, 4, 4)),
+                       ("max_pool2d", (0, 3, 4, 4))) for s in (1, 2)),
     (lambda t, x: t.i0(x), (torch.tensor([3e38, -3e38, torch.inf, 20.0]),)),
     (lambda t, x: t.constant_pad_nd(x, (1, 2), 1 + 2j), (torch.tensor([1j]),)),
     (lambda t, x: t.constant_pad_nd(x, (1, 2), "a"), (F,)), (lambda t, x: t.constant_pad_nd(x, (1, 2), 1j), (F,)),

@@ -14,8 +14,9 @@ from flambeau.nn.functional.arguments import check_floating, check_tensor, hasha
 from flambeau.nn.functional.pooling import _avg_pool, _each, _max_pool, lowest, place_of_maximum
 from flambeau.nn.functional.windows import positions
 from flambeau.ops.composite import repeated, untaped
-from flambeau.ops.operands import cast
+from flambeau.ops.operands import cast, sizes
 from flambeau.ops.registry import operator
+from flambeau.shapes import ShapeError
 from flambeau.shapes import pooling as rules
 from flambeau.shapes.windows import per_dimension
 from flambeau.tensor import Tensor
@@ -28,13 +29,19 @@ __all__ = [
 ]  # fmt: skip
 
 
-def _shape(x: Tensor, output_size: Any, spatial: int, name: str) -> tuple[int, ...]:
-    if output_size is None:
-        raise TypeError(f"{name}(): argument 'output_size' (position 2) must be tuple of ints, not NoneType")
-    for size in output_size if isinstance(output_size, (tuple, list)) else (output_size,):
-        if isinstance(size, (bool, float, complex, str)):
-            raise TypeError(f"{name}(): argument 'output_size' (position 2) must be tuple of ints, not {type(size).__name__}")
-    return rules.adaptive_pool(tuple(x._shape), hashable(output_size), spatial=spatial, operator=name)
+def _shape(x: Tensor, output_size: Any, spatial: int, name: str, averaging: bool = False) -> tuple[int, ...]:
+    """The result's shape, or what is wrong with the arguments."""
+    wanted: Any = output_size
+    if spatial > 1 and not isinstance(output_size, int):
+        given = [output_size[at] for at in range(len(output_size))]
+        read = sizes(name, ([0 if size is None else size for size in given],), "output_size", 2)
+        wanted = tuple(None if size is None else number for size, number in zip(given, read))
+    else:
+        read = sizes(name, (output_size,), "output_size", 2)
+        if len(read) != 1:
+            raise ShapeError(f"{name}() argument 'output_size' should contain one int (got {len(read)})")
+        wanted = read[0]
+    return rules.adaptive_pool(tuple(x._shape), wanted, spatial=spatial, operator=name, averaging=averaging)
 
 
 def _blocks(x: Tensor, out: tuple[int, ...]) -> tuple[Tensor, list[Tensor], Tensor]:
@@ -89,10 +96,12 @@ def _make_adaptive_avg_pool(spatial: int) -> Callable[..., Any]:
         name = f"adaptive_avg_pool{spatial}d"
         x = check_tensor(input, name, "input")
         check_floating(name, x)
-        shape = _shape(x, output_size, spatial, name)
+        shape = _shape(x, output_size, spatial, name, averaging=True)
         out = shape[-spatial:]
         if 0 in shape:
             return _of_nothing(x, shape)
+        if 0 in x._shape:
+            return x.mean(tuple(range(-spatial, 0)), keepdim=True).expand(shape).contiguous()
         kernel = _even(x, out)
         if kernel is not None:
             return _avg_pool(spatial, x, kernel, kernel, 0, False, True, None)
