@@ -162,8 +162,23 @@ def added_mask(mask: Tensor | None, name: str, like: Tensor, other: Tensor | Non
     return like.detach().new_zeros(mask.shape)._fill_where(mask, -math.inf) if mask.dtype is bool_ else mask
 
 
-def _projected(query: Tensor, key: Tensor, value: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+def _check_dimensions(query: Tensor, key: Tensor, value: Tensor) -> None:
+    if query.ndim not in (2, 3):
+        raise AssertionError(f"query should be unbatched 2D or batched 3D tensor but received {query.ndim}-D query tensor")
+    for name, t in (("key", key), ("value", value)):
+        if t.ndim != query.ndim:
+            kind = "batched 3-D" if query.ndim == 3 else "unbatched 2-D"
+            raise AssertionError(f"For {kind} `query`, expected `{name}` to be {query.ndim}-D but found {t.ndim}-D tensor")
+
+
+def _projected(
+    query: Tensor, key: Tensor, value: Tensor, weight: Tensor | None, bias: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor]:
     """The three projections from one packed weight [3E, E]; a self-attention's in a single product."""
+    if key.shape != value.shape:
+        raise AssertionError(f"key shape {key.shape} does not match value shape {value.shape}")
+    if weight is None:
+        raise AssertionError("use_separate_proj_weight is False but in_proj_weight is None")
     width = query.shape[-1]
     if query is key and key is value:
         q, k, v = linear(query, weight, bias).split(width, -1)
@@ -172,6 +187,43 @@ def _projected(query: Tensor, key: Tensor, value: Tensor, weight: Tensor, bias: 
     biases = (None,) * 3 if bias is None else bias.split(width)
     q, k, v = (linear(t, w, b) for t, w, b in zip((query, key, value), weights, biases))
     return q, k, v
+
+
+def _projected_apart(
+    tensors: tuple[Tensor, Tensor, Tensor], weights: tuple[Tensor | None, ...], bias: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The projections of query, key and value, each by a weight of its own; their biases [3E] are packed."""
+    biases = (None,) * 3 if bias is None else bias.chunk(3)
+    given = [weight for weight in weights if weight is not None]
+    if len(given) < len(weights):
+        raise AssertionError("use_separate_proj_weight is True but one of q_proj_weight, k_proj_weight, v_proj_weight is None")
+    q, k, v = (linear(t, w, b) for t, w, b in zip(tensors, given, biases))
+    return q, k, v
+
+
+def _for_each_head(mask: Tensor, shape: tuple[int, int, int]) -> Tensor:
+    """A mask [L, S] or of `shape` [N·heads, L, S] as [1 or N·heads, L, S]."""
+    if mask.ndim == 2:
+        if tuple(mask.shape) != shape[1:]:
+            raise RuntimeError(f"The shape of the 2D attn_mask is {mask.shape}, but should be {shape[1:]}.")
+        return mask.unsqueeze(0)
+    if mask.ndim != 3:
+        raise RuntimeError(f"attn_mask's dimension {mask.ndim} is not supported")
+    if tuple(mask.shape) != shape:
+        raise RuntimeError(f"The shape of the 3D attn_mask is {mask.shape}, but should be {shape}.")
+    return mask
+
+
+def _padding_for_each_head(padding: Tensor, batch: int, heads: int, source: int) -> Tensor:
+    """A mask [N, S] of an example's sources as [N·heads, 1, S]."""
+    if tuple(padding.shape) != (batch, source):
+        raise AssertionError(f"expecting key_padding_mask shape of {(batch, source)}, but got {padding.shape}")
+    return padding.reshape(batch, 1, 1, source).expand((batch, heads, 1, source)).reshape(batch * heads, 1, source)
+
+
+def _one_more_source(mask: Tensor | None) -> Tensor | None:
+    """A mask that leaves in one source more, behind the others."""
+    return None if mask is None else pad(mask, (0, 1))
 
 
 @operator(namespace="nn.functional", method=False)
@@ -203,12 +255,7 @@ def multi_head_attention_forward(
     is_causal: bool = False,
 ) -> tuple[Tensor, Tensor | None]:
     """What `nn.MultiheadAttention` computes, for [L, N, E] (or [L, E]): the result and, with `need_weights`, the weights."""
-    if query.ndim not in (2, 3):
-        raise AssertionError(f"query should be unbatched 2D or batched 3D tensor but received {query.ndim}-D query tensor")
-    for name, t in (("key", key), ("value", value)):
-        if t.ndim != query.ndim:
-            kind = "batched 3-D" if query.ndim == 3 else "unbatched 2-D"
-            raise AssertionError(f"For {kind} `query`, expected `{name}` to be {query.ndim}-D but found {t.ndim}-D tensor")
+    _check_dimensions(query, key, value)
     is_batched = query.ndim == 3
     if is_causal and attn_mask is None:
         raise RuntimeError(
@@ -227,47 +274,26 @@ def multi_head_attention_forward(
     if head * num_heads != width:
         raise AssertionError(f"embed_dim {width} not divisible by num_heads {num_heads}")
     if use_separate_proj_weight:
-        if q_proj_weight is None or k_proj_weight is None or v_proj_weight is None:
-            raise AssertionError(
-                "use_separate_proj_weight is True but one of q_proj_weight, k_proj_weight, v_proj_weight is None"
-            )
-        biases = (None,) * 3 if in_proj_bias is None else in_proj_bias.chunk(3)
-        q, k, v = (linear(t, w, b) for t, w, b in zip((query, key, value), (q_proj_weight, k_proj_weight, v_proj_weight), biases))
+        apart = (q_proj_weight, k_proj_weight, v_proj_weight)
+        q, k, v = _projected_apart((query, key, value), apart, in_proj_bias)
     else:
-        if key.shape != value.shape:
-            raise AssertionError(f"key shape {key.shape} does not match value shape {value.shape}")
-        if in_proj_weight is None:
-            raise AssertionError("use_separate_proj_weight is False but in_proj_weight is None")
         q, k, v = _projected(query, key, value, in_proj_weight, in_proj_bias)
     padding = added_mask(key_padding_mask, "key_padding_mask", q, attn_mask, "attn_mask")
     mask = added_mask(attn_mask, "attn_mask", q)
     if mask is not None:
-        if mask.ndim == 2:
-            if tuple(mask.shape) != (length, key.shape[0]):
-                raise RuntimeError(f"The shape of the 2D attn_mask is {mask.shape}, but should be {(length, key.shape[0])}.")
-            mask = mask.unsqueeze(0)
-        elif mask.ndim != 3:
-            raise RuntimeError(f"attn_mask's dimension {mask.ndim} is not supported")
-        elif tuple(mask.shape) != (batch * num_heads, length, key.shape[0]):
-            raise RuntimeError(
-                f"The shape of the 3D attn_mask is {mask.shape}, but should be {(batch * num_heads, length, key.shape[0])}."
-            )
+        mask = _for_each_head(mask, (batch * num_heads, length, key.shape[0]))
     if bias_k is not None and bias_v is not None:
         k, v = cat((k, bias_k.expand((1, batch, width)))), cat((v, bias_v.expand((1, batch, width))))
-        mask = None if mask is None else pad(mask, (0, 1))
-        padding = None if padding is None else pad(padding, (0, 1))
+        mask, padding = _one_more_source(mask), _one_more_source(padding)
     q = q.reshape(length, batch * num_heads, head).transpose(0, 1)
     k = k.reshape(-1, batch * num_heads, head).transpose(0, 1) if static_k is None else static_k
     v = v.reshape(-1, batch * num_heads, head).transpose(0, 1) if static_v is None else static_v
     if add_zero_attn:
         k, v = (cat((t, t.detach().new_zeros((batch * num_heads, 1, head))), 1) for t in (k, v))
-        mask = None if mask is None else pad(mask, (0, 1))
-        padding = None if padding is None else pad(padding, (0, 1))
+        mask, padding = _one_more_source(mask), _one_more_source(padding)
     source = k.shape[1]
     if padding is not None:
-        if tuple(padding.shape) != (batch, source):
-            raise AssertionError(f"expecting key_padding_mask shape of {(batch, source)}, but got {padding.shape}")
-        spread = padding.reshape(batch, 1, 1, source).expand((batch, num_heads, 1, source)).reshape(batch * num_heads, 1, source)
+        spread = _padding_for_each_head(padding, batch, num_heads, source)
         mask = spread if mask is None else mask + spread
     factor, p = math.sqrt(1.0 / head), dropout_p if training else 0.0
     if need_weights:
