@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flambeau.dtypes import bool_, default_dtype, int64, scalar_dtype
+from flambeau.layout import sparse_coo, sparse_csc, sparse_csr, strided
 from flambeau.tensor import Tensor
 
 __all__ = ["set_printoptions", "tensor_text"]
@@ -160,6 +161,8 @@ def tensor_text(t: Tensor) -> str:
     kind = type(t)
     start = "tensor(" if kind is Tensor or kind.__module__.startswith(_OURS) else f"{kind.__name__}("
     indent = len(start)
+    if t.layout is not strided:
+        return _sparse_text(t, start, indent)
     suffixes = []
     if t._storage.device != "cpu":
         suffixes.append(f"device='{t._storage.device}'")
@@ -174,20 +177,56 @@ def tensor_text(t: Tensor) -> str:
         if not usual:
             suffixes.append(f"dtype={t.dtype}")
         text = _body(t, indent)
+    return _with_suffixes(start + text, indent, suffixes + _history_of(t))
+
+
+def _history_of(t: Tensor) -> list[str]:
     if t.grad_fn is not None:
-        suffixes.append(f"grad_fn=<{t.grad_fn.name()}>")
-    elif t.requires_grad:
-        suffixes.append("requires_grad=True")
-    parts = [start, text]
-    last_line = len(start + text) - (start + text).rfind("\n") + 1
-    for suffix in suffixes:
-        if last_line + len(suffix) + 2 > options.linewidth:
+        return [f"grad_fn=<{t.grad_fn.name()}>"]
+    return ["requires_grad=True"] if t.requires_grad else []
+
+
+def _with_suffixes(text: str, indent: int, suffixes: list[str], is_on_new_line: bool = False) -> str:
+    """The text and what else is said of a tensor, in lines that aren't too long."""
+    parts = [text]
+    last_line = len(text) - text.rfind("\n") + 1
+    for number, suffix in enumerate(suffixes):
+        if (is_on_new_line and not number) or last_line + len(suffix) + 2 > options.linewidth:
             parts.append(",\n" + " " * indent + suffix)
             last_line = indent + len(suffix)
         else:
             parts.append(", " + suffix)
             last_line += len(suffix) + 2
     return "".join(parts) + ")"
+
+
+def _sparse_text(t: Tensor, start: str, indent: int) -> str:
+    """A sparse tensor's indices and values."""
+    storage: Any = t._storage
+    values = storage.values
+    named = zip(_INDICES.get(t.layout, ("indices",)), storage.indices)
+    texts = []
+    for name, part in (*named, ("values", values)):
+        head = name + "=tensor("
+        if part.is_meta:
+            body = "..., size=" + str(tuple(part.shape))
+        elif part.numel():
+            body = _body(part, indent + len(head))
+        else:
+            body = "[], size=" + str(tuple(part.shape))
+        texts.append(head + body + ")")
+    suffixes = [] if t._storage.device == "cpu" else [f"device='{t._storage.device}'"]
+    suffixes.append(f"size={tuple(t.shape)}")
+    if not t.is_meta:
+        suffixes.append(f"nnz={values.shape[0]}")
+    if t.dtype not in (default_dtype(), scalar_dtype(1j), int64, bool_):
+        suffixes.append(f"dtype={t.dtype}")
+    suffixes += [f"layout={t.layout}", *_history_of(t)]
+    text = start + (",\n" + " " * indent).join(texts)
+    return _with_suffixes(text, indent, suffixes, t.layout is sparse_coo)
+
+
+_INDICES = {sparse_csr: ("crow_indices", "col_indices"), sparse_csc: ("ccol_indices", "row_indices")}
 
 
 tensor_text.__name__ = "__repr__"

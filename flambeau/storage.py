@@ -20,6 +20,7 @@ from flambeau import devices
 from flambeau.dtypes import dtype
 from flambeau.graph.node import Node
 from flambeau.graph.primitives.leaf import BUFFER, PART, escaped
+from flambeau.layout import strided
 
 __all__ = [
     "Storage",
@@ -128,6 +129,7 @@ class Storage:
     sharing: Any  # what a `SharedStorage` has besides; unset in others
     is_program = False
     is_shared = False
+    layout = strided
     has_lasting_nodes = True
     """Whether a view may keep the node that it reads, as long as `version` stays the same."""
 

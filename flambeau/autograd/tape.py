@@ -21,6 +21,7 @@ from flambeau.autograd.modes import set_grad_enabled, state
 
 __all__ = [
     "GradientFunction",
+    "added",
     "FreedError",
     "freed_error",
     "next_sequence",
@@ -292,6 +293,11 @@ def reachable(roots: Sequence[Edge]) -> list[GradientFunction]:
     return sorted([f for f in found if f is not None], key=_sequence_of)
 
 
+def added(known: Any, gradient: Any) -> Any:
+    """The sum of two gradients; of which one that is sparse must be added to one that is dense."""
+    return gradient + known if known.is_sparse else known + gradient
+
+
 def _uses_of_leaves(roots: Sequence[Edge]) -> dict[GradientFunction, int]:
     """For each leaf that the roots depend on, or that is one, how many gradients may come to it."""
     seen: set[GradientFunction] = set()
@@ -404,7 +410,7 @@ def run_backward(
                     pass
                 elif slots is not None:
                     known = slots[output]
-                    slots[output] = gradient if known is None else known + gradient
+                    slots[output] = gradient if known is None else added(known, gradient)
                 elif needed is None or following in needed or edge in wanted:
                     slots = pending[following] = [None] * following.outputs
                     slots[output] = gradient

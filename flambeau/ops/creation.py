@@ -11,7 +11,7 @@ from flambeau.dtypes import bool_, check_held, default_dtype, dtype, float64, in
 from flambeau.graph.node import Node
 from flambeau.graph.primitives.leaf import number
 from flambeau.host import check_range, flatten, pack
-from flambeau.ops.operands import check_fits, check_sizes, format_argument, python_number, sizes, strides_like
+from flambeau.ops.operands import check_fits, check_form, check_sizes, format_argument, python_number, sizes, strides_like
 from flambeau.ops.registry import operator
 from flambeau.shapes.strides import format_strides, memory_order
 from flambeau.size import Size
@@ -273,6 +273,7 @@ def _maker(name: str, value: int, doc: str) -> Any:
     ) -> Tensor:
         if not isinstance(input, Tensor):
             raise TypeError(f"{name}_like(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
+        check_form(input, layout)
         where = input._storage.device if device is None else as_device_name(device)
         strides = strides_like(input, memory_format, name + "_like") if memory_format is not None or input._strides else None
         return _repeated(tuple(input._shape), value, dtype or input._storage.dtype, where, requires_grad, strides)

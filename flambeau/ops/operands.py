@@ -17,7 +17,7 @@ from flambeau.dtypes import combine, default_dtype, dtype, finfo, float32, iinfo
 from flambeau.graph.primitives.elementwise import CAST
 from flambeau.graph.primitives.leaf import number
 from flambeau.graph.primitives.movement import EXPAND, RESHAPE
-from flambeau.layout import memory_format, preserve_format
+from flambeau.layout import memory_format, preserve_format, strided
 from flambeau.shapes.broadcasting import broadcast
 from flambeau.shapes.strides import pointwise, preserved
 from flambeau.size import contiguous_strides
@@ -26,8 +26,8 @@ from flambeau.tensor import Tensor, View, from_node, over
 
 __all__ = [
     "Scalar", "check_tensor", "result_dtype", "operands", "pair", "cast", "scalar", "filled", "expand", "same_device",
-    "as_python", "python_number", "sizes", "dims_argument", "floating", "accumulation_dtype", "check_fits", "integer",
-    "number_before",
+    "as_python", "python_number", "sizes", "dims_argument", "floating", "accumulation_dtype", "check_fits", "check_form",
+    "integer", "number_before",
     "refuse", "refuse_complex",
     "wrapped", "format_argument", "strides_like",
 ]  # fmt: skip
@@ -171,8 +171,15 @@ def format_argument(function: str, value: Any) -> memory_format:
     raise TypeError(f"{function}(): argument 'memory_format' must be torch.memory_format, not {type(value).__name__}")
 
 
+def check_form(t: Tensor, layout: Any = None) -> None:
+    """Raises NotImplementedError where a new tensor is to be like a sparse one, which no dense tensor is."""
+    if t._storage.layout is not strided and layout is None:
+        assert t._storage.node
+
+
 def strides_like(t: Tensor, format: Any = None, function: str = "clone") -> tuple[int, ...]:
     """The strides of a new tensor like this one, in a memory format; in the tensor's own where that is None."""
+    check_form(t)
     if t._strides is None and format is None:
         return contiguous_strides(t._shape)
     return preserved(t._shape, t.stride(), preserve_format if format is None else format_argument(function, format))

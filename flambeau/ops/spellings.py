@@ -44,7 +44,8 @@ def with_spellings(function: Callable[..., Any], others: Mapping[str, str]) -> C
                 kwargs["dtype"] = PYTHON_TYPES.get(kwargs["dtype"], kwargs["dtype"])
             if takes_layout and kwargs.get("layout") not in (None, strided):
                 raise NotImplementedError(
-                    f"{function.__name__}(): expected layout torch.strided, got {kwargs['layout']!r}: there are no sparse tensors"
+                    f"{function.__name__}(): expected layout torch.strided, got {kwargs['layout']!r}: sparse tensors are made by "
+                    "sparse_coo_tensor and to_sparse"
                 )
             if variadic is not None and variadic in kwargs:
                 leading = () if first is None or first == variadic or args else (kwargs.pop(first),)

@@ -12,7 +12,10 @@ from typing import Any
 
 from flambeau import dtypes
 from flambeau.device import device
+from flambeau.layout import sparse_coo, sparse_csc, sparse_csr, strided
 from flambeau.nn.parameter import Parameter
+from flambeau.ops.sparse.compressed import sparse_compressed_tensor
+from flambeau.ops.sparse.construction import sparse_coo_tensor
 from flambeau.serialization.storages import STORAGE_NAMES, LoadedStorage, StorageType, view_of
 from flambeau.size import Size
 from flambeau.tensor import Tensor
@@ -66,6 +69,27 @@ def _rebuild_from_type(function: Any, kind: Any, args: Any, state: Any) -> Any:
     return function(*args)
 
 
+_LAYOUTS = {repr(known): known for known in (strided, sparse_coo, sparse_csr, sparse_csc)}
+
+
+def _layout(name: Any) -> Any:
+    if name not in _LAYOUTS:
+        raise TypeError(f"a tensor of the layout {name!r}, which isn't there")
+    return _LAYOUTS[name]
+
+
+def _rebuild_sparse_tensor(layout: Any, data: Any) -> Tensor:
+    """A sparse tensor of its parts, which are looked at: operators rely on indices that fit the shape."""
+    if not all(isinstance(part, Tensor) for part in data[: 2 if layout is sparse_coo else 3]):
+        raise TypeError("a sparse tensor of something that is no tensor")
+    if layout is sparse_coo:
+        indices, values, size, *flag = data
+        is_coalesced = bool(flag[0]) if flag else None
+        return sparse_coo_tensor(indices, values, size, check_invariants=True, is_coalesced=is_coalesced)
+    starts, others, values, size = data
+    return sparse_compressed_tensor(starts, others, values, size, layout, {"check_invariants": True})
+
+
 def _size(values: Any = ()) -> Size:
     return Size(int(v) for v in values)
 
@@ -91,6 +115,8 @@ _ALLOWED: dict[str, Any] = {
     "torch._utils._rebuild_parameter": _rebuild_parameter,
     "torch._utils._rebuild_parameter_with_state": _rebuild_parameter,
     "torch._tensor._rebuild_from_type_v2": _rebuild_from_type,
+    "torch._utils._rebuild_sparse_tensor": _rebuild_sparse_tensor,
+    "torch.serialization._get_layout": _layout,
     "torch.nn.parameter.Parameter": _rebuild_parameter,
     "torch.Size": _size,
     "torch.device": device,

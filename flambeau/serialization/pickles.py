@@ -15,6 +15,7 @@ from typing import Any
 
 from flambeau import dtypes
 from flambeau.device import device
+from flambeau.layout import layout, sparse_coo, strided
 from flambeau.nn.parameter import Parameter
 from flambeau.serialization import globals as allowed
 from flambeau.serialization import objects
@@ -148,7 +149,11 @@ class _Global:
         raise AssertionError("a name that is written is never called")
 
 
-_REBUILD = {name: _Global("torch._utils", name) for name in ("_rebuild_tensor_v2", "_rebuild_tensor_v3", "_rebuild_parameter")}
+_REBUILD = {
+    name: _Global("torch._utils", name)
+    for name in ("_rebuild_tensor_v2", "_rebuild_tensor_v3", "_rebuild_parameter", "_rebuild_sparse_tensor")
+}
+_LAYOUT = _Global("torch.serialization", "_get_layout")
 _SIZE, _DEVICE = _Global("torch", "Size"), _Global("torch", "device")
 _STORAGES = {d: _Global("torch", name) for d, name in STORAGE_NAMES.items()}
 _UNTYPED = _Global("torch.storage", "UntypedStorage")
@@ -186,6 +191,9 @@ class _Writer(_Pickler):
         elif kind is Size:
             if not self._written_before(obj):
                 self.save_reduce(_SIZE, (tuple(obj),), obj=obj)
+        elif kind is layout:
+            if not self._written_before(obj):
+                self.save_reduce(_LAYOUT, (repr(obj),), obj=obj)
         elif kind is device:
             place = (obj.type,) if obj.index is None else (obj.type, obj.index)
             if not self._written_before(obj):
@@ -209,6 +217,9 @@ class _Writer(_Pickler):
         if isinstance(tensor, Parameter):
             self.save_reduce(_REBUILD["_rebuild_parameter"], (tensor.data, tensor.requires_grad, OrderedDict()), obj=tensor)
             return
+        if tensor.layout is not strided:
+            self._save_sparse(tensor)
+            return
         if tensor.grad_fn is not None and tensor.requires_grad:
             tensor, original = tensor.detach(), tensor
         else:
@@ -228,6 +239,14 @@ class _Writer(_Pickler):
             self.save_reduce(_REBUILD["_rebuild_tensor_v2"], (*view, *flags), obj=original)
         else:
             self.save_reduce(_REBUILD["_rebuild_tensor_v3"], (*view, *flags, type), obj=original)
+
+    def _save_sparse(self, tensor: Tensor) -> None:
+        """What PyTorch writes of a sparse tensor: its layout, and its parts and shape."""
+        storage: Any = tensor._storage
+        parts: tuple[Any, ...] = (*storage.indices, storage.values, tensor.shape)
+        if tensor.layout is sparse_coo:
+            parts += (storage.is_coalesced,)
+        self.save_reduce(_REBUILD["_rebuild_sparse_tensor"], (tensor.layout, parts), obj=tensor)
 
 
 def write(obj: Any, protocol: int, store: Callable[[Tensor], tuple[str, int]]) -> bytes:

@@ -12,7 +12,7 @@ from typing import Any
 from flambeau import devices
 from flambeau.device import device
 from flambeau.dtypes import dtype
-from flambeau.layout import layout, strided
+from flambeau.layout import layout, sparse_coo, sparse_csr
 from flambeau.seen_storage import SeenStorage
 from flambeau.shapes.dims import wrap_dim
 from flambeau.shared_storage import share
@@ -51,8 +51,8 @@ class Attributes:
 
     @property
     def layout(self) -> layout:
-        """How the elements are stored: always `torch.strided`."""
-        return strided
+        """How the elements are stored: `torch.strided`, or how a sparse tensor's are."""
+        return self._storage.layout
 
     @property
     def device(self) -> device:
@@ -141,5 +141,15 @@ class Attributes:
         """Whether the tensor has a shape and no elements."""
         return self._storage.device == "meta"
 
-    is_cuda = is_sparse = is_quantized = is_mps = is_xpu = is_nested = property(lambda self: False)
-    is_ipu = is_maia = is_mkldnn = is_mtia = is_sparse_csr = is_vulkan = is_xla = property(lambda self: False)
+    @property
+    def is_sparse(self) -> bool:
+        """Whether the tensor holds the coordinates and the values of some elements, the others being zero."""
+        return self._storage.layout is sparse_coo
+
+    @property
+    def is_sparse_csr(self) -> bool:
+        """Whether the tensor holds columns and values of some elements, row after row."""
+        return self._storage.layout is sparse_csr
+
+    is_cuda = is_quantized = is_mps = is_xpu = is_nested = property(lambda self: False)
+    is_ipu = is_maia = is_mkldnn = is_mtia = is_vulkan = is_xla = property(lambda self: False)

@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 from flambeau.autograd.modes import state
-from flambeau.autograd.tape import AccumulateGrad, Edge, GradientFunction, RemovableHandle
+from flambeau.autograd.tape import AccumulateGrad, Edge, GradientFunction, RemovableHandle, added
+from flambeau.layout import strided
 from flambeau.shapes.strides import memory_order
 from flambeau.size import contiguous_strides
 from flambeau.storage import RECORDERS, pending
@@ -143,12 +144,15 @@ class Gradients(Values):
         if tuple(gradient._shape) != tuple(self._shape):
             raise RuntimeError(f"expected a gradient of shape {list(self._shape)} but got {list(gradient._shape)}")
         if self._grad is None:
-            strides = self.stride()  # a gradient lies in memory as a dense leaf does
-            if self._strides is not None and memory_order(self._shape, strides) is None:
-                strides = contiguous_strides(self._shape)
+            if gradient._storage.layout is not strided:
+                self._grad = gradient if state.enabled else gradient.detach()
+                return
+            strides = contiguous_strides(self._shape)
+            if self._strides is not None and memory_order(self._shape, self._strides) is not None:
+                strides = self._strides  # a gradient lies in memory as a dense leaf does
             self._grad = gradient._laid_out(strides) if state.enabled else self._of(gradient._value(), strides)
-        elif state.enabled:
-            self._grad = self._grad + gradient
+        elif state.enabled or self._grad._storage.layout is not strided:
+            self._grad = added(self._grad, gradient)
         else:
             self._grad._assign((self._grad + gradient).detach())
 
@@ -169,7 +173,12 @@ class Gradients(Values):
         def keep(gradient: Tensor) -> None:
             t = mine()
             if t is not None:
-                t._grad = t._of(gradient._value(), gradient._dense_strides()) if t._grad is None else t._grad + gradient
+                if t._grad is not None:
+                    t._grad = added(t._grad, gradient)
+                elif gradient._storage.layout is not strided:
+                    t._grad = gradient.detach()
+                else:
+                    t._grad = t._of(gradient._value(), gradient._dense_strides())
 
         function, output = self._edge()
         assert function is not None

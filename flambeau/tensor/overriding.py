@@ -3,7 +3,7 @@
 Public functions are made by `overridable`. As long as no subclass of Tensor overrides anything and no mode is entered, all that
 they do more is to look at one flag; an argument of a foreign class with `__torch_function__` is found when the function has
 refused it. Methods and properties of Tensor are not wrapped at all: a subclass gets wrapped ones of its own (`adopt`), and Tensor
-itself has them while a mode is entered. May import the other modules of `flambeau.tensor`.
+itself has them while a mode is entered. May import `flambeau.tensor.core` and `flambeau.tensor.meanings`.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 from flambeau.autograd.modes import state
+from flambeau.tensor import meanings
 from flambeau.tensor.core import Tensor
 
 __all__ = [
     "Arguments", "BaseTorchFunctionMode", "DisableTorchFunction", "DisableTorchFunctionSubclass", "TorchFunctionMode",
-    "disabled_torch_function", "dispatch", "look_at_arguments", "overloaded", "overridable",
+    "disabled_torch_function", "dispatch", "look_at_arguments", "overloaded", "overridable", "replace_members", "seen_as",
 ]  # fmt: skip
 
 
@@ -145,6 +146,8 @@ def dispatch(function: Any, found: Sequence[Any], args: Sequence[Any], kwargs: d
 class Arguments(Protocol):
     """What is known of a function's arguments (`flambeau.ops.arguments`)."""
 
+    title: str
+
     def is_checked(self) -> bool: ...
 
     def taken(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]: ...
@@ -176,15 +179,18 @@ def overridable(
             if is_checked:
                 args, kwargs = taken(args, kwargs)
             return function(*args, **kwargs) if kwargs or state.autocast is not None else plain(*args)
-        except Exception:
+        except Exception as error:
             # perhaps an argument is of a class that stands for a tensor, and what it was asked for raised
             args = args if seen is None else seen(*args)
             found = [v for v in overloaded(_arguments(args, kwargs)) if not isinstance(v, Tensor)]
-            if not found:
+            sparse, refused = None if found else meanings.sparse_among(args, kwargs), error
+            if not found and sparse is None:
                 better = arguments.blamed(args, kwargs)
                 if better is None:
                     raise
                 raise better from None
+        if sparse is not None:
+            return meanings.answer(arguments.title, sparse, args, kwargs, refused)
         return dispatch(public, found, args, kwargs)
 
     return public
@@ -289,6 +295,22 @@ def adopt(cls: type[Tensor]) -> None:
     for name, value in _members().items():
         if name not in own:
             setattr(cls, name, _wrapped(name, value))
+
+
+def seen_as(name: str) -> str:
+    """The name of the operator that a method is: `add` for `__radd__`."""
+    return _SEEN_AS.get(name, name)
+
+
+def replace_members(make: Callable[[str, Any], Any]) -> None:
+    """Puts `make(name, member)` in the place of each of Tensor's public members, but where that is None; also within modes."""
+    for name, member in _members().items():
+        made = make(name, _TENSORS.get(name, member))
+        if made is None:
+            continue
+        if name in _TENSORS:
+            _TENSORS[name], made = made, _wrapped(name, made)
+        setattr(Tensor, name, made)
 
 
 Tensor.__torch_function__ = classmethod(_default)

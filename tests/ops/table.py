@@ -34,7 +34,7 @@ ELSEWHERE.update({
     **dict.fromkeys(["to_dense", "sparse_dim", "dense_dim", "coalesce", "is_coalesced", "indices", "values", "crow_indices",
     "col_indices", "ccol_indices", "row_indices", "to_sparse", "to_sparse_coo", "to_sparse_csr", "to_sparse_csc",
     "to_sparse_bsr", "to_sparse_bsc", "sparse_mask", "sparse_resize_", "sparse_resize_and_clear_", "resize_as_sparse_", "smm",
-    "sspaddmm"], "test_sparse"),
+    "sspaddmm"], "test_meanings"),
     "_safe_softmax": "test_extremes",
     **dict.fromkeys(["ldl_factor", "ldl_factor_ex", "ldl_solve"], "test_ldl"),
     "chalf": "test_creation",  # tensors have no complex32
