@@ -5,11 +5,14 @@ workgroup memory between. May import `flambeau.dtypes`, `kernels.ir` and `codege
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 
 from flambeau.codegen.wgsl.emit import Emitter
 from flambeau.codegen.wgsl.library import with_library
 from flambeau.codegen.wgsl.loops import bind_memories, make_memories, workgroup_grid, workgroup_number
+from flambeau.codegen.wgsl.memory import Memory
 from flambeau.codegen.wgsl.merging import merge
 from flambeau.codegen.wgsl.program import Dispatch, Program
 from flambeau.codegen.wgsl.target import Target
@@ -28,6 +31,94 @@ def is_worth_turning(shape: Sequence[int], last: int, target: Target) -> bool:
     return not target.is_software and shape[last] >= _SIDE // 2 and prod(shape[last + 1 :]) >= _SIDE
 
 
+@dataclass(frozen=True)
+class _Squares:
+    """The squares of a value of `shape` whose dimension `last` becomes the innermost one, of `padded` elements. A square is of
+    the elements along `last` (its rows when it is read) and along the dimensions after that, as one (`inner`)."""
+
+    shape: Sequence[int]
+    last: int
+    padded: int
+
+    @cached_property
+    def axes(self) -> dict[int, int]:
+        """Each dimension's axis in the value's expression."""
+        others = [d for d in range(len(self.shape)) if d != self.last]
+        return {d: axis for axis, d in enumerate([*others, self.last])}
+
+    @property
+    def before(self) -> list[tuple[int, int]]:
+        """(axis, extent) of the dimensions before `last`."""
+        return [(self.axes[d], self.shape[d]) for d in range(self.last)]
+
+    @property
+    def after(self) -> list[tuple[int, int]]:
+        """(axis, extent) of the dimensions after `last`."""
+        return [(self.axes[d], self.shape[d]) for d in range(self.last + 1, len(self.shape))]
+
+    @property
+    def inner(self) -> int:
+        return prod(self.shape[self.last + 1 :])
+
+    @property
+    def across(self) -> int:
+        return -(-self.inner // _SIDE)
+
+    @property
+    def down(self) -> int:
+        return -(-self.padded // _SIDE)
+
+    @property
+    def total(self) -> int:
+        return self.across * self.down * prod(self.shape[: self.last])
+
+    def place(self, e: Emitter) -> None:
+        """Says where workgroup `number`'s square begins."""
+        e.line(f"let first_inner = (number % {self.across}u) * {_SIDE}u;")
+        e.line(f"let first_last = (number / {self.across}u % {self.down}u) * {_SIDE}u;")
+        e.line(f"let outer = number / {self.across * self.down}u;")
+        e.open(*(axis for axis, _ in self.before))
+        e.bind_axes(self.before, "outer")
+
+    def read(self, e: Emitter, value: Expr) -> None:
+        """Fills the square in workgroup memory, neighbours along `inner` by neighbouring invocations."""
+        length, along = self.shape[self.last], self.axes[self.last]
+        rows = _WIDTH // _SIDE
+        for step in range(_SIDE // rows):
+            e.open()
+            e.line(f"let row = local / {_SIDE}u + {step * rows}u;")
+            e.line(f"let last = first_last + row; let inner = first_inner + local % {_SIDE}u;")
+            e.line("var held = 0.0f;")
+            e.open(along, *(axis for axis, _ in self.after))
+            e.bind_axes([(along, length)], "last")
+            e.bind_axes(self.after, "inner")
+            e.line(f"held = {e.value(value)};")
+            e.close(f"if (last < {length}u && inner < {self.inner}u) {{")
+            e.line(f"square[row * {_SIDE + 1}u + local % {_SIDE}u] = held;")
+            e.close("{")
+
+    def write(self, e: Emitter, out: Memory) -> None:
+        """Writes the square, neighbours along `last` by neighbouring invocations, whole words each."""
+        together = lanes(out.type)
+        columns = _SIDE // together
+        rows = _WIDTH // columns
+        for step in range(_SIDE // rows):
+            e.open()
+            e.line(f"let row = local / {columns}u + {step * rows}u;")
+            e.line(f"let column = local % {columns}u * {together}u;")
+            e.line("let last = first_last + column; let inner = first_inner + row;")
+            place = f"((outer * {self.inner}u + inner) * {self.padded}u + last)"
+            parts = [f"square[(column + {i}u) * {_SIDE + 1}u + row]" for i in range(together)]
+            if together == 1:
+                written = out.set_element(place, parts[0])
+            else:
+                bits = 32 // together
+                word = " | ".join(f"({pack(part, out.type)} << {i * bits}u)" for i, part in enumerate(parts))
+                written = out.set_element(f"{place} / {together}u", word)
+            e.line(f"if (inner < {self.inner}u && last < {self.padded}u) {{ {written} }}")
+            e.close("{")
+
+
 def append_turned(
     shape: Sequence[int],
     last: int,
@@ -44,61 +135,23 @@ def append_turned(
 
     `value` is a float expression over the axes 0…: the dimensions other than `last` in order, then `last`.
     """
-    others = [d for d in range(len(shape)) if d != last]
-    number_of = {d: i for i, d in enumerate([*others, last])}
-    before = [(number_of[d], shape[d]) for d in others if d < last]
-    after = [(number_of[d], shape[d]) for d in others if d > last]
-    length, inner = shape[last], prod(n for _, n in after)
-    across, down = -(-inner // _SIDE), -(-padded // _SIDE)
-    total = across * down * prod(n for _, n in before)
+    squares = _Squares(shape, last, padded)
     used = {written} | {e.param for e in walk([value]) if e.op == "load"}
     memories = make_memories(slots, target, same, used)
     distinct = list({id(m): m for m in memories if m is not None}.values())
     bound, scratch, copies, after_copies = merge(distinct, target, 0, base + len(program.scratch))
     program.scratch.extend(scratch)
-    e = Emitter({number_of[d]: shape[d] for d in range(len(shape))}, memories)  # type: ignore[arg-type]
-    grid = workgroup_grid(total, target)
+    e = Emitter({axis: shape[d] for d, axis in squares.axes.items()}, memories)  # type: ignore[arg-type]
+    grid = workgroup_grid(squares.total, target)
     e.line(f"let number = {workgroup_number(grid)};")
-    if prod(grid) > total:
-        e.line(f"if (number >= {total}u) {{ return; }}")
-    e.line(f"let first_inner = (number % {across}u) * {_SIDE}u;")
-    e.line(f"let first_last = (number / {across}u % {down}u) * {_SIDE}u;")
-    e.line(f"let outer = number / {across * down}u;")
-    e.open(*(a for a, _ in before))
-    e.bind_axes(before, "outer")
-    rows = _WIDTH // _SIDE
-    for step in range(_SIDE // rows):
-        e.open()
-        e.line(f"let row = local / {_SIDE}u + {step * rows}u;")
-        e.line(f"let last = first_last + row; let inner = first_inner + local % {_SIDE}u;")
-        e.line("var held = 0.0f;")
-        e.open(number_of[last], *(a for a, _ in after))
-        e.bind_axes([(number_of[last], length)], "last")
-        e.bind_axes(after, "inner")
-        e.line(f"held = {e.value(value)};")
-        e.close(f"if (last < {length}u && inner < {inner}u) {{")
-        e.line(f"square[row * {_SIDE + 1}u + local % {_SIDE}u] = held;")
-        e.close("{")
+    if prod(grid) > squares.total:
+        e.line(f"if (number >= {squares.total}u) {{ return; }}")
+    squares.place(e)
+    squares.read(e, value)
     e.line("workgroupBarrier();")
     out = memories[written]
     assert out is not None
-    together = lanes(out.type)
-    columns = _SIDE // together
-    rows = _WIDTH // columns
-    for step in range(_SIDE // rows):
-        e.open()
-        e.line(f"let row = local / {columns}u + {step * rows}u;")
-        e.line(f"let column = local % {columns}u * {together}u;")
-        e.line("let last = first_last + column; let inner = first_inner + row;")
-        place = f"((outer * {inner}u + inner) * {padded}u + last)"
-        parts = [f"square[(column + {i}u) * {_SIDE + 1}u + row]" for i in range(together)]
-        if together == 1:
-            e.line(f"if (inner < {inner}u && last < {padded}u) {{ {out.set_element(place, parts[0])} }}")
-        else:
-            bits = 32 // together
-            word = " | ".join(f"({pack(part, out.type)} << {i * bits}u)" for i, part in enumerate(parts))
-            e.line(f"if (inner < {inner}u && last < {padded}u) {{ {out.set_element(f'{place} / {together}u', word)} }}")
-        e.close("{")
+    squares.write(e, out)
     block = e.blocks.pop()
     e.blocks[-1].lines.extend(block.lines)
     declared, bindings = bind_memories(bound)
