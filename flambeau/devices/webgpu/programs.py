@@ -21,7 +21,7 @@ from flambeau.codegen.wgsl.types import storage_type
 from flambeau.devices.webgpu.memory import class_size
 from flambeau.devices.webgpu.rows import RowCopy, row_copies
 from flambeau.kernels.ir import RoutineKernel
-from flambeau.schedule.plan import Plan, RecurrenceKernel, Value
+from flambeau.schedule.plan import Plan, RecurrenceKernel, Step, Value
 
 __all__ = ["Commands", "Executable", "Launch", "Repeated", "Routine", "block_bytes", "compile_plan", "value_bytes"]
 
@@ -147,96 +147,125 @@ def compile_plan(
     programs: dict[Any, Program],
     reduced_precision: bool,
 ) -> Executable:
-    """Compiles each step's kernel and plans memory. `donated` holds positions in `plan.inputs`."""
-    values = plan.values
-    givers = {plan.inputs[i]: i for i in donated}
-    aliases = {
-        new: old
-        for new, old in plan.aliases.items()
-        if (values[old].kind != "input" or old in givers) and storage_type(values[old].dtype) == storage_type(values[new].dtype)
-    }
-    last: dict[int, int] = {}
-    for number, step in enumerate(plan.steps):
-        for v in step.arguments:
-            last[v] = number
+    """Compiles each step's kernel and plans memory. `donated` holds positions in `plan.inputs`; `programs` keeps the shaders."""
+    return _Compiling(plan, donated, _Means(target, make_pipeline, programs, reduced_precision)).finished()
 
-    def root(v: int) -> int:
-        while v in aliases:
-            v = aliases[v]
+
+@dataclass(frozen=True)
+class _Means:
+    """What plans are compiled with."""
+
+    target: Target
+    make_pipeline: Callable[[str, tuple[bool, ...], bool], Any]
+    programs: dict[Any, Program]
+    reduced_precision: bool
+
+    def program(self, kernel: Any, same: tuple[int, ...]) -> Program:
+        """A kernel's shaders, made once. `same`: for each slot the first that has its memory."""
+        key = (kernel, same, self.reduced_precision)
+        program = self.programs.get(key)
+        if program is None:
+            for slot in kernel.slots:
+                if slot.dtype.name == "float64" and not self.target.has_float64:
+                    raise RuntimeError(
+                        "this WebGPU adapter has no float64: convert to float32 first (tensor.float(), module.float()), "
+                        "or use the cpu device"
+                    )
+            program = self.programs[key] = generate(kernel, self.target, same, self.reduced_precision)
+        return program
+
+    def compile(self, plan: Plan) -> Executable:
+        """A plan inside another one, which may take over none of its inputs."""
+        return _Compiling(plan, frozenset(), self).finished()
+
+
+class _Compiling:
+    """A plan while it is compiled, step by step: values get places where they are first used, and give them back after the last
+    use."""
+
+    def __init__(self, plan: Plan, donated: frozenset[int], means: _Means) -> None:
+        self._plan, self._values, self._means = plan, plan.values, means
+        self._givers = {plan.inputs[i]: i for i in donated}
+        self._aliases = {new: old for new, old in plan.aliases.items() if self._may_take_over(new, old)}
+        self._kept = {self._root(v) for v in plan.outputs} | set(plan.inputs) | set(plan.scalars)
+        self._last = {self._root(v): number for number, step in enumerate(plan.steps) for v in step.arguments}
+        """The last step that uses a value's place."""
+        self._place: list[Any] = [None] * len(plan.values)
+        for at, v in enumerate((*plan.inputs, *plan.scalars), 1):
+            self._place[v] = at
+        self._memory = _Memory(1 + len(plan.inputs) + len(plan.scalars))
+        self._parts: list[Commands | Routine | Repeated] = []
+        self._commands = Commands()
+
+    def _may_take_over(self, new: int, old: int) -> bool:
+        """Whether a value may lie where `old` was: that is the plan's own or donated, and declared as the same type."""
+        is_own = self._values[old].kind != "input" or old in self._givers
+        return is_own and storage_type(self._values[old].dtype) == storage_type(self._values[new].dtype)
+
+    def _root(self, v: int) -> int:
+        """The first value that has this one's place."""
+        while v in self._aliases:
+            v = self._aliases[v]
         return v
 
-    final: dict[int, int] = {}
-    for v, number in last.items():
-        final[root(v)] = max(final.get(root(v), 0), number)
-    kept = {root(v) for v in plan.outputs} | set(plan.inputs) | set(plan.scalars)
-    place: list[Any] = [None] * len(values)
-    for at, v in enumerate((*plan.inputs, *plan.scalars), 1):
-        place[v] = at
-    memory = _Memory(1 + len(plan.inputs) + len(plan.scalars))
-    parts: list[Commands | Routine | Repeated] = []
-    commands = Commands()
-
-    def compile(plan: Plan) -> Executable:
-        return compile_plan(plan, frozenset(), target, make_pipeline, programs, reduced_precision)
-
-    for number, step in enumerate(plan.steps):
-        for v in dict.fromkeys(step.arguments):
-            if place[v] is None:
-                old = aliases.get(v)
-                place[v] = memory.take(value_bytes(values[v])) if old is None else place[old]
-                if old in givers:
-                    commands.takes.add(givers[old])
-        places: tuple[Any, ...] = tuple(place[a] for a in step.arguments)
-        if isinstance(step.kernel, RoutineKernel | RecurrenceKernel):
-            if isinstance(step.kernel, RoutineKernel):
-                part: Any = Routine(step.kernel, places, tuple(values[a] for a in step.arguments))
+    def finished(self) -> Executable:
+        """The compiled plan."""
+        for number, step in enumerate(self._plan.steps):
+            places = self._places_of(step)
+            if isinstance(step.kernel, RoutineKernel | RecurrenceKernel):
+                self._add_host_part(step.kernel, step, places)
             else:
-                takes, puts = row_copies(step.kernel, compile)
-                part = Repeated(step.kernel, places, compile(step.kernel.body), takes, puts)
-            parts += [commands, part]
-            commands = Commands()
+                self._add_shaders(step, places)
+            for root in dict.fromkeys(map(self._root, step.arguments)):
+                if self._last[root] == number and root not in self._kept:
+                    self._memory.give(self._place[root])
+        self._parts.append(self._commands)
+        results = [self._result(v) for v in self._plan.outputs]
+        for part in self._parts:
+            if isinstance(part, Commands):
+                part.finish()
+        parts = [part for part in self._parts if not isinstance(part, Commands) or part.actions or part.takes]
+        first, sizes, held = self._memory.first, self._memory.sizes, {at for at, _ in results}
+        temporary = [at for at in range(first, first + len(sizes)) if at not in held]
+        return Executable(parts, self._place, first, sizes, results, temporary)
+
+    def _places_of(self, step: Step) -> tuple[int, ...]:
+        """The places of a step's arguments; those that are made here get one."""
+        for v in dict.fromkeys(step.arguments):
+            if self._place[v] is None:
+                old = self._aliases.get(v)
+                self._place[v] = self._memory.take(value_bytes(self._values[v])) if old is None else self._place[old]
+                if old in self._givers:
+                    self._commands.takes.add(self._givers[old])
+        return tuple(self._place[v] for v in step.arguments)
+
+    def _add_host_part(self, kernel: RoutineKernel | RecurrenceKernel, step: Step, places: tuple[int, ...]) -> None:
+        """Ends the commands that go on without the host, and adds what it does."""
+        self._parts.append(self._commands)
+        self._commands = Commands()
+        if isinstance(kernel, RoutineKernel):
+            self._parts.append(Routine(kernel, places, tuple(self._values[v] for v in step.arguments)))
         else:
-            roots = [root(a) for a in step.arguments]
-            same = tuple(roots.index(r) for r in roots)
-            if not (step.is_copy and same[0] == same[1]):
-                program = _program(step.kernel, same, target, programs, reduced_precision)
-                scratch = [memory.take(n) for n in program.scratch]
-                _add(commands, program, (*places, *scratch), step.name, make_pipeline)
-                for at in scratch:
-                    memory.give(at)
-        for r in dict.fromkeys(map(root, step.arguments)):
-            if final[r] == number and r not in kept:
-                memory.give(place[r])
-    parts.append(commands)
-    results = []
-    for v in plan.outputs:
-        if place[v] is None:  # nothing to compute: a value without elements
-            place[v] = memory.take(value_bytes(values[v]))
-        results.append((place[v], values[v].size * values[v].dtype.itemsize))
-    for each in parts:
-        if isinstance(each, Commands):
-            each.finish()
-    held = {at for at, _ in results}
-    temporary = [at for at in range(memory.first, memory.first + len(memory.sizes)) if at not in held]
-    parts = [each for each in parts if not isinstance(each, Commands) or each.actions or each.takes]
-    return Executable(parts, place, memory.first, memory.sizes, results, temporary)
+            takes, puts = row_copies(kernel, self._means.compile)
+            self._parts.append(Repeated(kernel, places, self._means.compile(kernel.body), takes, puts))
 
+    def _add_shaders(self, step: Step, places: tuple[int, ...]) -> None:
+        """Adds the commands of a kernel, unless it would copy a value to its own place."""
+        roots = [self._root(v) for v in step.arguments]
+        same = tuple(roots.index(root) for root in roots)
+        if step.is_copy and same[0] == same[1]:
+            return
+        program = self._means.program(step.kernel, same)
+        scratch = [self._memory.take(n) for n in program.scratch]
+        _add(self._commands, program, (*places, *scratch), step.name, self._means.make_pipeline)
+        for at in scratch:
+            self._memory.give(at)
 
-def _program(
-    kernel: Any, same: tuple[int, ...], target: Target, programs: dict[Any, Program], reduced_precision: bool
-) -> Program:
-    """A kernel's shaders, made once. `same`: for each slot the first that has its memory."""
-    key = (kernel, same, reduced_precision)
-    program = programs.get(key)
-    if program is None:
-        for slot in kernel.slots:
-            if slot.dtype.name == "float64" and not target.has_float64:
-                raise RuntimeError(
-                    "this WebGPU adapter has no float64: convert to float32 first (tensor.float(), module.float()), or use the"
-                    " cpu device"
-                )
-        program = programs[key] = generate(kernel, target, same, reduced_precision)
-    return program
+    def _result(self, v: int) -> tuple[int, int]:
+        """(place, bytes) of an output."""
+        if self._place[v] is None:  # nothing to compute: a value without elements
+            self._place[v] = self._memory.take(value_bytes(self._values[v]))
+        return self._place[v], self._values[v].size * self._values[v].dtype.itemsize
 
 
 def _add(
