@@ -47,6 +47,8 @@ def _sub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
 
 @meaning("rsub")
 def _rsub(input: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
+    if isinstance(other, Tensor):
+        raise refusal("rsub", input if parts.is_sparse(input) else other)
     return _sub(other, input, alpha=alpha)
 
 
