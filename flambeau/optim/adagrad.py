@@ -75,6 +75,10 @@ class Adagrad(Optimizer):
             rate = rate / ((step - 1) * at(lambda g: g["lr_decay"]) + 1)
         return _Values(rate, at(lambda g: g["eps"]), at(lambda g: g["weight_decay"]))
 
+    def _check_sparse(self, group: Group) -> None:
+        if group["weight_decay"] != 0:
+            raise RuntimeError("weight_decay option is not compatible with sparse gradients")
+
     def _update(self, param: Any, grad: Any, state: State, group: Group, values: _Values) -> Any:
         if group["weight_decay"] != 0:
             grad = grad + param * values.weight_decay

@@ -16,6 +16,7 @@ from typing import Any
 from flambeau.autograd.modes import enable_grad, state
 from flambeau.nn.modules.module import type_name
 from flambeau.optim.recorded import RecordedSteps
+from flambeau.optim.rows import Rows
 from flambeau.optim.run_time import RunTime, State
 from flambeau.tensor import Tensor
 from flambeau.utils.hooks import RemovableHandle
@@ -239,11 +240,28 @@ class Optimizer:
                 at = RunTime(self, number, param)
                 kept[key] = at, self._values(at, group, None if count is None else at.read(count))
             at, values = kept[key]
+            if grad.is_sparse:
+                self._step_rows(param, grad, tensors, group, at, values)
+                continue
             direction = at.read(grad)
             state = State(at, tensors, param.dtype)
             updated = self._update(at.read(param), -direction if group.get("maximize") else direction, state, group, values)
             state.commit()
             at.write(param, updated)
+
+    def _step_rows(self, param: Tensor, grad: Tensor, tensors: dict[str, Any], group: Group, at: RunTime, values: Any) -> None:
+        """Updates a parameter, and its state, where its sparse gradient has values."""
+        rows = Rows(grad)
+        kept = {name: rows.of(t) for name, t in tensors.items()}
+        state = State(at, kept, param.dtype)
+        direction = at.read(rows.values)
+        picked = rows.of(param)
+        updated = self._update(at.read(picked), -direction if group.get("maximize") else direction, state, group, values)
+        state.commit()
+        for name, t in tensors.items():
+            if kept[name] is not t:
+                rows.write(t, kept[name])
+        rows.write(param, at.make(updated, param.dtype))
 
     def _states(self, active: list[tuple[Tensor, Tensor]], group: Group) -> list[dict[str, Any]]:
         """The state of each parameter; those that are updated for the first time share a new step."""
@@ -251,7 +269,7 @@ class Optimizer:
         counts: dict[Any, Tensor] = {}
         for param, grad in active:
             if grad.is_sparse:
-                raise RuntimeError(f"{type(self).__name__} does not support sparse gradients")
+                self._check_sparse(group)
             state = self.state.get(param)
             if not state:
                 state = {}
@@ -264,6 +282,10 @@ class Optimizer:
                     self.state[param] = state
             states.append(state)
         return states
+
+    def _check_sparse(self, group: Group) -> None:
+        """Raises RuntimeError if this group's parameters can't be updated by sparse gradients."""
+        raise RuntimeError(f"{type(self).__name__} does not support sparse gradients")
 
     def _count(self, states: list[dict[str, Any]], some_sit_out: bool, group: Group) -> None:
         """Adds 1 to the steps.

@@ -67,6 +67,10 @@ class SGD(Optimizer):
         }
         super().__init__(params, defaults)
 
+    def _check_sparse(self, group: Group) -> None:
+        if group["momentum"] != 0 or group["weight_decay"] != 0:
+            raise RuntimeError("SGD with momentum or weight_decay does not support sparse gradients")
+
     def _start(self, param: Tensor, grad: Tensor, group: Group, state: dict[str, Any]) -> None:
         if group["momentum"] != 0:
             state["momentum_buffer"] = None  # the first one is the first gradient

@@ -26,12 +26,9 @@ class _Values(NamedTuple):
 class SparseAdam(Optimizer):
     """Adam for embeddings: rows of a parameter that have no gradient keep their moments and are not moved.
 
-    PyTorch's takes sparse gradients, which hold the rows that were looked up. Gradients are dense here, those of
-    `nn.Embedding(sparse=True)` too, and a row belongs to them where any of its elements isn't zero. Raises ValueError for
-    complex parameters.
+    It takes sparse gradients, such as those of `nn.Embedding(sparse=True)`, which hold the rows that were looked up. Raises
+    RuntimeError for dense ones, ValueError for complex parameters.
     """
-
-    _computes_with_tensors = True
 
     def __init__(
         self,
@@ -66,13 +63,16 @@ class SparseAdam(Optimizer):
             at(lambda g: g["eps"]),
         )
 
+    def _check_sparse(self, group: Group) -> None:
+        """All of them may be."""
+
+    def _states(self, active: list[tuple[Tensor, Tensor]], group: Group) -> list[dict[str, Any]]:
+        if not all(grad.is_sparse for _, grad in active):
+            raise RuntimeError("SparseAdam does not support dense gradients, please consider Adam instead")
+        return super()._states(active, group)
+
     def _update(self, param: Any, grad: Any, state: State, group: Group, values: _Values) -> Any:
-        has_gradient = grad != 0
-        if grad.dim() > 1:
-            has_gradient = has_gradient.flatten(1).any(1).reshape(-1, *(1,) * (grad.dim() - 1))
         mean, square = state["exp_avg"], state["exp_avg_sq"]
-        new_mean = mean + (grad - mean) * values.fresh1
-        new_square = square + (grad * grad - square) * values.fresh2
-        state["exp_avg"] = new_mean.where(has_gradient, mean)
-        state["exp_avg_sq"] = new_square.where(has_gradient, square)
-        return (param - new_mean * values.size / (new_square.sqrt() + values.eps)).where(has_gradient, param)
+        mean = state["exp_avg"] = mean + (grad - mean) * values.fresh1
+        square = state["exp_avg_sq"] = square + (grad * grad - square) * values.fresh2
+        return param - mean * values.size / (square.sqrt() + values.eps)

@@ -13,6 +13,8 @@ from flambeau.ops.composite import Composite, record, repeated, untaped
 from flambeau.ops.operands import cast
 from flambeau.ops.positions import pieces
 from flambeau.ops.registry import operator
+from flambeau.ops.sparse import parts
+from flambeau.ops.sparse.arithmetic import as_seen
 from flambeau.ops.views import owned
 from flambeau.shapes import embedding as rules
 from flambeau.tensor import Tensor
@@ -38,6 +40,15 @@ def _gradient(g: Tensor, y: Any, inputs: Sequence[Any], params: tuple[Any, ...])
         return g.new_zeros((rows, width)).index_add(0, places, flat)
 
     return [part, None]
+
+
+def _sparse_gradient(g: Tensor, places: Tensor, shape: tuple[int, ...], padding: int) -> Tensor:
+    """The gradient of the rows that were looked up, in the order in which they were, but for the padding row."""
+    flat = g.reshape(-1, shape[1])
+    if padding >= 0:
+        kept = (places != padding).nonzero().reshape(-1)
+        places, flat = places.index_select(0, kept), flat.index_select(0, kept)
+    return parts.coo(places.unsqueeze(0), flat, shape)
 
 
 _EMBEDDING = Composite("embedding", _gradient, reads=((1,), ()))
@@ -92,7 +103,7 @@ def embedding(
     scale_grad_by_freq: bool = False,
     sparse: bool = False,
 ) -> Tensor:
-    """Rows of weight [V, D] at integer indices [*]: [*, D]. Gradients are dense: `sparse` is accepted and has no effect.
+    """Rows of weight [V, D] at integer indices [*]: [*, D]. The weight's gradient is sparse if `sparse`: the rows looked up.
 
     >>> F.embedding(torch.tensor([1, 0]), torch.tensor([[0.1, 0.2], [0.3, 0.4]]))
     tensor([[0.3000, 0.4000],
@@ -106,6 +117,13 @@ def embedding(
         renormalize(weight, indices, max_norm, norm_type)
     with untaped():
         rows = owned(weight.index_select(0, indices.reshape(-1)).reshape(shape))
+    if sparse and weight.requires_grad:
+        if scale_grad_by_freq:
+            raise RuntimeError("embedding_backward: scale_grad_by_freq not supported with sparse gradients")
+        places, size = indices.reshape(-1), tuple(weight._shape)
+        return parts.recorded(
+            rows, "EmbeddingBackward0", (weight,), lambda g: (as_seen(_sparse_gradient(g, places, size, padding), weight),)
+        )
     return record(_EMBEDDING, rows, (weight, indices), (padding, scale_grad_by_freq))
 
 

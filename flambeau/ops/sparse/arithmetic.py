@@ -19,7 +19,7 @@ from flambeau.shapes.broadcasting import broadcast
 from flambeau.tensor import Tensor
 from flambeau.tensor.meanings import in_place, meaning, refusal
 
-__all__: list[str] = []
+__all__ = ["as_seen"]
 
 
 def _is_number(value: Any) -> bool:
@@ -119,12 +119,12 @@ def _times_dense(x: Tensor, dense: Tensor) -> Tensor:
     result = parts.made(x.layout, (indices,), values, shape, storage.is_coalesced)
 
     def rule(g: Tensor, x: Tensor, dense: Tensor) -> Any:
-        return (lambda: _mul(g, dense.conj()).to(x.dtype)), (lambda: _for_dense(_mul(g, x.conj()), dense))
+        return (lambda: _mul(g, dense.conj()).to(x.dtype)), (lambda: as_seen(_mul(g, x.conj()), dense))
 
     return parts.recorded(result, "MulBackward0", (x, dense), rule, (x, dense))
 
 
-def _for_dense(g: Tensor, t: Tensor) -> Tensor:
+def as_seen(g: Tensor, t: Tensor) -> Tensor:
     """A sparse gradient for a dense tensor: sparse where the program sees it, dense on its way to others."""
     if parts.is_leaf(t) and tuple(g._shape) == tuple(t._shape):
         return g.to(t.dtype)
