@@ -3,7 +3,7 @@
 The parallel axes are split into *group* axes and *inner* axes. A group is what a team of invocations works on: reductions
 that depend on group axes alone are computed once for it, then the team goes over the inner axes. Without such reductions
 every axis is a group axis and a team is one invocation. Narrow elements are written by the word: one invocation then takes
-as many neighbouring elements as a word holds.
+as many neighbouring elements as a word holds. `loop_plan.py` decides all that.
 
 May import `flambeau.dtypes`, `kernels.ir` and `codegen.wgsl`.
 """
@@ -11,110 +11,28 @@ May import `flambeau.dtypes`, `kernels.ir` and `codegen.wgsl`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import prod
 
 from flambeau.codegen.wgsl import scatter
 from flambeau.codegen.wgsl.emit import Emitter, Team
+from flambeau.codegen.wgsl.frame import bind_memories, make_memories, workgroup_grid, workgroup_number
 from flambeau.codegen.wgsl.library import with_library
+from flambeau.codegen.wgsl.loop_plan import Schedule, elements_together, plan_loops
 from flambeau.codegen.wgsl.memory import Memory
 from flambeau.codegen.wgsl.merging import merge
-from flambeau.codegen.wgsl.program import ERRORS, Binding, Clear, Dispatch, Program
-from flambeau.codegen.wgsl.ranges import affine
+from flambeau.codegen.wgsl.program import Clear, Dispatch, Program
 from flambeau.codegen.wgsl.scanning import split_scans
 from flambeau.codegen.wgsl.splitting import split_reductions
 from flambeau.codegen.wgsl.target import Target
 from flambeau.codegen.wgsl.types import lanes, pack
 from flambeau.kernels.ir import Expr, LoopKernel, Store
-from flambeau.kernels.traverse import rebuild, walk
+from flambeau.kernels.traverse import walk
 
-__all__ = [
-    "generate_loops", "append_loops", "append_split_loops", "workgroup_grid", "bind_memories", "make_memories",
-    "workgroup_number",
-]  # fmt: skip
-
-
-@dataclass
-class _Schedule:
-    group: list[tuple[int, int]]
-    """Group axes and their extents, in order."""
-    inner: list[tuple[int, int]]
-    team: int
-    """Invocations that share a group."""
-    width: int
-    """Invocations in a workgroup."""
-    in_order: bool
-    """Whether the inner axes run in order in one invocation (a scan)."""
-    serial: bool = False
-    """Whether one invocation runs everything."""
+__all__ = ["append_loops", "append_split_loops", "generate_loops"]
 
 
 def _parts(store: Store) -> list[Expr]:
     return [store.index, store.value, *([store.guard] if store.guard is not None else [])]
-
-
-def workgroup_grid(count: int, target: Target) -> tuple[int, int, int]:
-    """`count` workgroups as a grid within the adapter's limits: their number is x + y·(size of x) + z·(size of x and y)."""
-    limit = target.max_workgroups
-    if count <= limit:
-        return count, 1, 1
-    y = -(-count // limit)
-    if y <= limit:
-        return -(-count // y), y, 1
-    z = -(-y // limit)
-    y = -(-y // z)
-    return -(-count // (y * z)), y, z
-
-
-def workgroup_number(grid: tuple[int, int, int]) -> str:
-    """The text of a workgroup's number in such a grid."""
-    if grid[1] == 1:
-        return "workgroup.x"
-    if grid[2] == 1:
-        return f"(workgroup.x + workgroup.y * {grid[0]}u)"
-    return f"(workgroup.x + (workgroup.y + workgroup.z * {grid[1]}u) * {grid[0]}u)"
-
-
-_FAIL = """fn fail(check: u32, low: i32, high: i32) {
-  if (atomicCompareExchangeWeak(&errors[0], 0u, check).exchanged) {
-    atomicStore(&errors[1], bitcast<u32>(low));
-    atomicStore(&errors[2], bitcast<u32>(high));
-  }
-}
-"""
-
-
-def bind_memories(memories: Sequence[Memory], has_checks: bool = False) -> tuple[str, tuple[Binding, ...]]:
-    """Declarations and bindings of every distinct memory, in order, then of the buffer for failed checks if it is needed."""
-    text = ""
-    bindings: list[Binding] = []
-    done: set[int] = set()
-    for memory in memories:
-        if id(memory) not in done:
-            done.add(id(memory))
-            declared, bound = memory.declaration(len(bindings))
-            text += declared
-            bindings.extend(bound)
-    if has_checks:
-        text += f"@group(0) @binding({len(bindings)}) var<storage, read_write> errors: array<atomic<u32>, 4>;\n" + _FAIL
-        bindings.append(Binding(ERRORS, True, 0, 16))
-    return text, tuple(bindings)
-
-
-def make_memories(kernel_slots: Sequence, target: Target, same: Sequence[int], used: set[int]) -> list[Memory | None]:
-    """The memory of each used slot; slots in one buffer (`same`) share one, writable if any of them is."""
-    memories: list[Memory | None] = [None] * len(kernel_slots)
-    for i, slot in enumerate(kernel_slots):
-        if i not in used:
-            continue
-        first = same[i]
-        if memories[first] is None:
-            size = max(s.size for s, group in zip(kernel_slots, same) if group == first)
-            memories[first] = Memory(first, kernel_slots[first].dtype, size, target)
-        memories[i] = memories[first]
-        if slot.access != "in":
-            memories[first].writable = True  # type: ignore[union-attr]
-    return memories
 
 
 def generate_loops(kernel: LoopKernel, target: Target, same: Sequence[int]) -> Program:
@@ -170,17 +88,16 @@ def _shader(
     for e in walk(roots):
         if e.op == "reduce":
             extents.update(dict(e.param[1]))
-    schedule = _schedule(kernel, stores, roots, target)
+    schedule = plan_loops(kernel, stores, roots, target)
     used = {e.param for e in walk(roots) if e.op == "load"}
     if not finds_winners:
         used |= {s.slot for s in stores}
     memories = make_memories(kernel.slots, target, same, used)
-    for slot in winners.values():
+    for number, slot in winners.items():
         while len(memories) <= slot:
             memories.append(None)
-        memories[slot] = scatter.winner_memory(
-            slot, kernel.slots[kernel.stores[_key_of(winners, slot)].slot].size, target, finds_winners
-        )
+        size = kernel.slots[kernel.stores[number].slot].size
+        memories[slot] = scatter.winner_memory(slot, size, target, finds_winners)
     if finds_winners:
         for m in memories:
             if m is not None and not m.is_atomic:
@@ -192,7 +109,7 @@ def _shader(
             assert memory is not None
             if scatter.needs_atomic(store, memory) and not schedule.serial:
                 memory.is_atomic = True
-        packed = _pack(stores, memories, schedule, kernel.axes)
+        packed = elements_together(stores, memories, schedule, kernel.axes)
     team = Team(schedule.team, schedule.width)
     distinct = list({id(m): m for m in memories if m is not None}.values())
     checks = any(e.op == "check" for e in walk(roots))
@@ -218,131 +135,9 @@ def _shader(
     program.steps += [*before, Dispatch(with_library(text), bindings, grid), *after]
 
 
-def _key_of(mapping: dict[int, int], value: int) -> int:
-    return next(k for k, v in mapping.items() if v == value)
-
-
-def _schedule(kernel: LoopKernel, stores: Sequence[Store], roots: Sequence[Expr], target: Target) -> _Schedule:
-    axes = [(i, n) for i, n in enumerate(kernel.axes)]
-    every = frozenset(i for i, n in axes if n > 1)
-    wide = 64 if target.is_software else min(256, target.max_invocations)
-    nodes = list(walk(roots))
-    if any(scatter.needs_order(s, kernel.slots[s.slot].dtype) for s in stores):
-        return _Schedule(axes, [], 1, 1, False, serial=True)
-    scans = {e.param[1] for e in nodes if e.op == "scan"}
-    if scans:
-        if len(scans) > 1:
-            raise NotImplementedError("scans along two axes in one kernel")
-        group = [a for a in axes if a[0] not in scans]
-        return _Schedule(group, [a for a in axes if a[0] in scans], 1, wide, True)
-    outer = _outer_reductions(nodes, frozenset(range(len(axes))))
-    shared = frozenset().union(*(e.axes for e in outer)) if outer else frozenset()
-    partial = [e for e in outer if not every <= e.axes]
-    if partial and not every <= shared:
-        group = [a for a in axes if a[0] in shared]
-        inner = [a for a in axes if a[0] not in shared]
-    else:
-        group, inner = axes, []
-    groups = prod(n for _, n in group)
-    work = max(
-        [prod(n for _, n in e.param[1]) for e in outer if not e.axes - {i for i, _ in group}] + [prod(n for _, n in inner)]
-    )
-    team = 1
-    if outer and work > 1:
-        team = _team_size(groups, work, _is_along_groups(outer, group), wide, target)
-    return _Schedule(group, inner, team, max(wide, team), False)
-
-
-def _outer_reductions(nodes: Sequence[Expr], parallel: frozenset[int]) -> list[Expr]:
-    """Reductions that don't depend on another's axis."""
-    return [e for e in nodes if e.op == "reduce" and e.axes <= parallel]
-
-
-def _is_along_groups(reductions: Sequence[Expr], group: Sequence[tuple[int, int]]) -> bool:
-    """Whether neighbouring groups read neighbouring elements, so that one invocation for each reads memory in order."""
-    group_axes = {i for i, n in group if n > 1}
-    for e in walk([r.args[0] for r in reductions]):
-        if e.op == "load":
-            form = affine(rebuild(e.args[0], _of_some_row))
-            if form is not None:
-                nearest = min(((abs(c), axis) for axis, c in form[1].items()), default=None)
-                if nearest is not None and nearest[1] not in group_axes:
-                    return False
-    return True
-
-
-def _of_some_row(e: Expr, args: tuple[Expr, ...]) -> Expr:
-    """For `rebuild`: the index where a position that is looked up is some constant."""
-    if e.op == "load":
-        return Expr("literal", (), e.dtype, 0)
-    if e.op in ("check", "where"):
-        return args[e.op == "where"]
-    return e if args == e.args else Expr(e.op, args, e.dtype, e.param)
-
-
-def _team_size(groups: int, work: int, along_groups: bool, wide: int, target: Target) -> int:
-    """How many invocations share a group: enough to fill the GPU, and to read memory in order, each with something to do."""
-    if target.is_software:
-        enough, most = 16, 64
-    else:
-        enough, most = (1 << 14 if along_groups else 1 << 22), wide
-    if groups >= enough or work < 8:
-        return 1
-    least = 4 if groups < 4096 else 16  # elements that each invocation takes
-    team = 1
-    while team < most and team * least <= work and (groups * team < enough or not along_groups):
-        team *= 2
-    return team
-
-
-def _pack(stores: Sequence[Store], memories: Sequence[Memory | None], schedule: _Schedule, extents: Sequence[int]) -> int:
-    """How many neighbouring elements an invocation takes so that it writes whole words; other narrow stores go atomic."""
-    elements = schedule.inner or schedule.group
-    group_axes = {i for i, _ in schedule.group} if schedule.inner else set()
-    packed = 1
-    for store in stores:
-        memory = memories[store.slot]
-        assert memory is not None
-        n = lanes(memory.type)
-        if n == 1 or memory.is_atomic:
-            continue
-        if schedule.serial or not _owns_words(store, memory, n, elements, group_axes, schedule, extents):
-            memory.is_atomic = True
-        else:
-            packed = max(packed, n)
-    return packed
-
-
-def _owns_words(
-    store: Store,
-    memory: Memory,
-    n: int,
-    elements: Sequence[tuple[int, int]],
-    group_axes: set[int],
-    schedule: _Schedule,
-    extents: Sequence[int],
-) -> bool:
-    if store.guard is not None or store.mode != "set" or schedule.in_order or (schedule.team > 1 and not schedule.inner):
-        return False
-    form = affine(store.index)
-    if form is None:
-        return False
-    constant, terms = form
-    stride = 1
-    for axis, extent in reversed(elements):
-        if extent > 1 and terms.get(axis, 0) != stride:
-            return False
-        stride *= extent
-    if constant % n or any(terms.get(axis, 0) % n for axis in group_axes):
-        return False
-    # a last word that is shared must be all this kernel's: nothing may lie behind it in the slot
-    is_last = not (group_axes and prod(extents[a] for a in group_axes) > 1) and constant + stride == memory.size
-    return not stride % n or is_last
-
-
 def _body(
     emitter: Emitter,
-    schedule: _Schedule,
+    schedule: Schedule,
     stores: Sequence[Store],
     memories: Sequence[Memory | None],
     packed: int,
@@ -393,16 +188,14 @@ def _body(
     active = f"number < {groups}u" if team > 1 else ""
     owner = f"(lane == 0u) & ({active})" if team > 1 else ""
     lane, step = ("lane", team) if team > 1 else ("0u", 1)
+    if team > 1:  # what the group shares is computed by all of the team, before the loop that only live groups take
+        _hoist(emitter, stores)
     if packed > 1:
-        if team > 1:  # what the group shares is computed by all of the team, before the loop that only live groups take
-            _hoist(emitter, stores)
         emitter.open()
         _packed_loop(emitter, schedule.inner, stores, memories, packed, "chunk", elements, winners)
         limit = f"{-(-elements // packed)}u" if not active else f"select(0u, {-(-elements // packed)}u, {active})"
         emitter.close(f"for (var chunk = {lane}; chunk < {limit}; chunk += {step}u) {{")
     else:
-        if team > 1:
-            _hoist(emitter, stores)
         emitter.open(*(a for a, _ in schedule.inner))
         emitter.bind_axes(schedule.inner, "element")
         _emit_stores(emitter, stores, memories, winners, finds_winners, {2: active, 1: owner, 0: owner}, kernel)

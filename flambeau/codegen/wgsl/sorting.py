@@ -10,15 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from flambeau.codegen.wgsl.frame import bind_memories, make_memories, workgroup_grid, workgroup_number
 from flambeau.codegen.wgsl.library import with_library
-from flambeau.codegen.wgsl.loops import (
-    append_loops,
-    bind_memories,
-    generate_loops,
-    make_memories,
-    workgroup_grid,
-    workgroup_number,
-)
+from flambeau.codegen.wgsl.loops import append_loops, generate_loops
 from flambeau.codegen.wgsl.memory import Memory
 from flambeau.codegen.wgsl.program import Dispatch, Program
 from flambeau.codegen.wgsl.scanning import split_scans

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 from flambeau.codegen.wgsl.emit import Emitter
 from flambeau.codegen.wgsl.expressions import CALLS
 from flambeau.codegen.wgsl.forms import Tile, padded
+from flambeau.codegen.wgsl.frame import bind_memories, make_memories, workgroup_grid, workgroup_number
 from flambeau.codegen.wgsl.library import with_library
-from flambeau.codegen.wgsl.loops import bind_memories, make_memories, workgroup_grid, workgroup_number
 from flambeau.codegen.wgsl.merging import merge
 from flambeau.codegen.wgsl.operands import (
     accumulation_type,

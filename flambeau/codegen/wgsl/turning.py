@@ -10,8 +10,8 @@ from functools import cached_property
 from math import prod
 
 from flambeau.codegen.wgsl.emit import Emitter
+from flambeau.codegen.wgsl.frame import bind_memories, make_memories, workgroup_grid, workgroup_number
 from flambeau.codegen.wgsl.library import with_library
-from flambeau.codegen.wgsl.loops import bind_memories, make_memories, workgroup_grid, workgroup_number
 from flambeau.codegen.wgsl.memory import Memory
 from flambeau.codegen.wgsl.merging import merge
 from flambeau.codegen.wgsl.program import Dispatch, Program
