@@ -6,6 +6,7 @@ May import: shapes.errors, shapes.sizes, shapes.windows.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import gcd
 from typing import NamedTuple
 
 from flambeau.shapes.errors import ShapeError, require, show, show_by
@@ -237,9 +238,12 @@ def fold_blocks(
     return (*input[:-2], input[-2] // count, *size)
 
 
-def adaptive_bounds(size: int, out: int) -> tuple[tuple[int, int], ...]:
-    """(start, stop) of each adaptive window: ⌊i·size / out⌋ … ⌈(i + 1)·size / out⌉."""
-    return tuple((i * size // out, ceil_div((i + 1) * size, out)) for i in range(out))
+def adaptive_width(size: int, out: int) -> int:
+    """The longest of the adaptive windows ⌊i·size / out⌋ … ⌈(i + 1)·size / out⌉.
+
+    A window's length is ⌈((i·size mod out) + size) / out⌉, and the remainders are all multiples of gcd(size, out) below out.
+    """
+    return ceil_div(out - gcd(size, out) + size, out)
 
 
 def fractional_pool(

@@ -13,9 +13,10 @@ from flambeau.shapes.sizes import Shape, Size, at_least, less, minimum
 
 def per_dimension(value: Size | Sequence[Size], spatial: int, argument: str, operator: str) -> Shape:
     """An integer or a sequence of 1 or `spatial` integers, as `spatial` integers."""
-    if not isinstance(value, (tuple, list)):
-        if isinstance(value, (float, str)) or value is None:
+    for item in value if isinstance(value, (tuple, list)) else (value,):
+        if item.__class__ is not int and (item is None or isinstance(item, (float, str, tuple, list))):
             raise TypeError(f"{operator}: {argument} must be an int or a tuple of {spatial} ints, got {value!r}")
+    if not isinstance(value, (tuple, list)):
         return (value,) * spatial
     if len(value) == 1:
         return tuple(value) * spatial

@@ -8,6 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from flambeau.nn import functional
+from flambeau.shapes.pooling import adaptive_width
 from tests.functional.comparison import Cases, call, compare, integers, normal, run_cases, uniform
 
 SIZES = {1: (7,), 2: (6, 7), 3: (4, 5, 6)}
@@ -143,3 +144,11 @@ def undefined(cases: Cases) -> None:
 @pytest.mark.parametrize("build", [undefined, ties_and_types, adaptive, unpooling, fractional])
 def test_values_and_gradients(build, device):
     run_cases(build, device)
+
+
+def test_the_longest_adaptive_window():
+    """A formula, so that nothing is done for each window of a large result."""
+    for size in range(30):
+        for out in range(1, 40):
+            longest = max(-(-(i + 1) * size // out) - i * size // out for i in range(out))
+            assert adaptive_width(size, out) == longest, (size, out)

@@ -55,6 +55,10 @@ CASES: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [
     *((lambda t, x, n=n, s=s: getattr(t.nn.functional, f"adaptive_{n}_pool{x.dim() - 1}d")(x, s), (x,))
       for n in ("avg", "max") for x, sizes in ((M, ([[3]], (2, 2), True)), (M[None, None], ((1, True, "a"), (1,), (1, 2, 3, 1))),
       (M[None], ([1], [None], (2, [0]), (2.0, 1), 2.5, (1, 2, 3), (2, True)))) for s in sizes),
+    *((lambda t, x, o=o: t.nn.functional.unfold(x, (2, 2), **o), (M.reshape(1, 1, 2, 3),))
+      for o in ({"dilation": (1, 2.0)}, {"padding": ((1,), 2)}, {"stride": ("a", 1)}, {"stride": (1, None)})),
+    *((lambda t, x, o=o: t.nn.functional.max_pool2d(x, **o), (M.reshape(1, 1, 2, 3),))
+      for o in ({"kernel_size": (1, 2.0)}, {"kernel_size": 1, "padding": (0, (0,))}, {"kernel_size": (1, [1])})),
     *((lambda t, x, s=s: x.sum_to_size(s), (F[:1].expand(2),)) for s in ((True, 1), (1, True), (True,))),
     (lambda t: t.ones((2, True)), ()), (lambda t: t.ones((True, 2)), ()),
     (lambda t, x: x.norm(3.0), (F[:1] * 1e30,)), (lambda t, x: x.norm(2.0, 1), (M.reshape(6, 1) * 1e30,)),

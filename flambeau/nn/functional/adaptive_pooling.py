@@ -58,8 +58,7 @@ def _blocks(x: Tensor, out: tuple[int, ...]) -> tuple[Tensor, list[Tensor], Tens
     lead = tuple(x._shape[:first])
     widths = []
     for dim, (size, count) in enumerate(zip(x._shape[first:], out)):
-        bounds = rules.adaptive_bounds(size, count)
-        width = max((stop - start for start, stop in bounds), default=1)
+        width = rules.adaptive_width(size, count)
         widths.append(width)
         window = positions(count, 2 * rank, dim, device)
         start = (window * size).div(count, rounding_mode="floor")
