@@ -140,7 +140,7 @@ class Winograd:
     def stride(self, planes: int) -> int:
         """Elements from one channel's transformed tiles, or one row's sums, to the next's: all `planes` side by side, so that
         writing them stays within few pages, and a line more, off powers of two."""
-        return planes * self.pitch + 64 // self.form.sum_bytes
+        return planes * self.pitch + LINE // self.form.sum_bytes
 
     def build(self, building: Building, name: str) -> int:
         """Adds the function that convolves; gives the number of its units of work."""

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from math import prod
 
 from flambeau.codegen.llvm.builder import Function
-from flambeau.codegen.llvm.contraction.buffers import Sums, clear
+from flambeau.codegen.llvm.contraction.buffers import LINE, Sums, clear
 from flambeau.codegen.llvm.contraction.building import Building
 from flambeau.codegen.llvm.contraction.elements import pointers, position, read, read_many
 from flambeau.codegen.llvm.contraction.epilogue import finish, store
@@ -127,9 +127,8 @@ class WinogradWeight:
             return scratch.private(f, key, elements * self.form.sum_bytes + 64)
 
         all_rows = ceiling(self.rows, lanes) * lanes
-        line = (
-            64 // self.form.sum_bytes
-        )  # by which planes are put off powers of two: a tile's points go to different sets of the cache
+        # planes are put off powers of two by a line: a tile's points go to different sets of the cache
+        line = LINE // self.form.sum_bytes
         right_plane, left_plane = self.terms * self.pitch + line, self.group * self.terms + line
         sum_plane = self.set * self.pitch + line
         right, left = block("right", POINTS * right_plane), block("left", POINTS * left_plane)
@@ -295,7 +294,7 @@ class WinogradWeight:
         memory's end does nothing."""
         view = square.view
         element = memory_type(view.type)
-        per_line = 64 // bytes_of(element)
+        per_line = LINE // bytes_of(element)
         length = self.form.extents[self.columns_window.axis] * abs(view.strides[self.columns_window.axis])
         skipped = (len(square.matrix[0]) - 2) // 2
         for i in range(skipped, skipped + 2):
