@@ -19,10 +19,16 @@ spdiags = construction.spdiags
 
 
 def mm(mat1: Tensor, mat2: Tensor, reduce: str = "sum") -> Tensor:
-    """The product of matrices, of which one or both are sparse. A sparse operand's gradient is that of its elements."""
+    """The product of matrices, of which one or both are sparse. A sparse operand's gradient is that of its elements.
+
+    `reduce` other than "sum", of a sparse_csr matrix and a dense one: "mean", "amax" or "amin" of what is added up in a product.
+    """
     if reduce != "sum":
-        raise NotImplementedError(f"sparse.mm: reduce={reduce!r} is not there, only 'sum'")
-    return products.matrix_product(_in_coordinates(mat1), _in_coordinates(mat2), "SparseAddmmBackward0", True)
+        if mat1.layout is not sparse_csr or reduce not in ("mean", "amax", "amin"):
+            raise RuntimeError(f"sparse.mm: reduce={reduce!r} is there for a sparse_csr matrix: 'mean', 'amax', 'amin'")
+        return products.reduced_product(_in_coordinates(mat1), mat2, reduce)
+    product = products.matrix_product(_in_coordinates(mat1), _in_coordinates(mat2), "SparseAddmmBackward0", True)
+    return compressed.compressed(product, mat1.layout) if product.is_sparse and mat1.layout in _COMPRESSED else product
 
 
 def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:

@@ -85,6 +85,43 @@ def test_gradients(code: str, is_leaf: bool, s: torch.Tensor, is_coalesced: bool
             same(m, t, places=False)
 
 
+OF_ROWS = lines(
+    """s @ b
+torch.sparse.mm(s, b)
+s.mv(b[:, 0])
+s.to_dense()
+s.values()
+s.sum()
+(s * 2).to_dense()
+torch.sparse.mm(s, b, "mean")
+torch.sparse.mm(s, b, "amax")
+torch.sparse.mm(s, b, "amin")"""
+)
+
+
+@pytest.mark.parametrize("is_leaf", [False, True])
+@pytest.mark.parametrize("code", OF_ROWS)
+def test_compressed_matrices(code: str, is_leaf: bool) -> None:
+    found = []
+    for library in (torch, flambeau):
+        values = library.tensor([3.0, 4.0, 5.0, -2.0], requires_grad=not is_leaf)
+        s = library.sparse_csr_tensor([0, 1, 3, 3, 4], [2, 0, 2, 1], values, (4, 3), requires_grad=is_leaf)
+        b = library.arange(6.0).reshape(3, 2).requires_grad_()
+        result = eval(code, {"torch": library, "s": s, "b": b})
+        (result * result).sum().backward()
+        found.append([result.detach(), s.grad if is_leaf else values.grad, b.grad])
+    for mine, theirs in zip(found[1], found[0], strict=True):
+        assert (mine is None) == (theirs is None)
+        if theirs is not None:
+            same(mine, theirs)
+
+
+def test_a_product_of_compressed_matrices_is_one() -> None:
+    for library in (torch, flambeau):
+        x = library.eye(3).to_sparse_csr()
+        assert (x @ x).layout == library.sparse.mm(x, x).layout == library.sparse_csr
+
+
 def test_a_dense_factor_gets_a_sparse_gradient_where_pytorch_gives_one() -> None:
     for library in (torch, flambeau):
         x, d = library.eye(2).to_sparse(), library.ones(2, 2).requires_grad_()

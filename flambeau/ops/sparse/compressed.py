@@ -62,9 +62,18 @@ def _coordinates(storage: Any, shape: tuple[int, ...]) -> Tensor:
 
 def to_coordinates(x: Tensor) -> Tensor:
     """The same matrix in coordinates; of a `sparse_csr` one its elements are in order."""
-    indices = _coordinates(x._storage, tuple(x._shape))
-    result = parts.coo(indices, values_of(x), x._shape, x.layout is sparse_csr, "ToSparseBackward0")
-    return parts.coalesced(result)
+    storage: Any = x._storage
+    starts, others = storage.indices
+    layout, shape = x.layout, tuple(x._shape)
+    indices = _coordinates(storage, shape)
+    result = parts.made(sparse_coo, (indices,), parts.raw_values(x), shape, layout is sparse_csr)
+
+    def back(g: Tensor) -> Tensor:
+        if g.layout is strided:
+            return g
+        return _made(layout, starts, others, parts.picked(g, indices), shape, "ToSparseBackward0")
+
+    return parts.coalesced(parts.passed_on(result, "ToSparseBackward0", x, back))
 
 
 def compressed(x: Tensor, layout: Layout, dense_dim: int | None = None) -> Tensor:
@@ -171,9 +180,9 @@ def _as_before(name: str, is_back: bool) -> None:
         return compressed(found, layout) if is_kept else found
 
 
-for _name in ("matmul", "mm", "mv", "addmm", "select", "__getitem__", "norm", "to_dense"):
+for _name in ("mv", "addmm", "select", "__getitem__", "norm", "to_dense"):
     _as_before(_name, False)
-for _name in ("sub", "mul"):
+for _name in ("sub", "mul", "matmul", "mm"):
     _as_before(_name, True)
 
 

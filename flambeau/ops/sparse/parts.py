@@ -30,13 +30,16 @@ __all__ = [
 
 
 class _SparseGradient(GradientFunction):
-    """The tape entry of an operator on sparse tensors: `rule(g, *saved)` gives the gradients of its inputs."""
+    """The tape entry of an operator on sparse tensors: `rule(g, *saved)` gives the gradients of its inputs.
 
-    __slots__ = ("rule", "saved", "title")
+    `is_form`: the result is another form of the one input, whose gradient may be of any layout.
+    """
+
+    __slots__ = ("is_form", "rule", "saved", "title")
 
     def __init__(self, title: str, inputs: Sequence[Tensor], rule: Callable[..., Any], saved: Sequence[Tensor]) -> None:
         super().__init__(tuple([t._edge() if t.requires_grad else (None, 0) for t in inputs]))
-        self.title = title
+        self.title, self.is_form = title, False
         self.rule: Callable[..., Any] | None = rule
         self.saved = [SavedTensor(t, False) for t in saved]
 
@@ -135,6 +138,8 @@ def sparse_dims(x: Tensor) -> int:
 def is_leaf(x: Tensor) -> bool:
     """Whether gradients of `x` are seen by the program as they come, rather than used up on the way to something else."""
     function, _ = x._edge()
+    while isinstance(function, _SparseGradient) and function.is_form:
+        function = function.edges[0][0]
     return function is None or isinstance(function, AccumulateGrad)
 
 
@@ -144,9 +149,12 @@ def values_of(x: Tensor) -> Tensor:
     return recorded(raw_values(x), "ValuesBackward0", (x,), lambda g: (coo(indices, g, shape, True),))
 
 
-def passed_on(result: Tensor, title: str, x: Tensor) -> Tensor:
-    """A result that is the same matrix as `x`, whose gradient it takes over."""
-    return recorded(result, title, (x,), lambda g: (g,))
+def passed_on(result: Tensor, title: str, x: Tensor, back: Callable[[Tensor], Tensor] | None = None) -> Tensor:
+    """A result that is the same matrix as `x`, which gets its gradient, `back` in the form of `x` where that is another."""
+    recorded(result, title, (x,), lambda g: (g if back is None else back(g),))
+    if isinstance(result._grad_fn, _SparseGradient):
+        result._grad_fn.is_form = True
+    return result
 
 
 def places(x: Tensor) -> tuple[Tensor, Tensor]:

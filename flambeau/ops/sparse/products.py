@@ -13,7 +13,7 @@ from flambeau.ops.sparse.movement import expanded_rows
 from flambeau.tensor import Tensor
 from flambeau.tensor.meanings import meaning, refusal
 
-__all__ = ["add_product", "matrix_product", "rows_of_product", "smm", "sparse_product", "sspaddmm"]
+__all__ = ["add_product", "matrix_product", "reduced_product", "rows_of_product", "smm", "sparse_product", "sspaddmm"]
 
 
 def _check(a: Tensor, b: Tensor) -> None:
@@ -54,6 +54,15 @@ def sparse_product(x: Tensor, dense: Tensor, title: str, is_masked: bool) -> Ten
         return of_sparse, lambda: sparse_product(x.mH, g, title, is_masked)
 
     return parts.recorded(result, title, (x, dense), rule, (x, dense))
+
+
+def reduced_product(x: Tensor, dense: Tensor, reduce: str) -> Tensor:
+    """For each row of a sparse matrix [N, M] the mean, or the largest or smallest, of its elements times rows of a dense one."""
+    _check(x, dense)
+    indices, values = parts.indices_of(x), parts.values_of(x)
+    rows = values.unsqueeze(1) * dense.index_select(0, indices[1])
+    start = dense.new_zeros((x._shape[0], dense._shape[1]))
+    return start.index_reduce(0, indices[0], rows, reduce, include_self=False)
 
 
 def _dense_times(dense: Tensor, x: Tensor, title: str, is_masked: bool) -> Tensor:
