@@ -23,6 +23,12 @@ CASES: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [
     (lambda t, x: x.unique_consecutive(), (C,)), (lambda t, x: x.frac(), (I,)), (lambda t, x: x.i0(), (C,)),
     (lambda t, x: x.round(decimals=0), (I,)), (lambda t, x: t.gradient(x), (I.to(torch.uint8),)),
     (lambda t, x: t.trapezoid(x), (B,)),
+    *((lambda t, x, y, r=r: t.nn.functional.soft_margin_loss(x, y, reduction=r), shapes) for r in ("none", "mean")
+      for shapes in ((F, F[:, None]), (F, M), (F[:1], F), (M, F))),
+    *((lambda t, x, i, d=d: t.nn.functional.multilabel_margin_loss(x, i.to(getattr(t, d))), (M, (M > 9).int()))
+      for d in ("uint8", "int32", "int64")),
+    *((lambda t, x, i, p=p: t.nn.functional.multi_margin_loss(x, i, p=p), (M, torch.tensor([2, 0])))
+      for p in (1.0, 2.0, 1.5, True)),
     (lambda t, x: t.nn.functional.mse_loss(x, x), (I,)), (lambda t, x: t.nn.functional.soft_margin_loss(x, x), (I,)),
     (lambda t, x: t.nn.functional.interpolate(x, 2), (I.reshape(1, 1, 3),)), (lambda t, x: t.cdist(x, x), (C.reshape(1, 2),)),
     (lambda t, x: t.nn.functional.pad(x, (1, 1), mode="reflect"), (B.reshape(1, 3),)), (lambda t, x: x.renorm(2, 0, 1), (I,)),

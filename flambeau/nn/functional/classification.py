@@ -43,9 +43,10 @@ _LABELS = Bounds("RuntimeError", "target out of range", False)
 _LABEL_LISTS = Bounds("RuntimeError", "argument #2 'target' is out of range", False)
 
 
-def _check_target(input: Tensor, target: Tensor) -> Tensor:
+def _check_target(input: Tensor, target: Tensor, bytes: bool = True) -> Tensor:
+    """The classes as int64; `bytes`: uint8 will do."""
     if target.dtype is not int64:
-        if target.dtype.name != "uint8":
+        if target.dtype.name != "uint8" or not bytes:
             raise RuntimeError(f"expected scalar type Long but found {scalar_name(target)}")
         target = cast(target, int64)
     check_device(input, target)
@@ -319,7 +320,7 @@ def _soft_cross_entropy(x: Tensor, target: Tensor, weight: Tensor | None, reduct
 def multi_margin_loss(
     input: Tensor,
     target: Tensor,
-    p: int = 1,
+    p: float = 1,
     margin: float = 1.0,
     weight: Tensor | None = None,
     size_average: bool | None = None,
@@ -333,7 +334,7 @@ def multi_margin_loss(
     x = check_tensor(input, "multi_margin_loss", "input", 1)
     check_tensor(target, "multi_margin_loss", "target", 2)
     rules.multi_margin_loss(tuple(x._shape), tuple(target._shape), None if weight is None else tuple(weight._shape), reduction)
-    target = _check_target(x, target)
+    target = _check_target(x, target, bytes=False)
     refuse(x, "multi_margin_loss_cpu_kernel", bool, int, float16, bfloat16, complex)
     flat = x.reshape(-1, x.shape[-1] if x.ndim else 1) if x.ndim != 2 else x
     labels = target.reshape(-1)
@@ -356,7 +357,7 @@ def multilabel_margin_loss(
     """Σ over labels j and other classes i of max(0, 1 − input[j] + input[i]) / C; a row's labels end at the first −1."""
     reduction = reduction_of(reduction, size_average, reduce)
     x = check_tensor(input, "multilabel_margin_loss", "input", 1)
-    target = _check_target(x, check_tensor(target, "multilabel_margin_loss", "target", 2))
+    target = _check_target(x, check_tensor(target, "multilabel_margin_loss", "target", 2), bytes=False)
     rules.multilabel_margin_loss(tuple(x._shape), tuple(target._shape), reduction)
     refuse(x, "multilabel_margin_loss_forward_out_frame", bool, int, float16, bfloat16, complex)
     rows = x.reshape(-1, x.shape[-1]) if x.ndim else x.reshape(1, 1)

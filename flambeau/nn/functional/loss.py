@@ -16,6 +16,7 @@ from flambeau.ops.composite import Composite, record, untaped
 from flambeau.ops.operands import operands, refuse
 from flambeau.ops.registry import operator, scalar_name
 from flambeau.shapes import losses as rules
+from flambeau.shapes.broadcasting import broadcast_into
 from flambeau.shapes.losses import REDUCTIONS
 from flambeau.storage import may_look
 from flambeau.tensor import Tensor
@@ -259,6 +260,7 @@ def soft_margin_loss(
     """log(1 + exp(−target·input))."""
     reduction = reduction_of(reduction, size_average, reduce)
     a, b = _pair("soft_margin_loss", input, target, warns=False)
+    broadcast_into(tuple(target._shape), tuple(input._shape))
     if a.dtype.category < 2:
         raise RuntimeError(f"result type Float can't be cast to the desired output type {scalar_name(a)}")
     return reduced((-b * a).exp().log1p().to(input.dtype), reduction)
